@@ -1,0 +1,28 @@
+"""What can go wrong, told apart by whose move is next: nobody's (Permanent) or time's (Transient)."""
+
+
+class FanfareError(Exception):
+    """Something went wrong; the class docstring is the default message."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+class Permanent(FanfareError):
+    """This will fail again however often it is tried."""
+
+
+class Transient(FanfareError):
+    """This may succeed when it is tried again later."""
+
+
+class Conflict(Transient):
+    """Somebody else changed it first: read again and decide again."""
+
+
+class NotFound(Permanent):
+    """The thing that was asked for does not exist."""
+
+
+class QuotaReached(Transient):
+    """A service limit is reached; it frees itself when other work ends."""
