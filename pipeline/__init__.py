@@ -1,0 +1,6 @@
+"""The engine. Read `handlers/` for what happens at each event; everything else serves it.
+
+domain/    pure decisions and values        ports.py   what the engine needs of the world
+ledger/    runs, tasks, progress as rows    adapters/  Azure behind the ports
+handlers/  parse, decide, act               bootstrap  settings to a working engine
+"""

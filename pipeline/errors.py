@@ -26,3 +26,15 @@ class NotFound(Permanent):
 
 class QuotaReached(Transient):
     """A service limit is reached; it frees itself when other work ends."""
+
+
+class TransactionConflict(Conflict):
+    """One operation of a transaction did not hold, so none was applied."""
+
+    def __init__(self, index: int, message: str | None = None) -> None:
+        super().__init__(message)
+        self.index = index
+
+
+class JobGone(Permanent):
+    """The Batch job is missing, completed, terminating or deleting: it takes no more tasks."""

@@ -1,0 +1,95 @@
+"""The app's settings: the only place that names environment variables.
+
+Credentials: a connection string and keys are the local mode; without them the app uses its managed
+identity (Azure) or the user's own login (command line).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from pathlib import Path
+
+from pipeline.errors import Permanent
+
+QUEUES = ("blob-events", "plan", "submit", "receipts", "assemble", "announce")
+CONTAINERS = ("input", "work", "receipts", "output", "scripts", "dead-letter")
+TABLES = ("runs", "tasks", "progress", "pools")
+
+
+class SettingMissing(Permanent):
+    """A setting that the app needs is not set."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long the engine waits before it doubts; each field is a setting FANFARE_PATIENCE_{NAME}_S."""
+
+    stale: timedelta = timedelta(minutes=12)  # a killed instance hides its message for ten
+    receipt: timedelta = timedelta(minutes=2)  # completed in Batch, no receipt seen
+    upload: timedelta = timedelta(minutes=10)  # an output that a receipt names is not there yet
+    quiet: timedelta = timedelta(minutes=5)  # a running run without progress is looked into
+    lost_event: timedelta = timedelta(minutes=15)  # a blob without a run
+    push: timedelta = timedelta(seconds=30)  # between two formulas of one pool
+    demand: timedelta = timedelta(minutes=15)  # a pushed demand expires by itself
+    reap: timedelta = timedelta(days=1)  # a completed job is deleted
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything the app is told by its environment."""
+
+    app_root: Path
+    storage_connection: str
+    blob_uri: str
+    queue_uri: str
+    table_uri: str
+    batch_endpoint: str
+    batch_account: str
+    batch_key: str
+    topic_endpoint: str
+    topic_key: str
+    client_id: str
+    node_identity: str
+    patience: Patience
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str], app_root: Path) -> "Settings":
+        """Read the settings; raises SettingMissing naming what to set."""
+        connection = environ.get("AzureWebJobsStorage", "")
+
+        def service_uri(kind: str) -> str:
+            return "" if connection else _need(environ, f"AzureWebJobsStorage__{kind}ServiceUri")
+
+        return cls(
+            app_root=app_root,
+            storage_connection=connection,
+            blob_uri=service_uri("blob"),
+            queue_uri=service_uri("queue"),
+            table_uri=service_uri("table"),
+            batch_endpoint=_need(environ, "FANFARE_BATCH_ENDPOINT"),
+            batch_account=environ.get("FANFARE_BATCH_ACCOUNT", ""),
+            batch_key=environ.get("FANFARE_BATCH_KEY", ""),
+            topic_endpoint=_need(environ, "FANFARE_TOPIC_ENDPOINT"),
+            topic_key=environ.get("FANFARE_TOPIC_KEY", ""),
+            client_id=environ.get("AZURE_CLIENT_ID", ""),
+            node_identity=_need(environ, "FANFARE_NODE_IDENTITY"),
+            patience=_patience(environ),
+        )
+
+
+def _need(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(name, "")
+    if not value:
+        raise SettingMissing(
+            f"The setting {name} is missing: locally `fanfare up` sets it, in Azure the deployment does."
+        )
+    return value
+
+
+def _patience(environ: Mapping[str, str]) -> Patience:
+    seconds = {
+        field.name: timedelta(seconds=float(environ[name]))
+        for field in fields(Patience)
+        if (name := f"FANFARE_PATIENCE_{field.name.upper()}_S") in environ
+    }
+    return Patience(**seconds)
