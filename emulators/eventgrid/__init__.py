@@ -1,0 +1,1 @@
+"""Event Grid for the local stack: topics, subscriptions, filters, retries, dead letters."""

@@ -1,0 +1,135 @@
+"""Runs the storage emulator: Azurite as a child, an outbox of events, a health endpoint."""
+
+import argparse
+import asyncio
+import base64
+import binascii
+import fcntl
+import socket
+import sys
+from pathlib import Path
+from typing import IO
+
+from aiohttp import web
+
+from emulators import _http
+from emulators.storage import azurite
+from emulators.storage.ports import SERVICES, PortTaken, choose_ports, remember_ports
+
+_LAUNCH = web.AppKey("launch", azurite.Launch)
+_CHILD = web.AppKey("child", asyncio.subprocess.Process)
+_LOCK_WAIT_S = 10.0
+_LOCK_POLL_S = 0.05
+
+
+def main() -> None:
+    """Parse the command line and serve until SIGTERM."""
+    arguments = _parse()
+    sys.exit(asyncio.run(_run(arguments)))
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m emulators.storage", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="health endpoint (0: any free port)")
+    parser.add_argument("--data", type=Path, required=True, help="folder that keeps everything")
+    parser.add_argument("--account", default="fanfare")
+    parser.add_argument("--key", required=True, help="account key, Base64")
+    for service in SERVICES:
+        parser.add_argument(
+            f"--{service}-port", type=int, default=0, help="0: the remembered or a free port"
+        )
+    parser.add_argument("--profile", choices=("benign", "awkward"), default="benign")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="accepted for uniformity; nothing here is drawn"
+    )
+    arguments = parser.parse_args()
+    try:
+        base64.b64decode(arguments.key, validate=True)
+    except binascii.Error:
+        parser.error("--key is not Base64.")
+    return arguments
+
+
+async def _run(arguments: argparse.Namespace) -> int:
+    data: Path = arguments.data.resolve()
+    (data / "azurite").mkdir(parents=True, exist_ok=True)
+    asked = {service: getattr(arguments, f"{service}_port") for service in SERVICES}
+    memory = data / "ports.json"
+    with (data / "lock").open("a") as lock:
+        try:
+            await _own(lock, data)
+            listener = _http.bind(arguments.port)
+            ports = choose_ports(asked, memory)
+            launch = azurite.Launch(
+                data,
+                arguments.account,
+                arguments.key,
+                ports,
+                quote_etags=arguments.profile == "awkward",
+            )
+            child = await azurite.start(launch)
+        except (PortTaken, azurite.AzuriteUnusable, OSError) as error:
+            print(f"storage: {error}", file=sys.stderr)
+            return 2
+        remember_ports(ports, memory)
+        try:
+            return await _serve(launch, child, listener)
+        finally:
+            await azurite.stop(child)
+
+
+async def _own(lock: IO[str], data: Path) -> None:
+    # A predecessor that was killed leaves an Azurite which is still writing its last: give it time.
+    for _ in range(int(_LOCK_WAIT_S / _LOCK_POLL_S)):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            await asyncio.sleep(_LOCK_POLL_S)
+        else:
+            # Azurite inherits the lock and so holds the folder for as long as it lives.
+            fcntl.fcntl(lock, fcntl.F_SETFD, 0)
+            return
+    raise PortTaken(
+        f"Another storage emulator uses {data}: stop it, or choose another folder with --data."
+    )
+
+
+async def _serve(
+    launch: azurite.Launch, child: asyncio.subprocess.Process, listener: socket.socket
+) -> int:
+    app = web.Application()
+    app[_LAUNCH], app[_CHILD] = launch, child
+    app.router.add_get("/health", _health)
+    serving = asyncio.create_task(
+        _http.serve(
+            app,
+            "storage",
+            listener,
+            blob=launch.endpoint("blob"),
+            queue=launch.endpoint("queue"),
+            table=launch.endpoint("table"),
+            connection_string=launch.connection_string(),
+            outbox=str(launch.outbox),
+        )
+    )
+    ended = asyncio.create_task(child.wait())
+    await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        ended.cancel()
+        return 0
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+    print(f"storage: Azurite ended by itself; see {launch.log}.", file=sys.stderr)
+    return 1
+
+
+async def _health(request: web.Request) -> web.Response:
+    launch = request.app[_LAUNCH]
+    services = {name: await azurite.accepts(port) for name, port in launch.ports.items()}
+    healthy = all(services.values()) and request.app[_CHILD].returncode is None
+    body = {"status": "healthy" if healthy else "unhealthy", "services": services}
+    return web.json_response(body, status=200 if healthy else 503)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""Chooses the loopback ports of Azurite's services and keeps them for a data folder's lifetime.
+
+URLs of blobs end up in ledgers and manifests, so a restart has to serve the same ones.
+"""
+
+import json
+import socket
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+HOST = "127.0.0.1"
+SERVICES = ("blob", "queue", "table")
+
+
+class PortTaken(Exception):
+    """A port that was asked for or remembered belongs to another process."""
+
+
+def choose_ports(asked: Mapping[str, int], memory: Path) -> dict[str, int]:
+    """Return a port per service: the one asked for, else the remembered one, else a free one."""
+    remembered = _recall(memory)
+    with ExitStack() as held:
+        return {
+            service: _reserve(
+                held, service, asked.get(service, 0) or remembered.get(service, 0), memory
+            )
+            for service in SERVICES
+        }
+
+
+def remember_ports(ports: Mapping[str, int], memory: Path) -> None:
+    """Write the ports down for the next start."""
+    memory.write_text(json.dumps(dict(ports)) + "\n")
+
+
+def _recall(memory: Path) -> dict[str, int]:
+    if not memory.exists():
+        return {}
+    try:
+        held = json.loads(memory.read_text())
+        return {service: int(held[service]) for service in SERVICES}
+    except (ValueError, KeyError, TypeError) as error:
+        raise PortTaken(f"{memory} cannot be read: delete it, and new ports are chosen.") from error
+
+
+def _reserve(held: ExitStack, service: str, port: int, memory: Path) -> int:
+    # All three stay bound until the last is chosen, so that no two services get the same one.
+    listener = held.enter_context(socket.socket())
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        raise PortTaken(
+            f"Port {port} for the {service} service is taken ({error.strerror}): stop the "
+            f"process that holds it, give another with --{service}-port, or delete {memory} "
+            "to have new ones chosen."
+        ) from error
+    return int(listener.getsockname()[1])
