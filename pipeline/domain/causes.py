@@ -1,0 +1,24 @@
+"""Why an item, a task or a run did not succeed: one closed list of words, used everywhere."""
+
+from enum import StrEnum
+
+
+class Cause(StrEnum):
+    """The reason for a failure, as it appears in receipts, the ledger and the completion event."""
+
+    PROGRAM_FAILED = "program-failed"
+    TIMED_OUT = "timed-out"
+    NODE_LOST = "node-lost"
+    PROGRAM_MISSING = "program-missing"
+    IMAGE_MISSING = "image-missing"
+    DOWNLOAD_FAILED = "download-failed"
+    UPLOAD_FAILED = "upload-failed"
+    OUTPUT_LOST = "output-lost"
+    OUTPUT_UNUSABLE = "output-unusable"
+    INPUT_MISSING = "input-missing"
+    RECEIPT_INVALID = "receipt-invalid"
+    PLAN_FAILED = "plan-failed"
+    SUPERSEDED = "superseded"
+    RUN_TIMED_OUT = "run-timed-out"
+    POISONED = "poisoned"
+    CANCELLED = "cancelled"

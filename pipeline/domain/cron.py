@@ -1,0 +1,103 @@
+"""NCRONTAB expressions of six fields: second, minute, hour, day, month, weekday.
+
+As in Azure Functions a day has to match both its day field and its weekday field; Sunday is 0.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_LONGEST_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_ELEMENT = re.compile(r"(\*|\w+)(?:-(\w+))?(?:/(\d{1,4}))?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    name: str
+    lowest: int
+    highest: int
+    words: tuple[str, ...] = ()
+
+    def parse(self, text: str) -> tuple[int, ...]:
+        values: set[int] = set()
+        for element in text.split(","):
+            values.update(self._element(element))
+        return tuple(sorted(values))
+
+    def _element(self, text: str) -> range:
+        match = _ELEMENT.fullmatch(text)
+        if not match or (match[1] == "*" and match[2]):
+            raise ValueError(f"{text[:20]!r} is no {self.name}")
+        first = self.lowest if match[1] == "*" else self._value(match[1])
+        last = self._last(match[1], match[2], stepped=match[3] is not None, first=first)
+        step = int(match[3] or 1)
+        if step < 1:
+            raise ValueError(f"the step of {self.name} {text[:20]!r} is not above 0")
+        if last < first:
+            raise ValueError(f"{self.name} {text[:20]!r} runs backwards")
+        return range(first, last + 1, step)
+
+    def _last(self, start: str, end: str | None, *, stepped: bool, first: int) -> int:
+        if end is not None:
+            return self._value(end)
+        return self.highest if start == "*" or stepped else first
+
+    def _value(self, text: str) -> int:
+        if text.lower() in self.words:
+            return self.words.index(text.lower()) + self.lowest
+        if not text.isdecimal() or not self.lowest <= int(text[:6]) <= self.highest:
+            raise ValueError(
+                f"{text[:20]!r} is no {self.name} between {self.lowest} and {self.highest}"
+            )
+        return int(text)
+
+
+_FIELDS = (
+    _Field("second", 0, 59),
+    _Field("minute", 0, 59),
+    _Field("hour", 0, 23),
+    _Field("day", 1, 31),
+    _Field("month", 1, 12, _MONTHS),
+    _Field("weekday", 0, 6, _WEEKDAYS),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """A parsed expression: the values that each field admits, ascending."""
+
+    seconds: tuple[int, ...]
+    minutes: tuple[int, ...]
+    hours: tuple[int, ...]
+    days: tuple[int, ...]
+    months: tuple[int, ...]
+    weekdays: tuple[int, ...]
+
+    @property
+    def every_hour(self) -> bool:
+        """Tell an interval (every hour of the day) from a time of day."""
+        return len(self.hours) == _FIELDS[2].highest + 1
+
+    def matches_day(self, day: date) -> bool:
+        """Say whether the expression has ticks on this local day."""
+        return (
+            day.month in self.months
+            and day.day in self.days
+            and day.isoweekday() % 7 in self.weekdays
+        )
+
+
+def parse_cron(text: str) -> Cron:
+    """Parse six fields; raise ValueError with the field that is wrong."""
+    fields = text.split()
+    if len(fields) != len(_FIELDS):
+        raise ValueError(
+            f"{text[:60]!r} has {len(fields)} fields instead of six: "
+            "second minute hour day month weekday"
+        )
+    cron = Cron(*(field.parse(part) for field, part in zip(_FIELDS, fields, strict=True)))
+    if all(cron.days[0] > _LONGEST_MONTH[month - 1] for month in cron.months):
+        raise ValueError(f"{text[:60]!r} never comes: no such month has a day {cron.days[0]}")
+    return cron
