@@ -1,0 +1,1 @@
+"""Every port of the engine, in memory and deterministic."""

@@ -1,0 +1,95 @@
+"""Azure's size and key rules, checked before a request is made: a local stand-in may not do it."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+
+from pipeline.errors import Permanent
+from pipeline.ports import Insert, Operation, Remove, Replace, Row, Value
+
+MAX_OPERATIONS = 100
+MAX_STRING_CHARACTERS = 32 * 1024
+MAX_ENTITY_BYTES = 1024 * 1024
+MAX_TRANSACTION_BYTES = 4 * 1024 * 1024
+MAX_PROPERTIES = 252
+MAX_MESSAGE_BYTES = 64 * 1024
+MAX_EVENT_BYTES = 1024 * 1024
+MAX_BLOCKS = 50_000
+
+_MAX_KEY_BYTES = 1024
+_REFUSED_IN_KEYS = re.compile(r"[/\\#?\x00-\x1f\x7f-\x9f]")
+_PROPERTY_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
+
+
+def check_transaction(partition: str, operations: list[Operation]) -> None:
+    """Raise Permanent for what Table Storage refuses: too many, too large, or one twice."""
+    keys = [_key(operation) for operation in operations]
+    if len(keys) > MAX_OPERATIONS:
+        raise Permanent(f"A transaction takes {MAX_OPERATIONS} operations, not {len(keys)}.")
+    if len(set(keys)) != len(keys):
+        raise Permanent("A transaction names the same row twice.")
+    for key in (partition, *keys):
+        check_key(key)
+    size = sum(check_row(o.row) for o in operations if not isinstance(o, Remove))
+    if size > MAX_TRANSACTION_BYTES:
+        raise Permanent(f"A transaction takes {MAX_TRANSACTION_BYTES} bytes, not {size}.")
+
+
+def check_key(key: str) -> None:
+    """Raise Permanent for a partition or row key that Table Storage refuses."""
+    if _REFUSED_IN_KEYS.search(key):
+        raise Permanent(f"The key {key!r} has a character that Table Storage refuses.")
+    if _utf16(key) > _MAX_KEY_BYTES:
+        raise Permanent(f"The key {key[:40]!r}… is longer than {_MAX_KEY_BYTES} bytes.")
+
+
+def check_row(row: Row) -> int:
+    """Return the size of a row as Table Storage counts it; raise Permanent when it is refused."""
+    _check_names(row.values)
+    size = 4 + _utf16(row.partition) + _utf16(row.key)
+    for name, value in row.values.items():
+        if isinstance(value, str) and _utf16(value) > 2 * MAX_STRING_CHARACTERS:
+            raise Permanent(
+                f"The property {name} is longer than {MAX_STRING_CHARACTERS} characters."
+            )
+        size += 8 + _utf16(name) + _value_bytes(name, value)
+    if size > MAX_ENTITY_BYTES:
+        raise Permanent(f"The row {row.key!r} has {size} bytes, more than {MAX_ENTITY_BYTES}.")
+    return size
+
+
+def _check_names(values: Mapping[str, Value]) -> None:
+    if len(values) > MAX_PROPERTIES:
+        raise Permanent(f"A row takes {MAX_PROPERTIES} properties, not {len(values)}.")
+    for name in values:
+        if not _PROPERTY_NAME.fullmatch(name) or name in ("PartitionKey", "RowKey", "Timestamp"):
+            raise Permanent(f"The property name {name!r} cannot be stored.")
+
+
+def _value_bytes(name: str, value: Value) -> int:
+    match value:
+        case bool():
+            return 1
+        case str():
+            return 4 + _utf16(value)
+        case int() if not -(2**63) <= value < 2**63:
+            raise Permanent(f"The number in {name} does not fit 64 bits.")
+        case datetime() if value.tzinfo is None:
+            raise Permanent(f"The time in {name} has no time zone.")
+        case _:
+            return 8
+
+
+def _key(operation: Operation) -> str:
+    return operation.key if isinstance(operation, Remove) else operation.row.key
+
+
+def _utf16(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass"))
+
+
+def check_partition(partition: str, operations: list[Operation]) -> None:
+    """Raise Permanent when a row of a transaction belongs to another partition."""
+    for operation in operations:
+        if isinstance(operation, Insert | Replace) and operation.row.partition != partition:
+            raise Permanent("A transaction changes one partition only.")

@@ -1,0 +1,237 @@
+"""Azure Batch in memory: jobs with a quota, tasks that a test runs or ends, pools with formulas."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from pipeline.errors import JobGone, NotFound, Permanent, QuotaReached, Transient
+from pipeline.ports import JobReport, JobSpec, PoolReport, TaskEnd, TaskSpec
+from tests.fakes.clock import FakeClock
+
+BETWEEN_FORMULAS = timedelta(seconds=30)
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a task ended: the exit code of its command, or why Batch could not run or upload it."""
+
+    exit_code: int | None = 0
+    code: str = ""
+    category: str = ""
+    message: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        """Say whether Batch calls this a success."""
+        return self.exit_code == 0 and not self.code
+
+
+class NodeLost(Exception):
+    """The node went away: Batch puts the task back, and what it wrote is gone."""
+
+
+type Execute = Callable[[TaskSpec], Outcome]
+
+
+@dataclass
+class FakeTask:
+    """A task and how far it is: active, running or completed."""
+
+    spec: TaskSpec
+    state: str = "active"
+    outcome: Outcome | None = None
+    ended_at: datetime | None = None
+    executions: int = 0
+
+
+@dataclass
+class FakeJob:
+    """A job, its tasks, and what became of it."""
+
+    spec: JobSpec
+    created_at: datetime
+    state: str = "active"
+    closing: bool = False
+    ended_at: datetime | None = None
+    preparation_error: str = ""
+    tasks: dict[str, FakeTask] = field(default_factory=dict)
+
+
+class FakeBatch:
+    """The Batch account: the jobs port and the cluster port in one."""
+
+    def __init__(self, clock: FakeClock, quota: int = 100) -> None:
+        self._clock = clock
+        self._pushed_at: dict[str, datetime] = {}
+        self.quota = quota
+        self.jobs: dict[str, FakeJob] = {}
+        self.pools: dict[str, PoolReport] = {}
+
+    # --- jobs
+
+    def create(self, spec: JobSpec) -> None:
+        _check_id(spec.id)
+        if self._find(spec.id):
+            return
+        active = sum(1 for job in list(self.jobs) if self._live(job))
+        if active >= self.quota:
+            raise QuotaReached(f"The account takes {self.quota} active jobs.")
+        self.jobs[spec.id] = FakeJob(spec, self._clock.now())
+
+    def add(self, job: str, tasks: Sequence[TaskSpec]) -> None:
+        found = self._live(job)
+        if found is None:
+            raise JobGone(f"The job {job} takes no tasks.")
+        for task in tasks:
+            _check_id(task.id)
+            found.tasks.setdefault(task.id, FakeTask(task))
+        self._settle(found)
+
+    def close(self, job: str) -> None:
+        if found := self._live(job):
+            found.closing = True
+            self._settle(found)
+
+    def terminate(self, job: str) -> None:
+        if found := self._live(job):
+            self._end(found)
+
+    def reap(self, completed_before: datetime) -> int:
+        old = [
+            name
+            for name, job in self.jobs.items()
+            if job.state == "completed" and job.ended_at and job.ended_at < completed_before
+        ]
+        for name in old:
+            del self.jobs[name]
+        return len(old)
+
+    # --- cluster
+
+    def job(self, job: str) -> JobReport:
+        found = self._find(job)
+        if found is None:
+            return JobReport("")
+        tasks = list(found.tasks.values())
+        return JobReport(
+            found.state,
+            active=sum(task.state == "active" for task in tasks),
+            running=sum(task.state == "running" for task in tasks),
+            succeeded=sum(bool(task.outcome and task.outcome.succeeded) for task in tasks),
+            failed=sum(bool(task.outcome and not task.outcome.succeeded) for task in tasks),
+            preparation_error=found.preparation_error,
+        )
+
+    def failures(self, job: str, ended_before: datetime) -> Iterator[TaskEnd]:
+        found = self._find(job)
+        for name, task in found.tasks.items() if found else ():
+            outcome = task.outcome
+            if outcome is None or outcome.succeeded or task.ended_at is None:
+                continue
+            if task.ended_at < ended_before:
+                failed = (outcome.code, outcome.category, outcome.message, outcome.exit_code)
+                yield TaskEnd(name, task.ended_at, *failed)
+
+    def unstarted_or_running(self, job: str) -> set[str]:
+        found = self._find(job)
+        return {n for n, t in found.tasks.items() if t.state != "completed"} if found else set()
+
+    def pool(self, pool: str) -> PoolReport:
+        return self.pools.get(pool, PoolReport(""))
+
+    def push_formula(self, pool: str, formula: str) -> None:
+        found = self.pools.get(pool)
+        if found is None:
+            raise NotFound(f"There is no pool {pool}.")
+        if found.allocation != "steady":
+            raise Transient(f"The pool {pool} is {found.allocation}.")
+        last = self._pushed_at.get(pool)
+        if last is not None and self._clock.now() - last < BETWEEN_FORMULAS:
+            raise Transient(f"The pool {pool} was given a formula just now.")
+        self._pushed_at[pool] = self._clock.now()
+        self.pools[pool] = replace(found, formula=formula)
+
+    # --- for tests
+
+    def add_pool(self, pool: str, nodes: int = 0) -> None:
+        """Create a pool that is active and steady; set `pools[pool]` for anything else."""
+        self.pools[pool] = PoolReport("active", "steady", nodes, nodes)
+
+    def active(self, job: str) -> list[str]:
+        """Return the ids of the tasks that wait for a node; none when the job is over."""
+        found = self._live(job)
+        return [n for n, t in found.tasks.items() if t.state == "active"] if found else []
+
+    def start_task(self, job: str, task: str) -> TaskSpec:
+        """Let a node take the task; end it with `finish_task`."""
+        found = self._task(job, task)
+        if found.state == "completed":
+            raise ValueError(f"The task {task} is completed")
+        found.state = "running"
+        found.executions += 1
+        return found.spec
+
+    def finish_task(self, job: str, task: str, outcome: Outcome | None = None) -> None:
+        """Complete a task with an outcome (success by default), whatever its state."""
+        found = self._task(job, task)
+        found.state, found.outcome = "completed", outcome or Outcome()
+        found.ended_at = self._clock.now()
+        self._settle(self.jobs[job])
+
+    def run_task(self, job: str, task: str, execute: Execute) -> None:
+        """Run a task as Batch would: retries an exit code; active again when the node is lost."""
+        spec = self.start_task(job, task)
+        outcome = Outcome()
+        for _ in range(spec.retries + 1):
+            try:
+                outcome = execute(spec)
+            except NodeLost:
+                self.jobs[job].tasks[task].state = "active"
+                return
+            if outcome.code or outcome.exit_code == 0:
+                break
+        if outcome.exit_code not in (0, None) and not outcome.code:
+            text = "The task exited with an exit code representing a failure"
+            outcome = replace(outcome, code="FailureExitCode", category="usererror", message=text)
+        if self.jobs[job].tasks[task].state == "running":  # it may have been terminated meanwhile
+            self.finish_task(job, task, outcome)
+
+    def _task(self, job: str, task: str) -> FakeTask:
+        return self.jobs[job].tasks[task]
+
+    def _find(self, job: str) -> FakeJob | None:
+        found = self.jobs.get(job)
+        if (
+            found
+            and found.state == "active"
+            and self._clock.now() >= found.created_at + found.spec.limit
+        ):
+            self._end(found)
+        return found
+
+    def _live(self, job: str) -> FakeJob | None:
+        found = self._find(job)
+        return found if found and found.state == "active" else None
+
+    def _settle(self, job: FakeJob) -> None:
+        if job.closing and all(task.state == "completed" for task in job.tasks.values()):
+            self._complete(job)
+
+    def _end(self, job: FakeJob) -> None:
+        """End running tasks; active ones stay active, as in Batch."""
+        for task in job.tasks.values():
+            if task.state == "running":
+                ended = Outcome(None, "TaskEnded", "usererror", "Task was ended by user request")
+                task.state, task.outcome, task.ended_at = "completed", ended, self._clock.now()
+        self._complete(job)
+
+    def _complete(self, job: FakeJob) -> None:
+        if job.state != "completed":
+            job.state, job.ended_at = "completed", self._clock.now()
+
+
+def _check_id(name: str) -> None:
+    if not _ID.fullmatch(name):
+        raise Permanent(f"{name!r} is no id that Batch takes.")

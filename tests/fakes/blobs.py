@@ -1,0 +1,202 @@
+"""Blob Storage in memory: ETags, snapshots, conditions, and an event for each created blob."""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from urllib.parse import quote, unquote, urlsplit
+
+from pipeline.adapters import limits
+from pipeline.errors import Conflict, NotFound, Permanent
+from pipeline.ports import BlobFacts, BlobRef
+from pipeline.settings import CONTAINERS
+from tests.fakes.clock import FakeClock
+
+ENDPOINT = "http://127.0.0.1:10000/fanfare"
+TOPIC = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/fanfare"
+CHUNK = 4 * 1024 * 1024
+
+type Names = list[str]  # `list` is a verb of the port inside the class
+type Event = dict[str, object]
+type Subscriber = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A blob's content and what Storage says of it."""
+
+    content: bytes
+    etag: str
+    modified: datetime
+    content_type: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def facts(self, ref: BlobRef) -> BlobFacts:
+        """Return the facts of this version under a name."""
+        return BlobFacts(
+            ref, self.etag, len(self.content), self.modified, self.content_type, self.metadata
+        )
+
+
+class FakeBlobs:
+    """Blobs by reference: the reading and the writing port in one."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self._numbers = itertools.count(1)
+        self._blobs: dict[BlobRef, Stored] = {}
+        self._subscribers: list[Subscriber] = []
+
+    # --- the reading port
+
+    def head(self, ref: BlobRef) -> BlobFacts | None:
+        stored = self._blobs.get(_in_container(ref))
+        return stored.facts(ref) if stored else None
+
+    def read(self, ref: BlobRef, offset: int = 0, length: int | None = None) -> bytes:
+        content = self._get(ref).content
+        return content[offset:] if length is None else content[offset : offset + length]
+
+    def stream(self, ref: BlobRef) -> Iterator[bytes]:
+        content = self._get(ref).content
+        for start in range(0, len(content), CHUNK):
+            yield content[start : start + CHUNK]
+
+    def list(self, container: str, prefix: str) -> Iterator[BlobFacts]:
+        _in_container(BlobRef(container, prefix))
+        found = [
+            ref
+            for ref in self._blobs
+            if ref.container == container and ref.name.startswith(prefix) and ref.snapshot is None
+        ]
+        for ref in sorted(found, key=lambda ref: ref.name):
+            if ref in self._blobs:
+                yield self._blobs[ref].facts(ref)
+
+    def url(self, ref: BlobRef) -> str:
+        query = f"?snapshot={quote(ref.snapshot, safe='')}" if ref.snapshot else ""
+        return f"{ENDPOINT}/{ref.container}/{quote(ref.name, safe='~/')}{query}"
+
+    # --- the writing port
+
+    def write(
+        self, ref: BlobRef, content: bytes, condition: str | None = None, content_type: str = ""
+    ) -> str:
+        present = self._blobs.get(_in_container(ref))
+        if condition == "*" and present:
+            raise Conflict(f"The blob {ref.name} exists.")
+        if condition not in (None, "*") and (present is None or present.etag != condition):
+            raise Conflict(f"The blob {ref.name} was changed or is gone.")
+        return self._store(ref, content, "PutBlob", content_type=content_type).etag
+
+    def upload(self, ref: BlobRef, chunks: Iterable[bytes], content_type: str = "") -> BlobFacts:
+        content = b"".join(chunks)
+        return self._store(ref, content, "PutBlockList", content_type=content_type).facts(ref)
+
+    def compose(self, ref: BlobRef, parts: Sequence[BlobRef], content_type: str = "") -> BlobFacts:
+        if len(parts) > limits.MAX_BLOCKS:
+            raise Permanent(f"A blob takes {limits.MAX_BLOCKS} blocks, not {len(parts)}.")
+        content = b"".join(self._get(part).content for part in parts)
+        return self._store(ref, content, "PutBlockList", content_type=content_type).facts(ref)
+
+    def copy(self, source: BlobRef, target: BlobRef) -> BlobFacts:
+        if present := self.head(target):
+            return present
+        stored = self._get(source)
+        return self._store(
+            target, stored.content, "CopyBlob", stored.content_type, stored.metadata
+        ).facts(target)
+
+    def snapshot(self, ref: BlobRef, etag: str) -> BlobRef:
+        stored = self._get(ref)
+        if stored.etag != etag:
+            raise Conflict(f"The blob {ref.name} is another version by now.")
+        at = self._clock.now() + timedelta(microseconds=next(self._numbers))
+        taken = replace(ref, snapshot=at.strftime("%Y-%m-%dT%H:%M:%S.%f0Z"))
+        self._blobs[taken] = stored
+        return taken
+
+    # --- for tests
+
+    def put(
+        self,
+        container: str,
+        name: str,
+        content: bytes = b"x",
+        metadata: dict[str, str] | None = None,
+    ) -> BlobFacts:
+        """Upload a blob as a user would; subscribers hear of it."""
+        ref = BlobRef(container, name)
+        return self._store(ref, content, "PutBlob", metadata=metadata or {}).facts(ref)
+
+    def remove(self, container: str, name: str) -> None:
+        """Delete a blob as a user would, its snapshots included."""
+        for ref in [ref for ref in self._blobs if (ref.container, ref.name) == (container, name)]:
+            del self._blobs[ref]
+
+    def names(self, container: str, prefix: str = "") -> Names:
+        """Return the names below a prefix, for assertions."""
+        return [facts.ref.name for facts in self.list(container, prefix)]
+
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Call `subscriber` with an Event Grid event for each blob created from now on."""
+        self._subscribers.append(subscriber)
+
+    def at(self, url: str) -> BlobRef:
+        """Return the blob that a URL of this account means."""
+        parts = urlsplit(url)
+        _, _, container, name = parts.path.split("/", 3)
+        snapshot = parts.query.removeprefix("snapshot=")
+        return BlobRef(container, unquote(name), unquote(snapshot) or None)
+
+    def created_event(self, ref: BlobRef, api: str = "PutBlob") -> Event:
+        """Return the event that Storage raises for the blob as it is now."""
+        stored = self._get(ref)
+        number = next(self._numbers)
+        return {
+            "topic": TOPIC,
+            "subject": f"/blobServices/default/containers/{ref.container}/blobs/{ref.name}",
+            "eventType": "Microsoft.Storage.BlobCreated",
+            "id": f"event-{number}",
+            "eventTime": stored.modified.isoformat().replace("+00:00", "Z"),
+            "data": {
+                "api": api,
+                "eTag": f'"{stored.etag}"',  # quoted, as some events of Azure are
+                "contentType": stored.content_type or "application/octet-stream",
+                "contentLength": len(stored.content),
+                "blobType": "BlockBlob",
+                "url": self.url(ref),
+                "sequencer": f"{number:048x}",
+            },
+            "dataVersion": "",
+            "metadataVersion": "1",
+        }
+
+    def _store(
+        self,
+        ref: BlobRef,
+        content: bytes,
+        api: str,
+        content_type: str = "",
+        metadata: Mapping[str, str] | None = None,
+    ) -> Stored:
+        if ref.snapshot is not None:
+            raise Permanent("A snapshot cannot be written.")
+        etag = f"0x8D{next(self._numbers):013X}"
+        stored = Stored(bytes(content), etag, self._clock.now(), content_type, metadata or {})
+        self._blobs[_in_container(ref)] = stored
+        for subscriber in self._subscribers:
+            subscriber(self.created_event(ref, api))
+        return stored
+
+    def _get(self, ref: BlobRef) -> Stored:
+        stored = self._blobs.get(_in_container(ref))
+        if stored is None:
+            raise NotFound(f"There is no blob {ref.container}/{ref.name}.")
+        return stored
+
+
+def _in_container(ref: BlobRef) -> BlobRef:
+    if ref.container not in CONTAINERS:
+        raise NotFound(f"There is no container {ref.container}.")
+    return ref

@@ -1,0 +1,25 @@
+"""A clock that stands still until a test moves it, and tokens that count up."""
+
+from datetime import UTC, datetime, timedelta
+
+START = datetime(2026, 11, 23, 10, tzinfo=UTC)
+
+
+class FakeClock:
+    """Time and chance as a test decides them."""
+
+    def __init__(self, start: datetime = START) -> None:
+        self._now = start
+        self._tokens = 0
+
+    def now(self) -> datetime:
+        return self._now
+
+    def token(self) -> str:
+        self._tokens += 1
+        return f"{self._tokens:016x}"
+
+    def advance(self, step: timedelta | None = None, **units: float) -> datetime:
+        """Move on by a timedelta, or by its keyword arguments: `advance(minutes=5)`."""
+        self._now += step if step is not None else timedelta(**units)
+        return self._now

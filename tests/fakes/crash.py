@@ -1,0 +1,78 @@
+"""Crashes on demand: a world that fails before or after, or does twice, the call a test names."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, cast
+
+from pipeline.ports import Ports
+
+type When = Literal["before", "after", "twice"]
+
+
+class Crash(BaseException):
+    """The process died here; no handler of errors may see it."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a verb: its place among all calls, and among those of its verb (both from 1)."""
+
+    port: str
+    verb: str
+    number: int
+    nth: int
+
+
+@dataclass
+class Injector:
+    """Interferes with one call: the `at`-th overall, or (port, verb, nth); 0 only records."""
+
+    at: int | tuple[str, str, int] = 0
+    when: When = "before"
+    error: BaseException = field(default_factory=Crash)
+    trace: list[Call] = field(default_factory=list)
+    _counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def ports(self, ports: Ports) -> Ports:
+        """Wrap every port but the clock; the calls of all are counted together."""
+        names = [f.name for f in fields(Ports) if f.name != "clock"]
+        watched: dict[str, Any] = {n: _Watched(self, n, getattr(ports, n)) for n in names}
+        return replace(ports, **watched)
+
+    def call(self, port: str, verb: str, made: Callable[[], object]) -> object:
+        """Make one call, or fail it."""
+        hit = self._record(port, verb)
+        if hit and self.when == "before":
+            raise self.error
+        result = made()
+        if hit and self.when == "twice":
+            if isinstance(result, Iterator):
+                list(result)
+            result = made()
+        if hit and self.when == "after":
+            raise self.error
+        return result
+
+    def _record(self, port: str, verb: str) -> bool:
+        self._counts[port, verb] += 1
+        call = Call(port, verb, len(self.trace) + 1, self._counts[port, verb])
+        self.trace.append(call)
+        return self.at in (call.number, (call.port, call.verb, call.nth))
+
+
+class _Watched:
+    """A port whose every call passes the injector."""
+
+    def __init__(self, injector: Injector, name: str, port: object) -> None:
+        self._injector, self._name, self._port = injector, name, port
+
+    def __getattr__(self, verb: str) -> Callable[..., object]:
+        real = cast("Callable[..., object]", getattr(self._port, verb))
+
+        def call(*args: object, **kwargs: object) -> object:
+            # An iterator would be empty the second time.
+            given = [list(arg) if isinstance(arg, Iterator) else arg for arg in args]
+            return self._injector.call(self._name, verb, lambda: real(*given, **kwargs))
+
+        return call

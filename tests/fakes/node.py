@@ -1,0 +1,174 @@
+"""A node in memory: fetches a task's files, runs a function in place of each program, uploads.
+
+It honours the task contract as the real runner and Batch do: the page, the tries, flat output
+names, the receipt last.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from typing import cast
+
+from pipeline.errors import NotFound
+from pipeline.ports import BlobRef, TaskSpec, Upload
+from tests.fakes.batch import Outcome
+from tests.fakes.blobs import FakeBlobs
+from tests.fakes.clock import FakeClock
+
+type Files = dict[str, bytes]
+type Json = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What a program function returns in place of outputs when the item fails."""
+
+    cause: str = "program-failed"
+    tail: str = "it went wrong"
+    exit_code: int | None = 1
+
+
+@dataclass(frozen=True)
+class Item:
+    """What a program function sees of its item."""
+
+    id: int
+    parameters: Mapping[str, object]
+    inputs: Sequence[str]
+    files: Mapping[str, bytes]
+    page: Json
+    attempt: str
+    tried: int = 1
+
+    def content(self) -> bytes:
+        """Return the bytes of the item's first input."""
+        return self.files[self.inputs[0]]
+
+    def json(self, file: str) -> object:
+        """Return the parsed content of a JSON file beside the task."""
+        return json.loads(self.files[file])
+
+
+type Outputs = Sequence[tuple[str, bytes]]
+type Program = Callable[[Item], Outputs | Failure]
+
+
+@dataclass
+class FakeNode:
+    """Executes task specs; `loses` names the local files whose upload fails."""
+
+    blobs: FakeBlobs
+    clock: FakeClock
+    program: Program
+    loses: Callable[[str], bool] = field(default=lambda _: False)
+    backwards: bool = False
+    exit_code: int = 0
+
+    def __call__(self, spec: TaskSpec) -> Outcome:
+        """Run one task as Batch and the runner would; the result is Batch's view of it."""
+        try:
+            files = {given.path: self._fetch(given.url) for given in spec.inputs}
+        except NotFound:
+            text = "One of the specified Azure Blob(s) was not found"
+            return Outcome(None, "BlobNotFound", "usererror", text)
+        written = _Execution(self, spec, files).run()
+        lost = [name for name in written if self.loses(name)]
+        self._upload(spec.uploads, {n: c for n, c in written.items() if n not in lost})
+        if lost:
+            return Outcome(self.exit_code, "FileUploadMiscError", "servererror", lost[0])
+        return Outcome(self.exit_code)
+
+    def _fetch(self, url: str) -> bytes:
+        return self.blobs.read(self.blobs.at(url))
+
+    def _upload(self, uploads: Sequence[Upload], written: Files) -> None:
+        """Upload what the patterns name; in reversed order (receipt first) when told."""
+        skipped = "taskfailure" if self.exit_code == 0 else "tasksuccess"
+        order = list(reversed(written)) if self.backwards else list(written)
+        for name in order:
+            for upload in uploads:
+                if upload.condition != skipped and fnmatch(name, upload.pattern):
+                    flat = name.rsplit("/", 1)[-1]
+                    ref = BlobRef(upload.container, f"{upload.folder}/{flat}")
+                    self.blobs.write(ref, written[name])
+
+
+class _Execution:
+    """One execution of the runner: attempt id, outputs, log and receipt."""
+
+    def __init__(self, node: FakeNode, spec: TaskSpec, files: Files) -> None:
+        self._node = node
+        self._files = files
+        self._page = cast("Json", json.loads(files["page.json"]))
+        self._number = int(spec.environment["FANFARE_TASK"])
+        self._attempt = node.clock.token()
+        self._written: Files = {}
+
+    def run(self) -> Files:
+        started = self._now()
+        items = [self._item(entry) for entry in self._entries()]
+        self._written[f"l-{self._attempt}.txt"] = "".join(
+            f"item {i['id']}\n" for i in items
+        ).encode()
+        self._written["../stdout.txt"] = b""
+        self._written["../stderr.txt"] = b""
+        receipt = {
+            "version": 1,
+            "attempt": self._attempt,
+            "node": "tvmps_fake",
+            "started_at": started,
+            "ended_at": self._now(),
+            "seconds": 1.0,
+            "items": items,
+        }
+        self._written[f"r-{self._attempt}.json"] = json.dumps(receipt).encode()
+        return self._written
+
+    def _entries(self) -> list[Json]:
+        tasks = cast("list[Json]", self._page["tasks"])
+        task = next(task for task in tasks if task["number"] == self._number)
+        return cast("list[Json]", task["items"])
+
+    def _item(self, entry: Json) -> Json:
+        allowed = cast("dict[str, int]", self._page.get("tries", {}))
+        executions: dict[str, int] = {}
+        tried = 0
+        while True:
+            tried += 1
+            result = self._node.program(self._given(entry, tried))
+            if not isinstance(result, Failure):
+                return self._report(entry, tried, result)
+            executions[result.cause] = executions.get(result.cause, 0) + 1
+            if executions[result.cause] >= allowed.get(result.cause, 1):
+                return self._report(entry, tried, result)
+
+    def _given(self, entry: Json, tried: int) -> Item:
+        parameters = cast("dict[str, object]", entry.get("parameters", {}))
+        inputs = cast("list[str]", entry.get("inputs", []))
+        number = cast("int", entry["id"])
+        return Item(number, parameters, inputs, self._files, self._page, self._attempt, tried)
+
+    def _report(self, entry: Json, tries: int, result: Outputs | Failure) -> Json:
+        failure = result if isinstance(result, Failure) else None
+        return {
+            "id": entry["id"],
+            "outcome": "failed" if failure else "succeeded",
+            "cause": failure.cause if failure else None,
+            "exit_code": failure.exit_code if failure else 0,
+            "tries": tries,
+            "seconds": 1.0,
+            "tail": failure.tail if failure else "",
+            "outputs": [] if isinstance(result, Failure) else [self._keep(*o) for o in result],
+        }
+
+    def _keep(self, name: str, content: bytes) -> Json:
+        kept = sum(file.startswith("o-") for file in self._written)
+        blob = f"o-{self._attempt}-{kept}"
+        self._written[blob] = content
+        digest = hashlib.sha256(content).hexdigest()
+        return {"name": name, "blob": blob, "size": len(content), "sha256": digest}
+
+    def _now(self) -> str:
+        return self._node.clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")

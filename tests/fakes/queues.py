@@ -1,0 +1,75 @@
+"""Storage queues in memory; visibility follows the fake clock."""
+
+import base64
+import itertools
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pipeline.adapters import limits
+from pipeline.errors import NotFound, Permanent
+from pipeline.ports import QueueMessage
+from pipeline.settings import QUEUES
+from tests.fakes.clock import FakeClock
+
+HIDDEN = timedelta(minutes=5)
+
+
+@dataclass
+class Stored:
+    """A message as the queue keeps it."""
+
+    id: str
+    body: str
+    visible_at: datetime
+    receipt: str = ""
+    dequeue_count: int = 0
+
+
+class FakeQueues:
+    """Queues by name; those of the app and their poison queues exist."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self._numbers = itertools.count(1)
+        self._queues: dict[str, dict[str, Stored]] = {
+            name: {} for queue in QUEUES for name in (queue, f"{queue}-poison")
+        }
+
+    def send(self, queue: str, body: str, delay: timedelta = timedelta()) -> None:
+        if len(base64.b64encode(body.encode())) > limits.MAX_MESSAGE_BYTES:
+            raise Permanent("The message is larger than a queue takes.")
+        stored = Stored(f"m{next(self._numbers)}", body, self._clock.now() + delay)
+        self._messages(queue)[stored.id] = stored
+
+    def receive(self, queue: str, limit: int) -> list[QueueMessage]:
+        now = self._clock.now()
+        visible = [s for s in self._messages(queue).values() if s.visible_at <= now]
+        taken = sorted(visible, key=lambda stored: stored.visible_at)[:limit]
+        for stored in taken:
+            stored.visible_at = now + HIDDEN
+            stored.receipt = f"receipt-{next(self._numbers)}"
+            stored.dequeue_count += 1
+        return [QueueMessage(s.id, s.body, s.receipt, s.dequeue_count) for s in taken]
+
+    def delete(self, queue: str, message: QueueMessage) -> None:
+        messages = self._messages(queue)
+        held = messages.get(message.id)
+        if held and held.receipt == message.receipt:
+            del messages[message.id]
+
+    def bodies(self, queue: str) -> list[str]:
+        """Return every message, hidden or not, in order of sending: for assertions."""
+        return [stored.body for stored in self._messages(queue).values()]
+
+    def total(self) -> int:
+        """Count the messages of all queues, hidden ones included."""
+        return sum(len(messages) for messages in self._queues.values())
+
+    def next_visible(self, queue: str) -> datetime | None:
+        """Return when the next message can be received, for tests that move the clock there."""
+        return min((s.visible_at for s in self._messages(queue).values()), default=None)
+
+    def _messages(self, queue: str) -> dict[str, Stored]:
+        if queue not in self._queues:
+            raise NotFound(f"There is no queue {queue}.")
+        return self._queues[queue]

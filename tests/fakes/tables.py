@@ -1,0 +1,69 @@
+"""Table Storage in memory: ETags, conditions and transactions as the service has them."""
+
+from collections.abc import Iterator, Sequence
+
+from pipeline.adapters import limits
+from pipeline.errors import Permanent, TransactionConflict
+from pipeline.ports import Insert, Operation, Remove, Replace, Row
+
+type Partition = dict[str, Row]
+
+
+class FakeTables:
+    """Rows by table, partition and key."""
+
+    def __init__(self) -> None:
+        self._partitions: dict[tuple[str, str], Partition] = {}
+        self._writes = 0
+
+    def get(self, table: str, partition: str, key: str) -> Row | None:
+        limits.check_key(partition)
+        limits.check_key(key)
+        return self._partitions.get((table, partition), {}).get(key)
+
+    def query(self, table: str, partition: str, first: str = "", before: str = "") -> Iterator[Row]:
+        rows = self._partitions.get((table, partition), {})
+        for key in sorted(rows):
+            if first <= key and (not before or key < before) and key in rows:
+                yield rows[key]
+
+    def transact(self, table: str, partition: str, operations: Sequence[Operation]) -> list[str]:
+        limits.check_partition(partition, list(operations))
+        limits.check_transaction(partition, list(operations))
+        rows = self._partitions.setdefault((table, partition), {})
+        for index, operation in enumerate(operations):
+            _check(rows, index, operation, alone=len(operations) == 1)
+        return [self._apply(rows, operation) for operation in operations]
+
+    def rows(self, table: str, partition: str | None = None) -> list[Row]:
+        """Return the rows of a table, for assertions."""
+        return [
+            row
+            for (name, at), rows in sorted(self._partitions.items())
+            if name == table and partition in (None, at)
+            for _, row in sorted(rows.items())
+        ]
+
+    def _apply(self, rows: Partition, operation: Operation) -> str:
+        if isinstance(operation, Remove):
+            rows.pop(operation.key, None)
+            return ""
+        self._writes += 1
+        etag = f"W/\"datetime'{self._writes:06d}'\""
+        row = operation.row
+        rows[row.key] = Row(row.partition, row.key, dict(row.values), etag)
+        return etag
+
+
+def _check(rows: Partition, index: int, operation: Operation, *, alone: bool) -> None:
+    match operation:
+        case Insert(row) if row.key in rows:
+            raise TransactionConflict(index, f"The row {row.key!r} exists.")
+        case Replace(row) if row.etag is None:
+            raise Permanent(f"The row {row.key!r} was never read: it has no ETag to replace.")
+        case Replace(row) if row.key not in rows or rows[row.key].etag != row.etag:
+            raise TransactionConflict(index, f"The row {row.key!r} was changed or is gone.")
+        case Remove(key) if key not in rows and not alone:
+            raise TransactionConflict(index, f"The row {key!r} is gone.")
+        case _:
+            pass
