@@ -1,0 +1,27 @@
+"""How long to wait between two polls that found nothing: randomised and exponential."""
+
+import random
+from dataclasses import dataclass, field
+
+_FIRST_S = 0.1
+_JITTER = 0.2
+
+
+@dataclass
+class PollBackoff:
+    """Grows from a tenth of a second to the maximum; any message starts it over."""
+
+    maximum_s: float
+    chance: random.Random = field(default_factory=random.Random)
+    _empty_polls: int = 0
+
+    def reset(self) -> None:
+        """A message came: poll eagerly again."""
+        self._empty_polls = 0
+
+    def next_delay(self) -> float:
+        """Return the wait after one more empty poll, in seconds."""
+        first = min(_FIRST_S, self.maximum_s)
+        factor = 2 ** min(self._empty_polls, 20) * self.chance.uniform(1 - _JITTER, 1 + _JITTER)
+        self._empty_polls += 1
+        return max(first, min(first * factor, self.maximum_s))

@@ -1,0 +1,29 @@
+"""The awkward profile: what at-least-once delivery may do to a function, by a seeded die."""
+
+import random
+from dataclasses import dataclass
+
+from emulators.functions.errors import WorkerLost
+
+_LOST_DELETE = 0.05
+_LOST_INSTANCE = 0.02
+
+
+@dataclass(frozen=True)
+class Faults:
+    """Benign without a die; with one, messages come shuffled, twice, or lose their instance."""
+
+    die: random.Random | None = None
+
+    def shuffled[T](self, items: list[T]) -> list[T]:
+        """Return the items in the order they shall be handled."""
+        return items if self.die is None else self.die.sample(items, len(items))
+
+    def loses_delete(self) -> bool:
+        """Say whether a handled message survives its deletion and comes again."""
+        return self.die is not None and self.die.random() < _LOST_DELETE
+
+    def maybe_fail(self) -> None:
+        """Sometimes raise, as if the instance had gone before the function began."""
+        if self.die is not None and self.die.random() < _LOST_INSTANCE:
+            raise WorkerLost("the awkward profile took the instance away")
