@@ -1,0 +1,293 @@
+"""Runs a task on a node: each item's program in turn, then the receipt of what became of it.
+
+Started in the task's working directory, where `page.json` and the inputs lie. It leaves there
+`o-{attempt}-{n}` (outputs), `l-{attempt}.txt` (log) and, last, `r-{attempt}.json` (receipt), and
+exits 0 whenever the receipt was written, so that Batch never repeats finished items. Standard
+library only, Python 3.10 or newer.
+"""
+
+import sys
+
+if not __package__:  # a program called json.py must not stand in for the library's
+    sys.path.append(sys.path.pop(0))
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, TypedDict
+
+if TYPE_CHECKING or __package__:
+    from task_scripts import runner_guard as guard
+    from task_scripts import runner_item as items
+else:  # on a node the files lie side by side
+    import runner_guard as guard
+    import runner_item as items
+
+RECEIPT_BYTES = 1024 * 1024
+TAIL_CHARACTERS = 2000
+LOG_BYTES = 8 * 1024 * 1024
+_ITEM_BYTES = 300  # an item's entry in the receipt without outputs and tail
+
+
+class Result(TypedDict):
+    """One item in the receipt."""
+
+    id: int
+    outcome: str
+    cause: str | None
+    exit_code: int | None
+    tries: int
+    seconds: float
+    tail: str
+    outputs: list[items.Output]
+
+
+class _InputFile(TypedDict):
+    file: str
+    name: str
+    size: int
+
+
+class _Task(TypedDict):
+    number: int
+    inputs: list[_InputFile]
+    items: list[items.Item]
+
+
+class _Page(TypedDict):
+    run: str
+    generation: int
+    program: items.Program
+    item_timeout_s: float
+    tries: dict[str, int]
+    inputs: list[_InputFile]
+    tasks: list[_Task]
+
+
+class Attempt:
+    """One execution of a task: what its items share, and the numbers that run over all of them."""
+
+    def __init__(self, page: _Page, task: _Task, environ: Mapping[str, str], folder: Path) -> None:
+        self.id = secrets.token_hex(8)
+        self._page, self._folder = page, folder
+        self._tries = folder / f"try-{self.id}"
+        files = [*page["inputs"], *task["inputs"]]
+        self._names = {file["file"]: file["name"] for file in files}
+        self._sizes = {file["file"]: file["size"] for file in files}
+        self._environ = {
+            "FANFARE_ATTEMPT": self.id,
+            **{name: value for name, value in environ.items() if name != "FANFARE_ATTEMPT"},
+            "FANFARE_RUN": page["run"],
+            "FANFARE_GENERATION": str(page["generation"]),
+            "FANFARE_TASK": str(task["number"]),
+        }
+        self._scripts = Path(__file__).resolve().parent
+        self._outputs = 0
+        self._receipt_room = RECEIPT_BYTES - _ITEM_BYTES * (len(task["items"]) + 1)
+        self._log_room = LOG_BYTES
+
+    def run_item(self, item: items.Item) -> Result:
+        """Run one item until it succeeds or its tries are used up."""
+        failures: dict[str, int] = {}
+        seconds = 0.0
+        while True:
+            number = sum(failures.values()) + 1
+            result = self._run_once(item, number)
+            seconds += result["seconds"]
+            result |= {"tries": number, "seconds": round(seconds, 3)}
+            cause = result["cause"]
+            if cause is None:
+                return result
+            failures[cause] = failures.get(cause, 0) + 1
+            if failures[cause] >= self._page["tries"].get(cause, 1):
+                return result
+
+    def _run_once(self, item: items.Item, number: int) -> Result:
+        folder = self._tries / f"{item['id']}-{number}"
+        place = items.Place(self._folder, folder / "work", folder / "output")
+        place.work.mkdir(parents=True)
+        place.output.mkdir()
+        ended, cause, note, outputs = guard.Ended(0.0, b""), None, "", []
+        try:
+            order = self._order(item, number, place)
+            ended = guard.run_guarded(order)
+            _check_end(ended, self._page["item_timeout_s"])
+            outputs = self._collect(place.output)
+        except items.Unfit as unfit:
+            cause, note = unfit.cause, str(unfit)
+        finally:
+            _remove(folder)
+        text = visible(ended.output)
+        header = (
+            f"== item {item['id']}, try {number}: {cause or 'succeeded'}, {ended.seconds:.2f} s"
+        )
+        self._log(f"{header}\n{text}\n{note}".rstrip() + "\n")
+        return {
+            "id": item["id"],
+            "outcome": "failed" if cause else "succeeded",
+            "cause": cause,
+            "exit_code": ended.exit_code,
+            "tries": number,
+            "seconds": ended.seconds,
+            "tail": tail_of(text, note) if cause else "",
+            "outputs": outputs,
+        }
+
+    def _order(self, item: items.Item, number: int, place: items.Place) -> guard.Order:
+        program = self._page["program"]
+        items.check_inputs(item, self._folder, self._sizes)
+        if "{parts}" in "".join(program["arguments"]):
+            items.check_inputs({**item, "inputs": ["parts.json"]}, self._folder, {})
+        own = items.environment_for(item, place, self._names)
+        return guard.Order(
+            argv=items.argument_list(program, self._scripts, item, place),
+            cwd=str(place.work),
+            environ={**self._environ, **own, "FANFARE_TRY": str(number)},
+            marker=f"FANFARE_ATTEMPT={self.id}",
+            limit_s=self._page["item_timeout_s"],
+        )
+
+    def _collect(self, folder: Path) -> list[items.Output]:
+        outputs = items.collect(folder, self._next_output)
+        self._receipt_room -= len(encode(outputs))
+        if self._receipt_room < 0:
+            for output in outputs:
+                (self._folder / output["blob"]).unlink()
+            note = "The outputs of this task do not fit one receipt: fewer files, or fewer items."
+            raise items.Unfit("output-unusable", note)
+        return outputs
+
+    def _next_output(self) -> Path:
+        self._outputs += 1
+        return self._folder / f"o-{self.id}-{self._outputs - 1}"
+
+    def _log(self, text: str) -> None:
+        entry = text.encode()
+        with (self._folder / f"l-{self.id}.txt").open("ab") as log:
+            log.write(entry[: self._log_room])
+        self._log_room = max(self._log_room - len(entry), 0)
+
+    def write_receipt(self, results: list[Result], node: str, started: float) -> None:
+        """Put the receipt in place, whole or not at all."""
+        ended = time.time()
+        head = {
+            "version": 1,
+            "attempt": self.id,
+            "node": node[:128],
+            "started_at": _iso(started),
+            "ended_at": _iso(ended),
+            "seconds": round(max(ended - started, 0.0), 3),
+        }
+        target = self._folder / f"r-{self.id}.json"
+        unfinished = self._folder / f"tmp-{self.id}"
+        unfinished.write_bytes(fitting_receipt(head, results))
+        unfinished.replace(target)
+        _remove(self._tries)
+
+
+def fitting_receipt(head: Mapping[str, object], results: Sequence[Result]) -> bytes:
+    """Encode a receipt; where it would be too large, tails are cut first."""
+    content = encode({**head, "items": results})
+    for length in (500, 100, 0):
+        if len(content) <= RECEIPT_BYTES:
+            break
+        cut = [{**result, "tail": _last(result["tail"], length)} for result in results]
+        content = encode({**head, "items": cut})
+    return content
+
+
+def _last(text: str, length: int) -> str:
+    return text[max(len(text) - length, 0) :]
+
+
+def encode(value: object) -> bytes:
+    """Encode as compact JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def visible(output: bytes) -> str:
+    """Decode what a program printed; what a terminal would obey is spelt out in place."""
+    text = output.decode(errors="replace").replace("\r\n", "\n").replace("\r", "\n")
+    if text.replace("\n", "").replace("\t", "").isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text
+    )
+
+
+def tail_of(text: str, note: str) -> str:
+    """Keep the last whole lines of an output, and the runner's own word on it at the end."""
+    room = max(TAIL_CHARACTERS - len(note) - 1, 0)
+    text = text.rstrip()
+    kept = _last(text, room)
+    if len(kept) < len(text):  # the first line is half a line
+        kept = kept.split("\n", 1)[-1]
+    return f"{kept}\n{note}".strip("\n")[:TAIL_CHARACTERS]
+
+
+def _check_end(ended: guard.Ended, limit_s: float) -> None:
+    """Raise Unfit unless the program ended well."""
+    if ended.timed_out:
+        raise items.Unfit("timed-out", f"The program was stopped after {limit_s:g} s.")
+    if ended.missing:
+        raise items.Unfit("program-missing", f"The program cannot be started: {ended.missing}.")
+    if ended.refused:
+        raise items.Unfit("program-failed", f"The program cannot be started: {ended.refused}.")
+    if ended.guardian_killed:
+        raise items.Unfit("program-failed", "The program killed its parent.")
+    if ended.exit_code is not None and ended.exit_code < 0:
+        name = signal.strsignal(-ended.exit_code)
+        note = f"The program was ended by signal {-ended.exit_code} ({name})."
+        raise items.Unfit("program-failed", note)
+    if ended.exit_code:
+        raise items.Unfit("program-failed", f"The program exited with code {ended.exit_code}.")
+
+
+def _remove(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except RecursionError:  # a hostile depth of folders; it goes with the node
+        sys.stderr.write(f"{folder.name} stays: its folders are too deep.\n")
+
+
+def _iso(moment: float) -> str:
+    text = datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def _read_task(folder: Path, number: int) -> tuple[_Page, _Task]:
+    page: _Page = json.loads((folder / "page.json").read_bytes())
+    for task in page["tasks"]:
+        if task["number"] == number:
+            return page, task
+    raise ValueError(f"page.json has no task {number}")
+
+
+def _stop(*_: object) -> NoReturn:
+    raise SystemExit(128 + signal.SIGTERM)
+
+
+def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run the task that FANFARE_TASK names; 0 when its receipt is written."""
+    del argv
+    signal.signal(signal.SIGTERM, _stop)
+    started, folder = time.time(), Path.cwd()
+    try:
+        page, task = _read_task(folder, int(environ["FANFARE_TASK"]))
+        attempt = Attempt(page, task, environ, folder)
+        results = [attempt.run_item(item) for item in task["items"]]
+        attempt.write_receipt(results, environ.get("AZ_BATCH_NODE_ID", ""), started)
+    except (OSError, ValueError, KeyError) as error:
+        sys.stderr.write(f"The task left no receipt: {type(error).__name__}: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))

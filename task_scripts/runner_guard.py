@@ -1,0 +1,318 @@
+"""Runs one program once: in its own session, bounded in time and output, and gone afterwards.
+
+Three processes stand in a row. The supervisor (the runner itself) forks a guardian, and the
+guardian starts the program: a program that kills its parent kills a guardian, and the supervisor
+records that. The supervisor holds a leash, a pipe that the guardian reads: it ends when the
+supervisor is done or dead, and the guardian then ends the program. A program that kills its
+grandparent, or hides by changing both session and environment, is beyond this: nodes are the
+security boundary.
+"""
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, NoReturn
+
+HEAD_BYTES = 16 * 1024
+TAIL_BYTES = 64 * 1024
+GRACE_S = 2.0
+_CHUNK = 64 * 1024
+_PIPE_BYTES = 1024 * 1024
+_HUNT_ROUNDS = 100
+_NO_PROGRAM = (errno.ENOENT, errno.EACCES, errno.ENOTDIR, errno.ENOEXEC)
+
+
+class Order(NamedTuple):
+    """What to run, and how long; `marker` (NAME=value) is in its environment, to be inherited."""
+
+    argv: Sequence[str]
+    cwd: str
+    environ: Mapping[str, str]
+    marker: str
+    limit_s: float
+    grace_s: float = GRACE_S
+
+
+class Ended(NamedTuple):
+    """How a program ended: one of exit code, not started, timed out, guardian killed."""
+
+    seconds: float
+    output: bytes
+    exit_code: int | None = None
+    timed_out: bool = False
+    missing: str | None = None
+    refused: str | None = None
+    guardian_killed: bool = False
+
+
+class Capture:
+    """Keeps the first and the last bytes of an endless stream."""
+
+    def __init__(self, head: int = HEAD_BYTES, tail: int = TAIL_BYTES) -> None:
+        self._head_limit, self._tail_limit = head, tail
+        self._head = bytearray()
+        self._tail = bytearray()
+        self._dropped = 0
+
+    def add(self, data: bytes) -> None:
+        """Take the next bytes of the stream."""
+        room = self._head_limit - len(self._head)
+        self._head += data[:room] if room > 0 else b""
+        self._tail += data[room:] if room > 0 else data
+        if len(self._tail) > 4 * self._tail_limit:
+            self._trim()
+
+    def _trim(self) -> None:
+        surplus = len(self._tail) - self._tail_limit
+        if surplus > 0:
+            del self._tail[:surplus]
+            self._dropped += surplus
+
+    def text(self) -> bytes:
+        """Give what was kept, with a line that tells how much is missing in between."""
+        self._trim()
+        gap = f"\n[... {self._dropped} bytes left out ...]\n".encode() if self._dropped else b""
+        return bytes(self._head) + gap + bytes(self._tail)
+
+
+def run_guarded(order: Order) -> Ended:
+    """Run a program to its end or its time limit; nothing that it started is left afterwards."""
+    report, report_end = os.pipe()
+    output, output_end = os.pipe()
+    leash_end, leash = os.pipe()
+    guardian = os.fork()
+    if guardian == 0:
+        for fd in (report, output, leash):
+            os.close(fd)
+        _Guardian(order, report_end, leash_end).run(output_end)
+    for fd in (report_end, output_end, leash_end):
+        os.close(fd)
+    watch = _Watch(order, guardian, report, output)
+    try:
+        watch.wait()
+    finally:
+        watch.clean_up(leash)
+    return watch.result()
+
+
+def hunt(marker: str) -> None:
+    """Kill every process whose environment carries the marker, whatever session it fled to."""
+    needle = marker.encode()
+    for _ in range(_HUNT_ROUNDS):
+        victims = [pid for pid in _processes() if needle in _environment_of(pid)]
+        if not victims:
+            return
+        for pid in victims:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.002)
+
+
+def _processes() -> list[int]:
+    with contextlib.suppress(OSError), os.scandir("/proc") as entries:
+        return [int(entry.name) for entry in entries if entry.name.isdecimal()]
+    return []
+
+
+def _environment_of(pid: int) -> bytes:
+    try:
+        fd = os.open(f"/proc/{pid}/environ", os.O_RDONLY)
+    except OSError:  # gone, or another user's
+        return b""
+    try:
+        return os.read(fd, 512 * 1024)
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)
+
+
+class _Guardian:
+    """The program's parent; it reports by lines of JSON and never reaps before the leash ends."""
+
+    def __init__(self, order: Order, report: int, leash: int) -> None:
+        self._order, self._report, self._leash = order, report, leash
+
+    def run(self, output: int) -> NoReturn:
+        try:
+            os.setsid()  # a kill of the supervisor's group must leave somebody to clean up
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            self._start_and_watch(output)
+        finally:
+            os._exit(0)
+
+    def _start_and_watch(self, output: int) -> None:
+        wake, wake_end = os.pipe()
+        for fd in (wake, wake_end):
+            os.set_blocking(fd, False)
+        signal.set_wakeup_fd(wake_end, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        try:
+            program = self._start(output)  # kept: a dropped Popen would reap
+        except OSError as error:
+            reason = "missing" if error.errno in _NO_PROGRAM else "refused"
+            self._tell({reason: os.strerror(error.errno or 0)})
+        except ValueError as error:
+            self._tell({"refused": str(error)})
+        else:
+            self._tell({"pid": program.pid})
+            os.close(output)
+            self._watch(program.pid, wake)
+
+    def _start(self, output: int) -> "subprocess.Popen[bytes]":
+        order = self._order
+        return subprocess.Popen(
+            order.argv,
+            cwd=order.cwd,
+            env=order.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+    def _watch(self, pid: int, wake: int) -> None:
+        poller = select.poll()
+        poller.register(wake, select.POLLIN)
+        poller.register(self._leash, select.POLLIN)
+        running = True
+        while self._leash not in (ready := dict(poller.poll())):
+            if wake in ready:
+                os.read(wake, _CHUNK)
+            if running and (code := _exit_code(pid)) is not None:
+                running = False
+                self._tell({"exit": code})
+        _signal_group(pid, signal.SIGKILL)
+        if not os.read(self._leash, 1):  # no word of farewell: the supervisor was killed
+            hunt(self._order.marker)
+        os.waitpid(pid, 0)
+
+    def _tell(self, fact: dict[str, int | str]) -> None:
+        os.write(self._report, json.dumps(fact).encode() + b"\n")
+
+
+def _exit_code(pid: int) -> int | None:
+    """Look without reaping: as long as the zombie is there, its number means nobody else."""
+    state = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    if state is None:
+        return None
+    return state.si_status if state.si_code == os.CLD_EXITED else -state.si_status
+
+
+def _signal_group(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+
+
+class _Watch:
+    """The supervisor's view of one running program."""
+
+    def __init__(self, order: Order, guardian: int, report: int, output: int) -> None:
+        self._order, self._guardian = order, guardian
+        self._report, self._output = report, output
+        self._capture = Capture()
+        self._facts: dict[str, int | str] = {}
+        self._unread = b""
+        self._over = self._timed_out = self._guardian_killed = False
+        self._started = time.monotonic()
+        self._seconds = 0.0
+        self._poller = select.poll()
+        for fd in (report, output):
+            self._poller.register(fd, select.POLLIN)
+        os.set_blocking(output, False)
+        with contextlib.suppress(OSError):  # only faster
+            fcntl.fcntl(output, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+
+    def wait(self) -> None:
+        """Drain output and listen to the guardian until the program has ended or been ended."""
+        steps = self._steps()
+        deadline = next(steps)
+        while not self._over:
+            rest_s = deadline - time.monotonic()
+            if rest_s <= 0:
+                deadline = next(steps)
+                continue
+            for fd, _ in self._poller.poll(rest_s * 1000 + 1):
+                if fd == self._report:
+                    self._read_report()
+                else:
+                    self._read_output()
+        self._seconds = time.monotonic() - self._started
+
+    def _steps(self) -> Iterator[float]:
+        """Yield the next deadline, and act when it has passed: ask, force, give up."""
+        yield self._started + self._order.limit_s
+        self._timed_out = True
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if "pid" in self._facts:
+                _signal_group(int(self._facts["pid"]), number)
+            yield time.monotonic() + self._order.grace_s
+        self._over = True
+        yield time.monotonic()
+
+    def _read_report(self) -> None:
+        data = os.read(self._report, _CHUNK)
+        *lines, self._unread = (self._unread + data).split(b"\n")
+        for line in lines:
+            self._facts.update(json.loads(line))
+        ended = bool(self._facts.keys() & {"exit", "missing", "refused"})
+        self._guardian_killed = not data and not ended
+        self._over = ended or not data
+
+    def _read_output(self) -> bool:
+        try:
+            data = os.read(self._output, _CHUNK)
+        except BlockingIOError:
+            return False
+        if data:
+            self._capture.add(data)
+        else:
+            self._poller.unregister(self._output)
+        return bool(data)
+
+    def clean_up(self, leash: int) -> None:
+        """End what is left of the program, then the guardian."""
+        if "pid" in self._facts:
+            _signal_group(int(self._facts["pid"]), signal.SIGKILL)
+        hunt(self._order.marker)
+        for _ in range(_PIPE_BYTES // _CHUNK * 4):
+            if not self._read_output_left():
+                break
+        with contextlib.suppress(BrokenPipeError):  # the guardian was killed
+            os.write(leash, b"!")
+        os.close(leash)
+        self._poller = select.poll()
+        self._poller.register(self._report, select.POLLIN)
+        while self._poller.poll(1000) and os.read(self._report, _CHUNK):
+            pass
+        os.kill(self._guardian, signal.SIGKILL)  # a guardian that a program has stopped, for one
+        os.waitpid(self._guardian, 0)
+        os.close(self._report)
+        os.close(self._output)
+
+    def _read_output_left(self) -> bool:
+        with contextlib.suppress(KeyError):  # its end was seen before
+            return self._read_output()
+        return False
+
+    def result(self) -> Ended:
+        """Say how it went."""
+        facts, timed_out = self._facts, self._timed_out
+        code = facts.get("exit")
+        return Ended(
+            seconds=self._seconds,
+            output=self._capture.text(),
+            exit_code=int(code) if code is not None else None,
+            timed_out=timed_out,
+            missing=str(facts["missing"]) if "missing" in facts else None,
+            refused=str(facts["refused"]) if "refused" in facts else None,
+            guardian_killed=self._guardian_killed and not timed_out,
+        )

@@ -1,0 +1,185 @@
+"""One item of a task: its argument list, its environment, its inputs and what it put out."""
+
+import hashlib
+import json
+import os
+import re
+import stat
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple, TypedDict
+
+MAX_NAME = 512
+_TOKEN = re.compile(r"\{\{|\}\}|\{([a-z][a-z0-9_]{0,31})\}", re.ASCII)
+_CHUNK = 1024 * 1024
+
+
+class Program(TypedDict):
+    """What a page says about the program: a file beside the runner, or a command of the image."""
+
+    file: str | None
+    command: list[str] | None
+    arguments: list[str]
+    environment: str | None
+
+
+class Item(TypedDict):
+    """What a page says about an item."""
+
+    id: int
+    inputs: list[str]
+    parameters: dict[str, object]
+
+
+class Output(TypedDict):
+    """One output in the receipt."""
+
+    name: str
+    blob: str
+    size: int
+    sha256: str
+
+
+class Place(NamedTuple):
+    """Where one try happens: the task's folder, the program's own, and the one for outputs."""
+
+    task: Path
+    work: Path
+    output: Path
+
+
+class Unfit(Exception):
+    """An item cannot run, or cannot count; carries the cause."""
+
+    def __init__(self, cause: str, note: str) -> None:
+        super().__init__(note)
+        self.cause = cause
+
+
+def check_inputs(item: Item, task: Path, sizes: Mapping[str, int]) -> None:
+    """Refuse an item whose input files are not there whole; raises Unfit."""
+    for file in item["inputs"]:
+        try:
+            size = (task / file).stat().st_size
+        except OSError:
+            raise Unfit("input-missing", f"The input {file} is not there.") from None
+        if sizes.get(file) and size != sizes[file]:
+            note = f"The input {file} has {size} bytes in place of {sizes[file]}."
+            raise Unfit("input-missing", note)
+
+
+def argument_list(program: Program, scripts: Path, item: Item, place: Place) -> list[str]:
+    """Fill the placeholders in; every value stays one argument. Raises Unfit."""
+    values = _values(item, place)
+    filled: list[str] = []
+    for argument in program["arguments"]:
+        if argument == "{inputs}":
+            filled += [str(place.task / file) for file in item["inputs"]]
+        else:
+            filled.append(_fill(argument, values))
+    command = [_fill(part, values) for part in program["command"] or []]
+    return [*(command or [python_of(program, scripts), script_of(program, scripts)]), *filled]
+
+
+def _values(item: Item, place: Place) -> dict[str, str]:
+    values = {name: _as_text(value) for name, value in item["parameters"].items()}
+    values |= {"item": str(item["id"]), "output": str(place.output)}
+    values["parts"] = str(place.task / "parts.json")
+    if item["inputs"]:
+        values["input"] = str(place.task / item["inputs"][0])
+    return values
+
+
+def _as_text(value: object) -> str:
+    return ("false", "true")[value] if isinstance(value, bool) else str(value)
+
+
+def _fill(text: str, values: Mapping[str, str]) -> str:
+    def replacement(match: "re.Match[str]") -> str:
+        if match[1] is None:
+            return match[0][0]
+        if match[1] not in values:
+            raise Unfit("program-failed", f"The item has no value for {match[0]}.")
+        return values[match[1]]
+
+    return _TOKEN.sub(replacement, text)
+
+
+def script_of(program: Program, scripts: Path) -> str:
+    """Find the program's file; raises Unfit."""
+    path = scripts / (program["file"] or "")
+    if not path.is_file():
+        raise Unfit("program-missing", f"The program {program['file']} is not on the node.")
+    return str(path)
+
+
+def python_of(program: Program, scripts: Path) -> str:
+    """Find the interpreter that the preparation task chose; raises Unfit."""
+    prepared = scripts / "environment.json"
+    if program["environment"] is None and not prepared.exists():
+        return sys.executable
+    try:
+        python = json.loads(prepared.read_bytes())["python"]
+    except (OSError, ValueError, KeyError) as error:
+        note = f"The Python environment {program['environment']} was not prepared: {error}"
+        raise Unfit("program-missing", note) from None
+    return str(python)
+
+
+def environment_for(item: Item, place: Place, names: Mapping[str, str]) -> dict[str, str]:
+    """Make the variables that tell the program its item."""
+    first = item["inputs"][0] if item["inputs"] else ""
+    return {
+        "FANFARE_ITEM": str(item["id"]),
+        "FANFARE_INPUT": str(place.task / first) if first else "",
+        "FANFARE_INPUT_NAME": names.get(first, ""),
+        "FANFARE_OUTPUT": str(place.output),
+        "FANFARE_PARAMETERS": json.dumps(item["parameters"]),
+    }
+
+
+def collect(folder: Path, target: Callable[[], Path]) -> list[Output]:
+    """Move every output out of the folder and digest it; raises Unfit if one cannot be used."""
+    try:
+        found = sorted(_files(folder))
+        return [_take(folder / name, name, target()) for name in found]
+    except OSError as error:
+        note = f"An output cannot be read: {error.strerror}."
+        raise Unfit("output-unusable", note) from None
+
+
+def _files(folder: Path) -> Iterator[str]:
+    pending = [""]
+    while pending:
+        parent = pending.pop()
+        with os.scandir(folder / parent) as entries:
+            for entry in entries:
+                name = f"{parent}{entry.name}"
+                _check_name(name)
+                mode = entry.stat(follow_symlinks=False).st_mode
+                if stat.S_ISDIR(mode):
+                    pending.append(f"{name}/")
+                elif stat.S_ISREG(mode):
+                    yield name
+                else:
+                    raise Unfit("output-unusable", f"The output {name} is not a regular file.")
+
+
+def _check_name(name: str) -> None:
+    if len(name) > MAX_NAME:
+        note = f"The output name {name[:60]}… is longer than {MAX_NAME} characters."
+        raise Unfit("output-unusable", note)
+    if not name.isprintable() or "\\" in name:
+        note = f"The output name {name!a} has characters that do not print, or a backslash."
+        raise Unfit("output-unusable", note)
+
+
+def _take(source: Path, name: str, target: Path) -> Output:
+    digest, size = hashlib.sha256(), 0
+    with source.open("rb") as stream:
+        while data := stream.read(_CHUNK):
+            digest.update(data)
+            size += len(data)
+    source.rename(target)
+    return {"name": name, "blob": target.name, "size": size, "sha256": digest.hexdigest()}
