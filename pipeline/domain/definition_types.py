@@ -49,7 +49,8 @@ class OneOf(Strict):
         return next(key for key in type(self).model_fields if getattr(self, key) is not None)
 
 
-def _matching(pattern: str, words: str) -> Callable[[str], str]:
+def matching(pattern: str, words: str) -> Callable[[str], str]:
+    """Make a validator that demands a full match, described in words."""
     expression = re.compile(pattern, re.ASCII)
 
     def check(text: str) -> str:
@@ -83,7 +84,7 @@ def _no_nul(text: str) -> str:
 Name = Annotated[
     str,
     AfterValidator(
-        _matching(
+        matching(
             PIPELINE_NAME,
             "a name of lower-case letters, digits and dashes (at most 32, a letter first)",
         )
@@ -93,7 +94,7 @@ Name = Annotated[
 ContainerName = Annotated[
     str,
     AfterValidator(
-        _matching(
+        matching(
             CONTAINER_NAME,
             "a container name of 3 to 63 lower-case letters, digits and single dashes",
         )
@@ -102,12 +103,12 @@ ContainerName = Annotated[
 ]
 FileName = Annotated[
     str,
-    AfterValidator(_matching(FILE_NAME, "a plain file name without folders")),
+    AfterValidator(matching(FILE_NAME, "a plain file name without folders")),
     Field(json_schema_extra={"pattern": f"^{FILE_NAME}$"}),
 ]
 OutputName = Annotated[
     str,
-    AfterValidator(_matching(OUTPUT_NAME, "a plain output name without folders")),
+    AfterValidator(matching(OUTPUT_NAME, "a plain output name without folders")),
     Field(json_schema_extra={"pattern": f"^{OUTPUT_NAME}$"}),
 ]
 Argument = Annotated[str, AfterValidator(_no_nul), Field(max_length=8192)]
@@ -121,6 +122,6 @@ Count = Annotated[
 ]
 ParameterName = Annotated[
     str,
-    AfterValidator(_matching(NAME, "a parameter name such as frame_rate (at most 32 characters)")),
+    AfterValidator(matching(NAME, "a parameter name such as frame_rate (at most 32 characters)")),
     Field(json_schema_extra={"pattern": f"^{NAME}$"}),
 ]
