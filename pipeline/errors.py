@@ -1,4 +1,4 @@
-"""What can go wrong, told apart by whose move is next: nobody's (Permanent) or time's (Transient)."""
+"""What can go wrong, by whose move is next: nobody's (Permanent) or time's (Transient)."""
 
 
 class FanfareError(Exception):
@@ -18,6 +18,10 @@ class Transient(FanfareError):
 
 class Conflict(Transient):
     """Somebody else changed it first: read again and decide again."""
+
+
+class NotYet(Transient):
+    """Something that will come has not come yet."""
 
 
 class NotFound(Permanent):

@@ -1,7 +1,8 @@
 """What the engine needs of the world: Protocols of a few verbs, and the values that cross them.
 
-Every verb is safe to repeat. Raised errors are those of `pipeline.errors`: `Conflict` when a condition
-did not hold, `NotFound`, `QuotaReached`, `JobGone`, `Transient` when trying later may help, `Permanent` otherwise.
+Every verb is safe to repeat. Raised errors are those of `pipeline.errors`: `Conflict` when a
+condition did not hold, `NotFound`, `QuotaReached`, `JobGone`, `Transient` when trying later may
+help, `Permanent` otherwise.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -61,9 +62,9 @@ class Tables(Protocol):
         """Yield the rows with first <= key < before in key order ("" means open)."""
 
     def transact(self, table: str, partition: str, operations: Sequence[Operation]) -> list[str]:
-        """Apply up to 100 operations on one partition, all or nothing; return new ETags ("" for removals).
+        """Apply up to 100 operations on one partition, all or nothing; return the new ETags.
 
-        Raises `TransactionConflict`, which says which operation failed.
+        A removal returns "". Raises `TransactionConflict`, which says which operation failed.
         """
 
 
@@ -124,7 +125,7 @@ class BlobWriter(Protocol):
         """Write a blob of any size from a stream, committed by one block list."""
 
     def compose(self, ref: BlobRef, parts: Sequence[BlobRef], content_type: str = "") -> BlobFacts:
-        """Join up to 50,000 blobs of this account on the server side, committed by one block list."""
+        """Join up to 50,000 blobs of this account server-side, committed by one block list."""
 
     def copy(self, source: BlobRef, target: BlobRef) -> BlobFacts:
         """Copy within the account unless the target exists; either way return the target's facts.

@@ -22,7 +22,7 @@ class SettingMissing(Permanent):
 
 @dataclass(frozen=True)
 class Patience:
-    """How long the engine waits before it doubts; each field is a setting FANFARE_PATIENCE_{NAME}_S."""
+    """How long the engine waits before it doubts; settings FANFARE_PATIENCE_{FIELD}_S."""
 
     stale: timedelta = timedelta(minutes=12)  # a killed instance hides its message for ten
     receipt: timedelta = timedelta(minutes=2)  # completed in Batch, no receipt seen
@@ -81,7 +81,8 @@ def _need(environ: Mapping[str, str], name: str) -> str:
     value = environ.get(name, "")
     if not value:
         raise SettingMissing(
-            f"The setting {name} is missing: locally `fanfare up` sets it, in Azure the deployment does."
+            f"The setting {name} is missing: locally `fanfare up` sets it, "
+            "in Azure the deployment does."
         )
     return value
 

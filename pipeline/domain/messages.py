@@ -1,0 +1,71 @@
+"""What travels in the engine's queues. Small: the ledger and the blobs hold the content."""
+
+import json
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.errors import Permanent
+
+
+class BadMessage(Permanent):
+    """A queue message is not one of ours."""
+
+
+class Message(BaseModel):
+    """What every message carries: how often it was put back, and the trace it belongs to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tries: int = Field(default=0, ge=0)
+    traceparent: str = Field(default="", max_length=100)
+
+
+class RunMessage(Message):
+    """Do the next step of this generation of this run: plan or assemble it."""
+
+    run: str = Field(max_length=64)
+    generation: int = Field(ge=1)
+
+
+class SubmitMessage(RunMessage):
+    """Submit one page of the published plan with this digest."""
+
+    digest: str = Field(max_length=64)
+    page: int = Field(ge=0)
+
+
+class AnnounceMessage(Message):
+    """Publish one event of the outbox."""
+
+    run: str = Field(max_length=64)
+    event: str = Field(max_length=128)
+
+
+class EventMessage(Message):
+    """An Event Grid event that a handler put back for later; Event Grid itself sends it bare."""
+
+    event: dict[str, object]
+
+
+def parse[M: Message](kind: type[M], body: str) -> M:
+    """Read a message; raises BadMessage saying what is wrong."""
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "body"
+        raise BadMessage(f"Not a {kind.__name__}: {where}: {first['msg']}") from error
+
+
+def parse_event(body: str) -> EventMessage:
+    """Read an Event Grid event from a queue, bare or put back by us; raises BadMessage."""
+    try:
+        content = json.loads(body)
+    except ValueError as error:
+        raise BadMessage(f"Not an event: {error}") from error
+    if not isinstance(content, Mapping):
+        raise BadMessage("Not an event: a JSON object is expected.")
+    if "event" in content:
+        return parse(EventMessage, body)
+    return EventMessage(event=dict(content))

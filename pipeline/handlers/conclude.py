@@ -1,0 +1,79 @@
+"""Ends runs: verdict, index and completion event in one transaction, then what follows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pipeline.domain import naming
+from pipeline.domain.announcement import completion_event
+from pipeline.domain.causes import Cause
+from pipeline.domain.lifecycle import State
+from pipeline.domain.messages import AnnounceMessage
+from pipeline.domain.run import Output, Run
+from pipeline.handlers import admission, demand
+from pipeline.handlers.engine import Engine, context, log
+from pipeline.ledger import runs
+from pipeline.ledger.runs import Held
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a run ends, and what is to be said about it."""
+
+    state: State
+    cause: Cause | None = None
+    error: str = ""
+    output: Output | None = None
+    missing: Sequence[Mapping[str, object]] = ()
+    counts: Mapping[str, float | str] | None = None
+
+
+def conclude(engine: Engine, held: Held, verdict: Verdict) -> Run:
+    """Write the verdict and its event, announce it, free what the run held. Raises Conflict."""
+    now = engine.now
+    run = held.run.to(
+        verdict.state,
+        now,
+        engine.token(),
+        cause=verdict.cause,
+        error=verdict.error[:4000],
+        output=verdict.output,
+        ended_at=now,
+        **(verdict.counts or {}),
+    )
+    event = completion_event(run, verdict.missing)
+    place = admission.leave_place(engine.ports.tables, run)
+    ended = runs.conclude(engine.ports.tables, held, run, event, *place)
+    log.info("Run ended", extra={**context(run, "conclude"), "cause": str(verdict.cause or "")})
+    after_verdict(engine, ended.run)
+    return ended.run
+
+
+def fail(engine: Engine, held: Held, cause: Cause, error: str) -> Run:
+    """End a run as failed."""
+    return conclude(engine, held, Verdict(State.FAILED, cause, error))
+
+
+def after_verdict(engine: Engine, run: Run) -> None:
+    """Do what follows a verdict; the sweep and the reaper repeat any part of it that was lost."""
+    event = naming.event_id(run.id, run.generation, run.state)
+    engine.send("announce", AnnounceMessage(run=run.id, event=event, traceparent=run.traceparent))
+    release_jobs(engine, run)
+    demand.withdraw(engine, run)
+    admission.admit_next(engine, run.pipeline)
+
+
+def release_jobs(engine: Engine, run: Run) -> None:
+    """Let the run's jobs end: now, unless it succeeded: its last logs may still be uploading."""
+    end = engine.ports.jobs.close if run.state is State.SUCCEEDED else engine.ports.jobs.terminate
+    for job in jobs_of(run):
+        end(job)
+
+
+def jobs_of(run: Run) -> list[str]:
+    """Name every Batch job that this generation may have."""
+    executions = range(run.executions + 1)
+    return [
+        naming.job_id(run.id, run.generation, execution, stage)
+        for stage in ("", naming.SPLIT, naming.ASSEMBLE)
+        for execution in executions
+    ]

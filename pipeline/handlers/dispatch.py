@@ -1,0 +1,132 @@
+"""From a queue message to its handler, and what becomes of the message when the handler cannot.
+
+A conflict is decided again at once; what time heals is put back with growing delay and a count; what
+nothing heals ends the run, or goes to the poison queue where no run is known.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pipeline.domain.causes import Cause
+from pipeline.domain.messages import (
+    AnnounceMessage,
+    BadMessage,
+    EventMessage,
+    Message,
+    RunMessage,
+    SubmitMessage,
+    parse,
+    parse_event,
+)
+from pipeline.errors import Conflict, FanfareError, Permanent, Transient
+from pipeline.handlers.announce import announce
+from pipeline.handlers.assemble import assemble
+from pipeline.handlers.conclude import fail
+from pipeline.handlers.engine import Engine, log
+from pipeline.handlers.plan import plan
+from pipeline.handlers.receipts import on_receipts
+from pipeline.handlers.start import on_blob
+from pipeline.handlers.submit import submit
+from pipeline.ledger import runs
+
+MAX_TRIES = 60
+_AT_ONCE = 4
+_LONGEST = 30.0
+
+
+@dataclass(frozen=True)
+class Route:
+    """How a queue's messages are read and handled."""
+
+    parse: Callable[[str], Message]
+    handle: Callable[[Message, Engine], object]
+
+
+def _route[M: Message](kind: type[M], handle: Callable[[M, Engine], object]) -> Route:
+    def handle_checked(message: Message, engine: Engine) -> object:
+        assert isinstance(message, kind)  # noqa: S101 - the same route parsed it
+        return handle(message, engine)
+
+    read = parse_event if kind is EventMessage else lambda body: parse(kind, body)
+    return Route(read, handle_checked)
+
+
+ROUTES: Mapping[str, Route] = {
+    "blob-events": _route(EventMessage, on_blob),
+    "plan": _route(RunMessage, plan),
+    "submit": _route(SubmitMessage, submit),
+    "receipts": _route(EventMessage, on_receipts),
+    "assemble": _route(RunMessage, assemble),
+    "announce": _route(AnnounceMessage, announce),
+}
+
+
+def handle(engine: Engine, queue: str, body: str) -> None:
+    """Handle one message of a queue; afterwards it may be deleted."""
+    try:
+        message = ROUTES[queue].parse(body)
+    except BadMessage as error:
+        _poison(engine, queue, body, str(error))
+        return
+    try:
+        _decide(engine, queue, message)
+    except Transient as error:
+        _put_back(engine, queue, message, error)
+    except Permanent as error:
+        _give_up(engine, queue, message, str(error))
+
+
+def on_poison(engine: Engine, queue: str, body: str) -> None:
+    """Read a poison queue: end the run that the message was about; all else is the sweep's."""
+    log.error("Message gave up on", extra={"action": "poison", "queue": queue})
+    try:
+        message = ROUTES[queue].parse(body)
+    except BadMessage:
+        return
+    if isinstance(message, RunMessage):
+        _end(engine, message, f"Its step {queue!r} failed too often; `fanfare redrive` tries again.")
+
+
+def _decide(engine: Engine, queue: str, message: Message) -> None:
+    for _ in range(_AT_ONCE - 1):
+        try:
+            ROUTES[queue].handle(message, engine)
+        except Conflict:
+            continue
+        return
+    ROUTES[queue].handle(message, engine)
+
+
+def _put_back(engine: Engine, queue: str, message: Message, error: FanfareError) -> None:
+    if message.tries >= MAX_TRIES:
+        _give_up(engine, queue, message, f"tried {message.tries} times, lastly: {error}")
+        return
+    again = message.model_copy(update={"tries": message.tries + 1})
+    delay = timedelta(seconds=min(0.25 * 2 ** min(message.tries, 10), _LONGEST))
+    engine.send(queue, again, delay)
+    log.info(
+        "Message put back",
+        extra={"action": "retry", "queue": queue, "tries": again.tries, "reason": str(error)},
+    )
+
+
+def _give_up(engine: Engine, queue: str, message: Message, why: str) -> None:
+    if isinstance(message, RunMessage):
+        _end(engine, message, f"Its step {queue!r} cannot be done: {why}")
+    else:
+        _poison(engine, queue, message.model_dump_json(), why)
+
+
+def _end(engine: Engine, message: RunMessage, why: str) -> None:
+    held = runs.load(engine.ports.tables, message.run)
+    current = held and not held.run.over and held.run.generation == message.generation
+    if held and current:
+        fail(engine, held, Cause.POISONED, why)
+    else:
+        log.warning("Message about no active run dropped", extra={"run": ascii(message.run)})
+
+
+def _poison(engine: Engine, queue: str, body: str, why: str) -> None:
+    log.error("Message put aside", extra={"action": "poison", "queue": queue, "reason": why})
+    engine.ports.queues.send(f"{queue}-poison", body)

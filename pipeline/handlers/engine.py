@@ -1,0 +1,77 @@
+"""What every handler is given, and how it speaks to the queues."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pipeline.domain.catalogue import Catalogue
+from pipeline.domain.definition import Pipeline
+from pipeline.domain.messages import Message, RunMessage
+from pipeline.domain.pool import Pool, physical_id
+from pipeline.domain.run import Run
+from pipeline.errors import Permanent
+from pipeline.ports import Ports
+from pipeline.settings import Patience
+
+log = logging.getLogger("fanfare")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The world, the definitions, the patience, and the files of task_scripts/ by name."""
+
+    ports: Ports
+    catalogue: Catalogue
+    patience: Patience
+    scripts: Mapping[str, bytes]
+
+    @property
+    def now(self) -> datetime:
+        """The time, UTC."""
+        return self.ports.clock.now()
+
+    def token(self) -> str:
+        """Draw a token for one step or attempt."""
+        return self.ports.clock.token()
+
+    def send(self, queue: str, message: Message, delay: timedelta = timedelta()) -> None:
+        """Put a message into one of the engine's queues."""
+        self.ports.queues.send(queue, message.model_dump_json(exclude_defaults=True), delay)
+
+    def wake(self, queue: str, run: Run) -> None:
+        """Ask for the next step of a run: `plan` or `assemble`."""
+        self.send(
+            queue,
+            RunMessage(run=run.id, generation=run.generation, traceparent=run.traceparent),
+        )
+
+    def definition(self, run: Run) -> Pipeline:
+        """Return the definition that the run began with, whatever was deployed since."""
+        return Pipeline.from_json(run.definition)
+
+    def pool(self, run: Run) -> Pool:
+        """Return the pool that a run asks for; raises Permanent when it is not defined any more."""
+        pool = self.catalogue.pools.get(run.pool)
+        if pool is None:
+            raise Permanent(f"Pool {run.pool!r} is not among the pools; add pools/{run.pool}.yaml.")
+        return pool
+
+    def pool_id(self, run: Run) -> str:
+        """Return the id of the Batch pool that a run uses."""
+        return self.pool_id_of(self.pool(run))
+
+    def pool_id_of(self, pool: Pool) -> str:
+        """Return the id of the Batch pool behind a definition."""
+        return physical_id(pool)
+
+
+def context(run: Run, action: str) -> dict[str, object]:
+    """Return the fields that a log record about a run carries."""
+    return {
+        "action": action,
+        "run": run.id,
+        "pipeline": run.pipeline,
+        "generation": run.generation,
+        "state": str(run.state),
+    }

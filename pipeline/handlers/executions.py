@@ -1,0 +1,110 @@
+"""Turns planned tasks into Batch jobs and tasks: the first execution, repetitions, stage programs.
+
+An execution is named by what it is (run, generation, stage, how often before), so submitting it
+again meets what is there already.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+
+from pipeline.domain import naming
+from pipeline.domain.plan import Page, PlannedInput, PlannedTask
+from pipeline.domain.run import Run
+from pipeline.errors import Conflict, Permanent
+from pipeline.handlers.engine import Engine
+from pipeline.ports import BlobRef, InputFile, JobSpec, TaskSpec, Upload
+
+RUNNER = "/bin/sh -c 'exec python3 \"$AZ_BATCH_JOB_PREP_WORKING_DIR/runner.py\"'"
+_RUNTIME = ("environment.py", "runner.py")
+
+
+def create_job(engine: Engine, run: Run, page: Page, execution: int = 0, stage: str = "") -> str:
+    """Create the job of an execution, with everything its program needs; raises QuotaReached."""
+    definition = engine.definition(run)
+    job = naming.job_id(run.id, run.generation, execution, stage)
+    environment = page.program.environment
+    command = "python3 environment.py" + (f" {environment}" if environment else "")
+    spec = JobSpec(
+        id=job,
+        pool=engine.pool_id(run),
+        priority=definition.priority,
+        limit=definition.limits.run,
+        preparation=command,
+        preparation_inputs=_scripts(engine, page),
+        run=run.id,
+    )
+    engine.ports.jobs.create(spec)
+    return job
+
+
+def task_specs(
+    engine: Engine, run: Run, page: Page, tasks: Iterable[PlannedTask], ref: BlobRef
+) -> list[TaskSpec]:
+    """Render tasks of a page, which is the blob `ref`, for Batch."""
+    definition = engine.definition(run)
+    limit, slots = definition.limits.task, definition.task.slots
+    return [
+        replace(
+            _task_spec(engine, run, page, task, ref),
+            limit=limit,
+            slots=slots,
+        )
+        for task in tasks
+    ]
+
+
+def stage_specs(engine: Engine, run: Run, page: Page, ref: BlobRef, stage: str) -> list[TaskSpec]:
+    """Render a stage program for Batch, with twice its limit: the runner's own comes first."""
+    limit = timedelta(seconds=2 * page.item_timeout_s)
+    spec = _task_spec(engine, run, page, page.tasks[0], ref)
+    return [replace(spec, id=stage, uploads=uploads(run, stage), limit=limit)]
+
+
+def _task_spec(engine: Engine, run: Run, page: Page, task: PlannedTask, ref: BlobRef) -> TaskSpec:
+    unit = naming.unit_name(task.number)
+    shared = [InputFile(engine.ports.blobs.url(ref), "page.json"), *_files(page.inputs)]
+    return TaskSpec(
+        id=unit,
+        command=RUNNER,
+        inputs=[*shared, *_files(task.inputs)],
+        uploads=uploads(run, unit),
+        environment={"FANFARE_TASK": str(task.number)},
+        limit=timedelta(),
+    )
+
+
+def uploads(run: Run, unit: str) -> list[Upload]:
+    """Say where a unit's outputs, logs and receipt go."""
+    folder = naming.generation_folder(run.id, run.generation)
+    return [
+        Upload("o-*", "work", f"{folder}/out/{unit}"),
+        Upload("l-*.txt", "work", f"{folder}/log/{unit}"),
+        Upload("../std*.txt", "work", f"{folder}/log/{unit}"),
+        Upload("r-*.json", "receipts", f"{folder}/{unit}"),
+    ]
+
+
+def _files(inputs: Sequence[PlannedInput]) -> list[InputFile]:
+    return [InputFile(planned.url, planned.file) for planned in inputs]
+
+
+def _scripts(engine: Engine, page: Page) -> list[InputFile]:
+    """Put the runner, the program and its requirements into Storage under their digests."""
+    runner = [name for name in engine.scripts if name in _RUNTIME or name.startswith("runner_")]
+    wanted = [page.program.file, page.program.environment]
+    return [_publish(engine, name) for name in [*runner, *wanted] if name]
+
+
+def _publish(engine: Engine, name: str) -> InputFile:
+    content = engine.scripts.get(name)
+    if content is None:
+        raise Permanent(f"The definition asks for task_scripts/{name}, which was not deployed.")
+    ref = BlobRef("scripts", f"{hashlib.sha256(content).hexdigest()[:24]}/{name}")
+    if engine.ports.blobs.head(ref) is None:
+        # A conflict means that somebody else put the same bytes there.
+        with suppress(Conflict):
+            engine.ports.writer.write(ref, content, "*")
+    return InputFile(engine.ports.blobs.url(ref), name)

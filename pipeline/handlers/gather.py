@@ -1,0 +1,126 @@
+"""Gathers what became of every item over all generations, and holds the claims against Storage."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from pipeline.domain import naming
+from pipeline.domain.causes import Cause
+from pipeline.domain.results import (
+    ItemOutcome,
+    ItemResult,
+    Receipt,
+    TaskResult,
+    TaskState,
+)
+from pipeline.domain.run import PublishedPlan, Run
+from pipeline.handlers.engine import Engine
+from pipeline.ledger import tasks
+from pipeline.ports import BlobRef
+
+
+@dataclass(frozen=True)
+class Part:
+    """One output of one item, as it lies in Storage."""
+
+    item: int
+    name: str
+    ref: BlobRef
+    size: int
+    sha256: str
+
+
+@dataclass
+class Gathered:
+    """What became of a run's items; `lost` are units whose outputs are not all there."""
+
+    items: dict[int, ItemResult] = field(default_factory=dict)
+    parts: dict[int, tuple[Part, ...]] = field(default_factory=dict)
+    retrying: list[TaskResult] = field(default_factory=list)
+    lost: list[TaskResult] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def failed(self) -> list[ItemResult]:
+        """The items that failed, in order."""
+        return [item for _, item in sorted(self.items.items()) if not item.succeeded]
+
+    def in_order(self) -> list[Part]:
+        """Return the parts of the items that succeeded, in item order."""
+        return [part for item in sorted(self.parts) for part in self.parts[item]]
+
+
+def gather(engine: Engine, run: Run) -> Gathered:
+    """Read the results of every generation; a success is never replaced by a later failure."""
+    gathered = Gathered()
+    for generation, _ in generations(run):
+        sizes = _sizes(engine, run, generation)
+        for result in tasks.results(engine.ports.tables, run.id, generation):
+            if generation == run.generation:
+                gathered.seconds += result.seconds
+                if result.state is TaskState.RETRYING:
+                    gathered.retrying.append(result)
+                    continue
+            _take(engine, run, generation, result, sizes, gathered)
+    return gathered
+
+
+def generations(run: Run) -> Iterator[tuple[int, PublishedPlan]]:
+    """Yield every generation that has a plan, first to last."""
+    for earlier in run.earlier:
+        yield earlier.generation, earlier.plan
+    if run.plan:
+        yield run.generation, run.plan
+
+
+def total_items(run: Run) -> int:
+    """Return how many items the run has in all: those of its first plan."""
+    return next((plan.items for _, plan in generations(run)), 0)
+
+
+def _take(
+    engine: Engine,
+    run: Run,
+    generation: int,
+    result: TaskResult,
+    sizes: Mapping[str, int],
+    gathered: Gathered,
+) -> None:
+    folder = f"{naming.generation_folder(run.id, generation)}/out/{result.unit}"
+    whole = True
+    for item in result.items or _items_of_receipt(engine, result):
+        parts = tuple(
+            Part(item.id, o.name, BlobRef("work", f"{folder}/{o.blob}"), o.size, o.sha256)
+            for o in item.outputs
+        )
+        there = all(sizes.get(part.ref.name) == part.size for part in parts)
+        if item.succeeded and there:
+            gathered.items[item.id], gathered.parts[item.id] = item, parts
+        elif item.id not in gathered.parts:
+            gathered.items[item.id] = item if not item.succeeded else lost(item)
+        whole = whole and (there or not item.succeeded)
+    if not whole and generation == run.generation:
+        gathered.lost.append(result)
+
+
+def lost(item: ItemResult) -> ItemResult:
+    """Turn a success whose outputs are gone into the failure that it is."""
+    return item.model_copy(
+        update={
+            "outcome": ItemOutcome.FAILED,
+            "cause": Cause.OUTPUT_LOST,
+            "tail": "An output that the receipt names is not in Storage.",
+            "outputs": (),
+        }
+    )
+
+
+def _sizes(engine: Engine, run: Run, generation: int) -> dict[str, int]:
+    folder = f"{naming.generation_folder(run.id, generation)}/out/t"
+    return {facts.ref.name: facts.size for facts in engine.ports.blobs.list("work", folder)}
+
+
+def _items_of_receipt(engine: Engine, result: TaskResult) -> tuple[ItemResult, ...]:
+    if not result.receipt:
+        return ()
+    content = engine.ports.blobs.read(BlobRef("receipts", result.receipt))
+    return Receipt.model_validate_json(content).items

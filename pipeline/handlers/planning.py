@@ -1,0 +1,236 @@
+"""Makes the pages of a plan: what is to be done, in which bundles, with which files.
+
+The split is a table; each entry reads what its kind needs and hands the decision to the domain.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from pipeline.domain import naming
+from pipeline.domain.bundle import bundle
+from pipeline.domain.bundle import pages as paged
+from pipeline.domain.causes import Cause
+from pipeline.domain.definition import Pipeline
+from pipeline.domain.mp4 import frame_count
+from pipeline.domain.plan import Page, PlannedInput, PlannedItem, PlannedProgram, PlannedTask
+from pipeline.domain.run import Input, Run
+from pipeline.domain.split import (
+    Item,
+    PlanError,
+    Scalar,
+    items_from_program,
+    split_blobs,
+    split_frames,
+    split_grid,
+    split_lines,
+    split_range,
+    split_whole,
+)
+from pipeline.handlers import stages
+from pipeline.handlers.engine import Engine
+from pipeline.ledger import tasks as ledger_tasks
+from pipeline.ports import BlobRef
+
+MAX_TEXT = 256 << 20
+_RUNNER_CAUSES = (Cause.PROGRAM_FAILED, Cause.TIMED_OUT)
+
+
+@dataclass(frozen=True)
+class Work:
+    """The items of a plan, and the blobs that only some of them need (by item id)."""
+
+    items: list[Item]
+    inputs: Mapping[int, tuple[PlannedInput, ...]]
+
+
+def parameters(engine: Engine, run: Run) -> dict[str, Scalar]:
+    """Resolve the run's parameters from the request or the input's metadata."""
+    definition, given = engine.definition(run), dict(run.parameters)
+    if run.input and not given:
+        facts = engine.ports.blobs.head(BlobRef(run.input.container, run.input.name))
+        metadata = {k.lower(): v for k, v in facts.metadata.items()} if facts else {}
+        given = {k: metadata[k.lower()] for k in definition.parameters if k.lower() in metadata}
+    return definition.resolve_parameters(given)
+
+
+def pages(engine: Engine, run: Run) -> list[Page] | None:
+    """Plan a generation; None while a split program works on it. Raises PlanError and its kin."""
+    definition = engine.definition(run)
+    work = _remaining(engine, run) if run.earlier else _split(engine, run, definition)
+    if work is None:
+        return None
+    shared = _shared_inputs(engine, run)
+    retries = definition.retries
+    planned = [
+        PlannedTask(
+            number=task.number,
+            inputs=tuple(blob for item in task.items for blob in work.inputs.get(item.id, ())),
+            items=tuple(_planned(run, item, work, shared) for item in task.items),
+        )
+        for task in bundle(work.items, definition.bundle.items)
+    ]
+    return [
+        Page(
+            run=run.id,
+            generation=run.generation,
+            page=number,
+            program=program_of(definition),
+            item_timeout_s=definition.limits.item.total_seconds(),
+            tries={str(cause): 1 + retries.extra(cause) for cause in _RUNNER_CAUSES},
+            inputs=shared,
+            tasks=tuple(group),
+        )
+        for number, group in enumerate(paged(planned))
+    ]
+
+
+def program_of(definition: Pipeline) -> PlannedProgram:
+    """Return what the runner runs once an item."""
+    task = definition.task
+    return PlannedProgram(
+        file=task.program,
+        command=task.command,
+        arguments=task.arguments,
+        environment=stages.requirements(task.environment),
+    )
+
+
+def _planned(run: Run, item: Item, work: Work, shared: Iterable[PlannedInput]) -> PlannedItem:
+    own = work.inputs.get(item.id, ())
+    return PlannedItem(
+        id=item.id,
+        inputs=tuple(blob.file for blob in (own or shared)),
+        parameters={**run.parameters, **item.parameters},
+    )
+
+
+def _shared_inputs(engine: Engine, run: Run) -> tuple[PlannedInput, ...]:
+    return (planned_input(engine, run.input),) if run.input else ()
+
+
+def planned_input(engine: Engine, source: Input) -> PlannedInput:
+    """Describe the run's input, as it was pinned, for a node."""
+    ref = BlobRef(source.container, source.name, source.snapshot)
+    file = naming.local_input_name("input", source.name)
+    url = engine.ports.blobs.url(ref)
+    return PlannedInput(file=file, name=source.name, url=url, size=source.size)
+
+
+def _split(engine: Engine, run: Run, definition: Pipeline) -> Work | None:
+    if definition.split.needs_input and run.input is None:
+        raise PlanError(f"split {definition.split.kind} works on an input blob; this run has none")
+    return _SPLITS[definition.split.kind](engine, run, definition)
+
+
+def _blobs(engine: Engine, run: Run, definition: Pipeline) -> Work:
+    split = definition.split.blobs
+    if split is None or split.container is None:
+        return Work(split_whole(), {})
+    prefix = split.resolved_prefix(run.parameters)
+    found = [
+        facts
+        for facts in engine.ports.blobs.list(split.container, prefix)
+        if facts.size > 0 and split.matches(facts.ref.name)
+    ]
+    items, inputs = split_blobs(facts.ref.name for facts in found), {}
+    for item, facts in zip(items, found, strict=True):
+        pinned = engine.ports.writer.snapshot(facts.ref, facts.etag)
+        inputs[item.id] = (
+            PlannedInput(
+                file=naming.local_input_name(str(item.id), facts.ref.name),
+                name=facts.ref.name,
+                url=engine.ports.blobs.url(pinned),
+                size=facts.size,
+            ),
+        )
+    return Work(items, inputs)
+
+
+def _range(_engine: Engine, run: Run, definition: Pipeline) -> Work:
+    assert definition.split.range is not None  # noqa: S101 - the table is keyed by kind
+    return Work(split_range(*definition.split.range.resolved(run.parameters)), {})
+
+
+def _frames(engine: Engine, run: Run, definition: Pipeline) -> Work:
+    assert definition.split.frames is not None  # noqa: S101 - the table is keyed by kind
+    ref, size = _pinned(run)
+
+    def read(offset: int, length: int) -> bytes:
+        return engine.ports.blobs.read(ref, offset, length)
+
+    step = definition.split.frames.resolved(run.parameters)
+    return Work(split_frames(frame_count(read, size), step), {})
+
+
+def _grid(_engine: Engine, _run: Run, definition: Pipeline) -> Work:
+    return Work(split_grid(definition.split.grid or {}), {})
+
+
+def _lines(engine: Engine, run: Run, definition: Pipeline) -> Work:
+    assert definition.split.lines is not None  # noqa: S101 - the table is keyed by kind
+    ref, size = _pinned(run)
+    if size > MAX_TEXT:
+        raise PlanError(f"the text has {size:,} bytes; split lines takes at most {MAX_TEXT:,}")
+    try:
+        text = engine.ports.blobs.read(ref).decode()
+    except UnicodeDecodeError as error:
+        raise PlanError(f"the input is not UTF-8 text: {error}") from error
+    split = definition.split.lines
+    per_item = split.resolved(run.parameters)
+    return Work(split_lines(text, skip_header=split.skip_header, lines_per_item=per_item), {})
+
+
+def _program(engine: Engine, run: Run, definition: Pipeline) -> Work | None:
+    program = definition.split.program
+    assert program is not None  # noqa: S101 - the table is keyed by kind
+    inputs = _shared_inputs(engine, run)
+    outputs = stages.outcome(engine, run, stages.Stage(naming.SPLIT, program, inputs))
+    if outputs is None:
+        return None
+    if "items.json" not in outputs:
+        raise PlanError(f"{program.program} wrote no items.json into its output folder")
+    text = engine.ports.blobs.read(outputs["items.json"].ref).decode(errors="replace")
+    return Work(items_from_program(text, program.parameters), {})
+
+
+_SPLITS: dict[str, Callable[[Engine, Run, Pipeline], Work | None]] = {
+    "blobs": _blobs,
+    "range": _range,
+    "frames": _frames,
+    "grid": _grid,
+    "lines": _lines,
+    "program": _program,
+}
+
+
+def _pinned(run: Run) -> tuple[BlobRef, int]:
+    if run.input is None:
+        raise PlanError("this split works on an input blob; the run has none")
+    return BlobRef(run.input.container, run.input.name, run.input.snapshot), run.input.size
+
+
+def _remaining(engine: Engine, run: Run) -> Work:
+    """Return the items of the last plan that did not succeed: what a redrive has left to do."""
+    last = run.earlier[-1]
+    done = {
+        item.id
+        for result in ledger_tasks.results(engine.ports.tables, run.id, last.generation)
+        for item in result.items
+        if item.succeeded
+    }
+    items: list[Item] = []
+    inputs: dict[int, tuple[PlannedInput, ...]] = {}
+    for page in read_pages(engine, last.plan.folder, last.plan.pages):
+        for task in page.tasks:
+            by_file = {blob.file: blob for blob in task.inputs}
+            for item in task.items:
+                if item.id not in done:
+                    items.append(Item(item.id, item.parameters))
+                    inputs[item.id] = tuple(by_file[f] for f in item.inputs if f in by_file)
+    return Work(items, inputs)
+
+
+def read_pages(engine: Engine, folder: str, count: int) -> Iterable[Page]:
+    """Yield the pages of a published plan."""
+    for number in range(count):
+        yield stages.read_page(engine, folder, number)[0]

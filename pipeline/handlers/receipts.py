@@ -1,0 +1,156 @@
+"""Takes in receipts: a queue message is a doorbell, upon which everything that waits is drained.
+
+Task rows first, progress second, messages last: whatever dies in between is done again by whoever
+gets the messages next, and changes nothing that is there.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from pipeline.domain import naming
+from pipeline.domain.bundle import PAGE_SIZE
+from pipeline.domain.events import parse_blob_created
+from pipeline.domain.lifecycle import State
+from pipeline.domain.messages import BadMessage, EventMessage, parse_event
+from pipeline.domain.naming import ReceiptPath
+from pipeline.domain.plan import Page
+from pipeline.domain.results import MAX_RECEIPT_BYTES, ReceiptInvalid, TaskResult, parse_receipt
+from pipeline.domain.run import Run
+from pipeline.errors import NotFound
+from pipeline.handlers import stages
+from pipeline.handlers.engine import Engine, context, log
+from pipeline.ledger import progress, runs, tasks
+from pipeline.ports import BlobRef
+
+QUEUE = "receipts"
+DRAIN = 1000
+_READERS = 8
+_COUNTING = frozenset({State.SUBMITTING, State.RUNNING, State.ASSEMBLING})
+_WAKES = {naming.SPLIT: "plan", naming.ASSEMBLE: "assemble"}
+
+
+def on_receipts(message: EventMessage, engine: Engine) -> None:
+    """Take in the receipt that the event tells of, and all others that wait in the queue."""
+    more = engine.ports.queues.receive(QUEUE, DRAIN)
+    paths = [path for path in [_path(message), *(_path_of(m.body) for m in more)] if path]
+    settle(engine, paths)
+    for received in more:
+        engine.ports.queues.delete(QUEUE, received)
+
+
+def settle(engine: Engine, paths: Iterable[ReceiptPath]) -> None:
+    """Count receipts, run by run; what does not belong to a run's present generation is not
+    counted.
+    """
+    by_generation: dict[tuple[str, int], set[ReceiptPath]] = defaultdict(set)
+    for path in paths:
+        by_generation[path.run, path.generation].add(path)
+    for (run_id, generation), found in by_generation.items():
+        held = runs.load(engine.ports.tables, run_id)
+        if held is None or held.run.generation != generation or held.run.over:
+            log.info(
+                "Receipts recorded, not counted",
+                extra={"action": "receipts", "run": run_id, "generation": generation},
+            )
+            continue
+        _settle_run(engine, held.run, sorted(found, key=lambda path: path.name))
+
+
+def _settle_run(engine: Engine, run: Run, paths: list[ReceiptPath]) -> None:
+    staged = [path for path in paths if path.unit in _WAKES]
+    for path in staged:
+        _settle_stage(engine, run, path)
+    counted = [path for path in paths if path.unit not in _WAKES]
+    if run.plan is None or run.state not in _COUNTING or not counted:
+        return
+    results = _read_results(engine, run, counted)
+    record(engine, run, results)
+
+
+def record(engine: Engine, run: Run, results: list[TaskResult]) -> None:
+    """Record what became of tasks; whoever sees the set complete asks for assembly."""
+    if run.plan is None or not results:
+        return
+    tables = engine.ports.tables
+    tasks.finish(tables, run.id, run.generation, results)
+    numbers = [n for result in results if (n := naming.unit_number(result.unit)) is not None]
+    done = progress.mark(tables, run.id, run.generation, "tasks", numbers, engine.token())
+    log.info(
+        "Receipts counted",
+        extra={**context(run, "receipts"), "done": done.count(), "of": run.plan.tasks},
+    )
+    if done.is_complete(run.plan.tasks):
+        engine.wake("assemble", run)
+
+
+def _settle_stage(engine: Engine, run: Run, path: ReceiptPath) -> None:
+    result = _read_result(engine, run, path, (0,))
+    if result:
+        tasks.finish(engine.ports.tables, run.id, run.generation, [result])
+        engine.wake(_WAKES[path.unit], run)
+
+
+def _read_results(engine: Engine, run: Run, paths: list[ReceiptPath]) -> list[TaskResult]:
+    items = _items_of(engine, run, paths)
+    known = [path for path in paths if path.unit in items]
+    read = partial(_read_result, engine, run)
+    if len(known) == 1:
+        found = [read(known[0], items[known[0].unit])]
+    else:
+        with ThreadPoolExecutor(_READERS) as pool:
+            found = list(pool.map(lambda path: read(path, items[path.unit]), known))
+    # The first receipt of a task counts; the others stay as they are.
+    return list({result.unit: result for result in reversed(found) if result}.values())
+
+
+def _items_of(engine: Engine, run: Run, paths: list[ReceiptPath]) -> dict[str, tuple[int, ...]]:
+    """Return the items of each task that the plan knows, from the pages that hold them."""
+    if run.plan is None:
+        return {}
+    numbers = {n for path in paths if (n := naming.unit_number(path.unit)) is not None}
+    pages = {n // PAGE_SIZE for n in numbers if n < run.plan.tasks}
+    items: dict[str, tuple[int, ...]] = {}
+    for number in sorted(pages):
+        page: Page = stages.read_page(engine, run.plan.folder, number)[0]
+        items |= {naming.unit_name(task.number): task.item_ids for task in page.tasks}
+    return items
+
+
+def _read_result(
+    engine: Engine, run: Run, path: ReceiptPath, items: tuple[int, ...]
+) -> TaskResult | None:
+    """Read one receipt; one that lies is logged, and left to the sweep."""
+    try:
+        ref = BlobRef(QUEUE, path.name)
+        content = engine.ports.blobs.read(ref, 0, MAX_RECEIPT_BYTES + 1)
+        receipt = parse_receipt(content, path.attempt, items)
+    except (ReceiptInvalid, NotFound) as error:
+        log.warning(
+            "Receipt not counted",
+            extra={**context(run, "receipts"), "receipt": path.name, "reason": str(error)},
+        )
+        return None
+    return TaskResult(
+        unit=path.unit,
+        attempt=path.attempt,
+        node=receipt.node,
+        seconds=receipt.seconds,
+        receipt=path.name,
+        at=engine.now,
+        items=receipt.items,
+    )
+
+
+def _path(message: EventMessage) -> ReceiptPath | None:
+    event = parse_blob_created(message.event)
+    return naming.parse_receipt_path(event.name) if event and event.container == QUEUE else None
+
+
+def _path_of(body: str) -> ReceiptPath | None:
+    try:
+        return _path(parse_event(body))
+    except BadMessage as error:
+        log.warning("Message is no receipt event", extra={"reason": str(error)})
+        return None

@@ -1,0 +1,130 @@
+"""Runs a stage (split, assemble) as a program on a node: launched once, its outputs taken when done.
+
+A stage program is a plan of one task with one item; its row in table `tasks` says how it stands.
+"""
+
+from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+
+from pipeline.domain import naming
+from pipeline.domain.definition_stages import StageProgram
+from pipeline.domain.plan import (
+    Page,
+    PlannedInput,
+    PlannedItem,
+    PlannedProgram,
+    PlannedTask,
+    page_name,
+)
+from pipeline.domain.results import ItemOutput, TaskResult, TaskState
+from pipeline.domain.run import Run
+from pipeline.errors import JobGone, NotYet, Permanent
+from pipeline.handlers import executions
+from pipeline.handlers.engine import Engine
+from pipeline.ledger import tasks
+from pipeline.ports import BlobRef
+
+
+class StageFailed(Permanent):
+    """A stage program failed."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage as a program: which one, what it runs, on which inputs, with which files beside them."""
+
+    name: str
+    program: StageProgram
+    inputs: tuple[PlannedInput, ...]
+    files: tuple[PlannedInput, ...] = ()
+
+
+@dataclass(frozen=True)
+class StageOutput:
+    """One file that a stage program wrote."""
+
+    ref: BlobRef
+    claim: ItemOutput
+
+
+def requirements(environment: str | None) -> str | None:
+    """Return the requirements file of an environment."""
+    return f"{environment}.txt" if environment else None
+
+
+def outcome(engine: Engine, run: Run, stage: Stage) -> Mapping[str, StageOutput] | None:
+    """Return the files that the stage wrote, by name; None while it runs (it is launched if need be).
+
+    Raises StageFailed when its last execution failed.
+    """
+    found = tasks.find(engine.ports.tables, run.id, run.generation, stage.name)
+    if found is None or found[0].state is TaskState.RETRYING:
+        execution = found[0].execution if found else 0
+        if found is None:
+            started = TaskResult(unit=stage.name, state=TaskState.RETRYING)
+            tasks.retry(engine.ports.tables, run.id, run.generation, started, None)
+        launch(engine, run, stage, execution)
+        return None
+    result = found[0]
+    if result.failed or not result.items:
+        tail = result.items[0].tail if result.items else result.why
+        raise StageFailed(f"The {stage.name} program {stage.program.program} failed: {tail}")
+    folder = f"{naming.generation_folder(run.id, run.generation)}/out/{stage.name}"
+    outputs = {
+        output.name: StageOutput(BlobRef("work", f"{folder}/{output.blob}"), output)
+        for output in result.items[0].outputs
+    }
+    _verify(engine, result, outputs.values())
+    return outputs
+
+
+def _verify(engine: Engine, result: TaskResult, outputs: Iterable[StageOutput]) -> None:
+    """Hold a stage's claim against Storage: uploads come in any order, and one may be lost."""
+    for output in outputs:
+        facts = engine.ports.blobs.head(output.ref)
+        if facts and facts.size == output.claim.size:
+            continue
+        if result.at and engine.now - result.at > engine.patience.upload:
+            raise StageFailed(f"Output {output.claim.name} of {result.unit} never arrived.")
+        raise NotYet(f"Output {output.claim.name} of {result.unit} is not uploaded yet.")
+
+
+def launch(engine: Engine, run: Run, stage: Stage, execution: int) -> None:
+    """Submit an execution of the stage; one that was submitted before is met, not repeated."""
+    folder = f"{naming.generation_folder(run.id, run.generation)}/plan/{stage.name}"
+    page = stage_page(run, stage)
+    ref = BlobRef("work", page_name(folder, 0))
+    engine.ports.writer.write(ref, page.encode(), content_type="application/json")
+    job = executions.create_job(engine, run, page, execution, stage.name)
+    try:
+        engine.ports.jobs.add(job, executions.stage_specs(engine, run, page, ref, stage.name))
+    except JobGone:
+        return  # this execution was submitted before and is over: its receipt or the sweep tells
+    engine.ports.jobs.close(job)
+
+
+def stage_page(run: Run, stage: Stage) -> Page:
+    """Render the plan of a stage: one task, one item, all files."""
+    program = stage.program
+    item = PlannedItem(
+        id=0, inputs=tuple(blob.file for blob in stage.inputs), parameters=run.parameters
+    )
+    return Page(
+        run=run.id,
+        generation=run.generation,
+        page=0,
+        program=PlannedProgram(
+            file=program.program,
+            arguments=program.arguments,
+            environment=requirements(program.environment),
+        ),
+        item_timeout_s=program.limit.total_seconds(),
+        inputs=(*stage.inputs, *stage.files),
+        tasks=(PlannedTask(number=0, items=(item,)),),
+    )
+
+
+def read_page(engine: Engine, folder: str, number: int) -> tuple[Page, BlobRef]:
+    """Read one page of a plan, and say where it is."""
+    ref = BlobRef("work", page_name(folder, number))
+    return Page.model_validate_json(engine.ports.blobs.read(ref)), ref

@@ -1,0 +1,69 @@
+"""Starts the runs that schedules are due for: ticks in (last recorded, now + 30 s], each once."""
+
+from datetime import datetime, timedelta
+
+from pipeline.domain.definition import Pipeline
+from pipeline.domain.definition_trigger import Overlap
+from pipeline.domain.lifecycle import State
+from pipeline.domain.run import Origin, OriginKind
+from pipeline.domain.schedule import due_ticks
+from pipeline.errors import Conflict
+from pipeline.handlers.engine import Engine, log
+from pipeline.handlers.start import start
+from pipeline.ledger import runs
+from pipeline.ports import Insert, Replace, Row
+
+_KEY = "!schedule"
+_AHEAD = timedelta(seconds=30)
+
+
+def on_tick(engine: Engine) -> None:
+    """Look at every schedule; a tick is recorded only after its run was claimed."""
+    for pipeline in engine.catalogue.pipelines.values():
+        if pipeline.trigger.schedule is not None:
+            _look_at(engine, pipeline)
+
+
+def _look_at(engine: Engine, pipeline: Pipeline) -> None:
+    schedule = pipeline.trigger.schedule
+    row = engine.ports.tables.get(runs.TABLE, pipeline.name, _KEY)
+    if row is None or schedule is None:
+        _record(engine, pipeline.name, None, engine.now)
+        return
+    last = row.values["last"]
+    assert isinstance(last, datetime)  # noqa: S101 - only this module writes these rows
+    ticks = due_ticks(schedule, last, engine.now + _AHEAD)
+    for tick in ticks:
+        _start_tick(engine, pipeline, tick)
+    newest = max([last, engine.now, *ticks])
+    _record(engine, pipeline.name, row, newest)
+
+
+def _start_tick(engine: Engine, pipeline: Pipeline, tick: datetime) -> None:
+    schedule = pipeline.trigger.schedule
+    if schedule and schedule.overlap is Overlap.SKIP and _going(engine, pipeline.name):
+        log.warning(
+            "Tick skipped: the run before it is still going",
+            extra={"action": "tick", "pipeline": pipeline.name, "tick": tick.isoformat()},
+        )
+        return
+    origin = Origin(kind=OriginKind.SCHEDULE, key=(OriginKind.SCHEDULE, tick.isoformat()), at=tick)
+    start(engine, pipeline, origin, None, {})
+
+
+def _going(engine: Engine, pipeline: str) -> bool:
+    """Whether a run that the schedule caused has no verdict yet."""
+    for run in runs.active_of(engine.ports.tables, pipeline):
+        held = runs.load(engine.ports.tables, run)
+        if held and held.run.origin.kind is OriginKind.SCHEDULE and not held.run.over:
+            return held.run.state is not State.CLAIMED or held.run.origin.at < engine.now
+    return False
+
+
+def _record(engine: Engine, pipeline: str, row: Row | None, last: datetime) -> None:
+    written = Row(pipeline, _KEY, {"last": last}, row.etag if row else None)
+    try:
+        operation = Replace(written) if row else Insert(written)
+        engine.ports.tables.transact(runs.TABLE, pipeline, [operation])
+    except Conflict:
+        log.info("Another tick recorded the schedule", extra={"action": "tick"})

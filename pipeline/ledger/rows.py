@@ -1,0 +1,42 @@
+"""Values of the domain as rows and back: scalars as columns, everything else as JSON columns."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from pydantic import BaseModel
+
+from pipeline.ports import Row, Value
+
+_JSON = "_json"
+
+
+def to_values(model: BaseModel) -> dict[str, Value]:
+    """Lay a model out over columns; None and empty values take no column."""
+    values: dict[str, Value] = {}
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if isinstance(value, str | bool | int | float | datetime):
+            if value != "":
+                values[name] = str(value) if isinstance(value, str) else value
+        elif value is not None and value not in ((), {}):
+            content = model.model_dump(mode="json", include={name})[name]
+            values[name + _JSON] = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
+    return values
+
+
+def from_values[M: BaseModel](kind: type[M], row: Row) -> M:
+    """Rebuild a model from its row."""
+    return kind.model_validate(_unfolded(row.values))
+
+
+def _unfolded(values: Mapping[str, Value]) -> dict[str, object]:
+    content: dict[str, object] = {}
+    for name, value in values.items():
+        if name.endswith(_JSON):
+            content[name.removesuffix(_JSON)] = json.loads(str(value))
+        elif isinstance(value, datetime):
+            content[name] = value if value.tzinfo else value.replace(tzinfo=UTC)
+        else:
+            content[name] = value
+    return content

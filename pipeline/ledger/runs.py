@@ -1,0 +1,167 @@
+"""Runs: claimed once, moved only from the state that was read, ended together with their event.
+
+Table `runs`, partition = pipeline: the run's row, `active:{run}` while it has no verdict,
+`t:{inverted time}:{run}` for listings by time, `outbox:{event id}` until it was announced and
+`announced-outbox:{event id}` afterwards.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from pipeline.domain import naming
+from pipeline.domain.run import Run
+from pipeline.errors import Conflict, NotFound
+from pipeline.ledger.rows import from_values, to_values
+from pipeline.ports import Insert, Operation, Remove, Replace, Row, Tables
+
+TABLE = "runs"
+_REGISTRY = "!pipelines"
+_ACTIVE, _BY_TIME, _OUTBOX, _ANNOUNCED = "active:", "t:", "outbox:", "announced-"
+
+
+@dataclass(frozen=True)
+class Held:
+    """A run as it was read, with the ETag that its next move depends on."""
+
+    run: Run
+    etag: str
+
+
+@dataclass(frozen=True)
+class OutboxEntry:
+    """A completion event that is in the outbox until it was announced."""
+
+    row: Row
+
+    @property
+    def event(self) -> Mapping[str, object]:
+        """The CloudEvent."""
+        content: Mapping[str, object] = json.loads(str(self.row.values["event"]))
+        return content
+
+
+def claim(tables: Tables, run: Run) -> tuple[Held, bool]:
+    """Create the run unless it exists; return it as it stands, and whether this call created it."""
+    _register(tables, run.pipeline)
+    index = f"{_BY_TIME}{naming.inverted_time(run.created_at)}:{run.id}"
+    operations = [Insert(_row(run)), _activate(run), Insert(Row(run.pipeline, index, {}))]
+    try:
+        etags = tables.transact(TABLE, run.pipeline, operations)
+    except Conflict:
+        existing = load(tables, run.id)
+        if existing is None:
+            raise
+        return existing, existing.run.step == run.step
+    return Held(run, etags[0]), True
+
+
+def load(tables: Tables, run_id: str) -> Held | None:
+    """Read a run, or None."""
+    pipeline = naming.pipeline_of(run_id)
+    row = tables.get(TABLE, pipeline, run_id) if pipeline else None
+    return Held(from_values(Run, row), row.etag or "") if row else None
+
+
+def need(tables: Tables, run_id: str) -> Held:
+    """Read a run; raises NotFound."""
+    held = load(tables, run_id)
+    if held is None:
+        raise NotFound(f"There is no run {run_id!r}; `fanfare ls` shows those that there are.")
+    return held
+
+
+def move(tables: Tables, held: Held, run: Run, *also: Operation) -> Held:
+    """Write the run if nobody moved it since it was read; raises Conflict otherwise.
+
+    A write whose answer was lost is recognised by its step token and is no conflict.
+    """
+    operations = [Replace(_row(run, held.etag)), *also]
+    try:
+        etags = tables.transact(TABLE, run.pipeline, operations)
+    except Conflict:
+        current = load(tables, run.id)
+        if current and current.run.step == run.step != held.run.step:
+            return current
+        raise
+    return Held(run, etags[0])
+
+
+def conclude(
+    tables: Tables, held: Held, run: Run, event: Mapping[str, object], *also: Operation
+) -> Held:
+    """Write the verdict and its event as one; the run is active no more."""
+    outbox = Row(run.pipeline, f"{_OUTBOX}{event['id']}", {"event": json.dumps(event)})
+    return move(tables, held, run, Remove(_ACTIVE + run.id), Insert(outbox), *also)
+
+
+def reopen(tables: Tables, held: Held, run: Run) -> Held:
+    """Write a redrive: the run is active again."""
+    return move(tables, held, run, _activate(run))
+
+
+def active(tables: Tables) -> Iterator[str]:
+    """Yield the ids of all runs without a verdict."""
+    for pipeline in pipelines(tables):
+        yield from active_of(tables, pipeline)
+
+
+def active_of(tables: Tables, pipeline: str) -> Iterator[str]:
+    """Yield the ids of a pipeline's runs without a verdict."""
+    for row in _prefixed(tables, pipeline, _ACTIVE):
+        yield row.key.removeprefix(_ACTIVE)
+
+
+def recent(tables: Tables, pipeline: str) -> Iterator[str]:
+    """Yield the ids of a pipeline's runs, latest first."""
+    for row in _prefixed(tables, pipeline, _BY_TIME):
+        yield row.key.rpartition(":")[2]
+
+
+def pipelines(tables: Tables) -> list[str]:
+    """Return the names of all pipelines that ever had a run."""
+    return [row.key for row in tables.query(TABLE, _REGISTRY)]
+
+
+def outbox(tables: Tables, run_id: str, event_id: str) -> OutboxEntry | None:
+    """Read one event of the outbox."""
+    pipeline = naming.pipeline_of(run_id)
+    row = tables.get(TABLE, pipeline, _OUTBOX + event_id) if pipeline else None
+    return OutboxEntry(row) if row else None
+
+
+def unannounced(tables: Tables, pipeline: str) -> Iterator[OutboxEntry]:
+    """Yield a pipeline's events that were not announced yet."""
+    return map(OutboxEntry, _prefixed(tables, pipeline, _OUTBOX))
+
+
+def announced(tables: Tables, entry: OutboxEntry, now: datetime) -> None:
+    """Move the event from the outbox to the announced ones; somebody else's move is as good."""
+    row = entry.row
+    sent = Row(row.partition, _ANNOUNCED + row.key, {**row.values, "announced_at": now})
+    try:
+        tables.transact(TABLE, row.partition, [Remove(row.key), Insert(sent)])
+    except Conflict:
+        if tables.get(TABLE, row.partition, row.key):
+            raise
+
+
+def _register(tables: Tables, pipeline: str) -> None:
+    if tables.get(TABLE, _REGISTRY, pipeline) is None:
+        try:
+            tables.transact(TABLE, _REGISTRY, [Insert(Row(_REGISTRY, pipeline, {}))])
+        except Conflict:
+            return  # another invocation registered it meanwhile
+
+
+def _activate(run: Run) -> Insert:
+    return Insert(Row(run.pipeline, _ACTIVE + run.id, {"since": run.changed_at}))
+
+
+def _row(run: Run, etag: str | None = None) -> Row:
+    return Row(run.pipeline, run.id, to_values(run), etag)
+
+
+def _prefixed(tables: Tables, partition: str, prefix: str) -> Iterator[Row]:
+    return tables.query(TABLE, partition, prefix, prefix[:-1] + chr(ord(prefix[-1]) + 1))

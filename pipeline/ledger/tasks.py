@@ -1,0 +1,103 @@
+"""What became of tasks: the first result of a generation wins and never changes.
+
+Table `tasks`, partition = run and generation, row = task (`t000012`) or stage program.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import batched
+
+from pipeline.domain.results import TaskResult, TaskState
+from pipeline.errors import TransactionConflict
+from pipeline.ledger.rows import from_values, to_values
+from pipeline.ports import Insert, Operation, Replace, Row, Tables
+
+TABLE = "tasks"
+_PER_TRANSACTION = 100
+_LARGEST_COLUMN = 24_000
+
+
+def partition(run: str, generation: int) -> str:
+    """Return the partition that holds a generation's tasks and progress."""
+    return f"{run}-g{generation}"
+
+
+def finish(
+    tables: Tables, run: str, generation: int, results: Iterable[TaskResult]
+) -> list[TaskResult]:
+    """Record results unless the task has one already; return those that were recorded now."""
+    recorded: list[TaskResult] = []
+    place = partition(run, generation)
+    for group in batched(results, _PER_TRANSACTION, strict=False):
+        recorded += _finish_group(tables, place, list(group))
+    return recorded
+
+
+def retry(tables: Tables, run: str, generation: int, result: TaskResult, row: Row | None) -> None:
+    """Record that the task runs again, if its row is still the one that was read."""
+    place = partition(run, generation)
+    operation: Operation = (
+        Replace(Row(place, result.unit, to_values(result), row.etag))
+        if row
+        else Insert(Row(place, result.unit, to_values(result)))
+    )
+    tables.transact(TABLE, place, [operation])
+
+
+def find(tables: Tables, run: str, generation: int, unit: str) -> tuple[TaskResult, Row] | None:
+    """Read one task's row, or None."""
+    row = tables.get(TABLE, partition(run, generation), unit)
+    return (_result(row), row) if row else None
+
+
+def results(tables: Tables, run: str, generation: int) -> Iterator[TaskResult]:
+    """Yield the rows of the plan's tasks, in order of their numbers."""
+    for row in tables.query(TABLE, partition(run, generation), "t", "u"):
+        yield _result(row)
+
+
+def _finish_group(tables: Tables, place: str, group: Sequence[TaskResult]) -> list[TaskResult]:
+    """Insert a group; rows that exist are looked at one by one, the rest goes in again."""
+    pending = {result.unit: result for result in group}
+    replacing: dict[str, Row] = {}
+    while pending:
+        operations = [_operation(place, r, replacing.get(r.unit)) for r in pending.values()]
+        try:
+            tables.transact(TABLE, place, operations)
+        except TransactionConflict as conflict:
+            unit = list(pending)[conflict.index]
+            row = tables.get(TABLE, place, unit)
+            if row and _result(row).state is TaskState.DONE:
+                del pending[unit]
+                replacing.pop(unit, None)
+            elif row:
+                replacing[unit] = row
+            else:
+                replacing.pop(unit, None)
+        else:
+            return list(pending.values())
+    return []
+
+
+def _operation(place: str, result: TaskResult, row: Row | None) -> Operation:
+    result = _within_limits(result)
+    if row is None:
+        return Insert(Row(place, result.unit, to_values(result)))
+    # Which execution a receipt came from is not known; the count of those begun must not go back.
+    result = result.model_copy(update={"execution": _result(row).execution})
+    return Replace(Row(place, result.unit, to_values(result), row.etag))
+
+
+def _within_limits(result: TaskResult) -> TaskResult:
+    """Leave out what a column cannot hold: first tails, then items, which the receipt has too."""
+    if len(result.model_dump_json()) <= _LARGEST_COLUMN:
+        return result
+    short = result.model_copy(
+        update={"items": tuple(i.model_copy(update={"tail": ""}) for i in result.items)}
+    )
+    if len(short.model_dump_json()) <= _LARGEST_COLUMN:
+        return short
+    return result.model_copy(update={"items": ()})
+
+
+def _result(row: Row) -> TaskResult:
+    return from_values(TaskResult, row)
