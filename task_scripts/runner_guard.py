@@ -240,7 +240,7 @@ class _Watch:
             if rest_s <= 0:
                 deadline = next(steps)
                 continue
-            for fd, _ in self._poller.poll(rest_s * 1000 + 1):
+            for fd, _ in self._poller.poll(min(rest_s, 3600) * 1000 + 1):
                 if fd == self._report:
                     self._read_report()
                 else:

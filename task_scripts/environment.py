@@ -1,0 +1,141 @@
+"""Makes the Python environment of a pipeline ready, once a node, before the first task runs there.
+
+`environment.py [REQUIREMENTS]`; the requirements file lies beside it. An interpreter that has every
+pinned package already is used as it is. Otherwise a virtual environment is made in the node's
+shared folder under the digest of the requirements, from `environment.zip` beside this file where
+there is one (closed networks), else from the package index. The choice is left in
+`environment.json`. Standard library only, Python 3.10 or newer.
+"""
+
+import sys
+
+if not __package__:  # a program called json.py must not stand in for the library's
+    sys.path.append(sys.path.pop(0))
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+
+_PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*==\s*([^\s;\\]+)\s*(;[^\\]*)?\\?$")
+
+Build = Callable[[Path, Path], None]
+
+
+class Unprepared(Exception):
+    """The environment cannot be made; says why in one line."""
+
+
+def pins(requirements: str) -> dict[str, str] | None:
+    """Read which versions are pinned; None where a line asks for more than a version."""
+    found: dict[str, str] = {}
+    for line in requirements.splitlines():
+        if not line.strip() or line.strip().startswith(("#", "--hash=")):
+            continue
+        match = _PIN.match(line.strip())
+        if match is None or match[3]:
+            return None
+        found[match[1]] = match[2]
+    return found
+
+
+def installed(wanted: Mapping[str, str]) -> bool:
+    """Whether the running interpreter has every package at its pinned version."""
+    try:
+        return all(metadata.version(name) == version for name, version in wanted.items())
+    except metadata.PackageNotFoundError:
+        return False
+
+
+def shared_environment(root: Path, requirements: Path, build: Build) -> Path:
+    """Find or build the environment of these requirements; one builder at a time on a node.
+
+    The finished folder appears under its final name by the rename of a symbolic link: an
+    environment holds its own path, so it has to be built where it will stay.
+    """
+    digest = hashlib.sha256(requirements.read_bytes()).hexdigest()
+    final = root / digest
+    root.mkdir(parents=True, exist_ok=True)
+    with _locked(root / f"{digest}.lock"):
+        if not final.exists():
+            for leftover in root.glob(f"{digest}-*"):  # of a builder that was killed
+                shutil.rmtree(leftover, ignore_errors=True)
+            folder = root / f"{digest}-{secrets.token_hex(4)}"
+            build(folder, requirements)
+            link = root / f"{folder.name}.link"
+            link.symlink_to(folder.name)
+            link.replace(final)
+    return final
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def build_environment(folder: Path, requirements: Path) -> None:
+    """Make a virtual environment and install what is pinned, by digest; raises Unprepared."""
+    _run("make a virtual environment (is python3-venv installed?)", "-m", "venv", str(folder))
+    python = str(folder / "bin" / "python")
+    source: list[str] = []
+    archive = requirements.with_name("environment.zip")
+    if archive.exists():
+        wheels = folder / "wheels"
+        with zipfile.ZipFile(archive) as packed:
+            packed.extractall(wheels)  # our own archive; zipfile keeps names inside the folder
+        source = ["--no-index", "--find-links", str(wheels)]
+    options = ["--disable-pip-version-check", "--no-input", "--quiet", "--require-hashes"]
+    install = ["-m", "pip", "install", *options, *source, "-r", str(requirements)]
+    _run(f"install {requirements.name}", *install, python=python)
+
+
+def _run(purpose: str, *arguments: str, python: str = sys.executable) -> None:
+    done = subprocess.run([python, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(done.stdout + done.stderr)  # whole, into the preparation task's stdout.txt
+        lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        errors = [line for line in lines if line.startswith("ERROR:")]
+        why = (errors or lines or ["no output"])[-1].strip()
+        raise Unprepared(f"Could not {purpose}: {why[:500]}")
+
+
+def choose(folder: Path, name: str | None, shared: Path, build: Build = build_environment) -> Path:
+    """Choose the interpreter for the requirements file of that name, or for none."""
+    running = Path(sys.executable)
+    if name is None:
+        return running
+    requirements = folder / name
+    wanted = pins(requirements.read_text(encoding="utf-8"))
+    if wanted is not None and installed(wanted):
+        return running
+    return shared_environment(shared / "environments", requirements, build) / "bin" / "python"
+
+
+def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Prepare the environment and leave its interpreter's path in environment.json."""
+    folder = Path(__file__).resolve().parent
+    shared = Path(environ.get("AZ_BATCH_NODE_SHARED_DIR", folder))
+    try:
+        python = choose(folder, argv[0] if argv else None, shared)
+        unfinished = folder / f"environment-{secrets.token_hex(4)}.tmp"
+        unfinished.write_text(json.dumps({"python": str(python)}), encoding="utf-8")
+        unfinished.replace(folder / "environment.json")
+    except (Unprepared, OSError, ValueError, zipfile.BadZipFile) as error:
+        sys.stderr.write(f"The environment was not prepared: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))
