@@ -1,0 +1,123 @@
+"""Runs the Event Grid emulator until SIGTERM."""
+
+import argparse
+import asyncio
+import base64
+import binascii
+import json
+import logging
+import socket
+import sys
+import time
+from pathlib import Path
+
+import aiohttp
+
+from emulators import _http
+from emulators.eventgrid.broker import Broker
+from emulators.eventgrid.destinations import Destinations
+from emulators.eventgrid.dispatcher import Dispatcher, Pace
+from emulators.eventgrid.faults import AWKWARD, BENIGN, FaultDice
+from emulators.eventgrid.outbox import Outbox, Position, follow
+from emulators.eventgrid.routes import Service, application
+from emulators.eventgrid.storage_wire import BadConnectionString, StorageAccount, StorageClient
+from emulators.eventgrid.store import Store, StoreUnusable
+from emulators.eventgrid.subscriptions import Arm, BadSubscription
+
+
+def main() -> None:
+    """Parse the command line and serve."""
+    arguments = _parse()
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="eventgrid: %(message)s")
+    try:
+        sys.exit(asyncio.run(_run(arguments)))
+    except (StoreUnusable, BadSubscription, BadConnectionString, OSError) as error:
+        print(f"eventgrid: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m emulators.eventgrid", description=__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--data", type=Path, required=True, help="folder that keeps everything")
+    parser.add_argument("--config", type=Path, required=True, help="topics and eventSubscriptions")
+    parser.add_argument("--storage-outbox", type=Path, help="where the storage emulator tells")
+    parser.add_argument("--storage-connection", help="connection string for queues and blobs")
+    parser.add_argument("--key", help="topic key, Base64; without one anybody may publish")
+    parser.add_argument("--time-scale", type=float, default=1.0, help="divides every retry wait")
+    parser.add_argument(
+        "--startup-grace-s",
+        type=float,
+        default=60.0,
+        help="for so long a missing destination is tried again soon and not counted",
+    )
+    parser.add_argument("--profile", choices=("benign", "awkward"), default="benign")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    if arguments.time_scale <= 0:
+        parser.error("--time-scale has to be above 0.")
+    try:
+        base64.b64decode(arguments.key or "", validate=True)
+    except binascii.Error:
+        parser.error("--key is not Base64.")
+    return arguments
+
+
+def _read_config(path: Path) -> Arm:
+    try:
+        config = json.loads(path.read_text())
+    except ValueError as error:
+        raise BadSubscription(f"{path} is not JSON: {error}") from error
+    if not isinstance(config, dict):
+        raise BadSubscription(f"{path} has to hold an object.")
+    return config
+
+
+async def _run(arguments: argparse.Namespace) -> int:
+    config = _read_config(arguments.config)
+    arguments.data.mkdir(parents=True, exist_ok=True)
+    listener = _http.bind(arguments.port)
+    store = Store(arguments.data / "eventgrid.db")
+    try:
+        faults = AWKWARD if arguments.profile == "awkward" else BENIGN
+        broker = Broker(config, store, FaultDice(arguments.seed, faults))
+        async with aiohttp.ClientSession() as session:
+            service = _assemble(arguments, broker, session)
+            await _serve(service, listener)
+            return 0
+    finally:
+        store.close()
+
+
+def _assemble(
+    arguments: argparse.Namespace, broker: Broker, session: aiohttp.ClientSession
+) -> Service:
+    storage = outbox = None
+    if arguments.storage_connection:
+        account = StorageAccount.parse(arguments.storage_connection)
+        storage = StorageClient(account, session)
+    if arguments.storage_outbox:
+        position = Position.load(broker.store.outbox_position())
+        outbox = Outbox(arguments.storage_outbox.resolve(), position)
+    destinations = Destinations(session, storage)
+    pace = Pace(arguments.time_scale, time.time() + arguments.startup_grace_s)
+    dispatcher = Dispatcher(broker, destinations, pace)
+    return Service(broker, dispatcher, destinations, outbox, arguments.key)
+
+
+async def _serve(service: Service, listener: socket.socket) -> None:
+    serving = asyncio.create_task(_http.serve(application(service), "eventgrid", listener))
+    tasks = [serving, asyncio.create_task(service.dispatcher.run())]
+    if service.outbox is not None:
+        tasks.append(asyncio.create_task(follow(service.outbox, service.broker.take_outbox)))
+    done, running = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+    await service.dispatcher.stop()
+    for task in done:
+        task.result()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""Reads a growing file of JSON lines from a saved position; the kernel tells of new lines."""
+
+import asyncio
+import ctypes
+import json
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+CHUNK_BYTES = 1024 * 1024
+POLL_S = 0.02
+
+_IN_MODIFY, _IN_MOVED_TO, _IN_CREATE = 0x2, 0x80, 0x100
+_log = logging.getLogger(__name__)
+
+
+type Lines = list[dict[str, object]]
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far the file with this inode has been taken in."""
+
+    inode: int = 0
+    offset: int = 0
+
+    def dump(self) -> str:
+        """Return the position as text for the store."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def load(cls, text: str | None) -> "Position":
+        """Read what `dump` wrote; None is the beginning."""
+        return cls(**json.loads(text)) if text else cls()
+
+
+class Outbox:
+    """The file's reader; a replaced or truncated file is read from its start."""
+
+    def __init__(self, path: Path, position: Position) -> None:
+        self._path = path
+        self._position = position
+        self._file: BinaryIO | None = None
+
+    def folder(self) -> Path:
+        """Return the folder to watch; it exists from now on."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        return self._path.parent
+
+    def read(self) -> tuple[Lines, Position]:
+        """Return the next complete lines and the position after them, for `advance`."""
+        chunk = self._chunk()
+        lines = [line for line in map(_parse, chunk.splitlines()) if line is not None]
+        return lines, Position(self._position.inode, self._position.offset + len(chunk))
+
+    def advance(self, position: Position) -> None:
+        """Go on from here; called once what was read is committed."""
+        self._position = position
+
+    def drained(self) -> bool:
+        """Tell whether nothing unread is in the file, a line still being written aside."""
+        return not self._chunk()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _chunk(self) -> bytes:
+        file = self._current()
+        if file is None:
+            return b""
+        file.seek(self._position.offset)
+        chunk = file.read(CHUNK_BYTES)
+        end = chunk.rfind(b"\n") + 1
+        # A chunk without any line end is no event: it is taken as one bad line.
+        return chunk if end == 0 and len(chunk) == CHUNK_BYTES else chunk[:end]
+
+    def _current(self) -> BinaryIO | None:
+        if self._file is not None:
+            size = os.fstat(self._file.fileno()).st_size
+            if size < self._position.offset:
+                self._position = Position(self._position.inode, 0)
+            # A file that was moved away is read to its end before its successor.
+            if size > self._position.offset or not self._replaced():
+                return self._file
+        return self._open()
+
+    def _open(self) -> BinaryIO | None:
+        self.close()
+        try:
+            self._file = self._path.open("rb")
+        except FileNotFoundError:
+            return None
+        found = os.fstat(self._file.fileno())
+        if found.st_ino != self._position.inode or found.st_size < self._position.offset:
+            self._position = Position(found.st_ino, 0)
+        return self._file
+
+    def _replaced(self) -> bool:
+        try:
+            return self._path.stat().st_ino != self._position.inode
+        except FileNotFoundError:
+            return False
+
+
+async def follow(outbox: Outbox, take: Callable[[Lines, Position], None]) -> None:
+    """Hand every line of an outbox to `take`, for ever; the position moves on once it returns."""
+    changed = asyncio.Event()
+    changed.set()
+    watch = FolderWatch(outbox.folder(), changed.set)
+    try:
+        while True:
+            await changed.wait()
+            changed.clear()
+            while not outbox.drained():
+                lines, position = outbox.read()
+                take(lines, position)
+                outbox.advance(position)
+                # Between two chunks the deliveries of the first get going.
+                await asyncio.sleep(0)
+    finally:
+        watch.close()
+        outbox.close()
+
+
+class FolderWatch:
+    """Calls back when something in a folder changes: by inotify, or by polling where that lacks."""
+
+    def __init__(self, folder: Path, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._descriptor = _inotify(folder)
+        if self._descriptor is None:
+            self._poll()
+        else:
+            self._loop.add_reader(self._descriptor, self._drain)
+
+    def close(self) -> None:
+        """Stop watching."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._descriptor is not None:
+            self._loop.remove_reader(self._descriptor)
+            os.close(self._descriptor)
+
+    def _drain(self) -> None:
+        if self._descriptor is not None:
+            os.read(self._descriptor, 65_536)
+        self._changed()
+
+    def _poll(self) -> None:
+        self._changed()
+        self._timer = self._loop.call_later(POLL_S, self._poll)
+
+
+def _inotify(folder: Path) -> int | None:
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        descriptor = int(libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
+        mask = _IN_MODIFY | _IN_MOVED_TO | _IN_CREATE
+        watch = int(libc.inotify_add_watch(descriptor, os.fsencode(folder), mask))
+    except (OSError, AttributeError):
+        return None
+    return descriptor if descriptor >= 0 and watch >= 0 else None
+
+
+def _parse(line: bytes) -> dict[str, object] | None:
+    if not line.strip():
+        return None
+    try:
+        parsed = json.loads(line)
+    except ValueError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        # A writer that was killed leaves half a line; its client never saw success and tries again.
+        _log.warning("an outbox line is not a JSON object: skipped")
+        return None
+    return parsed

@@ -1,0 +1,204 @@
+"""The HTTP shell: publishing, subscriptions at run time, and what tests steer by."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from emulators.eventgrid import auth
+from emulators.eventgrid.broker import Broker, arm_answer
+from emulators.eventgrid.destinations import NOT_ECHOED, Challenge, Destinations
+from emulators.eventgrid.dispatcher import Dispatcher
+from emulators.eventgrid.events import MAX_BYTES, Rejected, parse_publish
+from emulators.eventgrid.outbox import Outbox
+from emulators.eventgrid.subscriptions import BadSubscription, Subscription
+
+VALIDATION_S = 600.0
+SYNC_S = 30.0
+
+type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class Service:
+    """What the routes work on."""
+
+    broker: Broker
+    dispatcher: Dispatcher
+    destinations: Destinations
+    outbox: Outbox | None
+    key: str | None
+    # Subscriptions whose endpoint has to open the validation URL: by code, with the time that ends.
+    awaiting: dict[str, tuple[Subscription, float]] = field(default_factory=dict)
+
+
+SERVICE = web.AppKey("service", Service)
+
+
+def application(service: Service) -> web.Application:
+    """Return the application with all routes."""
+    app = web.Application(client_max_size=2 * MAX_BYTES, middlewares=[_errors])
+    app[SERVICE] = service
+    app.add_routes(
+        [
+            web.get("/health", _health),
+            web.post("/api/events", _publish),
+            web.post("/topics/{topic}/api/events", _publish),
+            web.get("/subscriptions", _list),
+            web.put("/subscriptions/{topic}/{name}", _subscribe),
+            web.get("/subscriptions/{topic}/{name}", _show),
+            web.delete("/subscriptions/{topic}/{name}", _unsubscribe),
+            web.get("/validate", _validate),
+            web.get("/_admin/state", _state),
+            web.post("/_admin/sync", _sync),
+            web.post("/_admin/faults", _faults),
+            web.route("*", "/{rest:.*}", _unimplemented),
+        ]
+    )
+    return app
+
+
+@web.middleware
+async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Rejected as error:
+        return _error(error.status, str(error))
+    except BadSubscription as error:
+        return _error(400, str(error))
+    except web.HTTPRequestEntityTooLarge as error:
+        return _error(413, error.text or "The request is too large.")
+
+
+def _error(status: int, message: str) -> web.Response:
+    codes = {400: "BadRequest", 401: "Unauthorized", 404: "NotFound", 413: "RequestEntityTooLarge"}
+    return web.json_response(
+        {"error": {"code": codes.get(status, "Error"), "message": message}}, status=status
+    )
+
+
+async def _publish(request: web.Request) -> web.Response:
+    service = request.app[SERVICE]
+    topic = service.broker.custom_topic(request.match_info.get("topic"))
+    if topic is None:
+        raise Rejected(404, "There is no such custom topic.")
+    if service.key is not None:
+        refusal = auth.refusal(request.headers, service.key, datetime.now(UTC))
+        if refusal is not None:
+            raise Rejected(401, refusal)
+    raw = await request.read()
+    events = parse_publish(raw, request.content_type, topic.schema, topic.id)
+    service.broker.publish(topic, events)
+    return web.Response(status=200)
+
+
+async def _subscribe(request: web.Request) -> web.Response:
+    service = request.app[SERVICE]
+    subscription = await _requested(request)
+    if not subscription.destination.needs_handshake:
+        service.broker.subscribe(subscription)
+        return web.json_response(arm_answer(subscription, "Succeeded"), status=201)
+    code = uuid.uuid4().hex
+    url = str(request.url.origin() / "validate" % {"code": code})
+    service.awaiting[code] = (subscription, time.monotonic() + VALIDATION_S)
+    challenge = Challenge(service.broker.topics[subscription.topic].id, code, url)
+    refusal = await service.destinations.handshake(subscription, challenge)
+    if refusal is None:
+        service.awaiting.pop(code, None)
+        service.broker.subscribe(subscription)
+        return web.json_response(arm_answer(subscription, "Succeeded"), status=201)
+    if refusal == NOT_ECHOED:
+        return web.json_response(arm_answer(subscription, "AwaitingManualAction"), status=201)
+    service.awaiting.pop(code, None)
+    raise BadSubscription(f"{subscription.name}: the handshake failed: {refusal}.")
+
+
+async def _requested(request: web.Request) -> Subscription:
+    try:
+        body = await request.json()
+    except ValueError as error:
+        raise BadSubscription(f"The body is not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise BadSubscription("The body has to be an object.")
+    where = request.match_info
+    return request.app[SERVICE].broker.parse(where["topic"], where["name"], body)
+
+
+async def _validate(request: web.Request) -> web.Response:
+    service = request.app[SERVICE]
+    subscription, until = service.awaiting.pop(request.query.get("code", ""), (None, 0.0))
+    if subscription is None or time.monotonic() > until:
+        raise Rejected(404, "This validation URL is unknown or has expired.")
+    service.destinations.confirm(subscription)
+    service.broker.subscribe(subscription)
+    return web.json_response({"status": "validated"})
+
+
+async def _show(request: web.Request) -> web.Response:
+    subscription = request.app[SERVICE].broker.subscriptions.get(_key(request))
+    if subscription is None:
+        raise Rejected(404, "There is no such subscription.")
+    return web.json_response(arm_answer(subscription, "Succeeded"))
+
+
+async def _list(request: web.Request) -> web.Response:
+    subscriptions = request.app[SERVICE].broker.subscriptions.values()
+    return web.json_response({"value": [arm_answer(item, "Succeeded") for item in subscriptions]})
+
+
+async def _unsubscribe(request: web.Request) -> web.Response:
+    found = request.app[SERVICE].broker.unsubscribe(_key(request))
+    return web.Response(status=200 if found else 204)
+
+
+async def _health(request: web.Request) -> web.Response:
+    broker = request.app[SERVICE].broker
+    return web.json_response({"status": "healthy", "topics": list(broker.topics)})
+
+
+async def _state(request: web.Request) -> web.Response:
+    service = request.app[SERVICE]
+    drained = service.outbox is None or service.outbox.drained()
+    state = {"faults": asdict(service.broker.dice.faults), "outbox_drained": drained}
+    return web.json_response({**service.broker.store.counts(), **state})
+
+
+async def _sync(request: web.Request) -> web.Response:
+    service = request.app[SERVICE]
+    outbox = service.outbox
+    drained = outbox.drained if outbox is not None else lambda: True
+    service.broker.arrived()
+    try:
+        async with asyncio.timeout(_timeout_s(request)):
+            await service.dispatcher.settled(drained)
+    except TimeoutError:
+        return web.json_response({"settled": False, **service.broker.store.counts()}, status=504)
+    return web.json_response({"settled": True})
+
+
+def _timeout_s(request: web.Request) -> float:
+    try:
+        return float(request.query.get("timeout", SYNC_S))
+    except ValueError as error:
+        raise Rejected(400, "timeout has to be a number of seconds.") from error
+
+
+async def _faults(request: web.Request) -> web.Response:
+    dice = request.app[SERVICE].broker.dice
+    try:
+        dice.faults = dice.faults.changed(await request.json())
+    except (ValueError, AttributeError) as error:
+        raise Rejected(400, str(error)) from error
+    return web.json_response(asdict(dice.faults))
+
+
+async def _unimplemented(request: web.Request) -> web.Response:
+    return _error(501, f"{request.method} {request.path} is not emulated.")
+
+
+def _key(request: web.Request) -> str:
+    return f"{request.match_info['topic']}/{request.match_info['name']}"
