@@ -1,7 +1,7 @@
 """From a queue message to its handler, and what becomes of the message when the handler cannot.
 
-A conflict is decided again at once; what time heals is put back with growing delay and a count; what
-nothing heals ends the run, or goes to the poison queue where no run is known.
+A conflict is decided again at once; what time heals is put back with growing delay and a count;
+what nothing heals ends the run, or goes to the poison queue where no run is known.
 """
 
 from collections.abc import Callable, Mapping
@@ -85,7 +85,9 @@ def on_poison(engine: Engine, queue: str, body: str) -> None:
     except BadMessage:
         return
     if isinstance(message, RunMessage):
-        _end(engine, message, f"Its step {queue!r} failed too often; `fanfare redrive` tries again.")
+        _end(
+            engine, message, f"Its step {queue!r} failed too often; `fanfare redrive` tries again."
+        )
 
 
 def _decide(engine: Engine, queue: str, message: Message) -> None:

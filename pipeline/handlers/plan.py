@@ -1,6 +1,6 @@
 """Plans a run: take a place, pin the input, split, write pages, publish, create the job.
 
-A planner works in a folder of its own; publishing is the conditional move that makes its plan count.
+A planner works in a folder of its own; publishing is the conditional move that makes a plan count.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -68,7 +68,7 @@ def _begin(engine: Engine, held: Held) -> Held | None:
         parameters = planning.parameters(engine, run)
     except (Conflict, NotFound):
         name = run.input.name if run.input else ""
-        fail(engine, held, Cause.SUPERSEDED, f"{ascii(name)} was replaced or deleted meanwhile.")
+        fail(engine, held, Cause.SUPERSEDED, f"{name!a} was replaced or deleted meanwhile.")
         return None
     except Permanent as error:
         fail(engine, held, Cause.PLAN_FAILED, str(error))

@@ -1,6 +1,6 @@
 """Compares a run with the world and does what some lost arrow should have done.
 
-Truth about a task, in this order: its receipt; then, completed for a while without one, Batch's word.
+Truth about a task, in this order: its receipt; then, if it completed without one, Batch's word.
 """
 
 from collections.abc import Iterable

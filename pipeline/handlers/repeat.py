@@ -1,6 +1,7 @@
 """Executes a task again when its cause is worth it: in a further job, under the same number.
 
-The row says first that the task runs again, then it is submitted; the sweep submits what was only said.
+The row says first that the task runs again, then it is submitted; the sweep submits what was
+only said.
 """
 
 from pipeline.domain import naming
@@ -17,7 +18,7 @@ _WAKES = {naming.SPLIT: "plan", naming.ASSEMBLE: "assemble"}
 
 
 def repeat(engine: Engine, run: Run, unit: str, cause: Cause, why: str) -> bool:
-    """Execute a unit once more; False when its cause has had all its executions. Raises Conflict."""
+    """Execute a unit once more; False when its cause had all its executions. Raises Conflict."""
     found = tasks.find(engine.ports.tables, run.id, run.generation, unit)
     execution = found[0].execution if found else 0
     if execution >= engine.definition(run).retries.extra(cause):

@@ -3,8 +3,8 @@
 A stage program is a plan of one task with one item; its row in table `tasks` says how it stands.
 """
 
-from dataclasses import dataclass
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from pipeline.domain import naming
 from pipeline.domain.definition_stages import StageProgram

@@ -62,9 +62,7 @@ def start_for_blob(engine: Engine, pipeline: Pipeline, event: BlobCreated) -> St
         content_type=event.content_type,
         sequencer=event.sequencer,
     )
-    origin = Origin(
-        kind=OriginKind.BLOB, key=blob_key(event), at=event.at, event_id=event.event_id
-    )
+    origin = Origin(kind=OriginKind.BLOB, key=blob_key(event), at=event.at, event_id=event.event_id)
     return start(engine, pipeline, origin, source, {})
 
 

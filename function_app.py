@@ -1,0 +1,101 @@
+"""The function app: triggers only. Each decodes its event and calls the handler."""
+
+import json
+import logging
+
+import azure.functions as func
+
+from pipeline import bootstrap
+from pipeline.handlers import dispatch, http, lost_events, reap, sweep, tick
+
+bootstrap.configure_logging(logging.getLogger("fanfare"))
+app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+STORAGE = "AzureWebJobsStorage"
+
+
+def _on_queue(queue: str) -> None:
+    name = queue.replace("-", "_")
+
+    @app.function_name(f"on_{name}")
+    @app.queue_trigger(arg_name="message", queue_name=queue, connection=STORAGE)
+    def on_message(message: func.QueueMessage) -> None:
+        dispatch.handle(bootstrap.engine(), queue, message.get_body().decode())
+
+    @app.function_name(f"on_{name}_poison")
+    @app.queue_trigger(arg_name="message", queue_name=f"{queue}-poison", connection=STORAGE)
+    def on_poison(message: func.QueueMessage) -> None:
+        dispatch.on_poison(bootstrap.engine(), queue, message.get_body().decode())
+
+
+for _queue in dispatch.ROUTES:
+    _on_queue(_queue)
+
+
+@app.event_grid_trigger(arg_name="event")
+def on_blob_event(event: func.EventGridEvent) -> None:
+    """The alternative to queue delivery: the same handler, behind a webhook."""
+    content = {
+        "id": event.id,
+        "subject": event.subject,
+        "eventType": event.event_type,
+        "eventTime": event.event_time.isoformat() if event.event_time else None,
+        "data": event.get_json(),
+    }
+    dispatch.handle(bootstrap.engine(), "blob-events", json.dumps(content))
+
+
+@app.timer_trigger(arg_name="timer", schedule="%FANFARE_TICK%")
+def on_tick(timer: func.TimerRequest) -> None:
+    """Every minute: start what schedules are due for."""
+    tick.on_tick(bootstrap.engine())
+
+
+@app.timer_trigger(arg_name="timer", schedule="%FANFARE_SWEEP%")
+def on_sweep(timer: func.TimerRequest) -> None:
+    """Every minute: find what any arrow lost."""
+    sweep.sweep(bootstrap.engine())
+
+
+@app.timer_trigger(arg_name="timer", schedule="%FANFARE_LOST_EVENTS%")
+def on_lost_events(timer: func.TimerRequest) -> None:
+    """Every hour: start the runs whose events were lost, and reap jobs that completed long ago."""
+    lost_events.sweep_events(bootstrap.engine())
+    reap.reap(bootstrap.engine())
+
+
+@app.route(route="runs", methods=["POST"])
+def start_run(req: func.HttpRequest) -> func.HttpResponse:
+    """Start a run."""
+    key = req.headers.get("Idempotency-Key")
+    return _reply(lambda: http.start_run(bootstrap.engine(), req.get_body(), key))
+
+
+@app.route(route="runs", methods=["GET"])
+def list_runs(req: func.HttpRequest) -> func.HttpResponse:
+    """List the latest runs."""
+    return _reply(lambda: http.list_runs(bootstrap.engine(), req.params.get("pipeline")))
+
+
+@app.route(route="runs/{run}", methods=["GET"])
+def show_run(req: func.HttpRequest) -> func.HttpResponse:
+    """Show a run."""
+    return _reply(lambda: http.show_run(bootstrap.engine(), req.route_params["run"]))
+
+
+@app.route(route="runs/{run}/cancel", methods=["POST"])
+def cancel_run(req: func.HttpRequest) -> func.HttpResponse:
+    """Cancel a run."""
+    return _reply(lambda: http.cancel_run(bootstrap.engine(), req.route_params["run"]))
+
+
+@app.route(route="runs/{run}/redrive", methods=["POST"])
+def redrive_run(req: func.HttpRequest) -> func.HttpResponse:
+    """Run again what failed."""
+    return _reply(lambda: http.redrive_run(bootstrap.engine(), req.route_params["run"]))
+
+
+def _reply(action: http.Action) -> func.HttpResponse:
+    reply = http.answering(action)
+    return func.HttpResponse(
+        json.dumps(reply.body), status_code=reply.status, mimetype="application/json"
+    )

@@ -1,0 +1,58 @@
+"""The composition root: settings become adapters, adapters and definitions become an engine."""
+
+import functools
+import json
+import logging
+import os
+from pathlib import Path
+
+from pipeline.adapters.connect import connect
+from pipeline.domain.catalogue import load_catalogue
+from pipeline.handlers.engine import Engine
+from pipeline.settings import Settings
+
+APP_ROOT = Path(__file__).resolve().parent.parent
+_SCRIPTS = ("*.py", "environments/*.txt")
+
+
+@functools.cache
+def engine() -> Engine:
+    """Return the process's engine, made once of its environment; raises SettingMissing."""
+    return build(Settings.from_env(os.environ, APP_ROOT))
+
+
+def build(settings: Settings) -> Engine:
+    """Make an engine; raises DefinitionError naming every fault of the definitions."""
+    root = settings.app_root
+    catalogue = load_catalogue(root / "pipelines", root / "pools", root / "task_scripts")
+    return Engine(connect(settings), catalogue, settings.patience, scripts(root / "task_scripts"))
+
+
+def scripts(folder: Path) -> dict[str, bytes]:
+    """Read what nodes may need, by plain file name."""
+    return {
+        path.name: path.read_bytes()
+        for pattern in _SCRIPTS
+        for path in sorted(folder.glob(pattern))
+        if path.name != "__init__.py"
+    }
+
+
+class _WithFields(logging.Filter):
+    """Appends a record's own fields to its sentence, so that every log sink shows them."""
+
+    _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Render the fields once."""
+        fields = {k: v for k, v in vars(record).items() if k not in self._STANDARD}
+        if fields:
+            record.msg = f"{record.getMessage()} {json.dumps(fields, default=str)}"
+            record.args = ()
+        return True
+
+
+def configure_logging(logger: logging.Logger) -> None:
+    """Let a logger's records carry their fields; idempotent."""
+    if not any(isinstance(known, _WithFields) for known in logger.filters):
+        logger.addFilter(_WithFields())

@@ -1,0 +1,10 @@
+"""Ends what a verdict should have ended and was lost: jobs of runs that are over; deletes old jobs."""
+
+from pipeline.handlers.engine import Engine, log
+
+
+def reap(engine: Engine) -> int:
+    """Delete jobs that completed long ago; return how many."""
+    reaped = engine.ports.jobs.reap(engine.now - engine.patience.reap)
+    log.info("Jobs reaped", extra={"action": "reap", "jobs": reaped})
+    return reaped
