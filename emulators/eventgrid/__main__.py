@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import base64
-import binascii
 import json
 import logging
 import socket
@@ -58,7 +57,7 @@ def _parse() -> argparse.Namespace:
         parser.error("--time-scale has to be above 0.")
     try:
         base64.b64decode(arguments.key or "", validate=True)
-    except binascii.Error:
+    except ValueError:
         parser.error("--key is not Base64.")
     return arguments
 

@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import base64
-import binascii
 import fcntl
 import socket
 import sys
@@ -39,13 +38,11 @@ def _parse() -> argparse.Namespace:
             f"--{service}-port", type=int, default=0, help="0: the remembered or a free port"
         )
     parser.add_argument("--profile", choices=("benign", "awkward"), default="benign")
-    parser.add_argument(
-        "--seed", type=int, default=0, help="accepted for uniformity; nothing here is drawn"
-    )
+    parser.add_argument("--seed", type=int, default=0, help="what the awkward profile draws from")
     arguments = parser.parse_args()
     try:
         base64.b64decode(arguments.key, validate=True)
-    except binascii.Error:
+    except ValueError:
         parser.error("--key is not Base64.")
     return arguments
 
@@ -55,6 +52,7 @@ async def _run(arguments: argparse.Namespace) -> int:
     (data / "azurite").mkdir(parents=True, exist_ok=True)
     asked = {service: getattr(arguments, f"{service}_port") for service in SERVICES}
     memory = data / "ports.json"
+    seed = str(arguments.seed) if arguments.profile == "awkward" else None
     with (data / "lock").open("a") as lock:
         try:
             await _own(lock, data)
@@ -65,7 +63,7 @@ async def _run(arguments: argparse.Namespace) -> int:
                 arguments.account,
                 arguments.key,
                 ports,
-                quote_etags=arguments.profile == "awkward",
+                etag_seed=seed,
             )
             child = await azurite.start(launch)
         except (PortTaken, azurite.AzuriteUnusable, OSError) as error:

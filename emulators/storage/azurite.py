@@ -32,7 +32,8 @@ class Launch:
     account: str
     key: str
     ports: Mapping[str, int]
-    quote_etags: bool = False
+    # Set by the awkward profile: event eTags are then quoted or not, drawn from this.
+    etag_seed: str | None = None
 
     @property
     def outbox(self) -> Path:
@@ -173,5 +174,5 @@ def _environment(launch: Launch) -> dict[str, str]:
         "NODE_COMPILE_CACHE": str(_HERE / "node_modules" / ".cache" / "compiled"),
         "FANFARE_OUTBOX": str(launch.outbox),
         "FANFARE_BLOB_ENDPOINT": f"http://{HOST}:{launch.ports['blob']}",
-        "FANFARE_QUOTE_ETAGS": "1" if launch.quote_etags else "0",
+        **({} if launch.etag_seed is None else {"FANFARE_ETAG_SEED": launch.etag_seed}),
     }
