@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Buffer, Iterable, Iterator
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -16,8 +16,8 @@ class _Pipe(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: object) -> int:
-        chunk = bytes(memoryview(data))  # type: ignore[arg-type] - zipfile writes buffers only
+    def write(self, data: Buffer) -> int:
+        chunk = bytes(data)
         self.pending += chunk
         return len(chunk)
 

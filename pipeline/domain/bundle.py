@@ -29,6 +29,6 @@ def bundle(items: Sequence[Item], per_task: int) -> list[Task]:
     return tasks
 
 
-def pages(tasks: Sequence[Task], size: int = PAGE_SIZE) -> list[tuple[Task, ...]]:
+def pages[T](tasks: Sequence[T], size: int = PAGE_SIZE) -> list[tuple[T, ...]]:
     """Cut the tasks of a plan into pages."""
     return list(itertools.batched(tasks, size, strict=False))

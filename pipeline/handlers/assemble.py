@@ -6,7 +6,7 @@ from dataclasses import replace
 from pipeline.domain import naming
 from pipeline.domain.causes import Cause
 from pipeline.domain.lifecycle import State
-from pipeline.domain.manifest import missing_of
+from pipeline.domain.manifest import AssembledFile, missing_of
 from pipeline.domain.messages import RunMessage
 from pipeline.domain.results import TaskResult
 from pipeline.domain.run import Output, Run
@@ -85,7 +85,7 @@ def _commit(
     engine: Engine,
     run: Run,
     gathered: Gathered,
-    files: list[assemblers.AssembledFile],
+    files: list[AssembledFile],
     counts: dict[str, float | str],
 ) -> Output:
     seconds = float(counts["node_seconds"])

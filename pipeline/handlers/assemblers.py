@@ -15,7 +15,7 @@ from pipeline.domain.definition import Pipeline
 from pipeline.domain.definition_stages import TextFormat
 from pipeline.domain.manifest import AssembledFile, Digest
 from pipeline.domain.plan import PlannedInput
-from pipeline.domain.reduce import reduce_parts
+from pipeline.domain.reduce import Json, reduce_parts
 from pipeline.domain.run import Run
 from pipeline.errors import Permanent
 from pipeline.handlers import planning, stages
@@ -188,7 +188,7 @@ def _made(name: str, facts: BlobFacts, digest: Digest, kind: str) -> AssembledFi
     )
 
 
-def _json_object(engine: Engine, part: Part) -> dict[str, object]:
+def _json_object(engine: Engine, part: Part) -> dict[str, Json]:
     if part.size > MAX_JSON:
         raise Permanent(f"{part.name} of item {part.item} has {part.size:,} bytes: too much JSON.")
     try:

@@ -36,7 +36,8 @@ def push(engine: Engine, pool_name: str) -> None:
     if not live and (last is None or last.values.get("demands") == 0):
         return
     formula = render_formula(pool, live, engine.now)
-    mine = Row(pool_name, _PUSH, {"at": engine.now, "demands": len(live)}, last and last.etag)
+    etag = last.etag if last else None
+    mine = Row(pool_name, _PUSH, {"at": engine.now, "demands": len(live)}, etag)
     try:
         engine.ports.tables.transact(TABLE, pool_name, [Replace(mine) if last else Insert(mine)])
         engine.ports.cluster.push_formula(engine.pool_id_of(pool), formula)

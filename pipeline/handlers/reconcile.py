@@ -6,6 +6,7 @@ Truth about a task, in this order: its receipt; then, if it completed without on
 from collections.abc import Iterable
 
 from pipeline.domain import naming
+from pipeline.domain.bundle import PAGE_SIZE
 from pipeline.domain.causes import Cause
 from pipeline.domain.failures import cause_of
 from pipeline.domain.lifecycle import State
@@ -124,5 +125,5 @@ def items_of(engine: Engine, run: Run, unit: str) -> tuple[int, ...]:
     number = naming.unit_number(unit)
     if number is None or run.plan is None:
         return (0,)
-    page = stages.read_page(engine, run.plan.folder, number // receipts.PAGE_SIZE)[0]
+    page = stages.read_page(engine, run.plan.folder, number // PAGE_SIZE)[0]
     return next(task.item_ids for task in page.tasks if task.number == number)
