@@ -13,7 +13,6 @@ if not __package__:  # a program called json.py must not stand in for the librar
 
 import json
 import os
-import secrets
 import shutil
 import signal
 import time
@@ -74,7 +73,7 @@ class Attempt:
     """One execution of a task: what its items share, and the numbers that run over all of them."""
 
     def __init__(self, page: _Page, task: _Task, environ: Mapping[str, str], folder: Path) -> None:
-        self.id = secrets.token_hex(8)
+        self.id = os.urandom(8).hex()
         self._page, self._folder = page, folder
         self._tries = folder / f"try-{self.id}"
         files = [*page["inputs"], *task["inputs"]]

@@ -1,0 +1,108 @@
+"""The preparation of a node: which interpreter, built once, whole or not at all."""
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from task_scripts.environment import Unprepared, choose, installed, pins, shared_environment
+from tests.unit.task_scripts.conftest import SCRIPTS
+
+LOCKED = """# made by a tool
+numpy==2.5.5 \\
+    --hash=sha256:00 \\
+    --hash=sha256:11
+    # via something
+pillow==12.0.0 --hash=sha256:22
+"""
+
+
+def fake_build(folder: Path, requirements: Path) -> None:
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin" / "python").write_text(requirements.read_text())
+
+
+def test_pins_are_read_from_a_locked_file() -> None:
+    text = LOCKED.replace(" --hash=sha256:22", " \\\n --hash=sha256:22")
+    assert pins(text) == {"numpy": "2.5.5", "pillow": "12.0.0"}
+
+
+@pytest.mark.parametrize("line", ["a==1 ; sys_platform == 'x'", "-e .", "a>=1", "a[x]==1"])
+def test_a_line_that_is_more_than_a_pin_is_not_guessed_at(line: str) -> None:
+    assert pins(line) is None
+
+
+def test_installed_means_at_that_very_version() -> None:
+    version = metadata.version("pytest")
+    assert installed({"pytest": version})
+    assert not installed({"pytest": version + ".1"})
+    assert not installed({"no-such-package": "1"})
+
+
+def test_an_interpreter_that_has_everything_is_used_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "r.txt").write_text(f"pytest=={metadata.version('pytest')}\n")
+    assert choose(tmp_path, "r.txt", tmp_path, fake_build) == Path(sys.executable)
+    assert choose(tmp_path, None, tmp_path, fake_build) == Path(sys.executable)
+
+
+def test_another_environment_is_made_once_for_all_who_ask_at_once(tmp_path: Path) -> None:
+    requirements = tmp_path / "r.txt"
+    requirements.write_text("a==1\n")
+    built: list[Path] = []
+
+    def build(folder: Path, wanted: Path) -> None:
+        built.append(folder)
+        fake_build(folder, wanted)
+
+    def prepare() -> None:
+        shared_environment(tmp_path / "shared", requirements, build)
+
+    threads = [threading.Thread(target=prepare) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    python = choose(tmp_path, "r.txt", tmp_path / "other", fake_build)
+    assert python.read_text() == "a==1\n"
+    assert len(built) == 1
+
+
+def test_a_build_that_dies_half_way_is_cleared_and_done_again(tmp_path: Path) -> None:
+    requirements = tmp_path / "r.txt"
+    requirements.write_text("a==1\n")
+
+    def broken(folder: Path, wanted: Path) -> None:
+        fake_build(folder, wanted)
+        raise Unprepared("no room")
+
+    with pytest.raises(Unprepared, match="no room"):
+        shared_environment(tmp_path / "shared", requirements, broken)
+    final = shared_environment(tmp_path / "shared", requirements, fake_build)
+    assert (final / "bin" / "python").exists()
+    assert len([path for path in (tmp_path / "shared").iterdir() if path.is_dir()]) == 2
+
+
+def prepare(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    shutil.copy(SCRIPTS / "environment.py", folder)
+    command = [sys.executable, "-S", "-E", str(folder / "environment.py"), *arguments]
+    environ = {"AZ_BATCH_NODE_SHARED_DIR": str(folder / "shared")}
+    return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+
+
+def test_the_choice_is_left_beside_the_program(tmp_path: Path) -> None:
+    done = prepare(tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads((tmp_path / "environment.json").read_text()) == {"python": sys.executable}
+
+
+def test_a_missing_requirements_file_is_one_clear_line(tmp_path: Path) -> None:
+    done = prepare(tmp_path, "gone.txt")
+    assert done.returncode == 1
+    assert done.stderr.startswith("The environment was not prepared: ")
+    assert "gone.txt" in done.stderr
+    assert done.stderr.count("\n") == 1
