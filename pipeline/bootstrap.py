@@ -18,7 +18,13 @@ _SCRIPTS = ("*.py", "environments/*.txt")
 @functools.cache
 def engine() -> Engine:
     """Return the process's engine, made once of its environment; raises SettingMissing."""
-    return build(Settings.from_env(os.environ, APP_ROOT))
+    settings = Settings.from_env(os.environ, APP_ROOT)
+    if settings.otlp_endpoint or settings.insights_connection:
+        # Imported only where it is wanted: it doubles the time of a cold start.
+        from pipeline.adapters import telemetry  # noqa: PLC0415
+
+        telemetry.configure(settings)
+    return build(settings)
 
 
 def build(settings: Settings) -> Engine:

@@ -50,6 +50,8 @@ class Settings:
     topic_key: str
     client_id: str
     node_identity: str
+    otlp_endpoint: str
+    insights_connection: str
     patience: Patience
 
     @classmethod
@@ -73,6 +75,8 @@ class Settings:
             topic_key=environ.get("FANFARE_TOPIC_KEY", ""),
             client_id=environ.get("AZURE_CLIENT_ID", ""),
             node_identity=_need(environ, "FANFARE_NODE_IDENTITY"),
+            otlp_endpoint=environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+            insights_connection=environ.get("APPLICATIONINSIGHTS_CONNECTION_STRING", ""),
             patience=_patience(environ),
         )
 

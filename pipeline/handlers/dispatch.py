@@ -28,6 +28,7 @@ from pipeline.handlers.plan import plan
 from pipeline.handlers.receipts import on_receipts
 from pipeline.handlers.start import on_blob
 from pipeline.handlers.submit import submit
+from pipeline.handlers.tracing import span
 from pipeline.ledger import runs
 
 MAX_TRIES = 60
@@ -69,12 +70,13 @@ def handle(engine: Engine, queue: str, body: str) -> None:
     except BadMessage as error:
         _poison(engine, queue, body, str(error))
         return
-    try:
-        _decide(engine, queue, message)
-    except Transient as error:
-        _put_back(engine, queue, message, error)
-    except Permanent as error:
-        _give_up(engine, queue, message, str(error))
+    with span(queue, message.traceparent, tries=message.tries):
+        try:
+            _decide(engine, queue, message)
+        except Transient as error:
+            _put_back(engine, queue, message, error)
+        except Permanent as error:
+            _give_up(engine, queue, message, str(error))
 
 
 def on_poison(engine: Engine, queue: str, body: str) -> None:

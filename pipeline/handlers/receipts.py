@@ -21,6 +21,7 @@ from pipeline.domain.run import Run
 from pipeline.errors import NotFound
 from pipeline.handlers import stages
 from pipeline.handlers.engine import Engine, context, log
+from pipeline.handlers.tracing import span
 from pipeline.ledger import progress, runs, tasks
 from pipeline.ports import BlobRef
 
@@ -55,7 +56,8 @@ def settle(engine: Engine, paths: Iterable[ReceiptPath]) -> None:
                 extra={"action": "receipts", "run": run_id, "generation": generation},
             )
             continue
-        _settle_run(engine, held.run, sorted(found, key=lambda path: path.name))
+        with span("receipts of a run", held.run.traceparent, run=run_id, receipts=len(found)):
+            _settle_run(engine, held.run, sorted(found, key=lambda path: path.name))
 
 
 def _settle_run(engine: Engine, run: Run, paths: list[ReceiptPath]) -> None:

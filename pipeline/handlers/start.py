@@ -12,6 +12,7 @@ from pipeline.domain.lifecycle import State
 from pipeline.domain.messages import EventMessage
 from pipeline.domain.run import Input, Origin, OriginKind, Run
 from pipeline.handlers.engine import Engine, context, log
+from pipeline.handlers.tracing import span
 from pipeline.ledger import runs
 from pipeline.ports import BlobFacts
 
@@ -125,9 +126,10 @@ def start(
             "traceparent": _traceparent(run_id),
         }
     )
-    held, created = runs.claim(engine.ports.tables, run)
-    if held.run.state is State.CLAIMED:
-        engine.wake("plan", held.run)
+    with span("claim", run.traceparent, run=run_id, pipeline=pipeline.name):
+        held, created = runs.claim(engine.ports.tables, run)
+        if held.run.state is State.CLAIMED:
+            engine.wake("plan", held.run)
     action = "claimed" if created else "already claimed"
     log.info("Run claimed or met again", extra=context(held.run, action))
     return Started(held.run, created)

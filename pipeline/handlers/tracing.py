@@ -1,0 +1,23 @@
+"""Spans of a run's one trace, from the event that caused it to the event that ends it.
+
+The trace's identity is derived from the run, so that no hand-over can lose it. Without a configured
+provider (see `adapters/telemetry.py`) the API does nothing.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from opentelemetry import trace
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+_TRACER = trace.get_tracer("fanfare")
+_PROPAGATOR = TraceContextTextMapPropagator()
+
+
+@contextmanager
+def span(name: str, traceparent: str, **attributes: str | int) -> Iterator[None]:
+    """Do something as a span of the trace that `traceparent` (W3C) names; "" begins a trace."""
+    parent = _PROPAGATOR.extract({"traceparent": traceparent}) if traceparent else None
+    fields = {f"fanfare.{key}": value for key, value in attributes.items()}
+    with _TRACER.start_as_current_span(name, context=parent, attributes=fields):
+        yield
