@@ -1,4 +1,4 @@
-"""The command line: `python -m emulators.functions --port 0 --data DIR --app APPDIR --settings FILE`."""
+"""The command line: `python -m emulators.functions --data DIR --app APPDIR --settings FILE`."""
 
 import argparse
 import asyncio
@@ -85,13 +85,17 @@ async def _run(config: HostConfig, listener: socket.socket, log: JsonLines) -> N
     host = FunctionsHost(config, _worker_environ(config, listener.getsockname()[1]), log)
     application = await host.start()
     await serve(
-        application, "functions", listener,
-        worker_pid=host.worker.pid, functions=sorted(host.functions), keys=str(config.keys_path.resolve()),
-    )  # fmt: skip
+        application,
+        "functions",
+        listener,
+        worker_pid=host.worker.pid,
+        functions=sorted(host.functions),
+        keys=str(config.keys_path.resolve()),
+    )
 
 
 def main() -> None:
-    """Run the host until SIGTERM; a mistake in the app or the settings ends it with one message and code 2."""
+    """Run until SIGTERM; a mistake in app or settings ends it with one message and code 2."""
     die_with_parent()
     arguments = _parser().parse_args()
     log = configure_logging(arguments.debug)

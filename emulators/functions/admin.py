@@ -47,22 +47,12 @@ class Admin:
     async def _status(self, request: web.Request) -> web.Response:
         self._check(request)
         uptime = round((time.monotonic() - self._began) * 1000)
-        return web.json_response({
-            "id": "fanfare-local", "state": "Running", "version": "4.0.0.0", "versionDetails": "emulator",
-            "processUptime": uptime, "errors": [],
-        })  # fmt: skip
+        body = {"id": "fanfare-local", "state": "Running", "version": "4.0.0.0", "errors": []}
+        return web.json_response({**body, "versionDetails": "emulator", "processUptime": uptime})
 
     async def _list(self, request: web.Request) -> web.Response:
         self._check(request)
-        return web.json_response([
-            {
-                "name": function.name,
-                "isDisabled": function.disabled,
-                "language": "python",
-                "config": {"bindings": [b.properties for b in (function.trigger, *function.outputs)]},
-            }
-            for function in self._functions.values()
-        ])  # fmt: skip
+        return web.json_response([_describe(function) for function in self._functions.values()])
 
     async def _start(self, request: web.Request) -> web.Response:
         self._check(request)
@@ -92,6 +82,16 @@ class Admin:
         return web.json_response(
             {"error": f"{request.method} {request.path} is not implemented"}, status=501
         )
+
+
+def _describe(function: Function) -> dict[str, Json]:
+    bindings: list[Json] = [dict(b.properties) for b in (function.trigger, *function.outputs)]
+    return {
+        "name": function.name,
+        "isDisabled": function.disabled,
+        "language": "python",
+        "config": {"bindings": bindings},
+    }
 
 
 def _call(function: Function, value: Json) -> Call:

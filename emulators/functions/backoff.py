@@ -22,6 +22,6 @@ class PollBackoff:
     def next_delay(self) -> float:
         """Return the wait after one more empty poll, in seconds."""
         first = min(_FIRST_S, self.maximum_s)
-        factor = 2 ** min(self._empty_polls, 20) * self.chance.uniform(1 - _JITTER, 1 + _JITTER)
+        factor = 2.0 ** min(self._empty_polls, 20) * self.chance.uniform(1 - _JITTER, 1 + _JITTER)
         self._empty_polls += 1
         return max(first, min(first * factor, self.maximum_s))

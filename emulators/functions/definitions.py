@@ -1,4 +1,4 @@
-"""Functions as the host sees them: one trigger, some outputs; anything else is refused at start-up."""
+"""Functions as the host sees them: one trigger, some outputs; all else is refused at start-up."""
 
 import json
 from collections.abc import Iterable
@@ -46,7 +46,7 @@ class Function:
 
 
 def define_functions(found: Iterable[FunctionMetadata], settings: AppSettings) -> list[Function]:
-    """Check every function of the app; raise one StartError that names each binding this host cannot serve."""
+    """Check every function; raise one StartError naming each binding that cannot be served."""
     functions: list[Function] = []
     problems: list[str] = []
     for metadata in found:

@@ -1,4 +1,4 @@
-"""The Event Grid trigger: one webhook for all its functions, with both handshakes and one invocation an event."""
+"""The Event Grid trigger: one webhook, both handshakes, one invocation an event."""
 
 import asyncio
 import json
@@ -75,7 +75,7 @@ def event_call(event: Json) -> Call:
 
 
 def validation_code(body: Json) -> str:
-    """Find the code to echo: in the first event's data, or in a CloudEvent's data, which may be JSON text."""
+    """Find the code to echo: in the first event's data, which may itself be JSON text."""
     event = body[0] if isinstance(body, list) and body else body
     data = event.get("data") if isinstance(event, dict) else None
     try:

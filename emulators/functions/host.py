@@ -68,7 +68,7 @@ class FunctionsHost:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> web.Application:
-        """Index the app, build its triggers and return the web application; raise StartError if it cannot run."""
+        """Index the app and return the web application; raise StartError if it cannot run."""
         try:
             return await self._build()
         except StartError:
@@ -165,8 +165,8 @@ def _warn_of_ignored_retries(functions: list[Function]) -> None:
     for function in functions:
         if function.retry is not None and function.trigger.type != TIMER:
             _LOG.warning(
-                "RETRY POLICY IGNORED: Azure honours it for timers (and streams) only; this trigger retries "
-                "by its own rules",
+                "RETRY POLICY IGNORED: Azure honours it for timers and streams; "
+                "this trigger repeats by its own rules",
                 extra={"function": function.name, "trigger": function.trigger.type},
             )
 

@@ -1,4 +1,4 @@
-"""host.json: its defaults, the overrides from app settings, and a refusal of what cannot be honoured."""
+"""host.json: its defaults, overrides from app settings, a refusal of what cannot be honoured."""
 
 import json
 import logging
@@ -15,10 +15,11 @@ from emulators.functions.wire import Json
 _LOG = logging.getLogger("host")
 _PREFIX = "azurefunctionsjobhost__"
 _MAX_BATCH = 32
-_KNOWN = frozenset(
-    "version functiontimeout extensions logging extensionbundle concurrency telemetrymode aggregator healthmonitor "
-    "manageddependency retry watchdirectories watchfiles singleton sendcanceledinvocationstotheworker $schema".split()
-)
+_KNOWN = frozenset({
+    "version", "functiontimeout", "extensions", "logging", "extensionbundle", "concurrency",
+    "telemetrymode", "aggregator", "healthmonitor", "manageddependency", "watchdirectories",
+    "watchfiles", "singleton", "retry", "sendcanceledinvocationstotheworker", "$schema",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class HostOptions:
 
 
 def load_host_options(app: Path, settings: Mapping[str, str]) -> HostOptions:
-    """Read host.json beside the app, apply `AzureFunctionsJobHost__…` settings, and check the values."""
+    """Read the app's host.json, apply `AzureFunctionsJobHost__…` settings, check the values."""
     path = app / "host.json"
     try:
         document = json.loads(path.read_text("utf-8"))
@@ -62,7 +63,7 @@ def load_host_options(app: Path, settings: Mapping[str, str]) -> HostOptions:
 
 
 def apply_overrides(document: dict[str, Json], settings: Mapping[str, str]) -> dict[str, Json]:
-    """Return the document with each `AzureFunctionsJobHost__a__b` setting put at a.b, in any case."""
+    """Return the document with each `AzureFunctionsJobHost__a__b` setting at a.b, in any case."""
     merged = _folded(document)
     for name, value in settings.items():
         if not name.lower().startswith(_PREFIX):

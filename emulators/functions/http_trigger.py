@@ -1,4 +1,4 @@
-"""The HTTP trigger: finds the function of a request, checks its key, and translates request and response."""
+"""The HTTP trigger: finds a request's function, checks its key, translates both ways."""
 
 import json
 import logging
@@ -94,9 +94,7 @@ def _route(function: Function, prefix: str) -> Route:
         part for part in (prefix, function.trigger.text("route", function.name).strip("/")) if part
     )
     if path.split("/")[0].lower() in _RESERVED:
-        raise StartError(
-            f"function {function.name}: the route {path!r} begins with a name the host keeps for itself"
-        )
+        raise StartError(f"function {function.name}: route {path!r} begins with a name of the host")
     methods = function.trigger.properties.get("methods")
     try:
         template = RouteTemplate(path)
@@ -111,7 +109,7 @@ def _route(function: Function, prefix: str) -> Route:
 
 
 async def request_datum(request: web.Request, values: Mapping[str, str]) -> Datum:
-    """Translate a request: header names in lower case, empty query values dropped, repeated values joined."""
+    """Translate a request: lower-case header names, no empty query values, repeats joined."""
     headers: dict[str, str] = {}
     for name, value in request.headers.items():
         folded = name.lower()

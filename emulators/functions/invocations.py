@@ -43,7 +43,7 @@ class Invocations:
         self._timeout_s = timeout_s
 
     async def run(self, function: Function, call: Call) -> dict[str, Datum]:
-        """Run a function and return its outputs; raise InvocationFailed with the reason if it did not succeed."""
+        """Run a function and return its outputs; raise InvocationFailed if it did not succeed."""
         await self._worker.wait_ready()
         frame = _frame(function, call)
         who = {"function": function.name, "invocation_id": frame["id"]}
@@ -65,9 +65,9 @@ class Invocations:
             async with asyncio.timeout(self._timeout_s):
                 report = await self._worker.invoke(frame)
         except TimeoutError as error:
-            # A stuck function cannot be stopped from inside its process: the whole worker goes, as in Azure.
+            # A stuck function cannot be stopped from inside: the whole worker goes, as in Azure.
             self._worker.kill()
-            message = f"functionTimeout of {self._timeout_s:g} s exceeded by {frame['function']}; worker killed"
+            message = f"functionTimeout of {self._timeout_s:g} s exceeded; worker killed"
             raise FunctionTimedOut(message) from error
         if not report["ok"]:
             _LOG.error(

@@ -31,7 +31,7 @@ class BindingInfo(Message):
 class TypedData(Message):
     """Exactly one field is set; its name is the kind."""
 
-    def WhichOneof(self, _group: str) -> str | None:  # noqa: N802 - the runtime calls it by protobuf's name
+    def WhichOneof(self, _group: str) -> str | None:
         """Name the field that is set."""
         return next(iter(self.__dict__), None)
 
@@ -39,7 +39,7 @@ class TypedData(Message):
 class ParameterBinding(Message):
     """A named value that goes into or comes out of a function."""
 
-    def WhichOneof(self, _group: str) -> str:  # noqa: N802 - the runtime calls it by protobuf's name
+    def WhichOneof(self, _group: str) -> str:
         """Name the field that carries the value; shared memory is never used here."""
         return "data"
 
@@ -60,9 +60,9 @@ class RpcHttpCookie(Message):
 setattr(RpcHttpCookie.SameSite, "None", "")  # the attribute's own name is a keyword
 
 _PLAIN = (
-    "RpcException NullableString NullableBool NullableDouble NullableTimestamp Timestamp WorkerMetadata "
-    "RpcRetryOptions RpcFunctionMetadata WorkerInitResponse FunctionMetadataResponse FunctionLoadResponse "
-    "InvocationResponse FunctionEnvironmentReloadResponse"
+    "RpcException NullableString NullableBool NullableDouble NullableTimestamp Timestamp "
+    "WorkerMetadata RpcRetryOptions RpcFunctionMetadata WorkerInitResponse InvocationResponse "
+    "FunctionMetadataResponse FunctionLoadResponse FunctionEnvironmentReloadResponse"
 )
 
 PROTOS = SimpleNamespace(

@@ -1,4 +1,4 @@
-"""The queue trigger: polls one queue, runs the function, keeps messages hidden meanwhile, and poisons the hopeless."""
+"""The queue trigger: polls a queue, keeps messages hidden while they run, poisons the hopeless."""
 
 import asyncio
 import contextlib
@@ -84,7 +84,7 @@ class QueueListener:
                 await self._sleep(self._backoff.next_delay())
 
     async def stop(self, drain_s: float) -> None:
-        """Take no more messages and give those in hand time to finish; the rest reappear by themselves."""
+        """Take no more messages, let those in hand finish; what is late reappears by itself."""
         self._stopped = True
         self._bell.set()
         if self._running:
@@ -153,7 +153,7 @@ class QueueListener:
             else:
                 await self._release(message)
         except HttpResponseError as error:
-            # Usually a pop receipt that another dequeue has replaced: the message is someone else's now.
+            # Usually another dequeue replaced the pop receipt: the message is someone else's now.
             _LOG.warning(
                 "The message could not be settled",
                 extra={**self._log, "id": message.id, "error": str(error)},
@@ -183,7 +183,7 @@ class QueueListener:
 
     @contextlib.asynccontextmanager
     async def _hidden(self, message: Dequeued) -> AsyncIterator[None]:
-        """Keep the message invisible while the block runs, carrying each new pop receipt forward."""
+        """Keep the message invisible while the block runs, with each new pop receipt."""
         done = asyncio.Event()
         renewal = asyncio.create_task(self._renew(message, done))
         try:

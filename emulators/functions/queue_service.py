@@ -1,4 +1,4 @@
-"""Storage queues as the host uses them: raw text in and out, one client pool a connection, the output binding."""
+"""Storage queues as the host uses them: one client pool a connection, and the output binding."""
 
 import base64
 import binascii
@@ -55,7 +55,7 @@ class QueueService:
         )
 
     def decode(self, content: str) -> bytes:
-        """Return a stored message's body; raise ValueError if it is not in the configured encoding."""
+        """Return a stored message's body; raise ValueError if its encoding is another."""
         if not self._base64:
             return content.encode()
         try:
@@ -73,7 +73,7 @@ class QueueService:
         self.ring(queue.queue_name)
 
     async def send_outputs(self, function: Function, outputs: dict[str, Datum]) -> None:
-        """Write what a function put out to its queues; raise InvocationFailed if that cannot be done."""
+        """Write what a function put out to its queues; raise InvocationFailed if one refuses."""
         for binding in function.outputs:
             datum = outputs.get(binding.name)
             if binding.type == "queue" and datum is not None:
@@ -95,7 +95,7 @@ class QueueService:
 
 
 def output_messages(datum: Datum) -> list[bytes]:
-    """Split an output into messages: a JSON array is one message an element, all else is one message."""
+    """Split an output: a JSON array is one message an element, all else is one message."""
     if datum["kind"] != "json":
         return [as_bytes(datum)]
     value = json.loads(str(datum["value"]))

@@ -1,4 +1,4 @@
-"""Route templates of HTTP functions: `items/{id:int}/{part?}` and `{*rest}`, and which of several matches best."""
+"""Route templates of HTTP functions, such as `items/{id:int}/{part?}` and `{*rest}`."""
 
 import re
 from dataclasses import dataclass

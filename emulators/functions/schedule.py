@@ -1,4 +1,4 @@
-"""When a timer is due: NCRONTAB or an interval, its persisted status, and what a start of the host must do."""
+"""When a timer is due: by NCRONTAB or interval, its status, and what a start must catch up."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from emulators.functions.errors import StartError
 
+_SHORTEST_SECRET = 16
 _PERCENT = re.compile(r"%([^%\s]+)%")
 
 
@@ -55,7 +56,7 @@ class AppSettings:
         return any((self.get(form) or "").lower() in {"1", "true"} for form in forms)
 
     def queue_connection(self, connection: str) -> str:
-        """Resolve a binding's `connection` to a connection string for queues; raise LookupError if none fits."""
+        """Resolve a `connection` to a connection string; raise LookupError if none is."""
         for name in (f"AzureWebJobs{connection}", connection):
             value = self.get(name)
             if value:
@@ -65,7 +66,8 @@ class AppSettings:
                 return self._from_uri(name, uri)
             if self.get(f"{name}__accountName"):
                 raise LookupError(
-                    f"{name}__accountName means the cloud; use a connection string or {name}__queueServiceUri here"
+                    f"{name}__accountName means the cloud; "
+                    f"use a connection string or {name}__queueServiceUri here"
                 )
         raise LookupError(
             f"no setting AzureWebJobs{connection}, {connection} or {connection}__queueServiceUri"
@@ -82,7 +84,8 @@ class AppSettings:
             raise LookupError(
                 f"{name}__queueServiceUri names {account}, and no setting holds a key for it"
             )
-        return f"DefaultEndpointsProtocol={parts.scheme};AccountName={account};AccountKey={key};QueueEndpoint={uri}"
+        identity = f"AccountName={account};AccountKey={key}"
+        return f"DefaultEndpointsProtocol={parts.scheme};{identity};QueueEndpoint={uri}"
 
     def _key_of(self, account: str) -> str | None:
         for value in self.values.values():
@@ -95,11 +98,11 @@ class AppSettings:
         """Return the account keys among the settings, so that logs can hide them."""
         keys = {connection_fields(value).get("AccountKey", "") for value in self.values.values()}
         keys |= {value for name, value in self.values.items() if name.lower().endswith("key")}
-        return frozenset(key for key in keys if len(key) >= 16)
+        return frozenset(key for key in keys if len(key) >= _SHORTEST_SECRET)
 
 
 def connection_fields(value: str) -> dict[str, str]:
-    """Split a connection string into its fields; any other text gives what it happens to look like."""
+    """Split a connection string into its fields; other text gives what it happens to hold."""
     return dict(part.split("=", 1) for part in value.split(";") if "=" in part)
 
 

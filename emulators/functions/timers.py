@@ -1,4 +1,4 @@
-"""The timer trigger: fires on schedule, never twice at once, retries by policy, and remembers across restarts."""
+"""The timer trigger: fires on schedule, never twice at once, retries by policy, remembers."""
 
 import asyncio
 import contextlib
@@ -97,11 +97,13 @@ class TimerListener:
             try:
                 await self._invocations.run(self._function, attempt)
             except HostError:
-                if retry is None or (limit >= 0 and count >= limit) or self._stop.is_set():
+                if retry is None or (limit >= 0 and count >= limit):
                     return
             else:
                 return
             await self._stop_or(self._clock.shorten(retry_delay(retry, count)))
+            if self._stop.is_set():
+                return
             count += 1
 
     async def _stop_or(self, seconds: float) -> None:

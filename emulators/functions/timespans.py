@@ -20,8 +20,8 @@ def parse_span(value: str) -> float:
 class Clock:
     """Shortens the host's long waits: with scale 60 ten minutes pass in ten seconds.
 
-    It applies to visibility, its renewal and retry delays. Schedules and `functionTimeout` stay in real time,
-    because they meet the outside world.
+    It applies to visibility, its renewal and retry delays. Schedules and `functionTimeout` stay in
+    real time, because they meet the outside world.
     """
 
     scale: float = 1.0

@@ -1,4 +1,4 @@
-"""What host and worker say to each other: length-prefixed JSON over one socket pair, and the shape of each frame."""
+"""What host and worker say to each other: length-prefixed JSON over one socket pair."""
 
 import asyncio
 import base64

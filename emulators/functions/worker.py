@@ -1,7 +1,7 @@
 """The child process: one function app inside Microsoft's runtime, driven by frames from the host.
 
-Reading happens in a thread of its own, so that the end of the host ends this process even while a function
-blocks the event loop.
+Reading happens in a thread of its own, so that the end of the host ends this process even while a
+function blocks the event loop.
 """
 
 import asyncio
@@ -12,7 +12,6 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Coroutine
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -111,7 +110,7 @@ class LineStream(io.TextIOBase):
 
 
 def end_everything() -> None:
-    """Kill this process and whatever the functions started: the worker leads its own process group."""
+    """Kill this process and what the functions started: the worker leads its own group."""
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
@@ -182,9 +181,8 @@ async def invoke(channel: Channel, frame: Invoke) -> None:
         channel.running.pop(frame["id"], None)
     if reply.result.status != StatusResult.Success:
         error = reply.result.exception
-        channel.send({
-            "type": "result", "id": frame["id"], "ok": False, "message": error.message, "stack": error.stack_trace,
-        })  # fmt: skip
+        failure: Report = {"type": "result", "id": frame["id"], "ok": False}
+        channel.send({**failure, "message": error.message, "stack": error.stack_trace})
         return
     outputs: dict[str, Datum] = {}
     for name, data in [(o.name, o.data) for o in reply.output_data] + [
@@ -221,14 +219,14 @@ async def serve(app: Path, connection: socket.socket, channel: Channel) -> None:
     loop = asyncio.get_running_loop()
     tasks: set[asyncio.Task[None]] = set()
 
-    def spawn(work: Coroutine[None, None, None]) -> None:
-        task = loop.create_task(work)
+    def spawn(frame: Invoke) -> None:
+        task = loop.create_task(invoke(channel, frame))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
     def listen() -> None:
         while (frame := receive(connection)) is not None:
-            loop.call_soon_threadsafe(lambda frame=frame: spawn(invoke(channel, frame)))
+            loop.call_soon_threadsafe(spawn, frame)
         end_everything()
 
     runtime.start_threadpool_executor()

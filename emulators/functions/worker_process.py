@@ -1,4 +1,4 @@
-"""Keeps one worker process alive: starts it, hands it invocations, and starts it again when it ends."""
+"""Keeps one worker process alive: starts it, hands it invocations, replaces it when it ends."""
 
 import asyncio
 import contextlib
@@ -22,6 +22,7 @@ _BOOTSTRAP = (
     "import sys; sys.path.append(sys.argv[1]); "
     "from emulators.functions.worker import main; main(int(sys.argv[2]), sys.argv[3])"
 )
+_INDEX_S = 120.0
 _FIRST_RESTART_S = 0.1
 _SLOWEST_RESTART_S = 10.0
 _HEALTHY_AFTER_S = 10.0
@@ -45,7 +46,7 @@ class WorkerProcess:
         self._writer: asyncio.StreamWriter | None = None
         self._pending: dict[str, asyncio.Future[Report]] = {}
         self._ready = asyncio.Event()
-        self._stopping = False
+        self._stopping = asyncio.Event()
         self._supervisor: asyncio.Task[None] | None = None
 
     @property
@@ -59,15 +60,20 @@ class WorkerProcess:
         return self._ready.is_set()
 
     async def start(self) -> list[FunctionMetadata]:
-        """Start the worker and index the app; raise StartError with the runtime's words if that fails."""
+        """Start the worker and index the app; raise StartError with the runtime's words."""
         first: asyncio.Future[Report] = asyncio.get_running_loop().create_future()
         self._supervisor = asyncio.create_task(self._supervise(first))
-        report = await first
+        try:
+            async with asyncio.timeout(_INDEX_S):
+                report = await first
+        except TimeoutError:
+            report = {"type": "failed", "message": f"indexing took longer than {_INDEX_S:g} s"}
         if report["type"] == "ready":
             return report["functions"]
         await self.stop()
         raise StartError(
-            f"{self._spec.app} could not be indexed: {report['message']}\n{report.get('stack', '')}".strip()
+            f"{self._spec.app} could not be indexed: {report['message']}\n"
+            f"{own_frames(report.get('stack', ''), self._spec.app)}".strip()
         )
 
     async def wait_ready(self) -> None:
@@ -97,17 +103,17 @@ class WorkerProcess:
 
     async def stop(self) -> None:
         """End the worker for good."""
-        self._stopping = True
+        self._stopping.set()
         self.kill()
         if self._supervisor is not None:
             await self._supervisor
 
     async def _supervise(self, first: asyncio.Future[Report]) -> None:
         delay = _FIRST_RESTART_S
-        while not self._stopping:
+        while not self._stopping.is_set():
             began = asyncio.get_running_loop().time()
             await self._run_once(first)
-            if self._stopping:
+            if self._stopping.is_set():
                 return
             lived = asyncio.get_running_loop().time() - began
             delay = (
@@ -117,7 +123,9 @@ class WorkerProcess:
                 "Worker ended; starting another",
                 extra={"delay_s": delay, "lived_s": round(lived, 1)},
             )
-            await asyncio.sleep(delay)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(delay):
+                    await self._stopping.wait()
 
     async def _run_once(self, first: asyncio.Future[Report]) -> None:
         reader, process = await self._spawn()
@@ -181,3 +189,9 @@ class WorkerProcess:
             if not reply.done():
                 reply.set_exception(WorkerLost(message))
         self._pending.clear()
+
+
+def own_frames(stack: str, app: Path) -> str:
+    """Keep of a traceback what lies in the app: the importing machinery above it helps nobody."""
+    start = stack.find(f'  File "{app}')
+    return stack[start:].rstrip() if start >= 0 else ""

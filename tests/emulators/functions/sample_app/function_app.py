@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import List
+from typing import List  # noqa: UP035 - the runtime refuses Out[list[str]]
 
 import azure.functions as func
 
@@ -22,8 +22,8 @@ def note(**fields):
         file.write(json.dumps({"pid": os.getpid(), **fields}) + "\n")
 
 
-@app.queue_trigger("message", "%WORK_QUEUE%", "Storage")
-@app.queue_output("out", "Results", "Storage")
+@app.queue_trigger("message", "%PREFIX%work", "Storage")
+@app.queue_output("out", "%PREFIX%Results", "Storage")
 async def work(message: func.QueueMessage, out: func.Out[str]) -> None:
     body = json.loads(message.get_body())
     note(function="work", body=body, count=message.dequeue_count, id=message.id)
@@ -37,21 +37,21 @@ async def work(message: func.QueueMessage, out: func.Out[str]) -> None:
     out.set(json.dumps({"echo": body}))
 
 
-@app.queue_trigger("message", "results", "Storage")
+@app.queue_trigger("message", "%PREFIX%results", "Storage")
 def results(message: func.QueueMessage) -> None:
     note(function="results", body=json.loads(message.get_body()))
 
 
-@app.queue_trigger("message", "hang", "Storage")
+@app.queue_trigger("message", "%PREFIX%hang", "Storage")
 def hang(message: func.QueueMessage) -> None:
     note(function="hang", count=message.dequeue_count)
     if message.dequeue_count == 1:
         time.sleep(600)
 
 
-@app.queue_trigger("message", "many", "Storage")
-@app.queue_output("out", "results", "Storage")
-def many(message: str, out: func.Out[List[str]]) -> None:
+@app.queue_trigger("message", "%PREFIX%many", "Storage")
+@app.queue_output("out", "%PREFIX%results", "Storage")
+def many(message: str, out: func.Out[List[str]]) -> None:  # noqa: UP006 - see the import
     out.set([json.dumps({"many": n}) for n in range(int(message))])
 
 
@@ -75,7 +75,10 @@ def item(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
         "url": req.url,
     }
     return func.HttpResponse(
-        json.dumps(answer), status_code=201, mimetype="application/json", headers={"Set-Cookie": "a=b; Path=/"}
+        json.dumps(answer),
+        status_code=201,
+        mimetype="application/json",
+        headers={"Set-Cookie": "a=b; Path=/"},
     )
 
 
@@ -106,6 +109,6 @@ async def told_cloud(event: func.CloudEvent) -> None:
     note(function="told_cloud", id=event.id, source=event.source)
 
 
-@app.queue_trigger("message", "never", "Storage")
+@app.queue_trigger("message", "%PREFIX%never", "Storage")
 def switched_off(message: str) -> None:
     note(function="switched_off")

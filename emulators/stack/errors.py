@@ -1,0 +1,5 @@
+"""What ends the stack with a message."""
+
+
+class StackError(Exception):
+    """The stack cannot start or go on; the message says what to do."""

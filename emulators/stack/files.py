@@ -1,0 +1,17 @@
+"""Small files that hold secrets or must never be seen half written."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def write_private(path: Path, document: Mapping[str, object]) -> None:
+    """Write JSON in one step, readable by its owner alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(path.name + ".new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(document, file, indent=2)
+        file.write("\n")
+    fresh.replace(path)

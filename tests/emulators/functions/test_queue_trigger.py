@@ -1,0 +1,82 @@
+import json
+
+from tests.emulators.functions.conftest import eventually
+
+
+def test_a_message_runs_the_function_and_its_output_runs_the_next(steady_host):
+    steady_host.put("work", json.dumps({"run": "first"}))
+    (note,) = eventually(lambda: steady_host.notes("results"))
+    assert note["body"] == {"echo": {"run": "first"}}
+    eventually(lambda: steady_host.is_empty("work") and steady_host.is_empty("results"))
+
+
+def test_a_log_line_carries_function_invocation_and_extra_fields(steady_host):
+    steady_host.put("work", json.dumps({"run": "logged"}))
+    line = eventually(
+        lambda: [x for x in steady_host.logged("working") if x.get("run") == "logged"]
+    )[0]
+    executing = [x["invocation_id"] for x in steady_host.logged("Executing")]
+    assert line["function"] == "work"
+    assert line["invocation_id"] in executing
+
+
+def test_a_list_output_becomes_one_message_an_element(steady_host):
+    steady_host.put("many", "3")
+    wanted = [{"many": n} for n in range(3)]
+    seen = eventually(
+        lambda: (
+            (found := [n["body"] for n in steady_host.notes("results") if "many" in n["body"]])[2:]
+            and found
+        )
+    )
+    assert sorted(seen, key=lambda body: body["many"]) == wanted
+
+
+def test_a_message_that_fails_too_often_lands_in_the_poison_queue(steady_host):
+    steady_host.put("work", json.dumps({"fail": True}))
+    assert eventually(lambda: steady_host.peek("work-poison")) == [json.dumps({"fail": True})]
+    assert [n["count"] for n in steady_host.notes("work") if n["body"].get("fail")] == [1, 2, 3]
+    eventually(lambda: steady_host.is_empty("work"))
+
+
+def test_a_message_that_is_not_base64_is_poisoned_unread(steady_host):
+    steady_host.put("many", "0")
+    steady_host.queue("many").send_message("%%% not base64 %%%")
+    poison = steady_host.queue("many-poison")
+    eventually(lambda: steady_host.logged("Too many attempts: moved to the poison queue"))
+    eventually(lambda: [q.name for q in steady_host.queues.list_queues(poison.queue_name)])
+    assert eventually(poison.peek_messages)[0].content == "%%% not base64 %%%"
+
+
+def test_a_disabled_function_leaves_its_queue_alone(steady_host):
+    steady_host.put("never", "hello")
+    steady_host.put("many", "0")
+    eventually(lambda: steady_host.is_empty("many"))
+    assert steady_host.peek("never") == ["hello"]
+
+
+def test_a_long_invocation_keeps_its_message_hidden(host):
+    host.start("--clock-scale", "300")  # hidden for 2 s, renewed after 1 s
+    host.put("work", json.dumps({"seconds": 3.5}))
+    eventually(lambda: host.notes("results"))
+    eventually(lambda: host.is_empty("work"))
+    assert [note["count"] for note in host.notes("work")] == [1]
+
+
+def test_at_most_batch_plus_threshold_messages_run_at_once(host):
+    host.start("--clock-scale", "300")
+    for n in range(10):
+        host.put("work", json.dumps({"seconds": 1, "n": n}))
+    eventually(lambda: len(host.notes("work")) >= 4)
+    running = len(host.notes("work")) - len(host.notes("results"))
+    assert running <= 6
+    eventually(lambda: len(host.notes("results")) == 10)
+
+
+def test_the_awkward_profile_repeats_messages_and_loses_none(host):
+    host.start("--clock-scale", "300", "--profile", "awkward", "--seed", "3")
+    host.put("work", json.dumps({"n": -1}))
+    for n in range(60):
+        host.put("work", json.dumps({"n": n}))
+    eventually(lambda: len({n["body"]["echo"]["n"] for n in host.notes("results")}) == 61)
+    eventually(lambda: len(host.notes("work")) > 61)

@@ -1,0 +1,44 @@
+import json
+from datetime import UTC, datetime, timedelta
+
+from tests.emulators.functions.conftest import eventually
+
+HOURLY = "0 0 * * * *"
+
+
+def test_a_timer_fires_on_schedule_and_never_past_due(host):
+    host.start(TICK="* * * * * *")
+    ticks = eventually(lambda: (found := host.notes("tick"))[1:] and found)
+    assert not any(tick["past_due"] for tick in ticks)
+
+
+def test_a_timer_that_missed_its_time_fires_at_once(host):
+    status = host.folder / "data" / "timers" / "tick.json"
+    status.parent.mkdir(parents=True)
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    stored = {
+        "Last": None,
+        "Next": hour - timedelta(hours=1),
+        "LastUpdated": hour - timedelta(hours=2),
+    }
+    status.write_text(json.dumps({k: v and v.isoformat() for k, v in stored.items()}))
+    host.start(TICK=HOURLY)
+    (tick,) = eventually(lambda: host.notes("tick"))
+    assert tick["past_due"]
+    assert tick["status"]["Next"] == (hour - timedelta(hours=1)).isoformat()
+    eventually(lambda: json.loads(status.read_text())["Last"])
+
+
+def test_a_failed_timer_is_retried_as_its_policy_says(host):
+    host.start("--clock-scale", "20")
+    (host.folder / "scratch" / "fail-ticks").touch()
+    master = {"x-functions-key": host.keys["master"]}
+    assert host.call("/admin/functions/tick", "POST", b"{}", **master)[0] == 202
+    eventually(lambda: host.notes("tick"))
+    host.process.terminate()
+    host.process.wait(15)
+    (host.folder / "scratch" / "notes.jsonl").unlink()
+    host.process.stdout.close()
+    host.start("--clock-scale", "20", TICK="* * * * * *")
+    ticks = eventually(lambda: (found := host.notes("tick"))[2:] and found)
+    assert [tick["attempt"] for tick in ticks[:3]] == [0, 1, 2]

@@ -1,0 +1,54 @@
+import json
+import os
+import time
+
+from tests.emulators.functions.conftest import eventually
+
+
+def is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_killed_worker_is_replaced_and_its_message_comes_again(host):
+    host.start()
+    host.put("work", json.dumps({"die": True}))
+    eventually(lambda: host.notes("results"))
+    first, second = host.notes("work")
+    assert (first["count"], second["count"]) == (1, 2)
+    assert first["pid"] == host.ready["worker_pid"] != second["pid"]
+
+
+def test_function_timeout_kills_a_function_that_hangs(host):
+    host.start(AzureFunctionsJobHost__functionTimeout="00:00:01")
+    host.put("hang", "{}")
+    counts = eventually(lambda: (found := host.notes("hang"))[1:] and found)
+    assert [note["count"] for note in counts] == [1, 2]
+    assert not is_alive(host.ready["worker_pid"])
+    eventually(lambda: host.is_empty("hang"))
+
+
+def test_a_killed_host_takes_its_worker_along_and_a_new_one_gets_the_message(host):
+    host.start("--clock-scale", "300")
+    host.put("hang", "{}")
+    eventually(lambda: host.notes("hang"))
+    host.kill()
+    eventually(lambda: not is_alive(host.ready["worker_pid"]))
+    host.start("--clock-scale", "300")
+    eventually(lambda: [n for n in host.notes("hang") if n["count"] == 2])
+    eventually(lambda: host.is_empty("hang"))
+
+
+def test_stopping_the_host_finishes_what_runs(host):
+    host.start()
+    host.put("work", json.dumps({"seconds": 1}))
+    eventually(lambda: host.notes("work"))
+    began = time.monotonic()
+    host.process.terminate()
+    assert host.process.wait(15) == 0
+    assert time.monotonic() - began < 10
+    assert host.is_empty("work")
+    assert not is_alive(host.ready["worker_pid"])
