@@ -118,7 +118,7 @@ def _status(error: FanfareError) -> int:
 def _find(engine: Engine, blob: _InputBlob) -> BlobFacts:
     facts = engine.ports.blobs.head(BlobRef(blob.container, blob.name))
     if facts is None:
-        raise NotFound(f"There is no blob {ascii(blob.name)} in container {blob.container}.")
+        raise NotFound(f"There is no blob {blob.name!a} in container {blob.container}.")
     return facts
 
 

@@ -1,4 +1,4 @@
-"""Ends what a verdict should have ended and was lost: jobs of runs that are over; deletes old jobs."""
+"""Ends the jobs that a verdict should have ended, and deletes those that completed long ago."""
 
 from pipeline.handlers.engine import Engine, log
 

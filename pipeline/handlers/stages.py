@@ -1,4 +1,4 @@
-"""Runs a stage (split, assemble) as a program on a node: launched once, its outputs taken when done.
+"""Runs a stage (split, assemble) as a program on a node: launched once, outputs taken when done.
 
 A stage program is a plan of one task with one item; its row in table `tasks` says how it stands.
 """
@@ -31,7 +31,7 @@ class StageFailed(Permanent):
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage as a program: which one, what it runs, on which inputs, with which files beside them."""
+    """A stage as a program: which one, what it runs, its inputs, and the files beside them."""
 
     name: str
     program: StageProgram
@@ -53,7 +53,7 @@ def requirements(environment: str | None) -> str | None:
 
 
 def outcome(engine: Engine, run: Run, stage: Stage) -> Mapping[str, StageOutput] | None:
-    """Return the files that the stage wrote, by name; None while it runs (it is launched if need be).
+    """Return the files that the stage wrote, by name; None while it runs, launched if need be.
 
     Raises StageFailed when its last execution failed.
     """

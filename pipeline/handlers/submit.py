@@ -1,4 +1,4 @@
-"""Submits one page of the published plan to Batch; whoever completes the set lets the job complete."""
+"""Submits one page of the published plan; whoever completes the set lets the job complete."""
 
 from pipeline.domain.lifecycle import State
 from pipeline.domain.messages import SubmitMessage
@@ -33,7 +33,7 @@ def submit(message: SubmitMessage, engine: Engine) -> None:
 
 
 def complete(engine: Engine, run: Run) -> None:
-    """All pages are in: let the job complete when its tasks have, and say that the run is running."""
+    """All pages are in: let the job complete when its tasks have; the run is running."""
     engine.ports.jobs.close(run.job)
     held = runs.need(engine.ports.tables, run.id)
     if held.run.state is not State.SUBMITTING or held.run.generation != run.generation:

@@ -23,19 +23,25 @@ def explain(engine: Engine, run: Run) -> str:
 
 def reason(job: JobReport, pool: PoolReport, pool_id: str) -> str:
     """Name the first thing that stands in the way."""
-    if not pool.state:
-        return f"pool {pool_id} does not exist: deploy it (`azd provision`, locally `fanfare up`)"
-    if job.preparation_error:
-        return f"job preparation fails on the nodes: {job.preparation_error}"
-    if job.running:
-        total = job.active + job.running + job.succeeded + job.failed
-        return f"{job.running} tasks running, {job.active} queued, of {total}"
-    if pool.errors:
-        return f"pool {pool_id} cannot grow: {'; '.join(pool.errors)}"
-    if pool.nodes and pool.unusable_nodes == pool.nodes:
-        return f"all {pool.nodes} nodes of pool {pool_id} are unusable: its start task or image"
-    if job.active and not pool.nodes:
-        return f"pool {pool_id} has no node yet ({pool.target_nodes} wanted, {pool.allocation})"
-    if job.active:
-        return f"{job.active} tasks queued for {pool.nodes} nodes of pool {pool_id}"
-    return "all tasks are over; receipts are on their way"
+    total = job.active + job.running + job.succeeded + job.failed
+    unusable = pool.nodes > 0 and pool.unusable_nodes == pool.nodes
+    obstacles = (
+        (
+            not pool.state,
+            f"pool {pool_id} does not exist: deploy it (`azd provision`, locally `fanfare up`)",
+        ),
+        (
+            job.preparation_error,
+            f"job preparation fails on the nodes: {job.preparation_error}",
+        ),
+        (job.running, f"{job.running} tasks running, {job.active} queued, of {total}"),
+        (pool.errors, f"pool {pool_id} cannot grow: {'; '.join(pool.errors)}"),
+        (unusable, f"all nodes of pool {pool_id} are unusable: look at its start task and image"),
+        (
+            job.active and not pool.nodes,
+            f"pool {pool_id} has no node yet ({pool.target_nodes} wanted, {pool.allocation})",
+        ),
+        (job.active, f"{job.active} tasks queued for {pool.nodes} nodes of pool {pool_id}"),
+    )
+    over = "all tasks are over; receipts are on their way"
+    return next((text for holds, text in obstacles if holds), over)
