@@ -1,43 +1,110 @@
 """The completion event: a CloudEvent that names the manifest and says what is missing and why."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.domain import naming
-from pipeline.domain.run import Run
+from pipeline.domain.causes import Cause
+from pipeline.domain.manifest import Missing
+from pipeline.domain.run import Output, Run
 
-TYPES = ("fanfare.run.succeeded", "fanfare.run.failed", "fanfare.run.cancelled")
 MAX_MISSING = 100
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AnnouncedInput(_Part):
+    """The blob version that the run worked on."""
+
+    container: str
+    name: str
+    etag: str
+    size: int
+    url: str
+    content_type: str
+
+
+class ItemCounts(_Part):
+    """How many items came out how."""
+
+    succeeded: int
+    failed: int
+
+
+class Cost(_Part):
+    """What the node-seconds cost at the pool's price; boot and idle time are not in it."""
+
+    amount: float
+    currency: str
+
+
+class Completion(_Part):
+    """The `data` of a completion event."""
+
+    run: str
+    pipeline: str
+    generation: int
+    verdict: Literal["succeeded", "failed", "cancelled"]
+    cause: Cause | None
+    error: str | None
+    input: AnnouncedInput | None
+    parameters: dict[str, str | int | float | bool]
+    output: Output | None = Field(description="The manifest lists every file with its digest.")
+    items: ItemCounts
+    missing: tuple[Missing, ...] = Field(max_length=MAX_MISSING)
+    missing_total: int
+    seconds: float = Field(description="From claim to verdict.")
+    node_seconds: float
+    cost: Cost | None
+
+
+class CompletionEvent(_Part):
+    """The CloudEvents 1.0 envelope. Delivered at least once: drop repeats by (source, id)."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str
+    source: str
+    type: Literal["fanfare.run.succeeded", "fanfare.run.failed", "fanfare.run.cancelled"]
+    subject: str
+    time: datetime
+    data: Completion
 
 
 def completion_event(run: Run, missing: Sequence[Mapping[str, object]]) -> dict[str, object]:
     """Render the event of a run that has its verdict; `missing` is cut at 100 entries."""
-    return {
-        "specversion": "1.0",
-        "id": naming.event_id(run.id, run.generation, run.state),
-        "source": f"/fanfare/pipelines/{run.pipeline}",
-        "type": f"fanfare.run.{run.state}",
-        "subject": f"runs/{run.id}",
-        "time": (run.ended_at or run.changed_at).isoformat(),
-        "data": {
-            "run": run.id,
-            "pipeline": run.pipeline,
-            "generation": run.generation,
-            "verdict": str(run.state),
-            "cause": str(run.cause) if run.cause else None,
-            "error": run.error or None,
-            "input": _input(run),
-            "parameters": run.parameters,
-            "output": run.output.model_dump(mode="json") if run.output else None,
-            "items": {"succeeded": run.succeeded, "failed": run.failed},
-            "missing": list(missing[:MAX_MISSING]),
-            "missing_total": len(missing),
-            "seconds": round(
-                ((run.ended_at or run.changed_at) - run.created_at).total_seconds(), 3
-            ),
-            "node_seconds": run.node_seconds,
-            "cost": {"amount": run.cost, "currency": run.currency} if run.currency else None,
-        },
-    }
+    ended = run.ended_at or run.changed_at
+    event = CompletionEvent.model_validate(
+        {
+            "id": naming.event_id(run.id, run.generation, run.state),
+            "source": f"/fanfare/pipelines/{run.pipeline}",
+            "type": f"fanfare.run.{run.state}",
+            "subject": f"runs/{run.id}",
+            "time": ended,
+            "data": {
+                "run": run.id,
+                "pipeline": run.pipeline,
+                "generation": run.generation,
+                "verdict": str(run.state),
+                "cause": run.cause,
+                "error": run.error or None,
+                "input": _input(run),
+                "parameters": run.parameters,
+                "output": run.output,
+                "items": {"succeeded": run.succeeded, "failed": run.failed},
+                "missing": tuple(missing[:MAX_MISSING]),
+                "missing_total": len(missing),
+                "seconds": round((ended - run.created_at).total_seconds(), 3),
+                "node_seconds": run.node_seconds,
+                "cost": {"amount": run.cost, "currency": run.currency} if run.currency else None,
+            },
+        }
+    )
+    return event.model_dump(mode="json")
 
 
 def _input(run: Run) -> dict[str, object] | None:

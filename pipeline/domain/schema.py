@@ -1,7 +1,8 @@
-"""JSON Schema of pipeline and pool files, so that editors complete and check them."""
+"""JSON Schema of what people write and of what subscribers read."""
 
 from pydantic import BaseModel
 
+from pipeline.domain.announcement import CompletionEvent
 from pipeline.domain.definition import PipelineBody
 from pipeline.domain.pool import PoolBody
 
@@ -16,6 +17,11 @@ def pipeline_schema() -> dict[str, object]:
 def pool_schema() -> dict[str, object]:
     """Return the schema of `pools/*.yaml`."""
     return _schema(PoolBody, "Fanfare pool")
+
+
+def completion_schema() -> dict[str, object]:
+    """Return the schema of the completion event, as subscribers receive it."""
+    return _schema(CompletionEvent, "Fanfare completion event")
 
 
 def _schema(model: type[BaseModel], title: str) -> dict[str, object]:
