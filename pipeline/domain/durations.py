@@ -17,7 +17,7 @@ def parse_duration(text: object) -> timedelta:
     """Read `1h30m` as a timedelta of whole seconds; raise ValueError when it is not a duration."""
     if isinstance(text, timedelta):
         return text
-    if not isinstance(text, str) or not text or not re.match(PATTERN, text, re.ASCII):
+    if not isinstance(text, str) or not text or not re.fullmatch(PATTERN, text, re.ASCII):
         raise ValueError(f"{_shown(text)} is not a duration: {_HINT}")
     seconds = sum(int(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)([dhms])", text))
     length = timedelta(seconds=seconds)

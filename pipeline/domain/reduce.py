@@ -48,11 +48,13 @@ def _add(reducer: _Reducer, name: str, number: int, part: Mapping[str, Json]) ->
 
 
 def _number(value: Json) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{repr(value)[:60]} is not a number")
-    if not -LARGEST <= value <= LARGEST:
-        raise ValueError("is not a finite number that can be summed")
-    return value
+    if (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and -LARGEST <= value <= LARGEST
+    ):
+        return value
+    raise ValueError(f"{repr(value)[:60]} is not a finite number that can be reduced")
 
 
 @dataclass(slots=True)
