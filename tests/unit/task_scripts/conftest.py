@@ -19,12 +19,8 @@ RUNTIME_FILES = ("runner.py", "runner_guard.py", "runner_item.py", "environment.
 class Node:
     """Runs one task the way a node does and gives its receipt."""
 
-    def __init__(self, root: Path) -> None:
-        self.scripts, self.folder = root / "scripts", root / "wd"
-        for folder in (self.scripts, self.folder):
-            folder.mkdir()
-        for name in RUNTIME_FILES:
-            shutil.copy(SCRIPTS / name, self.scripts)
+    def __init__(self, scripts: Path, folder: Path) -> None:
+        self.scripts, self.folder = scripts, folder
         self.page: dict[str, Any] = {
             "version": 1,
             "run": "encode-1",
@@ -123,6 +119,16 @@ def witness(tmp_path: Path) -> Iterator[Witness]:
     seen.close()
 
 
+@pytest.fixture(scope="session")
+def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("scripts")
+    for name in RUNTIME_FILES:
+        shutil.copy(SCRIPTS / name, folder)
+    return folder
+
+
 @pytest.fixture
-def node(tmp_path: Path) -> Node:
-    return Node(tmp_path)
+def node(scripts: Path, tmp_path: Path) -> Node:
+    folder = tmp_path / "wd"
+    folder.mkdir()
+    return Node(scripts, folder)

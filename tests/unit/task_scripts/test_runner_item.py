@@ -77,6 +77,19 @@ def test_an_environment_that_was_not_prepared_is_program_missing(tmp_path: Path)
     assert caught.value.cause == "program-missing"
 
 
+def test_a_script_that_is_not_on_the_node_is_program_missing(tmp_path: Path) -> None:
+    program: Program = {
+        "file": "gone.py",
+        "command": None,
+        "arguments": [],
+        "environment": None,
+    }
+    item: Item = {"id": 3, "inputs": [], "parameters": {}}
+    with pytest.raises(Unfit, match=r"The program gone\.py is not on the node") as caught:
+        argument_list(program, tmp_path, item, PLACE)
+    assert caught.value.cause == "program-missing"
+
+
 def refused(folder: Path) -> str:
     with pytest.raises(Unfit) as caught:
         collect(folder, lambda: folder / "moved")
