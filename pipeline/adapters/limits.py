@@ -1,7 +1,8 @@
 """Azure's size and key rules, checked before a request is made: a local stand-in may not do it."""
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pipeline.errors import Permanent
@@ -15,13 +16,14 @@ MAX_PROPERTIES = 252
 MAX_MESSAGE_BYTES = 64 * 1024
 MAX_EVENT_BYTES = 1024 * 1024
 MAX_BLOCKS = 50_000
+MAX_BLOB_NAME = 1024
 
 _MAX_KEY_BYTES = 1024
 _REFUSED_IN_KEYS = re.compile(r"[/\\#?\x00-\x1f\x7f-\x9f]")
 _PROPERTY_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
 
 
-def check_transaction(partition: str, operations: list[Operation]) -> None:
+def check_transaction(partition: str, operations: Sequence[Operation]) -> None:
     """Raise Permanent for what Table Storage refuses: too many, too large, or one twice."""
     keys = [_key(operation) for operation in operations]
     if len(keys) > MAX_OPERATIONS:
@@ -30,6 +32,9 @@ def check_transaction(partition: str, operations: list[Operation]) -> None:
         raise Permanent("A transaction names the same row twice.")
     for key in (partition, *keys):
         check_key(key)
+    for operation in operations:
+        if isinstance(operation, Insert | Replace) and operation.row.partition != partition:
+            raise Permanent("A transaction changes one partition only.")
     size = sum(check_row(o.row) for o in operations if not isinstance(o, Remove))
     if size > MAX_TRANSACTION_BYTES:
         raise Permanent(f"A transaction takes {MAX_TRANSACTION_BYTES} bytes, not {size}.")
@@ -56,6 +61,37 @@ def check_row(row: Row) -> int:
     if size > MAX_ENTITY_BYTES:
         raise Permanent(f"The row {row.key!r} has {size} bytes, more than {MAX_ENTITY_BYTES}.")
     return size
+
+
+def check_message(encoded: str) -> None:
+    """Raise Permanent for a message that a queue refuses, given as it travels."""
+    if len(encoded) > MAX_MESSAGE_BYTES:
+        raise Permanent(f"A queue takes {MAX_MESSAGE_BYTES} bytes a message, not {len(encoded)}.")
+
+
+def check_event(event: Mapping[str, object]) -> None:
+    """Raise Permanent for an event that a topic refuses."""
+    missing = [name for name in ("id", "source", "type") if not event.get(name)]
+    if missing:
+        raise Permanent(f"The event lacks {', '.join(missing)}.")
+    if len(json.dumps(dict(event)).encode()) > MAX_EVENT_BYTES:
+        raise Permanent(f"A topic takes {MAX_EVENT_BYTES} bytes an event.")
+
+
+def check_blob_name(name: str) -> None:
+    """Raise Permanent for a blob that cannot be addressed.
+
+    HTTP clients resolve "." and ".." in a path, even percent-encoded: such a name, which a stranger
+    can upload with a client of his own, would mean another blob.
+    """
+    if not 0 < len(name) <= MAX_BLOB_NAME or any(s in (".", "..") for s in name.split("/")):
+        raise Permanent(f"The blob name {name[:80]!r} cannot be used in a URL.")
+
+
+def check_parts(count: int) -> None:
+    """Raise Permanent for more blocks than a blob takes."""
+    if count > MAX_BLOCKS:
+        raise Permanent(f"A blob takes {MAX_BLOCKS} blocks, not {count}.")
 
 
 def _check_names(values: Mapping[str, Value]) -> None:
@@ -86,10 +122,3 @@ def _key(operation: Operation) -> str:
 
 def _utf16(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass"))
-
-
-def check_partition(partition: str, operations: list[Operation]) -> None:
-    """Raise Permanent when a row of a transaction belongs to another partition."""
-    for operation in operations:
-        if isinstance(operation, Insert | Replace) and operation.row.partition != partition:
-            raise Permanent("A transaction changes one partition only.")

@@ -28,7 +28,7 @@ class Stored:
     content: bytes
     etag: str
     modified: datetime
-    content_type: str = ""
+    content_type: str = "application/octet-stream"
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     def facts(self, ref: BlobRef) -> BlobFacts:
@@ -63,7 +63,7 @@ class FakeBlobs:
             yield content[start : start + CHUNK]
 
     def list(self, container: str, prefix: str) -> Iterator[BlobFacts]:
-        _in_container(BlobRef(container, prefix))
+        _in_container(BlobRef(container, "any"))
         found = [
             ref
             for ref in self._blobs
@@ -94,8 +94,7 @@ class FakeBlobs:
         return self._store(ref, content, "PutBlockList", content_type=content_type).facts(ref)
 
     def compose(self, ref: BlobRef, parts: Sequence[BlobRef], content_type: str = "") -> BlobFacts:
-        if len(parts) > limits.MAX_BLOCKS:
-            raise Permanent(f"A blob takes {limits.MAX_BLOCKS} blocks, not {len(parts)}.")
+        limits.check_parts(len(parts))
         content = b"".join(self._get(part).content for part in parts)
         return self._store(ref, content, "PutBlockList", content_type=content_type).facts(ref)
 
@@ -162,7 +161,7 @@ class FakeBlobs:
             "data": {
                 "api": api,
                 "eTag": f'"{stored.etag}"',  # quoted, as some events of Azure are
-                "contentType": stored.content_type or "application/octet-stream",
+                "contentType": stored.content_type,
                 "contentLength": len(stored.content),
                 "blobType": "BlockBlob",
                 "url": self.url(ref),
@@ -183,7 +182,8 @@ class FakeBlobs:
         if ref.snapshot is not None:
             raise Permanent("A snapshot cannot be written.")
         etag = f"0x8D{next(self._numbers):013X}"
-        stored = Stored(bytes(content), etag, self._clock.now(), content_type, metadata or {})
+        kind = content_type or "application/octet-stream"
+        stored = Stored(bytes(content), etag, self._clock.now(), kind, metadata or {})
         self._blobs[_in_container(ref)] = stored
         for subscriber in self._subscribers:
             subscriber(self.created_event(ref, api))
@@ -197,6 +197,7 @@ class FakeBlobs:
 
 
 def _in_container(ref: BlobRef) -> BlobRef:
+    limits.check_blob_name(ref.name)
     if ref.container not in CONTAINERS:
         raise NotFound(f"There is no container {ref.container}.")
     return ref

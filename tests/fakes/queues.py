@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pipeline.adapters import limits
-from pipeline.errors import NotFound, Permanent
+from pipeline.errors import NotFound
 from pipeline.ports import QueueMessage
 from pipeline.settings import QUEUES
 from tests.fakes.clock import FakeClock
@@ -36,8 +36,7 @@ class FakeQueues:
         }
 
     def send(self, queue: str, body: str, delay: timedelta = timedelta()) -> None:
-        if len(base64.b64encode(body.encode())) > limits.MAX_MESSAGE_BYTES:
-            raise Permanent("The message is larger than a queue takes.")
+        limits.check_message(base64.b64encode(body.encode()).decode())
         stored = Stored(f"m{next(self._numbers)}", body, self._clock.now() + delay)
         self._messages(queue)[stored.id] = stored
 

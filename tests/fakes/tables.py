@@ -28,8 +28,7 @@ class FakeTables:
                 yield rows[key]
 
     def transact(self, table: str, partition: str, operations: Sequence[Operation]) -> list[str]:
-        limits.check_partition(partition, list(operations))
-        limits.check_transaction(partition, list(operations))
+        limits.check_transaction(partition, operations)
         rows = self._partitions.setdefault((table, partition), {})
         for index, operation in enumerate(operations):
             _check(rows, index, operation, alone=len(operations) == 1)

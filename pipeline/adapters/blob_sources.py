@@ -1,0 +1,97 @@
+"""Copies within the account, done by the service: who may read the source, in what ranges."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from azure.core import MatchConditions
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.storage.blob import (
+    AccountSasPermissions,
+    BlobClient,
+    ResourceTypes,
+    generate_account_sas,
+)
+
+from pipeline.adapters.blobs import MIB, AzureBlobs
+from pipeline.adapters.credentials import bearer, storage_account
+from pipeline.ports import BlobRef
+from pipeline.settings import Settings
+
+RANGE = 256 * MIB
+_SIGNED_FOR = timedelta(hours=1)
+_SKEW = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What lets the service read a source: a signature in its URL, or a token beside it."""
+
+    query: str = ""
+    authorization: str | None = None
+
+
+class Sources:
+    """Blobs of the account as sources of copies."""
+
+    def __init__(self, reader: AzureBlobs, grant: Callable[[], Grant]) -> None:
+        self._reader = reader
+        self._grant = grant
+
+    def stage(
+        self, target: BlobClient, source: BlobRef, block: str, span: tuple[int, int] | None = None
+    ) -> None:
+        """Stage a source, or the span (offset, length) of it, as one block of the target."""
+        url, authorization = self._signed(source)
+        offset, length = span or (None, None)
+        target.stage_block_from_url(
+            block,
+            url,
+            source_offset=offset,
+            source_length=length,
+            source_authorization=authorization,
+        )
+
+    def copy(self, target: BlobClient, source: BlobRef) -> None:
+        """Copy a source of at most 256 MiB in one call, unless the target exists."""
+        url, authorization = self._signed(source)
+        target.start_copy_from_url(
+            url,
+            requires_sync=True,
+            source_authorization=authorization,
+            etag="*",
+            match_condition=MatchConditions.IfMissing,
+        )
+
+    def _signed(self, source: BlobRef) -> tuple[str, str | None]:
+        url, grant = self._reader.url(source), self._grant()
+        if not grant.query:
+            return url, grant.authorization
+        return f"{url}{'&' if source.snapshot else '?'}{grant.query}", grant.authorization
+
+
+def spans(size: int) -> Iterator[tuple[int, int]]:
+    """Yield the spans (offset, length) that cover a blob; none for an empty one."""
+    for offset in range(0, size, RANGE):
+        yield offset, min(RANGE, size - offset)
+
+
+def granting(settings: Settings) -> Callable[[], Grant]:
+    """Return what makes grants: short-lived read-only signatures locally, tokens in Azure."""
+    key = storage_account(settings).key
+    if key is not None:
+        return lambda: Grant(query=_signature(key))
+    token = bearer(settings)
+    return lambda: Grant(authorization=f"Bearer {token()}")
+
+
+def _signature(key: AzureNamedKeyCredential) -> str:
+    now = datetime.now(UTC)
+    return generate_account_sas(
+        key.named_key.name,
+        key.named_key.key,
+        ResourceTypes(object=True),
+        AccountSasPermissions(read=True),
+        expiry=now + _SIGNED_FOR,
+        start=now - _SKEW,
+    )

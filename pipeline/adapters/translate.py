@@ -1,0 +1,65 @@
+"""Errors of the Azure SDKs, translated into those of `pipeline.errors`.
+
+Messages carry status, code and the service's first line, never a URL: URLs may hold signatures.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from azure.core.exceptions import AzureError, HttpResponseError
+
+from pipeline.errors import Conflict, FanfareError, NotFound, Permanent, Transient
+
+_DENIED = (401, 403)
+_CONDITION_FAILED = (304, 409, 412)
+_LATER = (408, 425, 429)
+_SERVER_ERROR = 500
+_LINE_LENGTH = 300
+
+
+@contextmanager
+def translated(action: str) -> Iterator[None]:
+    """Raise what the SDK raises within as an error of ours that names the action."""
+    try:
+        yield
+    except AzureError as error:
+        raise translate(error, action) from error
+
+
+def translate(error: AzureError, action: str) -> FanfareError:
+    """Return the error of ours that says whose move is next."""
+    status = status_of(error)
+    text = f"{action}: {_describe(error, status)}"
+    if status is None or status in _LATER or status >= _SERVER_ERROR:
+        return Transient(text)
+    if status in _DENIED:
+        # A role that was granted a minute ago works a few minutes later: not the run's fault.
+        return Transient(f"{text} (does the app's identity hold its roles?)")
+    if status in _CONDITION_FAILED:
+        return Conflict(text)
+    return NotFound(text) if status == 404 else Permanent(text)  # noqa: PLR2004 a well-known status
+
+
+def status_of(error: AzureError) -> int | None:
+    """Return the HTTP status, or None when there was no answer."""
+    return error.status_code if isinstance(error, HttpResponseError) else None
+
+
+def code_of(error: AzureError) -> str:
+    """Return the service's error code, or "" when it gave none."""
+    code = getattr(error, "error_code", None)
+    if code is None and isinstance(error, HttpResponseError):
+        code = error.error.code if error.error else None
+        if code is None:
+            headers: Mapping[str, str] = getattr(error.response, "headers", {})
+            code = headers.get("x-ms-error-code")
+    return str(getattr(code, "value", code) or "")
+
+
+def _describe(error: AzureError, status: int | None) -> str:
+    if status is None:
+        return f"no answer ({type(error).__name__})"
+    lines = str(error.message).strip().splitlines()
+    code = code_of(error)
+    first = lines[0][:_LINE_LENGTH] if lines and "://" not in lines[0] else ""
+    return " ".join(part for part in (str(status), code, first) if part)
