@@ -29,7 +29,7 @@ def engine() -> Engine:
 
 def build(settings: Settings) -> Engine:
     """Make an engine; raises DefinitionError naming every fault of the definitions."""
-    root = settings.app_root
+    root = settings.definitions
     catalogue = load_catalogue(root / "pipelines", root / "pools", root / "task_scripts")
     return Engine(connect(settings), catalogue, settings.patience, scripts(root / "task_scripts"))
 

@@ -38,7 +38,7 @@ class Patience:
 class Settings:
     """Everything the app is told by its environment."""
 
-    app_root: Path
+    definitions: Path
     storage_connection: str
     blob_uri: str
     queue_uri: str
@@ -63,7 +63,7 @@ class Settings:
             return "" if connection else _need(environ, f"AzureWebJobsStorage__{kind}ServiceUri")
 
         return cls(
-            app_root=app_root,
+            definitions=Path(environ.get("FANFARE_DEFINITIONS") or app_root),
             storage_connection=connection,
             blob_uri=service_uri("blob"),
             queue_uri=service_uri("queue"),
