@@ -59,7 +59,6 @@ class Sources:
             url,
             requires_sync=True,
             source_authorization=authorization,
-            etag="*",
             match_condition=MatchConditions.IfMissing,
         )
 

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from typing import TypedDict
 
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
@@ -25,6 +26,16 @@ _AHEAD = 4  # blocks of a stream in memory at a time
 _PERHAPS_ITS_SIZE = (400, 411, 413, 416)
 
 
+class _Condition(TypedDict, total=False):
+    """The SDK's words for a condition; empty when there is none."""
+
+    etag: str
+    match_condition: MatchConditions
+
+
+_ABSENT = _Condition(match_condition=MatchConditions.IfMissing)
+
+
 class AzureBlobWriter:
     """Writes; blocks are staged in parallel and committed by one list."""
 
@@ -41,18 +52,17 @@ class AzureBlobWriter:
         ETag. Conflict.
         """
         client = self._reader.client(ref)
-        replaced = condition not in (None, "*")
+        matching = _unchanged(condition) if condition not in (None, "*") else _Condition()
         with translated(f"write a blob of {ref.container}"):
             try:
                 written = client.upload_blob(
                     content,
                     overwrite=condition != "*",
                     content_settings=_settings(content_type),
-                    etag=f'"{condition}"' if replaced else None,
-                    match_condition=MatchConditions.IfNotModified if replaced else None,
+                    **matching,
                 )
             except ResourceNotFoundError as error:
-                if not replaced:
+                if not matching:
                     raise
                 raise Conflict("The blob that was to be replaced is gone.") from error
         return canonical(written["etag"])
@@ -105,10 +115,15 @@ class AzureBlobWriter:
         """Take an immutable snapshot of exactly that version. Raises Conflict (other ETag) or
         NotFound.
         """
-        with translated(f"take a snapshot in {ref.container}"):
-            taken = self._reader.client(ref).create_snapshot(
-                etag=f'"{etag}"', match_condition=MatchConditions.IfNotModified
-            )
+        client = self._reader.client(ref)
+        try:
+            with translated(f"take a snapshot in {ref.container}"):
+                taken = client.create_snapshot(**_unchanged(etag))
+        except Conflict as error:
+            # Gone or another version: the service may say 412 to both, and runs end differently.
+            if self._reader.head(ref) is None:
+                raise NotFound(f"The blob is no longer in {ref.container}.") from error
+            raise
         return replace(ref, snapshot=str(taken["snapshot"]))
 
     def _copy(self, source: BlobFacts, target: BlobRef) -> BlobFacts:
@@ -167,8 +182,7 @@ class AzureBlobWriter:
             [BlobBlock(block_id=block) for block in ids],
             content_settings=_settings(content_type),
             metadata=metadata,
-            etag="*" if only_new else None,
-            match_condition=MatchConditions.IfMissing if only_new else None,
+            **(_ABSENT if only_new else _Condition()),
         )
         facts = facts_of(ref, client.get_blob_properties())
         if facts.etag != canonical(str(committed["etag"])):
@@ -192,6 +206,10 @@ def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
             del held[:BLOCK]
     if held:
         yield bytes(held)
+
+
+def _unchanged(etag: str | None) -> _Condition:
+    return _Condition(etag=f'"{etag}"', match_condition=MatchConditions.IfNotModified)
 
 
 def _stage(client: BlobClient, block: str, content: bytes) -> None:

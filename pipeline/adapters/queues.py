@@ -49,7 +49,7 @@ class AzureQueues:
 
     def _take(self, queue: str, limit: int) -> Iterator[QueueMessage]:
         received = self._queue(queue).receive_messages(
-            messages_per_page=_PAGE, visibility_timeout=_HIDDEN_S, max_messages=limit
+            messages_per_page=min(_PAGE, limit), visibility_timeout=_HIDDEN_S, max_messages=limit
         )
         for message in received:
             yield QueueMessage(
