@@ -1,0 +1,133 @@
+"""The emulator's end of the agent: orders out, endings in, a new agent when the old one is lost."""
+
+import asyncio
+import contextlib
+import errno
+import itertools
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from emulators.batch.agent import process
+from emulators.batch.agent.leftovers import kill_leftovers
+
+_LINE_LIMIT = 1 << 20
+
+
+class AgentLost(Exception):
+    """The agent process died, and with it everything that it ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A program to start: no shell, a clean environment, its output into two files."""
+
+    argv: Sequence[str]
+    cwd: Path
+    env: dict[str, str]
+    stdout: Path
+    stderr: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a program ended: its exit code, or why it could not be started."""
+
+    code: int = 0
+    refusal: str = ""
+    errno: int = 0
+
+    @property
+    def not_found(self) -> bool:
+        """Tell whether there was no such program."""
+        return self.errno in (errno.ENOENT, errno.ENOTDIR)
+
+
+class Running:
+    """A program that the agent was told to start."""
+
+    def __init__(self, number: int, agent: "AgentClient") -> None:
+        self.ended: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
+        self._number, self._agent = number, agent
+
+    def kill(self) -> None:
+        """Kill the program with everything that it started."""
+        self._agent.send({"op": "kill", "id": self._number})
+
+
+class AgentClient:
+    """Starts programs under the agent; `folder` marks the processes that are ours to clean up."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._numbers = itertools.count(1)
+        self._running: dict[int, Running] = {}
+        self._process: asyncio.subprocess.Process | None = None
+        self._reader: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start the agent, after killing what an earlier one may have left."""
+        kill_leftovers(self._folder)
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-SE",
+            process.__file__,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=_LINE_LIMIT,
+            start_new_session=True,
+        )
+        self._reader = asyncio.create_task(self._listen(self._process))
+
+    async def close(self) -> None:
+        """End the agent and, with it, every program."""
+        if self._process is None or self._process.stdin is None or self._reader is None:
+            return
+        self._reader.cancel()
+        self._process.stdin.close()
+        await self._process.wait()
+
+    async def launch(self, order: Order) -> Running:
+        """Start a program; a lost agent is replaced first."""
+        if self._process is None or self._process.returncode is not None:
+            await self.start()
+        number = next(self._numbers)
+        running = self._running[number] = Running(number, self)
+        self.send(
+            {
+                "op": "start",
+                "id": number,
+                "argv": list(order.argv),
+                "cwd": str(order.cwd),
+                "env": order.env,
+                "stdout": str(order.stdout),
+                "stderr": str(order.stderr),
+            }
+        )
+        return running
+
+    def send(self, order: dict[str, object]) -> None:
+        """Send one order; a lost agent is noticed by the listener."""
+        if self._process is not None and self._process.stdin is not None:
+            with contextlib.suppress(ConnectionError):
+                self._process.stdin.write(json.dumps(order).encode() + b"\n")
+
+    async def _listen(self, agent: asyncio.subprocess.Process) -> None:
+        if agent.stdout is None:
+            return
+        while line := await agent.stdout.readline():
+            report = json.loads(line)
+            running = self._running.pop(report["id"], None)
+            if running is None or running.ended.done():
+                continue
+            if report["event"] == "exited":
+                running.ended.set_result(Exit(code=report["code"]))
+            else:
+                running.ended.set_result(Exit(refusal=report["message"], errno=report["errno"]))
+        await agent.wait()
+        lost, self._running = self._running, {}
+        for running in lost.values():
+            if not running.ended.done():
+                running.ended.set_exception(AgentLost())

@@ -1,0 +1,184 @@
+"""The agent process: starts programs on order, reports how they end, and lets none outlive it.
+
+Standard library only, run as a script. Orders come as JSON lines on stdin, reports leave as JSON lines on stdout. It is a
+child subreaper: whatever a task leaves behind, even in a session of its own, becomes its child and is found. When stdin
+closes (the emulator ended, however it ended) it kills everything and goes.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+PR_SET_CHILD_SUBREAPER = 36
+MARKER = "AZ_BATCH_TASK_DIR"
+_PROC = Path("/proc")
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the direct children of a process."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for thread in (_PROC / str(pid) / "task").iterdir():
+            with contextlib.suppress(OSError):
+                found += [int(child) for child in (thread / "children").read_text().split()]
+    return found
+
+
+def tree_of(pid: int) -> list[int]:
+    """Return a process and all its descendants, parents first."""
+    tree = [pid]
+    for member in tree:
+        tree += [child for child in children_of(member) if child not in tree]
+    return tree
+
+
+def marker_of(pid: int) -> str:
+    """Return the task directory in a process's environment, empty where there is none."""
+    with contextlib.suppress(OSError):
+        for entry in (_PROC / str(pid) / "environ").read_bytes().split(b"\0"):
+            if entry.startswith(MARKER.encode() + b"="):
+                return os.fsdecode(entry.partition(b"=")[2])
+    return ""
+
+
+def kill_tree(pid: int) -> None:
+    """Kill a process, its group and its descendants."""
+    for member in tree_of(pid):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(member, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+class Agent:
+    """The running programs by process id, each with the number and the task directory of its order."""
+
+    def __init__(self) -> None:
+        self._running: dict[int, tuple[int, str]] = {}
+        self._reports: list[str] = []
+
+    def obey(self, order: dict[str, Any]) -> None:
+        """Carry out one order."""
+        if order["op"] == "start":
+            self._start(order)
+        else:
+            for pid, (number, _) in list(self._running.items()):
+                if number == order["id"]:
+                    kill_tree(pid)
+
+    def _start(self, order: dict[str, Any]) -> None:
+        try:
+            with Path(order["stdout"]).open("ab") as out, Path(order["stderr"]).open("ab") as err:
+                child = subprocess.Popen(  # noqa: S603 - running what the user asked for is the purpose
+                    order["argv"],
+                    cwd=order["cwd"],
+                    env=order["env"],
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=err,
+                    start_new_session=True,
+                )
+        except (OSError, ValueError) as error:
+            number = getattr(error, "errno", None) or 0
+            self._report(id=order["id"], event="refused", errno=number, message=str(error))
+            return
+        # This loop waits for every child itself; telling Popen so keeps it from doing the same.
+        child.returncode = 0
+        self._running[child.pid] = (order["id"], order["env"].get(MARKER, ""))
+
+    def reap(self) -> None:
+        """Collect the dead; what a finished program left behind dies with it."""
+        while True:
+            try:
+                seen = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if seen is None:
+                return
+            if seen.si_pid in self._running:
+                # Before the leader is collected its group's number cannot belong to anybody else.
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(seen.si_pid, signal.SIGKILL)
+            _, status = os.waitpid(seen.si_pid, 0)
+            self._finish(seen.si_pid, os.waitstatus_to_exitcode(status))
+
+    def _finish(self, pid: int, code: int) -> None:
+        number, _ = self._running.pop(pid, (0, ""))
+        self._kill_strays()
+        if number:
+            self._report(id=number, event="exited", code=code)
+
+    def _kill_strays(self) -> None:
+        """Kill adopted processes that belong to no running program."""
+        alive = {marker for _, marker in self._running.values() if marker}
+        for pid in children_of(os.getpid()):
+            if pid not in self._running and marker_of(pid) not in alive:
+                kill_tree(pid)
+
+    def _report(self, **event: object) -> None:
+        self._reports.append(json.dumps(event))
+
+    def flush(self) -> None:
+        """Send the reports gathered so far."""
+        if self._reports:
+            text = "\n".join(self._reports) + "\n"
+            self._reports.clear()
+            sys.stdout.write(text)
+            sys.stdout.flush()
+
+    def end(self) -> None:
+        """Kill everything; whatever its parent was, it is ours by now."""
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            for child in children_of(os.getpid()):
+                kill_tree(child)
+            try:
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    continue
+            except ChildProcessError:
+                return
+            time.sleep(0.005)
+
+
+def main() -> None:
+    """Obey until stdin closes."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    for ignored in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ignored, signal.SIG_IGN)
+    wake_read, wake_write = os.pipe()
+    os.set_blocking(wake_write, False)
+    os.set_blocking(wake_read, False)
+    signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    selector = selectors.DefaultSelector()
+    selector.register(0, selectors.EVENT_READ)
+    selector.register(wake_read, selectors.EVENT_READ)
+    agent, pending = Agent(), b""
+    while True:
+        ready = {key.fd for key, _ in selector.select()}
+        if wake_read in ready:
+            with contextlib.suppress(BlockingIOError):
+                os.read(wake_read, 65536)
+            agent.reap()
+        if 0 in ready:
+            piece = os.read(0, 1 << 20)
+            if not piece:
+                break
+            *lines, pending = (pending + piece).split(b"\n")
+            for line in lines:
+                agent.obey(json.loads(line))
+        with contextlib.suppress(BrokenPipeError):
+            agent.flush()
+    agent.end()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,228 @@
+"""Evaluates a parsed formula: one pass over its statements, then targets and the results string."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from lark import Token, Tree
+
+from emulators.batch.autoscale import functions, operators
+from emulators.batch.autoscale.grammar import Expression
+from emulators.batch.autoscale.samples import Samples, Series
+from emulators.batch.autoscale.values import INTERVALS, MEMBERS, FormulaError, Value, as_double, kind, written
+
+DEDICATED, SPOT, OPTION = "$TargetDedicatedNodes", "$TargetLowPriorityNodes", "$NodeDeallocationOption"
+_ALIASES = {"$TargetDedicated": DEDICATED, "$TargetLowPriority": SPOT, "$TVMDeallocationOption": OPTION}
+_OPTIONS = ("requeue", "terminate", "taskcompletion", "retaineddata")
+SAMPLED = frozenset(
+    "$CPUPercent $ActiveTasks $RunningTasks $PendingTasks $SucceededTasks $FailedTasks $PreemptedNodeCount "
+    "$UsableNodeCount $SampleNodeCount $WallClockSeconds $MemoryBytes $DiskBytes $DiskReadBytes "
+    "$DiskWriteBytes $DiskReadOps $DiskWriteOps $NetworkInBytes $NetworkOutBytes $CurrentDedicatedNodes "
+    "$CurrentLowPriorityNodes $TaskSlotsPerNode".split()
+)
+_SAMPLED_ALIASES = {"$SampleTVMCount": "$SampleNodeCount", "$CurrentDedicated": "$CurrentDedicatedNodes"}
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a formula can know: the time, the samples, the pool's present numbers."""
+
+    now: datetime
+    samples: Samples = field(default_factory=Samples)
+    plain: Mapping[str, float] = field(default_factory=dict)
+    dedicated: int = 0
+    spot: int = 0
+    option: str = "requeue"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a formula wants, with the results string; on an error the present numbers and the error."""
+
+    dedicated: int
+    spot: int
+    option: str
+    results: str
+    error_code: str = ""
+    error_words: str = ""
+    error_detail: str = ""
+
+
+class _Stopped(Exception):
+    """stop() was called."""
+
+
+def evaluate(statements: Sequence[Expression], situation: Situation) -> Outcome:
+    """Run a formula; never raises for what the formula does wrong."""
+    run = _Run(situation)
+    try:
+        run.execute(statements)
+        dedicated, spot = run.target(DEDICATED), run.target(SPOT)
+        option = run.option()
+    except (FormulaError, OverflowError, RecursionError) as error:
+        failure = error if isinstance(error, FormulaError) else FormulaError(str(error))
+        results = _results(situation.dedicated, situation.spot, situation.option, {})
+        return Outcome(
+            situation.dedicated, situation.spot, situation.option, results, failure.code, failure.words, str(failure)
+        )
+    return Outcome(dedicated, spot, option, _results(dedicated, spot, option, run.user_variables()))
+
+
+def _results(dedicated: int, spot: int, option: str, variables: Mapping[str, Value]) -> str:
+    parts = [f"{DEDICATED}={dedicated}", f"{SPOT}={spot}", f"{OPTION}={option}"]
+    parts += [f"{name}={written(variables[name])}" for name in sorted(variables)]
+    return ";".join(parts)
+
+
+class _Run:
+    def __init__(self, situation: Situation) -> None:
+        self._situation = situation
+        self._assigned: dict[str, Value] = {}
+        self._present: dict[str, Value] = {
+            DEDICATED: float(situation.dedicated),
+            SPOT: float(situation.spot),
+            OPTION: situation.option,
+        }
+
+    def execute(self, statements: Sequence[Expression]) -> None:
+        """Run statement after statement until the end or stop()."""
+        try:
+            for statement in statements:
+                if statement.data == "assign":
+                    name, expression = statement.children
+                    self._assigned[str(name)] = self._value(expression)
+                else:
+                    self._value(statement.children[0])
+        except _Stopped:
+            return
+
+    def target(self, name: str) -> int:
+        """Return a target as a whole number, truncated, never negative."""
+        value = as_double(self._variable(name))
+        if not math.isfinite(value):
+            raise FormulaError(f"{name} is not a finite number")
+        return max(0, int(value))
+
+    def option(self) -> str:
+        """Return what happens to tasks on nodes that go."""
+        value = self._variable(OPTION)
+        if not isinstance(value, str) or value.lower() not in _OPTIONS:
+            raise FormulaError(f"{OPTION} cannot be {written(value)}")
+        return value.lower()
+
+    def user_variables(self) -> dict[str, Value]:
+        """Return the variables that are not the service's own."""
+        own = {DEDICATED, SPOT, OPTION, *_ALIASES}
+        return {name: value for name, value in self._assigned.items() if name not in own}
+
+    def _variable(self, name: str) -> Value:
+        if name in self._assigned:
+            return self._assigned[name]
+        for alias, full in _ALIASES.items():
+            if full == name and alias in self._assigned:
+                return self._assigned[alias]
+        return self._present[name]
+
+    def _value(self, node: object) -> Value:
+        if not isinstance(node, Tree):
+            raise FormulaError(f"{node} has no value")
+        kids = node.children
+        match str(node.data):
+            case "number":
+                return float(str(kids[0]))
+            case "string":
+                return str(kids[0])[1:-1]
+            case "name":
+                return self._name(kids[0])
+            case "choose":
+                return self._value(kids[1] if self._true(kids[0]) else kids[2])
+            case "logic_or" | "logic_and":
+                return self._logic(node)
+            case "call" | "method" | "member":
+                return self._postfix(node)
+        return self._operator(node)
+
+    def _operator(self, node: Tree[Token]) -> Value:
+        kids = node.children
+        match str(node.data):
+            case "invert":
+                return float(not self._true(kids[0]))
+            case "negate":
+                return operators.negate(str(kids[0]), self._value(kids[1]))
+            case "compare":
+                return operators.compare(str(kids[1]), self._value(kids[0]), self._value(kids[2]))
+        return operators.arithmetic(str(kids[1]), self._value(kids[0]), self._value(kids[2]))
+
+    def _logic(self, node: Tree[Token]) -> Value:
+        first = self._true(node.children[0])
+        if first is (node.data == "logic_or"):
+            return float(first)
+        return float(self._true(node.children[1]))
+
+    def _true(self, node: object) -> bool:
+        return as_double(self._value(node)) != 0
+
+    def _name(self, token: object) -> Value:
+        name = str(token)
+        if name in self._assigned:
+            return self._assigned[name]
+        if _ALIASES.get(name, name) in self._present:
+            return self._variable(_ALIASES.get(name, name))
+        if name in INTERVALS:
+            return INTERVALS[name]
+        if name in _OPTIONS:
+            return name
+        name = _SAMPLED_ALIASES.get(name, name)
+        if name in self._situation.plain:
+            return self._situation.plain[name]
+        if name in SAMPLED:
+            latest = Series(name, self._situation.samples, self._situation.now).latest()
+            return 0.0 if latest is None else latest
+        raise FormulaError(f"{_place(token)}Undefined symbol: {name}")
+
+    def _postfix(self, node: Tree[Token]) -> Value:
+        if node.data == "call":
+            return self._call(node)
+        owner, name = node.children[0], str(node.children[1])
+        if node.data == "member":
+            value = self._value(owner)
+            if isinstance(value, datetime) and name in MEMBERS:
+                return MEMBERS[name](value)
+            raise FormulaError(f"{_place(node.children[1])}a {kind(value)} has no member {name}")
+        return self._method(node, owner, name)
+
+    def _method(self, node: Tree[Token], owner: object, name: str) -> Value:
+        known = isinstance(owner, Tree) and owner.data == "name"
+        variable = str(owner.children[0]) if isinstance(owner, Tree) and known else ""
+        variable = _SAMPLED_ALIASES.get(variable, variable)
+        if variable not in SAMPLED:
+            raise FormulaError(f"{_place(node.children[1])}only sampled variables have the method {name}")
+        series = Series(variable, self._situation.samples, self._situation.now)
+        place = node.children[2]
+        try:
+            value = series.ask(name, self._arguments(place))
+        except FormulaError as error:
+            raise type(error)(f"{_place(place)}{error}") from error
+        if value is None:
+            raise FormulaError(f"{_place(node.children[1])}{variable} has no method {name}")
+        return value
+
+    def _call(self, node: Tree[Token]) -> Value:
+        name = str(node.children[0])
+        arguments = self._arguments(node.children[1])
+        if name == "stop" and not arguments:
+            raise _Stopped
+        value = functions.call(name, arguments, self._situation.now)
+        if value is None:
+            raise FormulaError(f"{_place(node.children[0])}Undefined symbol: {name}")
+        return value
+
+    def _arguments(self, node: object) -> list[Value]:
+        return [self._value(child) for child in node.children] if isinstance(node, Tree) else []
+
+
+def _place(part: object) -> str:
+    where = part.meta if isinstance(part, Tree) else part
+    line, column = getattr(where, "line", None), getattr(where, "column", None)
+    return f"Line {line}, Col {column}: " if line else ""

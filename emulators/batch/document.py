@@ -1,0 +1,44 @@
+"""The JSON the service speaks: documents, timestamps and durations in its own spelling."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+# A payload is whatever a client sent; unknown properties are kept and echoed, so it has no narrower type.
+type Doc = dict[str, Any]
+
+FOREVER = "P10675199DT2H48M5.4775807S"
+_DURATION = re.compile(
+    r"^P(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+(?:\.\d+)?)D)?"
+    r"(?:T(?:(?P<hours>\d+(?:\.\d+)?)H)?(?:(?P<minutes>\d+(?:\.\d+)?)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?$"
+)
+_FRACTION = re.compile(r"\.(\d{1,6})\d*")
+
+
+def stamp(moment: datetime) -> str:
+    """Write a moment as the service does: UTC, a fraction, a final Z."""
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def parse_stamp(text: str) -> datetime:
+    """Read an ISO 8601 moment; raises ValueError for anything else."""
+    trimmed = _FRACTION.sub(lambda found: "." + found[1], text.strip())
+    moment = datetime.fromisoformat(trimmed)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read an ISO 8601 duration without months and years; raises ValueError for anything else."""
+    found = _DURATION.match(text.strip())
+    parts = {key: float(value) for key, value in (found.groupdict() if found else {}).items() if value}
+    if not parts:
+        raise ValueError(f"{text!r} is not an ISO 8601 duration")
+    return timedelta(**parts)
+
+
+def seconds_of(duration: str | None) -> float | None:
+    """Return the seconds of an ISO duration, None where it means "no limit"."""
+    if not duration:
+        return None
+    limit = parse_duration(duration).total_seconds()
+    return None if limit >= timedelta(days=36500).total_seconds() else limit

@@ -1,0 +1,61 @@
+"""Everything in the account, and which of it the store has not seen yet."""
+
+from typing import Protocol
+
+from emulators.batch.errors import BatchError
+from emulators.batch.model.job import Job
+from emulators.batch.model.pool import Pool
+from emulators.batch.model.states import JobState
+
+
+class Kept(Protocol):
+    """What the store keeps: a key and a text."""
+
+    @property
+    def table_key(self) -> tuple[str, str, str]:
+        """Return kind, owner and name."""
+        ...
+
+    def record(self) -> str:
+        """Return its present content."""
+        ...
+
+
+class Account:
+    """Pools and jobs by lower-case id, and the changes since the last save."""
+
+    def __init__(self) -> None:
+        self.pools: dict[str, Pool] = {}
+        self.jobs: dict[str, Job] = {}
+        self.unsaved: dict[tuple[str, str, str], Kept | None] = {}
+
+    def pool(self, pool_id: str) -> Pool:
+        """Return one pool or refuse."""
+        found = self.pools.get(pool_id.lower())
+        if found is None:
+            raise BatchError("PoolNotFound")
+        return found
+
+    def job(self, job_id: str) -> Job:
+        """Return one job or refuse."""
+        found = self.jobs.get(job_id.lower())
+        if found is None:
+            raise BatchError("JobNotFound")
+        return found
+
+    def jobs_of(self, pool_id: str) -> list[Job]:
+        """Return the jobs of a pool, the most urgent first."""
+        found = [job for job in self.jobs.values() if job.pool_id.lower() == pool_id.lower()]
+        return sorted(found, key=lambda job: (-job.priority, job.created))
+
+    def active_jobs(self) -> int:
+        """Return how many jobs count against the quota."""
+        return sum(1 for job in self.jobs.values() if job.state not in (JobState.COMPLETED, JobState.DELETING))
+
+    def keep(self, thing: Kept) -> None:
+        """Note that something changed and has to be saved."""
+        self.unsaved[thing.table_key] = thing
+
+    def forget(self, thing: Kept) -> None:
+        """Note that something is gone and its record has to go too."""
+        self.unsaved[thing.table_key] = None

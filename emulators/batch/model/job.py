@@ -1,0 +1,171 @@
+"""One job: its settings, its tasks in order of arrival, and what happened on the nodes before and after them."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Self
+
+from emulators.batch.document import FOREVER, Doc
+from emulators.batch.errors import BatchError
+from emulators.batch.model.counts import TaskCounts
+from emulators.batch.model.dependencies import Dependencies, wanted_ids
+from emulators.batch.model.ready import Ready
+from emulators.batch.model.states import JobState, TaskState
+from emulators.batch.model.stateful import Stateful
+from emulators.batch.model.task import Task
+
+_LIVE = frozenset({JobState.ACTIVE, JobState.ENABLING})
+
+
+@dataclass(slots=True, kw_only=True)
+class Job(Stateful[JobState]):
+    """A job and everything that belongs to it; `per_node` holds preparation and release by node."""
+
+    id: str
+    spec: Doc
+    execution: Doc = field(default_factory=dict)
+    per_node: dict[str, Doc] = field(default_factory=dict)
+    tasks: dict[str, Task] = field(default_factory=dict)
+    order: list[Task | None] = field(default_factory=list)
+    counts: TaskCounts = field(default_factory=TaskCounts)
+    ready: Ready = field(default_factory=Ready)
+    dependencies: Dependencies = field(default_factory=Dependencies)
+
+    @property
+    def table_key(self) -> tuple[str, str, str]:
+        """Return where the store keeps it."""
+        return ("job", self.id, "")
+
+    @property
+    def pool_id(self) -> str:
+        """Return the pool its tasks run in."""
+        return str((self.spec.get("poolInfo") or {}).get("poolId") or "")
+
+    @property
+    def priority(self) -> int:
+        """Return its rank; higher goes first."""
+        return int(self.spec.get("priority") or 0)
+
+    @property
+    def is_live(self) -> bool:
+        """Tell whether it takes and starts tasks."""
+        return self.state in _LIVE
+
+    def room(self) -> int:
+        """Return how many more of its tasks may run at once."""
+        limit = int(self.spec.get("maxParallelTasks") or -1)
+        return 1 << 30 if limit < 0 else limit - self.counts["running"]
+
+    def task(self, task_id: str) -> Task:
+        """Return one task or refuse."""
+        found = self.tasks.get(task_id.lower())
+        if found is None:
+            raise BatchError("TaskNotFound")
+        return found
+
+    def add(self, task: Task) -> None:
+        """Take in a new or restored task, in the order of its number."""
+        self.tasks[task.id.lower()] = task
+        while len(self.order) <= task.seq:
+            self.order.append(None)
+        self.order[task.seq] = task
+        self.counts.enter(task)
+        if '"dependsOn"' in task.spec_text:
+            self.dependencies.add(task, wanted_ids(task.spec()), self.is_satisfied)
+        self.enqueue(task)
+        if task.satisfied:
+            for freed in self.dependencies.meet(task.id):
+                self.enqueue(freed)
+
+    def enqueue(self, task: Task) -> None:
+        """Queue an active task that nothing holds back."""
+        if task.state is TaskState.ACTIVE and self.dependencies.is_free(task):
+            self.ready.push(task)
+
+    def is_satisfied(self, task_id: str) -> bool:
+        """Tell whether a dependency on that task is met."""
+        found = self.tasks.get(task_id)
+        return found is not None and found.satisfied
+
+    def remove(self, task: Task) -> None:
+        """Forget a task."""
+        self.counts.leave(task)
+        del self.tasks[task.id.lower()]
+        self.order[task.seq] = None
+        task.ticket = 0
+
+    def move_task(self, task: Task, target: TaskState, at: datetime, execution: Doc | None = None) -> None:
+        """Move one of its tasks, together with its new execution info, keeping the counts right."""
+        self.counts.leave(task)
+        try:
+            task.move(target, at)
+            task.execution = task.execution if execution is None else execution
+        finally:
+            self.counts.enter(task)
+
+    def tasks_from(self, seq: int) -> Iterator[Task]:
+        """Walk over the tasks in order, starting at a number."""
+        for position in range(seq, len(self.order)):
+            task = self.order[position]
+            if task is not None:
+                yield task
+
+    def is_done(self) -> bool:
+        """Tell whether all its tasks are completed (an empty job is)."""
+        return self.counts["active"] == 0 and self.counts["running"] == 0
+
+    def document(self, base: str) -> Doc:
+        """Return the job as clients see it."""
+        return {
+            **self.spec,
+            "url": f"{base}/jobs/{self.id}",
+            **self.history(),
+            "executionInfo": dict(self.execution),
+        }
+
+    def record(self) -> str:
+        """Return the job without its tasks as text for the store."""
+        return json.dumps(
+            {
+                **self.saved_history(),
+                "id": self.id,
+                "spec": self.spec,
+                "execution": self.execution,
+                "per_node": self.per_node,
+            }
+        )
+
+    @classmethod
+    def restore(cls, text: str) -> Self:
+        """Build the job that `record` wrote."""
+        saved = json.loads(text)
+        return cls(**{**saved, "state": JobState(saved["state"])})
+
+
+def with_job_defaults(body: Doc) -> Doc:
+    """Return the job as the service would echo it."""
+    given = {key: value for key, value in body.items() if value is not None}
+    constraints = {"maxWallClockTime": FOREVER, "maxTaskRetryCount": 0, **(given.get("constraints") or {})}
+    filled: Doc = {
+        "priority": 0,
+        "maxParallelTasks": -1,
+        "allowTaskPreemption": False,
+        "usesTaskDependencies": False,
+        "onAllTasksComplete": "noaction",
+        "onTaskFailure": "noaction",
+        **given,
+        "constraints": constraints,
+    }
+    _fill_node_task(filled, "jobPreparationTask", {"id": "jobpreparation", "waitForSuccess": True})
+    _fill_node_task(filled, "jobReleaseTask", {"id": "jobrelease", "maxWallClockTime": "PT15M"})
+    return filled
+
+
+def _fill_node_task(job: Doc, name: str, defaults: Doc) -> None:
+    if job.get(name):
+        job[name] = {**defaults, **job[name]}
+        if name == "jobPreparationTask":
+            job[name].setdefault("rerunOnNodeRebootAfterSuccess", True)
+        else:
+            job[name].setdefault("retentionTime", "P7D")

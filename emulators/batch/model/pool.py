@@ -1,0 +1,125 @@
+"""One pool: its settings, its size and target, and its nodes."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Self
+
+from emulators.batch.document import Doc, stamp
+from emulators.batch.errors import BatchError
+from emulators.batch.model.node import Node
+from emulators.batch.model.states import Allocation, NodeState, PoolState, check_move
+from emulators.batch.model.stateful import Stateful
+
+_OWN = ("targetDedicatedNodes", "targetLowPriorityNodes", "enableAutoScale")
+
+
+@dataclass(slots=True, kw_only=True)
+class Pool(Stateful[PoolState]):
+    """A pool and its nodes; targets and autoscale live here, everything else in `spec` as the user gave it."""
+
+    id: str
+    spec: Doc
+    allocation: Allocation = Allocation.STEADY
+    allocation_since: str = ""
+    target_dedicated: int = 0
+    target_spot: int = 0
+    autoscale: bool = False
+    autoscale_run: Doc = field(default_factory=dict)
+    autoscale_changed: str = ""
+    resize_errors: list[Doc] = field(default_factory=list)
+    deallocation: str = "requeue"
+    nodes: dict[str, Node] = field(default_factory=dict)
+    next_number: int = 0
+
+    @property
+    def table_key(self) -> tuple[str, str, str]:
+        """Return where the store keeps it."""
+        return ("pool", self.id, "")
+
+    @property
+    def slots(self) -> int:
+        """Return the task slots of each node."""
+        return int(self.spec.get("taskSlotsPerNode") or 1)
+
+    @property
+    def packs(self) -> bool:
+        """Tell whether tasks fill one node before the next."""
+        policy = self.spec.get("taskSchedulingPolicy") or {}
+        return str(policy.get("nodeFillType", "spread")).lower() == "pack"
+
+    def node(self, node_id: str) -> Node:
+        """Return one node or refuse."""
+        found = self.nodes.get(node_id)
+        if found is None:
+            raise BatchError("NodeNotFound")
+        return found
+
+    def current(self, dedicated: bool) -> int:
+        """Return how many nodes of one kind the pool has, leaving ones not counted."""
+        return sum(
+            1
+            for node in self.nodes.values()
+            if node.dedicated is dedicated and node.state is not NodeState.LEAVING_POOL
+        )
+
+    def target(self, dedicated: bool) -> int:
+        """Return how many nodes of one kind it shall have."""
+        return self.target_dedicated if dedicated else self.target_spot
+
+    def allocate(self, target: Allocation, at: datetime) -> None:
+        """Move its allocation state, or raise IllegalMove."""
+        check_move(self.allocation, target)
+        self.allocation, self.allocation_since = target, stamp(at)
+
+    def document(self, base: str) -> Doc:
+        """Return the pool as clients see it."""
+        spec = {key: value for key, value in self.spec.items() if key not in _OWN}
+        shown: Doc = {
+            "taskSlotsPerNode": 1,
+            "taskSchedulingPolicy": {"nodeFillType": "Spread"},
+            "resizeTimeout": "PT15M",
+            "enableInterNodeCommunication": False,
+            **spec,
+            "url": f"{base}/pools/{self.id}",
+            **self.history(),
+            "allocationState": str(self.allocation),
+            "allocationStateTransitionTime": self.allocation_since or self.created,
+            "currentDedicatedNodes": self.current(True),
+            "currentLowPriorityNodes": self.current(False),
+            "targetDedicatedNodes": self.target_dedicated,
+            "targetLowPriorityNodes": self.target_spot,
+            "enableAutoScale": self.autoscale,
+        }
+        if self.resize_errors:
+            shown["resizeErrors"] = self.resize_errors
+        if self.autoscale_run:
+            shown["autoScaleRun"] = self.autoscale_run
+        return shown
+
+    def record(self) -> str:
+        """Return the pool without its nodes as text for the store."""
+        return json.dumps(
+            {
+                **self.saved_history(),
+                "id": self.id,
+                "spec": self.spec,
+                "allocation": str(self.allocation),
+                "allocation_since": self.allocation_since,
+                "target_dedicated": self.target_dedicated,
+                "target_spot": self.target_spot,
+                "autoscale": self.autoscale,
+                "autoscale_run": self.autoscale_run,
+                "autoscale_changed": self.autoscale_changed,
+                "resize_errors": self.resize_errors,
+                "deallocation": self.deallocation,
+                "next_number": self.next_number,
+            }
+        )
+
+    @classmethod
+    def restore(cls, text: str) -> Self:
+        """Build the pool that `record` wrote."""
+        saved = json.loads(text)
+        states = {"state": PoolState(saved["state"]), "allocation": Allocation(saved["allocation"])}
+        return cls(**{**saved, **states})

@@ -1,0 +1,105 @@
+"""One task: what its user asked for, and what became of it so far."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Self
+
+from emulators.batch.document import FOREVER, Doc, stamp
+from emulators.batch.model.states import TaskState
+from emulators.batch.model.stateful import Stateful
+
+
+@dataclass(slots=True, kw_only=True)
+class Task(Stateful[TaskState]):
+    """A task of a job; `spec_text` stays text because a job may hold a hundred thousand of them."""
+
+    id: str
+    job_id: str
+    seq: int
+    spec_text: str
+    slots: int = 1
+    execution: Doc = field(default_factory=lambda: {"retryCount": 0, "requeueCount": 0})
+    pool_id: str = ""
+    node_id: str = ""
+    ticket: int = 0
+    satisfied: bool = False
+
+    @property
+    def table_key(self) -> tuple[str, str, str]:
+        """Return where the store keeps it."""
+        return ("task", self.job_id, self.id)
+
+    def spec(self) -> Doc:
+        """Return what the user asked for, defaults included."""
+        document: Doc = json.loads(self.spec_text)
+        return document
+
+    def document(self, base: str, root: str) -> Doc:
+        """Return the task as clients see it; `root` is its directory on the node."""
+        url = f"{base}/jobs/{self.job_id}/tasks/{self.id}"
+        shown = {**self.spec(), "url": url, **self.history(), "executionInfo": dict(self.execution)}
+        if self.node_id:
+            node_url = f"{base}/pools/{self.pool_id}/nodes/{self.node_id}"
+            shown["nodeInfo"] = {
+                "affinityId": f"TVM:{self.node_id}",
+                "nodeUrl": node_url,
+                "poolId": self.pool_id,
+                "nodeId": self.node_id,
+                "taskRootDirectory": root,
+                "taskRootDirectoryUrl": f"{node_url}/files/{root}",
+            }
+        return shown
+
+    def begin(self, pool_id: str, node_id: str, at: datetime) -> None:
+        """Bind the task to the node it is about to run on."""
+        self.pool_id, self.node_id = pool_id, node_id
+        self.execution["startTime"] = stamp(at)
+
+    def clear_run(self) -> None:
+        """Forget the last run's outcome, keeping the counts of retries and requeues."""
+        kept = ("retryCount", "requeueCount", "lastRetryTime", "lastRequeueTime")
+        self.execution = {key: self.execution[key] for key in kept if key in self.execution}
+
+    def record(self) -> str:
+        """Return the task as text for the store."""
+        return json.dumps(
+            {
+                **self.saved_history(),
+                "id": self.id,
+                "job_id": self.job_id,
+                "seq": self.seq,
+                "spec_text": self.spec_text,
+                "slots": self.slots,
+                "execution": self.execution,
+                "pool_id": self.pool_id,
+                "node_id": self.node_id,
+                "satisfied": self.satisfied,
+            }
+        )
+
+    @classmethod
+    def restore(cls, text: str) -> Self:
+        """Build the task that `record` wrote."""
+        saved = json.loads(text)
+        return cls(**{**saved, "state": TaskState(saved["state"])})
+
+
+def with_task_defaults(body: Doc) -> Doc:
+    """Return the task as the service would echo it: the user's properties and the defaults of the others."""
+    constraints = {
+        "maxWallClockTime": FOREVER,
+        "retentionTime": "P7D",
+        "maxTaskRetryCount": 0,
+        **_given(body.get("constraints")),
+    }
+    return {
+        "userIdentity": {"autoUser": {"scope": "pool", "elevationLevel": "nonadmin"}},
+        "requiredSlots": 1,
+        **_given(body),
+        "constraints": constraints,
+    }
+
+
+def _given(part: Doc | None) -> Doc:
+    return {key: value for key, value in (part or {}).items() if value is not None}

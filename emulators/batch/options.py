@@ -1,0 +1,24 @@
+"""Settings of one emulator process, fixed at its start."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says; every guess about the service that can be turned is here."""
+
+    account: str
+    key: str
+    data: Path
+    identities: Path | None = None
+    profile: str = "benign"
+    seed: int = 0
+    timing: str = "immediate"
+    node_path: str = ""
+    autoscale_min_seconds: float = 30.0
+    autoscale_interval_scale: float = 1.0
+    live_samples: bool = True
+    active_job_quota: int = 300
+    node_quota: int = 100
+    public_urls: bool = False

@@ -1,0 +1,83 @@
+"""What the end of a task's process means: run it again, or completed with which result and consequences."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from emulators.batch.document import Doc
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a task failed, in the service's categories and codes."""
+
+    code: str
+    message: str
+    category: str = "usererror"
+    details: dict[str, str] = field(default_factory=dict)
+
+    def document(self) -> Doc:
+        """Return it as `failureInfo`."""
+        shown: Doc = {"category": self.category, "code": self.code, "message": self.message}
+        if self.details:
+            shown["details"] = [{"name": name, "value": value} for name, value in self.details.items()]
+        return shown
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How one try of a task ended; `phase` says whether before, in or after its process."""
+
+    exit_code: int | None = None
+    failure: Failure | None = None
+    phase: str = "process"
+    may_retry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Consequences:
+    """What a completed task does to its job and to the tasks that wait for it."""
+
+    job_action: str
+    satisfies: bool
+
+
+def process_ended(exit_code: int) -> Ending:
+    """Judge the exit of a task's process; only a non-zero exit may be tried again."""
+    if exit_code == 0:
+        return Ending(exit_code=0)
+    failure = Failure(
+        "FailureExitCode",
+        "The task exited with an exit code representing a failure",
+        details={"Message": "The task process exited with an unexpected exit code"},
+    )
+    return Ending(exit_code=exit_code, failure=failure, may_retry=True)
+
+
+def shall_retry(ending: Ending, retries_so_far: int, allowed: int) -> bool:
+    """Tell whether the task gets another try; -1 allows any number."""
+    return ending.may_retry and (allowed < 0 or retries_so_far < allowed)
+
+
+def consequences(exit_conditions: Doc | None, ending: Ending) -> Consequences:
+    """Apply the task's exit conditions; the first matching one wins, then the service's defaults."""
+    succeeded = ending.failure is None
+    options = next(_matching(exit_conditions or {}, ending), {})
+    job_action = str(options.get("jobAction") or ("none" if succeeded else "terminate")).lower()
+    dependency = str(options.get("dependencyAction") or ("satisfy" if succeeded else "block")).lower()
+    return Consequences(job_action, dependency == "satisfy")
+
+
+def _matching(conditions: Doc, ending: Ending) -> Iterator[Doc]:
+    code = ending.exit_code
+    if code is not None:
+        for mapping in conditions.get("exitCodes") or ():
+            if int(mapping["code"]) == code:
+                yield mapping["exitOptions"]
+        for span in conditions.get("exitCodeRanges") or ():
+            if int(span["start"]) <= code <= int(span["end"]):
+                yield span["exitOptions"]
+    named = {"before": "preProcessingError", "after": "fileUploadError"}.get(ending.phase)
+    if named and conditions.get(named):
+        yield conditions[named]
+    if ending.failure is not None and conditions.get("default"):
+        yield conditions["default"]

@@ -1,0 +1,95 @@
+"""What survives: one SQLite file in WAL mode, written in whole transactions.
+
+A SIGKILL of this process loses no committed transaction; `synchronous=NORMAL` risks the last ones only when the machine
+itself goes down, which an emulator may.
+"""
+
+import fcntl
+import sqlite3
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from emulators.batch.model.account import Account, Kept
+from emulators.batch.model.job import Job
+from emulators.batch.model.node import Node
+from emulators.batch.model.pool import Pool
+from emulators.batch.model.task import Task
+
+_SCHEMA = "CREATE TABLE IF NOT EXISTS records (kind TEXT, owner TEXT, name TEXT, body TEXT, PRIMARY KEY (kind, owner, name)) WITHOUT ROWID"
+_VERSION = 1
+
+
+class Store:
+    """The account's records on disk; one process at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(folder / "lock")
+        self.path = folder / "batch.sqlite"
+        try:
+            self._db = self._open()
+        except sqlite3.DatabaseError as error:
+            sys.exit(
+                f"{self.path} is not a usable state file ({error}): move {folder} away, or pass another --data "
+                "folder, to start with an empty account."
+            )
+
+    def _open(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, isolation_level=None)
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=NORMAL")
+        found = db.execute("PRAGMA user_version").fetchone()[0]
+        if found not in (0, _VERSION):
+            raise sqlite3.DatabaseError(f"format {found}, this program reads {_VERSION}")
+        db.execute(_SCHEMA)
+        db.execute(f"PRAGMA user_version={_VERSION}")
+        return db
+
+    def load(self) -> Account:
+        """Build the account that was saved."""
+        account = Account()
+        for body in self._bodies("pool"):
+            pool = Pool.restore(body)
+            account.pools[pool.id.lower()] = pool
+        for body in self._bodies("node"):
+            node = Node.restore(body)
+            account.pool(node.pool_id).nodes[node.id] = node
+        for body in self._bodies("job"):
+            job = Job.restore(body)
+            account.jobs[job.id.lower()] = job
+        tasks = sorted((Task.restore(body) for body in self._bodies("task")), key=lambda task: task.seq)
+        for task in tasks:
+            account.job(task.job_id).add(task)
+        return account
+
+    def _bodies(self, kind: str) -> list[str]:
+        rows = self._db.execute("SELECT body FROM records WHERE kind = ?", (kind,))
+        return [str(row[0]) for row in rows]
+
+    def save(self, account: Account) -> None:
+        """Write everything that changed, in one transaction."""
+        if not account.unsaved:
+            return
+        changes: dict[tuple[str, str, str], Kept | None] = account.unsaved
+        account.unsaved = {}
+        kept = [(*key, thing.record()) for key, thing in changes.items() if thing is not None]
+        gone = [key for key, thing in changes.items() if thing is None]
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.executemany("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?)", kept)
+        self._db.executemany("DELETE FROM records WHERE kind = ? AND owner = ? AND name = ?", gone)
+        self._db.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the file and let another process have the folder."""
+        self._db.close()
+        self._lock.close()
+
+
+def _lock(path: Path) -> TextIO:
+    lock = path.open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        sys.exit(f"Another Batch emulator uses {path.parent}: stop it, or pass another --data folder.")
+    return lock

@@ -1,0 +1,91 @@
+"""Which managed identity stands for which storage account; nothing else opens a private URL."""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+from emulators.batch.document import Doc
+from emulators.batch.scheduler.verdict import Failure
+
+
+class TransferFailed(Exception):
+    """A file could not be brought in or out; carries what the task shall say."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """How to sign requests to a URL: with an account's key, or not at all because a SAS says enough."""
+
+    account: str = ""
+    key: str = ""
+
+    @property
+    def signs(self) -> bool:
+        """Tell whether requests need a signature."""
+        return bool(self.key)
+
+
+class Identities:
+    """The map from identity resource ids (their case does not matter) to accounts."""
+
+    def __init__(self, entries: Mapping[str, Mapping[str, str]], *, public_urls: bool = False) -> None:
+        self._entries = {name.lower(): entry for name, entry in entries.items()}
+        self._public = public_urls
+
+    @classmethod
+    def read(cls, path: Path | None, *, public_urls: bool = False) -> "Identities":
+        """Read the map; a missing or wrong file ends the program with a message."""
+        if path is None:
+            return cls({}, public_urls=public_urls)
+        try:
+            entries = json.loads(path.read_text())
+            for entry in entries.values():
+                _ = entry["account"], entry["key"], entry["blobEndpoint"]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            sys.exit(
+                f"{path} is not a usable identities file ({type(error).__name__}: {error}); it has to look like "
+                '{"<identity resource id>": {"account": "...", "key": "...", "blobEndpoint": "http://..."}}.'
+            )
+        return cls(entries, public_urls=public_urls)
+
+    def grant(self, url: str, reference: Doc | None, denied_code: str) -> Grant:
+        """Return how to open a URL, or raise the denial that the service would report."""
+        if reference and reference.get("resourceId"):
+            entry = self._entries.get(str(reference["resourceId"]).lower())
+            if entry is None:
+                raise _denied(denied_code, url, "The identity is not assigned to the pool.")
+            if not _within(url, entry["blobEndpoint"]):
+                raise _denied(denied_code, url, "The identity has no role on this storage account.")
+            return Grant(entry["account"], entry["key"])
+        has_sas = any(name == "sig" for name, _ in parse_qsl(urlsplit(url).query))
+        if has_sas or self._public:
+            return Grant()
+        raise _denied(denied_code, url, "The URL carries neither a SAS nor an identity.")
+
+
+def _within(url: str, endpoint: str) -> bool:
+    asked, base = urlsplit(url), urlsplit(endpoint.rstrip("/") + "/")
+    same_place = (asked.scheme, asked.netloc.lower()) == (base.scheme, base.netloc.lower())
+    return same_place and asked.path.startswith(base.path) and ".." not in asked.path.split("/")
+
+
+def _denied(code: str, url: str, reason: str) -> TransferFailed:
+    return TransferFailed(
+        Failure(
+            code,
+            "Access for one of the specified Azure Blob(s) is denied",
+            details={"BlobSource": without_query(url), "Message": reason},
+        )
+    )
+
+
+def without_query(url: str) -> str:
+    """Return a URL without its query, which may hold a secret."""
+    return urlsplit(url)._replace(query="", fragment="").geturl()

@@ -1,0 +1,95 @@
+"""Takes a task's output files to their containers after its process has ended."""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from emulators.batch.document import Doc
+from emulators.batch.scheduler.verdict import Failure
+from emulators.batch.transfer.blobs import BlobRefused, Blobs, blob_url
+from emulators.batch.transfer.identities import Identities, TransferFailed, without_query
+from emulators.batch.transfer.patterns import expand, is_wild, matches
+
+_DENIED = frozenset({401, 403})
+_NOT_FOUND = 404
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One file and the container and name it goes to."""
+
+    source: Path
+    container_url: str
+    name: str
+    identity: Doc | None
+    headers: Mapping[str, str]
+
+
+def planned(outputs: list[Doc], wd: Path, env: Mapping[str, str], *, succeeded: bool) -> list[Upload]:
+    """Return what has to be uploaded after this outcome; raise TransferFailed for a named file that is missing."""
+    wanted = {"taskcompletion", "tasksuccess" if succeeded else "taskfailure"}
+    uploads: list[Upload] = []
+    for output in outputs:
+        condition = str((output.get("uploadOptions") or {}).get("uploadCondition") or "taskcompletion")
+        if condition.lower() in wanted:
+            uploads += _uploads_of(output, wd, env)
+    return uploads
+
+
+def _uploads_of(output: Doc, wd: Path, env: Mapping[str, str]) -> Iterator[Upload]:
+    pattern = expand(str(output["filePattern"]), env)
+    container = (output.get("destination") or {}).get("container") or {}
+    headers = {str(one["name"]): str(one.get("value") or "") for one in container.get("uploadHeaders") or ()}
+    path = str(container.get("path") or "")
+    found = list(matches(pattern, wd))
+    if not found and not is_wild(pattern):
+        details = {"FilePath": pattern}
+        raise TransferFailed(
+            Failure("FileUploadMiscError", "A file to upload does not exist", details=details)
+        )
+    for source, below in found:
+        if is_wild(pattern):
+            name = f"{path.rstrip('/')}/{below}" if path else below
+        else:
+            name = path or source.name
+        yield Upload(source, str(container["containerUrl"]), name, container.get("identityReference"), headers)
+
+
+async def upload_all(
+    uploads: list[Upload], blobs: Blobs, identities: Identities, before: Callable[[Upload], Awaitable[None]]
+) -> None:
+    """Upload in the given order; all are tried, the first failure is raised at the end."""
+    failed: TransferFailed | None = None
+    for upload in uploads:
+        try:
+            await before(upload)
+            grant = identities.grant(upload.container_url, upload.identity, "FileUploadAccessDenied")
+            await blobs.upload(blob_url(upload.container_url, upload.name), grant, upload.source, upload.headers)
+        except TransferFailed as error:
+            failed = failed or error
+        except (BlobRefused, aiohttp.ClientError, TimeoutError, OSError) as error:
+            failed = failed or _failed(upload, error)
+    if failed:
+        raise failed
+
+
+def _failed(upload: Upload, error: Exception) -> TransferFailed:
+    details = {
+        "FilePath": upload.source.name,
+        "Destination": without_query(upload.container_url),
+        "Message": str(error),
+    }
+    status = error.status if isinstance(error, BlobRefused) else 0
+    if status in _DENIED:
+        return TransferFailed(
+            Failure("FileUploadAccessDenied", "Access to the upload destination was denied", details=details)
+        )
+    if status == _NOT_FOUND:
+        return TransferFailed(
+            Failure("FileUploadContainerNotFound", "The upload destination does not exist", details=details)
+        )
+    return TransferFailed(
+        Failure("FileUploadMiscError", "A file could not be uploaded", "servererror", details)
+    )

@@ -1,0 +1,68 @@
+"""Which files an output pattern means, and what their blobs are called."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+_WILD = re.compile(r"[*?\[]")
+_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+
+
+def expand(pattern: str, env: Mapping[str, str]) -> str:
+    """Replace environment variables of the task in a pattern; unknown ones stay as they are."""
+    return _VARIABLE.sub(lambda found: env.get(found[1] or found[2], found[0]), pattern)
+
+
+def is_wild(pattern: str) -> bool:
+    """Tell whether a pattern may match more than one file."""
+    return bool(_WILD.search(pattern))
+
+
+def matches(pattern: str, wd: Path) -> Iterator[tuple[Path, str]]:
+    """Yield each matching file with its name below the pattern's fixed folder, in no particular order."""
+    parts = PurePosixPath(pattern).parts
+    fixed = next((index for index, part in enumerate(parts) if is_wild(part)), len(parts) - 1)
+    base = Path(os.path.normpath(wd.joinpath(*parts[:fixed])))
+    rest = parts[fixed:]
+    for path in _walk(base, rest):
+        if path.is_file():
+            yield path, path.relative_to(base).as_posix()
+
+
+def _walk(folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
+    if not parts or not folder.is_dir():
+        return
+    first, rest = parts[0], parts[1:]
+    if first == "**":
+        yield from _walk(folder, rest or ("*",))
+        for child in folder.iterdir():
+            if child.is_dir() and not child.is_symlink() and not child.name.startswith("."):
+                yield from _walk(child, parts)
+        return
+    if first in ("..", "."):
+        yield from _walk(folder / first, rest)
+        return
+    expression = component(first)
+    for child in folder.iterdir():
+        if expression.fullmatch(child.name) and (first.startswith(".") or not child.name.startswith(".")):
+            if rest:
+                yield from _walk(child, rest)
+            else:
+                yield child
+
+
+def component(pattern: str) -> re.Pattern[str]:
+    """Translate one path component: `*`, `?`, `[abc]`, `[a-c]`, `[!a]`; everything else is literal."""
+    out, position = "", 0
+    while position < len(pattern):
+        char = pattern[position]
+        end = pattern.find("]", position + 2) if char == "[" else -1
+        if char == "[" and end > 0:
+            inside = pattern[position + 1 : end].replace("\\", "\\\\").replace("^", "\\^").replace("[", "\\[")
+            out += f"[^{inside[1:]}]" if inside.startswith("!") else f"[{inside}]"
+            position = end
+        else:
+            out += {"*": "[^/]*", "?": "[^/]"}.get(char, re.escape(char))
+        position += 1
+    return re.compile(out, re.DOTALL)
