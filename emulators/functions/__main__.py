@@ -41,6 +41,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--drain", type=float, default=10.0, help="seconds to finish work when stopped"
     )
+    parser.add_argument(
+        "--doorbell", type=Path, help="file that gets a queue's name when a message was put into it"
+    )
     parser.add_argument("--profile", choices=["benign", "awkward"], default="benign")
     parser.add_argument("--seed", type=int, default=0, help="makes the awkward profile repeatable")
     parser.add_argument("--debug", action="store_true", help="log more")
@@ -65,6 +68,7 @@ def _config(arguments: argparse.Namespace) -> HostConfig:
         check_keys=arguments.enable_auth,
         die=random.Random(arguments.seed) if arguments.profile == "awkward" else None,  # noqa: S311 - no secret
         drain_s=arguments.drain,
+        doorbell=arguments.doorbell,
     )
 
 

@@ -18,6 +18,7 @@ from emulators.functions.definitions import (
     Function,
     define_functions,
 )
+from emulators.functions.doorbell import follow
 from emulators.functions.errors import StartError
 from emulators.functions.eventgrid_webhook import PATH, EventGridWebhook
 from emulators.functions.faults import Faults
@@ -49,6 +50,7 @@ class HostConfig:
     check_keys: bool
     die: random.Random | None
     drain_s: float
+    doorbell: Path | None = None
 
 
 class FunctionsHost:
@@ -145,6 +147,9 @@ class FunctionsHost:
 
     async def _listen(self, _application: web.Application) -> None:
         self._tasks = [asyncio.create_task(listener.run()) for listener in self._listeners]
+        if self._config.doorbell is not None:
+            ringing = follow(self._config.doorbell, self._service.ring)
+            self._tasks.append(asyncio.create_task(ringing))
         for task in self._tasks:
             task.add_done_callback(_report_crash)
 

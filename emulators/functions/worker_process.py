@@ -194,4 +194,8 @@ class WorkerProcess:
 def own_frames(stack: str, app: Path) -> str:
     """Keep of a traceback what lies in the app: the importing machinery above it helps nobody."""
     start = stack.find(f'  File "{app}')
-    return stack[start:].rstrip() if start >= 0 else ""
+    if start < 0:
+        return ""
+    lines = stack[start:].splitlines()
+    end = next((n for n, line in enumerate(lines) if not line.startswith(" ")), len(lines))
+    return "\n".join(lines[: end + 1])

@@ -97,6 +97,7 @@ class Services:
             "--settings", str(path),
             "--keys", str(self._keys_path),
             "--clock-scale", str(self._config.clock_scale),
+            *(["--doorbell", self.known["storage.doorbell"]] if "storage.doorbell" in self.known else []),
         ]  # fmt: skip
 
     def _ensure_function_keys(self) -> None:

@@ -141,10 +141,15 @@ class Host:
         self.process.wait(10)
         self.process.stdout.close()
 
+    def stop(self):
+        """End the host cleanly; return its exit code."""
+        end(self.process)
+        return self.process.returncode
+
     def close(self):
         self.queues.close()
         if hasattr(self, "process") and self.process.poll() is None:
-            end(self.process)
+            self.stop()
 
 
 @pytest.fixture

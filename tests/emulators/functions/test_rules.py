@@ -1,5 +1,6 @@
 """The host's pure rules: back-off, schedules, routes, settings, host.json."""
 
+import asyncio
 import random
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulators.functions.backoff import PollBackoff
+from emulators.functions.doorbell import follow
+from emulators.functions.faults import Faults
 from emulators.functions.host_json import apply_overrides, parse_host_options
 from emulators.functions.queue_listener import poison_name
 from emulators.functions.queue_service import output_messages
@@ -160,3 +163,33 @@ def test_poison_queues_have_no_poison_queue_of_their_own():
 def test_an_output_array_is_split_and_an_object_is_not():
     assert output_messages({"kind": "json", "value": '["a", {"b": 1}]'}) == [b"a", b'{"b": 1}']
     assert output_messages({"kind": "string", "value": '["a"]'}) == [b'["a"]']
+
+
+def test_the_doorbell_rings_for_whole_new_lines_only(tmp_path):
+    path = tmp_path / "doorbell"
+    path.write_text("old\n")
+
+    async def listen():
+        rung = asyncio.Queue()
+        task = asyncio.create_task(follow(path, rung.put_nowait))
+        await asyncio.sleep(0)
+        with path.open("a") as file:
+            file.write("plan\nsub")
+        first = await rung.get()
+        with path.open("a") as file:
+            file.write("mit\n")
+        second = await rung.get()
+        task.cancel()
+        return first, second
+
+    assert asyncio.run(listen()) == ("plan", "submit")
+
+
+def test_awkward_faults_are_repeatable_and_benign_ones_absent():
+    def draws(seed):
+        faults = Faults(random.Random(seed))
+        return [faults.loses_delete() for _ in range(100)], faults.shuffled(list(range(20)))
+
+    assert draws(1) == draws(1) != draws(2)
+    assert any(draws(1)[0])
+    assert not any(Faults().loses_delete() for _ in range(100))

@@ -30,15 +30,15 @@ def test_a_timer_that_missed_its_time_fires_at_once(host):
 
 
 def test_a_failed_timer_is_retried_as_its_policy_says(host):
-    host.start("--clock-scale", "20")
     (host.folder / "scratch" / "fail-ticks").touch()
-    master = {"x-functions-key": host.keys["master"]}
-    assert host.call("/admin/functions/tick", "POST", b"{}", **master)[0] == 202
-    eventually(lambda: host.notes("tick"))
-    host.process.terminate()
-    host.process.wait(15)
-    (host.folder / "scratch" / "notes.jsonl").unlink()
-    host.process.stdout.close()
     host.start("--clock-scale", "20", TICK="* * * * * *")
     ticks = eventually(lambda: (found := host.notes("tick"))[2:] and found)
     assert [tick["attempt"] for tick in ticks[:3]] == [0, 1, 2]
+
+
+def test_a_timer_started_by_hand_is_not_past_due(host):
+    host.start()
+    master = {"x-functions-key": host.keys["master"]}
+    assert host.call("/admin/functions/tick", "POST", b"{}", **master)[0] == 202
+    (tick,) = eventually(lambda: host.notes("tick"))
+    assert not tick["past_due"]

@@ -1,0 +1,180 @@
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[3]
+FAKE = [sys.executable, str(Path(__file__).parent / "fake_service.py")]
+SERVICES = ("storage", "eventgrid", "batch", "functions")
+
+
+def eventually(probe, deadline_s=20.0):
+    end = time.monotonic() + deadline_s
+    while not (answer := probe()):
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+    return answer
+
+
+def is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+class Launched:
+    """A stack of fake services."""
+
+    def __init__(self, folder):
+        self.data = folder / "data"
+        self.config = folder / "config.json"
+        self.processes = []
+        self.document = {
+            "storage_key": "a2V5", "batch_key": "a2V5", "eventgrid_key": "a2V5", "app": str(folder),
+            "settings": {
+                "CONNECTION": "{storage.connection_string}", "BRACES": "{name} {batch.endpoint}",
+            },
+            "eventgrid": {"url": "{functions.endpoint}/x?code={functions.eventgrid_key}"},
+            "identities": ["/id/one"], "programs": dict.fromkeys(SERVICES, FAKE),
+        }  # fmt: skip
+
+    def start(self, **changes):
+        self.config.write_text(json.dumps(self.document | changes))
+        process = subprocess.Popen(
+            [
+                sys.executable, "-m", "emulators.stack",
+                "--data", str(self.data), "--config", str(self.config),
+            ],
+            cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self.processes.append(process)
+        return process
+
+    def ready(self, **changes):
+        return json.loads(self.start(**changes).stdout.readline())
+
+    def events(self):
+        return (self.data / "events").read_text().splitlines()
+
+    def refusal(self, **changes):
+        _, message = (process := self.start(**changes)).communicate(timeout=30)
+        assert process.returncode == 2
+        assert "Traceback" not in message
+        return message
+
+    def close(self):
+        for process in self.processes:
+            process.terminate()
+            process.communicate(timeout=30)
+
+
+@pytest.fixture
+def stack(tmp_path):
+    launched = Launched(tmp_path)
+    yield launched
+    launched.close()
+
+
+def test_all_start_in_order_and_stop_in_reverse(stack):
+    told = stack.ready()
+    assert set(told["endpoints"]) == set(told["pids"]) == set(SERVICES)
+    written = stack.data / "stack.json"
+    assert json.loads(written.read_text()) == told
+    assert written.stat().st_mode & 0o777 == 0o600
+    stack.close()
+    events = stack.events()
+    assert (events[0], events[3]) == ("start storage", "start functions")
+    assert (events[4], events[-1]) == ("stop functions", "stop storage")
+    assert not written.exists()
+    assert not any(is_alive(pid) for pid in told["pids"].values())
+
+
+def test_placeholders_are_filled_and_the_files_are_private(stack):
+    told = stack.ready()
+    settings = stack.data / "functions-settings.json"
+    values = json.loads(settings.read_text())["Values"]
+    assert values == {
+        "CONNECTION": "AccountKey=x",
+        "BRACES": "{name} " + told["endpoints"]["batch"]["endpoint"],
+    }
+    key = json.loads((stack.data / "functions" / "keys.json").read_text())["system"][
+        "eventgrid_extension"
+    ]
+    topics = json.loads((stack.data / "eventgrid-config.json").read_text())
+    assert topics["url"] == told["endpoints"]["functions"]["endpoint"] + "/x?code=" + key
+    identities = json.loads((stack.data / "identities.json").read_text())
+    assert identities["/id/one"]["blobEndpoint"] == told["endpoints"]["storage"]["blob"]
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in stack.data.glob("*.json"))
+
+
+def test_a_dead_service_comes_back_at_the_same_place(stack):
+    told = stack.ready()
+    os.kill(told["pids"]["batch"], signal.SIGKILL)
+    eventually(lambda: stack.events().count("start batch") == 2)
+    eventually(lambda: json.loads((stack.data / "stack.json").read_text())["pids"] != told["pids"])
+    assert json.loads((stack.data / "stack.json").read_text())["endpoints"] == told["endpoints"]
+    assert stack.processes[0].poll() is None
+
+
+def test_a_second_stack_on_the_same_folder_is_refused(stack):
+    told = stack.ready()
+    message = stack.refusal()
+    assert f"already runs on {stack.data} (process {told['pid']})" in message
+    assert stack.processes[0].poll() is None
+
+
+def test_a_service_that_refuses_to_start_stops_the_stack_with_its_words(stack):
+    (stack.data / "batch").mkdir(parents=True)
+    (stack.data / "batch" / "refuse").touch()
+    message = stack.refusal()
+    assert "batch did not start.\nbatch: my data is damaged; delete it." in message
+    assert "stop storage" in stack.events()
+
+
+def test_ports_stay_the_same_and_a_taken_one_is_named(stack):
+    first = stack.ready()["endpoints"]
+    stack.close()
+    assert stack.ready()["endpoints"]["batch"] == first["batch"]
+    stack.close()
+    port = int(first["batch"]["endpoint"].rsplit(":", 1)[1])
+    with socket.create_server(("127.0.0.1", port)):
+        message = stack.refusal()
+    assert f"Port {port} for batch is taken" in message
+    assert "ports.json" in message
+
+
+def test_killing_the_stack_leaves_no_orphans_and_no_stale_lock(stack):
+    told = stack.ready()
+    os.kill(told["pid"], signal.SIGKILL)
+    eventually(lambda: not any(is_alive(pid) for pid in told["pids"].values()))
+    assert stack.ready()["pid"] != told["pid"]
+
+
+def test_a_closed_stdout_does_not_end_the_stack(stack):
+    process = stack.start()
+    process.stdout.close()
+    eventually((stack.data / "stack.json").exists)
+    os.kill(json.loads((stack.data / "stack.json").read_text())["pids"]["batch"], signal.SIGKILL)
+    eventually(lambda: stack.events().count("start batch") == 2)
+    assert process.poll() is None
+    process.stdout = None
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"colour": "red"}, "colour: Extra inputs are not permitted"),
+        ({"ports": {"fax": 1}}, "ports: fax is not one of storage"),
+        ({"settings": {"A": "{batch.colour}"}}, "Unknown placeholder {batch.colour}"),
+    ],
+)
+def test_a_wrong_configuration_gets_one_message(stack, changes, message):
+    assert message in stack.refusal(**changes)
