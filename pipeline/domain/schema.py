@@ -1,9 +1,14 @@
 """JSON Schema of what people write and of what subscribers read."""
 
+from datetime import timedelta
+from typing import override
+
 from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
 
 from pipeline.domain.announcement import CompletionEvent
 from pipeline.domain.definition import PipelineBody
+from pipeline.domain.durations import format_duration
 from pipeline.domain.pool import PoolBody
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -24,5 +29,14 @@ def completion_schema() -> dict[str, object]:
     return _schema(CompletionEvent, "Fanfare completion event")
 
 
+class _Generator(GenerateJsonSchema):
+    """Writes default durations the way people do, not as ISO 8601."""
+
+    @override
+    def encode_default(self, dft: object) -> object:
+        return format_duration(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
+
+
 def _schema(model: type[BaseModel], title: str) -> dict[str, object]:
-    return {**model.model_json_schema(by_alias=True), "$schema": DIALECT, "title": title}
+    schema = model.model_json_schema(by_alias=True, schema_generator=_Generator)
+    return {**schema, "$schema": DIALECT, "title": title}
