@@ -12,22 +12,24 @@ from zoneinfo import ZoneInfo
 from pipeline.domain.cron import Cron, parse_cron
 from pipeline.domain.definition_trigger import Catchup, ScheduleTrigger
 
-EARLY = timedelta(seconds=30)  # half the period of the timer that asks
-LATE = timedelta(minutes=2)  # older ticks were missed and are subject to catch-up
+LATE = timedelta(seconds=150)  # older ticks were missed and are subject to catch-up
 MAX_TICKS = 500  # what one call returns; the next one goes on from there
 
 _MARGIN = timedelta(hours=26)  # no offset and no clock change is larger
 
 
-def due_ticks(schedule: ScheduleTrigger, last: datetime, now: datetime) -> list[datetime]:
-    """List the ticks in (last, now + 30 s], oldest first, as the catch-up rule selects them."""
+def due_ticks(schedule: ScheduleTrigger, last: datetime, until: datetime) -> list[datetime]:
+    """List the ticks in (last, until], oldest first, as the catch-up rule selects them.
+
+    A full answer (`MAX_TICKS`) goes on after its last tick, so that one is what to record.
+    """
     cron, zone = parse_cron(schedule.cron), ZoneInfo(schedule.time_zone)
     if schedule.catchup is Catchup.ALL:
-        return list(itertools.islice(_between(cron, zone, last, now + EARLY), MAX_TICKS))
-    fresh = list(_between(cron, zone, max(last, now - LATE), now + EARLY))
+        return list(itertools.islice(_between(cron, zone, last, until), MAX_TICKS))
+    fresh = list(_between(cron, zone, max(last, until - LATE), until))
     if fresh or schedule.catchup is Catchup.NONE:
         return fresh
-    newest = _newest(cron, zone, last, now - LATE)
+    newest = _newest(cron, zone, last, until - LATE)
     return [newest] if newest else []
 
 

