@@ -97,8 +97,13 @@ class Services:
             "--settings", str(path),
             "--keys", str(self._keys_path),
             "--clock-scale", str(self._config.clock_scale),
-            *(["--doorbell", self.known["storage.doorbell"]] if "storage.doorbell" in self.known else []),
+            *self._doorbell(),
         ]  # fmt: skip
+
+    def _doorbell(self) -> list[str]:
+        """Return a flag if the storage emulator tells of queue messages, nothing otherwise."""
+        path = self.known.get("storage.doorbell")
+        return ["--doorbell", path] if path else []
 
     def _ensure_function_keys(self) -> None:
         """Make the keys that others need to know before the host has started; it adds its own."""

@@ -2,85 +2,10 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[3]
-FAKE = [sys.executable, str(Path(__file__).parent / "fake_service.py")]
-SERVICES = ("storage", "eventgrid", "batch", "functions")
-
-
-def eventually(probe, deadline_s=20.0):
-    end = time.monotonic() + deadline_s
-    while not (answer := probe()):
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
-    return answer
-
-
-def is_alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-class Launched:
-    """A stack of fake services."""
-
-    def __init__(self, folder):
-        self.data = folder / "data"
-        self.config = folder / "config.json"
-        self.processes = []
-        self.document = {
-            "storage_key": "a2V5", "batch_key": "a2V5", "eventgrid_key": "a2V5", "app": str(folder),
-            "settings": {
-                "CONNECTION": "{storage.connection_string}", "BRACES": "{name} {batch.endpoint}",
-            },
-            "eventgrid": {"url": "{functions.endpoint}/x?code={functions.eventgrid_key}"},
-            "identities": ["/id/one"], "programs": dict.fromkeys(SERVICES, FAKE),
-        }  # fmt: skip
-
-    def start(self, **changes):
-        self.config.write_text(json.dumps(self.document | changes))
-        process = subprocess.Popen(
-            [
-                sys.executable, "-m", "emulators.stack",
-                "--data", str(self.data), "--config", str(self.config),
-            ],
-            cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        self.processes.append(process)
-        return process
-
-    def ready(self, **changes):
-        return json.loads(self.start(**changes).stdout.readline())
-
-    def events(self):
-        return (self.data / "events").read_text().splitlines()
-
-    def refusal(self, **changes):
-        _, message = (process := self.start(**changes)).communicate(timeout=30)
-        assert process.returncode == 2
-        assert "Traceback" not in message
-        return message
-
-    def close(self):
-        for process in self.processes:
-            process.terminate()
-            process.communicate(timeout=30)
-
-
-@pytest.fixture
-def stack(tmp_path):
-    launched = Launched(tmp_path)
-    yield launched
-    launched.close()
+from tests.emulators.stack.conftest import SERVICES, eventually, is_alive
 
 
 def test_all_start_in_order_and_stop_in_reverse(stack):
