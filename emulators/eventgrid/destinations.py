@@ -77,7 +77,10 @@ class Destinations:
     async def handshake(self, to: Subscription, challenge: Challenge) -> str | None:
         """Ask an endpoint whether it wants events; returns why not, or None if it does."""
         shake = self._shake_cloud if to.schema is Schema.CLOUD else self._shake_event_grid
-        refusal = await shake(to, challenge)
+        try:
+            refusal = await shake(to, challenge)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return f"the endpoint cannot be reached ({type(error).__name__})"
         if refusal is None:
             self._shaken.add(to.key)
         return refusal

@@ -109,7 +109,8 @@ class Dispatcher:
 
     async def _carry(self, to: Subscription, batch: list[Delivery]) -> None:
         try:
-            self._done += await self._attempt(to, batch)
+            outcome = await self._attempt(to, batch)
+            self._done.extend(outcome)
         finally:
             self._busy[to.key] -= 1
             self._wake.set()

@@ -15,6 +15,7 @@ from emulators.eventgrid.events import Event, Schema
 from emulators.eventgrid.faults import Fate
 
 KEEP_FINISHED_S = 3 * 86_400.0
+_LOCK_WAIT_S = 1.0
 
 PENDING = "pending"
 DEAD_LETTERING = "dead-lettering"
@@ -90,7 +91,7 @@ class Store:
     """The database of one Event Grid emulator; used from one thread."""
 
     def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None)
+        self._db = sqlite3.connect(path, isolation_level=None, timeout=_LOCK_WAIT_S)
         try:
             # Exclusive: a second emulator on this folder fails at once instead of delivering.
             for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL"):

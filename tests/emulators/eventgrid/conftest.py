@@ -1,0 +1,107 @@
+import json
+import urllib.request
+from contextlib import contextmanager
+
+import pytest
+from azure.storage.blob import BlobServiceClient
+from azure.storage.queue import QueueServiceClient
+
+from tests.emulators.eventgrid.receiver import receiving
+from tests.emulators.storage.processes import Emulator, launch, running, storage_flags
+
+SOURCE = "/subscriptions/s/providers/Microsoft.Storage/storageAccounts/fanfare"
+TOPICS = [
+    {"name": "blobs", "type": "Microsoft.Storage.StorageAccounts", "source": SOURCE},
+    {"name": "runs", "inputSchema": "CloudEventSchemaV1_0"},
+    {"name": "plain", "inputSchema": "EventGridSchema"},
+]
+
+
+@pytest.fixture(scope="package")
+def storage(tmp_path_factory):
+    with running("storage", *storage_flags(tmp_path_factory.mktemp("storage"))) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="package")
+def blobs(storage):
+    with BlobServiceClient.from_connection_string(storage.ready["connection_string"]) as client:
+        yield client
+
+
+@pytest.fixture(scope="package")
+def queues(storage):
+    with QueueServiceClient.from_connection_string(storage.ready["connection_string"]) as client:
+        yield client
+
+
+@pytest.fixture
+def hook():
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def grid(tmp_path, storage):
+    """Return a context manager that runs an Event Grid emulator with some subscriptions."""
+
+    @contextmanager
+    def run(*subscriptions, flags=()):
+        emulator = launch_grid(tmp_path, storage, subscriptions, flags)
+        try:
+            yield emulator
+        finally:
+            emulator.stop()
+            emulator.process.stdout.close()
+            emulator.process.stderr.close()
+
+    return run
+
+
+def launch_grid(folder, storage, subscriptions, flags=()) -> Emulator:
+    config = folder / "config.json"
+    config.write_text(json.dumps({"topics": TOPICS, "eventSubscriptions": list(subscriptions)}))
+    fixed = ["--data", str(folder / "grid"), "--config", str(config), "--startup-grace-s", "0"]
+    fixed += ["--storage-outbox", storage.ready["outbox"]]
+    fixed += ["--storage-connection", storage.ready["connection_string"]]
+    return launch("eventgrid", *fixed, *flags)
+
+
+def subscription(topic, name, destination, **properties):
+    properties = {"destination": destination, **properties}
+    return {"topic": topic, "name": name, "properties": properties}
+
+
+def to_queue(name):
+    return {"endpointType": "StorageQueue", "properties": {"queueName": name}}
+
+
+def to_hook(url, **properties):
+    return {"endpointType": "WebHook", "properties": {"endpointUrl": url, **properties}}
+
+
+def under(container):
+    return {"subjectBeginsWith": f"/blobServices/default/containers/{container}/"}
+
+
+def call(emulator, method, path, body=None):
+    """Send a request and return status and JSON body."""
+    data = json.dumps(body).encode() if body is not None else None
+    request = urllib.request.Request(emulator.ready["endpoint"] + path, data, method=method)
+    request.add_header("Content-Type", "application/json")
+    try:
+        with urllib.request.urlopen(request) as answer:
+            raw, status = answer.read(), answer.status
+    except urllib.error.HTTPError as error:
+        with error:
+            raw, status = error.read(), error.code
+    return status, json.loads(raw) if raw else None
+
+
+def sync(emulator, timeout=20):
+    status, body = call(emulator, "POST", f"/_admin/sync?timeout={timeout}")
+    assert status == 200, body
+
+
+def states(emulator, key):
+    return call(emulator, "GET", "/_admin/state")[1]["deliveries"].get(key, {})

@@ -1,0 +1,80 @@
+"""A web hook for tests: answers as told and remembers what it was sent."""
+
+import json
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class Request:
+    """One request as it arrived."""
+
+    method: str
+    headers: dict[str, str]
+    body: Any
+
+
+@dataclass
+class Receiver:
+    """The endpoint's address, what it got, and how it answers notifications."""
+
+    url: str = ""
+    got: "queue.Queue[Request]" = field(default_factory=queue.Queue)
+    answer: Callable[[Request], int] = lambda _request: 200
+    echo: bool = True
+
+    def next(self, seconds: float = 10.0) -> Request:
+        """Return the next notification, waiting for it."""
+        return self.got.get(timeout=seconds)
+
+    def reply(self, request: Request) -> tuple[int, dict[str, str], bytes]:
+        """Do the handshakes, and answer everything else by `answer`."""
+        if request.method == "OPTIONS":
+            allowed = {"WebHook-Allowed-Origin": request.headers["webhook-request-origin"]}
+            return 200, allowed if self.echo else {}, b""
+        if request.headers.get("aeg-event-type") == "SubscriptionValidation":
+            code = request.body[0]["data"]["validationCode"]
+            body = json.dumps({"validationResponse": code}) if self.echo else "{}"
+            self.got.put(request)
+            return 200, {}, body.encode()
+        self.got.put(request)
+        return self.answer(request), {}, b""
+
+
+@contextmanager
+def receiving() -> Iterator[Receiver]:
+    """Run a receiver for the length of a with block."""
+    receiver = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def _serve(self) -> None:
+            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            request = Request(self.command, headers, json.loads(raw) if raw else None)
+            status, more, body = receiver.reply(request)
+            self.send_response(status)
+            for name, value in {**more, "Content-Length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_OPTIONS = _serve  # http.server's names
+
+        def log_message(self, *_: object) -> None:
+            """Stay quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    receiver.url = f"http://127.0.0.1:{server.server_port}/hook"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield receiver
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
