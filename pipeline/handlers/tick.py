@@ -35,8 +35,7 @@ def _look_at(engine: Engine, pipeline: Pipeline) -> None:
     ticks = due_ticks(schedule, last, engine.now + _AHEAD)
     for tick in ticks:
         _start_tick(engine, pipeline, tick)
-    newest = max([last, engine.now, *ticks])
-    _record(engine, pipeline.name, row, newest)
+    _record(engine, pipeline.name, row, ticks[-1] if ticks else max(last, engine.now))
 
 
 def _start_tick(engine: Engine, pipeline: Pipeline, tick: datetime) -> None:
