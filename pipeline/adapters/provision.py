@@ -1,0 +1,64 @@
+"""Creates what `infra/` deploys in Azure, for the local stack: containers, queues, tables, pools.
+
+Every step meets what is there already, so that it may be repeated.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from azure.batch.models import BatchPoolCreateOptions
+from azure.core.exceptions import ResourceExistsError
+from azure.data.tables import TableServiceClient
+from azure.storage.blob import BlobServiceClient
+from azure.storage.queue import QueueServiceClient
+
+from pipeline.adapters import batch_client
+from pipeline.adapters.credentials import storage_account
+from pipeline.adapters.translate import translated
+from pipeline.adapters.transport import transport_to
+from pipeline.settings import CONTAINERS, QUEUES, TABLES, Settings
+
+_AT_ONCE = 4
+
+type Step = Callable[[], object]
+
+
+def provision(
+    settings: Settings, pool_bodies: Sequence[Mapping[str, object]], queues: Iterable[str] = ()
+) -> None:
+    """Create everything that is missing; `queues` are those beside the engine's own."""
+    own = [name for queue in QUEUES for name in (queue, f"{queue}-poison")]
+    steps = [
+        *_storage_steps(settings, dict.fromkeys([*own, *queues])),
+        *_pool_steps(settings, pool_bodies),
+    ]
+    with ThreadPoolExecutor(_AT_ONCE) as pool, translated("create what the app needs"):
+        list(pool.map(_unless_there, steps))
+
+
+def _unless_there(step: Step) -> None:
+    try:
+        step()
+    except ResourceExistsError:
+        return  # it was created before
+
+
+def _storage_steps(settings: Settings, queues: Iterable[str]) -> list[Step]:
+    account = storage_account(settings)
+    credential = account.credential(settings)
+    blob = BlobServiceClient(account.blob, credential, transport=transport_to(account.blob))
+    queue = QueueServiceClient(account.queue, credential, transport=transport_to(account.queue))
+    table = TableServiceClient(
+        account.table, credential=credential, transport=transport_to(account.table)
+    )
+    return [
+        *(partial(table.create_table_if_not_exists, name) for name in TABLES),
+        *(partial(queue.create_queue, name) for name in queues),
+        *(partial(blob.create_container, name) for name in CONTAINERS),
+    ]
+
+
+def _pool_steps(settings: Settings, bodies: Sequence[Mapping[str, object]]) -> list[Step]:
+    client = batch_client.connect(settings)
+    return [partial(client.create_pool, BatchPoolCreateOptions(dict(body))) for body in bodies]

@@ -1,0 +1,43 @@
+"""How a command ends: the exit codes that scripts can rely on, and the error that carries one."""
+
+from enum import IntEnum
+
+from pipeline.domain.catalogue import DefinitionError
+from pipeline.domain.definition_parameters import InvalidParameters
+from pipeline.errors import Conflict, FanfareError, Permanent, Transient
+from pipeline.settings import SettingMissing
+
+
+class Exit(IntEnum):
+    """What the exit code of every command means."""
+
+    OK = 0
+    FAILED = 1  # the run failed, or the thing that was asked for does not exist
+    USAGE = 2
+    UNREACHABLE = 3
+    TIMED_OUT = 4
+
+
+class CommandError(Permanent):
+    """The command cannot do what was asked; the message says why and what to do next."""
+
+    def __init__(self, message: str, code: Exit = Exit.FAILED) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def exit_code(error: FanfareError) -> Exit:
+    """Choose the exit code for an error."""
+    match error:
+        case CommandError():
+            return error.code
+        case InvalidParameters() | DefinitionError():
+            return Exit.USAGE
+        case SettingMissing():
+            return Exit.UNREACHABLE
+        case Conflict():
+            return Exit.FAILED
+        case Transient():
+            return Exit.UNREACHABLE
+        case _:
+            return Exit.FAILED

@@ -1,0 +1,133 @@
+"""What the local stack is told: accounts, keys, subscriptions, app settings, all as plain data."""
+
+import base64
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+from pipeline.cli.exits import CommandError
+
+ACCOUNT = "fanfare"
+BATCH_ACCOUNT = "fanfarebatch"
+TOPIC = "fanfare-runs"
+COMPLETIONS = "completions"
+NODE_IDENTITY = (
+    "/subscriptions/local/resourceGroups/local/providers/Microsoft.ManagedIdentity"
+    "/userAssignedIdentities/fanfare-node"
+)
+SUBSCRIPTIONS = Path("infra/event-subscriptions.json")
+# Ports of the services counted from `fanfare up --port`.
+PORTS = (
+    "functions", "storage", "storage.blob", "storage.queue", "storage.table", "eventgrid", "batch",
+)  # fmt: skip
+_SMALLEST_KEY = 32
+
+type Json = dict[str, Json] | list[Json] | str | int | float | bool | None
+
+# Emulated services answer in milliseconds, so doubt may come early.
+_PATIENCE_S = {
+    "RECEIPT": 10, "UPLOAD": 60, "LOST_EVENT": 30, "PUSH": 1, "DEMAND": 120, "STALE": 60,
+}  # fmt: skip
+_SETTINGS = {
+    "AzureWebJobsStorage": "{storage.connection_string}",
+    "FANFARE_BATCH_ENDPOINT": "{batch.endpoint}",
+    "FANFARE_BATCH_ACCOUNT": "{batch.account}",
+    "FANFARE_BATCH_KEY": "{batch.key}",
+    "FANFARE_TOPIC_ENDPOINT": f"{{eventgrid.endpoint}}/topics/{TOPIC}/api/events",
+    "FANFARE_TOPIC_KEY": "{eventgrid.key}",
+    "FANFARE_NODE_IDENTITY": NODE_IDENTITY,
+    "FANFARE_TICK": "0 * * * * *",
+    "FANFARE_SWEEP": "*/5 * * * * *",
+    "FANFARE_LOST_EVENTS": "*/30 * * * * *",
+    "AzureFunctionsJobHost__extensions__queues__maxPollingInterval": "00:00:00.100",
+    **{f"FANFARE_PATIENCE_{name}_S": str(seconds) for name, seconds in _PATIENCE_S.items()},
+}
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The secrets of one local stack, Base64."""
+
+    storage: str
+    batch: str
+    eventgrid: str
+
+    @classmethod
+    def draw(cls, draw: Callable[[int], bytes] = secrets.token_bytes) -> Self:
+        """Make new ones."""
+        return cls(*(base64.b64encode(draw(64)).decode() for _ in range(3)))
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read what `dump` wrote; raises ValueError."""
+        content = json.loads(text)
+        if not isinstance(content, dict) or set(content) != {"storage", "batch", "eventgrid"}:
+            raise ValueError("three keys are expected")
+        keys = cls(**{name: str(value) for name, value in content.items()})
+        for key in asdict(keys).values():
+            if len(base64.b64decode(key, validate=True)) < _SMALLEST_KEY:
+                raise ValueError("a key is too short")
+        return keys
+
+    def dump(self) -> str:
+        """Write them as JSON."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a user may ask of the local stack."""
+
+    profile: str = "benign"
+    seed: int = 0
+    port: int = 0
+
+
+def stack_config(keys: Keys, app_root: Path, wishes: Wishes, path: str) -> dict[str, Json]:
+    """Describe the stack; `path` is the PATH of programs on emulated nodes."""
+    return {
+        "account": ACCOUNT,
+        "storage_key": keys.storage,
+        "batch_account": BATCH_ACCOUNT,
+        "batch_key": keys.batch,
+        "eventgrid_key": keys.eventgrid,
+        "eventgrid": eventgrid_config(app_root),
+        "app": str(app_root),
+        "settings": dict(_SETTINGS),
+        "identities": [NODE_IDENTITY],
+        "profile": wishes.profile,
+        "seed": wishes.seed,
+        "ports": {name: wishes.port + n for n, name in enumerate(PORTS)} if wishes.port else {},
+        "options": {"batch": ["--node-path", path]},
+    }
+
+
+def eventgrid_config(app_root: Path) -> dict[str, Json]:
+    """Return the deployment's topics and subscriptions, and one for those who watch locally."""
+    try:
+        shared = json.loads((app_root / SUBSCRIPTIONS).read_text("utf-8"))
+        subscriptions = [*shared["eventSubscriptions"], _completions()]
+        return {"topics": shared["topics"], "eventSubscriptions": subscriptions}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CommandError(f"{SUBSCRIPTIONS} cannot be used: {error}; restore it.") from error
+
+
+def queues_of(eventgrid: Mapping[str, Json]) -> list[str]:
+    """Name the queues that subscriptions deliver to: they have to exist."""
+    found = json.loads(json.dumps(eventgrid["eventSubscriptions"]))
+    return [entry["properties"]["destination"]["properties"]["queueName"] for entry in found]
+
+
+def _completions() -> dict[str, Json]:
+    destination: dict[str, Json] = {
+        "endpointType": "StorageQueue",
+        "properties": {"queueName": COMPLETIONS},
+    }
+    properties: dict[str, Json] = {
+        "destination": destination,
+        "eventDeliverySchema": "CloudEventSchemaV1_0",
+    }
+    return {"topic": TOPIC, "name": COMPLETIONS, "properties": properties}

@@ -1,0 +1,117 @@
+"""What every command is given: the target's engine, the terminal, and how to answer."""
+
+import functools
+import inspect
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+from rich.console import Console, RenderableType
+
+from pipeline.cli.exits import CommandError, Exit, exit_code
+from pipeline.cli.target import connect
+from pipeline.domain.spelling import nearest
+from pipeline.errors import FanfareError
+from pipeline.handlers.engine import Engine
+
+_TARGET_HELP = "Env file of a deployment, such as .azure/NAME/.env; default: the local stack."
+_COMMON: dict[str, tuple[object, object]] = {
+    "target": (
+        Annotated[Path | None, typer.Option("--target", metavar="FILE", help=_TARGET_HELP)],
+        None,
+    ),
+    "as_json": (Annotated[bool, typer.Option("--json", help="Answer in JSON.")], False),
+}
+
+
+@dataclass
+class Session:
+    """One command's surroundings; tests pass their own engine and a clock that does not wait."""
+
+    connect: Callable[[Path | None], Engine] = connect
+    sleep: Callable[[float], None] = time.sleep
+    monotonic: Callable[[], float] = time.monotonic
+    out: Console = field(default_factory=lambda: Console(highlight=False))
+    err: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
+    target: Path | None = None
+    as_json: bool = False
+
+    @functools.cached_property
+    def engine(self) -> Engine:
+        """The engine of the target; made at its first use."""
+        return self.connect(self.target)
+
+    @property
+    def lively(self) -> bool:
+        """Whether somebody watches: a terminal, and nobody asked for JSON."""
+        return self.out.is_terminal and not self.as_json
+
+    def answer(self, content: object, shown: RenderableType) -> None:
+        """Print the answer: as JSON for programs, else as people like it."""
+        if self.as_json:
+            typer.echo(json.dumps(content, indent=2, default=str, ensure_ascii=False))
+        else:
+            self.out.print(shown, crop=False)
+
+    def note(self, text: str) -> None:
+        """Say something by the way, where it cannot spoil an answer."""
+        if not self.as_json:
+            self.err.print(text, style="dim", soft_wrap=True)
+
+    @contextmanager
+    def busy(self, text: str) -> Iterator[None]:
+        """Show that something takes its time; nothing appears where nobody watches."""
+        with self.err.status(text) if self.lively else nullcontext():
+            yield
+
+    def fail(self, error: FanfareError) -> Exit:
+        """Say what went wrong and return the exit code for it."""
+        code = exit_code(error)
+        if self.as_json:
+            typer.echo(json.dumps({"error": str(error), "code": int(code)}), err=True)
+        else:
+            self.err.print("error:", style="bold red", end=" ")
+            self.err.print(str(error), markup=False, soft_wrap=True)
+        return code
+
+
+def pipeline_named(session: Session, name: str) -> str:
+    """Check a pipeline's name; raise CommandError with the nearest one."""
+    known = session.engine.catalogue.pipelines
+    if name not in known:
+        listed = ", ".join(sorted(known)) or "none"
+        hint = nearest(name, known)
+        raise CommandError(f"There is no pipeline {name!r}{hint} (there are: {listed}).")
+    return name
+
+
+def command[**P](function: Callable[P, None]) -> Callable[..., None]:
+    """Give a command the options that all have, and let its errors be one line and an exit code."""
+
+    @functools.wraps(function)
+    def carry_out(*args: P.args, **kwargs: P.kwargs) -> None:
+        session: Session = cast("typer.Context", kwargs["context"]).obj
+        session.target = cast("Path | None", kwargs.pop("target")) or session.target
+        session.as_json = bool(kwargs.pop("as_json"))
+        try:
+            function(*args, **kwargs)
+        except FanfareError as error:
+            raise typer.Exit(session.fail(error)) from error
+
+    # Typer reads both: the parameters' order from one, their types from the other.
+    declared = inspect.signature(function)
+    more = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (kind, default) in _COMMON.items()
+    ]
+    carry_out.__signature__ = declared.replace(  # type: ignore[attr-defined] # a function takes it
+        parameters=[*declared.parameters.values(), *more]
+    )
+    kinds = {name: kind for name, (kind, _) in _COMMON.items()}
+    carry_out.__annotations__ = {**function.__annotations__, **kinds}
+    return carry_out

@@ -1,0 +1,68 @@
+"""Which deployment a command works against: the local stack, or one that an env file describes."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipeline.bootstrap import APP_ROOT, build
+from pipeline.cli.exits import CommandError, Exit
+from pipeline.cli.stack import LocalStack
+from pipeline.handlers.engine import Engine
+from pipeline.settings import Settings
+
+DATA = APP_ROOT / ".fanfare"
+
+
+def connect(target: Path | None) -> Engine:
+    """Make the engine of a target; raises CommandError when there is none."""
+    return build(settings_of(target))
+
+
+def settings_of(target: Path | None) -> Settings:
+    """Read a target's settings: an env file, a folder with one, or (None) the local stack."""
+    if target is None:
+        target = DATA
+    stack = LocalStack(target if target.is_dir() else target.parent)
+    local = target in (DATA, stack.env) or (target / "stack.lock").exists()
+    if local and not stack.running():
+        raise CommandError(
+            "The local stack is not up: `fanfare up` starts it, --target names a deployment.",
+            Exit.UNREACHABLE,
+        )
+    path = target / ("app.env" if local else ".env") if target.is_dir() else target
+    return Settings.from_env(read_env(path), APP_ROOT)
+
+
+def read_env(path: Path) -> dict[str, str]:
+    """Read KEY=VALUE lines as azd writes them: quotes, comments and `export` are understood."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(
+            f"The target {path} cannot be read ({error}): "
+            "give an env file, such as .azure/NAME/.env.",
+            Exit.UNREACHABLE,
+        ) from error
+    pairs = (line.strip().removeprefix("export ").partition("=") for line in lines)
+    return {
+        name.strip(): _unquoted(value.strip())
+        for name, equals, value in pairs
+        if equals and not name.startswith("#")
+    }
+
+
+def render_env(values: Mapping[str, str]) -> str:
+    """Write settings as `read_env` reads them."""
+    return "".join(f'{name}="{_quoted(value)}"\n' for name, value in values.items())
+
+
+def _quoted(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
+
+
+def _unquoted(value: str) -> str:
+    if len(value) > 1 and value[0] == value[-1] == "'":
+        return value[1:-1]
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        return re.sub(r'\\(["$\\])', r"\1", value[1:-1])
+    return value
