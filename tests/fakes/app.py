@@ -1,22 +1,28 @@
 """The function app in memory: queues are pumped by hand, tasks run when told, crashes are survived."""
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from pipeline.domain.catalogue import load_catalogue
+from pipeline.domain.catalogue import Catalogue, load_catalogue
 from pipeline.domain.run import Run
+from pipeline.errors import Conflict
 from pipeline.handlers import dispatch, lost_events, sweep, tick
 from pipeline.handlers.engine import Engine
 from pipeline.ledger import runs
-from pipeline.ports import Ports
+from pipeline.ports import Ports, QueueMessage
 from pipeline.settings import QUEUES, Patience
+from tests.fakes.batch import Execute
+from tests.fakes.blobs import Event
 from tests.fakes.crash import Crash
 from tests.fakes.node import Item, Outputs, Program
-from tests.fakes.world import FakeWorld, fake_ports
+from tests.fakes.world import ROUTES, FakeWorld, fake_ports
 
-MAX_ROUNDS = 400
+MAX_ROUNDS = 600
+MAX_DEQUEUES = 5
+MINUTE = timedelta(minutes=1)
 
 
 def echo(item: Item) -> Outputs:
@@ -24,32 +30,60 @@ def echo(item: Item) -> Outputs:
     return [("part.txt", f"{item.id}\n".encode())]
 
 
-def make_engine(ports: Ports, folder: Path) -> Engine:
-    """Make an engine of the definitions below a folder: pipelines/, pools/, task_scripts/."""
-    catalogue = load_catalogue(folder / "pipelines", folder / "pools", folder / "task_scripts")
-    scripts = {path.name: path.read_bytes() for path in (folder / "task_scripts").glob("*.py")}
-    return Engine(ports, catalogue, Patience(), scripts)
+@dataclass(frozen=True)
+class Definitions:
+    """What a folder holds: pipelines and pools, checked, and the files of task_scripts/."""
+
+    catalogue: Catalogue
+    scripts: dict[str, bytes]
+
+    @classmethod
+    def of(cls, folder: Path) -> "Definitions":
+        """Read pipelines/, pools/ and task_scripts/ below a folder."""
+        catalogue = load_catalogue(folder / "pipelines", folder / "pools", folder / "task_scripts")
+        scripts = {path.name: path.read_bytes() for path in (folder / "task_scripts").glob("*.py")}
+        return cls(catalogue, scripts)
+
+    def engine(self, ports: Ports) -> Engine:
+        """Make an engine of these definitions over ports."""
+        return Engine(ports, self.catalogue, Patience(), self.scripts)
 
 
 @dataclass
 class FakeApp:
-    """An engine over the fakes, and the loop that a Functions host would be."""
+    """An engine over the fakes, and the loop that a Functions host would be.
+
+    `execute` replaces the node that runs `program`; `loses` names events that never arrive.
+    """
 
     engine: Engine
     world: FakeWorld
     program: Program = echo
+    execute: Execute | None = None
+    loses: Callable[[Event], bool] = lambda _: False
     crashes: int = 0
-    _poisoned: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def over(cls, folder: Path, *, quota: int = 100, program: Program = echo) -> "FakeApp":
-        """Make an app with its world, events connected."""
+        """Make an app of the definitions below a folder, with its world, events connected."""
+        return cls.of(Definitions.of(folder), quota=quota, program=program)
+
+    @classmethod
+    def of(
+        cls, definitions: Definitions, *, quota: int = 100, program: Program = echo
+    ) -> "FakeApp":
+        """Make an app of definitions that were read before."""
         world = fake_ports(quota=quota)
-        world.connect_events()
-        app = cls(make_engine(world.ports, folder), world, program)
+        app = cls(definitions.engine(world.ports), world, program)
+        world.blobs.subscribe(app._hear)
         for pool in app.engine.catalogue.pools.values():
             world.batch.add_pool(app.engine.pool_id_of(pool), nodes=1)
         return app
+
+    def _hear(self, event: Event) -> None:
+        queue = ROUTES.get(str(event["subject"]).split("/")[4])
+        if queue and not self.loses(event):
+            self.world.queues.send(queue, json.dumps(event))
 
     def through(self, ports: Ports) -> None:
         """Let the engine see the world through other ports, such as those that crash."""
@@ -68,34 +102,60 @@ class FakeApp:
             return False
         return True
 
+    def insist(self, action: Callable[[], object]) -> None:
+        """Ask as a person would: again after a crash; that it happened already is fine."""
+        try:
+            if not self.survive(action):
+                self.survive(action)
+        except Conflict:
+            return
+
     def pump(self) -> int:
         """Handle every visible message once, in queue order; return how many there were."""
-        handled = 0
-        for queue in QUEUES:
-            while received := self.world.queues.receive(queue, 1):
-                handled += 1
-                message = received[0]
-                if self.survive(lambda q=queue, m=message: dispatch.handle(self.engine, q, m.body)):
-                    self.world.queues.delete(queue, message)
-            for message in self.world.queues.receive(f"{queue}-poison", 32):
-                dispatch.on_poison(self.engine, queue, message.body)
-                self.world.queues.delete(f"{queue}-poison", message)
+        return sum(self._drain(queue) for queue in QUEUES)
+
+    def _drain(self, queue: str) -> int:
+        queues, handled = self.world.queues, 0
+        while received := queues.receive(queue, 1):
+            handled += 1
+            self._handle(queue, received[0])
+        for message in queues.receive(f"{queue}-poison", 32):
+            handled += 1
+            if self.survive(lambda m=message: dispatch.on_poison(self.engine, queue, m.body)):
+                queues.delete(f"{queue}-poison", message)
         return handled
+
+    def _handle(self, queue: str, message: QueueMessage) -> None:
+        if message.dequeue_count > MAX_DEQUEUES:
+            self.world.queues.send(f"{queue}-poison", message.body)
+            self.world.queues.delete(queue, message)
+        elif self.survive(lambda: dispatch.handle(self.engine, queue, message.body)):
+            self.world.queues.delete(queue, message)
+
+    def run_tasks(self) -> int:
+        """Run every active task of every active job once, in the order added; return how many."""
+        batch, execute = self.world.batch, self.execute or self.world.node(self.program)
+        waiting = [(job, task) for job in list(batch.jobs) for task in batch.active(job)]
+        for job, task in waiting:
+            batch.run_task(job, task, execute)
+        return len(waiting)
 
     def settle(self, *, patience: timedelta = timedelta(days=1)) -> None:
         """Pump, run tasks, let time pass and sweep until nothing is left to do."""
         until = self.world.clock.now() + patience
         for _ in range(MAX_ROUNDS):
-            if self.pump() + self.world.run_tasks(self.program):
+            if self.pump() + self.run_tasks():
                 continue
-            if not self.unfinished():
+            if not self.unfinished() or self.world.clock.now() > until:
                 return
-            if self.world.clock.now() > until:
-                return
-            self.world.clock.advance(timedelta(minutes=1))
-            self.survive(lambda: sweep.sweep(self.engine))
-            self.survive(lambda: lost_events.sweep_events(self.engine))
-            self.survive(lambda: tick.on_tick(self.engine))
+            self.pass_time()
+
+    def pass_time(self, step: timedelta = MINUTE) -> None:
+        """Let time pass, then fire every timer once."""
+        self.world.clock.advance(step)
+        self.survive(lambda: sweep.sweep(self.engine))
+        self.survive(lambda: lost_events.sweep_events(self.engine))
+        self.survive(lambda: tick.on_tick(self.engine))
 
     def unfinished(self) -> bool:
         """Whether anything is left: a message, an active run, an event not announced."""
