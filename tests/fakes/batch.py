@@ -142,6 +142,8 @@ class FakeBatch:
         return self.pools.get(pool, PoolReport(""))
 
     def push_formula(self, pool: str, formula: str) -> None:
+        if not formula:
+            raise Permanent("A formula has to say something.")
         found = self.pools.get(pool)
         if found is None:
             raise NotFound(f"There is no pool {pool}.")

@@ -74,6 +74,7 @@ class FakeBlobs:
                 yield self._blobs[ref].facts(ref)
 
     def url(self, ref: BlobRef) -> str:
+        limits.check_blob_name(ref.name)
         query = f"?snapshot={quote(ref.snapshot, safe='')}" if ref.snapshot else ""
         return f"{ENDPOINT}/{ref.container}/{quote(ref.name, safe='~/')}{query}"
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from pipeline.adapters import limits
-from pipeline.errors import Permanent, TransactionConflict
+from pipeline.errors import NotFound, Permanent, TransactionConflict
 from pipeline.ports import Insert, Operation, Remove, Replace, Row
+from pipeline.settings import TABLES
 
 type Partition = dict[str, Row]
 
@@ -19,17 +20,17 @@ class FakeTables:
     def get(self, table: str, partition: str, key: str) -> Row | None:
         limits.check_key(partition)
         limits.check_key(key)
-        return self._partitions.get((table, partition), {}).get(key)
+        return self._rows(table, partition).get(key)
 
     def query(self, table: str, partition: str, first: str = "", before: str = "") -> Iterator[Row]:
-        rows = self._partitions.get((table, partition), {})
+        rows = self._rows(table, partition)
         for key in sorted(rows):
             if first <= key and (not before or key < before) and key in rows:
                 yield rows[key]
 
     def transact(self, table: str, partition: str, operations: Sequence[Operation]) -> list[str]:
         limits.check_transaction(partition, operations)
-        rows = self._partitions.setdefault((table, partition), {})
+        rows = self._rows(table, partition)
         for index, operation in enumerate(operations):
             _check(rows, index, operation, alone=len(operations) == 1)
         return [self._apply(rows, operation) for operation in operations]
@@ -42,6 +43,11 @@ class FakeTables:
             if name == table and partition in (None, at)
             for _, row in sorted(rows.items())
         ]
+
+    def _rows(self, table: str, partition: str) -> Partition:
+        if table not in TABLES:
+            raise NotFound(f"There is no table {table}.")
+        return self._partitions.setdefault((table, partition), {})
 
     def _apply(self, rows: Partition, operation: Operation) -> str:
         if isinstance(operation, Remove):

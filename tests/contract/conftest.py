@@ -1,0 +1,183 @@
+"""The worlds that the contract is held to: the fakes, and the adapters over the emulators."""
+
+import base64
+import importlib.util
+import itertools
+import json
+import time
+from pathlib import Path
+
+import pytest
+from azure.batch import BatchClient
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.data.tables import TableServiceClient
+from azure.storage.blob import BlobServiceClient
+from azure.storage.queue import QueueServiceClient
+
+from pipeline.adapters.connect import connect
+from pipeline.settings import CONTAINERS, QUEUES, TABLES, Settings
+from tests.contract.batch_worlds import BatchService, FakeBatchWorld
+from tests.emulators.storage.processes import KEY, running, storage_flags
+from tests.fakes.world import fake_ports
+
+ARRIVAL_S = 20.0
+BATCH_FLAGS = ["--active-job-quota", "3"]
+NODE_IDENTITY = (
+    "/subscriptions/s/resourceGroups/g/providers"
+    "/Microsoft.ManagedIdentity/userAssignedIdentities/node"
+)
+_numbers = itertools.count(1)
+
+
+class Fakes:
+    """The fakes; the clock is the test's."""
+
+    def __init__(self):
+        self.fake = fake_ports()
+        self.ports = self.fake.ports
+
+    def show_again(self, queue, message):
+        """Let the time pass for which a received message is hidden."""
+        self.fake.clock.advance(minutes=5)
+
+    def upload(self, container, name, content, metadata):
+        self.fake.blobs.put(container, name, content, metadata)
+
+    def published(self):
+        return self.fake.events.published[-1]
+
+
+class Services:
+    """The adapters over the emulators; the raw clients play the users and the time."""
+
+    def __init__(self, storage, settings):
+        self.ports = connect(settings)
+        connection = storage.ready["connection_string"]
+        self.blobs = BlobServiceClient.from_connection_string(connection)
+        self.queues = QueueServiceClient.from_connection_string(connection)
+        self.tables = TableServiceClient.from_connection_string(connection)
+
+    def create_everything(self):
+        for container in CONTAINERS:
+            self.blobs.create_container(container)
+        for queue in (*QUEUES, "published"):
+            self.queues.create_queue(queue)
+        for table in TABLES:
+            self.tables.create_table(table)
+
+    def close(self):
+        for client in (self.blobs, self.queues, self.tables):
+            client.close()
+
+    def show_again(self, queue, message):
+        client = self.queues.get_queue_client(queue)
+        client.update_message(message.id, message.receipt, visibility_timeout=0)
+
+    def upload(self, container, name, content, metadata):
+        self.blobs.get_blob_client(container, name).upload_blob(content, metadata=metadata)
+
+    def published(self):
+        """Return the event that arrives in the queue which subscribes to the topic."""
+        client = self.queues.get_queue_client("published")
+        deadline = time.monotonic() + ARRIVAL_S
+        while time.monotonic() < deadline:
+            for message in client.receive_messages():
+                client.delete_message(message)
+                return json.loads(base64.b64decode(message.content))
+            time.sleep(0.05)
+        raise AssertionError("no event arrived")
+
+
+def settings_over(storage, topic, batch):
+    environ = {
+        "AzureWebJobsStorage": storage.ready["connection_string"],
+        "FANFARE_BATCH_ENDPOINT": batch,
+        "FANFARE_BATCH_ACCOUNT": "fanfare",
+        "FANFARE_BATCH_KEY": KEY,
+        "FANFARE_TOPIC_ENDPOINT": topic,
+        "FANFARE_TOPIC_KEY": KEY,
+        "FANFARE_NODE_IDENTITY": NODE_IDENTITY,
+    }
+    return Settings.from_env(environ, Path())
+
+
+@pytest.fixture(scope="session")
+def storage(tmp_path_factory):
+    with running("storage", *storage_flags(tmp_path_factory.mktemp("storage"))) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="session")
+def topic(storage, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("grid")
+    to_queue = {"endpointType": "StorageQueue", "properties": {"queueName": "published"}}
+    subscription = {
+        "topic": "runs",
+        "name": "all",
+        "properties": {"destination": to_queue, "eventDeliverySchema": "CloudEventSchemaV1_0"},
+    }
+    topics = [{"name": "runs", "inputSchema": "CloudEventSchemaV1_0"}]
+    config = folder / "config.json"
+    config.write_text(json.dumps({"topics": topics, "eventSubscriptions": [subscription]}))
+    flags = ["--data", str(folder / "data"), "--config", str(config), "--key", KEY]
+    flags += ["--storage-connection", storage.ready["connection_string"]]
+    with running("eventgrid", *flags) as emulator:
+        yield f"{emulator.ready['endpoint']}/topics/runs/api/events"
+
+
+@pytest.fixture(scope="session")
+def services(storage, topic):
+    services = Services(storage, settings_over(storage, topic, "http://127.0.0.1:9"))
+    services.create_everything()
+    yield services
+    services.close()
+
+
+@pytest.fixture(params=["fake", "service"])
+def world(request):
+    return Fakes() if request.param == "fake" else request.getfixturevalue("services")
+
+
+@pytest.fixture
+def ports(world):
+    return world.ports
+
+
+@pytest.fixture
+def fresh():
+    """Return a name that no other test uses: services outlive a test."""
+    return f"n{next(_numbers):04d}"
+
+
+@pytest.fixture
+def queue(world):
+    """Return an empty queue."""
+    if isinstance(world, Services):
+        world.queues.get_queue_client("plan").clear_messages()
+    return "plan"
+
+
+@pytest.fixture(scope="session")
+def batch_service(storage, tmp_path_factory):
+    if importlib.util.find_spec("emulators.batch.__main__") is None:
+        pytest.skip("the Batch emulator does not start yet")
+    folder = tmp_path_factory.mktemp("batch")
+    flags = ["--data", str(folder), "--account", "fanfare", "--key", KEY]
+    with running("batch", *flags, *BATCH_FLAGS) as emulator:
+        ports = connect(settings_over(storage, "http://127.0.0.1:9", emulator.ready["endpoint"]))
+        credential = AzureNamedKeyCredential("fanfare", KEY)
+        with BatchClient(emulator.ready["endpoint"], credential) as client:
+            service = BatchService(ports, client)
+            service.create_pools()
+            yield service
+
+
+@pytest.fixture(params=["fake", "service"])
+def batch_world(request):
+    fake = request.param == "fake"
+    return FakeBatchWorld() if fake else request.getfixturevalue("batch_service")
+
+
+@pytest.fixture
+def batch_ports(batch_world):
+    return batch_world.ports

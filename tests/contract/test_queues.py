@@ -1,0 +1,75 @@
+"""What the engine relies on in queues."""
+
+from datetime import timedelta
+
+import pytest
+
+from pipeline.errors import NotFound, Permanent
+
+
+def bodies(messages):
+    return [message.body for message in messages]
+
+
+def test_a_message_arrives_as_it_was_sent(ports, queue):
+    ports.queues.send(queue, '{"ü": "中 <&>"}')
+    [message] = ports.queues.receive(queue, 1)
+    assert message.body == '{"ü": "中 <&>"}'
+    assert message.dequeue_count == 1
+
+
+def test_a_received_message_is_hidden(ports, queue):
+    ports.queues.send(queue, "a")
+    ports.queues.receive(queue, 1)
+    assert ports.queues.receive(queue, 10) == []
+
+
+def test_many_messages_come_in_one_call_up_to_the_limit(ports, queue):
+    for number in range(40):
+        ports.queues.send(queue, str(number))
+    first = ports.queues.receive(queue, 35)
+    rest = ports.queues.receive(queue, 1000)
+    assert (len(first), len(rest)) == (35, 5)
+    assert {*bodies(first), *bodies(rest)} == {str(number) for number in range(40)}
+
+
+def test_no_messages_are_taken_when_none_are_asked_for(ports, queue):
+    ports.queues.send(queue, "a")
+    assert ports.queues.receive(queue, 0) == []
+
+
+def test_a_deleted_message_does_not_come_back(ports, queue):
+    ports.queues.send(queue, "a")
+    [message] = ports.queues.receive(queue, 1)
+    ports.queues.delete(queue, message)
+    ports.queues.delete(queue, message)
+    assert ports.queues.receive(queue, 1) == []
+
+
+def test_a_message_that_was_received_again_outlives_a_late_delete(world, ports, queue):
+    ports.queues.send(queue, "a")
+    [first] = ports.queues.receive(queue, 1)
+    world.show_again(queue, first)
+    [second] = ports.queues.receive(queue, 1)
+    assert (second.id, second.dequeue_count) == (first.id, 2)
+    ports.queues.delete(queue, first)
+    world.show_again(queue, second)
+    assert bodies(ports.queues.receive(queue, 1)) == ["a"]
+
+
+def test_a_delayed_message_is_not_there_yet(ports, queue):
+    ports.queues.send(queue, "later", timedelta(minutes=1))
+    assert ports.queues.receive(queue, 1) == []
+
+
+def test_a_message_too_large_for_base64_in_64_kib_is_refused(ports, queue):
+    ports.queues.send(queue, "x" * 49_152)
+    with pytest.raises(Permanent):
+        ports.queues.send(queue, "x" * 49_153)
+
+
+def test_a_missing_queue_is_not_found(ports):
+    with pytest.raises(NotFound):
+        ports.queues.send("nonesuch", "a")
+    with pytest.raises(NotFound):
+        ports.queues.receive("nonesuch", 1)
