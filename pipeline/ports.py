@@ -121,7 +121,13 @@ class BlobWriter(Protocol):
         ETag. Conflict.
         """
 
-    def upload(self, ref: BlobRef, chunks: Iterable[bytes], content_type: str = "") -> BlobFacts:
+    def upload(
+        self,
+        ref: BlobRef,
+        chunks: Iterable[bytes],
+        content_type: str = "",
+        metadata: Mapping[str, str] | None = None,
+    ) -> BlobFacts:
         """Write a blob of any size from a stream, committed by one block list."""
 
     def compose(self, ref: BlobRef, parts: Sequence[BlobRef], content_type: str = "") -> BlobFacts:
@@ -136,6 +142,9 @@ class BlobWriter(Protocol):
         """Take an immutable snapshot of exactly that version. Raises Conflict (other ETag) or
         NotFound.
         """
+
+    def delete(self, ref: BlobRef) -> None:
+        """Delete a blob with its snapshots, or only the snapshot that is named; gone is fine."""
 
 
 # --- Queues ------------------------------------------------------------------------------------

@@ -2,8 +2,9 @@
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypedDict
 
@@ -67,7 +68,13 @@ class AzureBlobWriter:
                 raise Conflict("The blob that was to be replaced is gone.") from error
         return canonical(written["etag"])
 
-    def upload(self, ref: BlobRef, chunks: Iterable[bytes], content_type: str = "") -> BlobFacts:
+    def upload(
+        self,
+        ref: BlobRef,
+        chunks: Iterable[bytes],
+        content_type: str = "",
+        metadata: Mapping[str, str] | None = None,
+    ) -> BlobFacts:
         """Write a blob of any size from a stream, committed by one block list."""
         client, token = self._reader.client(ref), self._token()
         staged: deque[Future[None]] = deque()
@@ -80,7 +87,7 @@ class AzureBlobWriter:
                 staged.append(self._pool.submit(_stage, client, ids[-1], content))
             for future in staged:
                 future.result()
-            return self._commit(ref, ids, content_type)
+            return self._commit(ref, ids, content_type, metadata=dict(metadata or {}))
 
     def compose(self, ref: BlobRef, parts: Sequence[BlobRef], content_type: str = "") -> BlobFacts:
         """Join up to 50,000 blobs of this account on the server side, by one block list."""
@@ -125,6 +132,12 @@ class AzureBlobWriter:
                 raise NotFound(f"The blob is no longer in {ref.container}.") from error
             raise
         return replace(ref, snapshot=str(taken["snapshot"]))
+
+    def delete(self, ref: BlobRef) -> None:
+        """Delete a blob with its snapshots, or only the snapshot that is named; gone is fine."""
+        client = self._reader.client(ref)
+        with translated(f"delete a blob of {ref.container}"), suppress(ResourceNotFoundError):
+            client.delete_blob(delete_snapshots=None if ref.snapshot else "include")
 
     def _copy(self, source: BlobFacts, target: BlobRef) -> BlobFacts:
         client, token = self._reader.client(target), self._token()

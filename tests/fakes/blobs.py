@@ -90,9 +90,15 @@ class FakeBlobs:
             raise Conflict(f"The blob {ref.name} was changed or is gone.")
         return self._store(ref, content, "PutBlob", content_type=content_type).etag
 
-    def upload(self, ref: BlobRef, chunks: Iterable[bytes], content_type: str = "") -> BlobFacts:
+    def upload(
+        self,
+        ref: BlobRef,
+        chunks: Iterable[bytes],
+        content_type: str = "",
+        metadata: Mapping[str, str] | None = None,
+    ) -> BlobFacts:
         content = b"".join(chunks)
-        return self._store(ref, content, "PutBlockList", content_type=content_type).facts(ref)
+        return self._store(ref, content, "PutBlockList", content_type, metadata).facts(ref)
 
     def compose(self, ref: BlobRef, parts: Sequence[BlobRef], content_type: str = "") -> BlobFacts:
         limits.check_parts(len(parts))
@@ -115,6 +121,12 @@ class FakeBlobs:
         taken = replace(ref, snapshot=at.strftime("%Y-%m-%dT%H:%M:%S.%f0Z"))
         self._blobs[taken] = stored
         return taken
+
+    def delete(self, ref: BlobRef) -> None:
+        if ref.snapshot:
+            self._blobs.pop(_in_container(ref), None)
+        else:
+            self.remove(_in_container(ref).container, ref.name)
 
     # --- for tests
 
