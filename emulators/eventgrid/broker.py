@@ -2,7 +2,8 @@
 
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import cast
 
 from emulators.eventgrid.events import Event, Json, system_event
@@ -24,7 +25,8 @@ class Broker:
     """Topics, subscriptions and the store; calls `arrived` after each commit of new deliveries."""
 
     def __init__(self, config: Arm, store: Store, dice: FaultDice) -> None:
-        topics = [parse_topic(raw) for raw in cast(Sequence[Arm], config.get("topics") or ())]
+        with _malformed("topics"):
+            topics = [parse_topic(raw) for raw in cast(Sequence[Arm], config.get("topics") or ())]
         self.topics = {topic.name: topic for topic in topics}
         self.subscriptions: dict[str, Subscription] = {}
         self.arrived: Callable[[], None] = lambda: None
@@ -34,14 +36,16 @@ class Broker:
         for topic, name, body in store.saved_subscriptions():
             if topic in self.topics:
                 self._keep(self.parse(topic, name, body))
-        for raw in cast(Sequence[Arm], config.get("eventSubscriptions") or ()):
-            self._keep(self.parse(str(raw.get("topic")), str(raw.get("name")), raw))
+        with _malformed("eventSubscriptions"):
+            for raw in cast(Sequence[Arm], config.get("eventSubscriptions") or ()):
+                self._keep(self.parse(str(raw.get("topic")), str(raw.get("name")), raw))
 
     def parse(self, topic: str, name: str, raw: Arm) -> Subscription:
         """Read a subscription of a known topic; raises BadSubscription."""
         if topic not in self.topics:
             raise BadSubscription(f"{name}: there is no topic {topic!r}.")
-        return parse_subscription(self.topics[topic], name, raw)
+        with _malformed(name):
+            return parse_subscription(self.topics[topic], name, raw)
 
     def subscribe(self, subscription: Subscription) -> None:
         """Add or replace a subscription and keep it across restarts."""
@@ -106,6 +110,15 @@ def arm_answer(subscription: Subscription, state: str) -> Json:
         "type": "Microsoft.EventGrid/eventSubscriptions",
         "properties": {**properties, "topic": subscription.topic, "provisioningState": state},
     }
+
+
+@contextmanager
+def _malformed(what: str) -> Iterator[None]:
+    """Turn a stranger's list where an object belongs, and the like, into one clear message."""
+    try:
+        yield
+    except (TypeError, AttributeError) as error:
+        raise BadSubscription(f"{what}: not in the expected shape ({error}).") from error
 
 
 def _blob_event(line: Mapping[str, object], topic: Topic) -> Event | None:

@@ -102,7 +102,11 @@ class Destinations:
         content_type, body = _envelope(to, bodies)
         headers = _headers(to, deliveries, content_type)
         async with self._session.post(
-            to.destination.target, data=json.dumps(body), headers=headers, timeout=self._timeout
+            to.destination.target,
+            data=json.dumps(body),
+            headers=headers,
+            timeout=self._timeout,
+            allow_redirects=False,
         ) as answer:
             await answer.read()
             return Attempt(answer.status, azure_endpoint=not to.destination.needs_handshake)

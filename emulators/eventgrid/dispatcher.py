@@ -46,11 +46,12 @@ class Dispatcher:
         self._busy: Counter[str] = Counter()
         self._done: list[Delivery] = []
         self._watchers: list[asyncio.Future[None]] = []
+        self._failure: BaseException | None = None
         broker.arrived = self._wake.set
 
     async def run(self) -> None:
-        """Deliver for ever."""
-        while True:
+        """Deliver until something fails that no delivery may fail with."""
+        while self._failure is None:
             self._wake.clear()
             self._commit()
             self._start_due()
@@ -61,6 +62,7 @@ class Dispatcher:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._pause()):
                     await self._wake.wait()
+        raise self._failure
 
     async def stop(self) -> None:
         """Abandon attempts in flight; they are repeated after the next start."""
@@ -105,7 +107,13 @@ class Dispatcher:
     def _launch(self, to: Subscription, batch: list[Delivery]) -> None:
         self._busy[to.key] += 1
         task = asyncio.create_task(self._carry(to, batch))
+        task.add_done_callback(self._notice)
         self._in_flight.update(dict.fromkeys((item.seq for item in batch), task))
+
+    def _notice(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self._failure = task.exception()
+            self._wake.set()
 
     async def _carry(self, to: Subscription, batch: list[Delivery]) -> None:
         try:

@@ -134,7 +134,10 @@ def _custom_headers(properties: Arm) -> tuple[tuple[str, str], ...]:
     if any(item.get("type") != "Static" for item in mappings):
         raise BadSubscription("Only Static deliveryAttributeMappings are emulated.")
     pairs = [(_text(item, "name"), cast(Arm, item.get("properties") or {})) for item in mappings]
-    return tuple((name, str(properties.get("value") or "")) for name, properties in pairs)
+    headers = tuple((name, str(properties.get("value") or "")) for name, properties in pairs)
+    if not all((name + value).isprintable() for name, value in headers):
+        raise BadSubscription("A delivery attribute holds a control character.")
+    return headers
 
 
 def _retry(name: str, arm: Arm) -> RetryPolicy:

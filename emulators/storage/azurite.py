@@ -15,6 +15,7 @@ VERSION = "3.37.0"
 _HERE = Path(__file__).parent
 _PACKAGE = _HERE / "node_modules" / "azurite"
 _HOOK = _HERE / "outbox_hook.cjs"
+KEEP_ALIVE_S = "75"
 _READY_S = 60.0
 _POLL_S = 0.01
 _STOP_S = 20.0
@@ -147,6 +148,8 @@ def _why_it_ended(log: Path) -> str:
 
 def _command(node: Path, launch: Launch) -> list[str]:
     ports = [part for name, port in launch.ports.items() for part in (f"--{name}Port", str(port))]
+    # Longer than clients keep idle connections, so that none picks one that is just being closed.
+    alive = [part for name in launch.ports for part in (f"--{name}KeepAliveTimeout", KEEP_ALIVE_S)]
     hosts = [part for name in launch.ports for part in (f"--{name}Host", HOST)]
     return [
         str(node),
@@ -160,6 +163,7 @@ def _command(node: Path, launch: Launch) -> list[str]:
         "--silent",
         *hosts,
         *ports,
+        *alive,
     ]
 
 

@@ -58,6 +58,15 @@ def grid(tmp_path, storage):
     return run
 
 
+@pytest.fixture(scope="package")
+def quiet(storage, tmp_path_factory):
+    """An emulator without subscriptions, for requests that change nothing."""
+    emulator = launch_grid(tmp_path_factory.mktemp("quiet"), storage, [])
+    yield emulator
+    emulator.stop()
+    emulator.process.communicate()
+
+
 def launch_grid(folder, storage, subscriptions, flags=()) -> Emulator:
     config = folder / "config.json"
     config.write_text(json.dumps({"topics": TOPICS, "eventSubscriptions": list(subscriptions)}))

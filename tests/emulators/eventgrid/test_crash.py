@@ -64,7 +64,9 @@ def test_after_kills_blobs_events_and_messages_are_the_same_set(tmp_path, storag
     assert len({m["id"] for m in found}) == len(listed) == BLOBS
 
 
-@pytest.mark.parametrize("content", ["{not json", "[]", '{"eventSubscriptions": [{}]}'])
+@pytest.mark.parametrize(
+    "content", ["{not json", "[]", '{"eventSubscriptions": [{}]}', '{"topics": [1]}']
+)
 def test_a_bad_configuration_is_one_clear_line(tmp_path, content):
     (tmp_path / "config.json").write_text(content)
     message = refused(tmp_path)

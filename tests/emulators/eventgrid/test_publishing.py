@@ -9,7 +9,7 @@ from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 from azure.core.messaging import CloudEvent
 from azure.eventgrid import EventGridEvent, EventGridPublisherClient, generate_sas
 
-from tests.emulators.eventgrid.conftest import call, launch_grid, subscription, sync, to_hook
+from tests.emulators.eventgrid.conftest import call, subscription, sync, to_hook
 
 KEY = base64.b64encode(b"the key of every topic of this test").decode()
 GOOD = {
@@ -147,14 +147,6 @@ def test_unknown_topics_are_404_and_unknown_paths_501(quiet):
 
 def test_5001_events_are_413(quiet):
     assert call(quiet, "POST", "/topics/runs/api/events", [CLOUD] * 5001)[0] == 413
-
-
-@pytest.fixture(scope="module")
-def quiet(storage, tmp_path_factory):
-    emulator = launch_grid(tmp_path_factory.mktemp("quiet"), storage, [])
-    yield emulator
-    emulator.stop()
-    emulator.process.communicate()
 
 
 def test_sync_returns_at_once_when_nothing_waits(grid):
