@@ -121,7 +121,7 @@ class AzureCluster:
             for kind in (counts.dedicated, counts.low_priority)
             if kind
         ]
-        return sum(k.start_task_failed for k in kinds), sum(k.unusable for k in kinds)
+        return sum(k.start_task_failed or 0 for k in kinds), sum(k.unusable or 0 for k in kinds)
 
 
 def connect(settings: Settings) -> AzureCluster:

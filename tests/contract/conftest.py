@@ -29,6 +29,13 @@ NODE_IDENTITY = (
 _numbers = itertools.count(1)
 
 
+def pytest_configure(config):
+    # The Batch SDK signs with a clock call that Python deprecates.
+    config.addinivalue_line(
+        "filterwarnings", "ignore:datetime.datetime.utcnow:DeprecationWarning:azure.batch"
+    )
+
+
 class Fakes:
     """The fakes; the clock is the test's."""
 

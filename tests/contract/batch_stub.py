@@ -1,0 +1,61 @@
+"""An HTTP server that answers as Batch might on a bad day: each answer is the test's."""
+
+import json
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Stub:
+    """Requests as they came, and the function that answers the next ones."""
+
+    def __init__(self):
+        self.endpoint = ""
+        self.requests = []
+        self.answer = lambda method, path, body: (200, {})
+
+    def took(self, method, path):
+        """Return the bodies of the requests to a path."""
+        return [body for m, p, body in self.requests if (m, p) == (method, path)]
+
+
+def error(status, code):
+    return status, {"code": code, "message": {"lang": "en-US", "value": f"{code}.\nRequestId:1"}}
+
+
+@contextmanager
+def running_stub():
+    stub = Stub()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _serve(self):
+            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            body = json.loads(raw) if raw else None
+            path = self.path.split("?")[0]
+            stub.requests.append((self.command, path, body))
+            status, answer = stub.answer(self.command, path, body)
+            content = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = do_PATCH = do_DELETE = _serve
+
+        def log_message(self, *_args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    stub.endpoint = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield stub
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

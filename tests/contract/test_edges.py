@@ -1,0 +1,108 @@
+"""The edges of the adapters: whose move an SDK error is, which account a connection means."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from azure.core.exceptions import HttpResponseError, ServiceRequestError
+
+from pipeline.adapters.blob_sources import RANGE, spans
+from pipeline.adapters.credentials import storage_account
+from pipeline.adapters.translate import translate
+from pipeline.errors import Conflict, NotFound, Permanent, Transient
+from pipeline.settings import Settings
+
+OTHERS = {
+    "FANFARE_BATCH_ENDPOINT": "https://b",
+    "FANFARE_TOPIC_ENDPOINT": "https://t",
+    "FANFARE_NODE_IDENTITY": "/i",
+}
+
+
+class Answer:
+    reason = "because"
+    content_type = "text/plain"
+
+    def __init__(self, status, headers=None):
+        self.status_code = status
+        self.headers = headers or {}
+
+    def text(self):
+        return ""
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (400, Permanent),
+        (401, Transient),
+        (403, Transient),
+        (404, NotFound),
+        (408, Transient),
+        (409, Conflict),
+        (412, Conflict),
+        (413, Permanent),
+        (429, Transient),
+        (500, Transient),
+        (503, Transient),
+    ],
+)
+def test_a_status_says_whose_move_is_next(status, expected):
+    error = HttpResponseError(response=Answer(status, {"x-ms-error-code": "SomeCode"}))
+    assert type(translate(error, "do it")) is expected
+    assert "SomeCode" in str(translate(error, "do it"))
+
+
+def test_no_answer_is_transient():
+    assert type(translate(ServiceRequestError("refused"), "do it")) is Transient
+
+
+def test_a_signature_never_reaches_a_message():
+    error = HttpResponseError("failed: https://a/b?sig=secret", response=Answer(400))
+    assert "secret" not in str(translate(error, "do it"))
+
+
+def account(**environ):
+    return storage_account(Settings.from_env({**OTHERS, **environ}, Path()))
+
+
+def test_a_connection_string_gives_endpoints_and_key():
+    text = "AccountName=a;AccountKey=a2V5PT0=;BlobEndpoint=http://127.0.0.1:1/a/;"
+    found = account(AzureWebJobsStorage=text)
+    assert found.blob == "http://127.0.0.1:1/a"
+    assert found.queue == "https://a.queue.core.windows.net"
+    assert found.key.named_key.key == "a2V5PT0="
+
+
+def test_without_a_connection_string_there_is_no_key():
+    kinds = ("blob", "queue", "table")
+    uris = {f"AzureWebJobsStorage__{kind}ServiceUri": f"https://a.{kind}/" for kind in kinds}
+    found = account(**uris)
+    assert (found.blob, found.queue, found.table, found.key) == (
+        "https://a.blob",
+        "https://a.queue",
+        "https://a.table",
+        None,
+    )
+
+
+def test_an_unusable_connection_string_is_told_without_showing_it():
+    with pytest.raises(Permanent) as caught:
+        account(AzureWebJobsStorage="UseDevelopmentStorage=true;SharedAccessSignature=secret")
+    assert "AzureWebJobsStorage" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_spans_cover_a_blob_exactly():
+    assert list(spans(0)) == []
+    assert list(spans(RANGE)) == [(0, RANGE)]
+    assert list(spans(2 * RANGE + 1))[-1] == (2 * RANGE, 1)
+
+
+def test_connecting_imports_no_sdk():
+    code = (
+        "import sys, pipeline.handlers, pipeline.adapters.connect;"
+        "sys.exit(any(name.split('.')[0] == 'azure' for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
