@@ -15,7 +15,7 @@ from emulators.eventgrid.events import Event, Schema
 from emulators.eventgrid.faults import Fate
 
 KEEP_FINISHED_S = 3 * 86_400.0
-_LOCK_WAIT_S = 1.0
+_LOCK_WAIT_S = 0.3
 
 PENDING = "pending"
 DEAD_LETTERING = "dead-lettering"

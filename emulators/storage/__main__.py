@@ -65,7 +65,7 @@ async def _run(arguments: argparse.Namespace) -> int:
                 ports,
                 etag_seed=seed,
             )
-            child = await azurite.start(launch)
+            child = await azurite.start(launch, lock)
         except (PortTaken, azurite.AzuriteUnusable, OSError) as error:
             print(f"storage: {error}", file=sys.stderr)
             return 2
@@ -84,8 +84,6 @@ async def _own(lock: IO[str], data: Path) -> None:
         except BlockingIOError:
             await asyncio.sleep(_LOCK_POLL_S)
         else:
-            # Azurite inherits the lock and so holds the folder for as long as it lives.
-            fcntl.fcntl(lock, fcntl.F_SETFD, 0)
             return
     raise PortTaken(
         f"Another storage emulator uses {data}: stop it, or choose another folder with --data."

@@ -7,6 +7,7 @@ import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from emulators import _http
 from emulators.storage.ports import HOST
@@ -79,8 +80,11 @@ def check_version() -> None:
         )
 
 
-async def start(launch: Launch) -> asyncio.subprocess.Process:
-    """Start Azurite and return once all three services accept connections."""
+async def start(launch: Launch, lock: IO[str]) -> asyncio.subprocess.Process:
+    """Start Azurite and return once all three services accept connections.
+
+    Azurite inherits the lock and so holds the data folder for as long as it lives.
+    """
     check_version()
     with launch.log.open("ab") as log:
         process = await asyncio.create_subprocess_exec(
@@ -89,6 +93,7 @@ async def start(launch: Launch) -> asyncio.subprocess.Process:
             stdout=log,
             stderr=log,
             env=_environment(launch),
+            pass_fds=(lock.fileno(),),
             preexec_fn=_http.die_with_parent,
         )
     try:

@@ -1,10 +1,11 @@
 import json
 import urllib.request
+import uuid
 from contextlib import contextmanager
 
 import pytest
 from azure.storage.blob import BlobServiceClient
-from azure.storage.queue import QueueServiceClient
+from azure.storage.queue import QueueServiceClient, TextBase64DecodePolicy
 
 from tests.emulators.eventgrid.receiver import receiving
 from tests.emulators.storage.processes import Emulator, launch, running, storage_flags
@@ -56,6 +57,45 @@ def grid(tmp_path, storage):
             emulator.process.stderr.close()
 
     return run
+
+
+@pytest.fixture(scope="package")
+def shared(storage, tmp_path_factory):
+    """An emulator for tests that add their own subscriptions; a day of retries takes 90 s."""
+    folder = tmp_path_factory.mktemp("shared")
+    emulator = launch_grid(folder, storage, [], ["--time-scale", "1000"])
+    yield emulator
+    emulator.stop()
+    emulator.process.communicate()
+
+
+@pytest.fixture
+def subscribe(shared):
+    """Add a subscription to the shared emulator and return its key; it goes with the test."""
+    added = []
+
+    def add(topic, destination, **properties):
+        added.append(f"{topic}/Sub{uuid.uuid4().hex[:8]}")
+        body = {"properties": {"destination": destination, **properties}}
+        status, answer = call(shared, "PUT", f"/subscriptions/{added[-1]}", body)
+        assert status == 201, answer
+        return added[-1]
+
+    yield add
+    for key in added:
+        call(shared, "DELETE", f"/subscriptions/{key}")
+
+
+@pytest.fixture
+def place(blobs, queues):
+    """A fresh container and a fresh queue of the same name."""
+    name = f"p{uuid.uuid4().hex[:12]}"
+    with (
+        blobs.create_container(name) as container,
+        queues.get_queue_client(name, message_decode_policy=TextBase64DecodePolicy()) as queue,
+    ):
+        queue.create_queue()
+        yield container, queue
 
 
 @pytest.fixture(scope="package")

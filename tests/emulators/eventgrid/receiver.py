@@ -25,6 +25,7 @@ class Receiver:
 
     url: str = ""
     got: "queue.Queue[Request]" = field(default_factory=queue.Queue)
+    shaken: "queue.Queue[Request]" = field(default_factory=queue.Queue)
     answer: Callable[[Request], int] = lambda _request: 200
     echo: bool = True
 
@@ -40,7 +41,7 @@ class Receiver:
         if request.headers.get("aeg-event-type") == "SubscriptionValidation":
             code = request.body[0]["data"]["validationCode"]
             body = json.dumps({"validationResponse": code}) if self.echo else "{}"
-            self.got.put(request)
+            self.shaken.put(request)
             return 200, {}, body.encode()
         self.got.put(request)
         return self.answer(request), {}, b""

@@ -5,10 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-import uuid
 
 import pytest
-from azure.storage.queue import TextBase64DecodePolicy
 
 from tests.emulators.eventgrid.conftest import (
     call,
@@ -27,18 +25,6 @@ KILL_EVERY = 30
 def kill(emulator):
     os.kill(emulator.process.pid, signal.SIGKILL)
     emulator.process.communicate()
-
-
-@pytest.fixture
-def place(blobs, queues):
-    """A fresh container and a fresh queue of the same name."""
-    name = f"k{uuid.uuid4().hex[:12]}"
-    with (
-        blobs.create_container(name) as container,
-        queues.get_queue_client(name, message_decode_policy=TextBase64DecodePolicy()) as queue,
-    ):
-        queue.create_queue()
-        yield container, queue
 
 
 def test_after_kills_blobs_events_and_messages_are_the_same_set(tmp_path, storage, place):
