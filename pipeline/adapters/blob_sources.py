@@ -69,10 +69,10 @@ class Sources:
         return f"{url}{'&' if source.snapshot else '?'}{grant.query}", grant.authorization
 
 
-def spans(size: int) -> Iterator[tuple[int, int]]:
+def spans(size: int, span: int = RANGE) -> Iterator[tuple[int, int]]:
     """Yield the spans (offset, length) that cover a blob; none for an empty one."""
-    for offset in range(0, size, RANGE):
-        yield offset, min(RANGE, size - offset)
+    for offset in range(0, size, span):
+        yield offset, min(span, size - offset)
 
 
 def granting(settings: Settings) -> Callable[[], Grant]:

@@ -40,9 +40,10 @@ _ABSENT = _Condition(match_condition=MatchConditions.IfMissing)
 class AzureBlobWriter:
     """Writes; blocks are staged in parallel and committed by one list."""
 
-    def __init__(self, reader: AzureBlobs, sources: Sources) -> None:
+    def __init__(self, reader: AzureBlobs, sources: Sources, span: int = RANGE) -> None:
         self._reader = reader
         self._sources = sources
+        self._span = span
         self._pool = ThreadPoolExecutor(_STAGING, thread_name_prefix="stage")
         self._token = SystemClock().token
 
@@ -142,11 +143,11 @@ class AzureBlobWriter:
     def _copy(self, source: BlobFacts, target: BlobRef) -> BlobFacts:
         client, token = self._reader.client(target), self._token()
         with translated(f"copy a blob to {target.container}"):
-            if source.size <= RANGE:
+            if source.size <= self._span:
                 self._sources.copy(client, source.ref)
                 return facts_of(target, client.get_blob_properties())
             # An asynchronous copy shows an unfinished target; a block list is all or nothing.
-            cut = list(spans(source.size))
+            cut = list(spans(source.size, self._span))
 
             def stage(number: int) -> str:
                 block = _block_id(token, number)
@@ -170,12 +171,12 @@ class AzureBlobWriter:
         except HttpResponseError as error:
             # An empty part makes no block, a huge one several: rare enough to ask only now.
             facts = self._reader.head(part) if status_of(error) in _PERHAPS_ITS_SIZE else None
-            if facts is None or 0 < facts.size <= RANGE:
+            if facts is None or 0 < facts.size <= self._span:
                 raise
         else:
             return [block]
         ids = []
-        for piece, span in enumerate(spans(facts.size)):
+        for piece, span in enumerate(spans(facts.size, self._span)):
             ids.append(_block_id(token, number, piece + 1))
             self._sources.stage(client, part, ids[-1], span)
         return ids

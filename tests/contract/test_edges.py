@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 from azure.core.exceptions import HttpResponseError, ServiceRequestError
 
-from pipeline.adapters.blob_sources import RANGE, spans
+from pipeline.adapters import blobs
+from pipeline.adapters.blob_sources import RANGE, Sources, granting, spans
+from pipeline.adapters.blob_writer import AzureBlobWriter
 from pipeline.adapters.credentials import storage_account
 from pipeline.adapters.translate import translate
 from pipeline.errors import Conflict, NotFound, Permanent, Transient
+from pipeline.ports import BlobRef
 from pipeline.settings import Settings
+from tests.contract.conftest import settings_over
 
 OTHERS = {
     "FANFARE_BATCH_ENDPOINT": "https://b",
@@ -98,6 +102,19 @@ def test_spans_cover_a_blob_exactly():
     assert list(spans(0)) == []
     assert list(spans(RANGE)) == [(0, RANGE)]
     assert list(spans(2 * RANGE + 1))[-1] == (2 * RANGE, 1)
+
+
+def test_a_blob_too_large_for_one_copy_is_copied_in_spans(services, storage, fresh):
+    settings = settings_over(storage, "http://127.0.0.1:9", "http://127.0.0.1:9")
+    reader = blobs.connect(settings)
+    writer = AzureBlobWriter(reader, Sources(reader, granting(settings)), span=1000)
+    source, target = BlobRef("work", fresh), BlobRef("output", fresh)
+    content = bytes(range(256)) * 10
+    writer.upload(source, [content], "text/plain", {"fanfare_depth": "2"})
+    copied = writer.copy(source, target)
+    assert reader.read(target) == content
+    assert (copied.content_type, copied.metadata) == ("text/plain", {"fanfare_depth": "2"})
+    assert writer.copy(source, target).etag == copied.etag
 
 
 def test_connecting_imports_no_sdk():
