@@ -1,0 +1,1 @@
+"""Figures of the whole, printed with the machine they were taken on; nothing is asserted."""

@@ -1,0 +1,169 @@
+"""`make bench`: latency, throughput against xargs, calls an item, memory; medians of five runs."""
+
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.operations import operations_per_item
+from pipeline.domain import naming
+from pipeline.domain.run import Run
+from pipeline.ledger import tasks
+from pipeline.ports import BlobRef
+from tests.e2e.local import EXTRA, Stack
+
+RUNS = 5
+ITEMS = 100
+console = Console(highlight=False)
+
+
+def main() -> None:
+    """Measure everything on a benign stack of its own, and print it."""
+    console.print(_machine())
+    with tempfile.TemporaryDirectory() as folder:
+        stack = Stack(Path(folder), profile="benign")
+        with console.status("starting a stack"):
+            began = time.monotonic()
+            stack.start()
+        console.print(f"stack ready after {time.monotonic() - began:.1f} s")
+        try:
+            _latency(stack)
+            _against_xargs(stack)
+            _memory(stack)
+        finally:
+            stack.stop()
+    _operations()
+
+
+def _machine() -> str:
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+            if line.startswith("model name")
+        ),
+        platform.processor(),
+    )
+    memory = psutil.virtual_memory().total / 2**30
+    cores = psutil.cpu_count()
+    return f"{model}, {cores} cores, {memory:.0f} GiB, Python {platform.python_version()}"
+
+
+def _latency(stack: Stack) -> None:
+    _once(stack, "warm-up", b"ok\n")
+    first, last = [], []
+    for number in range(RUNS):
+        with console.status(f"latency, run {number + 1} of {RUNS}"):
+            uploaded, received, run = _once(stack, f"latency-{number}", b"ok a\nok b\n")
+        began, ended = _span(stack, run)
+        first.append(began - uploaded)
+        last.append(received - ended)
+    _print("upload → first task running", first, "s", "goal ≤ 2 s")
+    _print("last task exit → completion event received", last, "s", "goal ≤ 2 s")
+
+
+def _once(stack: Stack, name: str, lines: bytes) -> tuple[float, float, Run]:
+    uploaded = time.time()
+    run_id = stack.upload(f"strict/{name}.txt", lines, "strict-acts")
+    stack.announced(naming.event_id(run_id, 1, "succeeded"), 120)
+    return uploaded, time.time(), stack.ended(run_id)
+
+
+def _span(stack: Stack, run: Run) -> tuple[float, float]:
+    """Return when the first attempt began and the last one ended, by their receipts."""
+    began, ended = [], []
+    for result in tasks.results(stack.engine.ports.tables, run.id, run.generation):
+        content = stack.engine.ports.blobs.read(BlobRef("receipts", result.receipt))
+        receipt = stack_receipt(content)
+        began.append(receipt[0])
+        ended.append(receipt[1])
+    return min(began), max(ended)
+
+
+def stack_receipt(content: bytes) -> tuple[float, float]:
+    """Return the times in a receipt."""
+    receipt = json.loads(content)
+    times = [datetime.fromisoformat(receipt[key]).timestamp() for key in ("started_at", "ended_at")]
+    return times[0], times[1]
+
+
+def _against_xargs(stack: Stack) -> None:
+    pool = stack.engine.catalogue.pools["cpu"]
+    parallel = pool.slots * pool.nodes.maximum
+    lines = b"".join(b"ok %d\n" % number for number in range(ITEMS))
+    ours, theirs = [], []
+    for number in range(RUNS):
+        with console.status(f"{ITEMS} items, run {number + 1} of {RUNS}"):
+            uploaded, received, _ = _once(stack, f"hundred-{number}", lines)
+            ours.append(received - uploaded)
+            theirs.append(_seconds(lambda: _xargs(parallel)))
+    _print(f"{ITEMS} no-op items, one a task, upload → event", ours, "s")
+    _print(f"the same {ITEMS} commands by xargs -P {parallel}", theirs, "s")
+    ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
+    _print("xargs' time as a share of ours", ratios, "")
+
+
+def _xargs(parallel: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        script = EXTRA / "task_scripts/act.py"
+        command = ["xargs", "-P", str(parallel), "-I{}", sys.executable, script, "ok {}", folder]
+        numbers = "\n".join(map(str, range(ITEMS)))
+        subprocess.run(command, input=numbers, text=True, check=True)
+
+
+def _seconds(action: Callable[[], None]) -> float:
+    began = time.monotonic()
+    action()
+    return time.monotonic() - began
+
+
+def _memory(stack: Stack) -> None:
+    table = Table(title="resident memory", title_justify="left", box=None)
+    table.add_column("process")
+    table.add_column("MiB", justify="right")
+    for name, process in _processes(stack):
+        table.add_row(name, f"{process.memory_info().rss / 2**20:.0f}")
+    console.print(table)
+
+
+def _processes(stack: Stack) -> Iterator[tuple[str, psutil.Process]]:
+    description = stack.local.description()
+    pids = description["pids"]
+    assert isinstance(pids, dict)
+    yield "stack", psutil.Process(int(str(description["pid"])))
+    for name, pid in pids.items():
+        process = psutil.Process(int(str(pid)))
+        yield str(name), process
+        for child in process.children(recursive=True):
+            yield f"  {name}: {child.name()}", child
+
+
+def _operations() -> None:
+    table = Table(title="calls of the services an item", title_justify="left", box=None)
+    for column in ("items", "bundle", "blob", "table", "queue", "batch"):
+        table.add_column(column, justify="right")
+    for items, bundle in ((100, 1), (1000, 1), (1000, 10)):
+        counts = operations_per_item(items, bundle)
+        cells = [f"{counts[kind]:.2f}" for kind in ("blob", "table", "queue", "batch")]
+        table.add_row(str(items), str(bundle), *cells)
+    console.print(table)
+
+
+def _print(what: str, values: list[float], unit: str, goal: str = "") -> None:
+    middle = statistics.median(values)
+    spread = f"{min(values):.2f}–{max(values):.2f}"
+    console.print(f"{what}: median {middle:.2f} {unit} ({spread}, n={len(values)}) {goal}".rstrip())
+
+
+if __name__ == "__main__":
+    main()

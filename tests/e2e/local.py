@@ -1,0 +1,162 @@
+"""The real stack for tests: our definitions plus those that misbehave, a subscriber, and kills."""
+
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipeline import bootstrap
+from pipeline.adapters.provision import provision
+from pipeline.cli import local
+from pipeline.cli.local import Wishes
+from pipeline.cli.stack import LocalStack
+from pipeline.cli.up_down import _node_path as node_path
+from pipeline.domain import naming
+from pipeline.domain.formula import render_formula
+from pipeline.domain.pool import pool_body
+from pipeline.domain.run import Run
+from pipeline.handlers.engine import Engine
+from pipeline.handlers.lost_events import event_of
+from pipeline.handlers.start import blob_key
+from pipeline.ledger import runs
+from pipeline.ports import BlobRef
+from pipeline.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+EXTRA = Path(__file__).parent / "extra"
+# Short enough that a lost arrow is found within a test.
+PATIENCE = {"STALE": 6, "RECEIPT": 3, "UPLOAD": 10, "LOST_EVENT": 5, "PUSH": 1}
+TIMERS = {"FANFARE_SWEEP": "*/2 * * * * *", "FANFARE_LOST_EVENTS": "*/5 * * * * *"}
+
+
+class Stack:
+    """A running local stack with its engine, seen from outside."""
+
+    def __init__(self, folder: Path, profile: str = "awkward", seed: int = 7) -> None:
+        self.definitions = _definitions(folder / "definitions")
+        self.local = LocalStack(folder / "data")
+        self._wishes = Wishes(profile, seed)
+        self._received: dict[str, dict[str, object]] = {}
+
+    def start(self) -> None:
+        """Start all services and create what the app needs."""
+        config = local.stack_config(self.local.keys(), ROOT, self._wishes, node_path())
+        settings = config["settings"]
+        assert isinstance(settings, dict)
+        settings |= {f"FANFARE_PATIENCE_{name}_S": str(s) for name, s in PATIENCE.items()}
+        settings |= TIMERS | {"FANFARE_DEFINITIONS": str(self.definitions)}
+        config["clock_scale"] = 60  # ten minutes of hidden messages pass in ten seconds
+        config["eventgrid_time_scale"] = 60
+        self.local.start(config, ROOT)
+        values = {k: v for k, v in self.local.app_settings().items() if k != "PATH"}
+        self.settings = Settings.from_env(values, ROOT)
+        self.engine: Engine = bootstrap.build(self.settings)
+        pools = [
+            pool_body(pool, render_formula(pool, [], datetime.now(UTC)))
+            for pool in self.engine.catalogue.pools.values()
+        ]
+        provision(self.settings, pools, local.queues_of(local.eventgrid_config(ROOT)))
+
+    def stop(self) -> None:
+        """Stop all services."""
+        self.local.stop()
+
+    def upload(self, name: str, content: bytes, pipeline: str, container: str = "input") -> str:
+        """Upload a blob as a user would; return the id of the run that it has to cause."""
+        ref = BlobRef(container, name)
+        self.engine.ports.writer.write(ref, content)
+        facts = self.engine.ports.blobs.head(ref)
+        assert facts is not None
+        return naming.run_id(pipeline, blob_key(event_of(self.engine, facts)))
+
+    def ended(self, run_id: str, timeout_s: float = 90) -> Run:
+        """Wait until a run has its verdict."""
+
+        def over() -> Run | None:
+            held = runs.load(self.engine.ports.tables, run_id)
+            return held.run if held and held.run.over else None
+
+        return until(over, timeout_s, f"run {run_id} to end", lambda: self.tell(run_id))
+
+    def announced(self, event_id: str, timeout_s: float = 60) -> dict[str, object]:
+        """Wait until the subscriber has received an event."""
+
+        def received() -> dict[str, object] | None:
+            for message in self.engine.ports.queues.receive(local.COMPLETIONS, 32):
+                event = json.loads(message.body)
+                self._received[event["id"]] = event
+                self.engine.ports.queues.delete(local.COMPLETIONS, message)
+            return self._received.get(event_id)
+
+        return until(received, timeout_s, f"event {event_id}")
+
+    def finished(self, run_id: str, timeout_s: float = 90) -> tuple[Run, dict[str, object]]:
+        """Wait for a run's verdict and for its event."""
+        run = self.ended(run_id, timeout_s)
+        return run, self.announced(naming.event_id(run.id, run.generation, run.state))
+
+    def output(self, run: Run) -> dict[str, bytes]:
+        """Read the files of a run's committed output, by name."""
+        manifest = self.manifest(run)
+        folder = naming.output_folder(run.pipeline, run.id, run.generation)
+        names = [file["name"] for file in manifest["files"]]
+        return {n: self.engine.ports.blobs.read(BlobRef("output", f"{folder}/{n}")) for n in names}
+
+    def manifest(self, run: Run) -> dict[str, object]:
+        """Read a run's manifest."""
+        folder = naming.output_folder(run.pipeline, run.id, run.generation)
+        return json.loads(
+            self.engine.ports.blobs.read(BlobRef("output", f"{folder}/manifest.json"))
+        )
+
+    def pid(self, service: str) -> int:
+        """Return the process of a service as it is now."""
+        pids = self.local.description()["pids"]
+        assert isinstance(pids, dict)
+        return int(str(pids[service]))
+
+    def kill(self, service: str) -> None:
+        """SIGKILL a service and wait until the stack has started it again."""
+        before = self.pid(service)
+        os.kill(before, signal.SIGKILL)
+        until(lambda: self.pid(service) != before, 30, f"{service} to be started again")
+
+    def tell(self, run_id: str) -> str:
+        """Say what is known of a run, for a test that gave up on it."""
+        held = runs.load(self.engine.ports.tables, run_id)
+        return held.run.model_dump_json(exclude={"definition"}, indent=1) if held else "no such run"
+
+
+def until[T](
+    look: Callable[[], T | None],
+    timeout_s: float,
+    what: str,
+    tell: Callable[[], str] = lambda: "",
+) -> T:
+    """Look until there is something; a TimeoutError says what did not come."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.05)
+    raise TimeoutError(f"Waited {timeout_s} s for {what}. {tell()}")
+
+
+def _definitions(folder: Path) -> Path:
+    for part in ("pipelines", "pools", "task_scripts"):
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        if (EXTRA / part).exists():
+            shutil.copytree(EXTRA / part, folder / part, dirs_exist_ok=True)
+    return folder
+
+
+def running(folder: Path, profile: str = "awkward") -> Iterator[Stack]:
+    """Run a stack for as long as a fixture lives."""
+    stack = Stack(folder, profile)
+    stack.start()
+    yield stack
+    stack.stop()

@@ -1,0 +1,52 @@
+"""The two pipelines that are real, on real input, under a stack that misbehaves."""
+
+import json
+import math
+from pathlib import Path
+
+import imageio_ffmpeg
+import pytest
+
+from pipeline.domain.lifecycle import State
+from pipeline.handlers.start import start_for_request
+from scripts.media_check import frames_and_ssim
+from scripts.sample import sample_video
+from tests.e2e.local import Stack
+
+
+@pytest.mark.timeout(300)
+def test_a_video_is_encoded_in_parallel_whole_and_with_its_sound(stack: Stack, tmp_path: Path):
+    source = sample_video()
+    run, event = stack.finished(
+        stack.upload("films/bunny.mp4", source.read_bytes(), "media-encode"), 240
+    )
+    assert run.state is State.SUCCEEDED, event
+    output = tmp_path / "video.mp4"
+    output.write_bytes(stack.output(run)["video.mp4"])
+    frames, ssim = frames_and_ssim(imageio_ffmpeg.get_ffmpeg_exe(), source, output)
+    assert frames == 132
+    assert ssim > 0.98
+
+
+def price(stack: Stack, key: str, **parameters: int) -> dict:
+    pipeline = stack.engine.catalogue.pipelines["option-pricing"]
+    started = start_for_request(stack.engine, pipeline, key, None, {"paths": 400_000, **parameters})
+    run, event = stack.finished(started.run.id, 150)
+    assert run.state is State.SUCCEEDED, event
+    return json.loads(stack.output(run)["price.json"])
+
+
+def black_scholes(spot=100.0, strike=100.0, rate=0.05, sigma=0.2, maturity=1.0) -> float:
+    d1 = (math.log(spot / strike) + (rate + sigma**2 / 2) * maturity) / (sigma * maturity**0.5)
+    d2 = d1 - sigma * maturity**0.5
+    cdf = lambda x: (1 + math.erf(x / 2**0.5)) / 2  # noqa: E731 - a formula, as in the textbook
+    return spot * cdf(d1) - strike * math.exp(-rate * maturity) * cdf(d2)
+
+
+@pytest.mark.timeout(300)
+def test_an_option_is_priced_right_and_the_same_for_any_number_of_tasks(stack: Stack):
+    one, same = price(stack, "first"), price(stack, "second")
+    assert one == same
+    payoff = one["payoff"]
+    assert abs(payoff["mean"] - black_scholes()) < 4 * payoff["standard_error"]
+    assert one["paths"] == 400_000
