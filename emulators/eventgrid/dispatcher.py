@@ -183,7 +183,8 @@ class Dispatcher:
 
     def _pause(self) -> float | None:
         now = time.time()
-        due = self._store.next_due(now, self._broker.subscriptions.keys())
+        times = (self._store.next_due(key, now) for key in self._broker.subscriptions)
+        due = min((time for time in times if time is not None), default=None)
         return None if due is None else max(0.0, due - now)
 
 

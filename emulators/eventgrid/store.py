@@ -6,7 +6,7 @@ Every public method is one transaction; an event and its deliveries become durab
 import json
 import sqlite3
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -134,12 +134,12 @@ class Store:
             for row in rows
         ]
 
-    def next_due(self, after: float, subscriptions: Collection[str]) -> float | None:
-        """Return when the next delivery becomes due, if one waits."""
+    def next_due(self, subscription: str, after: float) -> float | None:
+        """Return when the next delivery to a subscription becomes due, if one waits."""
         row = self._db.execute(
-            "SELECT MIN(due_at) FROM open_deliveries WHERE due_at > ?"
-            " AND subscription IN (SELECT value FROM json_each(?))",
-            (after, json.dumps(list(subscriptions))),
+            "SELECT MIN(due_at) FROM deliveries WHERE subscription = ? AND due_at > ?"
+            " AND state IN ('pending', 'dead-lettering')",
+            (subscription, after),
         ).fetchone()
         return row[0] if row else None
 
