@@ -60,6 +60,7 @@ class FunctionsHost:
         self._config = config
         self._options: HostOptions = load_host_options(config.app, config.settings.values)
         self._log = log
+        log.hide(config.settings.secrets())
         self._service = QueueService(config.settings, self._options.queues.base64)
         self.worker = WorkerProcess(WorkerSpec(config.app, environ), forward)
         self._invocations = Invocations(
@@ -83,7 +84,7 @@ class FunctionsHost:
         self.functions = {function.name: function for function in found}
         enabled = [function for function in found if not function.disabled]
         keys = load_keys(self._config.keys_path, [f.name for f in found if f.trigger.type == HTTP])
-        self._log.hide(keys.all() | self._config.settings.secrets())
+        self._log.hide(keys.all())
         _warn_of_ignored_retries(found)
         self._listeners = [
             *self._queue_listeners([f for f in enabled if f.trigger.type == QUEUE]),

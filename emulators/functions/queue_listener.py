@@ -91,6 +91,7 @@ class QueueListener:
             _, late = await asyncio.wait(self._running, timeout=drain_s)
             for task in late:
                 task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     async def _wait_for_room(self) -> None:
         while len(self._running) > self._shared.options.new_batch_threshold and not self._stopped:

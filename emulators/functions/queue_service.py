@@ -2,11 +2,12 @@
 
 import base64
 import binascii
+import contextlib
 import json
 import logging
 from collections.abc import Callable
 
-from azure.core.exceptions import AzureError, ResourceNotFoundError
+from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
 from emulators.functions.definitions import Binding, Function
@@ -68,7 +69,9 @@ class QueueService:
         try:
             await queue.send_message(content)
         except ResourceNotFoundError:
-            await queue.create_queue()
+            # Several invocations may find the queue missing at once.
+            with contextlib.suppress(ResourceExistsError):
+                await queue.create_queue()
             await queue.send_message(content)
         self.ring(queue.queue_name)
 

@@ -118,10 +118,12 @@ class Host:
     def is_empty(self, queue):
         return self.queue(queue).get_queue_properties().approximate_message_count == 0
 
-    def notes(self, function):
+    def all_notes(self):
         path = self.folder / "scratch" / "notes.jsonl"
-        lines = path.read_text().splitlines() if path.exists() else []
-        return [note for note in map(json.loads, lines) if note["function"] == function]
+        return list(map(json.loads, path.read_text().splitlines())) if path.exists() else []
+
+    def notes(self, function):
+        return [note for note in self.all_notes() if note["function"] == function]
 
     def call(self, path, method="GET", body=None, **headers):
         """Return status, headers and body of a request."""

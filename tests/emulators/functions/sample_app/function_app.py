@@ -34,6 +34,7 @@ async def work(message: func.QueueMessage, out: func.Out[str]) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if body.get("seconds"):
         await asyncio.sleep(body["seconds"])
+    note(function="work ends", body=body)
     out.set(json.dumps({"echo": body}))
 
 
