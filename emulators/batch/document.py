@@ -30,7 +30,9 @@ def parse_stamp(text: str) -> datetime:
 def parse_duration(text: str) -> timedelta:
     """Read an ISO 8601 duration without months and years; raises ValueError for anything else."""
     found = _DURATION.match(text.strip())
-    parts = {key: float(value) for key, value in (found.groupdict() if found else {}).items() if value}
+    parts = {
+        key: float(value) for key, value in (found.groupdict() if found else {}).items() if value
+    }
     if not parts:
         raise ValueError(f"{text!r} is not an ISO 8601 duration")
     return timedelta(**parts)

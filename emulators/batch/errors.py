@@ -7,13 +7,22 @@ from emulators.batch.document import Doc
 _BAD, _DENIED, _MISSING, _CONFLICT = 400, 403, 404, 409
 
 STATUS: Mapping[str, tuple[int, str]] = {
-    "InvalidPropertyValue": (_BAD, "The value provided for one of the properties in the request body is invalid."),
+    "InvalidPropertyValue": (
+        _BAD,
+        "The value provided for one of the properties in the request body is invalid.",
+    ),
     "InvalidQueryParameterValue": (
         _BAD,
         "Value for one of the query parameters specified in the request URI is invalid.",
     ),
-    "OutOfRangeQueryParameter": (_BAD, "A query parameter specified in the request URI is out of range."),
-    "InvalidHeaderValue": (_BAD, "The value for one of the HTTP headers is not in the correct format."),
+    "OutOfRangeQueryParameter": (
+        _BAD,
+        "A query parameter specified in the request URI is out of range.",
+    ),
+    "InvalidHeaderValue": (
+        _BAD,
+        "The value for one of the HTTP headers is not in the correct format.",
+    ),
     "InvalidRequestBody": (_BAD, "The specified Request Body is not syntactically valid."),
     "InvalidUri": (_BAD, "The requested URI does not represent any resource on the server."),
     "InvalidAuthenticationInfo": (
@@ -21,15 +30,24 @@ STATUS: Mapping[str, tuple[int, str]] = {
         "The authentication information was not provided in the correct format.",
     ),
     "InvalidAutoScalingSettings": (_BAD, "The specified auto-scaling settings are invalid."),
-    "AutoScalingFormulaSyntaxError": (_BAD, "The specified auto-scaling formula has a syntax error."),
+    "AutoScalingFormulaSyntaxError": (
+        _BAD,
+        "The specified auto-scaling formula has a syntax error.",
+    ),
     "AutoScalingFormulaTooLong": (
         _BAD,
         "The specified auto-scaling formula exceeds the length limit (8192).",
     ),
     "MissingRequiredProperty": (_BAD, "A required property was not specified in the request body."),
-    "MissingRequiredQueryParameter": (_BAD, "A query parameter that is mandatory is not specified."),
+    "MissingRequiredQueryParameter": (
+        _BAD,
+        "A query parameter that is mandatory is not specified.",
+    ),
     "UnsupportedRequestVersion": (_BAD, "The specified api version is not supported."),
-    "TaskDependenciesNotSpecifiedOnJob": (_BAD, "The job was not created to use task dependencies."),
+    "TaskDependenciesNotSpecifiedOnJob": (
+        _BAD,
+        "The job was not created to use task dependencies.",
+    ),
     "TaskDependencyListTooLong": (_BAD, "The list of task ids to depend on is too long."),
     "AuthenticationFailed": (
         _DENIED,
@@ -46,7 +64,10 @@ STATUS: Mapping[str, tuple[int, str]] = {
     "NodeUserNotFound": (_MISSING, "The specified node user does not exist."),
     "ResourceNotFound": (_MISSING, "The specified resource does not exist."),
     "UnsupportedHttpVerb": (405, "The resource doesn't support the specified HTTP verb."),
-    "OperationInvalidForCurrentState": (_CONFLICT, "The operation is invalid for the current state of the resource."),
+    "OperationInvalidForCurrentState": (
+        _CONFLICT,
+        "The operation is invalid for the current state of the resource.",
+    ),
     "PoolExists": (_CONFLICT, "The specified pool already exists."),
     "PoolBeingResized": (_CONFLICT, "The specified pool is being resized."),
     "PoolBeingDeleted": (_CONFLICT, "The specified pool is being deleted."),
@@ -70,15 +91,24 @@ STATUS: Mapping[str, tuple[int, str]] = {
     ),
     "JobPreparationTaskNotSpecified": (_CONFLICT, "The job has no job preparation task."),
     "TaskExists": (_CONFLICT, "The specified task already exists."),
-    "TaskIdSameAsJobPreparationTask": (_CONFLICT, "The task id is the id of the job preparation task."),
+    "TaskIdSameAsJobPreparationTask": (
+        _CONFLICT,
+        "The task id is the id of the job preparation task.",
+    ),
     "TaskIdSameAsJobReleaseTask": (_CONFLICT, "The task id is the id of the job release task."),
     "TaskCompleted": (_CONFLICT, "The specified task is already in a completed state."),
     "TaskNotCompleted": (_CONFLICT, "The specified task has not completed."),
     "TaskSucceeded": (_CONFLICT, "The specified task succeeded."),
     "TaskFilesUnavailable": (_CONFLICT, "The task has not run on a node yet, or its node is gone."),
     "TaskFilesCleanedup": (_CONFLICT, "The files of the specified task were cleaned up."),
-    "ConditionNotMet": (412, "The condition specified using HTTP conditional header(s) is not met."),
-    "RequestBodyTooLarge": (413, "The request body is too large and exceeds the maximum permissible limit."),
+    "ConditionNotMet": (
+        412,
+        "The condition specified using HTTP conditional header(s) is not met.",
+    ),
+    "RequestBodyTooLarge": (
+        413,
+        "The request body is too large and exceeds the maximum permissible limit.",
+    ),
     "InvalidRange": (416, "The range specified is invalid for the current size of the resource."),
     "InternalError": (500, "The server encountered an internal error. Please retry the request."),
     "NotImplemented": (501, "The operation is not implemented by this emulator."),
@@ -104,13 +134,17 @@ class BatchError(Exception):
         """Return code, message and values, as they stand inside a larger answer."""
         document: Doc = {"code": self.code, "message": {"lang": "en-US", "value": str(self)}}
         if self.values:
-            document["values"] = [{"key": key, "value": value} for key, value in self.values.items()]
+            document["values"] = [
+                {"key": key, "value": value} for key, value in self.values.items()
+            ]
         return document
 
 
 def invalid(name: str, value: object, reason: str) -> BatchError:
     """Build the refusal of one property, named as the service names it."""
-    return BatchError("InvalidPropertyValue", PropertyName=name, PropertyValue=str(value)[:200], Reason=reason)
+    return BatchError(
+        "InvalidPropertyValue", PropertyName=name, PropertyValue=str(value)[:200], Reason=reason
+    )
 
 
 def missing(name: str) -> BatchError:

@@ -58,7 +58,9 @@ class Store:
         for body in self._bodies("job"):
             job = Job.restore(body)
             account.jobs[job.id.lower()] = job
-        tasks = sorted((Task.restore(body) for body in self._bodies("task")), key=lambda task: task.seq)
+        tasks = sorted(
+            (Task.restore(body) for body in self._bodies("task")), key=lambda task: task.seq
+        )
         for task in tasks:
             account.job(task.job_id).add(task)
         return account
@@ -91,5 +93,7 @@ def _lock(path: Path) -> TextIO:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        sys.exit(f"Another Batch emulator uses {path.parent}: stop it, or pass another --data folder.")
+        sys.exit(
+            f"Another Batch emulator uses {path.parent}: stop it, or pass another --data folder."
+        )
     return lock

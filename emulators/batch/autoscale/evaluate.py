@@ -10,10 +10,26 @@ from lark import Token, Tree
 from emulators.batch.autoscale import functions, operators
 from emulators.batch.autoscale.grammar import Expression
 from emulators.batch.autoscale.samples import Samples, Series
-from emulators.batch.autoscale.values import INTERVALS, MEMBERS, FormulaError, Value, as_double, kind, written
+from emulators.batch.autoscale.values import (
+    INTERVALS,
+    MEMBERS,
+    FormulaError,
+    Value,
+    as_double,
+    kind,
+    written,
+)
 
-DEDICATED, SPOT, OPTION = "$TargetDedicatedNodes", "$TargetLowPriorityNodes", "$NodeDeallocationOption"
-_ALIASES = {"$TargetDedicated": DEDICATED, "$TargetLowPriority": SPOT, "$TVMDeallocationOption": OPTION}
+DEDICATED, SPOT, OPTION = (
+    "$TargetDedicatedNodes",
+    "$TargetLowPriorityNodes",
+    "$NodeDeallocationOption",
+)
+_ALIASES = {
+    "$TargetDedicated": DEDICATED,
+    "$TargetLowPriority": SPOT,
+    "$TVMDeallocationOption": OPTION,
+}
 _OPTIONS = ("requeue", "terminate", "taskcompletion", "retaineddata")
 SAMPLED = frozenset(
     "$CPUPercent $ActiveTasks $RunningTasks $PendingTasks $SucceededTasks $FailedTasks $PreemptedNodeCount "
@@ -21,7 +37,10 @@ SAMPLED = frozenset(
     "$DiskWriteBytes $DiskReadOps $DiskWriteOps $NetworkInBytes $NetworkOutBytes $CurrentDedicatedNodes "
     "$CurrentLowPriorityNodes $TaskSlotsPerNode".split()
 )
-_SAMPLED_ALIASES = {"$SampleTVMCount": "$SampleNodeCount", "$CurrentDedicated": "$CurrentDedicatedNodes"}
+_SAMPLED_ALIASES = {
+    "$SampleTVMCount": "$SampleNodeCount",
+    "$CurrentDedicated": "$CurrentDedicatedNodes",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +83,13 @@ def evaluate(statements: Sequence[Expression], situation: Situation) -> Outcome:
         failure = error if isinstance(error, FormulaError) else FormulaError(str(error))
         results = _results(situation.dedicated, situation.spot, situation.option, {})
         return Outcome(
-            situation.dedicated, situation.spot, situation.option, results, failure.code, failure.words, str(failure)
+            situation.dedicated,
+            situation.spot,
+            situation.option,
+            results,
+            failure.code,
+            failure.words,
+            str(failure),
         )
     return Outcome(dedicated, spot, option, _results(dedicated, spot, option, run.user_variables()))
 
@@ -197,7 +222,9 @@ class _Run:
         variable = str(owner.children[0]) if isinstance(owner, Tree) and known else ""
         variable = _SAMPLED_ALIASES.get(variable, variable)
         if variable not in SAMPLED:
-            raise FormulaError(f"{_place(node.children[1])}only sampled variables have the method {name}")
+            raise FormulaError(
+                f"{_place(node.children[1])}only sampled variables have the method {name}"
+            )
         series = Series(variable, self._situation.samples, self._situation.now)
         place = node.children[2]
         try:

@@ -44,11 +44,17 @@ def _numbers(sign: str, left: float | Vector, right: float | Vector) -> Value:
         return compute(left, right)
     if isinstance(left, tuple) and isinstance(right, tuple):
         if len(left) != len(right):
-            raise FormulaError(f"vectors of {len(left)} and {len(right)} elements cannot be combined")
+            raise FormulaError(
+                f"vectors of {len(left)} and {len(right)} elements cannot be combined"
+            )
         return tuple(compute(one, other) for one, other in zip(left, right, strict=True))
     if isinstance(left, tuple):
         return tuple(compute(one, as_double(right)) for one in left)
-    return tuple(compute(left, other) for other in right) if isinstance(right, tuple) else compute(left, right)
+    return (
+        tuple(compute(left, other) for other in right)
+        if isinstance(right, tuple)
+        else compute(left, right)
+    )
 
 
 def _times(sign: str, left: Value, right: Value) -> Value:

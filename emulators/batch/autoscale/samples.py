@@ -5,7 +5,14 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from emulators.batch.autoscale.values import FormulaError, InsufficientData, Value, Vector, as_double, kind
+from emulators.batch.autoscale.values import (
+    FormulaError,
+    InsufficientData,
+    Value,
+    Vector,
+    as_double,
+    kind,
+)
 
 PERIOD = timedelta(seconds=30)
 _KEPT = 24 * 120
@@ -93,7 +100,9 @@ class Series:
             return self._now - argument
         if isinstance(argument, datetime):
             return argument
-        raise FormulaError(f"{self._name}: a time or an interval is expected, not a {kind(argument)}")
+        raise FormulaError(
+            f"{self._name}: a time or an interval is expected, not a {kind(argument)}"
+        )
 
     def _slice(self, start: datetime, end: datetime) -> tuple[int, int]:
         # The sample of the present moment belongs to a window that ends now.

@@ -47,7 +47,13 @@ class InsufficientData(FormulaError):
 
 def kind(value: object) -> str:
     """Return the language's own name of a value's type."""
-    names = {float: "double", tuple: "doubleVec", str: "string", datetime: "timestamp", timedelta: "timeinterval"}
+    names = {
+        float: "double",
+        tuple: "doubleVec",
+        str: "string",
+        datetime: "timestamp",
+        timedelta: "timeinterval",
+    }
     return names.get(type(value), "object")
 
 

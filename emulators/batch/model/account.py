@@ -50,7 +50,11 @@ class Account:
 
     def active_jobs(self) -> int:
         """Return how many jobs count against the quota."""
-        return sum(1 for job in self.jobs.values() if job.state not in (JobState.COMPLETED, JobState.DELETING))
+        return sum(
+            1
+            for job in self.jobs.values()
+            if job.state not in (JobState.COMPLETED, JobState.DELETING)
+        )
 
     def keep(self, thing: Kept) -> None:
         """Note that something changed and has to be saved."""

@@ -35,6 +35,10 @@ class Dependencies:
         """Tell whether nothing holds the task back."""
         return task.id.lower() not in self._unmet
 
+    def held(self) -> int:
+        """Return how many tasks wait for others."""
+        return len(self._unmet)
+
     def meet(self, task_id: str) -> list[Task]:
         """Mark one task as satisfied; return the tasks that this sets free."""
         freed = []

@@ -95,7 +95,9 @@ class Job(Stateful[JobState]):
         self.order[task.seq] = None
         task.ticket = 0
 
-    def move_task(self, task: Task, target: TaskState, at: datetime, execution: Doc | None = None) -> None:
+    def move_task(
+        self, task: Task, target: TaskState, at: datetime, execution: Doc | None = None
+    ) -> None:
         """Move one of its tasks, together with its new execution info, keeping the counts right."""
         self.counts.leave(task)
         try:
@@ -146,7 +148,11 @@ class Job(Stateful[JobState]):
 def with_job_defaults(body: Doc) -> Doc:
     """Return the job as the service would echo it."""
     given = {key: value for key, value in body.items() if value is not None}
-    constraints = {"maxWallClockTime": FOREVER, "maxTaskRetryCount": 0, **(given.get("constraints") or {})}
+    constraints = {
+        "maxWallClockTime": FOREVER,
+        "maxTaskRetryCount": 0,
+        **(given.get("constraints") or {}),
+    }
     filled: Doc = {
         "priority": 0,
         "maxParallelTasks": -1,

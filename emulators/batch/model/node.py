@@ -74,7 +74,9 @@ class Node(Stateful[NodeState]):
             "isDedicated": self.dedicated,
             "nodeAgentInfo": {"version": "1.0.0", "lastUpdateTime": self.created},
             "virtualMachineInfo": {
-                "imageReference": (pool.get("virtualMachineConfiguration") or {}).get("imageReference", {})
+                "imageReference": (pool.get("virtualMachineConfiguration") or {}).get(
+                    "imageReference", {}
+                )
             },
         }
         if self.start_info:

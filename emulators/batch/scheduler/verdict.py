@@ -19,7 +19,9 @@ class Failure:
         """Return it as `failureInfo`."""
         shown: Doc = {"category": self.category, "code": self.code, "message": self.message}
         if self.details:
-            shown["details"] = [{"name": name, "value": value} for name, value in self.details.items()]
+            shown["details"] = [
+                {"name": name, "value": value} for name, value in self.details.items()
+            ]
         return shown
 
 
@@ -63,7 +65,9 @@ def consequences(exit_conditions: Doc | None, ending: Ending) -> Consequences:
     succeeded = ending.failure is None
     options = next(_matching(exit_conditions or {}, ending), {})
     job_action = str(options.get("jobAction") or ("none" if succeeded else "terminate")).lower()
-    dependency = str(options.get("dependencyAction") or ("satisfy" if succeeded else "block")).lower()
+    dependency = str(
+        options.get("dependencyAction") or ("satisfy" if succeeded else "block")
+    ).lower()
     return Consequences(job_action, dependency == "satisfy")
 
 

@@ -53,7 +53,9 @@ class Blobs:
         while True:
             query = f"restype=container&comp=list&prefix={quote(prefix, safe='')}&marker={quote(marker, safe='')}"
             url = with_query(container_url, query)
-            async with self._session.get(URL(url, encoded=True), headers=_signed("GET", url, grant, {})) as answer:
+            async with self._session.get(
+                URL(url, encoded=True), headers=_signed("GET", url, grant, {})
+            ) as answer:
                 await _check(answer)
                 # The list comes from the storage account that the task's owner named, over loopback.
                 page = ET.fromstring(await answer.text())  # noqa: S314 - no entity is resolved, expat is current
@@ -63,12 +65,20 @@ class Blobs:
             if not marker:
                 return
 
-    async def upload(self, url: str, grant: Grant, source: Path, headers: Mapping[str, str]) -> None:
+    async def upload(
+        self, url: str, grant: Grant, source: Path, headers: Mapping[str, str]
+    ) -> None:
         """Store a file as a block blob, in blocks when it is large."""
         size = source.stat().st_size
         if size <= _WHOLE_LIMIT:
             extra = {**headers, "x-ms-blob-type": "BlockBlob"}
-            await self._put(url, grant, source.read_bytes() if size < _PIECE else _pieces(source, 0, size), size, extra)
+            await self._put(
+                url,
+                grant,
+                source.read_bytes() if size < _PIECE else _pieces(source, 0, size),
+                size,
+                extra,
+            )
             return
         ids = []
         for number, start in enumerate(range(0, size, _BLOCK)):
@@ -77,10 +87,17 @@ class Blobs:
             block_url = with_query(url, f"comp=block&blockid={quote(ids[-1], safe='')}")
             await self._put(block_url, grant, _pieces(source, start, length), length, {})
         listing = "<BlockList>" + "".join(f"<Latest>{one}</Latest>" for one in ids) + "</BlockList>"
-        await self._put(with_query(url, "comp=blocklist"), grant, listing.encode(), len(listing), dict(headers))
+        await self._put(
+            with_query(url, "comp=blocklist"), grant, listing.encode(), len(listing), dict(headers)
+        )
 
     async def _put(
-        self, url: str, grant: Grant, body: bytes | AsyncIterator[bytes], size: int, extra: Mapping[str, str]
+        self,
+        url: str,
+        grant: Grant,
+        body: bytes | AsyncIterator[bytes],
+        size: int,
+        extra: Mapping[str, str],
     ) -> None:
         plain = {**extra, "Content-Length": str(size), "Content-Type": "application/octet-stream"}
         headers = _signed("PUT", url, grant, plain)
@@ -102,7 +119,9 @@ async def _pieces(source: Path, start: int, length: int) -> AsyncIterator[bytes]
 
 async def _check(answer: aiohttp.ClientResponse) -> None:
     if answer.status not in _OK:
-        raise BlobRefused(answer.status, answer.headers.get("x-ms-error-code", "") or await answer.text())
+        raise BlobRefused(
+            answer.status, answer.headers.get("x-ms-error-code", "") or await answer.text()
+        )
 
 
 def with_query(url: str, query: str) -> str:
@@ -125,10 +144,22 @@ def _signed(method: str, url: str, grant: Grant, headers: Mapping[str, str]) -> 
     if not grant.signs:
         return sent
     length = sent.get("Content-Length", "")
-    plain = [method, "", "", "" if length == "0" else length, "", sent.get("Content-Type", ""), *[""] * 6]
-    own = sorted((name.lower(), value) for name, value in sent.items() if name.lower().startswith("x-ms-"))
+    plain = [
+        method,
+        "",
+        "",
+        "" if length == "0" else length,
+        "",
+        sent.get("Content-Type", ""),
+        *[""] * 6,
+    ]
+    own = sorted(
+        (name.lower(), value) for name, value in sent.items() if name.lower().startswith("x-ms-")
+    )
     parts = urlsplit(url)
-    query = sorted((name.lower(), value) for name, value in parse_qsl(parts.query, keep_blank_values=True))
+    query = sorted(
+        (name.lower(), value) for name, value in parse_qsl(parts.query, keep_blank_values=True)
+    )
     text = "\n".join(
         [
             *plain,

@@ -35,7 +35,9 @@ class Grant:
 class Identities:
     """The map from identity resource ids (their case does not matter) to accounts."""
 
-    def __init__(self, entries: Mapping[str, Mapping[str, str]], *, public_urls: bool = False) -> None:
+    def __init__(
+        self, entries: Mapping[str, Mapping[str, str]], *, public_urls: bool = False
+    ) -> None:
         self._entries = {name.lower(): entry for name, entry in entries.items()}
         self._public = public_urls
 

@@ -27,12 +27,16 @@ class Upload:
     headers: Mapping[str, str]
 
 
-def planned(outputs: list[Doc], wd: Path, env: Mapping[str, str], *, succeeded: bool) -> list[Upload]:
-    """Return what has to be uploaded after this outcome; raise TransferFailed for a named file that is missing."""
+def planned(
+    outputs: list[Doc], wd: Path, env: Mapping[str, str], *, succeeded: bool
+) -> list[Upload]:
+    """Return what has to be uploaded after this outcome; a pattern that matches nothing is no failure."""
     wanted = {"taskcompletion", "tasksuccess" if succeeded else "taskfailure"}
     uploads: list[Upload] = []
     for output in outputs:
-        condition = str((output.get("uploadOptions") or {}).get("uploadCondition") or "taskcompletion")
+        condition = str(
+            (output.get("uploadOptions") or {}).get("uploadCondition") or "taskcompletion"
+        )
         if condition.lower() in wanted:
             uploads += _uploads_of(output, wd, env)
     return uploads
@@ -41,32 +45,42 @@ def planned(outputs: list[Doc], wd: Path, env: Mapping[str, str], *, succeeded: 
 def _uploads_of(output: Doc, wd: Path, env: Mapping[str, str]) -> Iterator[Upload]:
     pattern = expand(str(output["filePattern"]), env)
     container = (output.get("destination") or {}).get("container") or {}
-    headers = {str(one["name"]): str(one.get("value") or "") for one in container.get("uploadHeaders") or ()}
+    headers = {
+        str(one["name"]): str(one.get("value") or "")
+        for one in container.get("uploadHeaders") or ()
+    }
     path = str(container.get("path") or "")
-    found = list(matches(pattern, wd))
-    if not found and not is_wild(pattern):
-        details = {"FilePath": pattern}
-        raise TransferFailed(
-            Failure("FileUploadMiscError", "A file to upload does not exist", details=details)
-        )
-    for source, below in found:
+    for source, below in matches(pattern, wd):
         if is_wild(pattern):
             name = f"{path.rstrip('/')}/{below}" if path else below
         else:
             name = path or source.name
-        yield Upload(source, str(container["containerUrl"]), name, container.get("identityReference"), headers)
+        yield Upload(
+            source,
+            str(container["containerUrl"]),
+            name,
+            container.get("identityReference"),
+            headers,
+        )
 
 
 async def upload_all(
-    uploads: list[Upload], blobs: Blobs, identities: Identities, before: Callable[[Upload], Awaitable[None]]
+    uploads: list[Upload],
+    blobs: Blobs,
+    identities: Identities,
+    before: Callable[[Upload], Awaitable[None]],
 ) -> None:
     """Upload in the given order; all are tried, the first failure is raised at the end."""
     failed: TransferFailed | None = None
     for upload in uploads:
         try:
             await before(upload)
-            grant = identities.grant(upload.container_url, upload.identity, "FileUploadAccessDenied")
-            await blobs.upload(blob_url(upload.container_url, upload.name), grant, upload.source, upload.headers)
+            grant = identities.grant(
+                upload.container_url, upload.identity, "FileUploadAccessDenied"
+            )
+            await blobs.upload(
+                blob_url(upload.container_url, upload.name), grant, upload.source, upload.headers
+            )
         except TransferFailed as error:
             failed = failed or error
         except (BlobRefused, aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -84,11 +98,19 @@ def _failed(upload: Upload, error: Exception) -> TransferFailed:
     status = error.status if isinstance(error, BlobRefused) else 0
     if status in _DENIED:
         return TransferFailed(
-            Failure("FileUploadAccessDenied", "Access to the upload destination was denied", details=details)
+            Failure(
+                "FileUploadAccessDenied",
+                "Access to the upload destination was denied",
+                details=details,
+            )
         )
     if status == _NOT_FOUND:
         return TransferFailed(
-            Failure("FileUploadContainerNotFound", "The upload destination does not exist", details=details)
+            Failure(
+                "FileUploadContainerNotFound",
+                "The upload destination does not exist",
+                details=details,
+            )
         )
     return TransferFailed(
         Failure("FileUploadMiscError", "A file could not be uploaded", "servererror", details)

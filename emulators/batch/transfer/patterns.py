@@ -45,7 +45,9 @@ def _walk(folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
         return
     expression = component(first)
     for child in folder.iterdir():
-        if expression.fullmatch(child.name) and (first.startswith(".") or not child.name.startswith(".")):
+        if expression.fullmatch(child.name) and (
+            first.startswith(".") or not child.name.startswith(".")
+        ):
             if rest:
                 yield from _walk(child, rest)
             else:
@@ -59,7 +61,12 @@ def component(pattern: str) -> re.Pattern[str]:
         char = pattern[position]
         end = pattern.find("]", position + 2) if char == "[" else -1
         if char == "[" and end > 0:
-            inside = pattern[position + 1 : end].replace("\\", "\\\\").replace("^", "\\^").replace("[", "\\[")
+            inside = (
+                pattern[position + 1 : end]
+                .replace("\\", "\\\\")
+                .replace("^", "\\^")
+                .replace("[", "\\[")
+            )
             out += f"[^{inside[1:]}]" if inside.startswith("!") else f"[{inside}]"
             position = end
         else:

@@ -25,7 +25,11 @@ async def fetch_all(files: list[Doc], wd: Path, blobs: Blobs, identities: Identi
             await _fetch_container(file, wd, blobs, identities)
         else:
             raise TransferFailed(
-                Failure("BlobDownloadMiscError", "The account has no auto-storage account.", "servererror")
+                Failure(
+                    "BlobDownloadMiscError",
+                    "The account has no auto-storage account.",
+                    "servererror",
+                )
             )
 
 
@@ -50,7 +54,12 @@ async def _fetch(blobs: Blobs, url: str, grant: Grant, target: Path, file: Doc) 
     except OSError as error:
         details = {"FilePath": str(target.name), "Message": error.strerror or ""}
         raise TransferFailed(
-            Failure("ResourceFileWriteFailed", "A resource file could not be written", "servererror", details)
+            Failure(
+                "ResourceFileWriteFailed",
+                "A resource file could not be written",
+                "servererror",
+                details,
+            )
         ) from error
 
 
@@ -72,12 +81,16 @@ def _failed(url: str, error: Exception) -> TransferFailed:
     status = error.status if isinstance(error, BlobRefused) else 0
     if status == _NOT_FOUND:
         return TransferFailed(
-            Failure("BlobNotFound", "One of the specified Azure Blob(s) is not found", details=details)
+            Failure(
+                "BlobNotFound", "One of the specified Azure Blob(s) is not found", details=details
+            )
         )
     if status in _DENIED:
         return TransferFailed(
             Failure(
-                "BlobAccessDenied", "Access for one of the specified Azure Blob(s) is denied", details=details
+                "BlobAccessDenied",
+                "Access for one of the specified Azure Blob(s) is denied",
+                details=details,
             )
         )
     code = "BlobDownloadTimedOut" if isinstance(error, TimeoutError) else "BlobDownloadMiscError"

@@ -1,0 +1,119 @@
+"""Runs the emulator: `python -m emulators.batch --account NAME --key BASE64 --data DIR`."""
+
+import argparse
+import asyncio
+import base64
+import binascii
+import logging
+import os
+import socket
+import sys
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+
+from emulators import _http
+from emulators.batch.options import Options
+from emulators.batch.service.emulator import Emulator
+from emulators.batch.store import Store
+from emulators.batch.wire.admin import Admin
+from emulators.batch.wire.shell import Shell
+
+_ACCEPTED_BYTES = (1 << 20) + 4096
+
+
+def read_options(argv: list[str]) -> tuple[int, Options]:
+    """Read the command line; returns the port and the settings."""
+    parser = argparse.ArgumentParser(
+        prog="python -m emulators.batch",
+        description="Azure Batch on one machine: real clients, real processes, no Azure.",
+    )
+    add = parser.add_argument
+    add("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes any free one")
+    add("--account", required=True, help="name of the Batch account")
+    add("--key", required=True, help="its key, base64")
+    add("--data", required=True, type=Path, help="folder for state and nodes; kept across restarts")
+    add(
+        "--identities", type=Path, help="JSON: identity resource id -> {account, key, blobEndpoint}"
+    )
+    add(
+        "--profile",
+        choices=("benign", "awkward"),
+        default="benign",
+        help="awkward misbehaves, reproducibly",
+    )
+    add("--seed", type=int, default=0, help="seed of the awkward profile")
+    add(
+        "--timing",
+        choices=("immediate", "timed", "manual"),
+        default="immediate",
+        help="pace of nodes and jobs",
+    )
+    add(
+        "--node-path",
+        default=os.environ.get("PATH", ""),
+        help="PATH of tasks; default: this process's own",
+    )
+    add(
+        "--autoscale-min-seconds",
+        type=float,
+        default=30.0,
+        help="least time between two enable calls",
+    )
+    add(
+        "--autoscale-interval-scale",
+        type=float,
+        default=1.0,
+        help="factor on evaluation and sample intervals",
+    )
+    add("--no-live-samples", action="store_true", help="formulas see only the periodic samples")
+    add("--active-job-quota", type=int, default=300, help="jobs that may be active at once")
+    add("--node-quota", type=int, default=100, help="nodes that the account may have")
+    add(
+        "--public-urls",
+        action="store_true",
+        help="let resource files come from URLs without SAS or identity",
+    )
+    given = vars(parser.parse_args(argv))
+    port = int(given.pop("port"))
+    given["live_samples"] = not given.pop("no_live_samples")
+    given["data"] = given["data"].resolve()
+    try:
+        base64.b64decode(given["key"], validate=True)
+    except binascii.Error:
+        parser.error("--key has to be base64")
+    return port, Options(**given)
+
+
+async def run(options: Options, listener: socket.socket) -> None:
+    """Serve until SIGTERM."""
+    store = Store(options.data)
+    session = aiohttp.ClientSession(
+        timeout=aiohttp.ClientTimeout(total=None, connect=30, sock_read=120)
+    )
+    emulator = Emulator(options, store, session)
+    await emulator.start(f"http://{_http.HOST}:{listener.getsockname()[1]}")
+    app = web.Application(client_max_size=_ACCEPTED_BYTES)
+    app.add_routes(Admin(emulator).routes())
+    app.router.add_route("*", "/{path:.*}", Shell(emulator).handle)
+
+    async def close(_: web.Application) -> None:
+        await emulator.close()
+
+    app.on_cleanup.append(close)
+    await _http.serve(app, "batch", listener)
+
+
+def main() -> None:
+    """Run the program."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s"
+    )
+    port, options = read_options(sys.argv[1:])
+    _http.die_with_parent()
+    asyncio.run(run(options, _http.bind(port)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""How lists are narrowed: $filter, $select and paging, over documents."""

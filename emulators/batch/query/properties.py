@@ -1,0 +1,44 @@
+"""Which properties each list may be filtered by."""
+
+_COMMON = (
+    "id",
+    "state",
+    "stateTransitionTime",
+    "creationTime",
+    "lastModified",
+    "lastModifiedTime",
+    "eTag",
+)
+TASKS = frozenset(
+    (
+        *_COMMON,
+        "executionInfo/startTime",
+        "executionInfo/endTime",
+        "executionInfo/exitCode",
+        "executionInfo/result",
+    )
+)
+JOBS = frozenset(
+    (*_COMMON, "executionInfo/startTime", "executionInfo/endTime", "executionInfo/poolId")
+)
+POOLS = frozenset(
+    (*_COMMON, "allocationState", "allocationStateTransitionTime", "enableAutoScale", "vmSize")
+) | {"enableInterNodeCommunication"}
+NODES = frozenset(
+    ("id", "state", "stateTransitionTime", "lastBootTime", "allocationTime", "startTaskInfo/state")
+    + (
+        "startTaskInfo/result",
+        "startTaskInfo/exitCode",
+        "startTaskInfo/startTime",
+        "startTaskInfo/endTime",
+    )
+)
+_STEP = ("state", "result", "exitCode", "startTime", "endTime")
+PREPARATION = frozenset(
+    ("poolId", "nodeId")
+    + tuple(f"jobPreparationTaskExecutionInfo/{name}" for name in _STEP)
+    + tuple(f"jobReleaseTaskExecutionInfo/{name}" for name in _STEP)
+)
+NODE_COUNTS = frozenset(("poolId",))
+FILES = frozenset(("name",))
+IMAGES = frozenset(("osType", "verificationType", "nodeAgentSKUId"))

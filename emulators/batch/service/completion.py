@@ -1,0 +1,107 @@
+"""What follows when a task ends: counts, dependents, the job's own end, and the job's slow good-byes."""
+
+from emulators.batch.document import stamp
+from emulators.batch.model.job import Job
+from emulators.batch.model.states import JobState, TaskState
+from emulators.batch.model.task import Task
+from emulators.batch.scheduler.verdict import Ending, Failure, consequences
+from emulators.batch.service.context import Context, Requeue
+from emulators.batch.service.preparation import release_everywhere
+
+
+def complete_task(ctx: Context, job: Job, task: Task, ending: Ending) -> None:
+    """Give a task its verdict and let everything that depends on it know."""
+    now = ctx.clock.now()
+    execution = {
+        **task.execution,
+        "endTime": stamp(now),
+        "result": "failure" if ending.failure else "success",
+    }
+    if ending.exit_code is not None:
+        execution["exitCode"] = ending.exit_code
+    if ending.failure is not None:
+        execution["failureInfo"] = ending.failure.document()
+    spec = task.spec()
+    effects = consequences(spec.get("exitConditions"), ending)
+    task.satisfied = effects.satisfies
+    job.move_task(task, TaskState.COMPLETED, now, execution)
+    ctx.keep(task)
+    if task.satisfied:
+        for freed in job.dependencies.meet(task.id):
+            job.enqueue(freed)
+    if str(job.spec.get("onTaskFailure")).lower() == "performexitoptionsjobaction":
+        _act_on_job(ctx, job, effects.job_action)
+    check_all_complete(ctx, job)
+
+
+def _act_on_job(ctx: Context, job: Job, action: str) -> None:
+    if action == "terminate" and job.is_live:
+        terminate(ctx, job, "TaskFailed")
+    elif action == "disable" and job.state is JobState.ACTIVE:
+        disable(ctx, job, "requeue")
+
+
+def check_all_complete(ctx: Context, job: Job) -> None:
+    """End the job if it wants to end with its last task and that has ended; an empty job has no open task."""
+    wants = str(job.spec.get("onAllTasksComplete")).lower() == "terminatejob"
+    if wants and job.state is JobState.ACTIVE and job.is_done():
+        terminate(ctx, job, "AllTasksComplete")
+
+
+def terminate(ctx: Context, job: Job, reason: str) -> None:
+    """Begin to end a job: its running tasks end now, its waiting ones stay as they are."""
+    job.move(JobState.TERMINATING, ctx.clock.now())
+    job.execution["terminateReason"] = reason
+    ctx.keep(job)
+    end_runs(ctx, job, ended_by_user())
+    ctx.spawn(_finish_termination(ctx, job), f"termination of {job.id}")
+
+
+async def _finish_termination(ctx: Context, job: Job) -> None:
+    await ctx.pace.step(1)
+    await release_everywhere(ctx, job)
+    if job.state is JobState.TERMINATING:
+        now = ctx.clock.now()
+        job.move(JobState.COMPLETED, now)
+        job.execution["endTime"] = stamp(now)
+        ctx.keep(job)
+
+
+def resume_termination(ctx: Context, job: Job) -> None:
+    """Take up the end of a job that the last life of this process began."""
+    ctx.spawn(_finish_termination(ctx, job), f"termination of {job.id}")
+
+
+def disable(ctx: Context, job: Job, tasks: str) -> None:
+    """Stop a job from starting tasks; its running ones are requeued, ended or waited for."""
+    job.move(JobState.DISABLING, ctx.clock.now())
+    ctx.keep(job)
+    if tasks == "requeue":
+        end_runs(ctx, job, Requeue())
+    elif tasks == "terminate":
+        end_runs(ctx, job, ended_by_user())
+    ctx.spawn(_finish_disabling(ctx, job), f"disabling of {job.id}")
+
+
+async def _finish_disabling(ctx: Context, job: Job) -> None:
+    await ctx.pace.step(1)
+    settle_disabling(ctx, job)
+
+
+def settle_disabling(ctx: Context, job: Job) -> None:
+    """Call a job disabled once nothing of it runs."""
+    if job.state is JobState.DISABLING and job.counts["running"] == 0:
+        job.move(JobState.DISABLED, ctx.clock.now())
+        ctx.keep(job)
+
+
+def end_runs(ctx: Context, job: Job, outcome: Ending | Requeue) -> None:
+    """Break off everything of a job that runs."""
+    for key, run in list(ctx.runs.items()):
+        if key[0] == job.id:
+            run.interrupt(outcome)
+
+
+def ended_by_user() -> Ending:
+    """Return the ending of a task that somebody ended."""
+    return Ending(failure=Failure("TaskEnded", "Task Was Ended by User Request"))

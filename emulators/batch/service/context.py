@@ -1,0 +1,126 @@
+"""What every verb works with: the account, the clock, the outside, and the means to do something later."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from emulators.batch.agent.client import AgentClient
+from emulators.batch.agent.environment import NodeFolders
+from emulators.batch.autoscale.samples import Samples
+from emulators.batch.clock import Clock
+from emulators.batch.faults import Faults
+from emulators.batch.model.account import Account, Kept
+from emulators.batch.model.node import Node
+from emulators.batch.model.pool import Pool
+from emulators.batch.options import Options
+from emulators.batch.scheduler.verdict import Ending
+from emulators.batch.service.pace import Pace
+from emulators.batch.store import Store
+from emulators.batch.transfer.blobs import Blobs
+from emulators.batch.transfer.identities import Identities
+
+log = logging.getLogger("emulators.batch")
+
+
+@dataclass(frozen=True, slots=True)
+class Requeue:
+    """A run ends without a verdict: its task is active again. `counted` tells whether that shows in requeueCount."""
+
+    counted: bool = True
+
+
+class Run(Protocol):
+    """One execution of a task that can be broken off."""
+
+    def interrupt(self, outcome: Ending | Requeue) -> None:
+        """Break it off with this outcome."""
+        ...
+
+
+@dataclass(kw_only=True)
+class Context:
+    """Shared by all verbs; `dispatch`, `drained` and `resized` are set once the verbs behind them exist."""
+
+    options: Options
+    clock: Clock
+    account: Account
+    store: Store
+    faults: Faults
+    agent: AgentClient
+    blobs: Blobs
+    identities: Identities
+    pace: Pace
+    endpoint: str = ""
+    runs: dict[tuple[str, str], Run] = field(default_factory=dict)
+    barred: dict[str, set[str]] = field(default_factory=dict)
+    samples: dict[str, Samples] = field(default_factory=dict)
+    dispatch: Callable[[str], None] = lambda _: None
+    drained: Callable[[Node], None] = lambda _: None
+    resized: Callable[[Pool], None] = lambda _: None
+    _background: set[asyncio.Task[None]] = field(default_factory=set)
+    _waking: set[str] = field(default_factory=set)
+    _saving: bool = False
+
+    def folders(self, node: Node) -> NodeFolders:
+        """Return a node's folders; the short name keeps paths short."""
+        return NodeFolders(self.nodes_root / node.id.removeprefix("tvmps_")[:16])
+
+    @property
+    def nodes_root(self) -> Path:
+        """Return the folder of all nodes."""
+        return self.options.data / "nodes"
+
+    def keep(self, *things: Kept) -> None:
+        """Save what changed, at the latest at the end of this turn of the loop."""
+        for thing in things:
+            self.account.keep(thing)
+        self._save_soon()
+
+    def forget(self, *things: Kept) -> None:
+        """Remove records of what is gone."""
+        for thing in things:
+            self.account.forget(thing)
+        self._save_soon()
+
+    def save(self) -> None:
+        """Save now; nothing may be answered or started on unsaved ground."""
+        self._saving = False
+        self.store.save(self.account)
+
+    def _save_soon(self) -> None:
+        if not self._saving:
+            self._saving = True
+            asyncio.get_running_loop().call_soon(self.save)
+
+    def spawn(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
+        """Do something on the side, beginning at once."""
+        task = asyncio.Task(work, loop=asyncio.get_running_loop(), name=name, eager_start=True)
+        if not task.done():
+            self._background.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("Background work failed", extra={"action": task.get_name()}, exc_info=error)
+
+    async def close(self) -> None:
+        """Stop all background work."""
+        for task in list(self._background):
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+    def wake(self, pool_id: str) -> None:
+        """Let the scheduler look at a pool, once at the end of this turn of the loop."""
+        key = pool_id.lower()
+        if key not in self._waking:
+            self._waking.add(key)
+            asyncio.get_running_loop().call_soon(self._woken, key)
+
+    def _woken(self, key: str) -> None:
+        self._waking.discard(key)
+        self.dispatch(key)

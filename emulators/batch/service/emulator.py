@@ -1,0 +1,110 @@
+"""The whole service without its wire: built from options, started on what the last life left, closed in order."""
+
+import aiohttp
+
+from emulators.batch.agent.client import AgentClient
+from emulators.batch.clock import Clock
+from emulators.batch.faults import Faults
+from emulators.batch.model.states import Allocation, JobState, NodeState, PoolState, TaskState
+from emulators.batch.options import Options
+from emulators.batch.service.completion import (
+    check_all_complete,
+    resume_termination,
+    settle_disabling,
+)
+from emulators.batch.service.context import Context
+from emulators.batch.service.dispatch import Dispatcher
+from emulators.batch.service.execution import put_back
+from emulators.batch.service.jobs import Jobs, finish_deletion, finish_enabling
+from emulators.batch.service.nodes import boot, leave_drained
+from emulators.batch.service.pace import Pace
+from emulators.batch.service.pools import Pools, remove_pool
+from emulators.batch.service.resize import check_steady, resize
+from emulators.batch.service.scaling import Scaler
+from emulators.batch.service.tasks import Tasks
+from emulators.batch.store import Store
+from emulators.batch.transfer.blobs import Blobs
+from emulators.batch.transfer.identities import Identities
+
+
+class Emulator:
+    """All verbs over one account."""
+
+    def __init__(self, options: Options, store: Store, session: aiohttp.ClientSession) -> None:
+        self.ctx = Context(
+            options=options,
+            clock=Clock(),
+            account=store.load(),
+            store=store,
+            faults=Faults(options.profile, options.seed),
+            agent=AgentClient(options.data / "nodes"),
+            blobs=Blobs(session),
+            identities=Identities.read(options.identities, public_urls=options.public_urls),
+            pace=Pace(options.timing),
+        )
+        self._session = session
+        self.scaler = Scaler(self.ctx)
+        self.pools = Pools(self.ctx, self.scaler)
+        self.jobs = Jobs(self.ctx)
+        self.tasks = Tasks(self.ctx)
+        self.ctx.dispatch = Dispatcher(self.ctx).dispatch
+        self.ctx.drained = lambda node: leave_drained(self.ctx, node)
+        self.ctx.resized = lambda pool: check_steady(self.ctx, pool)
+
+    async def start(self, endpoint: str) -> None:
+        """Kill what an earlier life left running, then take up its work."""
+        self.ctx.endpoint = endpoint
+        await self.ctx.agent.start()
+        self._resume_jobs()
+        self._resume_pools()
+        self.scaler.start()
+        self.ctx.save()
+
+    def _resume_jobs(self) -> None:
+        ctx = self.ctx
+        for job in list(ctx.account.jobs.values()):
+            for task in list(job.tasks.values()):
+                if task.state in (TaskState.RUNNING, TaskState.PREPARING):
+                    put_back(ctx, job, task, requeued=True, retried=False)
+            for entry in job.per_node.values():
+                info = entry.get("jobPreparationTaskExecutionInfo", {})
+                if info.get("state") == "running":
+                    del entry["jobPreparationTaskExecutionInfo"]
+            self.jobs.watch_limit(job)
+            if job.state is JobState.TERMINATING:
+                resume_termination(ctx, job)
+            elif job.state is JobState.DELETING:
+                ctx.spawn(finish_deletion(ctx, job), f"deletion of {job.id}")
+            elif job.state is JobState.ENABLING:
+                ctx.spawn(finish_enabling(ctx, job), f"enabling of {job.id}")
+            settle_disabling(ctx, job)
+            check_all_complete(ctx, job)
+
+    def _resume_pools(self) -> None:
+        ctx = self.ctx
+        for pool in list(ctx.account.pools.values()):
+            if pool.state is PoolState.DELETING:
+                ctx.spawn(remove_pool(ctx, pool), f"deletion of {pool.id}")
+                continue
+            for node in list(pool.nodes.values()):
+                if node.state in (NodeState.LEAVING_POOL, NodeState.PREEMPTED) or node.draining:
+                    del pool.nodes[node.id]
+                    ctx.forget(node)
+                    continue
+                if node.state is NodeState.RUNNING:
+                    node.move(NodeState.IDLE, ctx.clock.now())
+                elif node.state in (NodeState.REBOOTING, NodeState.REIMAGING):
+                    node.move(NodeState.STARTING, ctx.clock.now())
+                ctx.spawn(boot(ctx, pool, node), f"boot in {pool.id}")
+            if pool.allocation is Allocation.RESIZING:
+                resize(ctx, pool, pool.target_dedicated, pool.target_spot, pool.deallocation)
+            check_steady(ctx, pool)
+            ctx.wake(pool.id)
+
+    async def close(self) -> None:
+        """Stop everything; what runs is taken up again at the next start."""
+        await self.ctx.close()
+        await self.ctx.agent.close()
+        self.ctx.save()
+        self.ctx.store.close()
+        await self._session.close()

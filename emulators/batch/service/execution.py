@@ -1,0 +1,176 @@
+"""One run of one task on one node: preparation, files in, process, files out, verdict."""
+
+import asyncio
+from dataclasses import replace
+
+from emulators.batch.agent.client import AgentLost
+from emulators.batch.document import stamp
+from emulators.batch.faults import Rule
+from emulators.batch.model.job import Job
+from emulators.batch.model.node import Node
+from emulators.batch.model.states import NodeState, TaskState
+from emulators.batch.model.task import Task
+from emulators.batch.scheduler.assign import Assignment
+from emulators.batch.scheduler.verdict import Ending, Failure, shall_retry
+from emulators.batch.service.completion import complete_task, settle_disabling
+from emulators.batch.service.context import Context, Requeue
+from emulators.batch.service.preparation import Preparations
+from emulators.batch.service.programs import Program, program, run_program
+from emulators.batch.transfer.identities import TransferFailed
+from emulators.batch.transfer.output_files import Upload, planned, upload_all
+
+
+class TaskRun:
+    """A task bound to a node until it has a verdict or goes back to the queue."""
+
+    def __init__(self, ctx: Context, preparations: Preparations, assignment: Assignment) -> None:
+        self._ctx, self._preparations = ctx, preparations
+        self._job, self._task, self._node = assignment.job, assignment.task, assignment.node
+        self._forced: Ending | Requeue | None = None
+        self._program: Program | None = None
+        self._work: asyncio.Task[None] | None = None
+        self._settled = False
+
+    def begin(self) -> None:
+        """Occupy the slots and start working."""
+        job, task, node, now = self._job, self._task, self._node, self._ctx.clock.now()
+        key = (job.id, task.id)
+        ready = self._preparations.is_ready(job, node)
+        task.clear_run()
+        task.begin(node.pool_id, node.id, now)
+        job.move_task(task, TaskState.RUNNING if ready else TaskState.PREPARING, now)
+        node.used += task.slots
+        node.running[f"{job.id}/{task.id}"] = key
+        node.note_run(*key)
+        if node.state is NodeState.IDLE:
+            node.move(NodeState.RUNNING, now)
+        self._ctx.runs[key] = self
+        self._ctx.keep(task, node)
+        self._work = self._ctx.spawn(self._run(ready), f"task {task.id}")
+
+    def interrupt(self, outcome: Ending | Requeue) -> None:
+        """Break the run off; the first outcome counts."""
+        if self._forced is None and not self._settled:
+            self._forced = outcome
+            if self._work is not None:
+                self._work.cancel()
+
+    async def _run(self, ready: bool) -> None:
+        try:
+            outcome = await self._attempt(ready)
+        except AgentLost:
+            outcome = Requeue(counted=False)
+        except asyncio.CancelledError:
+            if self._forced is None:
+                raise
+            outcome = self._forced
+            if self._program is not None:
+                await self._program.kill()
+        self._settle(outcome)
+
+    async def _attempt(self, ready: bool) -> Ending | Requeue:
+        job, task, ctx = self._job, self._task, self._ctx
+        if not ready:
+            if not await self._preparations.ensure(job, self._node):
+                return Requeue(counted=False)
+            now = ctx.clock.now()
+            job.move_task(task, TaskState.RUNNING, now)
+            task.execution["startTime"] = stamp(now)
+            ctx.keep(task)
+        spec = task.spec()
+        ending = await self._process(spec)
+        if ctx.faults.strike("task_rerun", task.id):
+            ending = await self._process(spec)
+        if ctx.faults.strike("task_requeue", task.id):
+            return Requeue()
+        allowed = int(spec["constraints"].get("maxTaskRetryCount") or 0)
+        if shall_retry(ending, task.execution["retryCount"], allowed):
+            return ending
+        return await self._outputs(spec, replace(ending, may_retry=False))
+
+    async def _process(self, spec: dict[str, object]) -> Ending:
+        directory = self._ctx.folders(self._node).task(self._job.id, self._task.id)
+        where = {"job_id": self._job.id, "task_id": self._task.id}
+        self._program = program(self._ctx, self._node, spec, directory, **where)
+        return await run_program(self._ctx, self._program)
+
+    async def _outputs(self, spec: dict[str, object], ending: Ending) -> Ending:
+        outputs = spec.get("outputFiles")
+        if not isinstance(outputs, list) or self._program is None or ending.phase == "before":
+            return ending
+        ctx = self._ctx
+        uploads = planned(
+            outputs, self._program.wd, self._program.env, succeeded=ending.failure is None
+        )
+        order = ctx.faults.strike("output_order", self._task.id)
+        if order:
+            ctx.faults.random.shuffle(uploads)
+        try:
+            await upload_all(
+                uploads, ctx.blobs, ctx.identities, lambda upload: self._disturb(upload, order)
+            )
+        except TransferFailed as error:
+            # The process's own failure says more than what its missing files cause.
+            return replace(ending, failure=ending.failure or error.failure, phase="after")
+        return ending
+
+    async def _disturb(self, upload: Upload, order: Rule | None) -> None:
+        faults = self._ctx.faults
+        if order and order.delay_s:
+            await asyncio.sleep(order.delay_s * faults.random.random())
+        lost = faults.strike("output_file", upload.name)
+        if lost:
+            await asyncio.sleep(lost.delay_s)
+            if lost.code:
+                details = {"FilePath": upload.source.name}
+                raise TransferFailed(
+                    Failure(lost.code, "A file could not be uploaded", "servererror", details)
+                )
+
+    def _settle(self, outcome: Ending | Requeue) -> None:
+        ctx, job, task, node = self._ctx, self._job, self._task, self._node
+        self._settled = True
+        ctx.runs.pop((job.id, task.id), None)
+        leave_node(ctx, node, job.id, task.id, task.slots)
+        if job.tasks.get(task.id.lower()) is not task:
+            return
+        if isinstance(outcome, Requeue):
+            self._back(requeued=outcome.counted, retried=False)
+        elif outcome.may_retry and self._forced is None:
+            self._back(requeued=False, retried=True)
+        else:
+            if outcome.failure is None:
+                node.total_succeeded += 1
+            complete_task(ctx, job, task, outcome)
+        settle_disabling(ctx, job)
+        ctx.wake(node.pool_id)
+
+    def _back(self, *, requeued: bool, retried: bool) -> None:
+        put_back(self._ctx, self._job, self._task, requeued=requeued, retried=retried)
+
+
+def put_back(ctx: Context, job: Job, task: Task, *, requeued: bool, retried: bool) -> None:
+    """Make a task active again, counting why."""
+    now = ctx.clock.now()
+    task.clear_run()
+    if requeued:
+        task.execution["requeueCount"] += 1
+        task.execution["lastRequeueTime"] = stamp(now)
+    if retried:
+        task.execution["retryCount"] += 1
+        task.execution["lastRetryTime"] = stamp(now)
+    task.node_id = ""
+    job.move_task(task, TaskState.ACTIVE, now)
+    job.enqueue(task)
+    ctx.keep(task)
+
+
+def leave_node(ctx: Context, node: Node, job_id: str, task_id: str, slots: int) -> None:
+    """Free what a run occupied on its node."""
+    node.used -= slots
+    node.running.pop(f"{job_id}/{task_id}", None)
+    if node.state is NodeState.RUNNING and not node.running:
+        node.move(NodeState.IDLE, ctx.clock.now())
+        ctx.keep(node)
+    if node.draining and not node.running:
+        ctx.drained(node)

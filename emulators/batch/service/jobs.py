@@ -1,0 +1,213 @@
+"""Jobs: created, changed, disabled, ended, deleted."""
+
+import asyncio
+import shutil
+
+from emulators.batch.document import Doc, seconds_of, stamp
+from emulators.batch.errors import BatchError, invalid, missing
+from emulators.batch.model.identity import require_id
+from emulators.batch.model.job import Job, with_job_defaults
+from emulators.batch.model.node import READY
+from emulators.batch.model.states import JobState
+from emulators.batch.service.completion import (
+    check_all_complete,
+    disable,
+    end_runs,
+    ended_by_user,
+    terminate,
+)
+from emulators.batch.service.context import Context
+from emulators.batch.service.preparation import release_everywhere, remaining_s
+
+_PATCHABLE = (
+    "priority",
+    "maxParallelTasks",
+    "allowTaskPreemption",
+    "onAllTasksComplete",
+    "constraints",
+    "poolInfo",
+    "metadata",
+    "networkConfiguration",
+)
+_DISABLE = ("requeue", "terminate", "wait")
+_GONE = {JobState.DELETING: "JobBeingDeleted"}
+_ENDING = {JobState.TERMINATING: "JobBeingTerminated", JobState.COMPLETED: "JobCompleted"}
+
+
+def require_open(job: Job) -> None:
+    """Refuse work on a job that ends or has ended."""
+    code = (_GONE | _ENDING).get(job.state)
+    if code:
+        raise BatchError(code)
+
+
+class Jobs:
+    """The verbs of jobs."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+
+    def create(self, body: Doc) -> Job:
+        """Create a job, unless the account has as many as it may."""
+        ctx = self._ctx
+        job_id = require_id(body)
+        if not body.get("poolInfo"):
+            raise missing("poolInfo")
+        if body["poolInfo"].get("autoPoolSpecification"):
+            raise BatchError("NotImplemented", "Auto pools are not implemented.")
+        _check(body)
+        if job_id.lower() in ctx.account.jobs:
+            raise BatchError("JobExists")
+        if ctx.account.active_jobs() >= ctx.options.active_job_quota:
+            raise BatchError("ActiveJobAndScheduleQuotaReached")
+        created = stamp(ctx.clock.now())
+        job = Job(id=job_id, spec=with_job_defaults(body), state=JobState.ACTIVE, created=created)
+        ctx.account.pool(job.pool_id)
+        job.execution = {"startTime": created, "poolId": job.pool_id}
+        ctx.account.jobs[job_id.lower()] = job
+        ctx.keep(job)
+        self.watch_limit(job)
+        check_all_complete(ctx, job)
+        return job
+
+    def update(self, job: Job, body: Doc, *, whole: bool) -> None:
+        """Change a job: by PATCH what is present, by PUT everything updatable."""
+        if job.state is JobState.DELETING:
+            raise BatchError("JobBeingDeleted")
+        require_open(job)
+        _check(body)
+        self._check_transition(job, body)
+        given = {name: body[name] for name in _PATCHABLE if body.get(name) is not None}
+        if whole:
+            for name in _PATCHABLE:
+                if name != "poolInfo":
+                    job.spec.pop(name, None)
+        job.spec = with_job_defaults({**job.spec, **given})
+        job.edited(self._ctx.clock.now())
+        self._ctx.keep(job)
+        self.watch_limit(job)
+        check_all_complete(self._ctx, job)
+        self._ctx.wake(job.pool_id)
+
+    def _check_transition(self, job: Job, body: Doc) -> None:
+        now = str(job.spec.get("onAllTasksComplete")).lower()
+        wanted = body.get("onAllTasksComplete")
+        if now == "terminatejob" and wanted is not None and str(wanted).lower() != now:
+            raise invalid(
+                "onAllTasksComplete", wanted, "The value cannot be changed back to noaction."
+            )
+        moved = (body.get("poolInfo") or {}).get("poolId")
+        if moved and moved.lower() != job.pool_id.lower():
+            if job.state is not JobState.DISABLED:
+                raise BatchError(
+                    "OperationInvalidForCurrentState", "Disable the job before moving it."
+                )
+            self._ctx.account.pool(moved)
+
+    def disable(self, job: Job, body: Doc) -> None:
+        """Stop a job from starting tasks."""
+        require_open(job)
+        option = str(body.get("disableTasks") or "").lower()
+        if option not in _DISABLE:
+            raise invalid(
+                "disableTasks", option, f"The value must be one of {', '.join(_DISABLE)}."
+            )
+        if job.state not in (JobState.ACTIVE, JobState.DISABLED, JobState.DISABLING):
+            raise BatchError("OperationInvalidForCurrentState")
+        if job.state is not JobState.DISABLING:
+            disable(self._ctx, job, option)
+
+    def enable(self, job: Job) -> None:
+        """Let a disabled job start tasks again."""
+        require_open(job)
+        if job.state not in (JobState.DISABLED, JobState.DISABLING):
+            raise BatchError("OperationInvalidForCurrentState")
+        job.move(JobState.ENABLING, self._ctx.clock.now())
+        self._ctx.keep(job)
+        self._ctx.spawn(finish_enabling(self._ctx, job), f"enabling of {job.id}")
+
+    def terminate(self, job: Job, body: Doc) -> None:
+        """Begin to end a job."""
+        require_open(job)
+        terminate(self._ctx, job, str(body.get("terminateReason") or "UserTerminate"))
+
+    def delete(self, job: Job) -> None:
+        """Begin to delete a job with its tasks and files."""
+        if job.state is JobState.DELETING:
+            raise BatchError("JobBeingDeleted")
+        ctx = self._ctx
+        job.move(JobState.DELETING, ctx.clock.now())
+        ctx.keep(job)
+        end_runs(ctx, job, ended_by_user())
+        ctx.spawn(finish_deletion(ctx, job), f"deletion of {job.id}")
+
+    def preparation_status(self, job: Job) -> list[Doc]:
+        """Return how preparation and release went, node by node."""
+        if not job.spec.get("jobPreparationTask"):
+            raise BatchError("JobPreparationTaskNotSpecified")
+        shown = []
+        for node_id, entry in job.per_node.items():
+            node_url = f"{self._ctx.endpoint}/pools/{entry['poolId']}/nodes/{node_id}"
+            shown.append({**entry, "nodeUrl": node_url})
+        return shown
+
+    def watch_limit(self, job: Job) -> None:
+        """End the job when its own time is up; a moved limit is noticed when the old one strikes."""
+        limit = seconds_of((job.spec.get("constraints") or {}).get("maxWallClockTime"))
+        if limit is not None and job.is_live:
+            delay = remaining_s(job, self._ctx, limit)
+            asyncio.get_running_loop().call_later(delay, self._limit_struck, job)
+
+    def _limit_struck(self, job: Job) -> None:
+        limit = seconds_of((job.spec.get("constraints") or {}).get("maxWallClockTime"))
+        if limit is None or job.state in (
+            JobState.COMPLETED,
+            JobState.DELETING,
+            JobState.TERMINATING,
+        ):
+            return
+        if remaining_s(job, self._ctx, limit) <= 0:
+            terminate(self._ctx, job, "MaxWallClockTimeExpiry")
+
+
+async def finish_enabling(ctx: Context, job: Job) -> None:
+    """Make a job active that is being enabled."""
+    await ctx.pace.step(1)
+    if job.state is JobState.ENABLING:
+        job.move(JobState.ACTIVE, ctx.clock.now())
+        ctx.keep(job)
+        check_all_complete(ctx, job)
+        ctx.wake(job.pool_id)
+
+
+async def finish_deletion(ctx: Context, job: Job) -> None:
+    """Remove a job that is being deleted: release, folders, records."""
+    await ctx.pace.step(1)
+    while any(key[0] == job.id for key in ctx.runs):
+        await asyncio.sleep(0.005)
+    await release_everywhere(ctx, job)
+    pool = ctx.account.pools.get(job.pool_id.lower())
+    for node in list(pool.nodes.values()) if pool else ():
+        folder = ctx.folders(node).root / "workitems" / job.id
+        if node.state in READY and folder.exists():
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    ctx.account.jobs.pop(job.id.lower(), None)
+    ctx.barred.pop(job.id, None)
+    ctx.forget(job, *job.tasks.values())
+
+
+def _check(body: Doc) -> None:
+    priority = body.get("priority")
+    if priority is not None:
+        try:
+            legal = -1000 <= int(priority) <= 1000  # noqa: PLR2004 - the service's own limits
+        except (TypeError, ValueError):
+            legal = False
+        if not legal:
+            raise invalid("priority", priority, "The value must be between -1000 and 1000.")
+    for limit in ("maxWallClockTime",):
+        text = (body.get("constraints") or {}).get(limit)
+        try:
+            seconds_of(text)
+        except (ValueError, AttributeError) as error:
+            raise invalid(limit, text, str(error)) from error

@@ -1,0 +1,183 @@
+"""The life of nodes: boot, start task, leaving, and what an administrator does to them."""
+
+import asyncio
+import shutil
+
+from emulators.batch.document import stamp
+from emulators.batch.errors import BatchError
+from emulators.batch.model.identity import node_name
+from emulators.batch.model.node import READY, Node
+from emulators.batch.model.pool import Pool
+from emulators.batch.model.states import NodeState
+from emulators.batch.scheduler.verdict import shall_retry
+from emulators.batch.service.completion import ended_by_user
+from emulators.batch.service.context import Context, Requeue
+from emulators.batch.service.preparation import outcome_of
+from emulators.batch.service.programs import program, run_program
+
+_CREATE_S, _START_S = 20, 25
+
+
+def add_node(ctx: Context, pool: Pool, *, dedicated: bool) -> Node:
+    """Rent a node; it boots on its own."""
+    now = stamp(ctx.clock.now())
+    node = Node(
+        id=node_name(dedicated),
+        pool_id=pool.id,
+        dedicated=dedicated,
+        slots=pool.slots,
+        number=pool.next_number,
+        state=NodeState.CREATING,
+        created=now,
+        booted=now,
+    )
+    pool.next_number += 1
+    pool.nodes[node.id] = node
+    ctx.keep(node, pool)
+    return node
+
+
+async def boot(ctx: Context, pool: Pool, node: Node) -> None:
+    """Take a node from wherever it is to idle, through its start task."""
+    if node.state is NodeState.CREATING:
+        await ctx.pace.step(_CREATE_S)
+        _move(ctx, node, NodeState.STARTING)
+    ctx.folders(node).create()
+    if node.state is NodeState.STARTING:
+        await ctx.pace.step(_START_S)
+        node.booted = stamp(ctx.clock.now())
+        if pool.spec.get("startTask"):
+            _move(ctx, node, NodeState.WAITING_FOR_START_TASK)
+    if node.state is NodeState.WAITING_FOR_START_TASK and not await _start_task(ctx, pool, node):
+        _move(ctx, node, NodeState.START_TASK_FAILED)
+        return
+    if node.state in (NodeState.STARTING, NodeState.WAITING_FOR_START_TASK):
+        _move(ctx, node, NodeState.IDLE)
+        ctx.wake(pool.id)
+
+
+def _move(ctx: Context, node: Node, state: NodeState) -> None:
+    if node.state is not NodeState.LEAVING_POOL and node.state is not NodeState.PREEMPTED:
+        node.move(state, ctx.clock.now())
+        ctx.keep(node)
+
+
+async def _start_task(ctx: Context, pool: Pool, node: Node) -> bool:
+    spec = pool.spec["startTask"]
+    allowed = int(spec.get("maxTaskRetryCount") or 0)
+    node.start_info = {"state": "running", "retryCount": 0, "startTime": stamp(ctx.clock.now())}
+    while True:
+        ctx.keep(node)
+        what = program(ctx, node, spec, ctx.folders(node).root / "startup")
+        ending = await run_program(ctx, what)
+        if not shall_retry(ending, node.start_info["retryCount"], allowed):
+            break
+        node.start_info["retryCount"] += 1
+    node.start_info |= outcome_of(ending, stamp(ctx.clock.now()))
+    ctx.keep(node)
+    return ending.failure is None or not spec.get("waitForSuccess", True)
+
+
+def break_runs(ctx: Context, node: Node, option: str) -> None:
+    """End or requeue what runs on a node."""
+    for key in list(node.running.values()):
+        run = ctx.runs.get(key)
+        if run is not None:
+            run.interrupt(ended_by_user() if option == "terminate" else Requeue())
+
+
+def begin_leaving(ctx: Context, node: Node, option: str) -> None:
+    """Let a node go: at once, or after its last task."""
+    if option in ("taskcompletion", "retaineddata") and node.running:
+        node.draining = True
+        ctx.keep(node)
+        return
+    _leave(ctx, node, option)
+
+
+def leave_drained(ctx: Context, node: Node) -> None:
+    """Let a node go whose last task has ended."""
+    if node.state is not NodeState.LEAVING_POOL:
+        _leave(ctx, node, "requeue")
+
+
+def _leave(ctx: Context, node: Node, option: str) -> None:
+    node.move(NodeState.LEAVING_POOL, ctx.clock.now())
+    ctx.keep(node)
+    break_runs(ctx, node, option)
+    ctx.spawn(_gone(ctx, node), f"leaving of {node.id}")
+
+
+async def _gone(ctx: Context, node: Node) -> None:
+    while node.running:
+        await asyncio.sleep(0.005)
+    await ctx.pace.step(10)
+    folder = ctx.folders(node).root
+    if folder.exists():
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    pool = ctx.account.pools.get(node.pool_id.lower())
+    if pool is not None:
+        pool.nodes.pop(node.id, None)
+        ctx.forget(node)
+        ctx.resized(pool)
+
+
+def preempt(ctx: Context, pool: Pool, node: Node) -> None:
+    """Take a node away as the cloud does; the pool seeks its target again."""
+    node.move(NodeState.PREEMPTED, ctx.clock.now())
+    ctx.keep(node)
+    break_runs(ctx, node, "requeue")
+    ctx.spawn(_return(ctx, pool, node), f"return of {node.id}")
+
+
+async def _return(ctx: Context, pool: Pool, node: Node) -> None:
+    while node.running:
+        await asyncio.sleep(0.005)
+    await ctx.pace.step(60)
+    if node.state is NodeState.PREEMPTED:
+        await asyncio.to_thread(shutil.rmtree, ctx.folders(node).root, ignore_errors=True)
+        _forget_preparations(ctx, node)
+        _move_back(ctx, node)
+        await boot(ctx, pool, node)
+
+
+def _move_back(ctx: Context, node: Node) -> None:
+    node.move(NodeState.CREATING, ctx.clock.now())
+    ctx.keep(node)
+
+
+def restart(ctx: Context, pool: Pool, node: Node, through: NodeState) -> None:
+    """Reboot or reimage a node that is idle or running."""
+    if node.state not in READY:
+        raise BatchError("OperationInvalidForCurrentState")
+    node.move(through, ctx.clock.now())
+    ctx.keep(node)
+    break_runs(ctx, node, "requeue")
+    ctx.spawn(_restarted(ctx, pool, node, through), f"restart of {node.id}")
+
+
+async def _restarted(ctx: Context, pool: Pool, node: Node, through: NodeState) -> None:
+    while node.running:
+        await asyncio.sleep(0.005)
+    await ctx.pace.step(30)
+    if through is NodeState.REIMAGING:
+        await asyncio.to_thread(shutil.rmtree, ctx.folders(node).root, ignore_errors=True)
+    _forget_preparations(ctx, node)
+    _move(ctx, node, NodeState.STARTING)
+    await boot(ctx, pool, node)
+
+
+def _forget_preparations(ctx: Context, node: Node) -> None:
+    for job in ctx.account.jobs.values():
+        if job.per_node.pop(node.id, None) is not None:
+            ctx.keep(job)
+        ctx.barred.get(job.id, set()).discard(node.id)
+
+
+def set_scheduling(ctx: Context, node: Node, target: str) -> None:
+    """Allow or forbid new tasks on a node."""
+    if node.scheduling == target:
+        raise BatchError("NodeAlreadyInTargetSchedulingState")
+    node.scheduling = target
+    ctx.keep(node)
+    ctx.wake(node.pool_id)

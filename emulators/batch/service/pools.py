@@ -1,0 +1,200 @@
+"""Pools: created, changed, resized, scaled, deleted."""
+
+import asyncio
+import shutil
+
+from emulators.batch.document import Doc, stamp
+from emulators.batch.errors import BatchError, invalid, missing
+from emulators.batch.model.identity import require_id
+from emulators.batch.model.pool import Pool
+from emulators.batch.model.states import NodeState, PoolState
+from emulators.batch.service.context import Context
+from emulators.batch.service.nodes import break_runs
+from emulators.batch.service.resize import require_usable, resize
+from emulators.batch.service.scaling import (
+    Scaler,
+    check_formula,
+    check_interval,
+    check_rate,
+    enable,
+    run_formula,
+)
+
+_PATCHABLE = (
+    "displayName",
+    "startTask",
+    "applicationPackageReferences",
+    "metadata",
+    "taskSlotsPerNode",
+    "taskSchedulingPolicy",
+    "userAccounts",
+    "virtualMachineConfiguration",
+    "networkConfiguration",
+    "enableInterNodeCommunication",
+    "mountConfiguration",
+    "upgradePolicy",
+)
+_REPLACEABLE = ("startTask", "applicationPackageReferences", "metadata")
+_OPTIONS = ("requeue", "terminate", "taskcompletion", "retaineddata")
+
+
+class Pools:
+    """The verbs of pools."""
+
+    def __init__(self, ctx: Context, scaler: Scaler) -> None:
+        self._ctx, self._scaler = ctx, scaler
+
+    def create(self, body: Doc) -> Pool:
+        """Create a pool and begin to fill it."""
+        ctx = self._ctx
+        pool_id = require_id(body)
+        if not body.get("vmSize"):
+            raise missing("vmSize")
+        if pool_id.lower() in ctx.account.pools:
+            raise BatchError("PoolExists")
+        scales = bool(body.get("enableAutoScale"))
+        dedicated, spot = _targets(body, scales)
+        slots = body.get("taskSlotsPerNode")
+        if slots is not None and not 1 <= int(slots) <= 256:  # noqa: PLR2004 - the service's own limit
+            raise invalid("taskSlotsPerNode", slots, "The value must be between 1 and 256.")
+        if scales:
+            _check_autoscale(body)
+        pool = Pool(
+            id=pool_id, spec=dict(body), state=PoolState.ACTIVE, created=stamp(ctx.clock.now())
+        )
+        ctx.account.pools[pool_id.lower()] = pool
+        ctx.keep(pool)
+        if scales:
+            enable(ctx, pool, body["autoScaleFormula"], body.get("autoScaleEvaluationInterval"))
+            pool.autoscale_changed = ""
+            self._scaler.schedule(pool)
+        else:
+            resize(ctx, pool, dedicated, spot, "requeue")
+        return pool
+
+    def patch(self, pool: Pool, body: Doc) -> None:
+        """Change the properties that are present, each as a whole."""
+        require_usable(pool)
+        pool.spec |= {name: body[name] for name in _PATCHABLE if body.get(name) is not None}
+        self._edited(pool)
+
+    def replace(self, pool: Pool, body: Doc) -> None:
+        """Set the updatable properties; omitted ones are cleared."""
+        require_usable(pool)
+        for name in _REPLACEABLE:
+            pool.spec.pop(name, None)
+            if body.get(name) is not None:
+                pool.spec[name] = body[name]
+        self._edited(pool)
+
+    def resize(self, pool: Pool, body: Doc) -> None:
+        """Give a pool of fixed size another size."""
+        require_usable(pool, steady=True)
+        if pool.autoscale:
+            raise BatchError("OperationInvalidForCurrentState", "Disable autoscale first.")
+        dedicated, spot = body.get("targetDedicatedNodes"), body.get("targetLowPriorityNodes")
+        if dedicated is None and spot is None:
+            raise missing("targetDedicatedNodes")
+        wanted = _targets(
+            {"targetDedicatedNodes": dedicated, "targetLowPriorityNodes": spot}, False
+        )
+        resize(
+            self._ctx,
+            pool,
+            pool.target_dedicated if dedicated is None else wanted[0],
+            pool.target_spot if spot is None else wanted[1],
+            deallocation_option(body),
+        )
+        self._edited(pool)
+
+    def enable_autoscale(self, pool: Pool, body: Doc) -> None:
+        """Turn autoscale on, or change its formula; refused while resizing and too soon after the last."""
+        require_usable(pool, steady=True)
+        check_rate(self._ctx, pool)
+        enable(
+            self._ctx, pool, body.get("autoScaleFormula"), body.get("autoScaleEvaluationInterval")
+        )
+        self._scaler.schedule(pool)
+        self._edited(pool)
+
+    def disable_autoscale(self, pool: Pool) -> None:
+        """Turn autoscale off; the pool keeps its size."""
+        require_usable(pool)
+        pool.autoscale = False
+        self._scaler.schedule(pool)
+        self._edited(pool)
+
+    def evaluate(self, pool: Pool, body: Doc) -> Doc:
+        """Say what a formula would do now."""
+        require_usable(pool)
+        if not body.get("autoScaleFormula"):
+            raise missing("autoScaleFormula")
+        if not pool.autoscale:
+            raise BatchError(
+                "OperationInvalidForCurrentState", "Autoscale is not enabled on the pool."
+            )
+        check_formula(body["autoScaleFormula"])
+        return run_formula(self._ctx, pool, body["autoScaleFormula"])[1]
+
+    def delete(self, pool: Pool) -> None:
+        """Begin to delete a pool; its tasks go back to their jobs."""
+        require_usable(pool)
+        ctx = self._ctx
+        pool.move(PoolState.DELETING, ctx.clock.now())
+        ctx.keep(pool)
+        self._scaler.schedule(pool)
+        ctx.spawn(remove_pool(ctx, pool), f"deletion of {pool.id}")
+
+    def _edited(self, pool: Pool) -> None:
+        pool.edited(self._ctx.clock.now())
+        self._ctx.keep(pool)
+
+
+async def remove_pool(ctx: Context, pool: Pool) -> None:
+    """Let all nodes of a deleted pool go, then the pool."""
+    for node in pool.nodes.values():
+        if node.state is not NodeState.LEAVING_POOL:
+            node.move(NodeState.LEAVING_POOL, ctx.clock.now())
+        break_runs(ctx, node, "requeue")
+    await ctx.pace.step(10)
+    while any(node.running for node in pool.nodes.values()):
+        await asyncio.sleep(0.005)
+    for node in pool.nodes.values():
+        await asyncio.to_thread(shutil.rmtree, ctx.folders(node).root, ignore_errors=True)
+        ctx.forget(node)
+    ctx.account.pools.pop(pool.id.lower(), None)
+    ctx.samples.pop(pool.id, None)
+    ctx.forget(pool)
+
+
+def deallocation_option(body: Doc) -> str:
+    """Return what shall happen to tasks on nodes that go."""
+    option = str(body.get("nodeDeallocationOption") or "requeue").lower()
+    if option not in _OPTIONS:
+        raise invalid(
+            "nodeDeallocationOption", option, f"The value must be one of {', '.join(_OPTIONS)}."
+        )
+    return option
+
+
+def _targets(body: Doc, scales: bool) -> tuple[int, int]:
+    counts = []
+    for name in ("targetDedicatedNodes", "targetLowPriorityNodes"):
+        value = body.get(name)
+        if value is not None and scales:
+            raise invalid(name, value, "Targets cannot be given together with enableAutoScale.")
+        try:
+            counts.append(int(value or 0))
+        except (TypeError, ValueError) as error:
+            raise invalid(name, value, "The value must be a whole number.") from error
+        if counts[-1] < 0:
+            raise invalid(name, value, "The value must not be negative.")
+    return counts[0], counts[1]
+
+
+def _check_autoscale(body: Doc) -> None:
+    if not body.get("autoScaleFormula"):
+        raise BatchError("InvalidAutoScalingSettings", "enableAutoScale needs a formula.")
+    check_formula(body["autoScaleFormula"])
+    if body.get("autoScaleEvaluationInterval"):
+        check_interval(body["autoScaleEvaluationInterval"])

@@ -1,0 +1,153 @@
+"""Runs one command on a node: its folder, its files, its process, and what its end means."""
+
+import asyncio
+import shlex
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from emulators.batch.agent.client import Exit, Order, Running
+from emulators.batch.agent.environment import Place, environment
+from emulators.batch.document import Doc, seconds_of
+from emulators.batch.model.node import Node
+from emulators.batch.scheduler.verdict import Ending, Failure, process_ended
+from emulators.batch.service.context import Context
+from emulators.batch.transfer.identities import TransferFailed
+from emulators.batch.transfer.resource_files import fetch_all
+
+_SIGNAL_BASE = 128
+
+
+@dataclass(slots=True)
+class Program:
+    """A command with everything it needs; `process` is there while it runs."""
+
+    spec: Doc
+    directory: Path
+    env: dict[str, str]
+    process: Running | None = None
+    expired: bool = False
+
+    @property
+    def wd(self) -> Path:
+        """Return its working directory."""
+        return self.directory / "wd"
+
+    def expire(self) -> None:
+        """Kill it because its time is up."""
+        self.expired = True
+        if self.process is not None:
+            self.process.kill()
+
+    async def kill(self) -> None:
+        """Kill it and wait until it is gone; a lost agent has killed it already."""
+        if self.process is not None:
+            self.process.kill()
+            await asyncio.wait([self.process.ended])
+
+
+def program(ctx: Context, node: Node, spec: Doc, directory: Path, **where: str) -> Program:
+    """Describe a command on a node; `where` names job and task."""
+    root = ctx.folders(node).root
+    job = ctx.account.jobs.get(where.get("job_id", "").lower())
+    has_preparation = job is not None and bool(job.spec.get("jobPreparationTask"))
+    preparation = (
+        preparation_folder(ctx, node, job.id, job.spec["jobPreparationTask"]["id"])
+        if job is not None and has_preparation
+        else None
+    )
+    place = Place(
+        account=ctx.options.account,
+        account_url=ctx.endpoint,
+        pool_id=node.pool_id,
+        node_id=node.id,
+        dedicated=node.dedicated,
+        root=root,
+        directory=directory,
+        path=ctx.options.node_path,
+        preparation=preparation,
+        **where,
+    )
+    common = (job.spec.get("commonEnvironmentSettings") or []) if job is not None else []
+    return Program(
+        spec, directory, environment(place, [*common, *(spec.get("environmentSettings") or [])])
+    )
+
+
+def preparation_folder(ctx: Context, node: Node, job_id: str, preparation_id: str) -> Path:
+    """Return where a job's preparation runs on a node."""
+    return ctx.folders(node).task(job_id, preparation_id)
+
+
+async def run_program(ctx: Context, what: Program) -> Ending:
+    """Run a command to its end, within its time limit."""
+    limit = seconds_of((what.spec.get("constraints") or {}).get("maxWallClockTime"))
+    timer = asyncio.get_running_loop().call_later(limit, what.expire) if limit is not None else None
+    try:
+        async with asyncio.timeout(limit):
+            refused = await _before(ctx, what)
+        if refused is not None:
+            return refused
+        return await _process(ctx, what)
+    except TimeoutError:
+        return _expired(None)
+    finally:
+        if timer is not None:
+            timer.cancel()
+
+
+async def _before(ctx: Context, what: Program) -> Ending | None:
+    if what.directory.exists():
+        await asyncio.to_thread(shutil.rmtree, what.directory, ignore_errors=True)
+    what.wd.mkdir(parents=True)
+    if what.spec.get("containerSettings"):
+        failure = Failure(
+            "ContainerMiscError",
+            "The node has no container engine: container tasks are not part of this emulator yet",
+        )
+        return Ending(failure=failure, phase="before")
+    files = what.spec.get("resourceFiles")
+    if files:
+        try:
+            await fetch_all(files, what.wd, ctx.blobs, ctx.identities)
+        except TransferFailed as error:
+            return Ending(failure=error.failure, phase="before")
+    return None
+
+
+async def _process(ctx: Context, what: Program) -> Ending:
+    try:
+        argv = shlex.split(str(what.spec["commandLine"]))
+    except ValueError as error:
+        return _not_launched("CommandLaunchFailed", str(error))
+    if not argv:
+        return _not_launched("CommandProgramNotFound", "The command line is empty")
+    order = Order(
+        argv, what.wd, what.env, what.directory / "stdout.txt", what.directory / "stderr.txt"
+    )
+    what.process = await ctx.agent.launch(order)
+    ended: Exit = await asyncio.shield(what.process.ended)
+    if ended.refusal:
+        code = "CommandProgramNotFound" if ended.not_found else "CommandLaunchFailed"
+        return _not_launched(code, ended.refusal)
+    exit_code = ended.code if ended.code >= 0 else _SIGNAL_BASE - ended.code
+    return _expired(exit_code) if what.expired else process_ended(exit_code)
+
+
+def _expired(exit_code: int | None) -> Ending:
+    failure = Failure(
+        "MaxWallClockTimeExpiry", "The task exceeded its maximum wall-clock time and was ended"
+    )
+    return Ending(exit_code=exit_code, failure=failure)
+
+
+def _not_launched(code: str, message: str) -> Ending:
+    words = "The specified command program is not found"
+    failure = Failure(
+        code,
+        words
+        if code == "CommandProgramNotFound"
+        else "The specified command could not be launched",
+        details={"Message": message},
+    )
+    return Ending(failure=failure, phase="before")

@@ -1,0 +1,182 @@
+"""Autoscale of pools: samples as time goes by, evaluations at enable and at the interval, targets from results."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+from emulators.batch.autoscale.evaluate import Outcome, Situation, evaluate
+from emulators.batch.autoscale.grammar import FormulaSyntaxError, FormulaTooLong, parse
+from emulators.batch.autoscale.samples import PERIOD, Samples
+from emulators.batch.document import Doc, parse_duration, parse_stamp, stamp
+from emulators.batch.errors import BatchError, invalid
+from emulators.batch.model.node import READY
+from emulators.batch.model.pool import Pool
+from emulators.batch.model.states import Allocation, JobState, NodeState, PoolState
+from emulators.batch.service.context import Context
+from emulators.batch.service.resize import resize
+
+_DEFAULT_INTERVAL = "PT15M"
+_LEAST, _MOST = timedelta(minutes=5), timedelta(hours=168)
+
+
+def check_formula(text: str) -> None:
+    """Refuse a formula that is none."""
+    try:
+        parse(text)
+    except FormulaSyntaxError as error:
+        raise BatchError("AutoScalingFormulaSyntaxError", str(error)) from error
+    except FormulaTooLong as error:
+        raise BatchError("AutoScalingFormulaTooLong", str(error)) from error
+
+
+def check_interval(text: str) -> str:
+    """Refuse an interval that is out of range."""
+    try:
+        interval = parse_duration(text)
+    except ValueError as error:
+        raise invalid("autoScaleEvaluationInterval", text, str(error)) from error
+    if not _LEAST <= interval <= _MOST:
+        raise invalid(
+            "autoScaleEvaluationInterval", text, "The value must be between PT5M and PT168H."
+        )
+    return text
+
+
+def metrics(ctx: Context, pool: Pool) -> dict[str, float]:
+    """Measure a pool now."""
+    active = running = succeeded = failed = 0
+    for job in ctx.account.jobs_of(pool.id):
+        if job.state in (JobState.ACTIVE, JobState.ENABLING):
+            active += job.counts["active"] - job.dependencies.held()
+        running += job.counts["running"]
+        succeeded += job.counts["succeeded"]
+        failed += job.counts["failed"]
+    states = [node.state for node in pool.nodes.values()]
+    usable = sum(1 for state in states if state in READY)
+    return {
+        "$ActiveTasks": float(active),
+        "$RunningTasks": float(running),
+        "$PendingTasks": float(active + running),
+        "$SucceededTasks": float(succeeded),
+        "$FailedTasks": float(failed),
+        "$PreemptedNodeCount": float(states.count(NodeState.PREEMPTED)),
+        "$UsableNodeCount": float(usable),
+        "$SampleNodeCount": float(usable),
+        "$CurrentDedicatedNodes": float(pool.current(True)),
+        "$CurrentLowPriorityNodes": float(pool.current(False)),
+        "$TaskSlotsPerNode": float(pool.slots),
+    }
+
+
+def sample(ctx: Context, pool: Pool) -> Samples:
+    """Record the pool's metrics now."""
+    period = PERIOD * ctx.options.autoscale_interval_scale
+    samples = ctx.samples.setdefault(pool.id, Samples(period))
+    samples.record(ctx.clock.now(), metrics(ctx, pool))
+    return samples
+
+
+def run_formula(ctx: Context, pool: Pool, text: str) -> tuple[Outcome, Doc]:
+    """Evaluate a formula for a pool; changes nothing but, with live samples, the history."""
+    if ctx.options.live_samples or pool.id not in ctx.samples:
+        samples = sample(ctx, pool)
+    else:
+        samples = ctx.samples[pool.id]
+    now = ctx.clock.now()
+    plain = {
+        name: value
+        for name, value in metrics(ctx, pool).items()
+        if name in ("$CurrentDedicatedNodes", "$CurrentLowPriorityNodes", "$TaskSlotsPerNode")
+    }
+    outcome = evaluate(
+        parse(text),
+        Situation(now, samples, plain, pool.target_dedicated, pool.target_spot, pool.deallocation),
+    )
+    shown: Doc = {"timestamp": stamp(now), "results": outcome.results}
+    if outcome.error_code:
+        shown["error"] = {
+            "code": outcome.error_code,
+            "message": outcome.error_words,
+            "values": [{"name": "Message", "value": outcome.error_detail}],
+        }
+    return outcome, shown
+
+
+def autoscale(ctx: Context, pool: Pool) -> None:
+    """Run a pool's formula and follow it; an error changes nothing."""
+    outcome, shown = run_formula(ctx, pool, str(pool.spec["autoScaleFormula"]))
+    pool.autoscale_run = shown
+    ctx.keep(pool)
+    wanted = (outcome.dedicated, outcome.spot)
+    if outcome.error_code or pool.allocation is Allocation.STOPPING:
+        return
+    pool.deallocation = outcome.option
+    if wanted != (pool.target_dedicated, pool.target_spot) or wanted != (
+        pool.current(True),
+        pool.current(False),
+    ):
+        resize(ctx, pool, *wanted, outcome.option)
+
+
+def enable(ctx: Context, pool: Pool, formula: str | None, interval: str | None) -> None:
+    """Turn autoscale on or change it, and run the formula at once."""
+    formula = formula or pool.spec.get("autoScaleFormula")
+    if not formula:
+        raise BatchError("InvalidAutoScalingSettings", "The first enable needs a formula.")
+    check_formula(formula)
+    if interval:
+        check_interval(interval)
+    pool.spec["autoScaleFormula"] = formula
+    pool.spec["autoScaleEvaluationInterval"] = (
+        interval or pool.spec.get("autoScaleEvaluationInterval") or _DEFAULT_INTERVAL
+    )
+    pool.autoscale = True
+    pool.autoscale_changed = stamp(ctx.clock.now())
+    autoscale(ctx, pool)
+
+
+def check_rate(ctx: Context, pool: Pool) -> None:
+    """Refuse an enable call that follows the last one too soon."""
+    if not pool.autoscale_changed:
+        return
+    since = (ctx.clock.now() - parse_stamp(pool.autoscale_changed)).total_seconds()
+    if since < ctx.options.autoscale_min_seconds:
+        raise BatchError("TooManyEnableAutoScaleRequests")
+
+
+class Scaler:
+    """The timers of autoscale: one evaluation per pool and interval, one sample of all pools per period."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    def start(self) -> None:
+        """Begin to sample, and to evaluate the pools that autoscale."""
+        self._ctx.spawn(self._sample_for_ever(), "autoscale samples")
+        for pool in self._ctx.account.pools.values():
+            self.schedule(pool)
+
+    async def _sample_for_ever(self) -> None:
+        period = PERIOD.total_seconds() * self._ctx.options.autoscale_interval_scale
+        while True:
+            await asyncio.sleep(max(0.05, period))
+            for pool in self._ctx.account.pools.values():
+                if pool.autoscale:
+                    sample(self._ctx, pool)
+
+    def schedule(self, pool: Pool) -> None:
+        """Set the pool's next evaluation one interval from now; forget it where autoscale is off."""
+        old = self._timers.pop(pool.id, None)
+        if old is not None:
+            old.cancel()
+        if pool.autoscale and pool.state is PoolState.ACTIVE:
+            interval = parse_duration(pool.spec["autoScaleEvaluationInterval"]).total_seconds()
+            delay = interval * self._ctx.options.autoscale_interval_scale
+            due: Callable[[Pool], None] = self._due
+            self._timers[pool.id] = asyncio.get_running_loop().call_later(delay, due, pool)
+
+    def _due(self, pool: Pool) -> None:
+        if pool.autoscale and pool.state is PoolState.ACTIVE:
+            autoscale(self._ctx, pool)
+        self.schedule(pool)

@@ -1,0 +1,196 @@
+"""Tasks: added one by one or by the hundred, ended, tried again, deleted."""
+
+import asyncio
+import json
+import shutil
+
+from emulators.batch.document import Doc, seconds_of, stamp
+from emulators.batch.errors import BatchError, invalid, missing
+from emulators.batch.model.identity import require_id
+from emulators.batch.model.job import Job
+from emulators.batch.model.states import JobState, TaskState
+from emulators.batch.model.task import Task, with_task_defaults
+from emulators.batch.service.completion import complete_task, ended_by_user
+from emulators.batch.service.context import Context
+from emulators.batch.service.jobs import require_open
+
+_MOST_IN_COLLECTION = 100
+_MOST_ID_CHARACTERS = 64_000
+
+
+class Tasks:
+    """The verbs of tasks."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+
+    def create(self, job: Job, body: Doc) -> Task:
+        """Add one task."""
+        require_open(job)
+        task = self._add(job, body)
+        self._ctx.wake(job.pool_id)
+        return task
+
+    def create_many(self, job: Job, body: Doc) -> list[Doc]:
+        """Add up to a hundred tasks; each succeeds or fails on its own."""
+        require_open(job)
+        entries = body.get("value")
+        if not isinstance(entries, list):
+            raise missing("value")
+        if len(entries) > _MOST_IN_COLLECTION:
+            raise invalid("value", len(entries), "A collection holds at most 100 tasks.")
+        results = [self._result(job, entry) for entry in entries]
+        self._ctx.wake(job.pool_id)
+        return results
+
+    def _result(self, job: Job, body: Doc) -> Doc:
+        task_id = str(body.get("id"))
+        try:
+            task = self._add(job, body)
+        except BatchError as error:
+            return {"status": "clienterror", "taskId": task_id, "error": error.summary()}
+        return {
+            "status": "success",
+            "taskId": task.id,
+            "eTag": task.etag,
+            "lastModified": task.changed,
+            "location": f"{self._ctx.endpoint}/jobs/{job.id}/tasks/{task.id}",
+        }
+
+    def _add(self, job: Job, body: Doc) -> Task:
+        task_id = require_id(body)
+        _check(job, body)
+        if task_id.lower() in job.tasks:
+            raise BatchError("TaskExists")
+        for which, code in (("jobPreparationTask", "Preparation"), ("jobReleaseTask", "Release")):
+            if str((job.spec.get(which) or {}).get("id", "")).lower() == task_id.lower():
+                raise BatchError(f"TaskIdSameAsJob{code}Task")
+        spec = with_task_defaults(body)
+        given = body.get("constraints") or {}
+        if given.get("maxTaskRetryCount") is None:
+            spec["constraints"]["maxTaskRetryCount"] = job.spec["constraints"].get(
+                "maxTaskRetryCount", 0
+            )
+        task = Task(
+            id=task_id,
+            job_id=job.id,
+            seq=len(job.order),
+            spec_text=json.dumps(spec, separators=(",", ":")),
+            slots=int(spec["requiredSlots"]),
+            state=TaskState.ACTIVE,
+            created=stamp(self._ctx.clock.now()),
+        )
+        job.add(task)
+        self._ctx.keep(task)
+        return task
+
+    def replace(self, task: Task, body: Doc) -> None:
+        """Set a task's constraints; omitted ones get their defaults."""
+        if task.state is TaskState.COMPLETED:
+            raise BatchError("TaskCompleted")
+        spec = task.spec()
+        spec.pop("constraints", None)
+        _check_constraints(body.get("constraints") or {})
+        task.spec_text = json.dumps(
+            with_task_defaults({**spec, "constraints": body.get("constraints")})
+        )
+        task.edited(self._ctx.clock.now())
+        self._ctx.keep(task)
+
+    def terminate(self, job: Job, task: Task) -> None:
+        """End a task, whether it runs or waits."""
+        if task.state is TaskState.COMPLETED:
+            raise BatchError("TaskCompleted")
+        run = self._ctx.runs.get((job.id, task.id))
+        if run is not None:
+            run.interrupt(ended_by_user())
+        else:
+            complete_task(self._ctx, job, task, ended_by_user())
+
+    def reactivate(self, job: Job, task: Task) -> None:
+        """Give a failed task another life."""
+        require_open(job)
+        if task.state is not TaskState.COMPLETED:
+            raise BatchError("TaskNotCompleted")
+        if task.execution.get("result") == "success":
+            raise BatchError("TaskSucceeded")
+        now = self._ctx.clock.now()
+        job.move_task(task, TaskState.ACTIVE, now, {"retryCount": 0, "requeueCount": 0})
+        task.node_id, task.satisfied = "", False
+        task.edited(now)
+        job.enqueue(task)
+        self._ctx.keep(task)
+        self._ctx.wake(job.pool_id)
+
+    def delete(self, job: Job, task: Task) -> None:
+        """Remove a task and its files; its process is killed."""
+        if job.state is JobState.DELETING:
+            raise BatchError("JobBeingDeleted")
+        run = self._ctx.runs.get((job.id, task.id))
+        job.remove(task)
+        self._ctx.forget(task)
+        if run is not None:
+            run.interrupt(ended_by_user())
+        self._ctx.spawn(self._remove_files(job, task), f"files of {task.id}")
+
+    async def _remove_files(self, job: Job, task: Task) -> None:
+        pool = self._ctx.account.pools.get(task.pool_id.lower())
+        node = pool.nodes.get(task.node_id) if pool else None
+        if node is None:
+            return
+        while (job.id, task.id) in self._ctx.runs:
+            await asyncio.sleep(0.005)
+        folder = self._ctx.folders(node).task(job.id, task.id)
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+def _check(job: Job, body: Doc) -> None:
+    if not isinstance(body.get("commandLine"), str):
+        raise missing("commandLine")
+    slots = body.get("requiredSlots")
+    if slots is not None and not (str(slots).isdecimal() and 1 <= int(slots) <= 256):  # noqa: PLR2004 - the service's limit
+        raise invalid("requiredSlots", slots, "The value must be between 1 and 256.")
+    depends = body.get("dependsOn") or {}
+    if depends and not job.spec.get("usesTaskDependencies"):
+        raise BatchError("TaskDependenciesNotSpecifiedOnJob")
+    if sum(len(str(one)) for one in depends.get("taskIds") or ()) > _MOST_ID_CHARACTERS:
+        raise BatchError("TaskDependencyListTooLong")
+    _check_constraints(body.get("constraints") or {})
+    for file in body.get("resourceFiles") or ():
+        if file.get("httpUrl") and not file.get("filePath"):
+            raise missing("filePath")
+    for output in body.get("outputFiles") or ():
+        if not output.get("filePattern"):
+            raise missing("filePattern")
+        if not ((output.get("destination") or {}).get("container") or {}).get("containerUrl"):
+            raise missing("containerUrl")
+    _check_job_actions(job, body)
+
+
+def _check_constraints(constraints: Doc) -> None:
+    retries = constraints.get("maxTaskRetryCount")
+    try:
+        if retries is not None and int(retries) < -1:
+            raise invalid("maxTaskRetryCount", retries, "The value must not be less than -1.")
+        seconds_of(constraints.get("maxWallClockTime"))
+        seconds_of(constraints.get("retentionTime"))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise invalid("constraints", str(constraints), str(error)) from error
+
+
+def _check_job_actions(job: Job, body: Doc) -> None:
+    if str(job.spec.get("onTaskFailure")).lower() == "performexitoptionsjobaction":
+        return
+    conditions = body.get("exitConditions") or {}
+    mappings = [*(conditions.get("exitCodes") or ()), *(conditions.get("exitCodeRanges") or ())]
+    options = [one.get("exitOptions") or {} for one in mappings]
+    options += [
+        conditions.get(name) or {} for name in ("preProcessingError", "fileUploadError", "default")
+    ]
+    for option in options:
+        if option.get("jobAction") and str(option["jobAction"]).lower() != "none":
+            raise invalid(
+                "jobAction",
+                option["jobAction"],
+                "The job does not set performexitoptionsjobaction.",
+            )

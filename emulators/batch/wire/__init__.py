@@ -1,0 +1,1 @@
+"""The HTTP shell: which path is which operation, and how requests and answers look."""

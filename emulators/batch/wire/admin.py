@@ -1,0 +1,101 @@
+"""What only an emulator has: health, state, faults, time, lost nodes. No signature needed; loopback only."""
+
+from datetime import timedelta
+
+from aiohttp import web
+
+from emulators.batch.document import Doc
+from emulators.batch.errors import BatchError
+from emulators.batch.model.states import JobState, PoolState
+from emulators.batch.service.emulator import Emulator
+from emulators.batch.service.nodes import preempt
+
+
+class Admin:
+    """The routes below /_admin, and /health."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self._emulator = emulator
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes."""
+        return [
+            web.get("/health", self.health),
+            web.get("/_admin/state", self.state),
+            web.get("/_admin/faults", self.list_faults),
+            web.post("/_admin/faults", self.add_faults),
+            web.delete("/_admin/faults", self.reset_faults),
+            web.post("/_admin/tick", self.tick),
+            web.post("/_admin/clock", self.advance),
+            web.post("/_admin/reset", self.reset),
+            web.post("/_admin/nodes/{pool}/{node}/preempt", self.preempt),
+        ]
+
+    async def health(self, _: web.Request) -> web.Response:
+        """Tell that the service answers."""
+        return web.json_response({"status": "ok", "service": "batch"})
+
+    async def state(self, _: web.Request) -> web.Response:
+        """Show the account in short."""
+        account = self._emulator.ctx.account
+        pools: list[Doc] = []
+        for pool in account.pools.values():
+            nodes = {node.id: str(node.state) for node in pool.nodes.values()}
+            pools.append({"id": pool.id, "allocationState": pool.allocation, "nodes": nodes})
+        jobs = [
+            {"id": job.id, "state": job.state, **job.counts.document()}
+            for job in account.jobs.values()
+        ]
+        running = [{"jobId": job, "taskId": task} for job, task in self._emulator.ctx.runs]
+        return web.json_response({"pools": pools, "jobs": jobs, "running": running})
+
+    async def list_faults(self, _: web.Request) -> web.Response:
+        """Show the rules in force."""
+        return web.json_response(self._emulator.ctx.faults.document())
+
+    async def add_faults(self, request: web.Request) -> web.Response:
+        """Put rules in force: a JSON list of them, or one."""
+        rules = await request.json()
+        try:
+            self._emulator.ctx.faults.add(rules if isinstance(rules, list) else [rules])
+        except TypeError as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return await self.list_faults(request)
+
+    async def reset_faults(self, request: web.Request) -> web.Response:
+        """Go back to the profile's own rules."""
+        self._emulator.ctx.faults.reset()
+        return await self.list_faults(request)
+
+    async def tick(self, _: web.Request) -> web.Response:
+        """Let everything take one step, with manual timing."""
+        self._emulator.ctx.pace.tick()
+        return web.json_response({})
+
+    async def advance(self, request: web.Request) -> web.Response:
+        """Move the clock forward by {"seconds": n}."""
+        seconds = float((await request.json())["seconds"])
+        self._emulator.ctx.clock.advance(timedelta(seconds=seconds))
+        return web.json_response({"now": self._emulator.ctx.clock.now().isoformat()})
+
+    async def reset(self, _: web.Request) -> web.Response:
+        """Begin to delete every job and pool, and forget the faults."""
+        emulator = self._emulator
+        for job in list(emulator.ctx.account.jobs.values()):
+            if job.state is not JobState.DELETING:
+                emulator.jobs.delete(job)
+        for pool in list(emulator.ctx.account.pools.values()):
+            if pool.state is not PoolState.DELETING:
+                emulator.pools.delete(pool)
+        emulator.ctx.faults.reset()
+        return web.json_response({})
+
+    async def preempt(self, request: web.Request) -> web.Response:
+        """Take a node away as the cloud does."""
+        try:
+            pool = self._emulator.ctx.account.pool(request.match_info["pool"])
+            node = pool.node(request.match_info["node"])
+        except BatchError as error:
+            return web.json_response({"error": error.code}, status=error.status)
+        preempt(self._emulator.ctx, pool, node)
+        return web.json_response({"node": node.id, "state": node.state})

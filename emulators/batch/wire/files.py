@@ -1,0 +1,80 @@
+"""The operations of files, of tasks and of nodes."""
+
+from pathlib import Path
+from urllib.parse import quote
+
+from emulators.batch.errors import BatchError
+from emulators.batch.query import properties
+from emulators.batch.service import files
+from emulators.batch.service.emulator import Emulator
+from emulators.batch.wire.call import Call, Reply, Route, http_date, numbered
+
+
+def _folder(app: Emulator, call: Call) -> Path:
+    if "taskId" in call.params:
+        job = app.ctx.account.job(call.params["jobId"])
+        return files.task_folder(app.ctx, job, job.task(call.params["taskId"]))
+    pool = app.ctx.account.pool(call.params["poolId"])
+    return files.node_folder(app.ctx, pool.node(call.params["nodeId"]))
+
+
+def _recursive(call: Call) -> bool:
+    return call.query.get("recursive", "").lower() == "true"
+
+
+def list_files(app: Emulator, call: Call) -> Reply:
+    """List the files of a task or node."""
+    folder, url = _folder(app, call), call.base + call.path
+    walk = numbered(lambda: list(files.listing(folder, url, recursive=_recursive(call))))
+    return call.listed("files", properties.FILES, walk)
+
+
+def _headers(call: Call, path: Path) -> dict[str, str]:
+    shown = files.properties(path)
+    return {
+        "ocp-batch-file-url": quote(f"{call.base}{call.path}", safe=""),
+        "ocp-batch-file-isdirectory": str(path.is_dir()),
+        "ocp-batch-file-mode": shown["fileMode"],
+        "ocp-creation-time": http_date(shown["creationTime"]),
+        "Last-Modified": http_date(shown["lastModified"]),
+        "Content-Type": shown["contentType"],
+    }
+
+
+def get_file(app: Emulator, call: Call) -> Reply:
+    """Send a file, or the range of it that was asked for."""
+    path = files.locate(_folder(app, call), call.params["filePath"])
+    if path.is_dir():
+        raise BatchError("FileNotFound")
+    return Reply(file=path, headers=_headers(call, path))
+
+
+def get_file_properties(app: Emulator, call: Call) -> Reply:
+    """Tell a file's properties."""
+    path = files.locate(_folder(app, call), call.params["filePath"])
+    size = "0" if path.is_dir() else str(path.stat().st_size)
+    return Reply(headers={**_headers(call, path), "Content-Length": size})
+
+
+def delete_file(app: Emulator, call: Call) -> Reply:
+    """Delete a file or folder."""
+    files.delete(
+        files.locate(_folder(app, call), call.params["filePath"]), recursive=_recursive(call)
+    )
+    return Reply()
+
+
+def _routes(kind: str, where: str) -> tuple[Route, ...]:
+    one = f"{where}/files/{{filePath}}"
+    return (
+        Route(f"delete_{kind}_file", "DELETE", one, 200, delete_file),
+        Route(f"download_{kind}_file", "GET", one, 200, get_file),
+        Route(f"get_{kind}_file_properties", "HEAD", one, 200, get_file_properties),
+        Route(f"list_{kind}_files", "GET", f"{where}/files", 200, list_files),
+    )
+
+
+ROUTES = (
+    *_routes("task", "/jobs/{jobId}/tasks/{taskId}"),
+    *_routes("node", "/pools/{poolId}/nodes/{nodeId}"),
+)

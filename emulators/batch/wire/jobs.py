@@ -1,0 +1,111 @@
+"""The operations of jobs."""
+
+from emulators.batch.model.job import Job
+from emulators.batch.query import properties
+from emulators.batch.service.emulator import Emulator
+from emulators.batch.wire.call import Call, Reply, Route, numbered
+
+
+def _job(app: Emulator, call: Call) -> Job:
+    job = app.ctx.account.job(call.params["jobId"])
+    call.condition(job)
+    return job
+
+
+def create_job(app: Emulator, call: Call) -> Reply:
+    """Create a job."""
+    # The service's own Location of a new job ends in this constant.
+    return Reply(thing=app.jobs.create(call.body), location=f"{call.base}/jobs/job-1")
+
+
+def list_jobs(app: Emulator, call: Call) -> Reply:
+    """List the jobs."""
+    jobs = app.ctx.account.jobs
+    return call.listed(
+        "jobs",
+        properties.JOBS,
+        numbered(lambda: [job.document(call.base) for job in jobs.values()]),
+    )
+
+
+def get_job(app: Emulator, call: Call) -> Reply:
+    """Show one job."""
+    job = _job(app, call)
+    return call.one("jobs", job.document(call.base), job)
+
+
+def update_job(app: Emulator, call: Call) -> Reply:
+    """Change what is present."""
+    job = _job(app, call)
+    app.jobs.update(job, call.body, whole=False)
+    return Reply(thing=job)
+
+
+def replace_job(app: Emulator, call: Call) -> Reply:
+    """Set everything updatable."""
+    job = _job(app, call)
+    app.jobs.update(job, call.body, whole=True)
+    return Reply(thing=job)
+
+
+def delete_job(app: Emulator, call: Call) -> Reply:
+    """Begin to delete a job."""
+    app.jobs.delete(_job(app, call))
+    return Reply()
+
+
+def disable_job(app: Emulator, call: Call) -> Reply:
+    """Begin to disable a job."""
+    job = _job(app, call)
+    app.jobs.disable(job, call.body)
+    return Reply(thing=job)
+
+
+def enable_job(app: Emulator, call: Call) -> Reply:
+    """Begin to enable a job."""
+    job = _job(app, call)
+    app.jobs.enable(job)
+    return Reply(thing=job)
+
+
+def terminate_job(app: Emulator, call: Call) -> Reply:
+    """Begin to end a job."""
+    job = _job(app, call)
+    app.jobs.terminate(job, call.body)
+    return Reply(thing=job)
+
+
+def list_preparation_status(app: Emulator, call: Call) -> Reply:
+    """Show preparation and release by node."""
+    job = app.ctx.account.job(call.params["jobId"])
+    shown = app.jobs.preparation_status(job)
+    return call.listed(
+        "jobpreparationandreleasetaskstatuslist", properties.PREPARATION, numbered(lambda: shown)
+    )
+
+
+def get_job_task_counts(app: Emulator, call: Call) -> Reply:
+    """Count a job's tasks by state."""
+    job = app.ctx.account.job(call.params["jobId"])
+    return call.one("taskcounts", job.counts.document(), job)
+
+
+ROUTES = (
+    Route("begin_delete_job", "DELETE", "/jobs/{jobId}", 202, delete_job),
+    Route("get_job", "GET", "/jobs/{jobId}", 200, get_job),
+    Route("update_job", "PATCH", "/jobs/{jobId}", 200, update_job),
+    Route("replace_job", "PUT", "/jobs/{jobId}", 200, replace_job),
+    Route("begin_disable_job", "POST", "/jobs/{jobId}/disable", 202, disable_job),
+    Route("begin_enable_job", "POST", "/jobs/{jobId}/enable", 202, enable_job),
+    Route("begin_terminate_job", "POST", "/jobs/{jobId}/terminate", 202, terminate_job),
+    Route("create_job", "POST", "/jobs", 201, create_job),
+    Route("list_jobs", "GET", "/jobs", 200, list_jobs),
+    Route(
+        "list_job_preparation_and_release_task_status",
+        "GET",
+        "/jobs/{jobId}/jobpreparationandreleasetaskstatus",
+        200,
+        list_preparation_status,
+    ),
+    Route("get_job_task_counts", "GET", "/jobs/{jobId}/taskcounts", 200, get_job_task_counts),
+)

@@ -1,0 +1,176 @@
+"""The operations of nodes."""
+
+from emulators.batch.document import Doc
+from emulators.batch.errors import BatchError, missing
+from emulators.batch.model.node import READY, Node
+from emulators.batch.model.pool import Pool
+from emulators.batch.model.states import NodeState
+from emulators.batch.query import properties
+from emulators.batch.service.emulator import Emulator
+from emulators.batch.service.nodes import break_runs, restart, set_scheduling
+from emulators.batch.wire.call import Call, Reply, Route, numbered
+
+
+def _find(app: Emulator, call: Call) -> tuple[Pool, Node]:
+    pool = app.ctx.account.pool(call.params["poolId"])
+    return pool, pool.node(call.params["nodeId"])
+
+
+def _document(app: Emulator, call: Call, pool: Pool, node: Node) -> Doc:
+    shown = node.document(call.base, pool.spec)
+    shown["recentTasks"] = [_recent(app, call, *one) for one in node.recent]
+    return shown
+
+
+def _recent(app: Emulator, call: Call, job_id: str, task_id: str) -> Doc:
+    job = app.ctx.account.jobs.get(job_id.lower())
+    task = job.tasks.get(task_id.lower()) if job else None
+    shown: Doc = {
+        "taskUrl": f"{call.base}/jobs/{job_id}/tasks/{task_id}",
+        "jobId": job_id,
+        "taskId": task_id,
+        "taskState": str(task.state) if task else "completed",
+    }
+    if task:
+        shown["executionInfo"] = dict(task.execution)
+    return shown
+
+
+def list_nodes(app: Emulator, call: Call) -> Reply:
+    """List a pool's nodes."""
+    pool = app.ctx.account.pool(call.params["poolId"])
+    walk = numbered(lambda: [_document(app, call, pool, node) for node in pool.nodes.values()])
+    return call.listed("nodes", properties.NODES, walk)
+
+
+def get_node(app: Emulator, call: Call) -> Reply:
+    """Show one node."""
+    pool, node = _find(app, call)
+    return call.one("nodes", _document(app, call, pool, node), node)
+
+
+def reboot_node(app: Emulator, call: Call) -> Reply:
+    """Begin to reboot a node."""
+    pool, node = _find(app, call)
+    restart(app.ctx, pool, node, NodeState.REBOOTING)
+    return Reply(thing=node)
+
+
+def reimage_node(app: Emulator, call: Call) -> Reply:
+    """Begin to reimage a node."""
+    pool, node = _find(app, call)
+    restart(app.ctx, pool, node, NodeState.REIMAGING)
+    return Reply(thing=node)
+
+
+def disable_node_scheduling(app: Emulator, call: Call) -> Reply:
+    """Keep new tasks off a node."""
+    _, node = _find(app, call)
+    option = str(call.body.get("nodeDisableSchedulingOption") or "requeue").lower()
+    set_scheduling(app.ctx, node, "disabled")
+    if option in ("requeue", "terminate"):
+        break_runs(app.ctx, node, option)
+    return Reply(thing=node)
+
+
+def enable_node_scheduling(app: Emulator, call: Call) -> Reply:
+    """Let a node take tasks again."""
+    _, node = _find(app, call)
+    set_scheduling(app.ctx, node, "enabled")
+    return Reply(thing=node)
+
+
+def _ready(app: Emulator, call: Call) -> Node:
+    _, node = _find(app, call)
+    if node.state not in READY:
+        raise BatchError("OperationInvalidForCurrentState")
+    return node
+
+
+def create_node_user(app: Emulator, call: Call) -> Reply:
+    """Note a user account; nobody can log in to an emulated node."""
+    node, name = _ready(app, call), str(call.body.get("name") or "")
+    if not name:
+        raise missing("name")
+    if name in node.users:
+        raise BatchError("NodeUserExists")
+    node.users[name] = {"isAdmin": bool(call.body.get("isAdmin"))}
+    app.ctx.keep(node)
+    return Reply(thing=node, location=f"{call.base}{call.path}/{name}")
+
+
+def replace_node_user(app: Emulator, call: Call) -> Reply:
+    """Change a user account."""
+    node = _ready(app, call)
+    if call.params["userName"] not in node.users:
+        raise BatchError("NodeUserNotFound")
+    return Reply(thing=node)
+
+
+def delete_node_user(app: Emulator, call: Call) -> Reply:
+    """Forget a user account."""
+    node = _ready(app, call)
+    if node.users.pop(call.params["userName"], None) is None:
+        raise BatchError("NodeUserNotFound")
+    app.ctx.keep(node)
+    return Reply()
+
+
+def list_node_extensions(app: Emulator, call: Call) -> Reply:
+    """List a node's extensions: an emulated node has none."""
+    _find(app, call)
+    return call.listed("nodeextensions", frozenset(), numbered(list))
+
+
+def get_node_extension(app: Emulator, call: Call) -> Reply:
+    """Show an extension: an emulated node has none."""
+    _find(app, call)
+    raise BatchError("ResourceNotFound")
+
+
+_NODE = "/pools/{poolId}/nodes/{nodeId}"
+_NO_DEALLOCATION = "Deallocating a node without removing it is not implemented yet."
+_NO_LOGIN = "An emulated node is a folder on this machine; there is nothing to log in to."
+ROUTES = (
+    Route("create_node_user", "POST", f"{_NODE}/users", 201, create_node_user),
+    Route("delete_node_user", "DELETE", f"{_NODE}/users/{{userName}}", 200, delete_node_user),
+    Route("replace_node_user", "PUT", f"{_NODE}/users/{{userName}}", 200, replace_node_user),
+    Route("get_node", "GET", _NODE, 200, get_node),
+    Route("begin_reboot_node", "POST", f"{_NODE}/reboot", 202, reboot_node),
+    Route("begin_start_node", "POST", f"{_NODE}/start", 202, why_not=_NO_DEALLOCATION),
+    Route("begin_reimage_node", "POST", f"{_NODE}/reimage", 202, reimage_node),
+    Route("begin_deallocate_node", "POST", f"{_NODE}/deallocate", 202, why_not=_NO_DEALLOCATION),
+    Route(
+        "disable_node_scheduling",
+        "POST",
+        f"{_NODE}/disablescheduling",
+        200,
+        disable_node_scheduling,
+    ),
+    Route(
+        "enable_node_scheduling", "POST", f"{_NODE}/enablescheduling", 200, enable_node_scheduling
+    ),
+    Route(
+        "get_node_remote_login_settings",
+        "GET",
+        f"{_NODE}/remoteloginsettings",
+        200,
+        why_not=_NO_LOGIN,
+    ),
+    Route(
+        "upload_node_logs",
+        "POST",
+        f"{_NODE}/uploadbatchservicelogs",
+        200,
+        why_not="An emulated node has no service logs.",
+    ),
+    Route("list_nodes", "GET", "/pools/{poolId}/nodes", 200, list_nodes),
+    Route(
+        "get_node_extension",
+        "GET",
+        f"{_NODE}/extensions/{{extensionName}}",
+        200,
+        get_node_extension,
+    ),
+    Route("list_node_extensions", "GET", f"{_NODE}/extensions", 200, list_node_extensions),
+)

@@ -1,0 +1,161 @@
+"""What every request goes through: route, version, signature, faults, body, handler, answer."""
+
+import asyncio
+import json
+import logging
+import uuid
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from emulators.batch.auth import Request, SharedKey
+from emulators.batch.document import Doc, stamp
+from emulators.batch.errors import BatchError
+from emulators.batch.faults import Rule
+from emulators.batch.model.states import IllegalMove
+from emulators.batch.service.emulator import Emulator
+from emulators.batch.wire.call import Call, Reply, Route, http_date
+from emulators.batch.wire.ranges import send_file
+from emulators.batch.wire.routes import RouteTable
+
+log = logging.getLogger("emulators.batch")
+VERSIONS = frozenset({"2025-06-01", "2024-07-01.20.0", "2024-02-01.19.0", "2022-10-01.16.0"})
+_MOST_BYTES = 1 << 20
+_JSON = "application/json; odata=minimalmetadata"
+
+
+class Shell:
+    """Turns HTTP requests into calls and replies into HTTP answers."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        options = emulator.ctx.options
+        self._emulator = emulator
+        self._table = RouteTable()
+        self._key = SharedKey(options.account, options.key)
+        self._prefix = f"/{options.account}/"
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request of the service."""
+        request_id = str(uuid.uuid4())
+        headers = {
+            "request-id": request_id,
+            "DataServiceVersion": "3.0",
+            "Server": "Microsoft-HTTPAPI/2.0",
+            "X-Content-Type-Options": "nosniff",
+            "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+        }
+        if "client-request-id" in request.headers:
+            headers["client-request-id"] = request.headers["client-request-id"]
+        try:
+            return await self._answer(request, headers)
+        except BatchError as error:
+            return self._refusal(request, error, headers)
+        except IllegalMove as error:
+            return self._refusal(
+                request, BatchError("OperationInvalidForCurrentState", str(error)), headers
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            # A body of an unexpected shape ends here; the service answers 400 to those too.
+            log.exception("A request could not be understood", extra={"action": request.method})
+            return self._refusal(
+                request, BatchError("InvalidRequestBody", type(error).__name__), headers
+            )
+
+    async def _answer(self, request: web.Request, headers: dict[str, str]) -> web.StreamResponse:
+        raw_path, _, raw_query = request.raw_path.partition("?")
+        lower = {name.lower(): value for name, value in request.headers.items()}
+        self._key.verify(
+            Request(request.method, raw_path, raw_query, lower), self._emulator.ctx.clock.now()
+        )
+        base = f"http://{request.headers.get('Host', '')}"
+        path = raw_path
+        if raw_path.startswith(self._prefix):
+            base, path = base + self._prefix[:-1], raw_path[len(self._prefix) - 1 :]
+        route, params = self._table.find(request.method, path)
+        query = _query(raw_query)
+        await self._disturb(route, path, "before", headers)
+        body = await _body(request)
+        call = Call(request.method, base, path, params, query, lower, body)
+        if route.handler is None:
+            raise BatchError("NotImplemented", f"{route.operation}: {route.why_not}")
+        reply = route.handler(self._emulator, call)
+        self._emulator.ctx.save()
+        await self._disturb(route, path, "after", headers)
+        return await _respond(request, route, reply, headers)
+
+    async def _disturb(self, route: Route, path: str, when: str, headers: dict[str, str]) -> None:
+        rule: Rule | None = self._emulator.ctx.faults.strike(route.operation, path, when)
+        if rule is None:
+            return
+        if rule.delay_s:
+            await asyncio.sleep(rule.delay_s)
+        if rule.status:
+            if rule.retry_after_s is not None:
+                headers["Retry-After"] = f"{rule.retry_after_s:g}"
+            raise BatchError(rule.code or "ServerBusy", "(a planned fault)", status=rule.status)
+
+    def _refusal(
+        self, request: web.Request, error: BatchError, headers: dict[str, str]
+    ) -> web.Response:
+        self._emulator.ctx.save()
+        if request.method == "HEAD" or error.status == 304:  # noqa: PLR2004 - HTTP's own number
+            return web.Response(status=error.status, headers=headers)
+        document: Doc = {
+            "odata.metadata": f"http://{request.headers.get('Host', '')}/$metadata#Microsoft.Azure.Batch"
+        }
+        document |= error.summary()
+        tail = f"\nRequestId:{headers['request-id']}\nTime:{stamp(self._emulator.ctx.clock.now())}"
+        document["message"]["value"] += tail
+        return _json(error.status, document, headers)
+
+
+def _query(raw: str) -> Mapping[str, str]:
+    query: dict[str, str] = {}
+    for name, value in parse_qsl(raw, keep_blank_values=True):
+        query.setdefault(name.lower(), value)
+    version = query.get("api-version")
+    if not version:
+        raise BatchError("MissingRequiredQueryParameter", QueryParameterName="api-version")
+    if version not in VERSIONS:
+        raise BatchError("UnsupportedRequestVersion", QueryParameterValue=version)
+    return query
+
+
+async def _body(request: web.Request) -> Doc:
+    if request.content_length is not None and request.content_length > _MOST_BYTES:
+        raise BatchError("RequestBodyTooLarge", MaxLimit=str(_MOST_BYTES))
+    try:
+        raw = await request.read()
+    except web.HTTPRequestEntityTooLarge as error:
+        raise BatchError("RequestBodyTooLarge", MaxLimit=str(_MOST_BYTES)) from error
+    if not raw:
+        return {}
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise BatchError("InvalidRequestBody") from error
+    if not isinstance(body, dict):
+        raise BatchError("InvalidRequestBody")
+    return body
+
+
+async def _respond(
+    request: web.Request, route: Route, reply: Reply, headers: dict[str, str]
+) -> web.StreamResponse:
+    headers |= reply.headers
+    if reply.thing is not None:
+        headers["ETag"] = reply.thing.etag
+        headers["Last-Modified"] = http_date(reply.thing.changed)
+    if reply.location:
+        headers["Location"] = headers["DataServiceId"] = reply.location
+    if reply.file is not None:
+        return await send_file(request, reply.file, headers)
+    if reply.body is None:
+        return web.Response(status=route.status, headers=headers)
+    return _json(route.status, reply.body, headers)
+
+
+def _json(status: int, document: Doc, headers: Mapping[str, str]) -> web.Response:
+    payload = json.dumps(document, separators=(",", ":")).encode()
+    return web.Response(status=status, body=payload, headers={**headers, "Content-Type": _JSON})

@@ -1,0 +1,104 @@
+"""The operations of tasks."""
+
+from collections.abc import Iterator
+
+from emulators.batch.agent.environment import task_directory
+from emulators.batch.document import Doc
+from emulators.batch.model.job import Job
+from emulators.batch.model.task import Task
+from emulators.batch.query import properties
+from emulators.batch.service.emulator import Emulator
+from emulators.batch.wire.call import Call, Reply, Route, numbered
+
+
+def _find(app: Emulator, call: Call) -> tuple[Job, Task]:
+    job = app.ctx.account.job(call.params["jobId"])
+    task = job.task(call.params["taskId"])
+    call.condition(task)
+    return job, task
+
+
+def _document(call: Call, task: Task) -> Doc:
+    return task.document(call.base, task_directory(task.job_id, task.id))
+
+
+def create_task(app: Emulator, call: Call) -> Reply:
+    """Add one task."""
+    job = app.ctx.account.job(call.params["jobId"])
+    task = app.tasks.create(job, call.body)
+    return Reply(thing=task, location=f"{call.base}/jobs/{job.id}/tasks/{task.id}")
+
+
+def create_task_collection(app: Emulator, call: Call) -> Reply:
+    """Add up to a hundred tasks."""
+    job = app.ctx.account.job(call.params["jobId"])
+    value = app.tasks.create_many(job, call.body)
+    metadata = f"{call.base}/$metadata#taskaddresult"
+    return Reply(body={"odata.metadata": metadata, "value": value}, thing=job)
+
+
+def list_tasks(app: Emulator, call: Call) -> Reply:
+    """List a job's tasks."""
+    job = app.ctx.account.job(call.params["jobId"])
+
+    def walk(start: int) -> Iterator[tuple[int, Doc]]:
+        for task in job.tasks_from(start):
+            yield task.seq, _document(call, task)
+
+    return call.listed("tasks", properties.TASKS, walk)
+
+
+def get_task(app: Emulator, call: Call) -> Reply:
+    """Show one task."""
+    _, task = _find(app, call)
+    return call.one("tasks", _document(call, task), task)
+
+
+def replace_task(app: Emulator, call: Call) -> Reply:
+    """Set a task's constraints."""
+    _, task = _find(app, call)
+    app.tasks.replace(task, call.body)
+    return Reply(thing=task)
+
+
+def delete_task(app: Emulator, call: Call) -> Reply:
+    """Delete a task and its files."""
+    app.tasks.delete(*_find(app, call))
+    return Reply()
+
+
+def terminate_task(app: Emulator, call: Call) -> Reply:
+    """End a task."""
+    job, task = _find(app, call)
+    app.tasks.terminate(job, task)
+    return Reply(thing=task)
+
+
+def reactivate_task(app: Emulator, call: Call) -> Reply:
+    """Give a failed task another life."""
+    job, task = _find(app, call)
+    app.tasks.reactivate(job, task)
+    return Reply(thing=task)
+
+
+def list_subtasks(app: Emulator, call: Call) -> Reply:
+    """List the subtasks; a task that is not multi-instance has none."""
+    _find(app, call)
+    return call.listed("subtasks", frozenset(), numbered(list))
+
+
+_JOB = "/jobs/{jobId}"
+_TASK = "/jobs/{jobId}/tasks/{taskId}"
+ROUTES = (
+    Route("create_task", "POST", f"{_JOB}/tasks", 201, create_task),
+    Route("list_tasks", "GET", f"{_JOB}/tasks", 200, list_tasks),
+    Route(
+        "create_task_collection", "POST", f"{_JOB}/addtaskcollection", 200, create_task_collection
+    ),
+    Route("delete_task", "DELETE", _TASK, 200, delete_task),
+    Route("get_task", "GET", _TASK, 200, get_task),
+    Route("replace_task", "PUT", _TASK, 200, replace_task),
+    Route("list_subtasks", "GET", f"{_TASK}/subtasksinfo", 200, list_subtasks),
+    Route("terminate_task", "POST", f"{_TASK}/terminate", 204, terminate_task),
+    Route("reactivate_task", "POST", f"{_TASK}/reactivate", 204, reactivate_task),
+)
