@@ -1,4 +1,4 @@
-"""Serves an aiohttp application the way every emulator does: loopback only, one ready line, SIGTERM ends it cleanly."""
+"""Serves an aiohttp application as every emulator does: on loopback, one ready line, SIGTERM ends."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent() -> None:
-    """Ask the kernel to send SIGTERM to this process when its parent ends, so that no orphan stays behind.
+    """Ask the kernel for SIGTERM when our parent ends, so that no orphan stays behind.
 
     Linux only; the signal belongs to the thread that spawned us, so spawn from a thread that stays.
     """
@@ -25,26 +25,29 @@ def die_with_parent() -> None:
 
 
 def bind(port: int) -> socket.socket:
-    """Bind a loopback port (0: any free one); a taken port ends the process with a message that says what to do."""
+    """Bind a loopback port (0: any free one); a taken port ends the process and says what to do."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
     except OSError as error:
         sys.exit(
-            f"Port {port} on {HOST} cannot be used ({error.strerror}): stop the process that holds it "
-            "or choose another with --port (0 takes any free one)."
+            f"Port {port} on {HOST} cannot be used ({error.strerror}): stop the process that holds "
+            "it or choose another with --port (0 takes any free one)."
         )
     return listener
 
 
 def announce_ready(service: str, endpoint: str, **more: object) -> None:
     """Print the one JSON line that tells a launcher where the service listens."""
-    print(json.dumps({"service": service, "endpoint": endpoint, "pid": os.getpid(), **more}), flush=True)
+    ready = {"service": service, "endpoint": endpoint, "pid": os.getpid(), **more}
+    print(json.dumps(ready), flush=True)
 
 
-async def serve(app: web.Application, service: str, listener: socket.socket, **more: object) -> None:
-    """Serve `app` on the bound listener until SIGTERM or SIGINT, then run the application's clean-up."""
+async def serve(
+    app: web.Application, service: str, listener: socket.socket, **more: object
+) -> None:
+    """Serve `app` on the bound listener until SIGTERM or SIGINT, then run its clean-up."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
     await runner.setup()
     await web.SockSite(runner, listener).start()

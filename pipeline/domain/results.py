@@ -1,4 +1,4 @@
-"""What became of tasks and items: receipts as nodes write them, results as the ledger keeps them."""
+"""What became of tasks and items: receipts from nodes, and results as the ledger keeps them."""
 
 from datetime import datetime
 from enum import StrEnum

@@ -3,6 +3,7 @@
 import json
 
 from pipeline.domain.lifecycle import State
+from pipeline.handlers import steer
 from pipeline.ports import BlobRef
 from tests.fakes.node import Failure
 from tests.unit.handlers.conftest import LINES
@@ -43,8 +44,6 @@ def test_a_failed_item_fails_the_run_and_redrive_runs_only_that(app_with):
     app.settle()
     failed = app.only_run()
     assert (failed.state, failed.cause) == (State.FAILED, "program-failed")
-    from pipeline.handlers import steer
-
     steer.redrive(app.engine, failed.id)
     app.settle()
     again = app.only_run()
