@@ -2,16 +2,27 @@
 
 import typer
 
-from pipeline.cli import up_down
+from pipeline.cli import plan_command, read_commands, run_commands, up_down
 from pipeline.cli.session import Session, command
 
 app = typer.Typer(
     name="fanfare",
-    help="Event-driven Azure Batch: upload a blob, or let a schedule fire, and be told.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
     rich_markup_mode=None,
+)
+_COMMANDS = (
+    up_down.up,
+    up_down.down,
+    run_commands.run,
+    plan_command.plan,
+    read_commands.ls,
+    read_commands.show,
+    run_commands.watch,
+    read_commands.logs,
+    run_commands.redrive,
+    read_commands.schema,
 )
 
 
@@ -21,7 +32,7 @@ def prepare(context: typer.Context) -> None:
     context.obj = context.obj or Session()
 
 
-for _command in (up_down.up, up_down.down):
+for _command in _COMMANDS:
     app.command()(command(_command))
 
 

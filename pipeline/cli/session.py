@@ -14,7 +14,9 @@ import typer
 from rich.console import Console, RenderableType
 
 from pipeline.cli.exits import CommandError, Exit, exit_code
-from pipeline.cli.target import connect
+from pipeline.cli.target import connect, definitions
+from pipeline.domain.catalogue import Catalogue
+from pipeline.domain.definition import Pipeline
 from pipeline.domain.spelling import nearest
 from pipeline.errors import FanfareError
 from pipeline.handlers.engine import Engine
@@ -34,6 +36,7 @@ class Session:
     """One command's surroundings; tests pass their own engine and a clock that does not wait."""
 
     connect: Callable[[Path | None], Engine] = connect
+    definitions: Callable[[], Catalogue] = definitions
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
     out: Console = field(default_factory=lambda: Console(highlight=False))
@@ -80,14 +83,14 @@ class Session:
         return code
 
 
-def pipeline_named(session: Session, name: str) -> str:
-    """Check a pipeline's name; raise CommandError with the nearest one."""
-    known = session.engine.catalogue.pipelines
+def pipeline_named(catalogue: Catalogue, name: str) -> Pipeline:
+    """Return a pipeline by name; raise CommandError with the nearest one."""
+    known = catalogue.pipelines
     if name not in known:
         listed = ", ".join(sorted(known)) or "none"
         hint = nearest(name, known)
         raise CommandError(f"There is no pipeline {name!r}{hint} (there are: {listed}).")
-    return name
+    return known[name]
 
 
 def command[**P](function: Callable[P, None]) -> Callable[..., None]:

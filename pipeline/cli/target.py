@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.bootstrap import APP_ROOT, build
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.stack import LocalStack
+from pipeline.domain.catalogue import Catalogue, load_catalogue
 from pipeline.handlers.engine import Engine
 from pipeline.settings import Settings
 
@@ -16,6 +17,11 @@ DATA = APP_ROOT / ".fanfare"
 def connect(target: Path | None) -> Engine:
     """Make the engine of a target; raises CommandError when there is none."""
     return build(settings_of(target))
+
+
+def definitions() -> Catalogue:
+    """Read the definitions as they lie on disk; no target is asked."""
+    return load_catalogue(APP_ROOT / "pipelines", APP_ROOT / "pools", APP_ROOT / "task_scripts")
 
 
 def settings_of(target: Path | None) -> Settings:

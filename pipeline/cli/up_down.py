@@ -17,8 +17,7 @@ from pipeline.cli.local import Json, Wishes
 from pipeline.cli.session import Session
 from pipeline.cli.stack import LocalStack, write_private
 from pipeline.cli.stamp import app_stamp
-from pipeline.cli.target import DATA, render_env
-from pipeline.domain.catalogue import load_catalogue
+from pipeline.cli.target import DATA, definitions, render_env
 from pipeline.domain.formula import render_formula
 from pipeline.domain.pool import pool_body
 from pipeline.settings import Settings
@@ -112,13 +111,10 @@ def bring_up(session: Session, stack: LocalStack, wishes: Wishes) -> Started:
 
 
 def _pool_bodies() -> list[dict[str, object]]:
-    catalogue = load_catalogue(
-        APP_ROOT / "pipelines", APP_ROOT / "pools", APP_ROOT / "task_scripts"
-    )
     now = datetime.now(UTC)
     return [
         pool_body(pool, render_formula(pool, [], now))
-        for _, pool in sorted(catalogue.pools.items())
+        for _, pool in sorted(definitions().pools.items())
     ]
 
 

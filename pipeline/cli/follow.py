@@ -1,0 +1,95 @@
+"""Follows runs until they are over: a live display on a terminal, a line a change elsewhere."""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
+
+from pipeline.cli import display
+from pipeline.cli.exits import CommandError, Exit
+from pipeline.cli.look import Standing, look
+from pipeline.cli.session import Session
+from pipeline.domain.lifecycle import State
+from pipeline.errors import Transient
+
+POLL_S = 0.4
+_WHY_EVERY = 5  # polls: asking Batch is dear
+_SHOWN = 12
+_PATIENCE = 10  # polls in a row that may fail
+
+
+@dataclass
+class _Watch:
+    """What is known of the runs that are watched."""
+
+    session: Session
+    seen: dict[str, Standing] = field(default_factory=dict)
+    polls: int = 0
+    failures: int = 0
+
+    def poll(self, runs: Sequence[str]) -> None:
+        """Look at every run that is not over."""
+        self.polls += 1
+        for run in runs:
+            known = self.seen.get(run)
+            if known and known.run.over:
+                continue
+            try:
+                ask = self.polls % _WHY_EVERY == 1
+                found = look(self.session.engine, run, why=ask)
+                self.failures = 0
+            except Transient:
+                self.failures += 1
+                if self.failures >= _PATIENCE:
+                    raise
+                continue
+            if known and not ask and not found.why and found.run.state is known.run.state:
+                found = replace(found, why=known.why)
+            self._take(run, found)
+
+    def _take(self, run: str, found: Standing) -> None:
+        known = self.seen.get(run)
+        self.seen[run] = found
+        quiet = self.session.as_json or self.session.lively
+        if not quiet and (not known or display.plain_line(known) != display.plain_line(found)):
+            self.session.out.print(display.plain_line(found), soft_wrap=True)
+
+    def draw(self, runs: Sequence[str]) -> Group:
+        """Draw the runs that fit; those that are not over come first."""
+        now = self.session.engine.now
+        known = [self.seen[run] for run in runs if run in self.seen]
+        ordered = sorted(known, key=lambda where: where.run.over)
+        shown = [display.standing(where, now) for where in ordered[:_SHOWN]]
+        rest = len(ordered) - len(shown)
+        return Group(*shown, *([Text(f"and {rest:,} more", "dim")] if rest else []))
+
+
+def follow(session: Session, runs: Sequence[str], timeout_s: float | None = None) -> list[Standing]:
+    """Watch runs until all are over and return how they stand; raise CommandError on timeout."""
+    watch, began = _Watch(session), session.monotonic()
+    live = Live(console=session.out, transient=True, refresh_per_second=8)
+    with live if session.lively else nullcontext():
+        while True:
+            watch.poll(runs)
+            if session.lively:
+                live.update(watch.draw(runs))
+            known = [watch.seen[run] for run in runs if run in watch.seen]
+            if len(known) == len(runs) and all(where.run.over for where in known):
+                return known
+            if timeout_s is not None and session.monotonic() - began > timeout_s:
+                going = [where.run.id for where in known if not where.run.over]
+                raise CommandError(
+                    f"Not over after {timeout_s:g} s: {', '.join(going) or 'the run'}; "
+                    "it goes on: `fanfare watch`.",
+                    Exit.TIMED_OUT,
+                )
+            session.sleep(POLL_S)
+
+
+def verdict_of(standings: Sequence[Standing]) -> Exit:
+    """Choose the exit code for runs that are over."""
+    fine = all(where.run.state is State.SUCCEEDED for where in standings)
+    return Exit.OK if fine else Exit.FAILED

@@ -1,0 +1,49 @@
+"""What runs of a pipeline took so far: the only honest source of an expectation."""
+
+from dataclasses import dataclass
+
+from pipeline.cli.look import recent_runs
+from pipeline.domain.lifecycle import State
+from pipeline.domain.run import Run
+from pipeline.handlers.engine import Engine
+
+_LOOKED_AT = 60
+_TAKEN = 20
+
+
+@dataclass(frozen=True)
+class History:
+    """Totals over the latest runs that succeeded."""
+
+    runs: int = 0
+    items: int = 0
+    node_seconds: float = 0.0
+    cost: float = 0.0
+    currency: str = ""
+
+    @property
+    def node_seconds_per_item(self) -> float | None:
+        """What an item used, on average; None where nothing is known."""
+        return self.node_seconds / self.items if self.items else None
+
+    @property
+    def cost_per_run(self) -> float | None:
+        """What a run cost, on average; None where nothing is known."""
+        return self.cost / self.runs if self.runs and self.currency else None
+
+
+def history(engine: Engine, pipeline: str) -> History:
+    """Look at the latest runs of a pipeline."""
+    return summed(recent_runs(engine, pipeline, _LOOKED_AT))
+
+
+def summed(listed: list[Run]) -> History:
+    """Add up those that succeeded."""
+    good = [run for run in listed if run.state is State.SUCCEEDED and run.succeeded][:_TAKEN]
+    return History(
+        runs=len(good),
+        items=sum(run.succeeded for run in good),
+        node_seconds=sum(run.node_seconds for run in good),
+        cost=sum(run.cost for run in good),
+        currency=good[0].currency if good else "",
+    )

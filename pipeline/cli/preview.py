@@ -1,0 +1,193 @@
+"""The plan of a run that is not started: made by the planner itself, over ports that only read."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Never, cast
+from urllib.parse import quote
+
+from pipeline.adapters.clock import SystemClock
+from pipeline.cli import wording
+from pipeline.cli.exits import CommandError
+from pipeline.domain import naming
+from pipeline.domain.catalogue import Catalogue
+from pipeline.domain.definition import Pipeline
+from pipeline.domain.plan import Page
+from pipeline.domain.pool import Pool
+from pipeline.domain.run import Input, Origin, OriginKind, Run
+from pipeline.handlers import planning
+from pipeline.handlers.engine import Engine
+from pipeline.handlers.start import input_of
+from pipeline.ports import (
+    BlobFacts,
+    BlobRef,
+    Blobs,
+    BlobWriter,
+    Cluster,
+    Events,
+    Jobs,
+    Ports,
+    Queues,
+    Tables,
+)
+from pipeline.settings import Patience
+
+LOCAL = "local-file"
+_HOUR_S = 3600
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A plan and what it would take."""
+
+    pipeline: Pipeline
+    pool: Pool
+    run: Run
+    pages: list[Page]
+
+    @property
+    def tasks(self) -> int:
+        """How many Batch tasks there would be."""
+        return sum(len(page.tasks) for page in self.pages)
+
+    @property
+    def items(self) -> int:
+        """How many items they would carry."""
+        return sum(len(task.items) for page in self.pages for task in page.tasks)
+
+    @property
+    def at_once(self) -> int:
+        """How many tasks the pool runs at a time when it has grown."""
+        return self.pool.nodes.maximum * (self.pool.slots // self.pipeline.task.slots)
+
+    def node_seconds(self, seconds_per_item: float) -> float:
+        """Estimate the node-seconds if an item takes so long on its slots."""
+        share = self.pipeline.task.slots / self.pool.slots
+        return self.items * seconds_per_item * share
+
+    def cost(self, node_seconds: float) -> float | None:
+        """Estimate the cost of node-seconds."""
+        price = self.pool.price
+        return node_seconds / _HOUR_S * price.per_hour if price else None
+
+    def at_most(self) -> float:
+        """Bound the node-seconds by the definition's own limits, without repetitions."""
+        return self.node_seconds(self.pipeline.limits.item.total_seconds())
+
+
+class LocalBlobs:
+    """One local file as a blob, then the target's blobs, asked only if needed."""
+
+    def __init__(self, file: Path | None, target: Callable[[], Blobs]) -> None:
+        self._file = file
+        self._target = target
+
+    def head(self, ref: BlobRef) -> BlobFacts | None:
+        """Return facts of a blob of the target; the local file has no metadata."""
+        return None if ref.container == LOCAL else self._target().head(ref)
+
+    def read(self, ref: BlobRef, offset: int = 0, length: int | None = None) -> bytes:
+        """Read the file, or a blob of the target."""
+        if ref.container != LOCAL or self._file is None:
+            return self._target().read(ref, offset, length)
+        with self._file.open("rb") as opened:
+            opened.seek(offset)
+            return opened.read(-1 if length is None else length)
+
+    def stream(self, ref: BlobRef) -> Iterator[bytes]:
+        """Read the whole at once: planning streams nothing."""
+        yield self.read(ref)
+
+    def list(self, container: str, prefix: str) -> Iterator[BlobFacts]:
+        """List blobs of the target."""
+        return self._target().list(container, prefix)
+
+    def url(self, ref: BlobRef) -> str:
+        """Return a URL that says where the content is now."""
+        return f"file:{quote(ref.name)}" if ref.container == LOCAL else self._target().url(ref)
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a run would work on, and where planning reads."""
+
+    input: Input | None
+    blobs: Blobs
+
+
+class _NoWrites:
+    """The writing port of a plan that is only looked at: a snapshot is the blob as it is."""
+
+    def snapshot(self, ref: BlobRef, _etag: str) -> BlobRef:
+        """Return the blob itself."""
+        return ref
+
+
+class _Nothing:
+    """A port that planning does not need."""
+
+    def __getattr__(self, verb: str) -> Never:
+        raise CommandError(f"Planning without a run needs {verb}, which would change something.")
+
+
+def preview(
+    catalogue: Catalogue, definition: Pipeline, source: Source, given: Mapping[str, object]
+) -> Preview:
+    """Plan a run without claiming it; raises what makes that impossible."""
+    if definition.split.program is not None:
+        raise CommandError(
+            f"The split of {definition.name} is a program that runs on a node: "
+            "what it yields is known only when it has run.",
+        )
+    engine, now = _engine(catalogue, source), datetime.now(UTC)
+    run = Run(
+        id=naming.run_id(definition.name, ("plan",)),
+        pipeline=definition.name,
+        origin=Origin(kind=OriginKind.REQUEST, key=("plan",), at=now),
+        input=source.input,
+        parameters={name: str(value) for name, value in given.items()},
+        definition=definition.to_json(),
+        pool=definition.pool,
+        created_at=now,
+        changed_at=now,
+    )
+    run = run.model_copy(update={"parameters": planning.parameters(engine, run)})
+    pages = planning.pages(engine, run) or []
+    return Preview(definition, engine.pool(run), run, pages)
+
+
+def local_source(file: Path | None, target: Callable[[], Blobs]) -> Source:
+    """Take a local file, or nothing, as what a run would work on."""
+    if file is None:
+        return Source(None, LocalBlobs(None, target))
+    blobs = LocalBlobs(file, target)
+    url = blobs.url(BlobRef(LOCAL, file.name))
+    given = Input(container=LOCAL, name=file.name, etag="", size=file.stat().st_size, url=url)
+    return Source(given, blobs)
+
+
+def blob_source(container: str, name: str, target: Callable[[], Blobs]) -> Source:
+    """Take a blob of the target as what a run would work on; raises CommandError without one."""
+    facts = target().head(BlobRef(container, name))
+    if facts is None:
+        raise CommandError(
+            f"There is neither a file nor a blob {container}/{wording.visible(name)}."
+        )
+    return Source(input_of(facts, target().url(facts.ref)), LocalBlobs(None, target))
+
+
+def _engine(catalogue: Catalogue, source: Source) -> Engine:
+    """Make an engine that can plan, and nothing else."""
+    nothing = _Nothing()
+    ports = Ports(
+        tables=cast("Tables", nothing),
+        blobs=source.blobs,
+        writer=cast("BlobWriter", _NoWrites()),
+        queues=cast("Queues", nothing),
+        jobs=cast("Jobs", nothing),
+        cluster=cast("Cluster", nothing),
+        events=cast("Events", nothing),
+        clock=SystemClock(),
+    )
+    return Engine(ports, catalogue, Patience(), {})

@@ -1,0 +1,139 @@
+"""Starts runs as a user would: by uploading a file where its pipeline listens, or by asking."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.cli.exits import CommandError, Exit
+from pipeline.cli.session import Session
+from pipeline.domain import naming
+from pipeline.domain.definition import Pipeline
+from pipeline.domain.definition_trigger import Api
+from pipeline.handlers.lost_events import event_of
+from pipeline.handlers.start import blob_key, start_for_request
+from pipeline.ledger import runs
+from pipeline.ports import BlobFacts, BlobRef
+
+_CHUNK = 4 << 20
+_EVENT_POLL_S = 0.1
+_SAY_AFTER_S = 10.0
+
+type Advance = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What `fanfare run` is to start."""
+
+    pipeline: Pipeline
+    parameters: Mapping[str, str]
+    name: str | None = None
+    key: str | None = None
+
+
+def parse_parameters(given: Sequence[str]) -> dict[str, str]:
+    """Read `name=value` pairs; raises CommandError."""
+    pairs = [text.partition("=") for text in given]
+    for name, equals, _ in pairs:
+        if not equals or not name:
+            raise CommandError(f"{name!r} is no parameter: write -p name=value.", Exit.USAGE)
+    return {name: value for name, _, value in pairs}
+
+
+def check(order: Order, files: Sequence[Path]) -> None:
+    """Raise before anything is uploaded if the pipeline would not take it."""
+    order.pipeline.resolve_parameters(order.parameters)
+    pipeline = order.pipeline
+    if order.name and len(files) != 1:
+        raise CommandError("--name goes with exactly one file.", Exit.USAGE)
+    if not files and not pipeline.trigger.http:
+        raise CommandError(f"Pipeline {pipeline.name} starts with a file: name one.", Exit.USAGE)
+    if not files and pipeline.split.needs_input:
+        raise CommandError(
+            f"Pipeline {pipeline.name} splits its input ({pipeline.split.kind}): name a file.",
+            Exit.USAGE,
+        )
+    for file in files:
+        _check_file(order, file)
+
+
+def start_by_request(session: Session, order: Order, file: Path | None, advance: Advance) -> str:
+    """Start a run through the handler that HTTP requests use; return its id."""
+    engine, key = session.engine, order.key or session.engine.token()
+    source = None
+    if file is not None:
+        # Beside the triggers: in `input` the upload itself might start something.
+        ref = BlobRef("work", f"uploads/{engine.token()}/{order.name or file.name}")
+        source = _upload(session, ref, file, {}, advance)
+    return start_for_request(engine, order.pipeline, key, source, order.parameters).run.id
+
+
+def start_by_upload(session: Session, order: Order, file: Path, advance: Advance) -> str:
+    """Upload a file where the pipeline listens; return the id of the run that its event starts."""
+    trigger = order.pipeline.trigger.blob
+    assert trigger is not None  # noqa: S101 - the caller chose by it
+    ref = BlobRef(trigger.container, blob_name(order, file))
+    facts = _upload(session, ref, file, order.parameters, advance)
+    return naming.run_id(order.pipeline.name, blob_key(event_of(session.engine, facts)))
+
+
+def wait_for_start(session: Session, run: str) -> None:
+    """Wait until the upload's event has started the run, and say so if that takes long."""
+    began, said = session.monotonic(), False
+    while runs.load(session.engine.ports.tables, run) is None:
+        if not said and session.monotonic() - began > _SAY_AFTER_S:
+            session.note("The upload's event has not come yet; the sweep will find the file.")
+            said = True
+        session.sleep(_EVENT_POLL_S)
+
+
+def blob_name(order: Order, file: Path) -> str:
+    """Return the name under which a file starts the pipeline."""
+    prefix = order.pipeline.trigger.blob.prefix if order.pipeline.trigger.blob else ""
+    return order.name or f"{prefix}{file.name}"
+
+
+def by_request(order: Order) -> bool:
+    """Whether the pipeline is asked rather than fed."""
+    return order.pipeline.trigger.blob is None
+
+
+def _check_file(order: Order, file: Path) -> None:
+    if not file.is_file():
+        raise CommandError(f"There is no file {file}.", Exit.USAGE)
+    if file.stat().st_size == 0:
+        raise CommandError(f"{file} is empty: an empty blob starts nothing.", Exit.USAGE)
+    trigger, name = order.pipeline.trigger.blob, blob_name(order, file)
+    if trigger is None:
+        return
+    if not trigger.matches(trigger.container, name):
+        wanted = f"{trigger.prefix}*" + (
+            f" with {', '.join(trigger.suffix)}" * bool(trigger.suffix)
+        )
+        raise CommandError(
+            f"{name!a} would start nothing: {order.pipeline.name} takes {wanted} (see --name).",
+            Exit.USAGE,
+        )
+    if Api.PUT_BLOCK_LIST not in trigger.apis:
+        raise CommandError(
+            f"Pipeline {order.pipeline.name} does not take PutBlockList, by which this uploads."
+        )
+    for parameter, value in order.parameters.items():
+        if not value.isascii() or value != value.strip() or not value.isprintable():
+            raise CommandError(
+                f"{parameter}: a blob's metadata carries plain ASCII only, not {value!a}.",
+                Exit.USAGE,
+            )
+
+
+def _upload(
+    session: Session, ref: BlobRef, file: Path, metadata: Mapping[str, str], advance: Advance
+) -> BlobFacts:
+    return session.engine.ports.writer.upload(ref, _chunks(file, advance), metadata=metadata)
+
+
+def _chunks(file: Path, advance: Advance) -> Iterator[bytes]:
+    with file.open("rb") as opened:
+        while chunk := opened.read(_CHUNK):
+            yield chunk
+            advance(len(chunk))

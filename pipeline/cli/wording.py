@@ -1,0 +1,57 @@
+"""How values are written for people: sizes, times, costs, and text that strangers chose."""
+
+from datetime import datetime
+
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+_STEP = 1000
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+
+
+def visible(text: str) -> str:
+    """Spell out what a terminal would obey, so that no name or log can steer it."""
+    if text.replace("\n", "").replace("\t", "").isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text
+    )
+
+
+def one_line(text: str, length: int = 300) -> str:
+    """Put a stranger's text on one line of bounded length."""
+    flat = " ".join(visible(text).split())
+    return flat if len(flat) <= length else f"{flat[: length - 1]}…"
+
+
+def size(count: float) -> str:
+    """Write a number of bytes."""
+    unit = 0
+    while count >= _STEP and unit < len(_UNITS) - 1:
+        count, unit = count / _STEP, unit + 1
+    return f"{count:.1f} {_UNITS[unit]}" if unit else f"{count:.0f} B"
+
+
+def span(seconds: float) -> str:
+    """Write a length of time: `4.2 s`, `3m05s`, `2h10m`, `3d4h`."""
+    if seconds < _MINUTE:
+        return f"{seconds:.1f} s"
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE:.0f}m{seconds % _MINUTE:02.0f}s"
+    if seconds < _DAY:
+        return f"{seconds // _HOUR:.0f}h{seconds % _HOUR // _MINUTE:02.0f}m"
+    return f"{seconds // _DAY:.0f}d{seconds % _DAY // _HOUR:.0f}h"
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """Write how long ago something was."""
+    return f"{span(max(0.0, (now - moment).total_seconds()))} ago"
+
+
+def money(amount: float, currency: str) -> str:
+    """Write a cost; small ones keep the digits that say something."""
+    return f"{amount:.2f} {currency}" if amount >= 1 else f"{amount:.3g} {currency}"
+
+
+def cost(node_seconds: float, amount: float, currency: str) -> str:
+    """Write what a run used and what that costs."""
+    used = f"{node_seconds:,.1f} node-seconds"
+    return f"{used}, {money(amount, currency)}" if currency else used
