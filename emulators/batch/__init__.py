@@ -1,13 +1,14 @@
-"""The Azure Batch service on one machine: its wire protocol, its rules, and tasks as real processes.
+"""The Azure Batch service on one machine: its wire protocol, its rules, and tasks as real
+processes.
 
 From the inside out, each layer knowing only what stands before it:
-  document, errors, clock, options   what everything speaks: JSON documents, service errors, time, settings
+  document, errors, clock, options   what everything speaks: JSON, service errors, time, settings
   autoscale                          the formula language as a library of its own
   query                              $filter, $select and paging over documents
-  model                              pools, nodes, jobs, tasks and their state tables; no sockets, no files
+  model                              pools, nodes, jobs, tasks and their state tables; pure
   scheduler                          which task goes where and what an ending means; pure decisions
   store                              SQLite: what survives a kill
   agent, transfer                    processes on "nodes", blobs in and out
   service                            the verbs: what a request or a passing moment does to the model
-  faults, auth, wire                 the HTTP shell with its route table, signatures and planned misbehaviour
+  faults, auth, wire                 the HTTP shell: routes, signatures, planned misbehaviour
 """

@@ -4,7 +4,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-# A payload is whatever a client sent; unknown properties are kept and echoed, so it has no narrower type.
+# A payload is whatever a client sent; unknown properties are kept and echoed, so it has no
+# narrower type.
 type Doc = dict[str, Any]
 
 FOREVER = "P10675199DT2H48M5.4775807S"

@@ -51,8 +51,8 @@ STATUS: Mapping[str, tuple[int, str]] = {
     "TaskDependencyListTooLong": (_BAD, "The list of task ids to depend on is too long."),
     "AuthenticationFailed": (
         _DENIED,
-        "Server failed to authenticate the request. Make sure the value of Authorization header is formed "
-        "correctly including the signature.",
+        "Server failed to authenticate the request. Make sure the value of Authorization header "
+        "is formed correctly including the signature.",
     ),
     "PoolNotFound": (_MISSING, "The specified pool does not exist."),
     "NodeNotFound": (_MISSING, "The specified node does not exist."),

@@ -1,4 +1,5 @@
-"""Planned misbehaviour: rules that strike operations, and the seeded profile that makes clients prove themselves."""
+"""Planned misbehaviour: rules that strike operations, and the seeded
+profile that makes clients prove themselves."""
 
 import random
 from collections.abc import Mapping
@@ -12,9 +13,11 @@ _ANY = "*"
 class Rule:
     """When it strikes and what it does.
 
-    `operation` is an SDK operation name, `*`, or one of the events `output_file` (an upload is lost), `output_order` (uploads are
-    shuffled), `task_rerun` (a task runs twice) and `task_requeue`. `match` is a part of the path or name. `when` is `before` (the
-    request has no effect) or `after` (it has, but the answer is lost). `count` is how often it may strike, -1 without end.
+    `operation` is an SDK operation name, `*`, or one of the events `output_file` (an upload is
+    lost), `output_order` (uploads are shuffled), `task_rerun` (a task runs twice) and
+    `task_requeue`. `match` is a part of the path or name. `when` is `before` (the request has no
+    effect) or `after` (it has, but the answer is lost). `count` is how often it may strike, -1
+    without end.
     """
 
     operation: str = _ANY

@@ -1,7 +1,7 @@
 """What survives: one SQLite file in WAL mode, written in whole transactions.
 
-A SIGKILL of this process loses no committed transaction; `synchronous=NORMAL` risks the last ones only when the machine
-itself goes down, which an emulator may.
+A SIGKILL of this process loses no committed transaction; `synchronous=NORMAL` risks the last ones
+only when the machine itself goes down, which an emulator may.
 """
 
 import fcntl
@@ -16,7 +16,11 @@ from emulators.batch.model.node import Node
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.task import Task
 
-_SCHEMA = "CREATE TABLE IF NOT EXISTS records (kind TEXT, owner TEXT, name TEXT, body TEXT, PRIMARY KEY (kind, owner, name)) WITHOUT ROWID"
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS records (
+    kind TEXT, owner TEXT, name TEXT, body TEXT, PRIMARY KEY (kind, owner, name)
+) WITHOUT ROWID
+"""
 _VERSION = 1
 
 
@@ -31,8 +35,8 @@ class Store:
             self._db = self._open()
         except sqlite3.DatabaseError as error:
             sys.exit(
-                f"{self.path} is not a usable state file ({error}): move {folder} away, or pass another --data "
-                "folder, to start with an empty account."
+                f"{self.path} is not a usable state file ({error}): move {folder} away, or pass "
+                "another --data folder, to start with an empty account."
             )
 
     def _open(self) -> sqlite3.Connection:

@@ -1,4 +1,5 @@
-"""What a program on a node sees of its surroundings: folders and AZ_BATCH_* variables, nothing else."""
+"""What a program on a node sees of its surroundings: folders
+and AZ_BATCH_* variables, nothing else."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,8 +1,9 @@
 """The agent process: starts programs on order, reports how they end, and lets none outlive it.
 
-Standard library only, run as a script. Orders come as JSON lines on stdin, reports leave as JSON lines on stdout. It is a
-child subreaper: whatever a task leaves behind, even in a session of its own, becomes its child and is found. When stdin
-closes (the emulator ended, however it ended) it kills everything and goes.
+Standard library only, run as a script. Orders come as JSON lines on stdin, reports leave as JSON
+lines on stdout. It is a child subreaper: whatever a task leaves behind, even in a session of its
+own, becomes its child and is found. When stdin closes (the emulator ended, however it ended) it
+kills everything and goes.
 """
 
 import contextlib
@@ -59,7 +60,8 @@ def kill_tree(pid: int) -> None:
 
 
 class Agent:
-    """The running programs by process id, each with the number and the task directory of its order."""
+    """The running programs by process id, each with the number
+    and the task directory of its order."""
 
     def __init__(self) -> None:
         self._running: dict[int, tuple[int, str]] = {}
@@ -77,7 +79,7 @@ class Agent:
     def _start(self, order: dict[str, Any]) -> None:
         try:
             with Path(order["stdout"]).open("ab") as out, Path(order["stderr"]).open("ab") as err:
-                child = subprocess.Popen(  # noqa: S603 - running what the user asked for is the purpose
+                child = subprocess.Popen(
                     order["argv"],
                     cwd=order["cwd"],
                     env=order["env"],

@@ -1,4 +1,5 @@
-"""The autoscale formula language as a library: parse a formula, evaluate it for given samples and a given time.
+"""The autoscale formula language as a library: parse a formula, evaluate it for given samples and
+a given time.
 
     from emulators.batch.autoscale.evaluate import Situation, evaluate
     from emulators.batch.autoscale.grammar import parse

@@ -32,10 +32,29 @@ _ALIASES = {
 }
 _OPTIONS = ("requeue", "terminate", "taskcompletion", "retaineddata")
 SAMPLED = frozenset(
-    "$CPUPercent $ActiveTasks $RunningTasks $PendingTasks $SucceededTasks $FailedTasks $PreemptedNodeCount "
-    "$UsableNodeCount $SampleNodeCount $WallClockSeconds $MemoryBytes $DiskBytes $DiskReadBytes "
-    "$DiskWriteBytes $DiskReadOps $DiskWriteOps $NetworkInBytes $NetworkOutBytes $CurrentDedicatedNodes "
-    "$CurrentLowPriorityNodes $TaskSlotsPerNode".split()
+    [
+        "$CPUPercent",
+        "$ActiveTasks",
+        "$RunningTasks",
+        "$PendingTasks",
+        "$SucceededTasks",
+        "$FailedTasks",
+        "$PreemptedNodeCount",
+        "$UsableNodeCount",
+        "$SampleNodeCount",
+        "$WallClockSeconds",
+        "$MemoryBytes",
+        "$DiskBytes",
+        "$DiskReadBytes",
+        "$DiskWriteBytes",
+        "$DiskReadOps",
+        "$DiskWriteOps",
+        "$NetworkInBytes",
+        "$NetworkOutBytes",
+        "$CurrentDedicatedNodes",
+        "$CurrentLowPriorityNodes",
+        "$TaskSlotsPerNode",
+    ]
 )
 _SAMPLED_ALIASES = {
     "$SampleTVMCount": "$SampleNodeCount",
@@ -57,7 +76,8 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a formula wants, with the results string; on an error the present numbers and the error."""
+    """What a formula wants, with the results string; on an
+    error the present numbers and the error."""
 
     dedicated: int
     spot: int
@@ -154,12 +174,8 @@ class _Run:
             raise FormulaError(f"{node} has no value")
         kids = node.children
         match str(node.data):
-            case "number":
-                return float(str(kids[0]))
-            case "string":
-                return str(kids[0])[1:-1]
-            case "name":
-                return self._name(kids[0])
+            case "number" | "string" | "name":
+                return self._atom(node)
             case "choose":
                 return self._value(kids[1] if self._true(kids[0]) else kids[2])
             case "logic_or" | "logic_and":
@@ -167,6 +183,12 @@ class _Run:
             case "call" | "method" | "member":
                 return self._postfix(node)
         return self._operator(node)
+
+    def _atom(self, node: Tree[Token]) -> Value:
+        token = node.children[0]
+        if node.data == "number":
+            return float(str(token))
+        return str(token)[1:-1] if node.data == "string" else self._name(token)
 
     def _operator(self, node: Tree[Token]) -> Value:
         kids = node.children
@@ -194,10 +216,8 @@ class _Run:
             return self._assigned[name]
         if _ALIASES.get(name, name) in self._present:
             return self._variable(_ALIASES.get(name, name))
-        if name in INTERVALS:
-            return INTERVALS[name]
-        if name in _OPTIONS:
-            return name
+        if name in INTERVALS or name in _OPTIONS:
+            return INTERVALS.get(name, name)
         name = _SAMPLED_ALIASES.get(name, name)
         if name in self._situation.plain:
             return self._situation.plain[name]

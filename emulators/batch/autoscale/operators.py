@@ -1,4 +1,5 @@
-"""What the operators do to each pair of types; strict by the documentation's table, lenient where formulas in use are."""
+"""What the operators do to each pair of types; strict by the
+documentation's table, lenient where formulas in use are."""
 
 import math
 import operator
@@ -59,10 +60,12 @@ def _numbers(sign: str, left: float | Vector, right: float | Vector) -> Value:
 
 def _times(sign: str, left: Value, right: Value) -> Value:
     match sign, left, right:
-        case "*", float(), timedelta():
-            return right * left
-        case "*", timedelta(), float():
-            return left * right
+        case ("*", float() as factor, timedelta() as span) | (
+            "*",
+            timedelta() as span,
+            float() as factor,
+        ):
+            return span * factor
         case "/", timedelta(), float() if right:
             return left / right
         case "+", timedelta() | datetime(), timedelta():

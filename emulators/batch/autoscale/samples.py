@@ -84,7 +84,8 @@ class Series:
         percent = self._percent(start, end)
         if percent < wanted:
             raise InsufficientData(
-                f"Insufficient data from data set: {self._name} wanted {wanted:.6g}%, received {percent:.6g}%"
+                f"Insufficient data from data set: {self._name} "
+                f"wanted {wanted:.6g}%, received {percent:.6g}%"
             )
         low, high = self._slice(start, end)
         return tuple(reversed(self._values[low:high]))

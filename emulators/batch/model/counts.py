@@ -16,7 +16,8 @@ _NAMES = ("active", "running", "completed", "succeeded", "failed")
 
 
 class TaskCounts:
-    """Counters of tasks and of their slots; add a task before it is seen, and `leave`/`enter` around each move."""
+    """Counters of tasks and of their slots; add a task before it is
+    seen, and `leave`/`enter` around each move."""
 
     def __init__(self) -> None:
         self._tasks: Counter[str] = Counter()

@@ -1,4 +1,5 @@
-"""One job: its settings, its tasks in order of arrival, and what happened on the nodes before and after them."""
+"""One job: its settings, its tasks in order of arrival, and what
+happened on the nodes before and after them."""
 
 import json
 from collections.abc import Iterator
@@ -11,8 +12,8 @@ from emulators.batch.errors import BatchError
 from emulators.batch.model.counts import TaskCounts
 from emulators.batch.model.dependencies import Dependencies, wanted_ids
 from emulators.batch.model.ready import Ready
-from emulators.batch.model.states import JobState, TaskState
 from emulators.batch.model.stateful import Stateful
+from emulators.batch.model.states import JobState, TaskState
 from emulators.batch.model.task import Task
 
 _LIVE = frozenset({JobState.ACTIVE, JobState.ENABLING})

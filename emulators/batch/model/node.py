@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from emulators.batch.document import Doc
-from emulators.batch.model.states import NodeState
 from emulators.batch.model.stateful import Stateful
+from emulators.batch.model.states import NodeState
 
 _RECENT = 10
 READY = frozenset({NodeState.IDLE, NodeState.RUNNING})

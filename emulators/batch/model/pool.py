@@ -8,15 +8,16 @@ from typing import Self
 from emulators.batch.document import Doc, stamp
 from emulators.batch.errors import BatchError
 from emulators.batch.model.node import Node
-from emulators.batch.model.states import Allocation, NodeState, PoolState, check_move
 from emulators.batch.model.stateful import Stateful
+from emulators.batch.model.states import Allocation, NodeState, PoolState, check_move
 
 _OWN = ("targetDedicatedNodes", "targetLowPriorityNodes", "enableAutoScale")
 
 
 @dataclass(slots=True, kw_only=True)
 class Pool(Stateful[PoolState]):
-    """A pool and its nodes; targets and autoscale live here, everything else in `spec` as the user gave it."""
+    """A pool and its nodes; targets and autoscale live here,
+    everything else in `spec` as the user gave it."""
 
     id: str
     spec: Doc

@@ -10,7 +10,8 @@ _tickets = itertools.count(1)
 
 
 class Ready:
-    """A queue that forgets lazily: an entry counts only while it carries its task's latest ticket."""
+    """A queue that forgets lazily: an entry counts only while
+    it carries its task's latest ticket."""
 
     def __init__(self) -> None:
         self._heaps: dict[int, list[tuple[int, int, Task]]] = {}

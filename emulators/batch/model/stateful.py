@@ -1,4 +1,5 @@
-"""What every resource has: a state with its history, and a version that only users' changes move."""
+"""What every resource has: a state with its history, and a
+version that only users' changes move."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

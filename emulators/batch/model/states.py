@@ -1,4 +1,5 @@
-"""The states of every resource and the moves between them, as literal tables; anything else raises."""
+"""The states of every resource and the moves between them,
+as literal tables; anything else raises."""
 
 from collections.abc import Mapping
 from enum import StrEnum

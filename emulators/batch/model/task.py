@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Self
 
 from emulators.batch.document import FOREVER, Doc, stamp
-from emulators.batch.model.states import TaskState
 from emulators.batch.model.stateful import Stateful
+from emulators.batch.model.states import TaskState
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,7 +86,8 @@ class Task(Stateful[TaskState]):
 
 
 def with_task_defaults(body: Doc) -> Doc:
-    """Return the task as the service would echo it: the user's properties and the defaults of the others."""
+    """Return the task as the service would echo it: the user's
+    properties and the defaults of the others."""
     constraints = {
         "maxWallClockTime": FOREVER,
         "retentionTime": "P7D",

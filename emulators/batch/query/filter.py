@@ -4,6 +4,7 @@ import operator
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from lark import Lark, Token, Tree
 from lark.exceptions import LarkError
@@ -32,7 +33,7 @@ _GRAMMAR = r"""
     %ignore /\s+/
 """
 _PARSER = Lark(_GRAMMAR, parser="earley", maybe_placeholders=False)
-_COMPARE: Mapping[str, Callable[[object, object], bool]] = {
+_COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
     "ne": operator.ne,
     "gt": operator.gt,

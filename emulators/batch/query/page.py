@@ -23,7 +23,8 @@ class ListQuery:
 
 
 def read_query(query: Mapping[str, str], allowed: frozenset[str], most: int = _MOST) -> ListQuery:
-    """Understand the query of a list request, or refuse it; names of parameters are lower case here."""
+    """Understand the query of a list request, or refuse it;
+    names of parameters are lower case here."""
     text = query.get("$filter", "").strip()
     return ListQuery(
         predicate=compile_filter(text, allowed) if text else None,

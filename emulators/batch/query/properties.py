@@ -1,5 +1,6 @@
 """Which properties each list may be filtered by."""
 
+_STEP = ("state", "result", "exitCode", "startTime", "endTime")
 _COMMON = (
     "id",
     "state",
@@ -25,19 +26,22 @@ POOLS = frozenset(
     (*_COMMON, "allocationState", "allocationStateTransitionTime", "enableAutoScale", "vmSize")
 ) | {"enableInterNodeCommunication"}
 NODES = frozenset(
-    ("id", "state", "stateTransitionTime", "lastBootTime", "allocationTime", "startTaskInfo/state")
-    + (
-        "startTaskInfo/result",
-        "startTaskInfo/exitCode",
-        "startTaskInfo/startTime",
-        "startTaskInfo/endTime",
+    (
+        "id",
+        "state",
+        "stateTransitionTime",
+        "lastBootTime",
+        "allocationTime",
+        *(f"startTaskInfo/{name}" for name in _STEP),
     )
 )
-_STEP = ("state", "result", "exitCode", "startTime", "endTime")
 PREPARATION = frozenset(
-    ("poolId", "nodeId")
-    + tuple(f"jobPreparationTaskExecutionInfo/{name}" for name in _STEP)
-    + tuple(f"jobReleaseTaskExecutionInfo/{name}" for name in _STEP)
+    (
+        "poolId",
+        "nodeId",
+        *(f"jobPreparationTaskExecutionInfo/{name}" for name in _STEP),
+        *(f"jobReleaseTaskExecutionInfo/{name}" for name in _STEP),
+    )
 )
 NODE_COUNTS = frozenset(("poolId",))
 FILES = frozenset(("name",))

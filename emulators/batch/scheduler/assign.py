@@ -1,4 +1,5 @@
-"""Which tasks start now, and where: jobs by priority, tasks by age, nodes by the pool's fill type."""
+"""Which tasks start now, and where: jobs by priority, tasks
+by age, nodes by the pool's fill type."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,9 +22,10 @@ class Assignment:
 def assignments(
     jobs: Sequence[Job], shelf: Shelf, barred: Mapping[str, set[str]], *, pack: bool
 ) -> Iterator[Assignment]:
-    """Yield what fits, taking it off the shelf; the caller must act on each before asking for the next.
+    """Yield what fits, taking it off the shelf; act on each before asking for the next.
 
-    `jobs` are in order of urgency; `barred` names, by job id, the nodes where the job's preparation failed.
+    `jobs` are in order of urgency; `barred` names, by job id, the nodes where the job's
+    preparation failed.
     """
     for job in jobs:
         if not job.is_live:

@@ -1,4 +1,5 @@
-"""What the end of a task's process means: run it again, or completed with which result and consequences."""
+"""What the end of a task's process means: run it again, or
+completed with which result and consequences."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -61,7 +62,8 @@ def shall_retry(ending: Ending, retries_so_far: int, allowed: int) -> bool:
 
 
 def consequences(exit_conditions: Doc | None, ending: Ending) -> Consequences:
-    """Apply the task's exit conditions; the first matching one wins, then the service's defaults."""
+    """Apply the task's exit conditions; the first matching one
+    wins, then the service's defaults."""
     succeeded = ending.failure is None
     options = next(_matching(exit_conditions or {}, ending), {})
     job_action = str(options.get("jobAction") or ("none" if succeeded else "terminate")).lower()

@@ -1,1 +1,2 @@
-"""The verbs: what requests and passing time do to the model, with agent, transfers and store at their side."""
+"""The verbs: what requests and passing time do to the model, with
+agent, transfers and store at their side."""

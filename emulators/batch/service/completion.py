@@ -1,4 +1,5 @@
-"""What follows when a task ends: counts, dependents, the job's own end, and the job's slow good-byes."""
+"""What follows when a task ends: counts, dependents, the job's
+own end, and the job's slow good-byes."""
 
 from emulators.batch.document import stamp
 from emulators.batch.model.job import Job
@@ -42,7 +43,8 @@ def _act_on_job(ctx: Context, job: Job, action: str) -> None:
 
 
 def check_all_complete(ctx: Context, job: Job) -> None:
-    """End the job if it wants to end with its last task and that has ended; an empty job has no open task."""
+    """End the job if it wants to end with its last task and that
+    has ended; an empty job has no open task."""
     wants = str(job.spec.get("onAllTasksComplete")).lower() == "terminatejob"
     if wants and job.state is JobState.ACTIVE and job.is_done():
         terminate(ctx, job, "AllTasksComplete")

@@ -1,4 +1,5 @@
-"""What every verb works with: the account, the clock, the outside, and the means to do something later."""
+"""What every verb works with: the account, the clock, the
+outside, and the means to do something later."""
 
 import asyncio
 import logging
@@ -27,7 +28,8 @@ log = logging.getLogger("emulators.batch")
 
 @dataclass(frozen=True, slots=True)
 class Requeue:
-    """A run ends without a verdict: its task is active again. `counted` tells whether that shows in requeueCount."""
+    """A run ends without a verdict: its task is active again.
+    `counted` tells whether that shows in requeueCount."""
 
     counted: bool = True
 
@@ -42,7 +44,8 @@ class Run(Protocol):
 
 @dataclass(kw_only=True)
 class Context:
-    """Shared by all verbs; `dispatch`, `drained` and `resized` are set once the verbs behind them exist."""
+    """Shared by all verbs; `dispatch`, `drained` and `resized`
+    are set once the verbs behind them exist."""
 
     options: Options
     clock: Clock

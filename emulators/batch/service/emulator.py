@@ -1,4 +1,5 @@
-"""The whole service without its wire: built from options, started on what the last life left, closed in order."""
+"""The whole service without its wire: built from options, started
+on what the last life left, closed in order."""
 
 import aiohttp
 

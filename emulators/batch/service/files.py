@@ -42,7 +42,8 @@ def locate(folder: Path, relative: str) -> Path:
 
 
 def listing(folder: Path, url: str, *, recursive: bool) -> Iterator[Doc]:
-    """Yield the entries below a folder: files first as the service does, then folders and what is in them."""
+    """Yield the entries below a folder: files first as the service
+    does, then folders and what is in them."""
     for path in _walk(folder, recursive):
         name = path.relative_to(folder).as_posix()
         entry: Doc = {"name": name, "url": f"{url}/{name}", "isDirectory": path.is_dir()}

@@ -152,7 +152,8 @@ class Jobs:
         return shown
 
     def watch_limit(self, job: Job) -> None:
-        """End the job when its own time is up; a moved limit is noticed when the old one strikes."""
+        """End the job when its own time is up; a moved limit is
+        noticed when the old one strikes."""
         limit = seconds_of((job.spec.get("constraints") or {}).get("maxWallClockTime"))
         if limit is not None and job.is_live:
             delay = remaining_s(job, self._ctx, limit)

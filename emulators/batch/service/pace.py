@@ -1,4 +1,5 @@
-"""How long the emulated machinery takes: nothing, a realistic while, or until somebody says tick."""
+"""How long the emulated machinery takes: nothing, a
+realistic while, or until somebody says tick."""
 
 import asyncio
 

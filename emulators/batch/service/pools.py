@@ -108,7 +108,8 @@ class Pools:
         self._edited(pool)
 
     def enable_autoscale(self, pool: Pool, body: Doc) -> None:
-        """Turn autoscale on, or change its formula; refused while resizing and too soon after the last."""
+        """Turn autoscale on, or change its formula; refused while
+        resizing and too soon after the last."""
         require_usable(pool, steady=True)
         check_rate(self._ctx, pool)
         enable(

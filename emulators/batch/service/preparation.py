@@ -49,7 +49,7 @@ class Preparations:
 
 def _succeeded(job: Job, node: Node) -> bool:
     info = job.per_node.get(node.id, {}).get(_INFO[_PREPARATION], {})
-    return info.get("result") == "success"
+    return bool(info.get("result") == "success")
 
 
 async def release_everywhere(ctx: Context, job: Job) -> None:

@@ -1,4 +1,5 @@
-"""Autoscale of pools: samples as time goes by, evaluations at enable and at the interval, targets from results."""
+"""Autoscale of pools: samples as time goes by, evaluations at enable
+and at the interval, targets from results."""
 
 import asyncio
 from collections.abc import Callable
@@ -145,7 +146,8 @@ def check_rate(ctx: Context, pool: Pool) -> None:
 
 
 class Scaler:
-    """The timers of autoscale: one evaluation per pool and interval, one sample of all pools per period."""
+    """The timers of autoscale: one evaluation per pool and
+    interval, one sample of all pools per period."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
@@ -166,7 +168,8 @@ class Scaler:
                     sample(self._ctx, pool)
 
     def schedule(self, pool: Pool) -> None:
-        """Set the pool's next evaluation one interval from now; forget it where autoscale is off."""
+        """Set the pool's next evaluation one interval from now;
+        forget it where autoscale is off."""
         old = self._timers.pop(pool.id, None)
         if old is not None:
             old.cancel()

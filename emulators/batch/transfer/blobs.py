@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import aiohttp
 from yarl import URL
@@ -51,13 +51,15 @@ class Blobs:
         """List the blobs of a container whose names start with a prefix."""
         marker = ""
         while True:
-            query = f"restype=container&comp=list&prefix={quote(prefix, safe='')}&marker={quote(marker, safe='')}"
+            wanted = urlencode({"prefix": prefix, "marker": marker}, quote_via=quote)
+            query = f"restype=container&comp=list&{wanted}"
             url = with_query(container_url, query)
             async with self._session.get(
                 URL(url, encoded=True), headers=_signed("GET", url, grant, {})
             ) as answer:
                 await _check(answer)
-                # The list comes from the storage account that the task's owner named, over loopback.
+                # The list comes from the storage account that the task's owner named, over
+                # loopback.
                 page = ET.fromstring(await answer.text())  # noqa: S314 - no entity is resolved, expat is current
             for name in page.iter("Name"):
                 yield name.text or ""

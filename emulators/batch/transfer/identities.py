@@ -21,7 +21,8 @@ class TransferFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """How to sign requests to a URL: with an account's key, or not at all because a SAS says enough."""
+    """How to sign requests to a URL: with an account's key, or
+    not at all because a SAS says enough."""
 
     account: str = ""
     key: str = ""
@@ -52,8 +53,9 @@ class Identities:
                 _ = entry["account"], entry["key"], entry["blobEndpoint"]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             sys.exit(
-                f"{path} is not a usable identities file ({type(error).__name__}: {error}); it has to look like "
-                '{"<identity resource id>": {"account": "...", "key": "...", "blobEndpoint": "http://..."}}.'
+                f"{path} is not a usable identities file ({type(error).__name__}: {error}); "
+                'it has to look like {"<identity resource id>": {"account": "...", "key": "...", '
+                '"blobEndpoint": "http://..."}}.'
             )
         return cls(entries, public_urls=public_urls)
 

@@ -30,7 +30,8 @@ class Upload:
 def planned(
     outputs: list[Doc], wd: Path, env: Mapping[str, str], *, succeeded: bool
 ) -> list[Upload]:
-    """Return what has to be uploaded after this outcome; a pattern that matches nothing is no failure."""
+    """Return what has to be uploaded after this outcome; a
+    pattern that matches nothing is no failure."""
     wanted = {"taskcompletion", "tasksuccess" if succeeded else "taskfailure"}
     uploads: list[Upload] = []
     for output in outputs:

@@ -20,7 +20,8 @@ def is_wild(pattern: str) -> bool:
 
 
 def matches(pattern: str, wd: Path) -> Iterator[tuple[Path, str]]:
-    """Yield each matching file with its name below the pattern's fixed folder, in no particular order."""
+    """Yield each matching file with its name below the pattern's
+    fixed folder, in no particular order."""
     parts = PurePosixPath(pattern).parts
     fixed = next((index for index, part in enumerate(parts) if is_wild(part)), len(parts) - 1)
     base = Path(os.path.normpath(wd.joinpath(*parts[:fixed])))
@@ -55,7 +56,8 @@ def _walk(folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
 
 
 def component(pattern: str) -> re.Pattern[str]:
-    """Translate one path component: `*`, `?`, `[abc]`, `[a-c]`, `[!a]`; everything else is literal."""
+    """Translate one path component: `*`, `?`, `[abc]`, `[a-c]`,
+    `[!a]`; everything else is literal."""
     out, position = "", 0
     while position < len(pattern):
         char = pattern[position]

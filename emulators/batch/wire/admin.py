@@ -1,4 +1,5 @@
-"""What only an emulator has: health, state, faults, time, lost nodes. No signature needed; loopback only."""
+"""What only an emulator has: health, state, faults, time, lost
+nodes. No signature needed; loopback only."""
 
 from datetime import timedelta
 

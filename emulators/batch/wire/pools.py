@@ -10,10 +10,24 @@ from emulators.batch.service.resize import remove_nodes, require_usable, stop_re
 from emulators.batch.wire.call import Call, Reply, Route, numbered
 
 _MOST_REMOVED = 100
-_STATES = (
-    "creating idle offline preempted rebooting reimaging running starting startTaskFailed leavingPool unknown "
-    "unusable waitingForStartTask deallocated deallocating upgradingOS"
-).split()
+_STATES = [
+    "creating",
+    "idle",
+    "offline",
+    "preempted",
+    "rebooting",
+    "reimaging",
+    "running",
+    "starting",
+    "startTaskFailed",
+    "leavingPool",
+    "unknown",
+    "unusable",
+    "waitingForStartTask",
+    "deallocated",
+    "deallocating",
+    "upgradingOS",
+]
 
 
 def _pool(app: Emulator, call: Call) -> Pool:

@@ -20,7 +20,8 @@ _FILE = "{filePath}"
 
 
 class RouteTable:
-    """Finds the route of a request; parameters may hold encoded slashes, so it works on the raw path."""
+    """Finds the route of a request; parameters may hold encoded
+    slashes, so it works on the raw path."""
 
     def __init__(self, routes: tuple[Route, ...] = ROUTES) -> None:
         self._by_shape: dict[tuple[str, ...], list[tuple[tuple[str, ...], dict[str, Route]]]] = {}

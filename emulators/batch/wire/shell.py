@@ -101,10 +101,8 @@ class Shell:
         self._emulator.ctx.save()
         if request.method == "HEAD" or error.status == 304:  # noqa: PLR2004 - HTTP's own number
             return web.Response(status=error.status, headers=headers)
-        document: Doc = {
-            "odata.metadata": f"http://{request.headers.get('Host', '')}/$metadata#Microsoft.Azure.Batch"
-        }
-        document |= error.summary()
+        base = f"http://{request.headers.get('Host', '')}"
+        document: Doc = {"odata.metadata": f"{base}/$metadata#error", **error.summary()}
         tail = f"\nRequestId:{headers['request-id']}\nTime:{stamp(self._emulator.ctx.clock.now())}"
         document["message"]["value"] += tail
         return _json(error.status, document, headers)
