@@ -59,6 +59,7 @@ class _WithFields(logging.Filter):
 
 
 def configure_logging(logger: logging.Logger) -> None:
-    """Let a logger's records carry their fields; idempotent."""
+    """Let a logger's records carry their fields, and quiet the SDKs' request logs; idempotent."""
+    logging.getLogger("azure").setLevel(logging.WARNING)
     if not any(isinstance(known, _WithFields) for known in logger.filters):
         logger.addFilter(_WithFields())
