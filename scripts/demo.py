@@ -18,7 +18,6 @@ import imageio_ffmpeg
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueClient
 from media_check import frames_and_ssim
-from rich.padding import Padding
 from rich.text import Text
 
 from pipeline.bootstrap import APP_ROOT
@@ -147,10 +146,10 @@ def show_event(session: Session, event: Event, waited: float) -> None:
     """Print the event as it was received, a line a value."""
     step(session, "event", f"received {waited:.1f} s after the upload began:")
     *envelope, data = sorted(event.items(), key=lambda entry: entry[0] == "data")
-    lines = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in envelope]
-    inner = [f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in data[1].items()]
-    body = ",\n".join([*lines, '"data": {\n' + ",\n".join(inner) + "\n}"])
-    session.out.print(Padding(Text(f"{{\n{body}\n}}", "dim"), (0, 0, 0, 10)))
+    lines = [f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in envelope]
+    inner = [f"    {json.dumps(name)}: {json.dumps(value)}" for name, value in data[1].items()]
+    body = ",\n".join([*lines, '  "data": {\n' + ",\n".join(inner) + "\n  }"])
+    session.out.print(Text(f"{{\n{body}\n}}", "dim"), soft_wrap=True)
 
 
 def download(connection: str, event: Event) -> Path:

@@ -38,10 +38,10 @@ def standing(where: Standing, now: datetime) -> RenderableType:
     head = Text.assemble((run.id, "bold"), "  ", state_text(run.state))
     line = Table.grid(padding=(0, 2))
     line.add_row(_bar(where), counts(where), Text(_took(run, now), "dim"))
-    parts: list[RenderableType] = [head, line]
-    if where.why and not run.over:
-        parts.append(Text(wording.one_line(where.why), "dim"))
-    return Group(*parts)
+    if run.over:
+        return Group(head, line)
+    # The line stays when there is nothing to say, so that nothing below it jumps.
+    return Group(head, line, Text(wording.one_line(where.why), "dim"))
 
 
 def counts(where: Standing) -> Text:

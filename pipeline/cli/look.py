@@ -109,7 +109,9 @@ def run_named(engine: Engine, text: str) -> str:
 
 def _so_far(engine: Engine, run: Run) -> tuple[int, float]:
     results = list(tasks.results(engine.ports.tables, run.id, run.generation))
-    return sum(r.failed for r in results), sum(r.seconds for r in results)
+    pool = engine.catalogue.pools.get(run.pool)
+    share = engine.definition(run).task.slots / (pool.slots if pool else 1)
+    return sum(r.failed for r in results), share * sum(r.seconds for r in results)
 
 
 def _failed(engine: Engine, run: Run) -> Iterator[FailedItem]:

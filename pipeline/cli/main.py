@@ -2,7 +2,7 @@
 
 import typer
 
-from pipeline.cli import plan_command, read_commands, run_commands, up_down
+from pipeline.cli import plan_command, read_commands, run_commands, steer_commands, up_down
 from pipeline.cli.session import Session, command
 
 app = typer.Typer(
@@ -21,7 +21,12 @@ _COMMANDS = (
     read_commands.show,
     run_commands.watch,
     read_commands.logs,
+    steer_commands.cancel,
     run_commands.redrive,
+    steer_commands.backfill,
+    steer_commands.pause,
+    steer_commands.resume,
+    steer_commands.purge,
     read_commands.schema,
 )
 
