@@ -44,7 +44,7 @@ def test_a_redrive_runs_only_what_failed(stack: Stack):
 
 
 def test_http_needs_a_key_and_starts_one_run_a_key(stack: Stack):
-    endpoint = stack.local.description()["endpoints"]["functions"]
+    endpoint = stack.local.description()["endpoints"]["functions"]["endpoint"]
     body = {"pipeline": "acts", "idempotency_key": "k1"}
     assert call(f"{endpoint}/api/runs", body, key=None)[0] == 401
     status, answer = call(f"{endpoint}/api/runs", {"pipeline": "akts"}, master_key(stack))
