@@ -14,6 +14,7 @@ class State(StrEnum):
     SUBMITTING = "submitting"
     RUNNING = "running"
     ASSEMBLING = "assembling"
+    COMMITTING = "committing"
     CANCELLING = "cancelling"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -21,7 +22,8 @@ class State(StrEnum):
 
 
 S = State
-# A verdict is legal from every active state, since limits may end a run anywhere.
+# Limits and people may end a run anywhere but while its output is being committed: the manifest and
+# the verdict are in different services, so nothing else may be decided between the two.
 _ANYWHERE = frozenset({S.FAILED, S.CANCELLING})
 LEGAL: dict[State, frozenset[State]] = {
     S.CLAIMED: _ANYWHERE | {S.PLANNING, S.WAITING},
@@ -29,13 +31,15 @@ LEGAL: dict[State, frozenset[State]] = {
     S.PLANNING: _ANYWHERE | {S.SUBMITTING, S.WAITING},
     S.SUBMITTING: _ANYWHERE | {S.RUNNING, S.ASSEMBLING},
     S.RUNNING: _ANYWHERE | {S.ASSEMBLING},
-    S.ASSEMBLING: _ANYWHERE | {S.SUCCEEDED},
+    S.ASSEMBLING: _ANYWHERE | {S.COMMITTING},
+    S.COMMITTING: frozenset({S.SUCCEEDED, S.FAILED}),
     S.CANCELLING: frozenset({S.CANCELLED}),
     S.SUCCEEDED: frozenset({S.CLAIMED}),
     S.FAILED: frozenset({S.CLAIMED}),
     S.CANCELLED: frozenset({S.CLAIMED}),
 }
 TERMINAL = frozenset({S.SUCCEEDED, S.FAILED, S.CANCELLED})
+STOPPABLE = frozenset(state for state, moves in LEGAL.items() if S.CANCELLING in moves)
 
 
 class IllegalMove(Permanent):

@@ -76,6 +76,7 @@ class Manifest(_Part):
     pipeline: str
     generation: int
     created_at: datetime
+    caused_at: datetime
     input: Input | None
     parameters: dict[str, str | int | float | bool]
     files: tuple[OutputFile, ...]

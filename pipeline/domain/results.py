@@ -18,7 +18,7 @@ class ReceiptInvalid(Permanent):
 class _Claim(BaseModel):
     """Part of a receipt: a claim by a node, bounded and strict."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ItemOutput(_Claim):
@@ -74,6 +74,15 @@ class TaskState(StrEnum):
     RETRYING = "retrying"
 
 
+class Repeat(BaseModel):
+    """Why a task was executed again, and which attempt does not count any more ("" for none)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cause: Cause
+    attempt: str = ""
+
+
 class TaskResult(BaseModel):
     """What the ledger holds of a task (or stage program): the result that counts, or that it runs
     again.
@@ -89,8 +98,18 @@ class TaskResult(BaseModel):
     seconds: float = 0.0
     receipt: str = ""
     why: str = ""
+    cause: Cause | None = None
     at: datetime | None = None
     items: tuple[ItemResult, ...] = ()
+    repeats: tuple[Repeat, ...] = ()
+
+    def repeated_for(self, cause: Cause) -> int:
+        """Return how often the task was executed again for a cause."""
+        return sum(repeat.cause is cause for repeat in self.repeats)
+
+    def rejects(self, attempt: str) -> bool:
+        """Whether an attempt was found wanting and does not count."""
+        return bool(attempt) and any(repeat.attempt == attempt for repeat in self.repeats)
 
     @property
     def failed(self) -> int:
@@ -121,6 +140,8 @@ def _check_item(item: ItemResult, attempt: str) -> None:
         raise ReceiptInvalid(f"Item {item.id} succeeded, yet has a cause of failure.")
     if not item.succeeded and item.cause is None:
         raise ReceiptInvalid(f"Item {item.id} failed without a cause.")
+    if len({output.name for output in item.outputs}) != len(item.outputs):
+        raise ReceiptInvalid(f"Item {item.id} names an output twice.")
     for output in item.outputs:
         if not output.blob.startswith(f"o-{attempt}-"):
             raise ReceiptInvalid(f"Item {item.id} names an output of another attempt.")
@@ -136,7 +157,11 @@ def safe_name(name: str) -> bool:
 
 def failed_task(unit: str, items: tuple[int, ...], cause: Cause, why: str) -> TaskResult:
     """Make the result of a task that left no receipt: all of its items failed for one cause."""
-    results = tuple(
+    return TaskResult(unit=unit, why=why[:2000], cause=cause, items=failed_items(items, cause, why))
+
+
+def failed_items(items: tuple[int, ...], cause: Cause, why: str) -> tuple[ItemResult, ...]:
+    """Let every item of a task have failed for one cause."""
+    return tuple(
         ItemResult(id=i, outcome=ItemOutcome.FAILED, cause=cause, tail=why[:2000]) for i in items
     )
-    return TaskResult(unit=unit, why=why, items=results)

@@ -9,10 +9,12 @@ from pipeline.domain.causes import Cause
 from pipeline.domain.lifecycle import State
 from pipeline.domain.messages import AnnounceMessage
 from pipeline.domain.run import Output, Run
+from pipeline.errors import FanfareError
 from pipeline.handlers import admission, demand
+from pipeline.handlers.accounts import Counts, tally
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.ledger import runs
-from pipeline.ledger.runs import Held
+from pipeline.ledger.runs import Ended, Held
 
 
 @dataclass(frozen=True)
@@ -24,12 +26,12 @@ class Verdict:
     error: str = ""
     output: Output | None = None
     missing: Sequence[Mapping[str, object]] = ()
-    counts: Mapping[str, float | str] | None = None
+    counts: Counts | None = None
 
 
 def conclude(engine: Engine, held: Held, verdict: Verdict) -> Run:
     """Write the verdict and its event, announce it, free what the run held. Raises Conflict."""
-    now = engine.now
+    now, counts = engine.now, verdict.counts or tally(engine, held.run)
     run = held.run.to(
         verdict.state,
         now,
@@ -38,7 +40,7 @@ def conclude(engine: Engine, held: Held, verdict: Verdict) -> Run:
         error=verdict.error[:4000],
         output=verdict.output,
         ended_at=now,
-        **(verdict.counts or {}),
+        **counts.model_dump(),
     )
     event = completion_event(run, verdict.missing)
     place = admission.leave_place(engine.ports.tables, run)
@@ -54,26 +56,43 @@ def fail(engine: Engine, held: Held, cause: Cause, error: str) -> Run:
 
 
 def after_verdict(engine: Engine, run: Run) -> None:
-    """Do what follows a verdict; the sweep and the reaper repeat any part of it that was lost."""
+    """Do what follows a verdict; the sweep does what of it fails or is lost."""
     event = naming.event_id(run.id, run.generation, run.state)
-    engine.send("announce", AnnounceMessage(run=run.id, event=event, traceparent=run.traceparent))
-    release_jobs(engine, run)
-    demand.withdraw(engine, run)
-    admission.admit_next(engine, run.pipeline)
+    try:
+        message = AnnounceMessage(run=run.id, event=event, traceparent=run.traceparent)
+        engine.send("announce", message)
+        release(engine, runs.ended_as(run, event))
+    except FanfareError as error:
+        log.warning(
+            "Verdict not followed up yet", extra={**context(run, "release"), "reason": str(error)}
+        )
+
+
+def release(engine: Engine, entry: Ended) -> None:
+    """Free what a generation held: jobs, demand, and the place of the next run."""
+    release_jobs(engine, entry.run)
+    demand.withdraw(engine, entry.run)
+    admission.admit_next(engine, entry.run.pipeline)
+    runs.released(engine.ports.tables, entry)
 
 
 def release_jobs(engine: Engine, run: Run) -> None:
     """Let the run's jobs end: now, unless it succeeded: its last logs may still be uploading."""
     end = engine.ports.jobs.close if run.state is State.SUCCEEDED else engine.ports.jobs.terminate
-    for job in jobs_of(run):
+    for job in jobs_of(engine, run):
         end(job)
 
 
-def jobs_of(run: Run) -> list[str]:
+def jobs_of(engine: Engine, run: Run) -> list[str]:
     """Name every Batch job that this generation may have."""
-    executions = range(run.executions + 1)
+    definition = engine.definition(run)
+    stages = [""]
+    if definition.split.program:
+        stages.append(naming.SPLIT)
+    if definition.assemble.program:
+        stages.append(naming.ASSEMBLE)
     return [
         naming.job_id(run.id, run.generation, execution, stage)
-        for stage in ("", naming.SPLIT, naming.ASSEMBLE)
-        for execution in executions
+        for stage in stages
+        for execution in range(run.executions + 1)
     ]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pipeline.domain.causes import Cause
+from pipeline.domain.lifecycle import STOPPABLE
 from pipeline.domain.messages import (
     AnnounceMessage,
     BadMessage,
@@ -123,12 +124,15 @@ def _give_up(engine: Engine, queue: str, message: Message, why: str) -> None:
 
 
 def _end(engine: Engine, message: RunMessage, why: str) -> None:
+    """End the run that a message is about, unless it is over, being ended or being committed."""
     held = runs.load(engine.ports.tables, message.run)
-    current = held and not held.run.over and held.run.generation == message.generation
-    if held and current:
+    if held and held.run.generation == message.generation and held.run.state in STOPPABLE:
         fail(engine, held, Cause.POISONED, why)
     else:
-        log.warning("Message about no active run dropped", extra={"run": ascii(message.run)})
+        log.warning(
+            "Message about no run that could be ended",
+            extra={"run": ascii(message.run), "why": why},
+        )
 
 
 def _poison(engine: Engine, queue: str, body: str, why: str) -> None:

@@ -11,10 +11,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 from pipeline.domain import naming
-from pipeline.domain.plan import Page, PlannedInput, PlannedTask
-from pipeline.domain.run import Run
+from pipeline.domain.bundle import PAGE_SIZE
+from pipeline.domain.plan import Page, PlannedInput, PlannedTask, page_name
+from pipeline.domain.run import PublishedPlan, Run
 from pipeline.errors import Conflict, Permanent
 from pipeline.handlers.engine import Engine
+from pipeline.ledger import runs
 from pipeline.ports import BlobRef, InputFile, JobSpec, TaskSpec, Upload
 
 RUNNER = "/bin/sh -c 'exec python3 \"$AZ_BATCH_JOB_PREP_WORKING_DIR/runner.py\"'"
@@ -22,7 +24,11 @@ _RUNTIME = ("environment.py", "runner.py")
 
 
 def create_job(engine: Engine, run: Run, page: Page, execution: int = 0, stage: str = "") -> str:
-    """Create the job of an execution, with everything its program needs; raises QuotaReached."""
+    """Create the job of an execution, with everything its program needs.
+
+    Raises QuotaReached, or Conflict when the run ended meanwhile: its verdict ends the jobs that it
+    knows of, so a job made later is ended by its maker.
+    """
     definition = engine.definition(run)
     job = naming.job_id(run.id, run.generation, execution, stage)
     environment = page.program.environment
@@ -37,7 +43,26 @@ def create_job(engine: Engine, run: Run, page: Page, execution: int = 0, stage: 
         run=run.id,
     )
     engine.ports.jobs.create(spec)
+    now = runs.need(engine.ports.tables, run.id).run
+    if now.over or now.generation != run.generation:
+        engine.ports.jobs.terminate(job)
+        raise Conflict(f"Generation {run.generation} of run {run.id} ended meanwhile.")
     return job
+
+
+def read_page(engine: Engine, folder: str, number: int) -> tuple[Page, BlobRef]:
+    """Read one page of a plan, and say where it is."""
+    ref = BlobRef("work", page_name(folder, number))
+    return Page.model_validate_json(engine.ports.blobs.read(ref)), ref
+
+
+def items_of(engine: Engine, plan: PublishedPlan | None, unit: str) -> tuple[int, ...]:
+    """Return the ids of a unit's items; a stage program has one item."""
+    number = naming.unit_number(unit)
+    if number is None or plan is None:
+        return (0,)
+    page = read_page(engine, plan.folder, number // PAGE_SIZE)[0]
+    return next(task.item_ids for task in page.tasks if task.number == number)
 
 
 def task_specs(

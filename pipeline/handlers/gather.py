@@ -6,13 +6,18 @@ from dataclasses import dataclass, field
 from pipeline.domain import naming
 from pipeline.domain.causes import Cause
 from pipeline.domain.results import (
+    MAX_RECEIPT_BYTES,
     ItemOutcome,
     ItemResult,
-    Receipt,
+    ReceiptInvalid,
     TaskResult,
     TaskState,
+    failed_items,
+    parse_receipt,
 )
 from pipeline.domain.run import PublishedPlan, Run
+from pipeline.errors import NotFound
+from pipeline.handlers import executions
 from pipeline.handlers.engine import Engine
 from pipeline.ledger import tasks
 from pipeline.ports import BlobRef
@@ -37,7 +42,6 @@ class Gathered:
     parts: dict[int, tuple[Part, ...]] = field(default_factory=dict)
     retrying: list[TaskResult] = field(default_factory=list)
     lost: list[TaskResult] = field(default_factory=list)
-    seconds: float = 0.0
 
     @property
     def failed(self) -> list[ItemResult]:
@@ -52,15 +56,16 @@ class Gathered:
 def gather(engine: Engine, run: Run) -> Gathered:
     """Read the results of every generation; a success is never replaced by a later failure."""
     gathered = Gathered()
-    for generation, _ in generations(run):
+    for generation, plan in generations(run):
         sizes = _sizes(engine, run, generation)
         for result in tasks.results(engine.ports.tables, run.id, generation):
+            folder = f"{naming.generation_folder(run.id, generation)}/out/{result.unit}"
+            whole = _take(items_of(engine, plan, result), folder, sizes, gathered)
             if generation == run.generation:
-                gathered.seconds += result.seconds
                 if result.state is TaskState.RETRYING:
                     gathered.retrying.append(result)
-                    continue
-            _take(engine, run, generation, result, sizes, gathered)
+                elif not whole:
+                    gathered.lost.append(result)
     return gathered
 
 
@@ -78,16 +83,11 @@ def total_items(run: Run) -> int:
 
 
 def _take(
-    engine: Engine,
-    run: Run,
-    generation: int,
-    result: TaskResult,
-    sizes: Mapping[str, int],
-    gathered: Gathered,
-) -> None:
-    folder = f"{naming.generation_folder(run.id, generation)}/out/{result.unit}"
+    items: tuple[ItemResult, ...], folder: str, sizes: Mapping[str, int], gathered: Gathered
+) -> bool:
+    """Take in the items of one task; return whether all that it claims is there."""
     whole = True
-    for item in result.items or _items_of_receipt(engine, result):
+    for item in items:
         parts = tuple(
             Part(item.id, o.name, BlobRef("work", f"{folder}/{o.blob}"), o.size, o.sha256)
             for o in item.outputs
@@ -98,8 +98,7 @@ def _take(
         elif item.id not in gathered.parts:
             gathered.items[item.id] = item if not item.succeeded else lost(item)
         whole = whole and (there or not item.succeeded)
-    if not whole and generation == run.generation:
-        gathered.lost.append(result)
+    return whole
 
 
 def lost(item: ItemResult) -> ItemResult:
@@ -119,8 +118,16 @@ def _sizes(engine: Engine, run: Run, generation: int) -> dict[str, int]:
     return {facts.ref.name: facts.size for facts in engine.ports.blobs.list("work", folder)}
 
 
-def _items_of_receipt(engine: Engine, result: TaskResult) -> tuple[ItemResult, ...]:
+def items_of(engine: Engine, plan: PublishedPlan, result: TaskResult) -> tuple[ItemResult, ...]:
+    """Return what became of a task's items, from wherever its row could keep it."""
+    if result.items or not (result.receipt or result.cause):
+        return result.items
+    expected = executions.items_of(engine, plan, result.unit)
     if not result.receipt:
-        return ()
-    content = engine.ports.blobs.read(BlobRef("receipts", result.receipt))
-    return Receipt.model_validate_json(content).items
+        return failed_items(expected, result.cause or Cause.OUTPUT_LOST, result.why)
+    try:
+        ref = BlobRef("receipts", result.receipt)
+        content = engine.ports.blobs.read(ref, 0, MAX_RECEIPT_BYTES + 1)
+        return parse_receipt(content, result.attempt, expected).items
+    except (ReceiptInvalid, NotFound) as error:
+        return failed_items(expected, Cause.OUTPUT_LOST, f"Its receipt changed since: {error}")

@@ -26,9 +26,8 @@ from pipeline.domain.split import (
     split_range,
     split_whole,
 )
-from pipeline.handlers import stages
+from pipeline.handlers import executions, gather, stages
 from pipeline.handlers.engine import Engine
-from pipeline.ledger import tasks as ledger_tasks
 from pipeline.ports import BlobRef
 
 MAX_TEXT = 256 << 20
@@ -212,12 +211,7 @@ def _pinned(run: Run) -> tuple[BlobRef, int]:
 def _remaining(engine: Engine, run: Run) -> Work:
     """Return the items of the last plan that did not succeed: what a redrive has left to do."""
     last = run.earlier[-1]
-    done = {
-        item.id
-        for result in ledger_tasks.results(engine.ports.tables, run.id, last.generation)
-        for item in result.items
-        if item.succeeded
-    }
+    done = gather.gather(engine, run).parts.keys()
     items: list[Item] = []
     inputs: dict[int, tuple[PlannedInput, ...]] = {}
     for page in read_pages(engine, last.plan.folder, last.plan.pages):
@@ -233,4 +227,4 @@ def _remaining(engine: Engine, run: Run) -> Work:
 def read_pages(engine: Engine, folder: str, count: int) -> Iterable[Page]:
     """Yield the pages of a published plan."""
     for number in range(count):
-        yield stages.read_page(engine, folder, number)[0]
+        yield executions.read_page(engine, folder, number)[0]

@@ -18,8 +18,8 @@ from pipeline.domain.naming import ReceiptPath
 from pipeline.domain.plan import Page
 from pipeline.domain.results import MAX_RECEIPT_BYTES, ReceiptInvalid, TaskResult, parse_receipt
 from pipeline.domain.run import Run
-from pipeline.errors import NotFound
-from pipeline.handlers import stages
+from pipeline.errors import NotFound, Permanent
+from pipeline.handlers import executions
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.tracing import span
 from pipeline.ledger import progress, runs, tasks
@@ -57,7 +57,17 @@ def settle(engine: Engine, paths: Iterable[ReceiptPath]) -> None:
             )
             continue
         with span("receipts of a run", held.run.traceparent, run=run_id, receipts=len(found)):
-            _settle_run(engine, held.run, sorted(found, key=lambda path: path.name))
+            _settle_alone(engine, held.run, sorted(found, key=lambda path: path.name))
+
+
+def _settle_alone(engine: Engine, run: Run, paths: list[ReceiptPath]) -> None:
+    """Count the receipts of one run; its misfortune must not keep those of others waiting."""
+    try:
+        _settle_run(engine, run, paths)
+    except Permanent as error:
+        log.exception(
+            "Receipts not counted", extra={**context(run, "receipts"), "reason": str(error)}
+        )
 
 
 def _settle_run(engine: Engine, run: Run, paths: list[ReceiptPath]) -> None:
@@ -67,17 +77,32 @@ def _settle_run(engine: Engine, run: Run, paths: list[ReceiptPath]) -> None:
     counted = [path for path in paths if path.unit not in _WAKES]
     if run.plan is None or run.state not in _COUNTING or not counted:
         return
-    results = _read_results(engine, run, counted)
-    record(engine, run, results)
+    rejected = _rejected(engine, run)
+    counted = [path for path in counted if (path.unit, path.attempt) not in rejected]
+    record(engine, run, _read_results(engine, run, counted))
+
+
+def _rejected(engine: Engine, run: Run) -> set[tuple[str, str]]:
+    """Return the attempts whose outputs never arrived; their tasks run again."""
+    if run.executions == 0:
+        return set()
+    found = tasks.results(engine.ports.tables, run.id, run.generation)
+    return {(result.unit, repeat.attempt) for result in found for repeat in result.repeats}
 
 
 def record(engine: Engine, run: Run, results: list[TaskResult]) -> None:
-    """Record what became of tasks; whoever sees the set complete asks for assembly."""
-    if run.plan is None or not results:
+    """Record what became of tasks, then count them."""
+    if results:
+        tasks.finish(engine.ports.tables, run.id, run.generation, results)
+    count(engine, run, [result.unit for result in results])
+
+
+def count(engine: Engine, run: Run, units: Iterable[str]) -> None:
+    """Count tasks that have a result; whoever sees the set complete asks for assembly."""
+    numbers = [n for unit in units if (n := naming.unit_number(unit)) is not None]
+    if run.plan is None or not numbers:
         return
     tables = engine.ports.tables
-    tasks.finish(tables, run.id, run.generation, results)
-    numbers = [n for result in results if (n := naming.unit_number(result.unit)) is not None]
     done = progress.mark(tables, run.id, run.generation, "tasks", numbers, engine.token())
     log.info(
         "Receipts counted",
@@ -115,7 +140,7 @@ def _items_of(engine: Engine, run: Run, paths: list[ReceiptPath]) -> dict[str, t
     pages = {n // PAGE_SIZE for n in numbers if n < run.plan.tasks}
     items: dict[str, tuple[int, ...]] = {}
     for number in sorted(pages):
-        page: Page = stages.read_page(engine, run.plan.folder, number)[0]
+        page: Page = executions.read_page(engine, run.plan.folder, number)[0]
         items |= {naming.unit_name(task.number): task.item_ids for task in page.tasks}
     return items
 

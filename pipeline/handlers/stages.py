@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pipeline.domain import naming
+from pipeline.domain.causes import Cause
 from pipeline.domain.definition_stages import StageProgram
 from pipeline.domain.plan import (
     Page,
@@ -19,7 +20,7 @@ from pipeline.domain.plan import (
 from pipeline.domain.results import ItemOutput, TaskResult, TaskState
 from pipeline.domain.run import Run
 from pipeline.errors import JobGone, NotYet, Permanent
-from pipeline.handlers import executions
+from pipeline.handlers import executions, repeat
 from pipeline.handlers.engine import Engine
 from pipeline.ledger import tasks
 from pipeline.ports import BlobRef
@@ -27,6 +28,10 @@ from pipeline.ports import BlobRef
 
 class StageFailed(Permanent):
     """A stage program failed."""
+
+    def __init__(self, message: str, cause: Cause | None) -> None:
+        super().__init__(message)
+        self.cause = cause or Cause.PROGRAM_FAILED
 
 
 @dataclass(frozen=True)
@@ -67,26 +72,37 @@ def outcome(engine: Engine, run: Run, stage: Stage) -> Mapping[str, StageOutput]
         return None
     result = found[0]
     if result.failed or not result.items:
-        tail = result.items[0].tail if result.items else result.why
-        raise StageFailed(f"The {stage.name} program {stage.program.program} failed: {tail}")
+        item = result.items[0] if result.items else None
+        text = f"The {stage.name} program {stage.program.program} failed: {_tail(result)}"
+        raise StageFailed(text, item.cause if item else result.cause)
     folder = f"{naming.generation_folder(run.id, run.generation)}/out/{stage.name}"
     outputs = {
         output.name: StageOutput(BlobRef("work", f"{folder}/{output.blob}"), output)
         for output in result.items[0].outputs
     }
-    _verify(engine, result, outputs.values())
-    return outputs
+    return outputs if _whole(engine, run, result, outputs.values()) else None
 
 
-def _verify(engine: Engine, result: TaskResult, outputs: Iterable[StageOutput]) -> None:
-    """Hold a stage's claim against Storage: uploads come in any order, and one may be lost."""
+def _tail(result: TaskResult) -> str:
+    return result.items[0].tail if result.items else result.why
+
+
+def _whole(engine: Engine, run: Run, result: TaskResult, outputs: Iterable[StageOutput]) -> bool:
+    """Hold a stage's claim against Storage: uploads come in any order, and one may be lost.
+
+    False when the stage runs again for it; raises NotYet, or StageFailed when that was in vain.
+    """
     for output in outputs:
         facts = engine.ports.blobs.head(output.ref)
         if facts and facts.size == output.claim.size:
             continue
-        if result.at and engine.now - result.at > engine.patience.upload:
-            raise StageFailed(f"Output {output.claim.name} of {result.unit} never arrived.")
-        raise NotYet(f"Output {output.claim.name} of {result.unit} is not uploaded yet.")
+        why = f"output {output.claim.name} of {result.unit} never arrived"
+        if result.at and engine.now - result.at <= engine.patience.upload:
+            raise NotYet(f"Output {output.claim.name} of {result.unit} is not uploaded yet.")
+        if repeat.repeat(engine, run, result, Cause.OUTPUT_LOST, why):
+            return False
+        raise StageFailed(why.capitalize(), Cause.OUTPUT_LOST)
+    return True
 
 
 def launch(engine: Engine, run: Run, stage: Stage, execution: int) -> None:
@@ -122,9 +138,3 @@ def stage_page(run: Run, stage: Stage) -> Page:
         inputs=(*stage.inputs, *stage.files),
         tasks=(PlannedTask(number=0, items=(item,)),),
     )
-
-
-def read_page(engine: Engine, folder: str, number: int) -> tuple[Page, BlobRef]:
-    """Read one page of a plan, and say where it is."""
-    ref = BlobRef("work", page_name(folder, number))
-    return Page.model_validate_json(engine.ports.blobs.read(ref)), ref

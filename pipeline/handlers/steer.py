@@ -1,25 +1,33 @@
 """What people ask of a run that exists: cancel it, or do what failed once more."""
 
 from pipeline.domain.causes import Cause
-from pipeline.domain.lifecycle import State
+from pipeline.domain.lifecycle import STOPPABLE, State
 from pipeline.domain.run import EarlierPlan, Run
-from pipeline.errors import Conflict
+from pipeline.errors import Conflict, Transient
 from pipeline.handlers.conclude import Verdict, conclude, release_jobs
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.ledger import runs
 from pipeline.ledger.runs import Held
 
+_TRIES = 5
+
 
 def cancel(engine: Engine, run_id: str) -> Run:
     """Cancel a run; a run that is over is a Conflict, one that is being cancelled is finished."""
-    held = runs.need(engine.ports.tables, run_id)
-    if held.run.state is not State.CANCELLING:
-        if held.run.over:
+    for _ in range(_TRIES):
+        held = runs.need(engine.ports.tables, run_id)
+        if held.run.state is State.CANCELLING:
+            return finish_cancel(engine, held)
+        if held.run.state not in STOPPABLE:
             raise Conflict(f"Run {run_id} is {held.run.state} already and cannot be cancelled.")
         cancelling = held.run.to(State.CANCELLING, engine.now, engine.token())
-        held = runs.move(engine.ports.tables, held, cancelling)
+        try:
+            held = runs.move(engine.ports.tables, held, cancelling)
+        except Conflict:
+            continue  # it went on meanwhile: look again
         log.info("Run is being cancelled", extra=context(held.run, "cancel"))
-    return finish_cancel(engine, held)
+        return finish_cancel(engine, held)
+    raise Transient(f"Run {run_id} is changing too fast to be cancelled: try again.")
 
 
 def finish_cancel(engine: Engine, held: Held) -> Run:

@@ -4,7 +4,7 @@ from pipeline.domain.lifecycle import State
 from pipeline.domain.messages import SubmitMessage
 from pipeline.domain.run import Run
 from pipeline.errors import Conflict, JobGone
-from pipeline.handlers import executions, stages
+from pipeline.handlers import executions
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.ledger import progress, runs
 
@@ -19,12 +19,12 @@ def submit(message: SubmitMessage, engine: Engine) -> None:
     if not current or published is None or published.digest != message.digest:
         log.info("Page of another plan dropped", extra=context(run, "submit"))
         return
-    page, ref = stages.read_page(engine, published.folder, message.page)
+    page, ref = executions.read_page(engine, published.folder, message.page)
     try:
         engine.ports.jobs.add(run.job, executions.task_specs(engine, run, page, page.tasks, ref))
     except JobGone:
+        # The page counts as submitted all the same, so that the sweep misses its tasks.
         log.info("Job takes no more tasks: page dropped", extra=context(run, "submit"))
-        return
     done = progress.mark(
         engine.ports.tables, run.id, run.generation, "pages", [message.page], engine.token()
     )

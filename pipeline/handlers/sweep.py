@@ -3,16 +3,16 @@
 from collections.abc import Callable, Mapping
 
 from pipeline.domain.causes import Cause
-from pipeline.domain.lifecycle import State
+from pipeline.domain.lifecycle import STOPPABLE, State
 from pipeline.domain.messages import AnnounceMessage
 from pipeline.domain.run import Run
 from pipeline.errors import Conflict, FanfareError
 from pipeline.handlers import admission, demand, plan, reconcile, steer, submit
-from pipeline.handlers.conclude import fail
+from pipeline.handlers.conclude import fail, release
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.why import explain
 from pipeline.ledger import progress, runs
-from pipeline.ledger.runs import Held
+from pipeline.ledger.runs import Ended, Held
 
 _ADMITTED = 10
 
@@ -24,6 +24,8 @@ def sweep(engine: Engine) -> None:
         for entry in runs.unannounced(tables, pipeline):
             run, event = str(entry.event["subject"]).removeprefix("runs/"), str(entry.event["id"])
             engine.send("announce", AnnounceMessage(run=run, event=event))
+        for ended in runs.ended(tables, pipeline):
+            _release(engine, ended)
         for run_id in runs.active_of(tables, pipeline):
             _look_after(engine, run_id)
         admission.admit_next(engine, pipeline, _ADMITTED)
@@ -37,7 +39,8 @@ def _look_after(engine: Engine, run_id: str) -> None:
         held = runs.load(engine.ports.tables, run_id)
         if held is None or held.run.over:
             return
-        if held.run.deadline and engine.now > held.run.deadline:
+        late = held.run.deadline is not None and engine.now > held.run.deadline
+        if late and held.run.state in STOPPABLE:
             limit = engine.definition(held.run).limits.run
             fail(engine, held, Cause.RUN_TIMED_OUT, f"The run took longer than {limit}.")
             return
@@ -47,6 +50,17 @@ def _look_after(engine: Engine, run_id: str) -> None:
         log.warning(
             "Run not looked after this time",
             extra={"action": "sweep", "run": run_id, "reason": str(error)},
+        )
+
+
+def _release(engine: Engine, ended: Ended) -> None:
+    """Free what a verdict could not free."""
+    try:
+        release(engine, ended)
+    except FanfareError as error:
+        log.warning(
+            "Ended run not released this time",
+            extra={**context(ended.run, "sweep"), "reason": str(error)},
         )
 
 
@@ -80,14 +94,17 @@ def _submitting(engine: Engine, held: Held) -> None:
 
 def _running(engine: Engine, held: Held) -> None:
     run = held.run
-    if run.plan is None or run.idle_for(engine.now) <= engine.patience.receipt:
+    if run.plan is None or not run.plan.tasks:
+        return
+    if run.idle_for(engine.now) <= engine.patience.receipt:
         return
     if run.state is State.RUNNING:
         engine.ports.jobs.close(run.job)
     report = engine.ports.cluster.job(run.job)
     done = progress.union(engine.ports.tables, run.id, run.generation, "tasks").count()
     ended = report.succeeded + report.failed
-    if ended > done or done >= run.plan.tasks or run.executions or not report.state:
+    works = report.state == "active"
+    if ended > done or done >= run.plan.tasks or run.executions or not works:
         reconcile.reconcile_tasks(engine, run)
 
 
@@ -96,6 +113,11 @@ def _assembling(engine: Engine, held: Held) -> None:
         reconcile.reconcile_stage(engine, held.run)
         if held.run.executions:
             reconcile.reconcile_tasks(engine, held.run)
+    if _stale(engine, held.run):
+        engine.wake("assemble", held.run)
+
+
+def _committing(engine: Engine, held: Held) -> None:
     if _stale(engine, held.run):
         engine.wake("assemble", held.run)
 
@@ -115,6 +137,7 @@ _STEPS: Mapping[State, Callable[[Engine, Held], None]] = {
     State.SUBMITTING: _submitting,
     State.RUNNING: _running,
     State.ASSEMBLING: _assembling,
+    State.COMMITTING: _committing,
     State.CANCELLING: _cancelling,
 }
 

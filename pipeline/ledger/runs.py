@@ -2,7 +2,7 @@
 
 Table `runs`, partition = pipeline: the run's row, `active:{run}` while it has no verdict,
 `t:{inverted time}:{run}` for listings by time, `outbox:{event id}` until it was announced and
-`announced-outbox:{event id}` afterwards.
+`announced-outbox:{event id}` afterwards, `ended:{event id}` until all that it held was released.
 """
 
 import json
@@ -14,11 +14,13 @@ from pipeline.domain import naming
 from pipeline.domain.run import Run
 from pipeline.errors import Conflict, NotFound
 from pipeline.ledger.rows import from_values, to_values
-from pipeline.ports import Insert, Operation, Remove, Replace, Row, Tables
+from pipeline.ports import Insert, Operation, Remove, Replace, Row, Tables, Value
 
 TABLE = "runs"
 _REGISTRY = "!pipelines"
 _ACTIVE, _BY_TIME, _OUTBOX, _ANNOUNCED = "active:", "t:", "outbox:", "announced-"
+_ENDED = "ended:"
+_COLUMN = 30_000  # characters of an event in one column
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,18 @@ class OutboxEntry:
     @property
     def event(self) -> Mapping[str, object]:
         """The CloudEvent."""
-        content: Mapping[str, object] = json.loads(str(self.row.values["event"]))
+        columns = (name for name in self.row.values if name.startswith("event_"))
+        text = "".join(str(self.row.values[name]) for name in sorted(columns))
+        content: Mapping[str, object] = json.loads(text)
         return content
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A generation that has its verdict and may still hold jobs and more."""
+
+    row: Row
+    run: Run
 
 
 def claim(tables: Tables, run: Run) -> tuple[Held, bool]:
@@ -91,9 +103,11 @@ def move(tables: Tables, held: Held, run: Run, *also: Operation) -> Held:
 def conclude(
     tables: Tables, held: Held, run: Run, event: Mapping[str, object], *also: Operation
 ) -> Held:
-    """Write the verdict and its event as one; the run is active no more."""
-    outbox = Row(run.pipeline, f"{_OUTBOX}{event['id']}", {"event": json.dumps(event)})
-    return move(tables, held, run, Remove(_ACTIVE + run.id), Insert(outbox), *also)
+    """Write the verdict, its event and what is left to do as one; the run is active no more."""
+    outbox = Row(run.pipeline, f"{_OUTBOX}{event['id']}", _columns(event))
+    ended = Row(run.pipeline, f"{_ENDED}{event['id']}", to_values(run))
+    inserts = (Insert(outbox), Insert(ended))
+    return move(tables, held, run, Remove(_ACTIVE + run.id), *inserts, *also)
 
 
 def reopen(tables: Tables, held: Held, run: Run) -> Held:
@@ -145,6 +159,28 @@ def announced(tables: Tables, entry: OutboxEntry, now: datetime) -> None:
     except Conflict:
         if tables.get(TABLE, row.partition, row.key):
             raise
+
+
+def ended(tables: Tables, pipeline: str) -> Iterator[Ended]:
+    """Yield a pipeline's generations that ended and were not released yet."""
+    for row in _prefixed(tables, pipeline, _ENDED):
+        yield Ended(row, from_values(Run, row))
+
+
+def ended_as(run: Run, event_id: str) -> Ended:
+    """Return what the verdict wrote of a run that has just ended."""
+    return Ended(Row(run.pipeline, _ENDED + event_id, {}), run)
+
+
+def released(tables: Tables, entry: Ended) -> None:
+    """Note that a generation holds nothing any more."""
+    tables.transact(TABLE, entry.row.partition, [Remove(entry.row.key)])
+
+
+def _columns(event: Mapping[str, object]) -> dict[str, Value]:
+    text = json.dumps(event, ensure_ascii=False)
+    parts = (text[at : at + _COLUMN] for at in range(0, len(text), _COLUMN))
+    return {f"event_{number:02d}": part for number, part in enumerate(parts)}
 
 
 def _register(tables: Tables, pipeline: str) -> None:

@@ -1,10 +1,10 @@
 """What became of tasks: the first result of a generation wins and never changes.
 
-Table `tasks`, partition = run and generation, row = task (`t000012`) or stage program.
+Table `tasks`, partition = run and generation, row = task (`t000012`) or stage program. The one
+exception: a result whose outputs never arrived is rejected, and its task runs again.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import batched
 
 from pipeline.domain.results import TaskResult, TaskState
 from pipeline.errors import TransactionConflict
@@ -14,6 +14,7 @@ from pipeline.ports import Insert, Operation, Replace, Row, Tables
 TABLE = "tasks"
 _PER_TRANSACTION = 100
 _LARGEST_COLUMN = 24_000
+_LARGEST_TRANSACTION = 1_300_000  # characters; the service takes 4 MiB of at most 3 bytes each
 
 
 def partition(run: str, generation: int) -> str:
@@ -27,9 +28,24 @@ def finish(
     """Record results unless the task has one already; return those that were recorded now."""
     recorded: list[TaskResult] = []
     place = partition(run, generation)
-    for group in batched(results, _PER_TRANSACTION, strict=False):
-        recorded += _finish_group(tables, place, list(group))
+    for group in _grouped(_within_limits(result) for result in results):
+        recorded += _finish_group(tables, place, group)
     return recorded
+
+
+def _grouped(results: Iterable[TaskResult]) -> Iterator[list[TaskResult]]:
+    """Cut results into groups that one transaction takes, by number and by size."""
+    group: list[TaskResult] = []
+    size = 0
+    for result in results:
+        more = len(result.model_dump_json())
+        if group and (len(group) == _PER_TRANSACTION or size + more > _LARGEST_TRANSACTION):
+            yield group
+            group, size = [], 0
+        group.append(result)
+        size += more
+    if group:
+        yield group
 
 
 def retry(tables: Tables, run: str, generation: int, result: TaskResult, row: Row | None) -> None:
@@ -66,7 +82,7 @@ def _finish_group(tables: Tables, place: str, group: Sequence[TaskResult]) -> li
         except TransactionConflict as conflict:
             unit = list(pending)[conflict.index]
             row = tables.get(TABLE, place, unit)
-            if row and _result(row).state is TaskState.DONE:
+            if row and _stands(_result(row), pending[unit]):
                 del pending[unit]
                 replacing.pop(unit, None)
             elif row:
@@ -78,12 +94,23 @@ def _finish_group(tables: Tables, place: str, group: Sequence[TaskResult]) -> li
     return []
 
 
+def _stands(present: TaskResult, result: TaskResult) -> bool:
+    """Whether a row stays as it is: the first result won, or this one was rejected before."""
+    return present.state is TaskState.DONE or present.rejects(result.attempt)
+
+
 def _operation(place: str, result: TaskResult, row: Row | None) -> Operation:
-    result = _within_limits(result)
     if row is None:
         return Insert(Row(place, result.unit, to_values(result)))
     # Which execution a receipt came from is not known; the count of those begun must not go back.
-    result = result.model_copy(update={"execution": _result(row).execution})
+    present = _result(row)
+    result = result.model_copy(
+        update={
+            "execution": present.execution,
+            "repeats": present.repeats,
+            "seconds": present.seconds + result.seconds,
+        }
+    )
     return Replace(Row(place, result.unit, to_values(result), row.etag))
 
 

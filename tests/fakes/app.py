@@ -1,4 +1,4 @@
-"""The function app in memory: queues are pumped by hand, tasks run when told, crashes are survived."""
+"""The function app in memory: queues pumped by hand, tasks run when told, crashes survived."""
 
 import json
 from collections.abc import Callable
@@ -162,7 +162,9 @@ class FakeApp:
         tables = self.world.tables
         waiting = any(True for _ in runs.active(tables)) or self.world.queues.total() > 0
         return waiting or any(
-            True for p in runs.pipelines(tables) for _ in runs.unannounced(tables, p)
+            True
+            for p in runs.pipelines(tables)
+            for _ in (*runs.unannounced(tables, p), *runs.ended(tables, p))
         )
 
     def all_runs(self) -> list[Run]:

@@ -1,0 +1,65 @@
+"""Counts what became of a run's items, and what they cost, whatever its verdict."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from pydantic import BaseModel, ConfigDict
+
+from pipeline.domain import naming
+from pipeline.domain.results import TaskResult
+from pipeline.domain.run import Run
+from pipeline.errors import Permanent
+from pipeline.handlers.engine import Engine
+from pipeline.handlers.gather import generations, items_of
+from pipeline.ledger import tasks
+
+
+class Counts(BaseModel):
+    """Items by outcome, and the node-seconds with their price."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    succeeded: int
+    failed: int
+    node_seconds: float
+    cost: float
+    currency: str
+
+
+def count(engine: Engine, run: Run, succeeded: int, failed: int) -> Counts:
+    """Count what a run cost: the seconds of its tasks by the share of a node that they held."""
+    pool = engine.catalogue.pools.get(run.pool)
+    slots = engine.definition(run).task.slots
+    seconds = slots * sum(r.seconds for r in _results(engine, run)) + sum(_stages(engine, run))
+    node_seconds = round(run.node_seconds + seconds / (pool.slots if pool else 1), 3)
+    price = pool.price if pool else None
+    return Counts(
+        succeeded=succeeded,
+        failed=failed,
+        node_seconds=node_seconds,
+        cost=round(node_seconds / 3600 * price.per_hour, 6) if price else 0.0,
+        currency=price.currency if price else "",
+    )
+
+
+def tally(engine: Engine, run: Run) -> Counts:
+    """Count a run that ends before its time, by what its tasks reported so far."""
+    outcomes: dict[int, bool] = {}
+    for generation, plan in generations(run):
+        for result in tasks.results(engine.ports.tables, run.id, generation):
+            # A page or receipt that is gone must not keep the run from ending.
+            with suppress(Permanent):
+                for item in items_of(engine, plan, result):
+                    outcomes[item.id] = outcomes.get(item.id, False) or item.succeeded
+    succeeded = sum(outcomes.values())
+    return count(engine, run, succeeded, len(outcomes) - succeeded)
+
+
+def _results(engine: Engine, run: Run) -> Iterator[TaskResult]:
+    return tasks.results(engine.ports.tables, run.id, run.generation)
+
+
+def _stages(engine: Engine, run: Run) -> Iterator[float]:
+    for stage in (naming.SPLIT, naming.ASSEMBLE):
+        if found := tasks.find(engine.ports.tables, run.id, run.generation, stage):
+            yield found[0].seconds

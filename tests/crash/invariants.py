@@ -1,0 +1,105 @@
+"""What must hold when everything has settled, whatever happened on the way."""
+
+import json
+from collections import Counter, defaultdict
+
+from pipeline.domain import naming
+from pipeline.domain.results import TaskState
+from pipeline.domain.run import Run
+from pipeline.ledger import runs, tasks
+from pipeline.ports import BlobRef
+from tests.crash.scenarios import Scenario
+from tests.fakes.app import FakeApp
+
+
+def watch(app: FakeApp) -> Counter[str]:
+    """Count how often each blob of container `output` is written, from now on."""
+    written: Counter[str] = Counter()
+
+    def note(event: dict[str, object]) -> None:
+        container, _, name = str(event["subject"]).split("/containers/")[1].partition("/blobs/")
+        if container == "output":
+            written[name] += 1
+
+    app.world.blobs.subscribe(note)
+    return written
+
+
+def check_scenario(app: FakeApp, scenario: Scenario, written: Counter[str]) -> None:
+    """Check what holds always, then what this story asks for."""
+    check(app, written)
+    found = app.all_runs()
+    assert len(found) == scenario.runs
+    for run in found:
+        verdicts = verdicts_of(app, run)
+        assert tuple(verdicts[g] for g in sorted(verdicts)) == scenario.verdicts
+        if run.state == "succeeded":
+            assert run.succeeded + run.failed == scenario.items
+            assert _content(app, run) == scenario.content
+
+
+def check(app: FakeApp, written: Counter[str]) -> None:
+    """Check that nothing waits, nothing leaked, and each verdict stands alone."""
+    assert app.world.queues.total() == 0, "messages are left"
+    assert list(runs.active(app.world.tables)) == [], "runs are active"
+    assert not app.unfinished(), "something is unfinished"
+    live = [name for name, job in app.world.batch.jobs.items() if job.state == "active"]
+    assert live == [], "jobs are active"
+    for row in app.world.tables.rows(runs.TABLE):
+        assert row.key != "!places" or row.values["runs"] == "[]", "places leaked"
+    for run in app.all_runs():
+        _check_run(app, run, written)
+
+
+def verdicts_of(app: FakeApp, run: Run) -> dict[int, str]:
+    """Return the announced verdict of each generation; there must be only one of each."""
+    told: dict[int, dict[str, object]] = defaultdict(dict)
+    for event in app.world.events.published:
+        data = event["data"]
+        if data["run"] == run.id:
+            told[data["generation"]].setdefault(event["id"], event)
+            assert told[data["generation"]][event["id"]] == event, "an event changed"
+    assert all(len(events) == 1 for events in told.values()), "two verdicts"
+    return {g: event["data"]["verdict"] for g, events in told.items() for event in events.values()}
+
+
+def _check_run(app: FakeApp, run: Run, written: Counter[str]) -> None:
+    verdicts = verdicts_of(app, run)
+    assert sorted(verdicts) == list(range(1, run.generation + 1)), "a verdict was not announced"
+    assert verdicts[run.generation] == run.state
+    for generation, verdict in verdicts.items():
+        folder = naming.output_folder(run.pipeline, run.id, generation)
+        files = {name: n for name, n in written.items() if name.startswith(folder + "/")}
+        assert set(files.values()) <= {1}, "an output was written twice"
+        assert (f"{folder}/manifest.json" in files) == (verdict == "succeeded")
+        if verdict == "succeeded":
+            _check_rows(app, run, generation)
+    if run.state == "succeeded":
+        _check_manifest(app, run)
+
+
+def _check_rows(app: FakeApp, run: Run, generation: int) -> None:
+    for result in tasks.results(app.world.tables, run.id, generation):
+        assert result.state is TaskState.DONE
+
+
+def _check_manifest(app: FakeApp, run: Run) -> None:
+    manifest = manifest_of(app, run)
+    assert manifest["succeeded"] == run.succeeded
+    assert manifest["missing_total"] == run.failed
+    assert manifest["items"] == run.succeeded + run.failed
+    for file in manifest["files"]:
+        facts = app.world.blobs.head(app.world.blobs.at(file["url"]))
+        assert facts is not None
+        assert (facts.size, facts.etag) == (file["size"], file["etag"])
+
+
+def manifest_of(app: FakeApp, run: Run) -> dict:
+    """Read the committed manifest of a run."""
+    folder = naming.output_folder(run.pipeline, run.id, run.generation)
+    return json.loads(app.world.blobs.read(BlobRef("output", f"{folder}/manifest.json")))
+
+
+def _content(app: FakeApp, run: Run) -> bytes:
+    (file,) = manifest_of(app, run)["files"]
+    return app.world.blobs.read(app.world.blobs.at(file["url"]))

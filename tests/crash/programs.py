@@ -1,0 +1,68 @@
+"""What stands in for the users' programs and for nodes that misbehave."""
+
+import json
+from collections import Counter
+
+from pipeline.ports import TaskSpec
+from tests.fakes.batch import NodeLost, Outcome
+from tests.fakes.node import Failure, FakeNode, Item, Outputs, Program
+from tests.fakes.world import FakeWorld
+
+
+def work(item: Item) -> Outputs:
+    """Be the program of whichever stage the page is about."""
+    file = item.page["program"]["file"]
+    if file == "cut.py":
+        return [("items.json", json.dumps([{"parameters": {"n": n}} for n in (3, 5)]).encode())]
+    if file == "join.py":
+        parts = item.json("parts.json")
+        return [("joined.txt", b"".join(item.files[part["file"]] for part in parts))]
+    if "start" in item.parameters:
+        return [("part.json", json.dumps({"total": item.parameters["end"]}).encode())]
+    return [("part.txt", f"{item.id}\n".encode())]
+
+
+def second_fails(item: Item) -> Outputs | Failure:
+    """Fail item 1 for ever."""
+    return Failure() if item.id == 1 else work(item)
+
+
+def second_fails_first(item: Item) -> Outputs | Failure:
+    """Fail item 1 in the first generation."""
+    return second_fails(item) if item.page["generation"] == 1 else work(item)
+
+
+class UnluckyNodes:
+    """Loses the node of the first execution of each job, then the upload of that task."""
+
+    def __init__(self, world: FakeWorld, program: Program) -> None:
+        self._node = FakeNode(world.blobs, world.clock, program)
+        self._losing = FakeNode(
+            world.blobs, world.clock, program, loses=lambda name: name.startswith(("o-", "r-"))
+        )
+        self._seen: Counter[str] = Counter()
+
+    def __call__(self, spec: TaskSpec) -> Outcome:
+        """Execute a task, badly at first."""
+        self._seen[spec.id] += 1
+        if spec.id != "t000001" or self._seen[spec.id] > 2:
+            return self._node(spec)
+        if self._seen[spec.id] == 1:
+            raise NodeLost
+        return self._losing(spec)
+
+
+class LosesOutputs:
+    """Loses the outputs of each task's first execution; its receipt arrives all the same."""
+
+    def __init__(self, world: FakeWorld, program: Program) -> None:
+        self._node = FakeNode(world.blobs, world.clock, program, backwards=True)
+        self._losing = FakeNode(
+            world.blobs, world.clock, program, loses=lambda name: name.startswith("o-")
+        )
+        self._seen: Counter[str] = Counter()
+
+    def __call__(self, spec: TaskSpec) -> Outcome:
+        """Execute a task; the first time its outputs get lost."""
+        self._seen[spec.id] += 1
+        return (self._losing if self._seen[spec.id] == 1 else self._node)(spec)

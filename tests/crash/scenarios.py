@@ -1,0 +1,149 @@
+"""Stories of runs, each told to an app that may crash anywhere, and how each of them must end."""
+
+import itertools
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pipeline.handlers import http, steer
+from pipeline.handlers.tick import on_tick
+from tests.crash.definitions import definitions
+from tests.crash.programs import (
+    LosesOutputs,
+    UnluckyNodes,
+    second_fails,
+    second_fails_first,
+    work,
+)
+from tests.fakes.app import FakeApp
+from tests.fakes.blobs import Event
+
+type Story = Callable[[FakeApp], None]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A story, the verdict of each generation of each run, and what the outputs hold."""
+
+    name: str
+    story: Story
+    verdicts: tuple[str, ...] = ("succeeded",)
+    content: bytes = b"0\n1\n2\n"
+    runs: int = 1
+    items: int = 3
+    quota: int = 100
+
+    def app(self) -> FakeApp:
+        """Make the app that the story is told to."""
+        return FakeApp.of(definitions(), quota=self.quota, program=work)
+
+
+def lines(app: FakeApp) -> None:
+    app.upload("lines/a.txt", b"one\ntwo\nthree\n")
+    app.settle()
+
+
+def tolerated(app: FakeApp) -> None:
+    app.program = second_fails
+    app.upload("tolerant/a.txt", b"one\ntwo\nthree\n")
+    app.settle()
+
+
+def programs(app: FakeApp) -> None:
+    app.upload("programs/a.bin", b"anything")
+    app.settle()
+
+
+def two_in_a_queue(app: FakeApp) -> None:
+    app.upload("programs/a.bin", b"anything")
+    app.upload("programs/b.bin", b"anything")
+    app.settle()
+
+
+def redriven(app: FakeApp) -> None:
+    app.program = second_fails_first
+    app.upload("lines/a.txt", b"one\ntwo\nthree\n")
+    app.settle()
+    app.insist(lambda: steer.redrive(app.engine, app.only_run().id))
+    app.settle()
+
+
+def cancelled(app: FakeApp) -> None:
+    app.upload("lines/a.txt", b"one\ntwo\nthree\n")
+    while not app.all_runs():
+        if not app.pump():
+            app.pass_time()
+    app.insist(lambda: steer.cancel(app.engine, app.only_run().id))
+    app.settle()
+
+
+def timed_out(app: FakeApp) -> None:
+    app.upload("lines/a.txt", b"one\ntwo\nthree\n")
+    while not app.all_runs():
+        if not app.pump():
+            app.pass_time()
+    app.pass_time(timedelta(hours=7))
+    app.settle()
+
+
+def unlucky(app: FakeApp) -> None:
+    app.execute = UnluckyNodes(app.world, app.program)
+    lines(app)
+
+
+def outputs_lost(app: FakeApp) -> None:
+    app.execute = LosesOutputs(app.world, app.program)
+    lines(app)
+
+
+def event_lost(app: FakeApp) -> None:
+    seen = itertools.count()
+
+    def loses(event: Event) -> bool:
+        return "/receipts/" in str(event["subject"]) and next(seen) == 1
+
+    app.loses = loses
+    lines(app)
+
+
+def tick(app: FakeApp) -> None:
+    app.insist(lambda: on_tick(app.engine))
+    app.world.clock.advance(days=31)
+    for _ in range(6):
+        app.pass_time()
+    app.settle()
+
+
+def request(app: FakeApp) -> None:
+    body = json.dumps({"pipeline": "range"}).encode()
+    app.insist(lambda: http.start_run(app.engine, body, "key-1"))
+    app.settle()
+
+
+def no_job_slot(app: FakeApp) -> None:
+    app.upload("lines/a.txt", b"one\n")
+    app.upload("lines/b.txt", b"one\n")
+    app.settle()
+
+
+_FEW = b"0\n1\n"
+_SUM = b'{\n  "total": 30\n}\n'
+SCENARIOS: Mapping[str, Scenario] = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario("lines", lines),
+        Scenario("tolerated", tolerated, content=b"0\n2\n"),
+        Scenario("programs", programs, content=_FEW, items=2),
+        Scenario("two-in-a-queue", two_in_a_queue, content=_FEW, items=2, runs=2),
+        Scenario("redriven", redriven, ("failed", "succeeded")),
+        Scenario("cancelled", cancelled, ("cancelled",)),
+        Scenario("timed-out", timed_out, ("failed",)),
+        Scenario("unlucky", unlucky),
+        Scenario("outputs-lost", outputs_lost),
+        Scenario("event-lost", event_lost),
+        Scenario("tick", tick, content=_SUM, items=2),
+        Scenario("request", request, content=_SUM, items=2),
+        Scenario("no-job-slot", no_job_slot, content=b"0\n", items=1, runs=2, quota=1),
+    )
+}
