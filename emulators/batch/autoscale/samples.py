@@ -47,7 +47,7 @@ class Series:
         self._name, self._now, self._period = name, now, samples.period
         rows = samples.visible(now)
         self._times = [at for at, _ in rows]
-        self._values = [metrics.get(name, 0.0) for _, metrics in rows]
+        self._values = [float(metrics.get(name, 0.0)) for _, metrics in rows]
 
     def latest(self) -> float | None:
         """Return the newest sample, for formulas that use the variable as a number."""

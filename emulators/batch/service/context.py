@@ -3,7 +3,7 @@ outside, and the means to do something later."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -35,7 +35,9 @@ class Requeue:
 
 
 class Run(Protocol):
-    """One execution of a task that can be broken off."""
+    """One execution of a task that can be broken off; `over` is set when its node is free of it."""
+
+    over: asyncio.Event
 
     def interrupt(self, outcome: Ending | Requeue) -> None:
         """Break it off with this outcome."""
@@ -116,6 +118,12 @@ class Context:
         for task in list(self._background):
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
+
+    async def settled(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Wait until none of these runs goes on."""
+        running = [self.runs[key].over for key in keys if key in self.runs]
+        for over in running:
+            await over.wait()
 
     def wake(self, pool_id: str) -> None:
         """Let the scheduler look at a pool, once at the end of this turn of the loop."""

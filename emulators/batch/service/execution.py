@@ -30,6 +30,7 @@ class TaskRun:
         self._program: Program | None = None
         self._work: asyncio.Task[None] | None = None
         self._settled = False
+        self.over = asyncio.Event()
 
     def begin(self) -> None:
         """Occupy the slots and start working."""
@@ -130,8 +131,10 @@ class TaskRun:
     def _settle(self, outcome: Ending | Requeue) -> None:
         ctx, job, task, node = self._ctx, self._job, self._task, self._node
         self._settled = True
-        ctx.runs.pop((job.id, task.id), None)
+        if ctx.runs.get((job.id, task.id)) is self:
+            del ctx.runs[(job.id, task.id)]
         leave_node(ctx, node, job.id, task.id, task.slots)
+        self.over.set()
         if job.tasks.get(task.id.lower()) is not task:
             return
         if isinstance(outcome, Requeue):

@@ -184,8 +184,7 @@ async def finish_enabling(ctx: Context, job: Job) -> None:
 async def finish_deletion(ctx: Context, job: Job) -> None:
     """Remove a job that is being deleted: release, folders, records."""
     await ctx.pace.step(1)
-    while any(key[0] == job.id for key in ctx.runs):
-        await asyncio.sleep(0.005)
+    await ctx.settled([key for key in ctx.runs if key[0] == job.id])
     await release_everywhere(ctx, job)
     pool = ctx.account.pools.get(job.pool_id.lower())
     for node in list(pool.nodes.values()) if pool else ():

@@ -109,8 +109,7 @@ def _leave(ctx: Context, node: Node, option: str) -> None:
 
 
 async def _gone(ctx: Context, node: Node) -> None:
-    while node.running:
-        await asyncio.sleep(0.005)
+    await ctx.settled(list(node.running.values()))
     await ctx.pace.step(10)
     folder = ctx.folders(node).root
     if folder.exists():
@@ -131,8 +130,7 @@ def preempt(ctx: Context, pool: Pool, node: Node) -> None:
 
 
 async def _return(ctx: Context, pool: Pool, node: Node) -> None:
-    while node.running:
-        await asyncio.sleep(0.005)
+    await ctx.settled(list(node.running.values()))
     await ctx.pace.step(60)
     if node.state is NodeState.PREEMPTED:
         await asyncio.to_thread(shutil.rmtree, ctx.folders(node).root, ignore_errors=True)
@@ -157,8 +155,7 @@ def restart(ctx: Context, pool: Pool, node: Node, through: NodeState) -> None:
 
 
 async def _restarted(ctx: Context, pool: Pool, node: Node, through: NodeState) -> None:
-    while node.running:
-        await asyncio.sleep(0.005)
+    await ctx.settled(list(node.running.values()))
     await ctx.pace.step(30)
     if through is NodeState.REIMAGING:
         await asyncio.to_thread(shutil.rmtree, ctx.folders(node).root, ignore_errors=True)

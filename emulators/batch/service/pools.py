@@ -158,9 +158,9 @@ async def remove_pool(ctx: Context, pool: Pool) -> None:
             node.move(NodeState.LEAVING_POOL, ctx.clock.now())
         break_runs(ctx, node, "requeue")
     await ctx.pace.step(10)
-    while any(node.running for node in pool.nodes.values()):
-        await asyncio.sleep(0.005)
     for node in pool.nodes.values():
+        await ctx.settled(list(node.running.values()))
+    for node in list(pool.nodes.values()):
         await asyncio.to_thread(shutil.rmtree, ctx.folders(node).root, ignore_errors=True)
         ctx.forget(node)
     ctx.account.pools.pop(pool.id.lower(), None)

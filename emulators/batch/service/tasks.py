@@ -138,8 +138,7 @@ class Tasks:
         node = pool.nodes.get(task.node_id) if pool else None
         if node is None:
             return
-        while (job.id, task.id) in self._ctx.runs:
-            await asyncio.sleep(0.005)
+        await self._ctx.settled([(job.id, task.id)])
         folder = self._ctx.folders(node).task(job.id, task.id)
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 

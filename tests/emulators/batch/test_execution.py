@@ -20,7 +20,7 @@ def limits(**values: object) -> models.BatchTaskConstraints:
 
 
 def test_a_task_runs_in_its_folder_with_the_services_variables_and_nothing_else(
-    emulator: Emulator, job: str, monkeypatch
+    emulator: Emulator, job: str
 ) -> None:
     task = emulator.run(
         job,
@@ -59,9 +59,8 @@ def test_a_missing_program_and_a_failing_one_are_told_apart(emulator: Emulator, 
 
 
 def test_a_non_zero_exit_is_tried_again_as_often_as_allowed(emulator: Emulator, job: str) -> None:
-    script = shell(
-        "echo x >> $AZ_BATCH_NODE_SHARED_DIR/tries; test $(wc -l < $AZ_BATCH_NODE_SHARED_DIR/tries) -ge 3"
-    )
+    tries = "$AZ_BATCH_NODE_SHARED_DIR/tries"
+    script = shell(f"echo x >> {tries}; test $(wc -l < {tries}) -ge 3")
     task = emulator.run(job, "stubborn", script, constraints=limits(max_task_retry_count=5))
     assert (task.execution_info.result, task.execution_info.retry_count) == ("success", 2)
 
@@ -125,10 +124,10 @@ def test_files_of_tasks_and_nodes_can_be_listed_and_read_in_part(
 
 
 def test_a_dependent_waits_and_a_failed_dependency_blocks(emulator: Emulator, job: str) -> None:
-    after = lambda *ids: models.BatchTaskDependencies(task_ids=list(ids))
+    on_bad = models.BatchTaskDependencies(task_ids=["bad"])
     span = models.BatchTaskDependencies(task_id_ranges=[models.BatchTaskIdRange(start=1, end=2)])
     emulator.add_task(job, "last", "true", depends_on=span)
-    emulator.add_task(job, "blocked", "true", depends_on=after("bad"))
+    emulator.add_task(job, "blocked", "true", depends_on=on_bad)
     emulator.add_task(job, "1", "true")
     emulator.run(job, "bad", "false")
     assert emulator.client.get_task(job, "last").state == "active"

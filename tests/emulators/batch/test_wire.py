@@ -8,7 +8,7 @@ from azure.batch import BatchClient, models
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import HttpResponseError
 
-from tests.emulators.batch.running import ACCOUNT, Emulator, until
+from tests.emulators.batch.running import ACCOUNT, KEY, Emulator, until
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +54,6 @@ def test_a_wrong_key_is_refused(emulator: Emulator) -> None:
 
 
 def test_an_endpoint_may_carry_the_account_as_prefix(emulator: Emulator, pool: str) -> None:
-    from tests.emulators.batch.running import KEY
-
     with BatchClient(
         f"{emulator.endpoint}/{ACCOUNT}", AzureNamedKeyCredential(ACCOUNT, KEY)
     ) as client:
@@ -85,7 +83,7 @@ def test_a_collection_reports_each_task_on_its_own(emulator: Emulator, pool: str
     tasks = [models.BatchTaskCreateOptions(id=one, command_line="true") for one in ("a", "B", "c!")]
     results = emulator.client.create_task_collection(
         "mixed", models.BatchTaskGroup(task_values=tasks)
-    ).values_property
+    ).result_values
     found = {one.task_id: (one.status, one.error.code if one.error else None) for one in results}
     assert found["a"] == ("success", None)
     assert found["B"] == ("clienterror", "TaskExists")
@@ -120,7 +118,7 @@ def test_a_filter_on_an_unknown_property_is_refused(emulator: Emulator, pool: st
 def test_a_job_ends_with_its_last_task_once_told_to(emulator: Emulator, pool: str) -> None:
     job = emulator.add_job("ending", pool, priority=5)
     emulator.add_task(job, "one", "true")
-    options = models.BatchJobUpdateOptions(on_all_tasks_complete="terminatejob")
+    options = models.BatchJobUpdateOptions(all_tasks_complete_mode="terminatejob")
     emulator.client.update_job(job, options)
     found = until(lambda: _completed(emulator, job))
     assert (found.execution_info.termination_reason, found.priority) == ("AllTasksComplete", 5)
@@ -140,7 +138,7 @@ def test_etags_move_with_users_changes_only(emulator: Emulator, pool: str) -> No
     emulator.run(job, "one", "true")
     same = emulator.client.get_job(job)
     emulator.client.update_job(job, models.BatchJobUpdateOptions(priority=7))
-    assert before.e_tag == same.e_tag != emulator.client.get_job(job).e_tag
+    assert before.etag == same.etag != emulator.client.get_job(job).etag
 
 
 def test_a_deleted_job_is_gone_with_its_tasks(emulator: Emulator, pool: str) -> None:
@@ -159,7 +157,7 @@ def test_terminating_a_job_ends_running_tasks_and_leaves_waiting_ones(emulator: 
         emulator.add_task(job, name, "sleep 100")
     until(lambda: emulator.client.get_task(job, "first").state == "running")
     emulator.client.begin_terminate_job(
-        job, options=models.BatchJobTerminateOptions(), polling_interval=0.05
+        job, {"terminateReason": "UserTerminate"}, polling_interval=0.05
     ).result()
     first, second = (emulator.client.get_task(job, name) for name in ("first", "second"))
     assert (first.state, first.execution_info.failure_info.code) == ("completed", "TaskEnded")

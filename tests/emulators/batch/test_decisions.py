@@ -1,0 +1,264 @@
+"""Pure parts: filters, state tables, the scheduler, verdicts, patterns, routes, signatures."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from emulators.batch import coverage
+from emulators.batch.errors import BatchError
+from emulators.batch.model.job import Job, with_job_defaults
+from emulators.batch.model.node import Node
+from emulators.batch.model.states import (
+    MOVES,
+    IllegalMove,
+    JobState,
+    NodeState,
+    TaskState,
+    check_move,
+)
+from emulators.batch.model.task import Task
+from emulators.batch.query.filter import compile_filter
+from emulators.batch.query.properties import TASKS
+from emulators.batch.scheduler.assign import assignments
+from emulators.batch.scheduler.shelf import Shelf
+from emulators.batch.scheduler.verdict import (
+    Ending,
+    Failure,
+    consequences,
+    process_ended,
+    shall_retry,
+)
+from emulators.batch.transfer.patterns import matches
+from emulators.batch.wire.ranges import wanted_range
+from emulators.batch.wire.routes import ROUTES, RouteTable
+
+TASK = {
+    "id": "task-7",
+    "state": "completed",
+    "creationTime": "2030-01-01T00:00:00.000000Z",
+    "executionInfo": {"exitCode": 3, "result": "failure"},
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("state eq 'completed'", True),
+        ("state eq 'Completed' and executionInfo/result eq 'failure'", True),
+        ("state ne 'completed' or id eq 'task-7'", True),
+        ("(state ne 'completed' or id eq 'x') and id ge 'a'", False),
+        ("startswith(id, 'task-')", True),
+        ("executionInfo/exitCode gt 2", True),
+        ("executionInfo/exitCode le 2", False),
+        ("executionInfo/endTime gt DateTime'2020-01-01T00:00:00Z'", False),
+        ("creationTime lt datetime'2030-01-01T00:00:01Z'", True),
+    ],
+)
+def test_filters_hold_or_not(text: str, expected: bool) -> None:
+    assert compile_filter(text, TASKS)(TASK) is expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "state", "state eq", "x eq 1", "state eq 'a' and", "startswith(id)", "(id eq 'a'"]
+)
+def test_bad_filters_are_refused(text: str) -> None:
+    with pytest.raises(BatchError) as error:
+        compile_filter(text, TASKS)
+    assert error.value.code == "InvalidQueryParameterValue"
+
+
+def test_every_state_has_a_row_and_terminal_states_stay() -> None:
+    for states, table in MOVES.items():
+        assert set(table) == set(states)
+    for state in (JobState.DELETING, NodeState.LEAVING_POOL):
+        assert not MOVES[type(state)][state]
+    with pytest.raises(IllegalMove):
+        check_move(JobState.COMPLETED, JobState.ACTIVE)
+
+
+def job(name: str, **spec: object) -> Job:
+    body = {"id": name, "poolInfo": {"poolId": "p"}, **spec}
+    return Job(
+        id=name, spec=with_job_defaults(body), state=JobState.ACTIVE, created="2030-01-01T00:00:00Z"
+    )
+
+
+def add(to: Job, name: str, slots: int = 1, **spec: object) -> Task:
+    task = Task(
+        id=name,
+        job_id=to.id,
+        seq=len(to.order),
+        spec_text=json.dumps(spec),
+        slots=slots,
+        state=TaskState.ACTIVE,
+        created="2030-01-01T00:00:00Z",
+    )
+    to.add(task)
+    return task
+
+
+def node(name: str, slots: int, **more: object) -> Node:
+    return Node(
+        id=name,
+        pool_id="p",
+        dedicated=True,
+        slots=slots,
+        number=0,
+        state=NodeState.IDLE,
+        created="2030-01-01T00:00:00Z",
+        **more,
+    )
+
+
+def assigned(
+    jobs: list[Job], nodes: list[Node], pack: bool = False, **barred: set[str]
+) -> list[tuple[str, str]]:
+    found = []
+    for one in assignments(jobs, Shelf(nodes), barred, pack=pack):
+        found.append((one.task.id, one.node.id))
+        one.job.counts.leave(one.task)
+        one.task.state = TaskState.RUNNING
+        one.job.counts.enter(one.task)
+    return found
+
+
+def test_tasks_spread_over_nodes_or_pack_them() -> None:
+    def work() -> Job:
+        made = job("j")
+        for number in range(3):
+            add(made, f"t{number}")
+        return made
+
+    assert {where for _, where in assigned([work()], [node("a", 4), node("b", 4)])} == {"a", "b"}
+    assert (
+        len({where for _, where in assigned([work()], [node("a", 4), node("b", 4)], pack=True)})
+        == 1
+    )
+
+
+def test_a_small_task_passes_a_large_one_that_does_not_fit() -> None:
+    made = job("j")
+    add(made, "large", slots=4)
+    add(made, "small", slots=1)
+    assert assigned([made], [node("a", 4, used=2)]) == [("small", "a")]
+
+
+def test_limits_bars_and_disabled_nodes_are_respected() -> None:
+    made = job("j", maxParallelTasks=1)
+    add(made, "one")
+    add(made, "two")
+    nodes = [node("a", 4), node("b", 4, scheduling="disabled"), node("c", 4, draining=True)]
+    assert assigned([made], nodes, j={"a"}) == []
+    assert assigned([made], nodes) == [("one", "a")]
+
+
+def test_slots_are_never_overcommitted_whatever_comes() -> None:
+    chance = random.Random(7)
+    for _ in range(50):
+        jobs = [job(f"j{n}") for n in range(3)]
+        for number in range(30):
+            add(chance.choice(jobs), f"t{number}", slots=chance.randint(1, 5))
+        nodes = [node(f"n{n}", chance.randint(1, 8)) for n in range(4)]
+        used: dict[str, int] = {}
+        sizes = {task.id: task.slots for one in jobs for task in one.tasks.values()}
+        for task, where in assigned(jobs, nodes, pack=chance.random() < 0.5):
+            used[where] = used.get(where, 0) + sizes[task]
+        assert all(used.get(one.id, 0) <= one.slots for one in nodes)
+
+
+def test_dependents_come_free_one_by_one_and_again_after_a_restart() -> None:
+    made = job("j", usesTaskDependencies=True)
+    add(made, "last", dependsOn={"taskIds": ["a"], "taskIdRanges": [{"start": 1, "end": 2}]})
+    for name in ("a", "1", "2"):
+        add(made, name)
+    for name, freed in (("a", []), ("1", []), ("2", ["last"])):
+        made.task(name).satisfied = True
+        assert [task.id for task in made.dependencies.meet(name)] == freed
+    restored = job("j", usesTaskDependencies=True)
+    for task in made.tasks_from(0):
+        restored.add(Task.restore(task.record()))
+    assert restored.dependencies.is_free(restored.task("last"))
+
+
+def test_only_a_non_zero_exit_is_tried_again() -> None:
+    assert shall_retry(process_ended(1), 0, 1)
+    assert not shall_retry(process_ended(1), 1, 1)
+    assert shall_retry(process_ended(1), 99, -1)
+    assert not shall_retry(process_ended(0), 0, 5)
+    assert not shall_retry(Ending(failure=Failure("BlobNotFound", ""), phase="before"), 0, 5)
+
+
+def test_exit_conditions_decide_and_exit_codes_beat_upload_errors() -> None:
+    conditions = {
+        "exitCodes": [
+            {"code": 3, "exitOptions": {"dependencyAction": "satisfy", "jobAction": "none"}}
+        ],
+        "fileUploadError": {"jobAction": "disable"},
+        "default": {"jobAction": "terminate"},
+    }
+    upload_failed = Ending(3, Failure("FileUploadMiscError", ""), "after")
+    assert consequences(conditions, upload_failed).satisfies
+    assert consequences(conditions, Ending(0, Failure("x", ""), "after")).job_action == "disable"
+    assert consequences(conditions, process_ended(9)).job_action == "terminate"
+    assert consequences(None, process_ended(0)).satisfies
+
+
+def test_patterns_match_as_documented(tmp_path: Path) -> None:
+    wd = tmp_path / "wd"
+    (wd / "d" / "e").mkdir(parents=True)
+    for name in (
+        "a.txt",
+        ".a.txt",
+        "b[1].txt",
+        "d/c.txt",
+        "d/e/f.txt",
+        "../stdout.txt",
+        "../stderr.txt",
+    ):
+        (wd / name).write_text("")
+
+    def found(pattern: str) -> list[str]:
+        return sorted(below for _, below in matches(pattern, wd))
+
+    assert found("*.txt") == ["a.txt", "b[1].txt"]
+    assert found("**/*.txt") == ["a.txt", "b[1].txt", "d/c.txt", "d/e/f.txt"]
+    assert found("d/*.txt") == ["c.txt"]
+    assert found(".*.txt") == [".a.txt"]
+    assert found("b[[]1].txt") == ["b[1].txt"]
+    assert found("[!b]*.txt") == ["a.txt"]
+    assert found("../std*.txt") == ["stderr.txt", "stdout.txt"]
+    assert found("none/x.txt") == []
+
+
+def test_all_operations_have_a_route_and_paths_stay_encoded_until_matched() -> None:
+    assert len(ROUTES) == len({route.operation for route in ROUTES}) == 72
+    route, params = RouteTable().find("GET", "/jobs/a%3Ajob-1/tasks/t/files/wd%2Fx%20y.txt")
+    assert (route.operation, params["jobId"], params["filePath"]) == (
+        "download_task_file",
+        "a:job-1",
+        "wd/x y.txt",
+    )
+    assert RouteTable().find("GET", "/jobs/a/tasks/t/files")[0].operation == "list_task_files"
+    for method, path, code in (
+        ("GET", "/nothing", "InvalidUri"),
+        ("PATCH", "/nodecounts", "UnsupportedHttpVerb"),
+    ):
+        with pytest.raises(BatchError) as error:
+            RouteTable().find(method, path)
+        assert error.value.code == code
+
+
+def test_the_coverage_page_is_what_the_route_table_says() -> None:
+    page = Path(coverage.__file__).with_name("COVERAGE.md").read_text()
+    assert page == coverage.render(), "run python -m emulators.batch.coverage"
+
+
+def test_ranges_are_cut_to_the_file() -> None:
+    assert wanted_range("", 10) == (0, 10)
+    assert wanted_range("bytes=2-", 10) == (2, 10)
+    assert wanted_range("bytes=2-99", 10) == (2, 10)
+    assert wanted_range("bytes=-3", 10) == (7, 10)
+    with pytest.raises(BatchError):
+        wanted_range("bytes=10-", 10)

@@ -1,0 +1,192 @@
+"""Files in and out: SAS, identities, bare URLs, prefixes, patterns, conditions."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from azure.batch import models
+from azure.storage.blob import ContainerClient, ContainerSasPermissions, generate_container_sas
+
+from tests.emulators.batch.running import Azurite, Emulator, shell
+
+_PROVIDER = "/subscriptions/0/resourceGroups/g/providers/Microsoft.ManagedIdentity"
+IDENTITY = f"{_PROVIDER}/userAssignedIdentities/nodes"
+
+
+@pytest.fixture(scope="module")
+def container(azurite: Azurite) -> Iterator[ContainerClient]:
+    url = f"{azurite.endpoint}/work"
+    with ContainerClient.from_container_url(
+        url, credential={"account_name": azurite.account, "account_key": azurite.key}
+    ) as client:
+        client.create_container()
+        for name in ("in/a.txt", "in/deep/b.txt", "other.txt"):
+            client.upload_blob(name, name.encode())
+        yield client
+
+
+@pytest.fixture(scope="module")
+def emulator(azurite: Azurite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    folder = tmp_path_factory.mktemp("transfer")
+    entry = {"account": azurite.account, "key": azurite.key, "blobEndpoint": azurite.endpoint}
+    (folder / "identities.json").write_text(json.dumps({IDENTITY: entry}))
+    running = Emulator(folder / "data", "--identities", str(folder / "identities.json"))
+    running.add_pool("p", slots=4)
+    running.add_job("j", "p")
+    yield running
+    assert running.stop() == 0
+
+
+def identity() -> models.BatchNodeIdentityReference:
+    return models.BatchNodeIdentityReference(resource_id=IDENTITY.upper())
+
+
+def sas(azurite: Azurite) -> str:
+    return generate_container_sas(
+        azurite.account,
+        "work",
+        account_key=azurite.key,
+        permission=ContainerSasPermissions(read=True, write=True, list=True),
+        expiry=datetime.now(UTC) + timedelta(hours=1),
+    )
+
+
+def output(
+    pattern: str, url: str, path: str, condition: str = "taskcompletion", **more: object
+) -> models.OutputFile:
+    return models.OutputFile(
+        file_pattern=pattern,
+        destination=models.OutputFileDestination(
+            container=models.OutputFileBlobContainerDestination(
+                container_url=url, path=path, **more
+            )
+        ),
+        upload_options=models.OutputFileUploadConfiguration(upload_condition=condition),
+    )
+
+
+def test_files_come_by_identity_by_sas_and_by_prefix(
+    emulator: Emulator, azurite: Azurite, container: ContainerClient
+) -> None:
+    snapshot = container.get_blob_client("other.txt").create_snapshot()["snapshot"]
+    container.upload_blob("other.txt", b"changed", overwrite=True)
+    files = [
+        models.ResourceFile(
+            http_url=f"{container.url}/in/a.txt", file_path="x/a", identity_reference=identity()
+        ),
+        models.ResourceFile(
+            http_url=f"{container.url}/in/deep/b.txt?{sas(azurite)}", file_path="b"
+        ),
+        models.ResourceFile(
+            http_url=f"{container.url}/other.txt?snapshot={snapshot}",
+            file_path="old",
+            identity_reference=identity(),
+        ),
+        models.ResourceFile(
+            storage_container_url=container.url,
+            blob_prefix="in/",
+            file_path="all",
+            identity_reference=identity(),
+        ),
+    ]
+    emulator.run("j", "in", "cat x/a b old all/in/a.txt all/in/deep/b.txt", resource_files=files)
+    assert (
+        emulator.file("j", "in", "stdout.txt")
+        == "in/a.txtin/deep/b.txtother.txtin/a.txtin/deep/b.txt"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "signed", "code"),
+    [
+        ("work/in/a.txt", False, "BlobAccessDenied"),
+        ("work/none.txt", True, "BlobNotFound"),
+        ("../elsewhere/work/in/a.txt", True, "BlobAccessDenied"),
+    ],
+)
+def test_what_cannot_be_had_fails_the_task_before_it_starts(
+    emulator: Emulator,
+    azurite: Azurite,
+    container: ContainerClient,
+    path: str,
+    signed: bool,
+    code: str,
+) -> None:
+    reference = identity() if signed else None
+    file = models.ResourceFile(
+        http_url=f"{azurite.endpoint}/{path}", file_path="a", identity_reference=reference
+    )
+    name = f"denied-{abs(hash((path, signed)))}"
+    task = emulator.run("j", name, "true", resource_files=[file], constraints=_retries(3))
+    assert (task.execution_info.failure_info.code, task.execution_info.retry_count) == (code, 0)
+    assert task.execution_info.exit_code is None
+
+
+def _retries(count: int) -> models.BatchTaskConstraints:
+    return models.BatchTaskConstraints(max_task_retry_count=count)
+
+
+def test_a_path_may_not_leave_the_working_directory(
+    emulator: Emulator, container: ContainerClient
+) -> None:
+    url = f"{container.url}/in/a.txt"
+    file = models.ResourceFile(http_url=url, file_path="../../evil", identity_reference=identity())
+    task = emulator.run("j", "escape", "true", resource_files=[file])
+    assert task.execution_info.failure_info.code == "ResourceFileWriteFailed"
+
+
+def test_outputs_go_where_they_shall_under_the_right_condition(
+    emulator: Emulator, azurite: Azurite, container: ContainerClient
+) -> None:
+    signed = f"{container.url}?{sas(azurite)}"
+    outputs = [
+        output(
+            "result.txt", container.url, "out/r-1.txt", "tasksuccess", identity_reference=identity()
+        ),
+        output(
+            "never.txt", container.url, "out/never", "taskfailure", identity_reference=identity()
+        ),
+        output("../std*.txt", signed, "logs"),
+        output("**/*.bin", signed, "tree"),
+        output("missing.txt", signed, "out/missing"),
+    ]
+    script = shell(
+        "echo hello; echo 42 > result.txt; touch never.txt .hidden.bin; mkdir d; echo b > d/x.bin"
+    )
+    task = emulator.run("j", "out", script, output_files=outputs)
+    assert task.execution_info.result == "success"
+    found = {blob.name for blob in container.list_blobs()} - {
+        "in/a.txt",
+        "in/deep/b.txt",
+        "other.txt",
+    }
+    assert found == {"out/r-1.txt", "logs/stdout.txt", "logs/stderr.txt", "tree/d/x.bin"}
+    assert container.download_blob("logs/stdout.txt").readall() == b"hello\n"
+
+
+def test_an_upload_that_fails_fails_the_task_without_a_retry(
+    emulator: Emulator, azurite: Azurite
+) -> None:
+    no_such = output(
+        "../stdout.txt", f"{azurite.endpoint}/none", "x", identity_reference=identity()
+    )
+    bare = output("../stdout.txt", f"{azurite.endpoint}/work", "x")
+    for name, file, code in (
+        ("gone", no_such, "FileUploadContainerNotFound"),
+        ("bare", bare, "FileUploadAccessDenied"),
+    ):
+        task = emulator.run("j", name, "true", output_files=[file], constraints=_retries(2))
+        assert (task.execution_info.exit_code, task.execution_info.failure_info.code) == (0, code)
+        assert task.execution_info.retry_count == 0
+
+
+def test_logs_of_a_task_whose_time_was_up_are_uploaded(
+    emulator: Emulator, container: ContainerClient
+) -> None:
+    limits = models.BatchTaskConstraints(max_wall_clock_time=timedelta(seconds=0.3))
+    logs = output("../stdout.txt", container.url, "late/stdout", identity_reference=identity())
+    emulator.run(
+        "j", "late", shell("echo so far; sleep 100"), output_files=[logs], constraints=limits
+    )
+    assert container.download_blob("late/stdout").readall() == b"so far\n"
