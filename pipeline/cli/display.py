@@ -67,8 +67,9 @@ def run_table(listed: Sequence[Run], now: datetime) -> RenderableType:
     if not listed:
         return Text("No runs yet: `fanfare run PIPELINE FILE` starts one.", "dim")
     table = Table(box=None, pad_edge=False, header_style="dim")
+    widths = {"run": max(len(run.id) for run in listed), "state": 11, "items": 5}
     for name in ("run", "state", "items", "started", "took", "cost", "input"):
-        table.add_column(name, no_wrap=name != "input", overflow="ellipsis")
+        table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=widths.get(name))
     for run in listed:
         items = f"{run.succeeded:,}" + (f" +{run.failed:,} failed" if run.failed else "")
         table.add_row(
@@ -111,8 +112,11 @@ def facts(run: Run, manifest: Manifest | None) -> RenderableType:
     for name, value in rows:
         if value:
             table.add_row(f"  {name}", Text(wording.one_line(value)))
-    if manifest:
+    if run.output:
         table.add_row("  output", Text(f"output/{run.pipeline}/{run.id}/g{run.generation}/"))
+        total = f"{wording.count(run.output.files, 'file')}, {wording.size(run.output.bytes)}"
+        table.add_row("", Text(total, "dim"))
+    if manifest:
         for file in manifest.files[:_FILES_SHOWN]:
             table.add_row("", Text(f"  {wording.visible(file.name)}  {wording.size(file.size)}"))
         if len(manifest.files) > _FILES_SHOWN:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from pydantic import ValidationError
+
 from pipeline.cli.exits import CommandError
 from pipeline.domain import naming
 from pipeline.domain.manifest import Manifest
@@ -66,15 +68,15 @@ def failed_items(engine: Engine, run: Run, limit: int) -> list[FailedItem]:
 
 
 def files_of(engine: Engine, run: Run) -> Manifest | None:
-    """Read the manifest of a run's output, if there is one."""
+    """Read the manifest of a run's output, if it is there and one that this version reads."""
     if run.output is None:
         return None
     folder = naming.output_folder(run.pipeline, run.id, run.generation)
     try:
         content = engine.ports.blobs.read(BlobRef("output", f"{folder}/manifest.json"))
-    except NotFound:
-        return None  # it was purged
-    return Manifest.model_validate_json(content)
+        return Manifest.model_validate_json(content)
+    except (NotFound, ValidationError):
+        return None  # purged, or written by a version that said other things
 
 
 def recent_runs(engine: Engine, pipeline: str | None, limit: int) -> list[Run]:

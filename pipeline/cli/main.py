@@ -1,9 +1,16 @@
 """The command `fanfare`: every subcommand, registered."""
 
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
 import typer
 
 from pipeline.cli import plan_command, read_commands, run_commands, steer_commands, up_down
+from pipeline.cli.exits import Exit
 from pipeline.cli.session import Session, command
+from pipeline.cli.wording import one_line
 
 app = typer.Typer(
     name="fanfare",
@@ -42,5 +49,15 @@ for _command in _COMMANDS:
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; a defect is told in one line, and its traceback kept in a file."""
+    try:
+        app()
+    except Exception as error:  # noqa: BLE001 - the outermost edge: nobody else would tell
+        path = Path(tempfile.mkstemp(prefix="fanfare-", suffix=".txt")[1])
+        path.write_text(traceback.format_exc(), "utf-8")
+        typer.echo(
+            f"error: this should not happen ({type(error).__name__}: {one_line(str(error), 200)}); "
+            f"please report it with {path}.",
+            err=True,
+        )
+        sys.exit(Exit.FAILED)

@@ -100,12 +100,14 @@ def _shown(made: Preview, known: History) -> RenderableType:
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     table.add_row("  parameters", ", ".join(f"{k}={v}" for k, v in made.run.parameters.items()))
-    table.add_row("  split", f"{definition.split.kind}: {made.items:,} items")
-    table.add_row(
-        "  tasks", f"{made.tasks:,}, {definition.bundle.items} items each, {_slots(made)}"
-    )
+    table.add_row("  split", f"{definition.split.kind}: {wording.count(made.items, 'item')}")
+    bundle = wording.count(definition.bundle.items, "item")
+    slots = wording.count(definition.task.slots, "slot")
+    table.add_row("  tasks", f"{made.tasks:,} with {bundle} and {slots} each")
     table.add_row("  pool", f"{pool.name}: {size}")
-    table.add_row("  at once", f"{made.at_once:,} tasks, so {waves:,} rounds")
+    table.add_row(
+        "  at once", f"{wording.count(made.at_once, 'task')}: {wording.count(waves, 'round')}"
+    )
     table.add_row("  assemble", definition.assemble.kind)
     table.add_row(
         "  limits",
@@ -116,11 +118,6 @@ def _shown(made: Preview, known: History) -> RenderableType:
     table.add_row("  expected", _expectation(made, known))
     table.add_row("  at most", _price(made, made.at_most()) + " if every item takes its limit")
     return Group(head, table, Text(), _tasks(made))
-
-
-def _slots(made: Preview) -> str:
-    slots = made.pipeline.task.slots
-    return f"{slots} slot" + "s" * (slots > 1)
 
 
 def _expectation(made: Preview, known: History) -> str:

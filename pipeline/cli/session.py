@@ -21,6 +21,7 @@ from pipeline.domain.spelling import nearest
 from pipeline.errors import FanfareError
 from pipeline.handlers.engine import Engine
 
+_PIPE_WIDTH = 240
 _TARGET_HELP = "Env file of a deployment, such as .azure/NAME/.env; default: the local stack."
 _COMMON: dict[str, tuple[object, object]] = {
     "target": (
@@ -39,8 +40,8 @@ class Session:
     definitions: Callable[[], Catalogue] = definitions
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
-    out: Console = field(default_factory=lambda: Console(highlight=False))
-    err: Console = field(default_factory=lambda: Console(stderr=True, highlight=False))
+    out: Console = field(default_factory=lambda: _console(stderr=False))
+    err: Console = field(default_factory=lambda: _console(stderr=True))
     target: Path | None = None
     as_json: bool = False
 
@@ -81,6 +82,14 @@ class Session:
             self.err.print("error:", style="bold red", end=" ")
             self.err.print(str(error), markup=False, soft_wrap=True)
         return code
+
+
+def _console(*, stderr: bool) -> Console:
+    """Make a console; a pipe gets wide lines, since nothing there has an edge to wrap at."""
+    made = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    if not made.is_terminal:
+        made.width = _PIPE_WIDTH
+    return made
 
 
 def pipeline_named(catalogue: Catalogue, name: str) -> Pipeline:

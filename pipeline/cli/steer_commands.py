@@ -1,4 +1,4 @@
-"""`fanfare cancel`, `pause`, `resume`, `backfill`, `purge`: what changes something that is there."""
+"""`fanfare cancel`, `pause`, `resume`, `backfill`, `purge`: what changes what is there."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -88,7 +88,10 @@ def backfill(
         for facts in found:
             started.append(start_for_blob(engine, definition, event_of(engine, facts)).run.id)
             advance(1)
-    session.answer(answer | {"started": started}, f"{len(found):,} runs started: `fanfare watch`.")
+    session.answer(
+        answer | {"started": started},
+        f"{wording.count(len(found), 'run')} started: `fanfare watch`.",
+    )
 
 
 def _backfill_facts(
@@ -96,8 +99,9 @@ def _backfill_facts(
 ) -> tuple[dict[str, object], str]:
     """Say what a backfill would start and what that may cost."""
     known = history(engine, pipeline)
-    expected = known.cost_per_run and known.cost_per_run * len(found)
-    about = wording.money(expected, known.currency) if expected else "unknown, no run has succeeded"
+    each = known.cost_per_run
+    expected = None if each is None else each * len(found)
+    about = "unknown" if expected is None else wording.money(expected, known.currency)
     total = sum(facts.size for facts in found)
     answer: dict[str, object] = {
         "pipeline": pipeline,
@@ -108,7 +112,10 @@ def _backfill_facts(
         "started": [],
     }
     size = wording.size(total)
-    return answer, f"{len(found):,} blobs without a run, {size}; expected cost {about}."
+    return (
+        answer,
+        f"{wording.count(len(found), 'blob')} without a run, {size}; expected cost {about}.",
+    )
 
 
 def purge(
@@ -130,7 +137,9 @@ def purge(
         found = [purging.belongings(session.engine, one, output=output) for one in chosen]
     blobs, total = sum(len(p.blobs) for p in found), sum(p.bytes for p in found)
     answer = {"runs": [p.run.id for p in found], "blobs": blobs, "bytes": total, "done": False}
-    text = f"{len(found):,} runs, {blobs:,} blobs, {wording.size(total)}"
+    text = ", ".join(
+        (wording.count(len(found), "run"), wording.count(blobs, "blob"), wording.size(total))
+    )
     if dry_run or not found:
         session.answer(answer, f"{text} would be deleted.")
         return

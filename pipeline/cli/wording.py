@@ -30,6 +30,11 @@ def size(count: float) -> str:
     return f"{count:.1f} {_UNITS[unit]}" if unit else f"{count:.0f} B"
 
 
+def count(number: int, noun: str) -> str:
+    """Write a number of things: `1 run`, `2,000 runs`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def span(seconds: float) -> str:
     """Write a length of time: `4.2 s`, `3m05s`, `2h10m`, `3d4h`."""
     if seconds < _MINUTE:
