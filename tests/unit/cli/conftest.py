@@ -1,0 +1,83 @@
+"""The command line over the fakes: sleeping lets the world go on."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from pipeline.cli.main import app as fanfare
+from pipeline.cli.session import Session
+from pipeline.handlers import sweep
+from tests.fakes.app import FakeApp
+from tests.unit.handlers.conftest import LINES, POOL
+
+
+@dataclass
+class Cli:
+    """Runs commands as a user would type them, against an app in memory."""
+
+    app: FakeApp
+    folder: Path
+    target: Path | None = None
+    asleep: bool = False
+    _runner: CliRunner = field(default_factory=CliRunner)
+
+    def __call__(self, *args: object, answer: str | None = None) -> Result:
+        session = Session(
+            connect=self._connect,
+            definitions=lambda: self.app.engine.catalogue,
+            sleep=self._sleep,
+            monotonic=lambda: self.app.world.clock.now().timestamp(),
+        )
+        return self._runner.invoke(fanfare, [str(a) for a in args], input=answer, obj=session)
+
+    def json(self, *args: object) -> dict:
+        """Run a command with --json and parse its answer."""
+        result = self(*args, "--json")
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    def file(self, name: str = "a.txt", content: bytes = b"one\ntwo\nthree\n") -> Path:
+        """Write a local file."""
+        path = self.folder / name
+        path.write_bytes(content)
+        return path
+
+    def finished(self) -> str:
+        """Let one run come to its end; return its id."""
+        self.app.upload("lines/a.txt", b"one\ntwo\nthree\n")
+        self.app.settle()
+        return self.app.all_runs()[0].id
+
+    def _connect(self, target):
+        self.target = target
+        return self.app.engine
+
+    def _sleep(self, seconds: float) -> None:
+        self.app.world.clock.advance(seconds=seconds)
+        if not self.asleep:
+            self.app.pump()
+            self.app.world.run_tasks(self.app.program)
+            sweep.sweep(self.app.engine)
+
+
+@pytest.fixture
+def cli_with(tmp_path: Path) -> Callable[..., Cli]:
+    def make(text: str = LINES, **more: object) -> Cli:
+        for name in ("pipelines", "pools", "task_scripts/environments"):
+            (tmp_path / name).mkdir(parents=True)
+        (tmp_path / "pools/cpu.yaml").write_text(POOL)
+        for name in ("work.py", "runner.py", "environment.py", "join.py", "cut.py"):
+            (tmp_path / "task_scripts" / name).write_text(f"# {name}\n")
+        (tmp_path / "pipelines/job.yaml").write_text(text)
+        return Cli(FakeApp.over(tmp_path, **more), tmp_path)
+
+    return make
+
+
+@pytest.fixture
+def cli(cli_with) -> Cli:
+    return cli_with()

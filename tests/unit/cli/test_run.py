@@ -1,0 +1,113 @@
+"""`fanfare run`, `redrive` and `watch`."""
+
+import json
+
+from pipeline.cli.exits import Exit
+from tests.fakes.node import Failure
+from tests.unit.handlers.conftest import LINES
+
+ASKED = LINES.replace(
+    "trigger: {blob: {container: input, prefix: lines/}, http: true}", "trigger: {http: true}"
+)
+TAKES = LINES + "parameters: {crf: {type: integer, default: 23}}\n"
+
+
+def fails_once(item):
+    return Failure(tail="no \x1b[31mluck") if item.id == 1 else [("p", b"x\n")]
+
+
+def test_a_file_is_uploaded_followed_and_its_output_named(cli):
+    result = cli("run", "job", cli.file())
+    run = cli.app.only_run()
+    assert result.exit_code == Exit.OK
+    assert run.origin.kind == "blob" and run.input.name == "lines/a.txt"
+    assert f"output/job/{run.id}/g1/" in result.stdout
+    assert "3 of 3 items" in result.stdout
+
+
+def test_every_file_becomes_a_run_and_json_shows_them_all(cli):
+    answer = cli.json("run", "job", cli.file("a.txt"), cli.file("b.txt", b"x\n"))
+    assert [run["state"] for run in answer["runs"]] == ["succeeded", "succeeded"]
+
+
+def test_parameters_travel_as_metadata_and_start_one_run(cli_with):
+    cli = cli_with(TAKES)
+    cli("run", "job", cli.file(), "-p", "crf=30")
+    assert cli.app.only_run().parameters == {"crf": 30}
+
+
+def test_a_wrong_parameter_is_refused_before_anything_is_uploaded(cli_with):
+    cli = cli_with(TAKES)
+    result = cli("run", "job", cli.file(), "-p", "crd=30")
+    assert (result.exit_code, cli.app.world.blobs.names("input")) == (Exit.USAGE, [])
+    assert "did you mean 'crf'" in result.stderr
+
+
+def test_an_unknown_pipeline_names_the_nearest(cli):
+    result = cli("run", "jobb")
+    assert result.exit_code == Exit.FAILED
+    assert "did you mean 'job'" in result.stderr
+
+
+def test_what_would_start_nothing_is_refused(cli_with):
+    cli = cli_with(LINES.replace("prefix: lines/", "prefix: lines/, suffix: .txt"))
+    for file in (cli.file("a.csv"), cli.file("empty.txt", b""), cli.folder / "absent.txt"):
+        assert cli("run", "job", file).exit_code == Exit.USAGE
+    assert cli.app.world.blobs.names("input") == []
+
+
+def test_a_pipeline_that_is_asked_gets_its_file_beside_the_triggers(cli_with):
+    cli = cli_with(ASKED)
+    assert cli("run", "job", cli.file()).exit_code == Exit.OK
+    run = cli.app.only_run()
+    assert (run.origin.kind, run.input.container) == ("request", "work")
+
+
+def test_the_same_key_is_the_same_run(cli_with):
+    cli = cli_with(
+        ASKED.replace("lines: {}", "range: {stop: 2, step: 1}").replace('"{line}", ', "")
+    )
+    for _ in range(2):
+        cli("run", "job", "--key", "monday")
+    assert cli.app.only_run().state == "succeeded"
+
+
+def test_a_failed_run_exits_with_1_and_shows_what_its_item_printed(cli_with):
+    cli = cli_with(program=fails_once)
+    result = cli("run", "job", cli.file())
+    assert result.exit_code == Exit.FAILED
+    assert "item 1 (t000001): program-failed" in result.stdout
+    assert "no \\x1b[31mluck" in result.stdout
+
+
+def test_a_run_that_takes_too_long_goes_on_without_us(cli):
+    started = cli.json("run", "job", cli.file(), "--no-wait")["runs"]
+    cli.asleep = True
+    result = cli("watch", started[0], "--timeout", "3")
+    assert result.exit_code == Exit.TIMED_OUT
+    assert "it goes on" in result.stderr
+
+
+def test_redrive_follows_the_next_generation(cli_with):
+    cli = cli_with(program=fails_once)
+    cli("run", "job", cli.file())
+    cli.app.program = lambda item: [("p", b"x\n")]
+    result = cli("redrive", "latest")
+    assert result.exit_code == Exit.OK
+    assert "generation  2" in result.stdout
+
+
+def test_redriving_what_succeeded_is_refused(cli):
+    cli("redrive", cli.finished())
+    result = cli("redrive", "latest")
+    assert result.exit_code == Exit.FAILED
+    assert "nothing of it failed" in result.stderr
+
+
+def test_watching_nothing_says_so(cli):
+    assert "Nothing is going" in cli("watch").stdout
+
+
+def test_errors_in_json_are_json(cli):
+    result = cli("show", "job-0", "--json")
+    assert json.loads(result.stderr)["code"] == result.exit_code == Exit.FAILED

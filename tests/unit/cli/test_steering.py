@@ -1,0 +1,87 @@
+"""`fanfare cancel`, `pause`, `resume`, `backfill` and `purge`."""
+
+import json
+from datetime import timedelta
+
+from pipeline.cli.exits import Exit
+
+
+def test_cancel_ends_a_run_and_says_so(cli):
+    cli.app.upload("lines/a.txt", b"x\n")
+    cli.app.pump()
+    assert "is cancelled" in cli("cancel", "latest").stdout
+    assert cli("cancel", "latest").exit_code == Exit.FAILED
+
+
+def test_a_paused_pipeline_waits_until_it_is_resumed(cli):
+    assert cli.json("pause", "job")["changed"]
+    cli.app.upload("lines/a.txt", b"x\n")
+    cli.app.pump()
+    assert cli.app.only_run().state == "waiting"
+    cli("resume", "job")
+    cli.app.settle()
+    assert cli.app.only_run().state == "succeeded"
+    assert not cli.json("resume", "job")["changed"]
+
+
+def lost_uploads(cli, count):
+    for number in range(count):
+        cli.app.upload(f"lines/{number}.txt", b"x\n")
+        (message,) = cli.app.world.queues.receive("blob-events", 1)
+        cli.app.world.queues.delete("blob-events", message)
+    cli.app.world.clock.advance(minutes=1)
+
+
+def test_a_dry_backfill_counts_and_starts_nothing(cli):
+    lost_uploads(cli, 3)
+    result = cli("backfill", "job", "--dry-run")
+    assert "3 blobs without a run, 6 B; expected cost unknown" in result.stdout
+    assert cli.app.all_runs() == []
+
+
+def test_backfill_asks_first_and_starts_each_blob_once(cli):
+    lost_uploads(cli, 2)
+    assert cli("backfill", "job").exit_code == Exit.USAGE
+    assert len(cli.json("backfill", "job", "--yes")["started"]) == 2
+    cli.app.settle()
+    assert cli.json("backfill", "job", "--yes")["started"] == []
+    assert len(cli.app.all_runs()) == 2
+
+
+def test_purge_deletes_everything_but_the_tombstone(cli):
+    run = cli.finished()
+    event = cli.app.world.blobs.created_event(cli.app.world.blobs.at(cli.app.only_run().input.url))
+    assert cli("purge", run, "--yes").exit_code == Exit.OK
+    names = cli.app.world.blobs.names
+    assert names("work", run) == names("receipts", run) == []
+    assert names("output", f"job/{run}/")
+    assert cli.app.world.tables.rows("tasks") == cli.app.world.tables.rows("progress") == []
+    cli.app.world.queues.send("blob-events", json.dumps(event))
+    cli.app.settle()
+    assert cli.app.only_run().state == "succeeded"
+    assert "purged" in cli.json("ls")["runs"][0]["why"]
+
+
+def test_purge_with_output_leaves_no_alias_behind(cli):
+    run = cli.finished()
+    assert cli.app.world.blobs.names("output", "job/latest")
+    cli("purge", run, "--output", "--yes")
+    assert cli.app.world.blobs.names("output") == []
+
+
+def test_purge_by_age_takes_only_what_is_over_and_old(cli):
+    old = cli.finished()
+    cli.app.world.clock.advance(timedelta(days=31))
+    cli.app.upload("lines/b.txt", b"x\n")
+    cli.app.pump()
+    assert cli.json("purge", "--older-than", "30d", "--dry-run")["runs"] == [old]
+    assert cli("purge", "--older-than", "soon").exit_code == Exit.USAGE
+    assert cli("purge").exit_code == Exit.USAGE
+
+
+def test_a_run_that_is_going_cannot_be_purged(cli):
+    cli.app.upload("lines/a.txt", b"x\n")
+    cli.app.pump()
+    result = cli("purge", "latest", "--yes")
+    assert result.exit_code == Exit.FAILED
+    assert "fanfare cancel" in result.stderr

@@ -1,0 +1,129 @@
+"""Targets, the local stack's configuration, and its folder."""
+
+import fcntl
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from emulators.eventgrid.filters import parse_filter
+from emulators.stack.config import StackConfig
+from pipeline.bootstrap import APP_ROOT
+from pipeline.cli import local, target
+from pipeline.cli.exits import CommandError, Exit, exit_code
+from pipeline.cli.local import Keys, Wishes, stack_config
+from pipeline.cli.main import app as fanfare
+from pipeline.cli.stack import LocalStack
+from pipeline.cli.stamp import app_stamp
+from pipeline.cli.target import read_env, render_env, settings_of
+from pipeline.errors import Conflict, NotFound, Transient
+from pipeline.settings import QUEUES, Settings
+
+KEYS = Keys.draw(lambda size: b"k" * size)
+
+
+def test_settings_survive_a_file(tmp_path):
+    values = {"A": 'say "hi" $HOME \\ there', "B": "a=b;c=d==", "C": ""}
+    (tmp_path / "env").write_text("# azd\nexport D='plain'\n\n" + render_env(values))
+    assert read_env(tmp_path / "env") == {"D": "plain", **values}
+
+
+def test_a_stack_that_is_not_up_is_told_apart(tmp_path):
+    (tmp_path / "stack.lock").touch()
+    with pytest.raises(CommandError, match="not up") as caught:
+        settings_of(tmp_path)
+    assert exit_code(caught.value) is Exit.UNREACHABLE
+
+
+def test_a_deployment_is_read_from_its_env_file(tmp_path):
+    names = [f"AzureWebJobsStorage__{kind}ServiceUri" for kind in ("blob", "queue", "table")]
+    names += ["FANFARE_BATCH_ENDPOINT", "FANFARE_TOPIC_ENDPOINT", "FANFARE_NODE_IDENTITY"]
+    (tmp_path / ".env").write_text(render_env(dict.fromkeys(names, "https://x")))
+    assert settings_of(tmp_path).batch_key == settings_of(tmp_path / ".env").batch_key == ""
+
+
+def test_a_missing_target_ends_a_command_with_3(tmp_path):
+    result = CliRunner().invoke(fanfare, ["ls", "--target", str(tmp_path / "absent.env")])
+    assert result.exit_code == Exit.UNREACHABLE
+    assert "absent.env" in result.stderr and "Traceback" not in result.output
+
+
+def test_the_stack_accepts_what_it_is_told():
+    config = StackConfig.model_validate(stack_config(KEYS, APP_ROOT, Wishes(port=5000), "/bin"))
+    assert sorted(config.ports.values()) == list(range(5000, 5007))
+    filled = {
+        name: text.replace("{", "").replace("}", "") for name, text in config.settings.items()
+    }
+    assert Settings.from_env(filled, APP_ROOT).patience.push.total_seconds() == 1
+
+
+def test_blobs_of_the_engine_itself_are_no_events_for_triggers():
+    subscriptions = local.eventgrid_config(APP_ROOT)["eventSubscriptions"]
+    (filtered,) = [s["properties"]["filter"] for s in subscriptions if s["name"] == "blob-events"]
+    excluded = parse_filter(filtered).advanced[0].values
+    named = {value.split("/")[4] for value in excluded}
+    assert named == {"work", "receipts", "scripts", "dead-letter"}
+
+
+def test_every_queue_that_events_go_to_is_created():
+    queues = local.queues_of(local.eventgrid_config(APP_ROOT))
+    assert set(queues) - set(QUEUES) == {local.COMPLETIONS}
+
+
+def test_keys_are_drawn_once_and_kept_private(tmp_path):
+    stack = LocalStack(tmp_path)
+    assert stack.keys() == stack.keys()
+    assert (tmp_path / "keys.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"storage": "x"}', json.dumps(dict.fromkeys(vars(KEYS), "a2V5"))]
+)
+def test_damaged_keys_name_the_way_out(tmp_path, text):
+    (tmp_path / "keys.json").write_text(text)
+    with pytest.raises(CommandError, match="fanfare up --fresh"):
+        LocalStack(tmp_path).keys()
+
+
+def test_a_stack_runs_while_its_folder_is_locked(tmp_path):
+    stack = LocalStack(tmp_path)
+    assert not stack.running()
+    with (tmp_path / "stack.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert stack.running()
+        with pytest.raises(CommandError, match="not a stack"):
+            stack.stop()
+    assert not stack.running()
+
+
+def test_only_folders_of_a_stack_are_erased(tmp_path):
+    (tmp_path / "thesis.txt").touch()
+    with pytest.raises(CommandError, match="delete it yourself"):
+        LocalStack(tmp_path).erase()
+    (tmp_path / "keys.json").touch()
+    LocalStack(tmp_path).erase()
+    assert not tmp_path.exists()
+
+
+def test_down_without_a_stack_is_fine(tmp_path):
+    result = CliRunner().invoke(fanfare, ["down", "--data", str(tmp_path), "--json"])
+    assert json.loads(result.stdout) == {"stopped": False}
+
+
+def test_an_edited_app_is_noticed(tmp_path):
+    (tmp_path / "pipelines").mkdir()
+    before = app_stamp(tmp_path, "x")
+    (tmp_path / "pipelines/new.yaml").write_text("a: 1\n")
+    assert before != app_stamp(tmp_path, "x") != app_stamp(tmp_path, "y")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(Transient(), Exit.UNREACHABLE), (Conflict(), Exit.FAILED), (NotFound(), Exit.FAILED)],
+)
+def test_errors_choose_their_exit_code(error, code):
+    assert exit_code(error) is code
+
+
+def test_the_default_target_is_the_local_stack():
+    assert target.DATA == APP_ROOT / ".fanfare"
