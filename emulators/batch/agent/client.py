@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emulators.batch.agent import process
-from emulators.batch.agent.leftovers import kill_leftovers
 
 _LINE_LIMIT = 1 << 20
 
@@ -68,12 +67,13 @@ class AgentClient:
         self._reader: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Start the agent, after killing what an earlier one may have left."""
-        kill_leftovers(self._folder)
+        """Start the agent; it kills what an earlier one may have left before it obeys."""
+        self._folder.mkdir(parents=True, exist_ok=True)
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-SE",
             process.__file__,
+            str(self._folder),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=_LINE_LIMIT,

@@ -3,11 +3,13 @@
 Standard library only, run as a script. Orders come as JSON lines on stdin, reports leave as JSON
 lines on stdout. It is a child subreaper: whatever a task leaves behind, even in a session of its
 own, becomes its child and is found. When stdin closes (the emulator ended, however it ended) it
-kills everything and goes.
+kills everything and goes. A lock keeps a second agent waiting until the first is gone, and what an
+agent that was itself killed left behind is killed before the first order is read.
 """
 
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import selectors
@@ -20,6 +22,7 @@ from typing import Any
 
 PR_SET_CHILD_SUBREAPER = 36
 MARKER = "AZ_BATCH_TASK_DIR"
+PATIENCE_S = 5.0
 _PROC = Path("/proc")
 
 
@@ -57,6 +60,20 @@ def kill_tree(pid: int) -> None:
             os.kill(member, signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
+
+
+def kill_leftovers(folder: str) -> None:
+    """Kill every process whose task directory lies in a folder, and wait until they are gone."""
+    deadline = time.monotonic() + PATIENCE_S
+    while (found := _leftovers(folder)) and time.monotonic() < deadline:
+        for pid in found:
+            kill_tree(pid)
+        time.sleep(0.005)
+
+
+def _leftovers(folder: str) -> list[int]:
+    pids = [int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit()]
+    return [pid for pid in pids if marker_of(pid).startswith(f"{folder}/")]
 
 
 class Agent:
@@ -138,7 +155,7 @@ class Agent:
 
     def end(self) -> None:
         """Kill everything; whatever its parent was, it is ours by now."""
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             for child in children_of(os.getpid()):
                 kill_tree(child)
@@ -150,8 +167,11 @@ class Agent:
             time.sleep(0.005)
 
 
-def main() -> None:
-    """Obey until stdin closes."""
+def main(folder: str) -> None:
+    """Obey until stdin closes; `folder` holds the lock and all task directories."""
+    lock = os.open(Path(folder, "agent.lock"), os.O_WRONLY | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    kill_leftovers(folder)
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     for ignored in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ignored, signal.SIG_IGN)
@@ -183,4 +203,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])
