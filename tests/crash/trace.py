@@ -1,0 +1,35 @@
+"""Which verb calls a story makes: recorded once, undisturbed, and cut to those worth disturbing."""
+
+import functools
+
+from tests.crash.scenarios import SCENARIOS
+from tests.fakes.crash import Injector
+
+type Where = tuple[str, str, int]
+
+# A crash around a read is a crash around the write before or after it: some stories suffice.
+EVERY_CALL = frozenset({"lines", "programs"})
+READS = frozenset(
+    {"get", "query", "head", "read", "stream", "list", "url", "job", "failures", "pool"}
+    | {"unstarted_or_running"}
+)
+
+
+@functools.cache
+def calls(name: str) -> tuple[Where, ...]:
+    """Record the calls of a story, sorted: some are made in threads."""
+    injector, scenario = Injector(), SCENARIOS[name]
+    app = scenario.app()
+    app.through(injector.ports(app.world.ports))
+    scenario.story(app)
+    return tuple(sorted((call.port, call.verb, call.nth) for call in injector.trace))
+
+
+def writes(name: str) -> tuple[Where, ...]:
+    """Return the calls of a story that change the world."""
+    return tuple(call for call in calls(name) if call[1] not in READS)
+
+
+def disturbed(name: str) -> tuple[Where, ...]:
+    """Return the calls of a story that the matrix disturbs."""
+    return calls(name) if name in EVERY_CALL else writes(name)
