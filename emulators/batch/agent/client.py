@@ -63,6 +63,7 @@ class AgentClient:
         self._folder = folder
         self._numbers = itertools.count(1)
         self._running: dict[int, Running] = {}
+        self._orders: list[bytes] = []
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
 
@@ -109,10 +110,17 @@ class AgentClient:
         return running
 
     def send(self, order: dict[str, object]) -> None:
-        """Send one order; a lost agent is noticed by the listener."""
+        """Send one order, together with the others of this turn of the loop."""
+        if not self._orders:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._orders.append(json.dumps(order).encode() + b"\n")
+
+    def _flush(self) -> None:
+        orders, self._orders = self._orders, []
         if self._process is not None and self._process.stdin is not None:
+            # A lost agent is noticed by the listener.
             with contextlib.suppress(ConnectionError):
-                self._process.stdin.write(json.dumps(order).encode() + b"\n")
+                self._process.stdin.write(b"".join(orders))
 
     async def _listen(self, agent: asyncio.subprocess.Process) -> None:
         if agent.stdout is None:

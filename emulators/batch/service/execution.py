@@ -45,8 +45,9 @@ class TaskRun:
         node.note_run(*key)
         if node.state is NodeState.IDLE:
             node.move(NodeState.RUNNING, now)
+            self._ctx.keep(node)
         self._ctx.runs[key] = self
-        self._ctx.keep(task, node)
+        self._ctx.keep(task)
         self._work = self._ctx.spawn(self._run(ready), f"task {task.id}")
 
     def interrupt(self, outcome: Ending | Requeue) -> None:

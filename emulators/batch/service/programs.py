@@ -97,9 +97,14 @@ async def run_program(ctx: Context, what: Program) -> Ending:
 
 
 async def _before(ctx: Context, what: Program) -> Ending | None:
-    if what.directory.exists():
+    try:
+        what.directory.mkdir()
+    except FileNotFoundError:
+        what.directory.mkdir(parents=True)
+    except FileExistsError:
         await asyncio.to_thread(shutil.rmtree, what.directory, ignore_errors=True)
-    what.wd.mkdir(parents=True)
+        what.directory.mkdir(parents=True, exist_ok=True)
+    what.wd.mkdir(exist_ok=True)
     if what.spec.get("containerSettings"):
         failure = Failure(
             "ContainerMiscError",
