@@ -26,7 +26,8 @@ demo: setup
 	@$(PY) scripts/demo.py
 
 test: setup check
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n 2 --dist loadfile --ignore tests/e2e
+	@$(PY) -m pytest tests/e2e
 
 check: $(VENV)/.ready
 	@$(VENV)/bin/ruff format --check --quiet . && $(VENV)/bin/ruff check --quiet .
