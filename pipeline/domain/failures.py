@@ -26,8 +26,7 @@ _CODES = {
 
 
 def cause_of(code: str, message: str = "") -> Cause:
-    """Tell the cause of a task that Batch failed; what nobody can be blamed for is the node's loss.
-    """
+    """Tell the cause of a task that Batch failed; unknown codes count as the node's loss."""
     if code.startswith("FileUpload"):
         return Cause.UPLOAD_FAILED
     # The code of a wall-clock kill is undocumented; the message names the limit.

@@ -27,8 +27,7 @@ class Digest(_Part):
 
 
 class AssembledFile(_Part):
-    """A file that an assembler made: its name in the output, and where it lies until it is copied.
-    """
+    """A file that an assembler made: its name in the output, and where it lies until then."""
 
     name: str
     source: str
