@@ -1,4 +1,4 @@
-"""Serves an aiohttp application as every emulator does: on loopback, one ready line, SIGTERM ends."""
+"""Serves an application as every emulator does: loopback, one ready line, SIGTERM ends it."""
 
 import asyncio
 import contextlib
