@@ -1,9 +1,12 @@
 """What every handler is given, and how it speaks to the queues."""
 
+import functools
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from pydantic import ValidationError
 
 from pipeline.domain.catalogue import Catalogue
 from pipeline.domain.definition import Pipeline
@@ -47,8 +50,16 @@ class Engine:
         )
 
     def definition(self, run: Run) -> Pipeline:
-        """Return the definition that the run began with, whatever was deployed since."""
-        return Pipeline.from_json(run.definition)
+        """Return the definition that the run began with, whatever was deployed since.
+
+        Raises Permanent when the engine cannot read it any more.
+        """
+        try:
+            return _definition(run.definition)
+        except ValidationError as error:
+            raise Permanent(
+                f"The definition of run {run.id} is of another version: start it anew."
+            ) from error
 
     def pool(self, run: Run) -> Pool:
         """Return the pool that a run asks for; raises Permanent when it is not defined any more."""
@@ -64,6 +75,11 @@ class Engine:
     def pool_id_of(self, pool: Pool) -> str:
         """Return the id of the Batch pool behind a definition."""
         return physical_id(pool)
+
+
+@functools.lru_cache(64)
+def _definition(text: str) -> Pipeline:
+    return Pipeline.from_json(text)
 
 
 def context(run: Run, action: str) -> dict[str, object]:

@@ -66,3 +66,20 @@ class LosesOutputs:
         """Execute a task; the first time its outputs get lost."""
         self._seen[spec.id] += 1
         return (self._losing if self._seen[spec.id] == 1 else self._node)(spec)
+
+
+class Lies:
+    """Leaves something else than a receipt, at the first execution of the second task."""
+
+    def __init__(self, world: FakeWorld, program: Program) -> None:
+        self._world, self._lied = world, False
+        self._node = FakeNode(world.blobs, world.clock, program)
+
+    def __call__(self, spec: TaskSpec) -> Outcome:
+        """Execute a task, and overwrite what it says of itself."""
+        outcome = self._node(spec)
+        if spec.id == "t000001" and not self._lied:
+            self._lied = True
+            (receipt,) = [n for n in self._world.blobs.names("receipts") if "/t000001/" in n]
+            self._world.blobs.put("receipts", receipt, b"Trust me, it is done.")
+        return outcome

@@ -10,6 +10,7 @@ from pipeline.handlers import http, steer
 from pipeline.handlers.tick import on_tick
 from tests.crash.definitions import definitions
 from tests.crash.programs import (
+    Lies,
     LosesOutputs,
     UnluckyNodes,
     second_fails,
@@ -97,6 +98,11 @@ def outputs_lost(app: FakeApp) -> None:
     lines(app)
 
 
+def lied_to(app: FakeApp) -> None:
+    app.execute = Lies(app.world, app.program)
+    lines(app)
+
+
 def event_lost(app: FakeApp) -> None:
     seen = itertools.count()
 
@@ -142,6 +148,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario("unlucky", unlucky),
         Scenario("outputs-lost", outputs_lost),
         Scenario("event-lost", event_lost),
+        Scenario("lied-to", lied_to),
         Scenario("tick", tick, content=_SUM, items=2),
         Scenario("request", request, content=_SUM, items=2),
         Scenario("no-job-slot", no_job_slot, content=b"0\n", items=1, runs=2, quota=1),

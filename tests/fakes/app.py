@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.domain.catalogue import Catalogue, load_catalogue
 from pipeline.domain.run import Run
 from pipeline.errors import Conflict
-from pipeline.handlers import dispatch, lost_events, sweep, tick
+from pipeline.handlers import dispatch, lost_events, reap, sweep, tick
 from pipeline.handlers.engine import Engine
 from pipeline.ledger import runs
 from pipeline.ports import Ports, QueueMessage
@@ -156,6 +156,7 @@ class FakeApp:
         self.survive(lambda: sweep.sweep(self.engine))
         self.survive(lambda: lost_events.sweep_events(self.engine))
         self.survive(lambda: tick.on_tick(self.engine))
+        self.survive(lambda: reap.reap(self.engine))
 
     def unfinished(self) -> bool:
         """Whether anything is left: a message, an active run, an event not announced."""
