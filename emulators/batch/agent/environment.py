@@ -50,19 +50,20 @@ class Place:
 
 def environment(place: Place, settings: Iterable[Doc]) -> dict[str, str]:
     """Return the whole environment of a program; the user's settings come last."""
-    wd = place.directory / "wd"
+    root, directory = str(place.root), str(place.directory)
+    wd = f"{directory}/wd"
     variables = {
         "PATH": place.path,
-        "HOME": str(wd),
+        "HOME": wd,
         "AZ_BATCH_ACCOUNT_NAME": place.account,
         "AZ_BATCH_ACCOUNT_URL": place.account_url,
         "AZ_BATCH_POOL_ID": place.pool_id,
         "AZ_BATCH_NODE_ID": place.node_id,
         "AZ_BATCH_NODE_IS_DEDICATED": str(place.dedicated).lower(),
-        "AZ_BATCH_NODE_ROOT_DIR": str(place.root),
-        "AZ_BATCH_NODE_SHARED_DIR": str(place.root / "shared"),
-        "AZ_BATCH_NODE_STARTUP_DIR": str(place.root / "startup"),
-        "AZ_BATCH_NODE_MOUNTS_DIR": str(place.root / "fsmounts"),
+        "AZ_BATCH_NODE_ROOT_DIR": root,
+        "AZ_BATCH_NODE_SHARED_DIR": f"{root}/shared",
+        "AZ_BATCH_NODE_STARTUP_DIR": f"{root}/startup",
+        "AZ_BATCH_NODE_MOUNTS_DIR": f"{root}/fsmounts",
     }
     if place.job_id:
         variables |= {"AZ_BATCH_JOB_ID": place.job_id, "AZ_BATCH_TASK_ID": place.task_id}
@@ -74,6 +75,6 @@ def environment(place: Place, settings: Iterable[Doc]) -> dict[str, str]:
     for setting in settings:
         variables[str(setting["name"])] = str(setting.get("value") or "")
     # Last, because the agent finds a task's processes by this one.
-    variables["AZ_BATCH_TASK_DIR"] = str(place.directory)
-    variables["AZ_BATCH_TASK_WORKING_DIR"] = str(wd)
+    variables["AZ_BATCH_TASK_DIR"] = directory
+    variables["AZ_BATCH_TASK_WORKING_DIR"] = wd
     return variables

@@ -67,11 +67,15 @@ class Context:
     resized: Callable[[Pool], None] = lambda _: None
     _background: set[asyncio.Task[None]] = field(default_factory=set)
     _waking: set[str] = field(default_factory=set)
+    _folders: dict[str, NodeFolders] = field(default_factory=dict)
     _saving: bool = False
 
     def folders(self, node: Node) -> NodeFolders:
         """Return a node's folders; the short name keeps paths short."""
-        return NodeFolders(self.nodes_root / node.id.removeprefix("tvmps_")[:16])
+        if node.id not in self._folders:
+            short = node.id.removeprefix("tvmps_")[:16]
+            self._folders[node.id] = NodeFolders(self.nodes_root / short)
+        return self._folders[node.id]
 
     @property
     def nodes_root(self) -> Path:

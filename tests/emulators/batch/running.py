@@ -98,7 +98,7 @@ def _if_completed(task: models.BatchTask) -> models.BatchTask | None:
     return task if task.state == "completed" else None
 
 
-def until[T](probe: Callable[[], T | None], seconds: float = 20.0) -> T:
+def until[T](probe: Callable[[], T | None], seconds: float = 50.0) -> T:
     """Return the first truthy answer, or fail at the deadline."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -61,7 +61,7 @@ def test_no_process_outlives_a_killed_emulator(tmp_path: Path) -> None:
     until(lambda: pids.exists() and len(pids.read_text().split()) == 2)
     emulator.stop(signal.SIGKILL)
     for pid in pids.read_text().split():
-        until(lambda pid=int(pid): not alive(pid), 5)
+        until(lambda pid=int(pid): not alive(pid))
 
 
 def test_an_agent_that_is_killed_takes_no_task_with_it_for_good(tmp_path: Path) -> None:
