@@ -21,6 +21,16 @@ _KEY = "!events"
 _OVERLAP = timedelta(hours=1)
 
 
+def activate(engine: Engine) -> None:
+    """Note from when on a pipeline's blobs are watched: as soon as it is deployed."""
+    for pipeline in engine.catalogue.pipelines.values():
+        watched = pipeline.trigger.blob is not None
+        if watched and engine.ports.tables.get(runs.TABLE, pipeline.name, _KEY) is None:
+            # Storage tells a blob's time in whole seconds.
+            now = engine.now.replace(microsecond=0)
+            _record(engine, pipeline.name, None, {"activated": now, "swept": now})
+
+
 def sweep_events(engine: Engine) -> int:
     """Start what was lost, at most 100 runs; more than that is an alert. Return how many."""
     started = 0
@@ -34,7 +44,6 @@ def _sweep_pipeline(engine: Engine, pipeline: Pipeline, allowed: int) -> int:
     row = engine.ports.tables.get(runs.TABLE, pipeline.name, _KEY)
     until = engine.now - engine.patience.lost_event
     if row is None:
-        _record(engine, pipeline.name, None, {"activated": engine.now, "swept": engine.now})
         return 0
     activated, swept = _time(row, "activated"), _time(row, "swept")
     started = 0
@@ -60,7 +69,7 @@ def unclaimed(
         return
     for facts in engine.ports.blobs.list(trigger.container, trigger.prefix):
         fits = facts.size > 0 and trigger.matches(facts.ref.container, facts.ref.name)
-        if not fits or not since < facts.modified <= until:
+        if not fits or not since <= facts.modified <= until:
             continue
         run = naming.run_id(pipeline.name, blob_key(event_of(engine, facts)))
         if runs.load(engine.ports.tables, run) is None:

@@ -7,7 +7,7 @@ from pipeline.domain.lifecycle import STOPPABLE, State
 from pipeline.domain.messages import AnnounceMessage
 from pipeline.domain.run import Run
 from pipeline.errors import Conflict, FanfareError
-from pipeline.handlers import admission, demand, plan, reconcile, steer, submit
+from pipeline.handlers import admission, demand, lost_events, plan, reconcile, steer, submit
 from pipeline.handlers.conclude import fail, release
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.why import explain
@@ -20,6 +20,7 @@ _ADMITTED = 10
 def sweep(engine: Engine) -> None:
     """Look at every run without a verdict and every event that was not announced."""
     tables = engine.ports.tables
+    lost_events.activate(engine)
     for pipeline in runs.pipelines(tables):
         for entry in runs.unannounced(tables, pipeline):
             run, event = str(entry.event["subject"]).removeprefix("runs/"), str(entry.event["id"])

@@ -1,10 +1,13 @@
 """A folder of small definitions, and an app over them."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from pipeline.domain import naming
+from pipeline.ports import BlobRef
 from tests.fakes.app import FakeApp
 
 POOL = """
@@ -15,12 +18,17 @@ slots: 2
 nodes: {maximum: 4}
 price: {per_hour: 0.36, currency: USD, source: test, date: 2026-09-01}
 """
-LINES = """
-trigger: {blob: {container: input, prefix: lines/}, http: true}
-split: {lines: {}}
-task: {program: work.py, arguments: ["{input}", "{line}", "{output}"]}
+BODY = """
+task: {program: work.py, arguments: ["{output}"]}
 pool: cpu
-assemble: {concatenate: {format: plain, name: all.txt}}
+"""
+BLOB = "trigger: {blob: {container: input, prefix: lines/}, http: true}\n" + BODY
+PLAIN = "assemble: {concatenate: {format: plain, name: all.txt}}\n"
+LINES = BLOB + PLAIN + "split: {lines: {}}\n"
+REQUEST = "trigger: {http: true}\n" + BODY + PLAIN
+PROGRAMS = f"""{BLOB}
+split: {{program: {{program: cut.py, parameters: [n]}}}}
+assemble: {{program: {{program: join.py}}}}
 """
 
 
@@ -36,8 +44,23 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def app_with(folder: Path) -> Callable[..., FakeApp]:
-    def make(text: str = LINES, **more: object) -> FakeApp:
-        (folder / "pipelines/job.yaml").write_text(text)
+    """Make an app of one pipeline called `job`, or of several given by name."""
+
+    def make(text: str = LINES, *, also: dict[str, str] | None = None, **more: object) -> FakeApp:
+        for name, content in {"job": text, **(also or {})}.items():
+            (folder / f"pipelines/{name}.yaml").write_text(content)
         return FakeApp.over(folder, **more)
 
     return make
+
+
+def manifest_of(app: FakeApp, run) -> dict:
+    """Read the manifest of a run's present generation."""
+    name = f"{naming.output_folder(run.pipeline, run.id, run.generation)}/manifest.json"
+    return json.loads(app.world.blobs.read(BlobRef("output", name)))
+
+
+def content_of(app: FakeApp, run) -> bytes:
+    """Read the one file of a run's output."""
+    (file,) = manifest_of(app, run)["files"]
+    return app.world.blobs.read(app.world.blobs.at(file["url"]))

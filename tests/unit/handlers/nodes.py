@@ -1,0 +1,64 @@
+"""Nodes that misbehave on purpose: what happens instead, by task and by how often it ran before."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+
+from pipeline.ports import BlobRef, TaskSpec
+from tests.fakes.app import FakeApp
+from tests.fakes.batch import Execute, NodeLost, Outcome
+from tests.fakes.node import FakeNode
+
+type Edit = Callable[[dict], object]
+
+
+def scripted(app: FakeApp, script: dict[str, list[Execute]]) -> Counter[str]:
+    """Let tasks run as their script says, then as they should; return how often each ran."""
+    ran: Counter[str] = Counter()
+    good = FakeNode(app.world.blobs, app.world.clock, app.program)
+
+    def execute(spec: TaskSpec) -> Outcome:
+        steps = script.get(spec.id, [])
+        step = steps[ran[spec.id]] if ran[spec.id] < len(steps) else good
+        ran[spec.id] += 1
+        return step(spec)
+
+    app.execute = execute
+    return ran
+
+
+def batch_says(code: str, message: str = "", exit_code: int | None = None) -> Execute:
+    """End a task with a failure of Batch's own; nothing of it is uploaded."""
+    return lambda _spec: Outcome(exit_code, code, "servererror", message)
+
+
+def node_lost(_spec: TaskSpec) -> Outcome:
+    """Lose the node: Batch puts the task back."""
+    raise NodeLost
+
+
+def losing(app: FakeApp, *prefixes: str) -> Execute:
+    """Run the task and lose the uploads of files with these prefixes."""
+    node = FakeNode(app.world.blobs, app.world.clock, app.program)
+    node.loses = lambda name: name.startswith(prefixes)
+    return node
+
+
+def lying(app: FakeApp, lie: Edit | bytes) -> Execute:
+    """Run the task, then write something else where its receipt was."""
+    node = FakeNode(app.world.blobs, app.world.clock, app.program)
+
+    def execute(spec: TaskSpec) -> Outcome:
+        before = set(app.world.blobs.names("receipts"))
+        outcome = node(spec)
+        (name,) = set(app.world.blobs.names("receipts")) - before
+        ref = BlobRef("receipts", name)
+        content = lie
+        if not isinstance(lie, bytes):
+            receipt = json.loads(app.world.blobs.read(ref))
+            receipt = lie(receipt) or receipt
+            content = json.dumps(receipt).encode()
+        app.world.blobs.write(ref, content)
+        return outcome
+
+    return execute
