@@ -21,6 +21,8 @@ _CODES = {
     "ContainerInvalidSettings": Cause.IMAGE_MISSING,
     "ContainerMiscError": Cause.IMAGE_MISSING,
     "FailureExitCode": Cause.PROGRAM_FAILED,
+    # The code of a wall-clock kill is undocumented; these are the likely ones.
+    "MaxWallClockTimeExpiry": Cause.TIMED_OUT,
     "TaskTimedOut": Cause.TIMED_OUT,
 }
 
@@ -29,7 +31,6 @@ def cause_of(code: str, message: str = "") -> Cause:
     """Tell the cause of a task that Batch failed; unknown codes count as the node's loss."""
     if code.startswith("FileUpload"):
         return Cause.UPLOAD_FAILED
-    # The code of a wall-clock kill is undocumented; the message names the limit.
     if code not in _CODES and "wall" in message.lower():
         return Cause.TIMED_OUT
     return _CODES.get(code, Cause.NODE_LOST)
