@@ -60,14 +60,19 @@ def leave_place(tables: Tables, run: Run) -> tuple[Operation, ...]:
     return (_write(run.pipeline, places, tuple(r for r in places.runs if r != run.id)),)
 
 
-def admit_next(engine: Engine, pipeline: str, count: int = 1) -> None:
-    """Let the next waiting runs of a pipeline try again: first by priority, then by age."""
+def admit_next(engine: Engine, pipeline: str = "", count: int = 1) -> None:
+    """Let the next waiting runs that have a place try again: first by priority, then by age.
+
+    Those of one pipeline, or of all.
+    """
     waiting = sorted(
         (held for held in _active(engine, pipeline) if held.run.state is State.WAITING),
         key=lambda held: (-engine.definition(held.run).priority, held.run.created_at, held.run.id),
     )
-    for held in waiting[:count]:
-        readmit(engine, held)
+    for held in waiting:
+        if count and not isinstance(take_place(engine, held.run), str):
+            readmit(engine, held)
+            count -= 1
 
 
 def readmit(engine: Engine, held: Held) -> None:
@@ -87,9 +92,9 @@ def paused(tables: Tables, pipeline: str) -> bool:
 
 
 def _active(engine: Engine, pipeline: str) -> list[Held]:
-    found = (
-        runs.load(engine.ports.tables, run) for run in runs.active_of(engine.ports.tables, pipeline)
-    )
+    tables = engine.ports.tables
+    ids = runs.active_of(tables, pipeline) if pipeline else runs.active(tables)
+    found = [runs.load(tables, run) for run in ids]
     return [held for held in found if held]
 
 

@@ -72,7 +72,7 @@ def release(engine: Engine, entry: Ended) -> None:
     """Free what a generation held: jobs, demand, and the place of the next run."""
     release_jobs(engine, entry.run)
     demand.withdraw(engine, entry.run)
-    admission.admit_next(engine, entry.run.pipeline)
+    admission.admit_next(engine)
     runs.released(engine.ports.tables, entry)
 
 

@@ -29,7 +29,7 @@ def sweep(engine: Engine) -> None:
             _release(engine, ended)
         for run_id in runs.active_of(tables, pipeline):
             _look_after(engine, run_id)
-        admission.admit_next(engine, pipeline, _ADMITTED)
+    admission.admit_next(engine, count=_ADMITTED)
     for pool in engine.catalogue.pools:
         demand.push(engine, pool)
 

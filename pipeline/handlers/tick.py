@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 
 from pipeline.domain.definition import Pipeline
 from pipeline.domain.definition_trigger import Overlap
-from pipeline.domain.lifecycle import State
 from pipeline.domain.run import Origin, OriginKind
 from pipeline.domain.schedule import due_ticks
 from pipeline.errors import Conflict
@@ -40,7 +39,7 @@ def _look_at(engine: Engine, pipeline: Pipeline) -> None:
 
 def _start_tick(engine: Engine, pipeline: Pipeline, tick: datetime) -> None:
     schedule = pipeline.trigger.schedule
-    if schedule and schedule.overlap is Overlap.SKIP and _going(engine, pipeline.name):
+    if schedule and schedule.overlap is Overlap.SKIP and _going(engine, pipeline.name, tick):
         log.warning(
             "Tick skipped: the run before it is still going",
             extra={"action": "tick", "pipeline": pipeline.name, "tick": tick.isoformat()},
@@ -50,13 +49,12 @@ def _start_tick(engine: Engine, pipeline: Pipeline, tick: datetime) -> None:
     start(engine, pipeline, origin, None, {})
 
 
-def _going(engine: Engine, pipeline: str) -> bool:
-    """Whether a run that the schedule caused has no verdict yet."""
-    for run in runs.active_of(engine.ports.tables, pipeline):
-        held = runs.load(engine.ports.tables, run)
-        if held and held.run.origin.kind is OriginKind.SCHEDULE and not held.run.over:
-            return held.run.state is not State.CLAIMED or held.run.origin.at < engine.now
-    return False
+def _going(engine: Engine, pipeline: str, tick: datetime) -> bool:
+    """Whether a run of an earlier tick has no verdict yet; that of the tick itself is met again."""
+    tables = engine.ports.tables
+    found = [runs.load(tables, run) for run in runs.active_of(tables, pipeline)]
+    origins = [held.run.origin for held in found if held and not held.run.over]
+    return any(o.kind is OriginKind.SCHEDULE and o.at < tick for o in origins)
 
 
 def _record(engine: Engine, pipeline: str, row: Row | None, last: datetime) -> None:
