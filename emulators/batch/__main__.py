@@ -25,56 +25,7 @@ _ACCEPTED_BYTES = (1 << 20) + 4096
 
 def read_options(argv: list[str]) -> tuple[int, Options]:
     """Read the command line; returns the port and the settings."""
-    parser = argparse.ArgumentParser(
-        prog="python -m emulators.batch",
-        description="Azure Batch on one machine: real clients, real processes, no Azure.",
-    )
-    add = parser.add_argument
-    add("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes any free one")
-    add("--account", required=True, help="name of the Batch account")
-    add("--key", required=True, help="its key, base64")
-    add("--data", required=True, type=Path, help="folder for state and nodes; kept across restarts")
-    add(
-        "--identities", type=Path, help="JSON: identity resource id -> {account, key, blobEndpoint}"
-    )
-    add(
-        "--profile",
-        choices=("benign", "awkward"),
-        default="benign",
-        help="awkward misbehaves, reproducibly",
-    )
-    add("--seed", type=int, default=0, help="seed of the awkward profile")
-    add(
-        "--timing",
-        choices=("immediate", "timed", "manual"),
-        default="immediate",
-        help="pace of nodes and jobs",
-    )
-    add(
-        "--node-path",
-        default=os.environ.get("PATH", ""),
-        help="PATH of tasks; default: this process's own",
-    )
-    add(
-        "--autoscale-min-seconds",
-        type=float,
-        default=30.0,
-        help="least time between two enable calls",
-    )
-    add(
-        "--autoscale-interval-scale",
-        type=float,
-        default=1.0,
-        help="factor on evaluation and sample intervals",
-    )
-    add("--no-live-samples", action="store_true", help="formulas see only the periodic samples")
-    add("--active-job-quota", type=int, default=300, help="jobs that may be active at once")
-    add("--node-quota", type=int, default=100, help="nodes that the account may have")
-    add(
-        "--public-urls",
-        action="store_true",
-        help="let resource files come from URLs without SAS or identity",
-    )
+    parser = _parser()
     given = vars(parser.parse_args(argv))
     port = int(given.pop("port"))
     given["live_samples"] = not given.pop("no_live_samples")
@@ -84,6 +35,37 @@ def read_options(argv: list[str]) -> tuple[int, Options]:
     except binascii.Error:
         parser.error("--key has to be base64")
     return port, Options(**given)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m emulators.batch",
+        description="Azure Batch on one machine: real clients, real processes, no Azure.",
+    )
+    add = parser.add_argument
+    add("--port", type=int, default=0, help="port on 127.0.0.1; 0 takes any free one")
+    add("--account", required=True, help="name of the Batch account")
+    add("--key", required=True, help="its key, base64")
+    add("--data", required=True, type=Path, help="folder for state and nodes; kept across restarts")
+    identities = "JSON: identity resource id -> {account, key, blobEndpoint}"
+    add("--identities", type=Path, help=identities)
+    profiles, paces = ("benign", "awkward"), ("immediate", "timed", "manual")
+    awkward = "awkward misbehaves, reproducibly"
+    add("--profile", choices=profiles, default="benign", help=awkward)
+    add("--seed", type=int, default=0, help="seed of the awkward profile")
+    add("--timing", choices=paces, default="immediate", help="pace of nodes and jobs")
+    path = os.environ.get("PATH", "")
+    add("--node-path", default=path, help="PATH of tasks; default: this process's own")
+    between = "least time between two enable calls"
+    add("--autoscale-min-seconds", type=float, default=30.0, help=between)
+    scale = "factor on evaluation and sample intervals"
+    add("--autoscale-interval-scale", type=float, default=1.0, help=scale)
+    add("--no-live-samples", action="store_true", help="formulas see only the periodic samples")
+    add("--active-job-quota", type=int, default=300, help="jobs that may be active at once")
+    add("--node-quota", type=int, default=100, help="nodes that the account may have")
+    public = "let resource files come from URLs without SAS or identity"
+    add("--public-urls", action="store_true", help=public)
+    return parser
 
 
 async def run(options: Options, listener: socket.socket) -> None:
