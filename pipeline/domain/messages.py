@@ -62,7 +62,7 @@ def parse_event(body: str) -> EventMessage:
     """Read an Event Grid event from a queue, bare or put back by us; raises BadMessage."""
     try:
         content = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadMessage(f"Not an event: {error}") from error
     if not isinstance(content, Mapping):
         raise BadMessage("Not an event: a JSON object is expected.")

@@ -193,7 +193,7 @@ def _json_object(engine: Engine, part: Part) -> dict[str, Json]:
         raise Permanent(f"{part.name} of item {part.item} has {part.size:,} bytes: too much JSON.")
     try:
         content = json.loads(engine.ports.blobs.read(part.ref))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Permanent(f"{part.name} of item {part.item} is not JSON: {error}") from error
     if not isinstance(content, dict):
         raise Permanent(f"{part.name} of item {part.item} is not a JSON object.")

@@ -94,16 +94,15 @@ def _pin(engine: Engine, source: Input) -> Input:
 def _carry_out(engine: Engine, held: Held) -> None:
     try:
         pages = planning.pages(engine, held.run)
-    except Permanent as error:
-        fail(engine, held, Cause.PLAN_FAILED, str(error))
-        return
-    if pages is None:
-        return  # a split program works on it; its receipt asks again
-    published = _write(engine, held.run, pages)
-    try:
+        if pages is None:
+            return  # a split program works on it; its receipt asks again
+        published = _write(engine, held.run, pages)
         job = executions.create_job(engine, held.run, pages[0]) if pages else ""
     except QuotaReached as error:
         wait(engine, held, str(error))
+        return
+    except Permanent as error:
+        fail(engine, held, Cause.PLAN_FAILED, str(error))
         return
     run = held.run.to(State.SUBMITTING, engine.now, engine.token(), plan=published, job=job)
     runs.move(engine.ports.tables, held, run)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pipeline.domain import naming
 from pipeline.domain.bundle import bundle
 from pipeline.domain.bundle import pages as paged
-from pipeline.domain.causes import Cause
 from pipeline.domain.definition import Pipeline
 from pipeline.domain.mp4 import frame_count
 from pipeline.domain.plan import Page, PlannedInput, PlannedItem, PlannedProgram, PlannedTask
@@ -31,7 +30,7 @@ from pipeline.handlers.engine import Engine
 from pipeline.ports import BlobRef
 
 MAX_TEXT = 256 << 20
-_RUNNER_CAUSES = (Cause.PROGRAM_FAILED, Cause.TIMED_OUT)
+MAX_ITEMS_JSON = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,6 @@ def pages(engine: Engine, run: Run) -> list[Page] | None:
     if work is None:
         return None
     shared = _shared_inputs(engine, run)
-    retries = definition.retries
     planned = [
         PlannedTask(
             number=task.number,
@@ -75,7 +73,7 @@ def pages(engine: Engine, run: Run) -> list[Page] | None:
             page=number,
             program=program_of(definition),
             item_timeout_s=definition.limits.item.total_seconds(),
-            tries={str(cause): 1 + retries.extra(cause) for cause in _RUNNER_CAUSES},
+            tries=stages.tries(definition),
             inputs=shared,
             tasks=tuple(group),
         )
@@ -188,8 +186,14 @@ def _program(engine: Engine, run: Run, definition: Pipeline) -> Work | None:
         return None
     if "items.json" not in outputs:
         raise PlanError(f"{program.program} wrote no items.json into its output folder")
-    text = engine.ports.blobs.read(outputs["items.json"].ref).decode(errors="replace")
-    return Work(items_from_program(text, program.parameters), {})
+    written = outputs["items.json"]
+    if written.claim.size > MAX_ITEMS_JSON:
+        raise PlanError(f"items.json has {written.claim.size:,} bytes: at most {MAX_ITEMS_JSON:,}")
+    text = engine.ports.blobs.read(written.ref, 0, MAX_ITEMS_JSON).decode(errors="replace")
+    try:
+        return Work(items_from_program(text, program.parameters), {})
+    except RecursionError as error:
+        raise PlanError("items.json is nested too deeply") from error
 
 
 _SPLITS: dict[str, Callable[[Engine, Run, Pipeline], Work | None]] = {

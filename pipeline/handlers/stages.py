@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pipeline.domain import naming
 from pipeline.domain.causes import Cause
+from pipeline.domain.definition import Pipeline
 from pipeline.domain.definition_stages import StageProgram
 from pipeline.domain.plan import (
     Page,
@@ -24,6 +25,8 @@ from pipeline.handlers import executions, repeat
 from pipeline.handlers.engine import Engine
 from pipeline.ledger import tasks
 from pipeline.ports import BlobRef
+
+_RUNNER_CAUSES = (Cause.PROGRAM_FAILED, Cause.TIMED_OUT)
 
 
 class StageFailed(Permanent):
@@ -108,7 +111,7 @@ def _whole(engine: Engine, run: Run, result: TaskResult, outputs: Iterable[Stage
 def launch(engine: Engine, run: Run, stage: Stage, execution: int) -> None:
     """Submit an execution of the stage; one that was submitted before is met, not repeated."""
     folder = f"{naming.generation_folder(run.id, run.generation)}/plan/{stage.name}"
-    page = stage_page(run, stage)
+    page = stage_page(run, stage, tries(engine.definition(run)))
     ref = BlobRef("work", page_name(folder, 0))
     engine.ports.writer.write(ref, page.encode(), content_type="application/json")
     job = executions.create_job(engine, run, page, execution, stage.name)
@@ -119,7 +122,12 @@ def launch(engine: Engine, run: Run, stage: Stage, execution: int) -> None:
     engine.ports.jobs.close(job)
 
 
-def stage_page(run: Run, stage: Stage) -> Page:
+def tries(definition: Pipeline) -> dict[str, int]:
+    """Return how often the runner executes a program in all, by the cause of its failures."""
+    return {str(cause): 1 + definition.retries.extra(cause) for cause in _RUNNER_CAUSES}
+
+
+def stage_page(run: Run, stage: Stage, allowed: Mapping[str, int]) -> Page:
     """Render the plan of a stage: one task, one item, all files."""
     program = stage.program
     item = PlannedItem(
@@ -135,6 +143,7 @@ def stage_page(run: Run, stage: Stage) -> Page:
             environment=requirements(program.environment),
         ),
         item_timeout_s=program.limit.total_seconds(),
+        tries=dict(allowed),
         inputs=(*stage.inputs, *stage.files),
         tasks=(PlannedTask(number=0, items=(item,)),),
     )

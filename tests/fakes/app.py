@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.domain.catalogue import Catalogue, load_catalogue
 from pipeline.domain.run import Run
-from pipeline.errors import Conflict
+from pipeline.errors import Transient
 from pipeline.handlers import dispatch, lost_events, reap, sweep, tick
 from pipeline.handlers.engine import Engine
 from pipeline.ledger import runs
@@ -94,21 +94,22 @@ class FakeApp:
         self.world.blobs.put(container, name, content)
 
     def survive(self, action: Callable[[], object]) -> bool:
-        """Do something; a crash ends the invocation, not the test. Return whether it survived."""
+        """Do something; a crash, or a service that is busy, ends the invocation and not the test.
+
+        Returns whether it survived.
+        """
         try:
             action()
-        except Crash:
+        except (Crash, Transient):
             self.crashes += 1
             return False
         return True
 
     def insist(self, action: Callable[[], object]) -> None:
         """Ask as a person would: again after a crash; that it happened already is fine."""
-        try:
-            if not self.survive(action):
-                self.survive(action)
-        except Conflict:
-            return
+        for _ in range(2):
+            if self.survive(action):
+                return
 
     def pump(self) -> int:
         """Handle every visible message once, in queue order; return how many there were."""
