@@ -91,23 +91,24 @@ def bring_up(session: Session, stack: LocalStack, wishes: Wishes) -> Started:
     # Definitions are read first: a mistake in them should not cost a start.
     pools = _pool_bodies()
     stamp, stamp_file = app_stamp(APP_ROOT, repr(config)), stack.data / "app.stamp"
+    if stack.running():
+        if _text(stamp_file) == stamp:
+            return Started(stack, _settings_of(stack), already=True)
+        session.note("The app or its settings changed since the stack started: restarting it.")
+        stop(session, stack, force=False)
+    stamp_file.unlink(missing_ok=True)
     with ThreadPoolExecutor(1) as importing:
         provisioning = importing.submit(import_module, _PROVISION)  # takes as long as the start
-        if stack.running() and _text(stamp_file) != stamp:
-            session.note("The app or its settings changed since the stack started: restarting it.")
-            stop(session, stack, force=False)
-        already = stack.running()
-        if not already:
-            with session.busy("Starting the local stack"):
-                stack.start(config, APP_ROOT)
-            write_private(stamp_file, stamp)
+        with session.busy("Starting the local stack"):
+            stack.start(config, APP_ROOT)
         values = _settings_of(stack)
         with session.busy("Creating containers, queues, tables and pools"):
             settings = Settings.from_env(values, APP_ROOT)
             queues = local.queues_of(cast("dict[str, Json]", config["eventgrid"]))
             provisioning.result().provision(settings, pools, queues)
     write_private(stack.env, render_env(values))
-    return Started(stack, values, already)
+    write_private(stamp_file, stamp)  # last: it says that nothing is missing
+    return Started(stack, values, already=False)
 
 
 def _pool_bodies() -> list[dict[str, object]]:

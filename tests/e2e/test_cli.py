@@ -1,0 +1,97 @@
+"""The command as a user types it: up, a run on real nodes, trouble with the stack, down."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli.exits import Exit
+
+ROOT = Path(__file__).resolve().parents[2]
+MAIN = "from pipeline.cli.main import main; main()"
+
+
+class Fanfare:
+    """Runs `fanfare` with a data folder of its own."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        where = "--data" if arguments[0] in ("up", "down") else "--target"
+        command = [sys.executable, "-c", MAIN, *arguments, where, str(self.data)]
+        return subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
+        )
+
+    def json(self, *arguments: str):
+        done = self(*arguments, "--json")
+        assert done.returncode == Exit.OK, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+    def refusal(self, *arguments: str, code: Exit = Exit.FAILED) -> str:
+        done = self(*arguments)
+        assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
+        return done.stderr
+
+
+@pytest.fixture(scope="module")
+def fanfare(tmp_path_factory):
+    command = Fanfare(tmp_path_factory.mktemp("cli") / "data")
+    yield command
+    command("down", "--force")
+
+
+@pytest.fixture(scope="module")
+def run(fanfare) -> str:
+    """Bring the stack up and price an option, asked for as a pipeline without a file."""
+    fanfare.json("up")
+    priced = fanfare.json("run", "option-pricing", "-p", "paths=100000", "--timeout", "80")
+    assert (priced["state"], priced["succeeded"]) == ("succeeded", 2)
+    return priced["id"]
+
+
+def test_a_run_on_the_local_stack_can_be_looked_at(fanfare, run):
+    shown = fanfare.json("show", run)
+    assert [file["name"] for file in shown["files"]] == ["price.json"]
+    assert "succeeded" in fanfare("logs", run, "0").stdout
+    assert run in fanfare("ls").stdout
+
+
+def test_up_is_idempotent_and_tells_how_to_connect(fanfare, run):
+    first, again = fanfare.json("up"), fanfare("up")
+    assert "was up already" in again.stdout
+    assert f"BlobEndpoint={first['endpoints']['blob']};" in again.stdout
+    assert (fanfare.data / "app.env").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_stack_that_was_killed_comes_back_with_its_data(fanfare, run):
+    os.kill(fanfare.json("up")["pid"], signal.SIGKILL)
+    assert "not up" in fanfare.refusal("ls", code=Exit.UNREACHABLE)
+    fanfare.json("up")
+    assert fanfare.json("ls")["runs"][0]["id"] == run
+
+
+def test_down_stops_every_process_and_may_be_repeated(fanfare, run):
+    fanfare.json("up")
+    pids = json.loads((fanfare.data / "stack.json").read_text())["pids"].values()
+    assert fanfare.json("down") == {"stopped": True}
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    assert fanfare.json("down") == {"stopped": False}
+
+
+def test_a_taken_port_is_named_with_a_way_out(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        message = Fanfare(tmp_path / "data").refusal("up", "--port", str(port))
+    assert f"Port {port} for functions is taken" in message
+
+
+def test_a_damaged_folder_is_named_with_a_way_out(tmp_path):
+    (tmp_path / "keys.json").write_text("{")
+    assert "fanfare up --fresh" in Fanfare(tmp_path).refusal("up")
