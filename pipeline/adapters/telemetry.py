@@ -1,29 +1,103 @@
 """Exports traces where the environment says: an OTLP endpoint, Application Insights, or both.
 
-Sources: OpenTelemetry's environment variables; azure-monitor-opentelemetry-exporter.
+Exporting happens in threads of its own: an endpoint that is slow or dead loses spans, never time of
+a handler. Sources: OpenTelemetry's environment variables; azure-monitor-opentelemetry-exporter.
 """
 
-from azure.monitor.opentelemetry.exporter import AzureMonitorTraceExporter
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import override
+
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from pipeline.settings import Settings
 
-_EXPORT_EVERY_MS = 1000
+_EXPORT_EVERY_MS = 500
+_EXPORT_TIMEOUT_S = 2.0
+_TELL_EVERY_S = 300.0
+# They tell of every failed try; `_Telling` tells once in a while.
+_TALKATIVE = ("opentelemetry.exporter", "opentelemetry.sdk._shared_internal", "azure.monitor")
+
+_log = logging.getLogger("fanfare")
 
 
 def configure(settings: Settings) -> None:
     """Install the exporters that are configured; call once a process."""
-    provider = TracerProvider(resource=Resource.create({"service.name": "fanfare"}))
-    if settings.otlp_endpoint:
-        exporter = OTLPSpanExporter()
-        provider.add_span_processor(
-            BatchSpanProcessor(exporter, schedule_delay_millis=_EXPORT_EVERY_MS)
+    _log.addHandler(SpanLog())
+    trace.set_tracer_provider(provider(settings))
+
+
+def provider(settings: Settings) -> TracerProvider:
+    """Make a provider that exports within a second, and what is left when the process ends."""
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    made = TracerProvider(resource=Resource.create({"service.name": "fanfare"}))
+    for exporter in _exporters(settings):
+        telling = _Telling(exporter)
+        made.add_span_processor(BatchSpanProcessor(telling, schedule_delay_millis=_EXPORT_EVERY_MS))
+    return made
+
+
+class SpanLog(logging.Handler):
+    """Notes every log record on the span that it was written in; an error marks the span."""
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        span = trace.get_current_span()
+        if not span.is_recording():
+            return
+        text = record.getMessage()
+        span.add_event("log", {"level": record.levelname, "message": text})
+        if record.exc_info and record.exc_info[1]:
+            span.record_exception(record.exc_info[1])
+        if record.levelno >= logging.ERROR:
+            span.set_status(trace.StatusCode.ERROR, text)
+
+
+class _Telling(SpanExporter):
+    """An exporter that tells of its failures once in a while, whatever the library says."""
+
+    def __init__(self, exporter: SpanExporter, clock: Callable[[], float] = time.monotonic) -> None:
+        self._exporter, self._clock = exporter, clock
+        self._told: float | None = None
+
+    @override
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        result = self._exporter.export(spans)
+        if result is not SpanExportResult.SUCCESS:
+            self._tell(len(spans))
+        return result
+
+    @override
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
+
+    def _tell(self, lost: int) -> None:
+        now = self._clock()
+        if self._told is not None and now - self._told < _TELL_EVERY_S:
+            return
+        self._told = now
+        _log.warning(
+            "Traces cannot be exported; the work goes on without them",
+            extra={"action": "telemetry", "exporter": type(self._exporter).__name__, "lost": lost},
         )
+
+
+def _exporters(settings: Settings) -> list[SpanExporter]:
+    found: list[SpanExporter] = []
+    if settings.otlp_endpoint:
+        url = f"{settings.otlp_endpoint.rstrip('/')}/v1/traces"
+        found.append(OTLPSpanExporter(url, timeout=_EXPORT_TIMEOUT_S))
     if settings.insights_connection:
-        monitor = AzureMonitorTraceExporter(connection_string=settings.insights_connection)
-        provider.add_span_processor(BatchSpanProcessor(monitor))
-    trace.set_tracer_provider(provider)
+        # Imported only where it is wanted: it takes half a second.
+        from azure.monitor.opentelemetry.exporter import (  # noqa: PLC0415
+            AzureMonitorTraceExporter,
+        )
+
+        found.append(AzureMonitorTraceExporter(connection_string=settings.insights_connection))
+    return found

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
+from pydantic.json_schema import SkipJsonSchema
 
 from pipeline.domain import naming
 from pipeline.domain.causes import Cause
@@ -63,6 +65,11 @@ class Completion(_Part):
     cost: Cost | None
 
 
+def _drop_default(schema: JsonDict) -> None:
+    """Leave out a default that is never sent."""
+    del schema["default"]
+
+
 class CompletionEvent(_Part):
     """The CloudEvents 1.0 envelope. Delivered at least once: drop repeats by (source, id)."""
 
@@ -72,6 +79,11 @@ class CompletionEvent(_Part):
     type: Literal["fanfare.run.succeeded", "fanfare.run.failed", "fanfare.run.cancelled"]
     subject: str
     time: datetime
+    traceparent: str | SkipJsonSchema[None] = Field(
+        default=None,
+        description="The run's trace (W3C Trace Context), for subscribers who continue it.",
+        json_schema_extra=_drop_default,
+    )
     data: Completion
 
 
@@ -85,6 +97,7 @@ def completion_event(run: Run, missing: Sequence[Mapping[str, object]]) -> dict[
             "type": f"fanfare.run.{run.state}",
             "subject": f"runs/{run.id}",
             "time": ended,
+            "traceparent": run.traceparent or None,
             "data": {
                 "run": run.id,
                 "pipeline": run.pipeline,
@@ -104,7 +117,8 @@ def completion_event(run: Run, missing: Sequence[Mapping[str, object]]) -> dict[
             },
         }
     )
-    return event.model_dump(mode="json")
+    # CloudEvents knows no null: an attribute is there or not.
+    return event.model_dump(mode="json", exclude=None if event.traceparent else {"traceparent"})
 
 
 def _input(run: Run) -> dict[str, object] | None:

@@ -16,8 +16,15 @@ _PROPAGATOR = TraceContextTextMapPropagator()
 
 @contextmanager
 def span(name: str, traceparent: str, **attributes: str | int) -> Iterator[None]:
-    """Do something as a span of the trace that `traceparent` (W3C) names; "" begins a trace."""
+    """Do something as a span of the trace that `traceparent` (W3C) names; "" begins a trace.
+
+    What escapes is recorded on the span. The span around it, where that belongs to another trace
+    (one event may start several runs), is linked.
+    """
     parent = _PROPAGATOR.extract({"traceparent": traceparent}) if traceparent else None
+    around = trace.get_current_span().get_span_context()
+    ours = trace.get_current_span(parent).get_span_context()
+    links = [trace.Link(around)] if around.is_valid and around.trace_id != ours.trace_id else []
     fields = {f"fanfare.{key}": value for key, value in attributes.items()}
-    with _TRACER.start_as_current_span(name, context=parent, attributes=fields):
+    with _TRACER.start_as_current_span(name, context=parent, attributes=fields, links=links):
         yield
