@@ -73,7 +73,8 @@ def start_run(req: func.HttpRequest) -> func.HttpResponse:
 @app.route(route="runs", methods=["GET"])
 def list_runs(req: func.HttpRequest) -> func.HttpResponse:
     """List the latest runs."""
-    return _reply(lambda: http.list_runs(bootstrap.engine(), req.params.get("pipeline")))
+    asked = req.params.get("pipeline"), req.params.get("limit")
+    return _reply(lambda: http.list_runs(bootstrap.engine(), *asked))
 
 
 @app.route(route="runs/{run}", methods=["GET"])

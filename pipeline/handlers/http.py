@@ -1,26 +1,41 @@
 """The HTTP interface: what a request asks is checked and done, the answer is plain data.
 
-POST /api/runs, GET /api/runs[?pipeline=], GET /api/runs/{id}, POST /api/runs/{id}/cancel|redrive.
+POST /api/runs, GET /api/runs[?pipeline=&limit=], GET /api/runs/{id},
+POST /api/runs/{id}/cancel|redrive. docs/http.md tells callers.
 """
 
 import itertools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from pipeline.domain.catalogue import DefinitionError
+from pipeline.domain.definition import Pipeline
+from pipeline.domain.definition_parameters import ScalarValue
+from pipeline.domain.definition_trigger import RESERVED_CONTAINERS
+from pipeline.domain.definition_types import ContainerName
+from pipeline.domain.lifecycle import State
 from pipeline.domain.run import Run
+from pipeline.domain.spelling import nearest
 from pipeline.errors import Conflict, FanfareError, NotFound, Permanent, Transient
 from pipeline.handlers import steer
-from pipeline.handlers.engine import Engine
+from pipeline.handlers.engine import Engine, log
 from pipeline.handlers.start import start_for_request
+from pipeline.handlers.tracing import span
 from pipeline.handlers.why import explain
 from pipeline.ledger import runs
 from pipeline.ports import BlobFacts, BlobRef
+from pipeline.settings import SettingMissing
 
 MAX_BODY = 64 << 10
-MAX_LISTED = 200
+MAX_KEY = 200
+LISTED, MAX_LISTED = 20, 200
+# What callers may have the app read and hand to their tasks ends where the engine's and the
+# Functions host's own containers begin (`azure-webjobs-secrets` holds keys).
+_HOST_CONTAINERS = "azure-webjobs-"
 
 
 @dataclass(frozen=True)
@@ -34,10 +49,16 @@ class Reply:
 type Action = Callable[[], Reply]
 
 
+def _open_to_callers(container: str) -> str:
+    if container in RESERVED_CONTAINERS or container.startswith(_HOST_CONTAINERS):
+        raise ValueError(f"container {container} is no place for inputs")
+    return container
+
+
 class _InputBlob(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    container: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$")
+    container: Annotated[ContainerName, AfterValidator(_open_to_callers)]
     name: str = Field(min_length=1, max_length=1024)
 
 
@@ -46,24 +67,22 @@ class _StartRequest(BaseModel):
 
     pipeline: str = Field(max_length=32)
     input: _InputBlob | None = None
-    parameters: dict[str, str | int | float | bool] = Field(default_factory=dict, max_length=50)
-    idempotency_key: str | None = Field(default=None, min_length=1, max_length=200)
+    parameters: dict[str, ScalarValue] = Field(default_factory=dict, max_length=50)
+    idempotency_key: str | None = Field(default=None, min_length=1, max_length=MAX_KEY)
 
 
 def start_run(engine: Engine, body: bytes, idempotency_key: str | None) -> Reply:
-    """Start a run, or meet the one that the key already started: 202 new, 200 known."""
+    """Start a run, or meet the one that the key already started: 202 new, 200 known.
+
+    The key of the header goes before that of the body; without any, every request is a new run.
+    """
     if len(body) > MAX_BODY:
-        raise Permanent(f"The request has {len(body)} bytes; at most {MAX_BODY} are read.")
-    try:
-        request = _StartRequest.model_validate_json(body or b"{}")
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "body"
-        raise Permanent(f"The request is not as it should be: {where}: {first['msg']}") from error
-    pipeline = engine.catalogue.pipelines.get(request.pipeline)
-    if pipeline is None:
-        known = ", ".join(sorted(engine.catalogue.pipelines)) or "none"
-        raise NotFound(f"There is no pipeline {request.pipeline!r}; there are: {known}.")
+        text = f"The request has {len(body)} bytes; at most {MAX_BODY} are read."
+        return Reply(413, {"error": text, "retry": False})
+    request = _read(body)
+    if idempotency_key and len(idempotency_key) > MAX_KEY:
+        raise Permanent(f"The header Idempotency-Key has more than {MAX_KEY} characters.")
+    pipeline = _pipeline_named(engine, request.pipeline)
     if not pipeline.trigger.http:
         raise Permanent(f"Pipeline {pipeline.name} takes no requests: set `trigger.http: true`.")
     key = idempotency_key or request.idempotency_key or engine.token()
@@ -72,16 +91,18 @@ def start_run(engine: Engine, body: bytes, idempotency_key: str | None) -> Reply
     return Reply(202 if started.created else 200, view(engine, started.run))
 
 
-def list_runs(engine: Engine, pipeline: str | None, limit: int = 20) -> Reply:
+def list_runs(engine: Engine, pipeline: str | None = None, limit: str | None = None) -> Reply:
     """List the latest runs of one pipeline or of all."""
-    names = [pipeline] if pipeline else runs.pipelines(engine.ports.tables)
-    count = max(1, min(limit, MAX_LISTED))
+    tables = engine.ports.tables
+    names, count = runs.pipelines(tables), _limit(limit)
+    if pipeline and pipeline not in names:
+        _pipeline_named(engine, pipeline)
     ids = [
         run
-        for name in names
-        for run in itertools.islice(runs.recent(engine.ports.tables, name), count)
+        for name in ([pipeline] if pipeline else names)
+        for run in itertools.islice(runs.recent(tables, name), count)
     ]
-    found = [held.run for run in ids if (held := runs.load(engine.ports.tables, run))]
+    found = [held.run for run in ids if (held := runs.load(tables, run))]
     found.sort(key=lambda run: run.created_at, reverse=True)
     return Reply(200, {"runs": [summary(run) for run in found[:count]]})
 
@@ -92,27 +113,83 @@ def show_run(engine: Engine, run_id: str) -> Reply:
 
 
 def cancel_run(engine: Engine, run_id: str) -> Reply:
-    """Cancel a run: 202, or 409 when it is over."""
-    return Reply(202, view(engine, steer.cancel(engine, run_id)))
+    """Cancel a run: 202, also when it was cancelled before; 409 when it ended otherwise."""
+    run = runs.need(engine.ports.tables, run_id).run
+    if run.state is not State.CANCELLED:
+        with span("cancel", run.traceparent, run=run.id):
+            run = steer.cancel(engine, run.id)
+    return Reply(202, view(engine, run))
 
 
 def redrive_run(engine: Engine, run_id: str) -> Reply:
     """Run again what failed of a run that is over: 202, or 409."""
-    return Reply(202, view(engine, steer.redrive(engine, run_id)))
+    run = runs.need(engine.ports.tables, run_id).run
+    with span("redrive", run.traceparent, run=run.id):
+        run = steer.redrive(engine, run.id)
+    return Reply(202, view(engine, run))
 
 
 def answering(action: Action) -> Reply:
-    """Carry out a request; every error of ours becomes an answer that says what to do."""
+    """Carry out a request; every error of ours becomes an answer that says what to do.
+
+    A conflict is decided again once: only one that is not about a passing change is left then.
+    """
     try:
-        return action()
+        try:
+            return action()
+        except Conflict:
+            return action()
     except FanfareError as error:
+        status = _status(error)
+        if status >= _SERVER_ERROR:
+            log.error("Request not served", extra={"action": "http", "reason": str(error)})
         retry = isinstance(error, Transient) and not isinstance(error, Conflict)
-        return Reply(_status(error), {"error": str(error), "retry": retry})
+        return Reply(status, {"error": str(error), "retry": retry})
+
+
+_SERVER_ERROR = 500
+_STATUSES: tuple[tuple[type[FanfareError], int], ...] = (
+    (SettingMissing, 500),
+    (DefinitionError, 500),
+    (NotFound, 404),
+    (Conflict, 409),
+    (Permanent, 400),
+    (Transient, 503),
+)
 
 
 def _status(error: FanfareError) -> int:
-    table = ((NotFound, 404), (Conflict, 409), (Permanent, 400), (Transient, 503))
-    return next((status for kind, status in table if isinstance(error, kind)), 500)
+    return next((status for kind, status in _STATUSES if isinstance(error, kind)), _SERVER_ERROR)
+
+
+def _read(body: bytes) -> _StartRequest:
+    try:
+        return _StartRequest.model_validate_json(body or b"{}")
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))[:100] or "body"
+        why = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            known = _InputBlob if first["loc"][0] == "input" else _StartRequest
+            why = f"no such field{nearest(str(first['loc'][-1]), known.model_fields)}"
+        raise Permanent(f"The request is not as it should be: {where}: {why}") from error
+
+
+def _limit(text: str | None) -> int:
+    if not text:
+        return LISTED
+    if not (text.isascii() and text.isdecimal() and 0 < int(text[:9]) <= MAX_LISTED):
+        raise Permanent(f"limit: a whole number from 1 to {MAX_LISTED} is expected.")
+    return int(text)
+
+
+def _pipeline_named(engine: Engine, name: str) -> Pipeline:
+    pipelines = engine.catalogue.pipelines
+    if name not in pipelines:
+        listed = ", ".join(sorted(pipelines)) or "none"
+        hint = nearest(name, pipelines)
+        raise NotFound(f"There is no pipeline {name[:60]!r}{hint} (there are: {listed}).")
+    return pipelines[name]
 
 
 def _find(engine: Engine, blob: _InputBlob) -> BlobFacts:
