@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,10 +36,17 @@ TIMERS = {"FANFARE_SWEEP": "*/2 * * * * *", "FANFARE_LOST_EVENTS": "*/5 * * * * 
 class Stack:
     """A running local stack with its engine, seen from outside."""
 
-    def __init__(self, folder: Path, profile: str = "awkward", seed: int = 7) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        profile: str = "awkward",
+        seed: int = 7,
+        extra_settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.definitions = _definitions(folder / "definitions")
         self.local = LocalStack(folder / "data")
         self._wishes = Wishes(profile, seed)
+        self._extra_settings = dict(extra_settings or {})
         self._received: dict[str, dict[str, object]] = {}
 
     def start(self) -> None:
@@ -49,6 +56,7 @@ class Stack:
         assert isinstance(settings, dict)
         settings |= {f"FANFARE_PATIENCE_{name}_S": str(s) for name, s in PATIENCE.items()}
         settings |= TIMERS | {"FANFARE_DEFINITIONS": str(self.definitions)}
+        settings |= self._extra_settings
         config["clock_scale"] = 60  # ten minutes of hidden messages pass in ten seconds
         config["eventgrid_time_scale"] = 60
         self.local.start(config, ROOT)

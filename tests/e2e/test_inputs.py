@@ -1,9 +1,5 @@
 """What people do to inputs and runs while the stack is at work."""
 
-import json
-import urllib.error
-import urllib.request
-
 import pytest
 
 from pipeline.domain.lifecycle import State
@@ -43,18 +39,6 @@ def test_a_redrive_runs_only_what_failed(stack: Stack):
     assert again.plan.tasks == 1
 
 
-def test_http_needs_a_key_and_starts_one_run_a_key(stack: Stack):
-    endpoint = stack.local.description()["endpoints"]["functions"]["endpoint"]
-    body = {"pipeline": "acts", "idempotency_key": "k1"}
-    assert call(f"{endpoint}/api/runs", body, key=None)[0] == 401
-    status, answer = call(f"{endpoint}/api/runs", {"pipeline": "akts"}, master_key(stack))
-    assert (status, answer["retry"]) == (404, False)
-    status, answer = call(f"{endpoint}/api/runs", {**body, "pipeline": "acts"}, master_key(stack))
-    assert status == 202
-    again = call(f"{endpoint}/api/runs", {**body, "pipeline": "acts"}, master_key(stack))
-    assert (again[0], again[1]["id"]) == (200, answer["id"])
-
-
 def state_of(stack: Stack, run_id: str) -> str:
     held = runs.load(stack.engine.ports.tables, run_id)
     return str(held.run.state) if held else ""
@@ -70,23 +54,6 @@ def cancelled(stack: Stack, run_id: str) -> bool:
     except Conflict:
         return state_of(stack, run_id) == "cancelled"
     return True
-
-
-def master_key(stack: Stack) -> str:
-    path = stack.local.data / "functions/keys.json"
-    return json.loads(path.read_text("utf-8"))["master"]
-
-
-def call(url: str, body: dict, key: str | None) -> tuple[int, dict]:
-    headers = {"Content-Type": "application/json"} | ({"x-functions-key": key} if key else {})
-    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.status, json.loads(answer.read())
-    except urllib.error.HTTPError as error:
-        with error:
-            text = error.read()
-            return error.code, json.loads(text) if text.startswith(b"{") else {}
 
 
 pytestmark = pytest.mark.timeout(200)
