@@ -1,0 +1,46 @@
+"""The published JSON Schemas are those of the code; run as a module, this writes them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.domain.schema import completion_schema, pipeline_schema, pool_schema
+
+FOLDER = Path(__file__).resolve().parents[2] / "docs/schemas"
+SCHEMAS = {
+    "pipeline": pipeline_schema,
+    "pool": pool_schema,
+    "completion-event": completion_schema,
+}
+
+
+def path_of(name: str) -> Path:
+    return FOLDER / f"{name}.schema.json"
+
+
+def rendered(name: str) -> str:
+    return json.dumps(SCHEMAS[name](), indent=2) + "\n"
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_published_schema_is_that_of_the_code(name):
+    written = path_of(name).read_text("utf-8") if path_of(name).exists() else ""
+    assert written == rendered(name), "run `.venv/bin/python -m tests.repo.test_schemas`"
+
+
+def test_only_these_schemas_are_published():
+    assert {path.name for path in FOLDER.iterdir()} == {path_of(name).name for name in SCHEMAS}
+
+
+def test_a_subscriber_is_told_of_the_trace_and_never_of_null():
+    schema = completion_schema()
+    trace = schema["properties"]["traceparent"]
+    assert (trace["type"], "default" in trace) == ("string", False)
+    assert "traceparent" not in schema["required"]
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for each in SCHEMAS:
+        path_of(each).write_text(rendered(each), "utf-8")
