@@ -120,8 +120,11 @@ def _write(engine: Engine, run: Run, pages: list[Page]) -> PublishedPlan:
         ref = BlobRef("work", page_name(folder, number))
         engine.ports.writer.write(ref, contents[number], content_type="application/json")
 
-    with ThreadPoolExecutor(_WRITERS) as pool:
-        list(pool.map(write, range(len(contents))))
+    if len(contents) > 1:
+        with ThreadPoolExecutor(_WRITERS) as pool:
+            list(pool.map(write, range(len(contents))))
+    elif contents:
+        write(0)
     return PublishedPlan(
         folder=folder,
         digest=plan_digest(contents),

@@ -1,19 +1,7 @@
-"""The definitions that the scenarios run, read once a process."""
+"""The definitions that the scenarios run, by name."""
 
-import functools
-import tempfile
-from pathlib import Path
+from tests.fakes.definitions import Definitions, written
 
-from tests.fakes.app import Definitions
-
-POOL = """
-description: test pool
-size: Standard_D2s_v5
-image: {publisher: canonical, offer: ubuntu-24_04-lts, sku: server, agent: batch.node.ubuntu 24.04}
-slots: 2
-nodes: {maximum: 4}
-price: {per_hour: 0.36, currency: USD, source: test, date: 2026-09-01}
-"""
 TASK = """
 task: {program: work.py, arguments: ["{output}"]}
 pool: cpu
@@ -43,16 +31,6 @@ _PIPELINES = {
 }
 
 
-@functools.cache
 def definitions() -> Definitions:
-    """Write the definitions to a folder, read them as the app does, and keep them."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for part in ("pipelines", "pools", "task_scripts/environments"):
-            (folder / part).mkdir(parents=True)
-        (folder / "pools/cpu.yaml").write_text(POOL)
-        for script in ("work.py", "runner.py", "environment.py", "join.py", "cut.py"):
-            (folder / "task_scripts" / script).write_text(f"# {script}\n")
-        for pipeline, text in _PIPELINES.items():
-            (folder / f"pipelines/{pipeline}.yaml").write_text(text)
-        return Definitions.of(folder)
+    """Read the definitions, once a process."""
+    return written(tuple(_PIPELINES.items()))

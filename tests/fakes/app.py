@@ -6,17 +6,17 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from pipeline.domain.catalogue import Catalogue, load_catalogue
 from pipeline.domain.run import Run
 from pipeline.errors import Transient
 from pipeline.handlers import dispatch, lost_events, reap, sweep, tick
 from pipeline.handlers.engine import Engine
 from pipeline.ledger import runs
 from pipeline.ports import Ports, QueueMessage
-from pipeline.settings import QUEUES, Patience
+from pipeline.settings import QUEUES
 from tests.fakes.batch import Execute
 from tests.fakes.blobs import Event
 from tests.fakes.crash import Crash
+from tests.fakes.definitions import Definitions
 from tests.fakes.node import Item, Outputs, Program
 from tests.fakes.world import ROUTES, FakeWorld, fake_ports
 
@@ -28,25 +28,6 @@ MINUTE = timedelta(minutes=1)
 def echo(item: Item) -> Outputs:
     """Write one small output for each item."""
     return [("part.txt", f"{item.id}\n".encode())]
-
-
-@dataclass(frozen=True)
-class Definitions:
-    """What a folder holds: pipelines and pools, checked, and the files of task_scripts/."""
-
-    catalogue: Catalogue
-    scripts: dict[str, bytes]
-
-    @classmethod
-    def of(cls, folder: Path) -> "Definitions":
-        """Read pipelines/, pools/ and task_scripts/ below a folder."""
-        catalogue = load_catalogue(folder / "pipelines", folder / "pools", folder / "task_scripts")
-        scripts = {path.name: path.read_bytes() for path in (folder / "task_scripts").glob("*.py")}
-        return cls(catalogue, scripts)
-
-    def engine(self, ports: Ports) -> Engine:
-        """Make an engine of these definitions over ports."""
-        return Engine(ports, self.catalogue, Patience(), self.scripts)
 
 
 @dataclass

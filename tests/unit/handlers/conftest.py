@@ -1,23 +1,15 @@
-"""A folder of small definitions, and an app over them."""
+"""Small definitions, and an app over them."""
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from pipeline.domain import naming
 from pipeline.ports import BlobRef
 from tests.fakes.app import FakeApp
+from tests.fakes.definitions import written
 
-POOL = """
-description: test pool
-size: Standard_D2s_v5
-image: {publisher: canonical, offer: ubuntu-24_04-lts, sku: server, agent: batch.node.ubuntu 24.04}
-slots: 2
-nodes: {maximum: 4}
-price: {per_hour: 0.36, currency: USD, source: test, date: 2026-09-01}
-"""
 BODY = """
 task: {program: work.py, arguments: ["{output}"]}
 pool: cpu
@@ -33,23 +25,11 @@ assemble: {{program: {{program: join.py}}}}
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for name in ("pipelines", "pools", "task_scripts/environments"):
-        (tmp_path / name).mkdir(parents=True)
-    (tmp_path / "pools/cpu.yaml").write_text(POOL)
-    for name in ("work.py", "runner.py", "environment.py", "join.py", "cut.py"):
-        (tmp_path / "task_scripts" / name).write_text(f"# {name}\n")
-    return tmp_path
-
-
-@pytest.fixture
-def app_with(folder: Path) -> Callable[..., FakeApp]:
-    """Make an app of one pipeline called `job`, or of several given by name."""
+def app_with() -> Callable[..., FakeApp]:
+    """Make an app of one pipeline called `job`, and of others given by name."""
 
     def make(text: str = LINES, *, also: dict[str, str] | None = None, **more: object) -> FakeApp:
-        for name, content in {"job": text, **(also or {})}.items():
-            (folder / f"pipelines/{name}.yaml").write_text(content)
-        return FakeApp.over(folder, **more)
+        return FakeApp.of(written((("job", text), *(also or {}).items())), **more)
 
     return make
 

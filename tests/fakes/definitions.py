@@ -1,0 +1,57 @@
+"""Definitions for tests: a small pool, empty scripts, the pipelines given; read once a process."""
+
+import functools
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.domain.catalogue import Catalogue, load_catalogue
+from pipeline.handlers.engine import Engine
+from pipeline.ports import Ports
+from pipeline.settings import Patience
+
+POOL = """
+description: test pool
+size: Standard_D2s_v5
+image: {publisher: canonical, offer: ubuntu-24_04-lts, sku: server, agent: batch.node.ubuntu 24.04}
+slots: 2
+nodes: {maximum: 4}
+price: {per_hour: 0.36, currency: USD, source: test, date: 2026-09-01}
+"""
+SCRIPTS = ("work.py", "runner.py", "environment.py", "join.py", "cut.py")
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """What a folder holds: pipelines and pools, checked, and the files of task_scripts/."""
+
+    catalogue: Catalogue
+    scripts: dict[str, bytes]
+
+    @classmethod
+    def of(cls, folder: Path) -> "Definitions":
+        """Read pipelines/, pools/ and task_scripts/ below a folder."""
+        catalogue = load_catalogue(folder / "pipelines", folder / "pools", folder / "task_scripts")
+        scripts = {path.name: path.read_bytes() for path in (folder / "task_scripts").glob("*.py")}
+        return cls(catalogue, scripts)
+
+    def engine(self, ports: Ports) -> Engine:
+        """Make an engine of these definitions over ports."""
+        pools = dict(self.catalogue.pools)  # a copy: a test may take a pool away
+        catalogue = Catalogue(pipelines=dict(self.catalogue.pipelines), pools=pools)
+        return Engine(ports, catalogue, Patience(), self.scripts)
+
+
+@functools.cache
+def written(pipelines: tuple[tuple[str, str], ...]) -> Definitions:
+    """Write pipelines, by name, to a folder as a user would, and read them as the app does."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for part in ("pipelines", "pools", "task_scripts/environments"):
+            (folder / part).mkdir(parents=True)
+        (folder / "pools/cpu.yaml").write_text(POOL)
+        for script in SCRIPTS:
+            (folder / "task_scripts" / script).write_text(f"# {script}\n")
+        for pipeline, text in pipelines:
+            (folder / f"pipelines/{pipeline}.yaml").write_text(text)
+        return Definitions.of(folder)
