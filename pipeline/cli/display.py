@@ -17,6 +17,8 @@ from pipeline.domain.run import Run
 
 _BAR = 32
 _FILES_SHOWN = 20
+_COLUMNS = ("run", "state", "items", "started", "took", "cost", "input")
+_NARROWEST, _GAP = 12, 2
 _COLOURS = {
     State.SUCCEEDED: "green",
     State.FAILED: "red",
@@ -62,26 +64,38 @@ def plain_line(where: Standing) -> str:
     return f"{where.run.id} {where.run.state} {done}{failed}{why}"
 
 
-def run_table(listed: Sequence[Run], now: datetime) -> RenderableType:
-    """Draw a list of runs."""
+def run_table(listed: Sequence[Run], now: datetime, width: int) -> RenderableType:
+    """Draw a list of runs; what does not fit the width is left out, column by column."""
     if not listed:
         return Text("No runs yet: `fanfare run PIPELINE FILE` starts one.", "dim")
+    rows = [_cells(run, now) for run in listed]
     table = Table(box=None, pad_edge=False, header_style="dim")
-    widths = {"run": max(len(run.id) for run in listed), "state": 11, "items": 5}
-    for name in ("run", "state", "items", "started", "took", "cost", "input"):
-        table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=widths.get(name))
-    for run in listed:
-        items = f"{run.succeeded:,}" + (f" +{run.failed:,} failed" if run.failed else "")
-        table.add_row(
-            Text(run.id),
-            state_text(run.state),
-            Text(items if run.over else ""),
-            Text(wording.ago(run.created_at, now), "dim"),
-            Text(_took(run, now)),
-            Text(wording.money(run.cost, run.currency) if run.currency else "", "dim"),
-            Text(_input(run) or wording.one_line(run.why, 60), "dim"),
+    shown = 0
+    for name in _COLUMNS:
+        needed = max(len(name), *(cells[shown].cell_len for cells in rows))
+        room = width - sum((column.width or 0) + _GAP for column in table.columns)
+        if shown and room < min(needed, _NARROWEST):
+            break
+        table.add_column(
+            name, no_wrap=True, overflow="ellipsis", width=min(needed, room) if shown else needed
         )
+        shown += 1
+    for cells in rows:
+        table.add_row(*cells[:shown])
     return table
+
+
+def _cells(run: Run, now: datetime) -> tuple[Text, ...]:
+    items = f"{run.succeeded:,}" + (f" +{run.failed:,} failed" if run.failed else "")
+    return (
+        Text(run.id),
+        state_text(run.state),
+        Text(items if run.over else ""),
+        Text(wording.ago(run.created_at, now), "dim"),
+        Text(_took(run, now)),
+        Text(wording.money(run.cost, run.currency) if run.currency else "", "dim"),
+        Text(_input(run) or wording.one_line(run.why, 60), "dim"),
+    )
 
 
 def page(
@@ -138,7 +152,9 @@ def failures(failed: Sequence[FailedItem], run: Run) -> RenderableType:
     return Group(*parts)
 
 
-def _bar(where: Standing) -> ProgressBar:
+def _bar(where: Standing) -> RenderableType:
+    if where.run.over and not where.items:
+        return Text()
     total = where.items or 1
     waiting = not where.items and not where.run.over
     finished = "green" if where.run.state is State.SUCCEEDED and not where.failed else "yellow"

@@ -50,7 +50,7 @@ def ls(
     else:
         listed = recent_runs(engine, pipeline, limit)
     answer = {"runs": [http.summary(run) for run in listed]}
-    session.answer(answer, display.run_table(listed, engine.now))
+    session.answer(answer, display.run_table(listed, engine.now, session.out.width))
 
 
 def show(context: typer.Context, run: RunArgument) -> None:

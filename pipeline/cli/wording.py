@@ -39,11 +39,12 @@ def span(seconds: float) -> str:
     """Write a length of time: `4.2 s`, `3m05s`, `2h10m`, `3d4h`."""
     if seconds < _MINUTE:
         return f"{seconds:.1f} s"
-    if seconds < _HOUR:
-        return f"{seconds // _MINUTE:.0f}m{seconds % _MINUTE:02.0f}s"
-    if seconds < _DAY:
-        return f"{seconds // _HOUR:.0f}h{seconds % _HOUR // _MINUTE:02.0f}m"
-    return f"{seconds // _DAY:.0f}d{seconds % _DAY // _HOUR:.0f}h"
+    whole = int(seconds)
+    if whole < _HOUR:
+        return f"{whole // _MINUTE}m{whole % _MINUTE:02}s"
+    if whole < _DAY:
+        return f"{whole // _HOUR}h{whole % _HOUR // _MINUTE:02}m"
+    return f"{whole // _DAY}d{whole % _DAY // _HOUR}h"
 
 
 def ago(moment: datetime, now: datetime) -> str:
@@ -53,7 +54,8 @@ def ago(moment: datetime, now: datetime) -> str:
 
 def money(amount: float, currency: str) -> str:
     """Write a cost; small ones keep the digits that say something."""
-    return f"{amount:.2f} {currency}" if amount >= 1 else f"{amount:.3g} {currency}"
+    digits = f"{amount:,.2f}" if amount >= 1 else f"{amount:.6f}".rstrip("0").rstrip(".")
+    return f"{digits} {currency}"
 
 
 def cost(node_seconds: float, amount: float, currency: str) -> str:

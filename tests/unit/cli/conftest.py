@@ -12,7 +12,15 @@ from pipeline.cli.main import app as fanfare
 from pipeline.cli.session import Session
 from pipeline.handlers import sweep
 from tests.fakes.app import FakeApp
-from tests.unit.handlers.conftest import LINES, POOL
+from tests.fakes.definitions import written
+
+LINES = """
+trigger: {blob: {container: input, prefix: lines/}, http: true}
+split: {lines: {}}
+task: {program: work.py, arguments: ["{input}", "{line}", "{output}"]}
+pool: cpu
+assemble: {concatenate: {format: plain, name: all.txt}}
+"""
 
 
 @dataclass
@@ -66,14 +74,10 @@ class Cli:
 
 @pytest.fixture
 def cli_with(tmp_path: Path) -> Callable[..., Cli]:
+    """Make a command line over an app of one pipeline called `job`."""
+
     def make(text: str = LINES, **more: object) -> Cli:
-        for name in ("pipelines", "pools", "task_scripts/environments"):
-            (tmp_path / name).mkdir(parents=True)
-        (tmp_path / "pools/cpu.yaml").write_text(POOL)
-        for name in ("work.py", "runner.py", "environment.py", "join.py", "cut.py"):
-            (tmp_path / "task_scripts" / name).write_text(f"# {name}\n")
-        (tmp_path / "pipelines/job.yaml").write_text(text)
-        return Cli(FakeApp.over(tmp_path, **more), tmp_path)
+        return Cli(FakeApp.of(written((("job", text),)), **more), tmp_path)
 
     return make
 

@@ -8,7 +8,7 @@ from pipeline.cli.exits import Exit
 from pipeline.cli.read_commands import _failed_part
 from pipeline.ports import BlobRef
 from tests.fakes.node import Failure
-from tests.unit.handlers.conftest import LINES
+from tests.unit.cli.conftest import LINES
 
 SPLIT_BY_PROGRAM = LINES.replace("lines: {}", "program: {program: cut.py, parameters: [line]}")
 

@@ -4,7 +4,7 @@ import json
 
 from pipeline.cli.exits import Exit
 from tests.fakes.node import Failure
-from tests.unit.handlers.conftest import LINES
+from tests.unit.cli.conftest import LINES
 
 ASKED = LINES.replace(
     "trigger: {blob: {container: input, prefix: lines/}, http: true}", "trigger: {http: true}"
