@@ -149,6 +149,11 @@ class Pipeline(PipelineBody):
         """Give each parameter its value for one run; raise InvalidParameters."""
         return resolve(self.parameters, given)
 
+    def parameters_in(self, metadata: Mapping[str, str]) -> dict[str, str]:
+        """Pick the values that a blob's metadata gives for parameters; names ignore case."""
+        found = {name.lower(): text for name, text in metadata.items()}
+        return {name: found[name.lower()] for name in self.parameters if name.lower() in found}
+
     def to_json(self) -> str:
         """Write the definition, defaults too, so that a stored run keeps what it started with."""
         return self.model_dump_json(by_alias=True)

@@ -30,6 +30,7 @@ from pipeline.handlers.engine import Engine
 from pipeline.ports import BlobRef
 
 MAX_TEXT = 256 << 20
+MAX_DEPTH = 8
 MAX_ITEMS_JSON = 64 << 20
 
 
@@ -43,11 +44,15 @@ class Work:
 
 def parameters(engine: Engine, run: Run) -> dict[str, Scalar]:
     """Resolve the run's parameters from the request or the input's metadata."""
+    if run.input and run.input.depth > MAX_DEPTH:
+        raise PlanError(
+            f"{MAX_DEPTH} runs in a chain led to this input, each by the output of the one before: "
+            "look for a cycle, perhaps through a tool beside these pipelines"
+        )
     definition, given = engine.definition(run), dict(run.parameters)
     if run.input and not given:
         facts = engine.ports.blobs.head(BlobRef(run.input.container, run.input.name))
-        metadata = {k.lower(): v for k, v in facts.metadata.items()} if facts else {}
-        given = {k: metadata[k.lower()] for k in definition.parameters if k.lower() in metadata}
+        given = dict(definition.parameters_in(facts.metadata)) if facts else {}
     return definition.resolve_parameters(given)
 
 

@@ -62,9 +62,19 @@ def start_for_blob(engine: Engine, pipeline: Pipeline, event: BlobCreated) -> St
         url=event.url,
         content_type=event.content_type,
         sequencer=event.sequencer,
+        depth=_depth(engine, event),
     )
     origin = Origin(kind=OriginKind.BLOB, key=blob_key(event), at=event.at, event_id=event.event_id)
     return start(engine, pipeline, origin, source, {})
+
+
+def _depth(engine: Engine, event: BlobCreated) -> int:
+    """Count the runs that led to this blob: an output is one deeper than the input of its run."""
+    if event.container != "output":
+        return 0
+    run = next(iter(event.name.split("/")[1:2]), "")
+    held = runs.load(engine.ports.tables, run)
+    return 1 + (held.run.input.depth if held and held.run.input else 0)
 
 
 def blob_key(event: BlobCreated) -> tuple[str, ...]:
@@ -80,9 +90,12 @@ def start_for_request(
     source: BlobFacts | None,
     parameters: Mapping[str, object],
 ) -> Started:
-    """Start the run that a caller's idempotency key stands for; raises InvalidParameters."""
-    given = pipeline.resolve_parameters(parameters) if source is None else dict(parameters)
-    pipeline.resolve_parameters(given)
+    """Start the run that a caller's idempotency key stands for; raises InvalidParameters.
+
+    Parameters of the request go before those that the input's metadata gives.
+    """
+    described = pipeline.parameters_in(source.metadata) if source else {}
+    given = pipeline.resolve_parameters({**described, **parameters})
     key = (OriginKind.REQUEST, idempotency_key)
     origin = Origin(kind=OriginKind.REQUEST, key=key, at=engine.now)
     taken = input_of(source, engine.ports.blobs.url(source.ref)) if source else None

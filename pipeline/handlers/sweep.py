@@ -24,7 +24,8 @@ def sweep(engine: Engine) -> None:
     for pipeline in runs.pipelines(tables):
         for entry in runs.unannounced(tables, pipeline):
             run, event = str(entry.event["subject"]).removeprefix("runs/"), str(entry.event["id"])
-            engine.send("announce", AnnounceMessage(run=run, event=event))
+            trace = str(entry.event.get("traceparent", ""))
+            engine.send("announce", AnnounceMessage(run=run, event=event, traceparent=trace))
         for ended in runs.ended(tables, pipeline):
             _release(engine, ended)
         for run_id in runs.active_of(tables, pipeline):
