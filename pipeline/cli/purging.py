@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from pipeline.domain.manifest import Manifest
 from pipeline.domain.run import Run
 from pipeline.errors import Conflict
@@ -68,7 +70,10 @@ def _aliases(engine: Engine, run: Run) -> list[BlobFacts]:
 
 
 def _points_at(engine: Engine, ref: BlobRef, run: Run) -> bool:
-    return Manifest.model_validate_json(engine.ports.blobs.read(ref)).run == run.id
+    try:
+        return Manifest.model_validate_json(engine.ports.blobs.read(ref)).run == run.id
+    except ValidationError:
+        return False  # somebody else's, or another version's: not ours to delete
 
 
 def _empty(engine: Engine, table: str, place: str) -> None:
