@@ -2,13 +2,16 @@
 
 import hashlib
 
+from pydantic import ValidationError
+
 from pipeline.domain.definition import Alias, Overwrite
 from pipeline.domain.manifest import Manifest
 from pipeline.domain.run import Run
-from pipeline.errors import Conflict, Transient
-from pipeline.handlers.engine import Engine
+from pipeline.errors import Conflict, NotFound, Transient
+from pipeline.handlers.engine import Engine, log
 from pipeline.ports import BlobRef
 
+MAX_BYTES = 64 << 20
 _JSON = "application/json"
 _TRIES = 5
 _LONGEST = 900  # characters of an input's name; a blob name takes 1,024
@@ -44,12 +47,26 @@ def _name(run: Run, alias: Alias) -> str | None:
     return None if alias is Alias.NONE else "latest"
 
 
+def _behind(engine: Engine, ref: BlobRef) -> Manifest | None:
+    """Read what the alias points at; what cannot be read must not hold a verdict back."""
+    try:
+        return Manifest.model_validate_json(engine.ports.blobs.read(ref, 0, MAX_BYTES))
+    except (NotFound, ValidationError) as error:
+        log.warning(
+            "Alias is replaced: what it held is no manifest",
+            extra={"action": "alias", "blob": ascii(ref.name), "reason": type(error).__name__},
+        )
+        return None
+
+
 def _newer(engine: Engine, mine: Manifest, ref: BlobRef) -> bool:
     """Whether an output is not older than that behind the alias.
 
     Sequencers order the versions of one blob; whatever else caused two runs is ordered by time.
     """
-    theirs = Manifest.model_validate_json(engine.ports.blobs.read(ref))
+    theirs = _behind(engine, ref)
+    if theirs is None:
+        return True
     if mine.run == theirs.run:
         return mine.generation >= theirs.generation
     if mine.input and theirs.input and mine.input.name == theirs.input.name:

@@ -7,10 +7,15 @@ from pipeline.handlers.engine import Engine
 from pipeline.ports import JobReport, PoolReport
 
 
+_FINISHING = frozenset({State.ASSEMBLING, State.COMMITTING})
+
+
 def explain(engine: Engine, run: Run) -> str:
     """Look at the run's job and pool and say what it waits for."""
     if run.over:
         return ""
+    if run.state in _FINISHING:
+        return run.why or "its output is being put together"
     if run.state is State.WAITING or not run.job:
         return run.why or f"{run.state}: in the queue of its next step"
     try:

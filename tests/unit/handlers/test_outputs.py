@@ -134,3 +134,13 @@ def test_a_schedule_moves_its_alias_too(app_with):
     on_tick(app.engine)
     app.settle()
     assert alias(app)["input"] is None
+
+
+@pytest.mark.parametrize("content", [b"", b"not json", b'{"version": 7}'])
+def test_an_alias_that_is_no_manifest_holds_no_verdict_back(app_with, content):
+    app = app_with()
+    app.world.blobs.put("output", "job/latest/manifest.json", content)
+    app.upload("lines/a.txt", b"one\n")
+    app.settle()
+    assert app.only_run().state == "succeeded"
+    assert alias(app)["run"] == app.only_run().id
