@@ -18,7 +18,7 @@ from pipeline.cli.run_commands import RunArgument
 from pipeline.cli.session import Session, pipeline_named
 from pipeline.domain import naming
 from pipeline.domain.run import Run
-from pipeline.domain.schema import pipeline_schema, pool_schema
+from pipeline.domain.schema import completion_schema, pipeline_schema, pool_schema
 from pipeline.handlers import http
 from pipeline.ledger import runs
 from pipeline.ports import BlobRef
@@ -28,7 +28,12 @@ _FAILURES_READ = 200
 _LOG_BYTES = 4 << 20
 _ITEM = re.compile(r"^(?=== item \d+, try \d+: )", re.MULTILINE)
 _FAILED_ITEM = re.compile(r"== item \d+, try \d+: (?!succeeded)")
-_SCHEMAS = {"pipeline": pipeline_schema, "pool": pool_schema}
+SCHEMA_FOLDER = APP_ROOT / "docs/schemas"
+_SCHEMAS = {
+    "pipeline": pipeline_schema,
+    "pool": pool_schema,
+    "completion-event": completion_schema,
+}
 
 
 def ls(
@@ -109,14 +114,17 @@ def logs(
 
 def schema(
     context: typer.Context,
-    kind: Annotated[str | None, typer.Argument(help="pipeline or pool: print it.")] = None,
-    folder: Annotated[Path, typer.Option(help="Where to write both.")] = APP_ROOT / "schemas",
+    kind: Annotated[
+        str | None, typer.Argument(help="Print one: pipeline, pool or completion-event.")
+    ] = None,
+    folder: Annotated[Path, typer.Option(help="Where to write them.")] = SCHEMA_FOLDER,
 ) -> None:
-    """Write JSON Schemas of pipeline and pool files: editors complete and check by them."""
+    """Write JSON Schemas of pipelines, pools and events: editors complete and check by them."""
     session: Session = context.obj
     if kind is not None:
         if kind not in _SCHEMAS:
-            raise CommandError(f"There is no schema of {kind!r}: pipeline or pool.", Exit.USAGE)
+            known = ", ".join(_SCHEMAS)
+            raise CommandError(f"There is no schema of {kind!r}; there are: {known}.", Exit.USAGE)
         typer.echo(json.dumps(_SCHEMAS[kind](), indent=2))
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -127,7 +135,7 @@ def schema(
         [
             *(f"wrote {path}" for path in paths.values()),
             "Editors with a YAML language server take it from the first line of a file:",
-            "  # yaml-language-server: $schema=../schemas/pipeline.schema.json",
+            "  # yaml-language-server: $schema=../docs/schemas/pipeline.schema.json",
         ]
     )
     session.answer({name: str(path) for name, path in paths.items()}, hint)

@@ -6,7 +6,6 @@ from pipeline.errors import FanfareError
 from pipeline.handlers.engine import Engine
 from pipeline.ports import JobReport, PoolReport
 
-
 _FINISHING = frozenset({State.ASSEMBLING, State.COMMITTING})
 
 

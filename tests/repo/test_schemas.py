@@ -1,4 +1,4 @@
-"""The published JSON Schemas are those of the code; run as a module, this writes them."""
+"""The published JSON Schemas are those of the code."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def rendered(name: str) -> str:
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_a_published_schema_is_that_of_the_code(name):
     written = path_of(name).read_text("utf-8") if path_of(name).exists() else ""
-    assert written == rendered(name), "run `.venv/bin/python -m tests.repo.test_schemas`"
+    assert written == rendered(name), "run `fanfare schema`"
 
 
 def test_only_these_schemas_are_published():
@@ -38,9 +38,3 @@ def test_a_subscriber_is_told_of_the_trace_and_never_of_null():
     trace = schema["properties"]["traceparent"]
     assert (trace["type"], "default" in trace) == ("string", False)
     assert "traceparent" not in schema["required"]
-
-
-if __name__ == "__main__":
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for each in SCHEMAS:
-        path_of(each).write_text(rendered(each), "utf-8")
