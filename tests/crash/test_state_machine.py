@@ -1,4 +1,4 @@
-"""A machine that does anything to the app in any order; after each step and at the end all holds."""
+"""A machine that does anything to the app in any order; at each step and the end all holds."""
 
 import json
 from collections import Counter

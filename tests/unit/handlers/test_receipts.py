@@ -243,3 +243,21 @@ def test_a_hundred_long_tails_do_not_stop_a_verdict(app_with):
     run = app.only_run()
     assert (run.state, run.cause, run.failed) == ("failed", "program-failed", 120)
     assert len(app.world.events.published[-1]["data"]["missing"]) == 100
+
+
+def test_an_attempt_whose_outputs_never_came_does_not_count_when_its_event_comes_again(app_with):
+    app = app_with()
+    scripted(app, {"t000000": [losing(app, "o-")]})
+    app.upload("lines/a.txt", b"one\n")
+    app.pump()
+    app.run_tasks()
+    (event,) = app.world.queues.bodies("receipts")
+    while len(app.world.batch.jobs) == 1:
+        app.pass_time()
+        app.pump()
+    app.world.queues.send("receipts", event)
+    app.pump()
+    (row,) = tasks.results(app.world.tables, app.only_run().id, 1)
+    assert (row.state, row.execution) == ("retrying", 1)
+    app.settle()
+    assert app.only_run().state == "succeeded"

@@ -1,0 +1,93 @@
+"""Task rows: the first result wins, rejected attempts never do, and every group fits."""
+
+import pytest
+
+from pipeline.domain.causes import Cause
+from pipeline.domain.results import ItemResult, Repeat, TaskResult, TaskState, failed_task
+from pipeline.ledger import tasks
+from tests.fakes.tables import FakeTables
+
+RUN = "job-00000000000000000000"
+
+
+@pytest.fixture
+def tables():
+    return FakeTables()
+
+
+def result(number=0, attempt="a", **more):
+    return TaskResult(unit=f"t{number:06d}", attempt=attempt * 16, **more)
+
+
+def stored(tables):
+    return list(tasks.results(tables, RUN, 1))
+
+
+def test_the_first_result_of_a_task_wins(tables):
+    assert tasks.finish(tables, RUN, 1, [result(attempt="a")]) != []
+    assert tasks.finish(tables, RUN, 1, [result(attempt="b")]) == []
+    assert [row.attempt[0] for row in stored(tables)] == ["a"]
+
+
+def test_new_results_go_in_beside_those_that_exist(tables):
+    tasks.finish(tables, RUN, 1, [result(1, "a"), result(3, "a")])
+    recorded = tasks.finish(tables, RUN, 1, [result(n, "b") for n in range(5)])
+    assert [row.unit[-1] for row in recorded] == ["0", "2", "4"]
+    assert "".join(row.attempt[0] for row in stored(tables)) == "babab"
+
+
+def test_more_than_a_transaction_takes_goes_in_parts(tables):
+    tasks.finish(tables, RUN, 1, [result(n) for n in range(250)])
+    assert len(stored(tables)) == 250
+
+
+def test_a_hundred_large_results_fit(tables):
+    items = tuple(
+        ItemResult(id=n, outcome="failed", cause="program-failed", tail="名" * 1000)
+        for n in range(20)
+    )
+    tasks.finish(tables, RUN, 1, [result(n, items=items) for n in range(100)])
+    assert all(len(row.items) == 20 for row in stored(tables))
+
+
+def test_tails_are_left_out_before_items_are(tables):
+    items = tuple(
+        ItemResult(id=n, outcome="failed", cause="program-failed", tail="x" * 3000)
+        for n in range(100)
+    )
+    tasks.finish(tables, RUN, 1, [result(items=items)])
+    (row,) = stored(tables)
+    assert [item.tail for item in row.items] == [""] * 100
+
+
+def test_a_failure_of_very_many_items_keeps_its_cause(tables):
+    tasks.finish(tables, RUN, 1, [failed_task("t000000", tuple(range(9999)), Cause.TIMED_OUT, "x")])
+    (row,) = stored(tables)
+    assert (row.items, row.cause) == ((), Cause.TIMED_OUT)
+
+
+def test_a_repetition_ends_with_the_next_result_and_keeps_its_count(tables):
+    again = TaskResult(unit="t000000", state=TaskState.RETRYING, execution=2, seconds=1.5)
+    tasks.retry(tables, RUN, 1, again, None)
+    tasks.finish(tables, RUN, 1, [result(seconds=2.0)])
+    (row,) = stored(tables)
+    assert (row.state, row.execution, row.seconds) == (TaskState.DONE, 2, 3.5)
+
+
+def test_a_rejected_attempt_never_counts_again(tables):
+    repeats = (Repeat(cause=Cause.OUTPUT_LOST, attempt="a" * 16),)
+    again = TaskResult(unit="t000000", state=TaskState.RETRYING, execution=1, repeats=repeats)
+    tasks.retry(tables, RUN, 1, again, None)
+    assert tasks.finish(tables, RUN, 1, [result(attempt="a")]) == []
+    assert [row.state for row in stored(tables)] == [TaskState.RETRYING]
+    tasks.finish(tables, RUN, 1, [result(attempt="b")])
+    assert [row.attempt[0] for row in stored(tables)] == ["b"]
+
+
+def test_generations_and_stages_are_kept_apart(tables):
+    tasks.finish(tables, RUN, 1, [TaskResult(unit="split"), TaskResult(unit="assemble"), result()])
+    tasks.finish(tables, RUN, 2, [result(7)])
+    assert [row.unit for row in stored(tables)] == ["t000000"]
+    assert [row.unit for row in tasks.results(tables, RUN, 2)] == ["t000007"]
+    assert tasks.find(tables, RUN, 1, "split") is not None
+    assert tasks.find(tables, RUN, 2, "split") is None
