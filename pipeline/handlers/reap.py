@@ -1,4 +1,4 @@
-"""Ends the jobs that a verdict should have ended, and deletes those that completed long ago."""
+"""Deletes jobs that completed long ago; the verdict ends them (`conclude.release`)."""
 
 from pipeline.handlers.engine import Engine, log
 

@@ -30,6 +30,14 @@ def writes(name: str) -> tuple[Where, ...]:
     return tuple(call for call in calls(name) if call[1] not in READS)
 
 
-def disturbed(name: str) -> tuple[Where, ...]:
-    """Return the calls of a story that the matrix disturbs."""
-    return calls(name) if name in EVERY_CALL else writes(name)
+def disturbed(name: str) -> list[tuple[Where, str]]:
+    """Return which calls of a story the matrix disturbs, and how.
+
+    Some stories: every call in every way. The others: the first call of every verb in every way,
+    and every write after it was made (which is before the next) and twice.
+    """
+    cases = [(call, when) for call in calls(name) for when in ("before", "after", "twice")]
+    if name in EVERY_CALL:
+        return cases
+    kept = set(writes(name))
+    return [(c, w) for c, w in cases if c[2] == 1 or (c in kept and w != "before")]
