@@ -1,10 +1,6 @@
 """Spans of a run are of one trace, tell what went wrong, and cost nothing when nobody listens."""
 
 import logging
-import socket
-import time
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from opentelemetry import trace
@@ -16,7 +12,6 @@ from pipeline import bootstrap
 from pipeline.adapters import telemetry
 from pipeline.errors import Permanent, Transient
 from pipeline.handlers.tracing import span
-from pipeline.settings import Settings
 from tests.fakes.crash import Injector
 
 PARENT = "00-" + "ab" * 16 + "-" + "cd" * 8 + "-01"
@@ -87,29 +82,3 @@ def test_a_message_that_is_put_back_says_why_on_its_span(app_with, spans, caplog
     app.pump()
     (event,) = next(s for s in spans() if s.name == "blob-events").events
     assert "the table is busy" in event.attributes["message"]
-
-
-def test_a_dead_endpoint_slows_no_handler_and_is_told_of_once(caplog):
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))  # bound, not listening: connections are refused
-        provider = telemetry.provider(settings(f"http://127.0.0.1:{unused.getsockname()[1]}"))
-        tracer, began = provider.get_tracer("test"), time.monotonic()
-        for _ in range(520):  # two batches
-            tracer.start_span("work").end()
-        assert time.monotonic() - began < 1
-        provider.shutdown()
-    (told,) = caplog.records
-    assert "Traces cannot be exported" in told.message
-
-
-def settings(endpoint: str) -> Settings:
-    environ = {
-        name: "x"
-        for name in (
-            "AzureWebJobsStorage",
-            "FANFARE_BATCH_ENDPOINT",
-            "FANFARE_TOPIC_ENDPOINT",
-            "FANFARE_NODE_IDENTITY",
-        )
-    }
-    return replace(Settings.from_env(environ, Path()), otlp_endpoint=endpoint)

@@ -8,7 +8,7 @@ import pytest
 
 from task_scripts.runner import RECEIPT_BYTES, Result, fitting_receipt, tail_of, visible
 
-SCRIPTS = Path(__file__).parents[3] / "task_scripts"
+SCRIPTS = Path(__file__).parents[2] / "task_scripts"
 
 
 def failed(number: int, tail: str) -> Result:

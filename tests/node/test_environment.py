@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from task_scripts.environment import Unprepared, choose, installed, pins, shared_environment
-from tests.unit.task_scripts.conftest import SCRIPTS
+from tests.node.conftest import SCRIPTS
 
 LOCKED = """# made by a tool
 numpy==2.5.5 \\

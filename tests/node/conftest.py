@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-SCRIPTS = Path(__file__).parents[3] / "task_scripts"
+SCRIPTS = Path(__file__).parents[2] / "task_scripts"
 RUNTIME_FILES = ("runner.py", "runner_guard.py", "runner_item.py", "environment.py")
 
 

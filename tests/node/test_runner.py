@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from tests.unit.task_scripts.conftest import Node, Witness
+from tests.node.conftest import Node, Witness
 
 
 def test_outputs_are_moved_out_flat_and_told_with_size_and_digest(node: Node) -> None:
