@@ -81,7 +81,7 @@ class Stack:
         assert facts is not None
         return naming.run_id(pipeline, blob_key(event_of(self.engine, facts)))
 
-    def ended(self, run_id: str, timeout_s: float = 90) -> Run:
+    def ended(self, run_id: str, timeout_s: float = 150) -> Run:
         """Wait until a run has its verdict."""
 
         def over() -> Run | None:
@@ -90,7 +90,7 @@ class Stack:
 
         return until(over, timeout_s, f"run {run_id} to end", lambda: self.tell(run_id))
 
-    def announced(self, event_id: str, timeout_s: float = 60) -> dict[str, object]:
+    def announced(self, event_id: str, timeout_s: float = 120) -> dict[str, object]:
         """Wait until the subscriber has received an event."""
 
         def received() -> dict[str, object] | None:
@@ -102,7 +102,7 @@ class Stack:
 
         return until(received, timeout_s, f"event {event_id}")
 
-    def finished(self, run_id: str, timeout_s: float = 90) -> tuple[Run, dict[str, object]]:
+    def finished(self, run_id: str, timeout_s: float = 150) -> tuple[Run, dict[str, object]]:
         """Wait for a run's verdict and for its event."""
         run = self.ended(run_id, timeout_s)
         return run, self.announced(naming.event_id(run.id, run.generation, run.state))
