@@ -6,6 +6,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -131,7 +132,17 @@ class Stack:
         """SIGKILL a service and wait until the stack has started it again."""
         before = self.pid(service)
         os.kill(before, signal.SIGKILL)
-        until(lambda: self.pid(service) != before, 30, f"{service} to be started again")
+        until(lambda: self.pid(service) != before, 60, f"{service} to be started again")
+
+    @contextmanager
+    def frozen(self, service: str) -> Iterator[None]:
+        """Let a service hang, so that whoever asks it hangs as well."""
+        pid = self.pid(service)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     def tell(self, run_id: str) -> str:
         """Say what is known of a run, for a test that gave up on it."""
@@ -150,7 +161,7 @@ def until[T](
     while time.monotonic() < deadline:
         if found := look():
             return found
-        time.sleep(0.05)
+        time.sleep(0.02)
     raise TimeoutError(f"Waited {timeout_s} s for {what}. {tell()}")
 
 
@@ -159,6 +170,12 @@ def _definitions(folder: Path) -> Path:
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
         if (EXTRA / part).exists():
             shutil.copytree(EXTRA / part, folder / part, dirs_exist_ok=True)
+    # The same work in other bundles: the answer may not depend on it.
+    pricing = (folder / "pipelines/option-pricing.yaml").read_text("utf-8")
+    bundled = "bundle: {items: 5}"
+    assert bundled in pricing
+    wide = pricing.replace(bundled, "bundle: {items: 1}")
+    (folder / "pipelines/option-pricing-wide.yaml").write_text(wide, "utf-8")
     return folder
 
 

@@ -28,11 +28,12 @@ def test_a_video_is_encoded_in_parallel_whole_and_with_its_sound(stack: Stack, t
     assert ssim > 0.98
 
 
-def price(stack: Stack, key: str, **parameters: int) -> dict:
-    pipeline = stack.engine.catalogue.pipelines["option-pricing"]
-    started = start_for_request(stack.engine, pipeline, key, None, {"paths": 400_000, **parameters})
+def price(stack: Stack, name: str, tasks: int) -> dict:
+    pipeline = stack.engine.catalogue.pipelines[name]
+    started = start_for_request(stack.engine, pipeline, "once", None, {"paths": 400_000})
     run, event = stack.finished(started.run.id, 150)
     assert run.state is State.SUCCEEDED, event
+    assert run.plan.tasks == tasks
     return json.loads(stack.output(run)["price.json"])
 
 
@@ -45,7 +46,7 @@ def black_scholes(spot=100.0, strike=100.0, rate=0.05, sigma=0.2, maturity=1.0) 
 
 @pytest.mark.timeout(300)
 def test_an_option_is_priced_right_and_the_same_for_any_number_of_tasks(stack: Stack):
-    one, same = price(stack, "first"), price(stack, "second")
+    one, same = price(stack, "option-pricing", 2), price(stack, "option-pricing-wide", 8)
     assert one == same
     payoff = one["payoff"]
     assert abs(payoff["mean"] - black_scholes()) < 4 * payoff["standard_error"]
