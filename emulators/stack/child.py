@@ -6,7 +6,7 @@ import contextlib
 import json
 import logging
 import logging.handlers
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 from emulators._http import die_with_parent
@@ -50,9 +50,13 @@ class Child:
 
     async def start(self) -> ReadyLine:
         """Start the process and return its ready line; raise StackError if none comes."""
-        if not await self._launch():
+        try:
+            launched = await self._launch()
+        except OSError as error:
+            raise StackError(f"{self.name} did not start: {error}.") from error
+        if not launched:
             raise StackError(f"{self.name} did not start.\n{self._last_words()}")
-        self._supervisor = asyncio.create_task(self._supervise())
+        self._supervisor = self._watched(self._supervise())
         return self.ready
 
     async def stop(self) -> None:
@@ -73,7 +77,9 @@ class Child:
                 )
                 process.kill()
                 await process.wait()
-        await asyncio.gather(*self._pumps)
+        await asyncio.gather(*self._pumps, return_exceptions=True)
+        with contextlib.suppress(OSError):  # lines that a full disk did not take
+            self._writer.close()
 
     async def _launch(self) -> bool:
         process = await asyncio.create_subprocess_exec(
@@ -89,8 +95,8 @@ class Child:
         self._process = process
         ready: asyncio.Future[ReadyLine] = asyncio.get_running_loop().create_future()
         self._pumps = [
-            asyncio.create_task(self._pump(process.stdout, ready)),
-            asyncio.create_task(self._pump(process.stderr, None)),
+            self._watched(self._pump(process.stdout, ready)),
+            self._watched(self._pump(process.stderr, None)),
         ]
         ended = asyncio.create_task(process.wait())
         either: set[asyncio.Future[ReadyLine] | asyncio.Future[int]] = {ready, ended}
@@ -119,16 +125,39 @@ class Child:
             await asyncio.sleep(delay)
             delay = min(delay * 2, _SLOWEST_RESTART_S)
             began = loop.time()
-            if await self._launch():
-                self._on_restart()
+            try:
+                if await self._launch():
+                    self._on_restart()
+                    continue
+            except OSError as error:
+                # A full disk, or no process to be had: that may pass, so it is no refusal.
+                _LOG.warning(
+                    "A service could not be started again yet",
+                    extra={"service": self.name, "error": str(error)},
+                )
                 continue
             refusals += 1
             if refusals >= _MOST_REFUSALS and self._returncode() == _REFUSED:
-                self.died.set_result(f"{self.name} does not start any more.\n{self._last_words()}")
+                self._give_up(f"{self.name} does not start any more.\n{self._last_words()}")
                 return
 
     def _returncode(self) -> int | None:
         return self._process.returncode if self._process is not None else None
+
+    def _watched(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Run work without which the service is lost; its defect ends the stack, never silently."""
+
+        def look(task: asyncio.Task[None]) -> None:
+            if not task.cancelled() and (defect := task.exception()) is not None:
+                self._give_up(f"{self.name} is no longer looked after: {defect!r}")
+
+        task = asyncio.create_task(work)
+        task.add_done_callback(look)
+        return task
+
+    def _give_up(self, why: str) -> None:
+        if not self.died.done():
+            self.died.set_result(why)
 
     async def _pump(
         self, stream: asyncio.StreamReader | None, ready: asyncio.Future[ReadyLine] | None
@@ -162,8 +191,18 @@ def _ready_line(text: str) -> ReadyLine | None:
     return document if isinstance(document, dict) and "service" in document else None
 
 
+class _Forgiving(logging.handlers.RotatingFileHandler):
+    """A log that loses lines while it cannot be written, rather than the service."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Leave the line out: a complaint for each would fill another log."""
+
+
 def _rotating(name: str, path: Path) -> logging.handlers.RotatingFileHandler:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.handlers.RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=3)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = _Forgiving(path, maxBytes=_LOG_BYTES, backupCount=3)
+    except OSError as error:
+        raise StackError(f"The log of {name} cannot be written: {error}.") from error
     handler.name = name
     return handler

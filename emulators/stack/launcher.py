@@ -19,6 +19,7 @@ from emulators.stack.ports import choose_ports
 from emulators.stack.services import Services
 
 _LOG = logging.getLogger("stack")
+_SAVE_AGAIN_S = 1.0
 
 
 @contextmanager
@@ -56,6 +57,7 @@ class Stack:
         self._state = data / "stack.json"
         self._services = Services(config, data, choose_ports(data / "ports.json", config.ports))
         self._children: list[Child] = []
+        self._changed = asyncio.Event()
 
     async def run(self) -> None:
         """Start everything, say so once, stay until SIGTERM; raise StackError if one refuses."""
@@ -65,16 +67,17 @@ class Stack:
         self._state.unlink(missing_ok=True)
         starting = asyncio.create_task(self._start())
         stopping = asyncio.create_task(stop.wait())
+        saving = asyncio.create_task(self._keep_saved())
         try:
             await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if starting.done():
                 starting.result()
                 self._tell()
-                await self._watch(stopping)
+                await self._watch(stopping, saving)
         finally:
-            starting.cancel()
-            stopping.cancel()
-            await asyncio.gather(starting, stopping, return_exceptions=True)
+            for task in (starting, stopping, saving):
+                task.cancel()
+            await asyncio.gather(starting, stopping, saving, return_exceptions=True)
             await self._stop()
             self._state.unlink(missing_ok=True)
 
@@ -86,15 +89,18 @@ class Stack:
 
     async def _start_one(self, name: ServiceName) -> None:
         command = self._services.command(name)
-        child = Child(name, command, self._data / "logs" / f"{name}.log", self._save)
+        child = Child(name, command, self._data / "logs" / f"{name}.log", self._changed.set)
         self._children.append(child)
         self._services.learn(name, await child.start())
         _LOG.info("A service is ready", extra={"service": name, "service_pid": child.pid})
 
-    async def _watch(self, stopping: asyncio.Task[bool]) -> None:
+    async def _watch(self, stopping: asyncio.Task[bool], saving: asyncio.Task[None]) -> None:
         deaths = [child.died for child in self._children]
-        any_end: set[asyncio.Future[str] | asyncio.Future[bool]] = {stopping, *deaths}
+        any_end: set[asyncio.Future[str] | asyncio.Future[bool] | asyncio.Future[None]]
+        any_end = {stopping, saving, *deaths}
         await asyncio.wait(any_end, return_when=asyncio.FIRST_COMPLETED)
+        if saving.done():
+            saving.result()  # it never ends by itself: this raises its defect
         for death in deaths:
             if death.done():
                 raise StackError(death.result())
@@ -116,11 +122,28 @@ class Stack:
             "pids": {child.name: child.pid for child in self._children},
         }
 
+    async def _keep_saved(self) -> None:
+        """Write down where all is after each restart; a full disk delays that, and no more."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            try:
+                self._save()
+            except OSError as error:
+                _LOG.warning(
+                    "The state could not be written, and will be", extra={"error": str(error)}
+                )
+                await asyncio.sleep(_SAVE_AGAIN_S)
+                self._changed.set()
+
     def _save(self) -> None:
         write_private(self._state, self._description())
 
     def _tell(self) -> None:
-        self._save()
+        try:
+            self._save()
+        except OSError as error:
+            raise StackError(f"{self._state} cannot be written: {error.strerror}.") from error
         try:
             print(json.dumps(self._description()), flush=True)
         except OSError:

@@ -49,6 +49,22 @@ def test_a_dead_service_comes_back_at_the_same_place(stack):
     assert stack.processes[0].poll() is None
 
 
+def test_a_state_that_cannot_be_written_delays_only_itself(stack):
+    told = stack.ready()
+    in_the_way = stack.data / "stack.json.new"  # stands for a full disk: writing fails
+    in_the_way.mkdir()
+    os.kill(told["pids"]["batch"], signal.SIGKILL)
+    eventually(lambda: stack.events().count("start batch") == 2)
+    os.kill(told["pids"]["eventgrid"], signal.SIGKILL)
+    eventually(lambda: stack.events().count("start eventgrid") == 2)
+    in_the_way.rmdir()
+    state = stack.data / "stack.json"
+    changed = {"batch", "eventgrid"}
+    for name in changed:
+        eventually(lambda n=name: json.loads(state.read_text())["pids"][n] != told["pids"][n])
+    assert stack.processes[0].poll() is None
+
+
 def test_a_second_stack_on_the_same_folder_is_refused(stack):
     told = stack.ready()
     message = stack.refusal()
