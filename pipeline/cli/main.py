@@ -2,11 +2,14 @@
 
 import sys
 import tempfile
+import tomllib
 import traceback
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
+from pipeline.bootstrap import APP_ROOT
 from pipeline.cli import plan_command, read_commands, run_commands, steer_commands, up_down
 from pipeline.cli.exits import Exit
 from pipeline.cli.session import Session, command
@@ -38,8 +41,26 @@ _COMMANDS = (
 )
 
 
+def version() -> str:
+    """Return the version of this checkout; `pyproject.toml` alone says it."""
+    document = tomllib.loads((APP_ROOT / "pyproject.toml").read_text("utf-8"))
+    return str(document["project"]["version"])
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"fanfare {version()}")
+        raise typer.Exit
+
+
+_Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_tell_version, is_eager=True, help="Say which it is."),
+]
+
+
 @app.callback()
-def prepare(context: typer.Context) -> None:
+def prepare(context: typer.Context, *, _version: _Version = False) -> None:
     """Event-driven Azure Batch: upload a blob, or let a schedule fire, and be told."""
     context.obj = context.obj or Session()
 

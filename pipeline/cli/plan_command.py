@@ -73,7 +73,7 @@ def _as_json(made: Preview, known: History) -> dict[str, object]:
         "parameters": made.run.parameters,
         "items": made.items,
         "tasks": made.tasks,
-        "items_per_task": made.pipeline.bundle.items,
+        "items_per_task": made.items_per_task,
         "pool": {
             "name": made.pool.name,
             "id": physical_id(made.pool),
@@ -101,9 +101,7 @@ def _shown(made: Preview, known: History) -> RenderableType:
     table.add_column(overflow="fold")
     table.add_row("  parameters", ", ".join(f"{k}={v}" for k, v in made.run.parameters.items()))
     table.add_row("  split", f"{definition.split.kind}: {wording.count(made.items, 'item')}")
-    bundle = wording.count(definition.bundle.items, "item")
-    slots = wording.count(definition.task.slots, "slot")
-    table.add_row("  tasks", f"{made.tasks:,} with {bundle} and {slots} each")
+    table.add_row("  tasks", _load(made))
     table.add_row("  pool", f"{pool.name}: {size}")
     table.add_row(
         "  at once", f"{wording.count(made.at_once, 'task')}: {wording.count(waves, 'round')}"
@@ -118,6 +116,14 @@ def _shown(made: Preview, known: History) -> RenderableType:
     table.add_row("  expected", _expectation(made, known))
     table.add_row("  at most", _price(made, made.at_most()) + " if every item takes its limit")
     return Group(head, table, Text(), _tasks(made))
+
+
+def _load(made: Preview) -> str:
+    """Say how many tasks there are, and what they carry, not what they might."""
+    uneven = made.items != made.tasks * made.items_per_task
+    items = "at most " * uneven + wording.count(made.items_per_task, "item")
+    slots = wording.count(made.pipeline.task.slots, "slot")
+    return f"{made.tasks:,} with {items} and {slots}" + " each" * (made.tasks > 1)
 
 
 def _expectation(made: Preview, known: History) -> str:

@@ -57,6 +57,11 @@ class Preview:
         return sum(len(task.items) for page in self.pages for task in page.tasks)
 
     @property
+    def items_per_task(self) -> int:
+        """How many items the fullest task would carry."""
+        return max((len(task.items) for page in self.pages for task in page.tasks), default=0)
+
+    @property
     def at_once(self) -> int:
         """How many tasks the pool runs at a time when it has grown."""
         return self.pool.nodes.maximum * (self.pool.slots // self.pipeline.task.slots)

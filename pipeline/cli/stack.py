@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import select
+import shlex
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.local import Json, Keys
 
@@ -25,7 +27,7 @@ _READY_S = 150.0
 _STOP_S = 40.0
 _POLL_S = 0.05
 _LAST_WORDS = 2000
-_FRESH = "`fanfare up --fresh` starts over and deletes the local data"
+DATA = APP_ROOT / ".fanfare"
 
 type Tick = Callable[[], None]
 
@@ -39,6 +41,11 @@ class LocalStack:
         self.config = self.data / "stack-config.json"
         self.env = self.data / "app.env"
         self.logs = self.data / "logs"
+
+    def command(self, words: str) -> str:
+        """Spell out a `fanfare` command so that it means this folder and no other."""
+        where = "" if self.data == DATA else f" --data {shlex.quote(str(self.data))}"
+        return f"fanfare {words}{where}"
 
     def running(self) -> bool:
         """Say whether a stack holds the folder."""
@@ -69,7 +76,7 @@ class LocalStack:
             write_private(path, keys.dump())
             return keys
         except (OSError, ValueError, TypeError) as error:
-            raise CommandError(f"{path} is damaged ({error}): {_FRESH}.") from error
+            raise CommandError(f"{path} is damaged ({error}): {self._start_over()}.") from error
 
     def start(self, config: Mapping[str, Json], app_root: Path) -> None:
         """Start the stack and wait until it is ready; raise CommandError with its last words."""
@@ -93,7 +100,7 @@ class LocalStack:
             words = complaint.read_text("utf-8", "replace").strip()[-_LAST_WORDS:]
             raise CommandError(
                 f"The local stack did not start: {words or 'it said nothing'}\n"
-                f"Logs: {self.logs}. If its data is damaged, {_FRESH}."
+                f"Logs: {self.logs}. If its data is damaged, {self._start_over()}."
             )
         process.stdout.close()
         process.returncode = 0  # it outlives us on purpose: nobody is to wait for it
@@ -112,7 +119,8 @@ class LocalStack:
         while self.running():
             if time.monotonic() > deadline:
                 raise CommandError(
-                    f"The local stack (process {pid}) does not stop: `fanfare down --force`.",
+                    f"The local stack (process {pid}) does not stop: "
+                    f"`{self.command('down --force')}` kills it.",
                     Exit.TIMED_OUT,
                 )
             time.sleep(_POLL_S)
@@ -129,7 +137,7 @@ class LocalStack:
         try:
             found: dict[str, str] = json.loads(path.read_text("utf-8"))["Values"]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CommandError(f"{path} cannot be read ({error}): {_FRESH}.") from error
+            raise CommandError(f"{path} cannot be read ({error}): {self._start_over()}.") from error
         return found
 
     def erase(self) -> None:
@@ -143,6 +151,9 @@ class LocalStack:
                 Exit.USAGE,
             )
         shutil.rmtree(self.data)
+
+    def _start_over(self) -> str:
+        return f"`{self.command('up --fresh')}` starts over and deletes all data in {self.data}"
 
     def _pid(self) -> int | None:
         """Find the process, and make sure that it is the stack of this folder."""

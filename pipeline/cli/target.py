@@ -6,12 +6,10 @@ from pathlib import Path
 
 from pipeline.bootstrap import APP_ROOT, build
 from pipeline.cli.exits import CommandError, Exit
-from pipeline.cli.stack import LocalStack
+from pipeline.cli.stack import DATA, LocalStack
 from pipeline.domain.catalogue import Catalogue, load_catalogue
 from pipeline.handlers.engine import Engine
 from pipeline.settings import Settings
-
-DATA = APP_ROOT / ".fanfare"
 
 
 def connect(target: Path | None) -> Engine:
@@ -32,7 +30,8 @@ def settings_of(target: Path | None) -> Settings:
     local = target in (DATA, stack.env) or (target / "stack.lock").exists()
     if local and not stack.running():
         raise CommandError(
-            "The local stack is not up: `fanfare up` starts it, --target names a deployment.",
+            f"The local stack is not up: `{stack.command('up')}` starts it, "
+            "--target names a deployment.",
             Exit.UNREACHABLE,
         )
     path = target / ("app.env" if local else ".env") if target.is_dir() else target

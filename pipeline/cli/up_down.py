@@ -15,9 +15,9 @@ from pipeline.cli import local, stack_display
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.local import Json, Wishes
 from pipeline.cli.session import Session
-from pipeline.cli.stack import LocalStack, write_private
+from pipeline.cli.stack import DATA, LocalStack, write_private
 from pipeline.cli.stamp import app_stamp
-from pipeline.cli.target import DATA, definitions, render_env
+from pipeline.cli.target import definitions, render_env
 from pipeline.domain.formula import render_formula
 from pipeline.domain.pool import pool_body
 from pipeline.settings import Settings
@@ -87,7 +87,7 @@ def stop(session: Session, stack: LocalStack, *, force: bool) -> bool:
 
 def bring_up(session: Session, stack: LocalStack, wishes: Wishes) -> Started:
     """Make the stack run as wished, whatever it did before, and create what the app needs."""
-    config = local.stack_config(stack.keys(), APP_ROOT, wishes, _node_path())
+    config = local.stack_config(stack.keys(), APP_ROOT, wishes, node_path())
     # Definitions are read first: a mistake in them should not cost a start.
     pools = _pool_bodies()
     stamp, stamp_file = app_stamp(APP_ROOT, repr(config)), stack.data / "app.stamp"
@@ -125,7 +125,7 @@ def _settings_of(stack: LocalStack) -> dict[str, str]:
     return {name: text for name, text in values.items() if name.startswith(_OWN_SETTINGS)}
 
 
-def _node_path() -> str:
+def node_path() -> str:
     """Return the PATH of programs on emulated nodes: `python3` is the one that has our packages."""
     return f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
 

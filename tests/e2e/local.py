@@ -15,7 +15,7 @@ from pipeline.adapters.provision import provision
 from pipeline.cli import local
 from pipeline.cli.local import Wishes
 from pipeline.cli.stack import LocalStack
-from pipeline.cli.up_down import _node_path as node_path
+from pipeline.cli.up_down import node_path
 from pipeline.domain import naming
 from pipeline.domain.formula import render_formula
 from pipeline.domain.pool import pool_body

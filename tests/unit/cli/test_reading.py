@@ -10,6 +10,7 @@ from pipeline.ports import BlobRef
 from tests.fakes.node import Failure
 from tests.unit.cli.conftest import LINES
 
+BUNDLED = LINES + "bundle: {items: 10}\n"
 SPLIT_BY_PROGRAM = LINES.replace("lines: {}", "program: {program: cut.py, parameters: [line]}")
 
 
@@ -104,6 +105,21 @@ def test_a_plan_starts_nothing_and_expects_by_what_was(cli):
     result = cli("plan", "job", "input/lines/a.txt")
     assert "going by 1 earlier run" in result.stdout
     assert len(cli.app.all_runs()) == 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (1, "1 with 1 item and 1 slot\n"),
+        (9, "1 with 9 items and 1 slot\n"),
+        (20, "2 with 10 items and 1 slot each\n"),
+        (21, "3 with at most 10 items and 1 slot each\n"),
+    ],
+)
+def test_a_plan_says_what_its_tasks_really_carry(cli_with, lines, told):
+    cli = cli_with(BUNDLED)
+    shown = cli("plan", "job", cli.file(content=b"line\n" * lines)).output
+    assert told in "".join(f"{line.rstrip()}\n" for line in shown.splitlines())
 
 
 @pytest.mark.parametrize(

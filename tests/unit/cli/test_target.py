@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import re
 
 import pytest
 from typer.testing import CliRunner
@@ -9,11 +10,11 @@ from typer.testing import CliRunner
 from emulators.eventgrid.filters import parse_filter
 from emulators.stack.config import StackConfig
 from pipeline.bootstrap import APP_ROOT
-from pipeline.cli import local, target
+from pipeline.cli import local
 from pipeline.cli.exits import CommandError, Exit, exit_code
 from pipeline.cli.local import Keys, Wishes, stack_config
 from pipeline.cli.main import app as fanfare
-from pipeline.cli.stack import LocalStack
+from pipeline.cli.stack import DATA, LocalStack
 from pipeline.cli.stamp import app_stamp
 from pipeline.cli.target import read_env, render_env, settings_of
 from pipeline.errors import Conflict, NotFound, Transient
@@ -81,7 +82,7 @@ def test_keys_are_drawn_once_and_kept_private(tmp_path):
 )
 def test_damaged_keys_name_the_way_out(tmp_path, text):
     (tmp_path / "keys.json").write_text(text)
-    with pytest.raises(CommandError, match="fanfare up --fresh"):
+    with pytest.raises(CommandError, match=f"fanfare up --fresh --data {tmp_path}`"):
         LocalStack(tmp_path).keys()
 
 
@@ -126,4 +127,16 @@ def test_errors_choose_their_exit_code(error, code):
 
 
 def test_the_default_target_is_the_local_stack():
-    assert target.DATA == APP_ROOT / ".fanfare"
+    assert DATA == APP_ROOT / ".fanfare"
+
+
+def test_hints_name_the_folder_in_use_and_no_other(tmp_path):
+    folder = tmp_path / "my data"
+    assert LocalStack(folder).command("up") == f"fanfare up --data '{folder}'"
+    assert LocalStack(DATA).command("up") == "fanfare up"
+
+
+def test_the_version_is_that_of_the_project():
+    result = CliRunner().invoke(fanfare, ["--version"])
+    (stated,) = re.findall(r'^version = "(.+)"$', (APP_ROOT / "pyproject.toml").read_text(), re.M)
+    assert (result.exit_code, result.stdout) == (Exit.OK, f"fanfare {stated}\n")
