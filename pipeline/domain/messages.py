@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import Permanent
 
@@ -42,6 +42,17 @@ class AnnounceMessage(Message):
     event: str = Field(max_length=128)
 
 
+class AnnouncedEvent(BaseModel):
+    """What the engine asks of an event of its own that it finds in the outbox."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str = Field(max_length=128)
+    subject: str = Field(max_length=100)
+    time: AwareDatetime
+    traceparent: str = Field(default="", max_length=100)
+
+
 class EventMessage(Message):
     """An Event Grid event that a handler put back for later; Event Grid itself sends it bare."""
 
@@ -55,7 +66,7 @@ def parse[M: Message](kind: type[M], body: str) -> M:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "body"
-        raise BadMessage(f"Not a {kind.__name__}: {where}: {first['msg']}") from error
+        raise BadMessage(f"This is no {kind.__name__}: {where}: {first['msg']}") from error
 
 
 def parse_event(body: str) -> EventMessage:
@@ -63,9 +74,9 @@ def parse_event(body: str) -> EventMessage:
     try:
         content = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise BadMessage(f"Not an event: {error}") from error
+        raise BadMessage(f"This is no event: {error}") from error
     if not isinstance(content, Mapping):
-        raise BadMessage("Not an event: a JSON object is expected.")
+        raise BadMessage("This is no event: a JSON object is expected.")
     if "event" in content:
         return parse(EventMessage, body)
     return EventMessage(event=dict(content))

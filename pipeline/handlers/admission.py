@@ -5,17 +5,21 @@ that taking a place and moving the run are one transaction.
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from pipeline.domain.lifecycle import State
 from pipeline.domain.run import OriginKind, Run
-from pipeline.errors import Conflict
+from pipeline.errors import Conflict, Permanent
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.ledger import runs
 from pipeline.ledger.runs import Held
 from pipeline.ports import Insert, Operation, Replace, Row, Tables
 
 _PLACES, _PAUSED = "!places", "!paused"
+
+type Rank = tuple[int, datetime, str]
 
 
 @dataclass(frozen=True)
@@ -65,11 +69,7 @@ def admit_next(engine: Engine, pipeline: str = "", count: int = 1) -> None:
 
     Those of one pipeline, or of all.
     """
-    waiting = sorted(
-        (held for held in _active(engine, pipeline) if held.run.state is State.WAITING),
-        key=lambda held: (-engine.definition(held.run).priority, held.run.created_at, held.run.id),
-    )
-    for held in waiting:
+    for _, held in sorted(_waiting(engine, pipeline), key=lambda ranked: ranked[0]):
         if count and not isinstance(take_place(engine, held.run), str):
             readmit(engine, held)
             count -= 1
@@ -91,11 +91,20 @@ def paused(tables: Tables, pipeline: str) -> bool:
     return tables.get(runs.TABLE, pipeline, _PAUSED) is not None
 
 
-def _active(engine: Engine, pipeline: str) -> list[Held]:
+def _waiting(engine: Engine, pipeline: str) -> Iterator[tuple[Rank, Held]]:
+    """Yield the runs that wait, each with its rank; one that cannot be read holds up no other."""
     tables = engine.ports.tables
-    ids = runs.active_of(tables, pipeline) if pipeline else runs.active(tables)
-    found = [runs.load(tables, run) for run in ids]
-    return [held for held in found if held]
+    for run_id in runs.active_of(tables, pipeline) if pipeline else runs.active(tables):
+        try:
+            held = runs.load(tables, run_id)
+            if held and held.run.state is State.WAITING:
+                priority = engine.definition(held.run).priority
+                yield (-priority, held.run.created_at, held.run.id), held
+        except Permanent as error:
+            log.warning(
+                "Run not admitted: it cannot be read",
+                extra={"action": "readmit", "run": run_id, "reason": str(error)},
+            )
 
 
 def _read(tables: Tables, pipeline: str) -> Places:

@@ -57,8 +57,8 @@ def _catch_up(engine: Engine, run: Run, done: list[str]) -> None:
     """Let progress follow the rows, where an invocation died between the two."""
     known = progress.union(engine.ports.tables, run.id, run.generation, "tasks")
     behind = [unit for unit in done if (naming.unit_number(unit) or 0) not in known]
-    if behind or (run.plan and known.is_complete(run.plan.tasks)):
-        receipts.count(engine, run, behind or done)
+    if behind:
+        receipts.count(engine, run, behind)
 
 
 def _submitted(engine: Engine, run: Run) -> Iterable[str]:

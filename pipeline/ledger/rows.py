@@ -4,11 +4,22 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
+from pipeline.errors import Permanent
 from pipeline.ports import Row, Value
 
 _JSON = "_json"
+
+
+class Unreadable(Permanent):
+    """A row of the ledger does not hold what the engine wrote there."""
+
+    def __init__(self, table: str, row: Row, why: str) -> None:
+        super().__init__(
+            f"The row {row.key!a} of partition {row.partition!a} in table {table} cannot be read "
+            f"({why}). Restore what was changed, or delete the row; until then it is passed over."
+        )
 
 
 def to_values(model: BaseModel) -> dict[str, Value]:
@@ -25,9 +36,16 @@ def to_values(model: BaseModel) -> dict[str, Value]:
     return values
 
 
-def from_values[M: BaseModel](kind: type[M], row: Row) -> M:
-    """Rebuild a model from its row."""
-    return kind.model_validate(_unfolded(row.values))
+def from_values[M: BaseModel](kind: type[M], row: Row, table: str) -> M:
+    """Rebuild a model from its row; raises Unreadable, which names the row of this table."""
+    try:
+        return kind.model_validate(_unfolded(row.values))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise Unreadable(table, row, f"{where}: {first['msg']}") from error
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(table, row, "a column holds no JSON") from error
 
 
 def _unfolded(values: Mapping[str, Value]) -> dict[str, object]:

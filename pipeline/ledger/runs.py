@@ -3,23 +3,26 @@
 Table `runs`, partition = pipeline: the run's row, `active:{run}` while it has no verdict,
 `t:{inverted time}:{run}` for listings by time, `outbox:{event id}` until it was announced and
 `announced-outbox:{event id}` afterwards, `ended:{event id}` until all that it held was released.
+Rows of the index and the outbox also say when the sweep last asked for what is left to do.
 """
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from pipeline.domain import naming
 from pipeline.domain.run import Run
 from pipeline.errors import Conflict, NotFound
-from pipeline.ledger.rows import from_values, to_values
+from pipeline.ledger.rows import Unreadable, from_values, to_values
 from pipeline.ports import Insert, Operation, Remove, Replace, Row, Tables, Value
 
 TABLE = "runs"
 _REGISTRY = "!pipelines"
 _ACTIVE, _BY_TIME, _OUTBOX, _ANNOUNCED = "active:", "t:", "outbox:", "announced-"
 _ENDED = "ended:"
+_ASKED = "asked"
 _COLUMN = 30_000  # characters of an event in one column
 
 
@@ -32,6 +35,18 @@ class Held:
 
 
 @dataclass(frozen=True)
+class ActiveEntry:
+    """The index's row of a run that has no verdict."""
+
+    row: Row
+
+    @property
+    def run(self) -> str:
+        """The id of the run."""
+        return self.row.key.removeprefix(_ACTIVE)
+
+
+@dataclass(frozen=True)
 class OutboxEntry:
     """A completion event that is in the outbox until it was announced."""
 
@@ -39,10 +54,15 @@ class OutboxEntry:
 
     @property
     def event(self) -> Mapping[str, object]:
-        """The CloudEvent."""
+        """The CloudEvent. Raises Unreadable."""
         columns = (name for name in self.row.values if name.startswith("event_"))
         text = "".join(str(self.row.values[name]) for name in sorted(columns))
-        content: Mapping[str, object] = json.loads(text)
+        try:
+            content = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise Unreadable(TABLE, self.row, "the event is no JSON") from error
+        if not isinstance(content, Mapping):
+            raise Unreadable(TABLE, self.row, "the event is no JSON object")
         return content
 
 
@@ -51,7 +71,11 @@ class Ended:
     """A generation that has its verdict and may still hold jobs and more."""
 
     row: Row
-    run: Run
+
+    @property
+    def run(self) -> Run:
+        """The run as it ended. Raises Unreadable."""
+        return from_values(Run, self.row, TABLE)
 
 
 def claim(tables: Tables, run: Run) -> tuple[Held, bool]:
@@ -70,10 +94,10 @@ def claim(tables: Tables, run: Run) -> tuple[Held, bool]:
 
 
 def load(tables: Tables, run_id: str) -> Held | None:
-    """Read a run, or None."""
+    """Read a run, or None. Raises Unreadable."""
     pipeline = naming.pipeline_of(run_id)
     row = tables.get(TABLE, pipeline, run_id) if pipeline else None
-    return Held(from_values(Run, row), row.etag or "") if row else None
+    return Held(from_values(Run, row, TABLE), row.etag or "") if row else None
 
 
 def need(tables: Tables, run_id: str) -> Held:
@@ -123,8 +147,27 @@ def active(tables: Tables) -> Iterator[str]:
 
 def active_of(tables: Tables, pipeline: str) -> Iterator[str]:
     """Yield the ids of a pipeline's runs without a verdict."""
-    for row in _prefixed(tables, pipeline, _ACTIVE):
-        yield row.key.removeprefix(_ACTIVE)
+    for entry in activity(tables, pipeline):
+        yield entry.run
+
+
+def activity(tables: Tables, pipeline: str) -> Iterator[ActiveEntry]:
+    """Yield the index's rows of a pipeline's runs without a verdict."""
+    return map(ActiveEntry, _prefixed(tables, pipeline, _ACTIVE))
+
+
+def asked(entry: ActiveEntry | OutboxEntry, since: datetime) -> datetime:
+    """Return when what is left to do was last asked for; `since` if the sweep never did."""
+    at = entry.row.values.get(_ASKED)
+    return max(at, since) if isinstance(at, datetime) else since
+
+
+def note_asked(tables: Tables, entry: ActiveEntry | OutboxEntry, now: datetime) -> None:
+    """Note that the sweep asked for what is left to do; it may be done meanwhile."""
+    row = entry.row
+    noted = Row(row.partition, row.key, {**row.values, _ASKED: now}, row.etag)
+    with suppress(Conflict):
+        tables.transact(TABLE, row.partition, [Replace(noted)])
 
 
 def recent(tables: Tables, pipeline: str) -> Iterator[str]:
@@ -163,13 +206,12 @@ def announced(tables: Tables, entry: OutboxEntry, now: datetime) -> None:
 
 def ended(tables: Tables, pipeline: str) -> Iterator[Ended]:
     """Yield a pipeline's generations that ended and were not released yet."""
-    for row in _prefixed(tables, pipeline, _ENDED):
-        yield Ended(row, from_values(Run, row))
+    return map(Ended, _prefixed(tables, pipeline, _ENDED))
 
 
 def ended_as(run: Run, event_id: str) -> Ended:
     """Return what the verdict wrote of a run that has just ended."""
-    return Ended(Row(run.pipeline, _ENDED + event_id, {}), run)
+    return Ended(Row(run.pipeline, _ENDED + event_id, to_values(run)))
 
 
 def released(tables: Tables, entry: Ended) -> None:

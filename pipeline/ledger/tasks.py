@@ -127,4 +127,4 @@ def _within_limits(result: TaskResult) -> TaskResult:
 
 
 def _result(row: Row) -> TaskResult:
-    return from_values(TaskResult, row)
+    return from_values(TaskResult, row, TABLE)

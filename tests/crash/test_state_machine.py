@@ -139,7 +139,7 @@ class Machine(RuleBasedStateMachine):
     def results_never_change(self) -> None:
         """A result that counts changes only when its outputs never arrived."""
         for row in self.app.world.tables.rows(tasks.TABLE):
-            result = from_values(TaskResult, row)
+            result = from_values(TaskResult, row, "tasks")
             before = self.seen_rows.get((row.partition, row.key))
             if before and before.state is TaskState.DONE and result != before:
                 assert result.rejects(before.attempt)
