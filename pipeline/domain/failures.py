@@ -1,5 +1,8 @@
 """What Batch's failure codes mean for a run: a table from code to cause.
 
+A code that is not in it counts as the node's loss (`retries.node-lost`, three further executions by
+default), unless the message speaks of the wall clock: then as a timeout.
+
 Codes: https://learn.microsoft.com/azure/batch/batch-task-errors
 """
 

@@ -81,15 +81,29 @@ def handle(engine: Engine, queue: str, body: str) -> None:
 
 
 def on_poison(engine: Engine, queue: str, body: str) -> None:
-    """Read a poison queue: end the run that the message was about; all else is the sweep's."""
-    log.error("Message gave up on", extra={"action": "poison", "queue": queue})
+    """Read a poison queue: end the run that the message was about; all else is the sweep's.
+
+    What keeps the run from being ended now is logged with its id: the host would try five times at
+    once and drop the message, while the sweep asks again as long as the run has no verdict.
+    """
     try:
         message = ROUTES[queue].parse(body)
-    except BadMessage:
+    except BadMessage as error:
+        told = {"action": "poison", "queue": queue, "reason": str(error)}
+        log.error("Message given up on: it is none of ours", extra=told)
         return
-    if isinstance(message, RunMessage):
-        _end(
-            engine, message, f"Its step {queue!r} failed too often; `fanfare redrive` tries again."
+    run = ascii(message.run) if isinstance(message, RunMessage | AnnounceMessage) else ""
+    told = {"action": "poison", "queue": queue, "run": run}
+    log.error("Message given up on", extra=told)
+    if not isinstance(message, RunMessage):
+        return
+    why = f"Its step {queue!r} failed too often; `fanfare redrive` tries again."
+    try:
+        _end(engine, message, why)
+    except FanfareError as error:
+        log.exception(
+            "Run not ended for its poison message: the sweep asks again",
+            extra={**told, "reason": str(error)},
         )
 
 
@@ -118,7 +132,13 @@ def _put_back(engine: Engine, queue: str, message: Message, error: FanfareError)
 
 def _give_up(engine: Engine, queue: str, message: Message, why: str) -> None:
     if isinstance(message, RunMessage):
-        _end(engine, message, f"Its step {queue!r} cannot be done: {why}")
+        try:
+            _end(engine, message, f"Its step {queue!r} cannot be done: {why}")
+        except Permanent as error:
+            log.exception(
+                "Run cannot be ended",
+                extra={"action": "poison", "queue": queue, "run": message.run, "why": str(error)},
+            )
     else:
         _poison(engine, queue, message.model_dump_json(), why)
 

@@ -115,6 +115,19 @@ def test_nonsense_in_a_queue_is_put_aside(app_with, queue):
     assert (app.all_runs(), app.world.queues.total()) == ([], 0)
 
 
+def test_a_poison_message_is_told_of_and_left_to_the_sweep_while_storage_refuses(app_with, caplog):
+    app = app_with()
+    app.upload("lines/a.txt", b"one\n")
+    app.pump()
+    refusing(app, "tables", "transact", app.world.clock.now() + timedelta(minutes=1))
+    run = app.only_run().id
+    dispatch.on_poison(app.engine, "assemble", f'{{"run":"{run}","generation":1}}')
+    told = [(record.levelname, record.queue, record.run) for record in caplog.records[-2:]]
+    assert told == [("ERROR", "assemble", f"'{run}'")] * 2
+    app.settle()
+    assert app.only_run().state == "succeeded"
+
+
 @pytest.mark.parametrize("queue", ["plan", "submit", "assemble", "announce"])
 def test_a_message_about_a_run_that_does_not_exist_is_dropped(app_with, queue):
     bodies = {
