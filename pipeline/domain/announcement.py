@@ -1,6 +1,10 @@
-"""The completion event: a CloudEvent that names the manifest and says what is missing and why."""
+"""The completion event: a CloudEvent that names the manifest and says what is missing and why.
 
-from collections.abc import Mapping, Sequence
+An event of more than a queue message never reaches a queue: long ones are shortened until they fit.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -14,6 +18,10 @@ from pipeline.domain.manifest import Missing
 from pipeline.domain.run import Output, Run
 
 MAX_MISSING = 100
+# A queue message takes 64 KiB, and Event Grid writes the event into it as Base64: 48 KiB at most.
+MAX_BYTES = 45_000
+
+type Data = dict[str, object]
 
 
 class _Part(BaseModel):
@@ -32,7 +40,7 @@ class AnnouncedInput(_Part):
 
 
 class ItemCounts(_Part):
-    """How many items came out how."""
+    """How many items came out how; those that never ran or never ended count as failed."""
 
     succeeded: int
     failed: int
@@ -58,8 +66,12 @@ class Completion(_Part):
     parameters: dict[str, str | int | float | bool]
     output: Output | None = Field(description="The manifest lists every file with its digest.")
     items: ItemCounts
-    missing: tuple[Missing, ...] = Field(max_length=MAX_MISSING)
-    missing_total: int
+    missing: tuple[Missing, ...] = Field(
+        max_length=MAX_MISSING,
+        description="The first of the missing items. Where the event would not fit a queue message "
+        "of 64 KiB, tails are shortened first, then entries left out; the manifest has more.",
+    )
+    missing_total: int = Field(description="How many items are missing in all.")
     seconds: float = Field(description="From claim to verdict.")
     node_seconds: float
     cost: Cost | None
@@ -88,7 +100,10 @@ class CompletionEvent(_Part):
 
 
 def completion_event(run: Run, missing: Sequence[Mapping[str, object]]) -> dict[str, object]:
-    """Render the event of a run that has its verdict; `missing` is cut at 100 entries."""
+    """Render the event of a run that has its verdict, shortened until a queue message takes it.
+
+    `missing` is cut at 100 entries or fewer; how many there are in all is the run's count.
+    """
     ended = run.ended_at or run.changed_at
     event = CompletionEvent.model_validate(
         {
@@ -110,7 +125,7 @@ def completion_event(run: Run, missing: Sequence[Mapping[str, object]]) -> dict[
                 "output": run.output,
                 "items": {"succeeded": run.succeeded, "failed": run.failed},
                 "missing": tuple(missing[:MAX_MISSING]),
-                "missing_total": len(missing),
+                "missing_total": run.failed,
                 "seconds": round((ended - run.created_at).total_seconds(), 3),
                 "node_seconds": run.node_seconds,
                 "cost": {"amount": run.cost, "currency": run.currency} if run.currency else None,
@@ -118,7 +133,71 @@ def completion_event(run: Run, missing: Sequence[Mapping[str, object]]) -> dict[
         }
     )
     # CloudEvents knows no null: an attribute is there or not.
-    return event.model_dump(mode="json", exclude=None if event.traceparent else {"traceparent"})
+    left_out = None if event.traceparent else {"traceparent"}
+    return _fitted(event.model_dump(mode="json", exclude=left_out))
+
+
+def _fitted(event: Data) -> Data:
+    data = event["data"]
+    assert isinstance(data, dict)  # noqa: S101 - it is dumped from the model
+    for shorten in _SHORTENINGS:
+        # As it is sent: the SDK escapes what is not ASCII.
+        if len(json.dumps(event)) <= MAX_BYTES:
+            break
+        data |= shorten(data)
+    return event
+
+
+def _tails(characters: int) -> Callable[[Data], Data]:
+    def shorten(data: Data) -> Data:
+        entries = _entries_of(data)
+        return {"missing": [{**e, "tail": str(e["tail"])[:characters]} for e in entries]}
+
+    return shorten
+
+
+def _entries(count: int) -> Callable[[Data], Data]:
+    return lambda data: {"missing": _entries_of(data)[:count]}
+
+
+def _texts(characters: int) -> Callable[[Data], Data]:
+    """Shorten what is left: parameters, the error, and an input's content type."""
+
+    def cut(value: object) -> object:
+        return value[:characters] if isinstance(value, str) else value
+
+    def shorten(data: Data) -> Data:
+        parameters, source = data["parameters"], data["input"]
+        assert isinstance(parameters, dict)  # noqa: S101 - as in the model
+        shorter: Data = {
+            "error": cut(data["error"]),
+            "parameters": {name: cut(value) for name, value in parameters.items()},
+        }
+        if isinstance(source, dict):
+            shorter["input"] = {**source, "content_type": cut(source["content_type"])}
+        return shorter
+
+    return shorten
+
+
+def _entries_of(data: Data) -> list[Data]:
+    entries = data["missing"]
+    assert isinstance(entries, list)  # noqa: S101 - as in the model
+    return entries
+
+
+def _no_parameters(_data: Data) -> Data:
+    return {"parameters": {}}
+
+
+_SHORTENINGS: tuple[Callable[[Data], Data], ...] = (
+    *(_tails(characters) for characters in (200, 80, 0)),
+    *(_entries(count) for count in (50, 25, 10)),
+    *(_texts(characters) for characters in (1000, 500, 200)),
+    _entries(0),
+    *(_texts(characters) for characters in (80, 20)),
+    _no_parameters,
+)
 
 
 def _input(run: Run) -> dict[str, object] | None:

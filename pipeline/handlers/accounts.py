@@ -1,16 +1,20 @@
 """Counts what became of a run's items, and what they cost, whatever its verdict."""
 
+import itertools
 from collections.abc import Iterator
 from contextlib import suppress
 
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.domain import naming
-from pipeline.domain.results import TaskResult
+from pipeline.domain.announcement import MAX_MISSING
+from pipeline.domain.causes import Cause
+from pipeline.domain.manifest import Missing
+from pipeline.domain.results import ItemResult, TaskResult
 from pipeline.domain.run import Run
 from pipeline.errors import Permanent
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.gather import generations, items_of
+from pipeline.handlers.gather import generations, items_of, total_items
 from pipeline.ledger import tasks
 
 
@@ -42,17 +46,27 @@ def count(engine: Engine, run: Run, succeeded: int, failed: int) -> Counts:
     )
 
 
-def tally(engine: Engine, run: Run) -> Counts:
-    """Count a run that ends before its time, by what its tasks reported so far."""
-    outcomes: dict[int, bool] = {}
+def tally(engine: Engine, run: Run, cause: Cause | None) -> tuple[Counts, list[Missing]]:
+    """Count a run that ends before its time, by what its tasks reported so far.
+
+    Also returns its first missing items: what never ended is missing for the cause of the verdict.
+    """
+    known: dict[int, ItemResult] = {}
     for generation, plan in generations(run):
         for result in tasks.results(engine.ports.tables, run.id, generation):
             # A page or receipt that is gone must not keep the run from ending.
             with suppress(Permanent):
                 for item in items_of(engine, plan, result):
-                    outcomes[item.id] = outcomes.get(item.id, False) or item.succeeded
-    succeeded = sum(outcomes.values())
-    return count(engine, run, succeeded, len(outcomes) - succeeded)
+                    if item.succeeded or item.id not in known or not known[item.id].succeeded:
+                        known[item.id] = item
+    total = max(total_items(run), len(known))
+    succeeded = sum(item.succeeded for item in known.values())
+    left = (n for n in range(total) if n not in known or not known[n].succeeded)
+    missing = [
+        Missing.of(known[n]) if n in known else Missing(item=n, cause=cause, tries=0)
+        for n in itertools.islice(left, MAX_MISSING)
+    ]
+    return count(engine, run, succeeded, total - succeeded), missing
 
 
 def _results(engine: Engine, run: Run) -> Iterator[TaskResult]:

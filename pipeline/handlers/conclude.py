@@ -19,7 +19,10 @@ from pipeline.ledger.runs import Ended, Held
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a run ends, and what is to be said about it."""
+    """How a run ends, and what is to be said about it.
+
+    Without counts, both they and what is missing are found from what the tasks reported.
+    """
 
     state: State
     cause: Cause | None = None
@@ -31,7 +34,10 @@ class Verdict:
 
 def conclude(engine: Engine, held: Held, verdict: Verdict) -> Run:
     """Write the verdict and its event, announce it, free what the run held. Raises Conflict."""
-    now, counts = engine.now, verdict.counts or tally(engine, held.run)
+    now, counts, missing = engine.now, verdict.counts, verdict.missing
+    if counts is None:
+        counts, unfinished = tally(engine, held.run, verdict.cause)
+        missing = [entry.model_dump(mode="json") for entry in unfinished]
     run = held.run.to(
         verdict.state,
         now,
@@ -42,7 +48,7 @@ def conclude(engine: Engine, held: Held, verdict: Verdict) -> Run:
         ended_at=now,
         **counts.model_dump(),
     )
-    event = completion_event(run, verdict.missing)
+    event = completion_event(run, missing)
     place = admission.leave_place(engine.ports.tables, run)
     ended = runs.conclude(engine.ports.tables, held, run, event, *place)
     log.info("Run ended", extra={**context(run, "conclude"), "cause": str(verdict.cause or "")})

@@ -1,6 +1,7 @@
 """Cancelling and redriving, and what the HTTP interface answers."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -148,3 +149,49 @@ def test_a_run_can_be_redriven_until_it_is_whole(app_with):
         assert (run.state, run.generation, run.succeeded) == ("succeeded", generation, generation)
     assert len({event["id"] for event in app.world.events.published}) == 3
     assert app.only_run().node_seconds == 3.0  # 3, 2 and 1 items of half a node-second
+
+
+def unfinished(app_with, text=LINES):
+    """Leave a run of three items with item 0 done, item 1 failed and item 2 never run."""
+    app = app_with(text)
+    app.program = lambda item: Failure() if item.id == 1 else [("p", b"x")]
+    app.upload("lines/a.txt", b"one\ntwo\nthree\n")
+    app.pump()
+    batch = app.world.batch
+    ((job, tasks),) = [(name, list(job.tasks)) for name, job in batch.jobs.items()]
+    for task in tasks[:2]:
+        batch.run_task(job, task, app.world.node(app.program))
+    app.pump()
+    return app
+
+
+def told(app):
+    data = app.world.events.published[-1]["data"]
+    return data["items"], data["missing_total"], [(m["item"], m["cause"]) for m in data["missing"]]
+
+
+LEFT = {"succeeded": 1, "failed": 2}
+
+
+def test_a_cancelled_run_announces_what_failed_and_what_never_ended(app_with):
+    app = unfinished(app_with)
+    steer.cancel(app.engine, app.only_run().id)
+    app.pump()
+    assert told(app) == (LEFT, 2, [(1, "program-failed"), (2, "cancelled")])
+
+
+def test_a_run_that_timed_out_announces_what_failed_and_what_never_ended(app_with):
+    app = unfinished(app_with)
+    app.pass_time(timedelta(hours=7))
+    app.pump()
+    assert app.only_run().cause == "run-timed-out"
+    assert told(app) == (LEFT, 2, [(1, "program-failed"), (2, "run-timed-out")])
+
+
+def test_a_run_cancelled_before_its_plan_misses_nothing(app_with):
+    app = app_with()
+    app.upload("lines/a.txt", b"one\n")
+    app._drain("blob-events")
+    steer.cancel(app.engine, app.only_run().id)
+    app.pump()
+    assert told(app) == ({"succeeded": 0, "failed": 0}, 0, [])
