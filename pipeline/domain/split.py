@@ -94,9 +94,19 @@ def split_lines(text: str, *, skip_header: bool = False, lines_per_item: int = 1
     _check_count(-(-len(lines) // lines_per_item))
     name = "line" if lines_per_item == 1 else "lines"
     return [
-        Item(number, {name: _argument("\n".join(group), f"line group {number}")})
+        Item(number, {name: _lines(group, number)})
         for number, group in enumerate(itertools.batched(lines, lines_per_item, strict=False))
     ]
+
+
+def _lines(group: Sequence[str], number: int) -> str:
+    text = "\n".join(group)
+    if len(text) > MAX_VALUE and len(group) > 1:
+        raise PlanError(
+            f"line group {number} has {len(text):,} characters; an argument holds {MAX_VALUE:,}: "
+            "use fewer lines_per_item"
+        )
+    return _argument(text, f"line group {number}")
 
 
 def items_from_program(text: str, expected: Sequence[str] = ()) -> list[Item]:

@@ -54,6 +54,10 @@ def test_a_grid_keeps_the_order_of_its_axes():
         (lambda: split_lines("a", lines_per_item=0), "at least 1"),
         (lambda: split_lines("a\0b"), "NUL"),
         (lambda: split_lines("x" * 40_000), "longer than 32,768"),
+        (
+            lambda: split_lines("long line\n" * 9000, lines_per_item=5000),
+            "use fewer lines_per_item",
+        ),
         (lambda: split_blobs([]), "no blob matches"),
         (lambda: split_blobs(str(n) for n in range(MAX_ITEMS + 1)), "more than 1,000,000 blobs"),
     ],
