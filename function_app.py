@@ -59,8 +59,10 @@ def on_sweep(timer: func.TimerRequest) -> None:
 @app.timer_trigger(arg_name="timer", schedule="%FANFARE_LOST_EVENTS%")
 def on_lost_events(timer: func.TimerRequest) -> None:
     """Every hour: start the runs whose events were lost, and reap jobs that completed long ago."""
-    lost_events.sweep_events(bootstrap.engine())
-    reap.reap(bootstrap.engine())
+    try:
+        lost_events.sweep_events(bootstrap.engine())
+    finally:  # neither keeps the other from its work
+        reap.reap(bootstrap.engine())
 
 
 @app.route(route="runs", methods=["POST"])

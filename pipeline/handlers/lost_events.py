@@ -1,7 +1,8 @@
 """Starts the runs whose blob events were lost: compares each trigger's prefix with the ledger.
 
 Looks only at blobs younger than the pipeline's activation here and older than an event may be late.
-Older blobs are started by `fanfare backfill` alone.
+Older blobs are started by `fanfare backfill` alone, and so are those of a trigger that restricts
+`apis`: a listing does not tell by which operation a blob came to be.
 """
 
 from collections.abc import Iterator
@@ -9,15 +10,16 @@ from datetime import datetime, timedelta
 
 from pipeline.domain import naming
 from pipeline.domain.definition import Pipeline
+from pipeline.domain.definition_trigger import Api
 from pipeline.domain.events import BlobCreated
-from pipeline.errors import Conflict
+from pipeline.errors import Conflict, FanfareError
 from pipeline.handlers.engine import Engine, log
 from pipeline.handlers.start import blob_key, start_for_blob
 from pipeline.ledger import runs
 from pipeline.ports import BlobFacts, Insert, Replace, Row
 
 MAX_STARTS = 100
-_KEY = "!events"
+_KEY, _TOLD = "!events", "told"
 _OVERLAP = timedelta(hours=1)
 
 
@@ -32,11 +34,20 @@ def activate(engine: Engine) -> None:
 
 
 def sweep_events(engine: Engine) -> int:
-    """Start what was lost, at most 100 runs; more than that is an alert. Return how many."""
+    """Start what was lost, at most 100 runs; more than that is an alert. Return how many.
+
+    A pipeline that cannot be looked at now keeps no other from it.
+    """
     started = 0
     for pipeline in engine.catalogue.pipelines.values():
         if pipeline.trigger.blob is not None:
-            started += _sweep_pipeline(engine, pipeline, MAX_STARTS - started)
+            try:
+                started += _sweep_pipeline(engine, pipeline, MAX_STARTS - started)
+            except FanfareError as error:
+                log.warning(
+                    "Lost events not looked for this time",
+                    extra=_about(pipeline, reason=str(error)),
+                )
     return started
 
 
@@ -46,18 +57,57 @@ def _sweep_pipeline(engine: Engine, pipeline: Pipeline, allowed: int) -> int:
     if row is None:
         return 0
     activated, swept = _time(row, "activated"), _time(row, "swept")
-    started = 0
+    times = {"activated": activated, "swept": max(swept, until)}
+    if pipeline.trigger.blob and set(pipeline.trigger.blob.apis) != set(Api):
+        _leave_to_backfill(engine, pipeline, row, times)
+        return 0
+    started = failed = 0
     for facts in unclaimed(engine, pipeline, max(activated, swept - _OVERLAP), until):
-        if started >= allowed:
+        if started + failed >= allowed:
             log.error(
                 "Many blob events were lost: the rest is started next time",
-                extra={"action": "lost_events", "pipeline": pipeline.name, "started": started},
+                extra=_about(pipeline, started=started),
             )
             return started
-        start_for_blob(engine, pipeline, event_of(engine, facts))
-        started += 1
-    _record(engine, pipeline.name, row, {"activated": activated, "swept": max(swept, until)})
+        if _start(engine, pipeline, facts):
+            started += 1
+        else:
+            failed += 1
+    if not failed:
+        _record(engine, pipeline.name, row, times)
     return started
+
+
+def _start(engine: Engine, pipeline: Pipeline, facts: BlobFacts) -> bool:
+    """Start the run of one blob; one that cannot be started now is met again next time."""
+    try:
+        start_for_blob(engine, pipeline, event_of(engine, facts))
+    except FanfareError as error:
+        log.warning(
+            "Blob whose event was lost not started this time",
+            extra=_about(pipeline, blob=ascii(facts.ref.name), reason=str(error)),
+        )
+        return False
+    return True
+
+
+def _leave_to_backfill(
+    engine: Engine, pipeline: Pipeline, row: Row, times: dict[str, datetime]
+) -> None:
+    """Say once that nothing is looked for, and let time pass: what came now is never started."""
+    told = row.values.get(_TOLD)
+    if not isinstance(told, datetime):
+        told = engine.now
+        log.warning(
+            "The trigger restricts apis, which a listing does not tell: lost events are not looked "
+            "for; `fanfare backfill` starts such blobs",
+            extra=_about(pipeline),
+        )
+    _record(engine, pipeline.name, row, {**times, _TOLD: told})
+
+
+def _about(pipeline: Pipeline, **more: object) -> dict[str, object]:
+    return {"action": "lost_events", "pipeline": pipeline.name, **more}
 
 
 def unclaimed(

@@ -1,4 +1,4 @@
-"""Deletes jobs that completed long ago; the verdict ends them (`conclude.release`)."""
+"""Deletes jobs that completed long ago. It ends none: that follows a verdict."""
 
 from pipeline.handlers.engine import Engine, log
 
