@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlsplit
 
 _RUN = re.compile(r"(?P<pipeline>[a-z][a-z0-9-]{0,31})-[0-9a-f]{20}")
 _UNIT = re.compile(r"t(?P<number>[0-9]{6})|split|assemble")
@@ -16,6 +17,7 @@ _RECEIPT = re.compile(
     r"r-(?P<attempt>[0-9a-f]{16})\.json"
 )
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}$")
+_SERVICES = frozenset({"blob", "dfs"})
 SPLIT, ASSEMBLE = "split", "assemble"
 
 
@@ -34,6 +36,23 @@ def pipeline_of(run: str) -> str | None:
 def canonical_etag(etag: str) -> str:
     """Strip the quotes that some edges put around an ETag."""
     return etag.removeprefix("W/").strip('"')
+
+
+def account_of(url: str) -> str:
+    """Return the storage account of a blob's URL, "" without one; ports are no part of it.
+
+    Azure names the account in the host, a local stand-in in the first segment of the path.
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return ""
+    labels = host.split(".")
+    if _SERVICES.intersection(labels[1:]):
+        return labels[0]
+    local = len(labels) == 1 or ":" in host or labels[-1].isdigit()
+    return parts.path.removeprefix("/").split("/")[0] if local else host
 
 
 def unit_name(task: int) -> str:

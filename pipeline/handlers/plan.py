@@ -65,7 +65,7 @@ def _begin(engine: Engine, held: Held) -> Held | None:
         return None
     try:
         pinned = _pin(engine, run.input) if run.input else None
-        parameters = planning.parameters(engine, run)
+        parameters = planning.parameters(engine, run.model_copy(update={"input": pinned}))
     except (Conflict, NotFound):
         name = run.input.name if run.input else ""
         fail(engine, held, Cause.SUPERSEDED, f"{name!a} was replaced or deleted meanwhile.")

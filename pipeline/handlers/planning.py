@@ -25,6 +25,7 @@ from pipeline.domain.split import (
     split_range,
     split_whole,
 )
+from pipeline.errors import NotFound
 from pipeline.handlers import executions, gather, stages
 from pipeline.handlers.engine import Engine
 from pipeline.ports import BlobRef
@@ -51,7 +52,10 @@ def parameters(engine: Engine, run: Run) -> dict[str, Scalar]:
         )
     definition, given = engine.definition(run), dict(run.parameters)
     if run.input and not given:
-        facts = engine.ports.blobs.head(BlobRef(run.input.container, run.input.name))
+        ref = BlobRef(run.input.container, run.input.name, run.input.snapshot)
+        facts = engine.ports.blobs.head(ref)
+        if facts is None and ref.snapshot:
+            raise NotFound(f"The snapshot of {ref.name!a} is gone.")
         given = dict(definition.parameters_in(facts.metadata)) if facts else {}
     return definition.resolve_parameters(given)
 

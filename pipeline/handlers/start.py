@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from pipeline.domain import naming
 from pipeline.domain.definition import Pipeline
@@ -79,7 +78,7 @@ def _depth(engine: Engine, event: BlobCreated) -> int:
 
 def blob_key(event: BlobCreated) -> tuple[str, ...]:
     """Return what identifies a blob version: account, container, name and ETag."""
-    account = urlsplit(event.url).netloc
+    account = naming.account_of(event.url)
     return (OriginKind.BLOB, account, event.container, event.name, event.etag)
 
 

@@ -5,7 +5,10 @@ import logging
 
 import pytest
 
+from pipeline.errors import Permanent
 from pipeline.handlers import dispatch
+from pipeline.ports import BlobRef
+from tests.fakes.crash import Injector
 from tests.unit.handlers.conftest import BLOB, LINES, PLAIN, content_of, manifest_of
 
 HOSTILE = "lines/$(touch x);'\"..%2f ü 名.mp4"
@@ -47,6 +50,15 @@ def test_a_repeated_event_is_one_run(app_with, times):
     assert len(app.world.events.published) == 1
 
 
+def test_the_same_blob_version_at_another_port_is_the_same_run(app_with):
+    app = app_with()
+    app.upload("lines/a.txt", b"one\n")
+    (body,) = app.world.queues.bodies("blob-events")
+    app.world.queues.send("blob-events", body.replace("127.0.0.1:10000", "127.0.0.1:20000"))
+    app.settle()
+    assert app.only_run().state == "succeeded"
+
+
 def test_events_out_of_order_leave_the_alias_with_the_newest_version(app_with):
     app = app_with()
     app.upload("lines/a.txt", b"old\n")
@@ -74,6 +86,34 @@ def test_a_blob_replaced_before_its_run_pinned_it_is_superseded(app_with):
     ended = {run.input.size: (run.state, run.cause) for run in app.all_runs()}
     assert ended == {4: ("failed", "superseded"), 8: ("succeeded", None)}
     assert len(app.world.events.published) == 2
+
+
+def test_parameters_come_from_the_metadata_of_the_pinned_version(app_with):
+    app = app_with(LINES + "parameters: {width: {type: integer, default: 1}}\n")
+    app.world.blobs.put("input", "lines/a.txt", b"one\n", {"width": "3"})
+    snapshot = app.world.blobs.snapshot
+
+    def overtaken(ref, etag):
+        taken = snapshot(ref, etag)
+        if ref.container == "input" and etag == first.etag:
+            app.world.blobs.put("input", "lines/a.txt", b"two\n", {"width": "8"})
+        return taken
+
+    first = app.world.blobs.head(BlobRef("input", "lines/a.txt"))
+    app.world.blobs.snapshot = overtaken
+    app.settle()
+    assert {run.parameters["width"] for run in app.all_runs()} == {3, 8}
+
+
+def test_an_input_that_cannot_be_pinned_is_not_called_superseded(app_with):
+    app = app_with()
+    error = Permanent("take a snapshot in input: 409 BlobArchived")
+    app.through(Injector(at=("writer", "snapshot", 1), error=error).ports(app.world.ports))
+    app.upload("lines/a.txt", b"one\n")
+    app.settle()
+    run = app.only_run()
+    assert (run.state, run.cause) == ("failed", "plan-failed")
+    assert "BlobArchived" in run.error
 
 
 def test_a_blob_replaced_while_its_run_goes_is_another_run(app_with):
