@@ -1,0 +1,25 @@
+"""Every test that `docs/bad-input.md` names exists, so that its promises are tested ones."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "docs/bad-input.md").read_text("utf-8")
+NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", TEXT)))
+
+
+@pytest.mark.parametrize("file", sorted({file for file, _ in NAMED}))
+def test_every_test_that_is_named_exists(file):
+    tree = ast.parse((ROOT / file).read_text("utf-8"))
+    there = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    assert not [name for where, name in NAMED if where == file and name not in there]
+
+
+def test_every_row_names_a_test():
+    rows = [line for line in TEXT.splitlines() if line.startswith("| ") and "| --- |" not in line]
+    silent = [row for row in rows if "`tests/" not in row and not row.startswith("| bad input")]
+    assert len(rows) > 20
+    assert not silent
