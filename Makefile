@@ -28,7 +28,7 @@ demo: setup
 
 test: setup check
 	@$(PY) -m pytest -n 2 --dist loadfile --ignore tests/e2e
-	@$(PY) -m pytest tests/e2e
+	@$(PY) -m pytest -n 2 --dist loadfile tests/e2e
 
 check: $(VENV)/.ready
 	@$(VENV)/bin/ruff format --check --quiet . && $(VENV)/bin/ruff check --quiet .
