@@ -29,6 +29,10 @@ ENGINE_SCRIPTS = frozenset(
 )
 
 
+# A run keeps its definition in one column of a table, which takes 32,768 UTF-16 units.
+MAX_CHARACTERS = 30_000
+
+
 class DefinitionError(Permanent):
     """A definition cannot be used."""
 
@@ -109,6 +113,13 @@ class _Loading:
         """Compare a pipeline with itself, its pool and the scripts."""
         for where, reason in check_pipeline(pipeline):
             self.blame(name, where, reason)
+        characters = len(pipeline.to_json().encode("utf-16-le")) // 2
+        if characters > MAX_CHARACTERS:
+            reason = (
+                f"it has {characters:,} characters with its defaults, and each run keeps a copy of "
+                f"at most {MAX_CHARACTERS:,}: move long texts into files beside the program"
+            )
+            self.blame(name, (), reason)
         pool = pools.get(pipeline.pool)
         if pipeline.pool not in known_pools:
             hint = nearest(pipeline.pool, known_pools)

@@ -10,7 +10,14 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
 from pipeline.domain.causes import Cause
 from pipeline.domain.definition_parameters import Parameter, resolve
@@ -20,6 +27,7 @@ from pipeline.domain.definition_types import Name, ParameterName, Strict
 from pipeline.domain.durations import Duration, format_duration
 from pipeline.domain.split import Scalar
 
+MAX_PLACES = 200
 _PERCENT = r"(\d{1,3}(?:\.\d{1,4})?)%"
 
 
@@ -83,6 +91,9 @@ class Retries(Strict):
     upload_failed: int = Field(default=1, ge=0, le=20)
     output_lost: int = Field(default=1, ge=0, le=20)
     receipt_invalid: int = Field(default=1, ge=0, le=20)
+    image_missing: int = Field(default=0, ge=0, le=20)
+    input_missing: int = Field(default=0, ge=0, le=20)
+    output_unusable: int = Field(default=0, ge=0, le=20)
 
     def extra(self, cause: Cause) -> int:
         """Return how often work that ended with this cause is executed again."""
@@ -121,6 +132,17 @@ class Tolerance(Strict):
         return failed * 100 <= total * Fraction(self.failed_items.removesuffix("%"))
 
 
+def _places(runs: int) -> int:
+    if runs > MAX_PLACES:
+        raise ValueError(f"must be at most {MAX_PLACES}: the ledger names all of them in one place")
+    return runs
+
+
+_Places = Annotated[
+    int, Field(ge=1, json_schema_extra={"maximum": MAX_PLACES}), AfterValidator(_places)
+]
+
+
 class PipelineBody(Strict):
     """What the file of a pipeline says; its name is the file's."""
 
@@ -134,7 +156,7 @@ class PipelineBody(Strict):
     assemble: Assemble
     output: Output = Output()
     priority: int = Field(default=0, ge=-1000, le=1000)
-    max_concurrent_runs: int | None = Field(default=None, ge=1)
+    max_concurrent_runs: _Places | None = None
     limits: Limits = Limits()
     retries: Retries = Retries()
     tolerance: Tolerance = Tolerance()

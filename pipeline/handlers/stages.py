@@ -26,7 +26,13 @@ from pipeline.handlers.engine import Engine
 from pipeline.ledger import tasks
 from pipeline.ports import BlobRef
 
-_RUNNER_CAUSES = (Cause.PROGRAM_FAILED, Cause.TIMED_OUT)
+_RUNNER_CAUSES = (
+    Cause.PROGRAM_FAILED,
+    Cause.TIMED_OUT,
+    Cause.PROGRAM_MISSING,
+    Cause.INPUT_MISSING,
+    Cause.OUTPUT_UNUSABLE,
+)
 
 
 class StageFailed(Permanent):

@@ -219,3 +219,17 @@ def test_the_definitions_of_this_repository_load():
     assert {"media-encode", "option-pricing"} <= set(catalogue.pipelines)
     for pipeline in catalogue.pipelines.values():
         assert Pipeline.from_json(pipeline.to_json()) == pipeline
+
+
+def test_a_definition_that_the_ledger_cannot_hold_is_refused(workshop):
+    workshop.changed('"{crf}"', ", ".join(["x" * 8000] * 4))
+    (problem,) = workshop.problems()
+    assert problem.startswith("pipelines/demo.yaml:1: ")
+    assert "characters" in problem
+    assert "30,000" in problem
+
+
+def test_more_runs_at_once_than_their_row_can_name_are_refused(workshop):
+    workshop.changed("pool: cpu", "pool: cpu\nmax_concurrent_runs: 201")
+    (problem,) = workshop.problems()
+    assert "12: max_concurrent_runs: must be at most 200: the ledger names all of them" in problem

@@ -148,3 +148,9 @@ def test_a_stored_definition_keeps_its_defaults():
     stored = Pipeline.from_json(text).to_json()
     assert '"node-lost":3' in stored
     assert '"item":"10m"' in stored
+
+
+@pytest.mark.parametrize("cause", ["image-missing", "input-missing", "output-unusable"])
+def test_causes_that_seldom_heal_are_executed_once_unless_the_definition_says_so(cause):
+    assert Retries().extra(Cause(cause)) == 0
+    assert Retries.model_validate({cause: 2}).extra(Cause(cause)) == 2

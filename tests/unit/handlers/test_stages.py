@@ -134,3 +134,19 @@ def test_a_redrive_after_a_failed_split_splits_again(app_with):
     steer.redrive(app.engine, app.only_run().id)
     app.settle()
     assert (app.only_run().state, app.only_run().succeeded) == ("succeeded", 2)
+
+
+@pytest.mark.parametrize(
+    "cause", ["program-failed", "timed-out", "program-missing", "input-missing", "output-unusable"]
+)
+def test_whatever_a_runner_reports_is_executed_as_often_as_the_definition_says(app_with, cause):
+    tries = []
+
+    def program(item):
+        tries.append(item.tried)
+        return Failure(cause) if item.tried < 3 else [("p", b"x")]
+
+    app = app_with(LINES + f"retries: {{{cause}: 2}}\n", program=program)
+    app.upload("lines/a.txt", b"one\n")
+    app.settle()
+    assert (app.only_run().state, tries) == ("succeeded", [1, 2, 3])
