@@ -73,8 +73,8 @@ class Preview:
 
     def cost(self, node_seconds: float) -> float | None:
         """Estimate the cost of node-seconds."""
-        price = self.pool.price
-        return node_seconds / _HOUR_S * price.per_hour if price else None
+        per_hour = self.pool.per_hour
+        return None if per_hour is None else node_seconds / _HOUR_S * per_hour
 
     def at_most(self) -> float:
         """Bound the node-seconds by the definition's own limits, without repetitions."""

@@ -47,7 +47,9 @@ class ItemCounts(_Part):
 
 
 class Cost(_Part):
-    """What the node-seconds cost at the pool's price; boot and idle time are not in it."""
+    """What the node-seconds cost, an estimate: the pool's price, weighed by its share of spot
+    nodes; boot and idle time are not in it.
+    """
 
     amount: float
     currency: str

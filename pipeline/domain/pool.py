@@ -92,6 +92,17 @@ class Pool(PoolBody):
 
     name: Name
 
+    @property
+    def per_hour(self) -> float | None:
+        """Estimate what an hour of a node costs: spot and other nodes by the share that is asked.
+
+        Which nodes there are in the end is Azure's to decide.
+        """
+        if self.price is None:
+            return None
+        full, spot, share = self.price.per_hour, self.price.spot_per_hour, self.nodes.spot_share
+        return full if spot is None else full * (1 - share) + spot * share
+
 
 def physical_id(pool: Pool) -> str:
     """Return the pool's id in Batch: its name and a digest of what cannot be changed."""

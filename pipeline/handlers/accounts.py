@@ -31,17 +31,20 @@ class Counts(BaseModel):
 
 
 def count(engine: Engine, run: Run, succeeded: int, failed: int) -> Counts:
-    """Count what a run cost: the seconds of its tasks by the share of a node that they held."""
+    """Count what a run cost: the seconds of its tasks by the share of a node that they held.
+
+    The price is an estimate: full and spot price, weighed by the pool's share of spot nodes.
+    """
     pool = engine.catalogue.pools.get(run.pool)
     slots = engine.definition(run).task.slots
     seconds = slots * sum(r.seconds for r in _results(engine, run)) + sum(_stages(engine, run))
     node_seconds = round(run.node_seconds + seconds / (pool.slots if pool else 1), 3)
-    price = pool.price if pool else None
+    price, per_hour = (pool.price, pool.per_hour) if pool else (None, None)
     return Counts(
         succeeded=succeeded,
         failed=failed,
         node_seconds=node_seconds,
-        cost=round(node_seconds / 3600 * price.per_hour, 6) if price else 0.0,
+        cost=round(node_seconds / 3600 * (per_hour or 0.0), 6),
         currency=price.currency if price else "",
     )
 

@@ -1,7 +1,9 @@
+from datetime import date
+
 import pytest
 from pydantic import ValidationError
 
-from pipeline.domain.pool import Containers, Gpu, Image, Nodes, Pool, physical_id, pool_body
+from pipeline.domain.pool import Containers, Gpu, Image, Nodes, Pool, Price, physical_id, pool_body
 
 
 def pool(**changes):
@@ -60,3 +62,17 @@ def test_a_plain_image_gets_the_gpu_driver_and_an_hpc_image_has_it():
 def test_a_gpu_node_takes_one_task_at_a_time():
     with pytest.raises(ValidationError, match="takes one task at a time"):
         pool(gpu=Gpu.NVIDIA, slots=2)
+
+
+@pytest.mark.parametrize(
+    ("share", "spot", "expected"),
+    [(0.0, 0.2, 1.0), (0.5, 0.2, 0.6), (1.0, 0.2, 0.2), (0.5, None, 1.0)],
+)
+def test_an_hour_costs_less_by_the_share_of_spot_nodes(share, spot, expected):
+    price = Price(per_hour=1.0, spot_per_hour=spot, source="test", date=date(2026, 9, 1))
+    nodes = Nodes(maximum=4, spot_share=share)
+    assert pool(nodes=nodes, price=price).per_hour == pytest.approx(expected)
+
+
+def test_an_hour_of_a_pool_without_a_price_has_none():
+    assert pool().per_hour is None
