@@ -14,6 +14,7 @@ from pipeline.ports import Insert, Operation, Replace, Row, Tables
 TABLE = "tasks"
 _PER_TRANSACTION = 100
 _LARGEST_COLUMN = 24_000
+_TAILS = (800, 200, 80, 0)  # characters, tried one after another
 _LARGEST_TRANSACTION = 1_300_000  # characters; the service takes 4 MiB of at most 3 bytes each
 
 
@@ -116,13 +117,14 @@ def _operation(place: str, result: TaskResult, row: Row | None) -> Operation:
 
 def _within_limits(result: TaskResult) -> TaskResult:
     """Leave out what a column cannot hold: first tails, then items, which the receipt has too."""
-    if len(result.model_dump_json()) <= _LARGEST_COLUMN:
-        return result
-    short = result.model_copy(
-        update={"items": tuple(i.model_copy(update={"tail": ""}) for i in result.items)}
-    )
-    if len(short.model_dump_json()) <= _LARGEST_COLUMN:
-        return short
+    for shown in (None, *_TAILS):
+        short = result.model_copy(
+            update={
+                "items": tuple(i.model_copy(update={"tail": i.tail[:shown]}) for i in result.items)
+            }
+        )
+        if len(short.model_dump_json()) <= _LARGEST_COLUMN:
+            return short
     return result.model_copy(update={"items": ()})
 
 

@@ -50,14 +50,15 @@ def test_a_hundred_large_results_fit(tables):
     assert all(len(row.items) == 20 for row in stored(tables))
 
 
-def test_tails_are_left_out_before_items_are(tables):
-    items = tuple(
+@pytest.mark.parametrize(("items", "shown"), [(5, 3000), (20, 800), (60, 200), (100, 80), (160, 0)])
+def test_tails_stay_as_long_as_a_row_can_carry(tables, items, shown):
+    failed = tuple(
         ItemResult(id=n, outcome="failed", cause="program-failed", tail="x" * 3000)
-        for n in range(100)
+        for n in range(items)
     )
-    tasks.finish(tables, RUN, 1, [result(items=items)])
+    tasks.finish(tables, RUN, 1, [result(items=failed)])
     (row,) = stored(tables)
-    assert [item.tail for item in row.items] == [""] * 100
+    assert [len(item.tail) for item in row.items] == [shown] * items
 
 
 def test_a_failure_of_very_many_items_keeps_its_cause(tables):
