@@ -2,10 +2,15 @@
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
+from typing import Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import Permanent
+
+MAX_TRIES = 60
+_LONGEST_S = 30.0
 
 
 class BadMessage(Permanent):
@@ -19,6 +24,21 @@ class Message(BaseModel):
 
     tries: int = Field(default=0, ge=0)
     traceparent: str = Field(default="", max_length=100)
+
+    @property
+    def again(self) -> Self:
+        """The message as it is put back after a failure that time heals."""
+        return self.model_copy(update={"tries": self.tries + 1})
+
+    @property
+    def delay(self) -> timedelta:
+        """How long the message rests when it is put back: longer each time."""
+        return timedelta(seconds=min(0.25 * 2 ** min(self.tries, 10), _LONGEST_S))
+
+    @property
+    def tired(self) -> bool:
+        """Whether it was put back so often that nothing more is expected of it."""
+        return self.tries >= MAX_TRIES
 
 
 class RunMessage(Message):

@@ -6,7 +6,6 @@ what nothing heals ends the run, or goes to the poison queue where no run is kno
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
 from pipeline.domain.causes import Cause
 from pipeline.domain.lifecycle import STOPPABLE
@@ -32,9 +31,7 @@ from pipeline.handlers.submit import submit
 from pipeline.handlers.tracing import span
 from pipeline.ledger import runs
 
-MAX_TRIES = 60
 _AT_ONCE = 4
-_LONGEST = 30.0
 
 
 @dataclass(frozen=True)
@@ -118,15 +115,13 @@ def _decide(engine: Engine, queue: str, message: Message) -> None:
 
 
 def _put_back(engine: Engine, queue: str, message: Message, error: FanfareError) -> None:
-    if message.tries >= MAX_TRIES:
+    if message.tired:
         _give_up(engine, queue, message, f"tried {message.tries} times, lastly: {error}")
         return
-    again = message.model_copy(update={"tries": message.tries + 1})
-    delay = timedelta(seconds=min(0.25 * 2 ** min(message.tries, 10), _LONGEST))
-    engine.send(queue, again, delay)
+    engine.send(queue, message.again, message.delay)
     log.info(
         "Message put back",
-        extra={"action": "retry", "queue": queue, "tries": again.tries, "reason": str(error)},
+        extra={"action": "retry", "queue": queue, "tries": message.tries, "reason": str(error)},
     )
 
 

@@ -5,8 +5,9 @@ gets the messages next, and changes nothing that is there.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 
 from pipeline.domain import naming
@@ -18,12 +19,12 @@ from pipeline.domain.naming import ReceiptPath
 from pipeline.domain.plan import Page
 from pipeline.domain.results import MAX_RECEIPT_BYTES, ReceiptInvalid, TaskResult, parse_receipt
 from pipeline.domain.run import Run
-from pipeline.errors import NotFound, Permanent
+from pipeline.errors import NotFound, Permanent, Transient
 from pipeline.handlers import executions
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.tracing import span
 from pipeline.ledger import progress, runs, tasks
-from pipeline.ports import BlobRef
+from pipeline.ports import BlobRef, QueueMessage
 
 QUEUE = "receipts"
 DRAIN = 1000
@@ -32,42 +33,92 @@ _COUNTING = frozenset({State.SUBMITTING, State.RUNNING, State.ASSEMBLING})
 _WAKES = {naming.SPLIT: "plan", naming.ASSEMBLE: "assemble"}
 
 
+@dataclass(frozen=True)
+class Doorbell:
+    """A message and the receipt that it tells of; `received` unless the host deletes it."""
+
+    path: ReceiptPath
+    message: EventMessage
+    received: QueueMessage | None = None
+
+
 def on_receipts(message: EventMessage, engine: Engine) -> None:
-    """Take in the receipt that the event tells of, and all others that wait in the queue."""
-    more = engine.ports.queues.receive(QUEUE, DRAIN)
-    paths = [path for path in [_path(message), *(_path_of(m.body) for m in more)] if path]
-    settle(engine, paths)
-    for received in more:
-        engine.ports.queues.delete(QUEUE, received)
+    """Take in the receipt that the event tells of, and all others that wait in the queue.
+
+    Where time heals what goes wrong with the receipts of one run, its messages are put back and no
+    others; raises Transient if the event's own is among them.
+    """
+    own = _path(message)
+    by_generation: dict[tuple[str, int], list[Doorbell]] = defaultdict(list)
+    for doorbell in [*([Doorbell(own, message)] if own else []), *_drain(engine)]:
+        by_generation[doorbell.path.run, doorbell.path.generation].append(doorbell)
+    unsettled: Transient | None = None
+    for doorbells in by_generation.values():
+        try:
+            settle(engine, [doorbell.path for doorbell in doorbells])
+            _delete(engine, doorbells)
+        except Transient as error:
+            _put_back(engine, doorbells, str(error))
+            if doorbells[0].received is None:
+                unsettled = error
+    if unsettled:
+        raise unsettled
+
+
+def _drain(engine: Engine) -> Iterator[Doorbell]:
+    """Take what waits in the queue; what tells of no receipt is deleted."""
+    for received in engine.ports.queues.receive(QUEUE, DRAIN):
+        try:
+            message = parse_event(received.body)
+            path = _path(message)
+        except BadMessage as error:
+            log.warning("Message is no receipt event", extra={"reason": str(error)})
+            path = None
+        if path:
+            yield Doorbell(path, message, received)
+        else:
+            engine.ports.queues.delete(QUEUE, received)
+
+
+def _delete(engine: Engine, doorbells: Iterable[Doorbell]) -> None:
+    for doorbell in doorbells:
+        if doorbell.received:
+            engine.ports.queues.delete(QUEUE, doorbell.received)
+
+
+def _put_back(engine: Engine, doorbells: Iterable[Doorbell], why: str) -> None:
+    """Put messages back that would stay hidden for minutes.
+
+    One that was put back too often stays as it is: it comes again alone, and is then given up.
+    """
+    drained = [d for d in doorbells if d.received and not d.message.tired]
+    log.info("Receipts put back", extra={"action": "receipts", "of": len(drained), "reason": why})
+    try:
+        for doorbell in drained:
+            engine.send(QUEUE, doorbell.message.again, doorbell.message.delay)
+            _delete(engine, [doorbell])
+    except Transient as error:
+        log.warning("Receipts stay hidden for a while", extra={"reason": str(error)})
 
 
 def settle(engine: Engine, paths: Iterable[ReceiptPath]) -> None:
     """Count receipts, run by run; what does not belong to a run's present generation is not
-    counted.
+    counted, and what nothing heals is left to the sweep. Raises Transient.
     """
     by_generation: dict[tuple[str, int], set[ReceiptPath]] = defaultdict(set)
     for path in paths:
         by_generation[path.run, path.generation].add(path)
     for (run_id, generation), found in by_generation.items():
-        held = runs.load(engine.ports.tables, run_id)
-        if held is None or held.run.generation != generation or held.run.over:
-            log.info(
-                "Receipts recorded, not counted",
-                extra={"action": "receipts", "run": run_id, "generation": generation},
-            )
-            continue
-        with span("receipts of a run", held.run.traceparent, run=run_id, receipts=len(found)):
-            _settle_alone(engine, held.run, sorted(found, key=lambda path: path.name))
-
-
-def _settle_alone(engine: Engine, run: Run, paths: list[ReceiptPath]) -> None:
-    """Count the receipts of one run; its misfortune must not keep those of others waiting."""
-    try:
-        _settle_run(engine, run, paths)
-    except Permanent as error:
-        log.exception(
-            "Receipts not counted", extra={**context(run, "receipts"), "reason": str(error)}
-        )
+        about: dict[str, object] = {"action": "receipts", "run": run_id, "generation": generation}
+        try:
+            held = runs.load(engine.ports.tables, run_id)
+            if held is None or held.run.generation != generation or held.run.over:
+                log.info("Receipts recorded, not counted", extra=about)
+                continue
+            with span("receipts of a run", held.run.traceparent, run=run_id, receipts=len(found)):
+                _settle_run(engine, held.run, sorted(found, key=lambda path: path.name))
+        except Permanent as error:
+            log.exception("Receipts not counted", extra={**about, "reason": str(error)})
 
 
 def _settle_run(engine: Engine, run: Run, paths: list[ReceiptPath]) -> None:
@@ -173,11 +224,3 @@ def _read_result(
 def _path(message: EventMessage) -> ReceiptPath | None:
     event = parse_blob_created(message.event)
     return naming.parse_receipt_path(event.name) if event and event.container == QUEUE else None
-
-
-def _path_of(body: str) -> ReceiptPath | None:
-    try:
-        return _path(parse_event(body))
-    except BadMessage as error:
-        log.warning("Message is no receipt event", extra={"reason": str(error)})
-        return None

@@ -1,9 +1,11 @@
 """Receipts that lie, come late, twice or not at all."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from pipeline.errors import Transient
 from pipeline.handlers import dispatch, steer
 from pipeline.ledger import tasks
 from pipeline.ports import BlobRef
@@ -259,5 +261,57 @@ def test_an_attempt_whose_outputs_never_came_does_not_count_when_its_event_comes
     app.pump()
     (row,) = tasks.results(app.world.tables, app.only_run().id, 1)
     assert (row.state, row.execution) == ("retrying", 1)
+    app.settle()
+    assert app.only_run().state == "succeeded"
+
+
+def refusing_reads_of(app, run: str) -> None:
+    """Let Storage answer 503 for the receipts of one run."""
+    real = app.world.ports.blobs
+
+    class Refusing:
+        def __getattr__(self, name):
+            return getattr(real, name)
+
+        def read(self, ref, offset=0, length=None):
+            if ref.container == "receipts" and ref.name.startswith(run):
+                raise Transient("503: the service is busy")
+            return real.read(ref, offset, length)
+
+    app.through(replace(app.world.ports, blobs=Refusing()))
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["own", "drained"])
+def test_receipts_of_a_run_that_fail_for_now_keep_no_other_run_waiting(app_with, which):
+    app = app_with()
+    app.upload("lines/a.txt", b"one\ntwo\n")
+    app.upload("lines/b.txt", b"one\ntwo\n")
+    app.pump()
+    app.run_tasks()
+    doorbell = json.loads(app.world.queues.bodies("receipts")[0])["subject"]
+    runs = sorted((run.id for run in app.all_runs()), key=lambda run: run not in doorbell)
+    refusing_reads_of(app, runs[which])
+    app._drain("receipts")
+    app.pump()
+    states = {run.id: run.state for run in app.all_runs()}
+    assert states == {runs[which]: "running", runs[1 - which]: "succeeded"}
+    app.through(app.world.ports)
+    app.world.clock.advance(seconds=1)
+    app.pump()
+    assert {run.state for run in app.all_runs()} == {"succeeded"}
+    assert app.world.queues.bodies("receipts") == []
+
+
+def test_receipts_that_always_fail_are_given_up_in_the_end_and_found_by_the_sweep(app_with):
+    app = app_with()
+    app.upload("lines/a.txt", b"one\ntwo\n")
+    app.pump()
+    app.run_tasks()
+    refusing_reads_of(app, "job-")
+    for _ in range(90):
+        app.world.clock.advance(minutes=1)
+        app.pump()
+    assert app.world.queues.bodies("receipts") == []
+    app.through(app.world.ports)
     app.settle()
     assert app.only_run().state == "succeeded"
