@@ -108,6 +108,7 @@ def test_an_alias_that_many_move_at_once_is_tried_again(app_with):
         return real(ref, content, condition, content_type)
 
     app.world.blobs.write = write
+    app.world.clock.advance(minutes=1)
     app.upload("lines/b.txt", b"one\n")
     app.settle()
     assert meddled
