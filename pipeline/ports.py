@@ -140,7 +140,7 @@ class BlobWriter(Protocol):
 
     def snapshot(self, ref: BlobRef, etag: str) -> BlobRef:
         """Take an immutable snapshot of exactly that version. Raises Conflict (other ETag) or
-        NotFound.
+        NotFound; Permanent when that version cannot be pinned.
         """
 
     def delete(self, ref: BlobRef) -> None:

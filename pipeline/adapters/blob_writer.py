@@ -9,21 +9,23 @@ from dataclasses import replace
 from typing import TypedDict
 
 from azure.core import MatchConditions
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
 from azure.storage.blob import BlobBlock, BlobClient, ContentSettings
 
 from pipeline.adapters import blobs, limits
 from pipeline.adapters.blob_sources import RANGE, Sources, granting, spans
 from pipeline.adapters.blobs import MIB, AzureBlobs, canonical, facts_of
 from pipeline.adapters.clock import SystemClock
-from pipeline.adapters.translate import status_of, translated
-from pipeline.errors import Conflict, NotFound
+from pipeline.adapters.translate import code_of, status_of, translated
+from pipeline.errors import Conflict, NotFound, Permanent, Transient
 from pipeline.ports import BlobFacts, BlobRef
 from pipeline.settings import Settings
 
 BLOCK = 8 * MIB
 _STAGING = 16
 _AHEAD = 4  # blocks of a stream in memory at a time
+# Reasons to refuse a snapshot that time removes.
+_PASSING = frozenset({"SnapshotOperationRateExceeded", "PendingCopyOperation"})
 _PERHAPS_ITS_SIZE = (400, 411, 413, 416)
 
 
@@ -121,7 +123,7 @@ class AzureBlobWriter:
 
     def snapshot(self, ref: BlobRef, etag: str) -> BlobRef:
         """Take an immutable snapshot of exactly that version. Raises Conflict (other ETag) or
-        NotFound.
+        NotFound; Permanent when that version cannot be pinned (archived, for one).
         """
         client = self._reader.client(ref)
         try:
@@ -129,8 +131,14 @@ class AzureBlobWriter:
                 taken = client.create_snapshot(**_unchanged(etag))
         except Conflict as error:
             # Gone or another version: the service may say 412 to both, and runs end differently.
-            if self._reader.head(ref) is None:
+            facts = self._reader.head(ref)
+            if facts is None:
                 raise NotFound(f"The blob is no longer in {ref.container}.") from error
+            if facts.etag == etag:
+                # It is the version that was meant, so the service has another reason.
+                cause = error.__cause__
+                passing = isinstance(cause, AzureError) and code_of(cause) in _PASSING
+                raise (Transient if passing else Permanent)(str(error)) from error
             raise
         return replace(ref, snapshot=str(taken["snapshot"]))
 

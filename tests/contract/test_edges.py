@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from pipeline.adapters.blob_writer import AzureBlobWriter
 from pipeline.adapters.credentials import storage_account
 from pipeline.adapters.translate import translate
 from pipeline.errors import Conflict, NotFound, Permanent, Transient
-from pipeline.ports import BlobRef
+from pipeline.ports import BlobFacts, BlobRef
 from pipeline.settings import Settings
 from tests.contract.conftest import settings_over
 
@@ -102,6 +103,42 @@ def test_spans_cover_a_blob_exactly():
     assert list(spans(0)) == []
     assert list(spans(RANGE)) == [(0, RANGE)]
     assert list(spans(2 * RANGE + 1))[-1] == (2 * RANGE, 1)
+
+
+class Refusing:
+    """A reader whose blob is there, and whose client refuses every snapshot of it."""
+
+    def __init__(self, status, code, etag):
+        self._error = HttpResponseError(response=Answer(status, {"x-ms-error-code": code}))
+        self._etag = etag
+
+    def client(self, _ref):
+        return self
+
+    def create_snapshot(self, **_condition):
+        raise self._error
+
+    def head(self, ref):
+        return BlobFacts(ref, self._etag, 1, datetime.now(UTC)) if self._etag else None
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "etag", "expected"),
+    [
+        (412, "ConditionNotMet", "0x2", Conflict),
+        (412, "ConditionNotMet", "", NotFound),
+        (404, "BlobNotFound", "", NotFound),
+        (409, "BlobArchived", "0x1", Permanent),
+        (409, "SnapshotOperationRateExceeded", "0x1", Transient),
+        (409, "BlobArchived", "0x2", Conflict),
+        (403, "AuthorizationPermissionMismatch", "0x1", Transient),
+    ],
+)
+def test_only_another_version_is_a_conflict_when_pinning(status, code, etag, expected):
+    writer = AzureBlobWriter(Refusing(status, code, etag), sources=None)
+    with pytest.raises(expected) as caught:
+        writer.snapshot(BlobRef("input", "a.txt"), "0x1")
+    assert type(caught.value) is expected
 
 
 def test_a_blob_too_large_for_one_copy_is_copied_in_spans(services, storage, fresh):
