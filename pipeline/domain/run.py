@@ -25,12 +25,13 @@ class OriginKind(StrEnum):
 
 
 class Origin(Frozen):
-    """What caused a run; `key` is what its id derives from."""
+    """What caused a run; its id derives from `key`, and `request` is a digest of what was asked."""
 
     kind: OriginKind
     key: tuple[str, ...]
     at: datetime
     event_id: str = ""
+    request: str = ""
 
 
 class Input(Frozen):

@@ -4,6 +4,7 @@ POST /api/runs, GET /api/runs[?pipeline=&limit=], GET /api/runs/{id},
 POST /api/runs/{id}/cancel|redrive. docs/http.md tells callers.
 """
 
+import hashlib
 import itertools
 import json
 from collections.abc import Callable, Mapping
@@ -74,6 +75,7 @@ class _StartRequest(BaseModel):
 def start_run(engine: Engine, body: bytes, idempotency_key: str | None) -> Reply:
     """Start a run, or meet the one that the key already started: 202 new, 200 known.
 
+    A key that started a run with another input or other parameters is a Conflict.
     The key of the header goes before that of the body; without any, every request is a new run.
     """
     if len(body) > MAX_BODY:
@@ -87,7 +89,8 @@ def start_run(engine: Engine, body: bytes, idempotency_key: str | None) -> Reply
         raise Permanent(f"Pipeline {pipeline.name} takes no requests: set `trigger.http: true`.")
     key = idempotency_key or request.idempotency_key or engine.token()
     source = _find(engine, request.input) if request.input else None
-    started = start_for_request(engine, pipeline, key, source, request.parameters)
+    digest = _digest(request)
+    started = start_for_request(engine, pipeline, key, source, request.parameters, digest)
     return Reply(202 if started.created else 200, view(engine, started.run))
 
 
@@ -173,6 +176,12 @@ def _read(body: bytes) -> _StartRequest:
             known = _InputBlob if first["loc"][0] == "input" else _StartRequest
             why = f"no such field{nearest(str(first['loc'][-1]), known.model_fields)}"
         raise Permanent(f"The request is not as it should be: {where}: {why}") from error
+
+
+def _digest(request: _StartRequest) -> str:
+    """Digest what is asked for, so that its repetition is told from another request."""
+    content = request.model_dump(mode="json", include={"input", "parameters"})
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:20]
 
 
 def _limit(text: str | None) -> int:

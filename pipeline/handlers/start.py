@@ -10,6 +10,7 @@ from pipeline.domain.events import BlobCreated, parse_blob_created
 from pipeline.domain.lifecycle import State
 from pipeline.domain.messages import EventMessage
 from pipeline.domain.run import Input, Origin, OriginKind, Run
+from pipeline.errors import Conflict
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.tracing import span
 from pipeline.ledger import runs
@@ -88,17 +89,24 @@ def start_for_request(
     idempotency_key: str,
     source: BlobFacts | None,
     parameters: Mapping[str, object],
+    request: str = "",
 ) -> Started:
     """Start the run that a caller's idempotency key stands for; raises InvalidParameters.
 
-    Parameters of the request go before those that the input's metadata gives.
+    Parameters of the request go before those that the input's metadata gives. `request` is a digest
+    of what was asked: raises Conflict if the key stands for a run that was asked for otherwise.
     """
     described = pipeline.parameters_in(source.metadata) if source else {}
     given = pipeline.resolve_parameters({**described, **parameters})
     key = (OriginKind.REQUEST, idempotency_key)
-    origin = Origin(kind=OriginKind.REQUEST, key=key, at=engine.now)
+    origin = Origin(kind=OriginKind.REQUEST, key=key, at=engine.now, request=request)
     taken = input_of(source, engine.ports.blobs.url(source.ref)) if source else None
-    return start(engine, pipeline, origin, taken, given)
+    started = start(engine, pipeline, origin, taken, given)
+    known = started.run.origin.request
+    if known and request and known != request:
+        text = f"The key {idempotency_key!a} started run {started.run.id} with another request."
+        raise Conflict(f"{text} Use a new key for what is new.")
+    return started
 
 
 def input_of(facts: BlobFacts, url: str) -> Input:

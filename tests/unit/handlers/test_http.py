@@ -73,6 +73,32 @@ def test_one_key_is_one_run_wherever_it_stands(app):
     assert first.body["id"] == again.body["id"]
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"input": {"container": "input", "name": "other/b.txt"}, "parameters": {"width": 5}},
+        {"input": INPUT, "parameters": {"width": 6}},
+        {"input": INPUT},
+        {"parameters": {"width": 5}},
+    ],
+    ids=["other input", "other parameter", "no parameter", "no input"],
+)
+def test_one_key_with_another_request_is_a_conflict_that_names_the_run(app, other):
+    app.upload("other/b.txt", b"one\n")
+    first = start(app, key="k", input=INPUT, parameters={"width": 5})
+    reply = start(app, key="k", **other)
+    assert (reply.status, reply.body["retry"]) == (409, False)
+    assert f"'k' started run {first.body['id']}" in reply.body["error"]
+    assert start(app, key="k", parameters={"width": 5}, input=INPUT).status == 200
+
+
+def test_one_key_is_one_run_though_its_input_was_replaced_meanwhile(app):
+    first = start(app, key="k", input=INPUT)
+    app.world.blobs.put("input", "other/a.txt", b"new\n", {"width": "7"})
+    again = start(app, key="k", input=INPUT)
+    assert (again.status, again.body["id"]) == (200, first.body["id"])
+
+
 def test_the_key_of_the_header_goes_before_that_of_the_body(app):
     both = start(app, key="header", input=INPUT, idempotency_key="body")
     assert both.body["id"] == start(app, key="header", input=INPUT).body["id"]
