@@ -19,6 +19,7 @@ from pipeline.errors import FanfareError
 from pipeline.ports import Blobs
 
 _TASKS_SHOWN = 8
+_FIRST_SHOWN = 48  # fits a narrow terminal: a wider column would push the numbers out
 
 
 def plan(
@@ -148,7 +149,9 @@ def _tasks(made: Preview) -> RenderableType:
         own = {k: v for k, v in task.items[0].parameters.items() if k not in made.run.parameters}
         names = ", ".join(blob.name for blob in task.inputs)
         first = ", ".join(f"{name}={value}" for name, value in own.items()) or names or "the input"
-        table.add_row(str(task.number), str(len(task.items)), Text(wording.one_line(first)))
+        table.add_row(
+            str(task.number), str(len(task.items)), Text(wording.one_line(first, _FIRST_SHOWN))
+        )
     if len(planned) > _TASKS_SHOWN:
         table.add_row("…", "", f"and {len(planned) - _TASKS_SHOWN:,} more")
     return table

@@ -44,8 +44,11 @@ class LocalStack:
 
     def command(self, words: str) -> str:
         """Spell out a `fanfare` command so that it means this folder and no other."""
-        where = "" if self.data == DATA else f" --data {shlex.quote(str(self.data))}"
-        return f"fanfare {words}{where}"
+        return f"fanfare {words}{self._named('--data')}"
+
+    def against(self, words: str) -> str:
+        """Spell out a `fanfare` command that works against this stack."""
+        return f"fanfare {words}{self._named('--target')}"
 
     def running(self) -> bool:
         """Say whether a stack holds the folder."""
@@ -151,6 +154,9 @@ class LocalStack:
                 Exit.USAGE,
             )
         shutil.rmtree(self.data)
+
+    def _named(self, option: str) -> str:
+        return "" if self.data == DATA else f" {option} {shlex.quote(str(self.data))}"
 
     def _start_over(self) -> str:
         return f"`{self.command('up --fresh')}` starts over and deletes all data in {self.data}"

@@ -26,7 +26,7 @@ def answer(stack: LocalStack) -> dict[str, object]:
 
 
 def shown(
-    answer: Mapping[str, object], values: Mapping[str, str], *, already: bool
+    stack: LocalStack, answer: Mapping[str, object], values: Mapping[str, str], *, already: bool
 ) -> RenderableType:
     """Describe it for people."""
     head = Text("The local stack was up already" if already else "The local stack is up")
@@ -39,10 +39,10 @@ def shown(
     table.add_row()
     for name in ("logs", "settings", "function_keys"):
         table.add_row(f"  {name.replace('_', ' ')}", str(answer[name]))
-    return Group(head, table, Text(), *_connecting(values["AzureWebJobsStorage"], answer))
+    return Group(head, table, Text(), *_connecting(values["AzureWebJobsStorage"], stack))
 
 
-def _connecting(connection: str, answer: Mapping[str, object]) -> list[RenderableType]:
+def _connecting(connection: str, stack: LocalStack) -> list[RenderableType]:
     """Show what to type; long lines stay whole so that they can be copied."""
     lines = [
         ("  Storage Explorer  connect with this connection string:", "dim"),
@@ -51,7 +51,8 @@ def _connecting(connection: str, answer: Mapping[str, object]) -> list[Renderabl
         (f"    export AZURE_STORAGE_CONNECTION_STRING='{connection}'", ""),
         ("    az storage blob upload -c input -f video.mp4 -n video.mp4", ""),
         ("    az storage blob list -c output -o table", ""),
-        ("  next              fanfare run media-encode video.mp4, fanfare ls, fanfare down", "dim"),
+        (f"  next              {stack.against('run media-encode video.mp4')}", "dim"),
+        (f"  then              {stack.command('down')}", "dim"),
     ]
     return [Text(text, style=style, no_wrap=True, overflow="ignore") for text, style in lines]
 

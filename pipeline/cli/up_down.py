@@ -60,7 +60,8 @@ def up(
         stack.erase()
     started = bring_up(session, stack, Wishes(profile, seed, port))
     answer = stack_display.answer(stack)
-    session.answer(answer, stack_display.shown(answer, started.values, already=started.already))
+    shown = stack_display.shown(stack, answer, started.values, already=started.already)
+    session.answer(answer, shown)
 
 
 def down(

@@ -133,6 +133,7 @@ def test_the_default_target_is_the_local_stack():
 def test_hints_name_the_folder_in_use_and_no_other(tmp_path):
     folder = tmp_path / "my data"
     assert LocalStack(folder).command("up") == f"fanfare up --data '{folder}'"
+    assert LocalStack(folder).against("ls") == f"fanfare ls --target '{folder}'"
     assert LocalStack(DATA).command("up") == "fanfare up"
 
 
