@@ -5,16 +5,16 @@ from collections import Counter
 from pipeline.domain import naming
 from pipeline.domain.causes import Cause
 from pipeline.domain.lifecycle import State
-from pipeline.domain.manifest import Missing, missing_of
+from pipeline.domain.manifest import Manifest, Missing, missing_of
 from pipeline.domain.messages import RunMessage
 from pipeline.domain.results import TaskResult
 from pipeline.domain.run import Output, Run
-from pipeline.errors import NotFound, NotYet, Permanent
+from pipeline.errors import FanfareError, NotFound, NotYet, Permanent, Transient
 from pipeline.handlers import alias, assemblers, commit
 from pipeline.handlers.accounts import Counts, count
 from pipeline.handlers.assemblers import Assembly
-from pipeline.handlers.commit import Chosen
-from pipeline.handlers.conclude import Verdict, conclude
+from pipeline.handlers.commit import Chosen, Committed, Spoiled
+from pipeline.handlers.conclude import Verdict, conclude, fail
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.gather import Gathered, gather, total_items
 from pipeline.handlers.repeat import repeat
@@ -23,6 +23,7 @@ from pipeline.ledger import progress, runs
 from pipeline.ledger.runs import Held
 
 _COLLECTING = frozenset({State.SUBMITTING, State.RUNNING})
+_DECIDING = frozenset({State.ASSEMBLING, State.COMMITTING})
 
 
 def assemble(message: RunMessage, engine: Engine) -> None:
@@ -33,10 +34,15 @@ def assemble(message: RunMessage, engine: Engine) -> None:
     if held.run.state in _COLLECTING and _complete(engine, held.run):
         assembling = held.run.to(State.ASSEMBLING, engine.now, engine.token())
         held = runs.move(engine.ports.tables, held, assembling)
-    if held.run.state is State.ASSEMBLING:
-        _assemble(engine, held)
-    elif held.run.state is State.COMMITTING:
-        _commit(engine, held, commit.chosen(engine, held.run))
+    try:
+        if held.run.state is State.ASSEMBLING:
+            _assemble(engine, held)
+        elif held.run.state is State.COMMITTING:
+            _commit_chosen(engine, held)
+    except Spoiled as error:
+        held = runs.need(engine.ports.tables, message.run)
+        if held.run.generation == message.generation and held.run.state in _DECIDING:
+            fail(engine, held, Cause.OUTPUT_UNUSABLE, str(error))
 
 
 def _assemble(engine: Engine, held: Held) -> None:
@@ -99,24 +105,53 @@ def _failure(cause: Cause, error: str, missing: tuple[Missing, ...], counts: Cou
     return Verdict(State.FAILED, cause, error, missing=told, counts=counts)
 
 
-def _commit(engine: Engine, held: Held, chosen: Chosen) -> None:
-    """Commit what was chosen, then say so: nothing may come between any more."""
+def _commit_chosen(engine: Engine, held: Held) -> None:
+    """Commit what was chosen before, or meet what is committed. Raises Spoiled."""
     try:
-        manifest, ref, etag = commit.commit(engine, held.run, chosen)
+        chosen = commit.chosen(engine, held.run)
+    except Spoiled:
+        there = commit.committed(engine, held.run)
+        if there is None:
+            raise
+        _succeed(engine, held, there, None)
+    else:
+        _commit(engine, held, chosen)
+
+
+def _commit(engine: Engine, held: Held, chosen: Chosen) -> None:
+    """Commit what was chosen, then say so: nothing may come between any more. Raises Spoiled."""
+    try:
+        there = commit.commit(engine, held.run, chosen)
     except NotFound as error:
         why = f"A part of the output was deleted before it was committed: {error}"
         conclude(engine, held, _failure(Cause.OUTPUT_LOST, why, chosen.missing, chosen.counts))
         return
-    alias.move_alias(engine, held.run, manifest)
+    _succeed(engine, held, there, chosen.counts)
+
+
+def _succeed(engine: Engine, held: Held, there: Committed, counts: Counts | None) -> None:
+    """Give the verdict that follows from a committed output."""
+    manifest = there.manifest
+    _move_alias(engine, held.run, manifest)
     output = Output(
-        manifest=engine.ports.blobs.url(ref),
-        manifest_etag=etag,
+        manifest=engine.ports.blobs.url(there.ref),
+        manifest_etag=there.etag,
         files=len(manifest.files),
         bytes=manifest.bytes,
     )
-    missing = [entry.model_dump(mode="json") for entry in chosen.missing]
-    verdict = Verdict(State.SUCCEEDED, output=output, missing=missing, counts=chosen.counts)
+    missing = [entry.model_dump(mode="json") for entry in manifest.missing]
+    verdict = Verdict(State.SUCCEEDED, output=output, missing=missing, counts=counts)
     conclude(engine, held, verdict)
+
+
+def _move_alias(engine: Engine, run: Run, manifest: Manifest) -> None:
+    """Move the friendly name if that can be done in a while: it must not hold the verdict back."""
+    try:
+        alias.move_alias(engine, run, manifest)
+    except FanfareError as error:
+        if isinstance(error, Transient) and run.idle_for(engine.now) <= engine.patience.stale:
+            raise
+        log.warning("Alias not moved", extra={**context(run, "alias"), "reason": str(error)})
 
 
 def _blame(gathered: Gathered, total: int) -> tuple[Cause, str]:

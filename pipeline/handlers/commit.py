@@ -6,13 +6,14 @@ what the first wrote.
 """
 
 from contextlib import suppress
+from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipeline.domain import naming
 from pipeline.domain.manifest import AssembledFile, Manifest, Missing, OutputFile
 from pipeline.domain.run import Run
-from pipeline.errors import Conflict
+from pipeline.errors import Conflict, NotFound, Permanent
 from pipeline.handlers.accounts import Counts
 from pipeline.handlers.engine import Engine
 from pipeline.ports import BlobRef
@@ -31,8 +32,24 @@ class Chosen(BaseModel):
     counts: Counts
 
 
+class Spoiled(Permanent):
+    """What decides over the output is not what the engine wrote there."""
+
+
+@dataclass(frozen=True)
+class Committed:
+    """An output that is committed: its manifest, where that is, and its ETag."""
+
+    manifest: Manifest
+    ref: BlobRef
+    etag: str
+
+
 def choose(engine: Engine, run: Run, mine: Chosen) -> Chosen:
-    """Offer what this assembler made; return what counts: that of the first who offered."""
+    """Offer what this assembler made; return what counts: that of the first who offered.
+
+    Raises Spoiled.
+    """
     with suppress(Conflict):
         engine.ports.writer.write(_offer(run), mine.model_dump_json().encode(), "*", _JSON)
         return mine
@@ -40,14 +57,35 @@ def choose(engine: Engine, run: Run, mine: Chosen) -> Chosen:
 
 
 def chosen(engine: Engine, run: Run) -> Chosen:
-    """Read what was chosen. Raises NotFound."""
-    return Chosen.model_validate_json(engine.ports.blobs.read(_offer(run)))
+    """Read what was chosen. Raises Spoiled."""
+    ref = _offer(run)
+    try:
+        return Chosen.model_validate_json(engine.ports.blobs.read(ref))
+    except NotFound as error:
+        raise Spoiled(f"The blob {ref.name}, which says what to commit, was deleted.") from error
+    except ValidationError as error:
+        raise Spoiled(f"The blob {ref.name}, which says what to commit, was changed.") from error
 
 
-def commit(engine: Engine, run: Run, what: Chosen) -> tuple[Manifest, BlobRef, str]:
+def committed(engine: Engine, run: Run) -> Committed | None:
+    """Return the run's output if it is committed. Raises Spoiled if what is there is another's."""
+    ref = _manifest_of(run)
+    facts = engine.ports.blobs.head(ref)
+    if facts is None:
+        return None
+    try:
+        manifest = Manifest.model_validate_json(engine.ports.blobs.read(ref))
+    except ValidationError as error:
+        raise Spoiled(f"The blob {ref.name} was there before and is no manifest.") from error
+    if (manifest.run, manifest.generation) != (run.id, run.generation):
+        raise Spoiled(f"The blob {ref.name} was there before: the manifest of another run.")
+    return Committed(manifest, ref, facts.etag)
+
+
+def commit(engine: Engine, run: Run, what: Chosen) -> Committed:
     """Copy the chosen files to the output's immutable folder and write the manifest.
 
-    Returns the manifest as it stands, where it is, and its ETag. Raises NotFound.
+    Returns the manifest as it stands. Raises NotFound, or Spoiled.
     """
     folder = naming.output_folder(run.pipeline, run.id, run.generation)
     manifest = Manifest(
@@ -65,13 +103,19 @@ def commit(engine: Engine, run: Run, what: Chosen) -> tuple[Manifest, BlobRef, s
         missing_total=what.counts.failed,
         node_seconds=what.counts.node_seconds,
     )
-    ref = BlobRef("output", f"{folder}/{MANIFEST}")
+    ref = _manifest_of(run)
     content = manifest.model_dump_json(indent=2).encode()
     with suppress(Conflict):
-        return manifest, ref, engine.ports.writer.write(ref, content, "*", _JSON)
-    facts = engine.ports.blobs.head(ref)
-    adopted = Manifest.model_validate_json(engine.ports.blobs.read(ref))
-    return adopted, ref, facts.etag if facts else ""
+        return Committed(manifest, ref, engine.ports.writer.write(ref, content, "*", _JSON))
+    adopted = committed(engine, run)
+    if adopted is None:
+        raise Conflict(f"The blob {ref.name} was deleted just now.")
+    return adopted
+
+
+def _manifest_of(run: Run) -> BlobRef:
+    folder = naming.output_folder(run.pipeline, run.id, run.generation)
+    return BlobRef("output", f"{folder}/{MANIFEST}")
 
 
 def _offer(run: Run) -> BlobRef:
