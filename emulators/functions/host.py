@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import signal
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -179,4 +181,6 @@ def _warn_of_ignored_retries(functions: list[Function]) -> None:
 
 def _report_crash(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and task.exception() is not None:
-        _LOG.critical("A listener crashed", exc_info=task.exception())
+        _LOG.critical("A listener crashed; the host ends", exc_info=task.exception())
+        # A host that lives on without one of its triggers would only look healthy.
+        os.kill(os.getpid(), signal.SIGTERM)
