@@ -126,6 +126,12 @@ def _commit(engine: Engine, held: Held, chosen: Chosen) -> None:
         why = f"A part of the output was deleted before it was committed: {error}"
         conclude(engine, held, _failure(Cause.OUTPUT_LOST, why, chosen.missing, chosen.counts))
         return
+    except Spoiled:
+        raise
+    except Permanent as error:
+        why = f"The output could not be committed: {error}"
+        conclude(engine, held, _failure(Cause.OUTPUT_UNUSABLE, why, chosen.missing, chosen.counts))
+        return
     _succeed(engine, held, there, chosen.counts)
 
 

@@ -8,7 +8,7 @@ from pipeline.domain.lifecycle import STOPPABLE, State
 from pipeline.domain.messages import AnnouncedEvent, AnnounceMessage
 from pipeline.domain.run import Run
 from pipeline.errors import Conflict, FanfareError
-from pipeline.handlers import admission, commit, demand, lost_events, plan, reconcile, steer, submit
+from pipeline.handlers import admission, demand, lost_events, plan, reconcile, steer, submit
 from pipeline.handlers.conclude import fail, release
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.why import explain
@@ -146,12 +146,10 @@ def _assembling(engine: Engine, held: Held, stale: bool) -> bool:
 
 
 def _committing(engine: Engine, held: Held, stale: bool) -> bool:
-    """Ask for the commit again; end the run when its time is long over and nothing is committed."""
-    run, over = held.run, engine.now - engine.patience.stale
-    if stale and run.deadline and run.deadline < over and not commit.committed(engine, run):
-        fail(engine, held, Cause.RUN_TIMED_OUT, "The output could not be committed in time.")
-        return False
-    return stale and _wake(engine, "assemble", run)
+    """Ask for the commit again. No limit ends it: a late invocation may still write the manifest,
+    so only what it meets there decides (`assemble`).
+    """
+    return stale and _wake(engine, "assemble", held.run)
 
 
 def _cancelling(engine: Engine, held: Held, _stale: bool) -> bool:

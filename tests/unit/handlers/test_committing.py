@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.errors import Permanent, Transient
 from pipeline.ports import BlobRef
-from tests.unit.handlers.conftest import LINES, content_of
+from tests.unit.handlers.conftest import content_of
 from tests.unit.handlers.test_outages import refusing
 
 FOREVER = timedelta(days=9)
@@ -101,12 +101,11 @@ def test_an_alias_that_cannot_be_moved_holds_no_verdict_back(app_with, caplog, e
     assert "Alias not moved" in caplog.messages
 
 
-@pytest.mark.parametrize("error", [Permanent("Refused."), Transient("503")], ids=repr)
-def test_an_output_that_cannot_be_committed_ends_with_the_limit_of_the_run(app_with, error):
-    app = app_with(LINES + "limits: {run: 1h, task: 30m}\n")
-    refused(app, "copy", "all.txt", error)
+def test_an_output_that_may_not_be_committed_fails_the_run_and_says_why(app_with):
+    app = app_with()
+    refused(app, "copy", "all.txt", Permanent("The container is immutable."))
     app.upload("lines/a.txt", b"one\n")
     app.settle()
     run = app.only_run()
-    assert (run.state, run.cause) == ("failed", "run-timed-out")
-    assert "could not be committed" in run.error
+    assert (run.state, run.cause) == ("failed", "output-unusable")
+    assert "could not be committed: The container is immutable." in run.error
