@@ -66,6 +66,7 @@ class AgentClient:
         self._orders: list[bytes] = []
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()
 
     async def start(self) -> None:
         """Start the agent; it kills what an earlier one may have left before it obeys."""
@@ -92,8 +93,10 @@ class AgentClient:
 
     async def launch(self, order: Order) -> Running:
         """Start a program; a lost agent is replaced first."""
-        if self._process is None or self._process.returncode is not None:
-            await self.start()
+        # One after the other: each of two replacements would wait for the other's end.
+        async with self._starting:
+            if self._process is None or self._process.returncode is not None:
+                await self.start()
         number = next(self._numbers)
         running = self._running[number] = Running(number, self)
         self.send(

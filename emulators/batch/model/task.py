@@ -12,7 +12,8 @@ from emulators.batch.model.states import TaskState
 
 @dataclass(slots=True, kw_only=True)
 class Task(Stateful[TaskState]):
-    """A task of a job; `spec_text` stays text because a job may hold a hundred thousand of them."""
+    """A task of a job; `spec_text` stays text because a job may hold a hundred thousand of them.
+    `condemned` says that somebody ended it while it ran, and that its process is not gone yet."""
 
     id: str
     job_id: str
@@ -24,6 +25,7 @@ class Task(Stateful[TaskState]):
     node_id: str = ""
     ticket: int = 0
     satisfied: bool = False
+    condemned: bool = False
 
     @property
     def table_key(self) -> tuple[str, str, str]:
@@ -75,6 +77,7 @@ class Task(Stateful[TaskState]):
                 "pool_id": self.pool_id,
                 "node_id": self.node_id,
                 "satisfied": self.satisfied,
+                "condemned": self.condemned,
             }
         )
 

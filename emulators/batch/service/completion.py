@@ -26,6 +26,7 @@ def complete_task(ctx: Context, job: Job, task: Task, ending: Ending) -> None:
     conditions = task.spec().get("exitConditions") if "exitConditions" in task.spec_text else None
     effects = consequences(conditions, ending)
     task.satisfied = effects.satisfies
+    task.condemned = False
     job.move_task(task, TaskState.COMPLETED, now, execution)
     ctx.keep(task)
     if task.satisfied:
@@ -62,6 +63,8 @@ def terminate(ctx: Context, job: Job, reason: str) -> None:
 
 async def _finish_termination(ctx: Context, job: Job) -> None:
     await ctx.pace.step(1)
+    # A job is completed only when its tasks are, and release runs where nothing else of it does.
+    await ctx.settled([key for key in ctx.runs if key[0] == job.id])
     await release_everywhere(ctx, job)
     if job.state is JobState.TERMINATING:
         now = ctx.clock.now()

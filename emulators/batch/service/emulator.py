@@ -6,10 +6,13 @@ import aiohttp
 from emulators.batch.agent.client import AgentClient
 from emulators.batch.clock import Clock
 from emulators.batch.faults import Faults
+from emulators.batch.model.job import Job
 from emulators.batch.model.states import Allocation, JobState, NodeState, PoolState, TaskState
 from emulators.batch.options import Options
 from emulators.batch.service.completion import (
     check_all_complete,
+    complete_task,
+    ended_by_user,
     resume_termination,
     settle_disabling,
 )
@@ -64,22 +67,35 @@ class Emulator:
     def _resume_jobs(self) -> None:
         ctx = self.ctx
         for job in list(ctx.account.jobs.values()):
-            for task in list(job.tasks.values()):
-                if task.state in (TaskState.RUNNING, TaskState.PREPARING):
-                    put_back(ctx, job, task, requeued=True, retried=False)
+            # What ends below may itself begin the end of its job.
+            state = job.state
+            self._resume_tasks(job)
             for entry in job.per_node.values():
                 info = entry.get("jobPreparationTaskExecutionInfo", {})
                 if info.get("state") == "running":
                     del entry["jobPreparationTaskExecutionInfo"]
             self.jobs.watch_limit(job)
-            if job.state is JobState.TERMINATING:
+            if state is JobState.TERMINATING:
                 resume_termination(ctx, job)
-            elif job.state is JobState.DELETING:
+            elif state is JobState.DELETING:
                 ctx.spawn(finish_deletion(ctx, job), f"deletion of {job.id}")
-            elif job.state is JobState.ENABLING:
+            elif state is JobState.ENABLING:
                 ctx.spawn(finish_enabling(ctx, job), f"enabling of {job.id}")
             settle_disabling(ctx, job)
             check_all_complete(ctx, job)
+
+    def _resume_tasks(self, job: Job) -> None:
+        ran = [
+            task
+            for task in job.tasks.values()
+            if task.state in (TaskState.RUNNING, TaskState.PREPARING)
+        ]
+        # First what goes on, so that a job that ends with a condemned one has no other running.
+        for task in sorted(ran, key=lambda task: task.condemned):
+            if task.condemned:
+                complete_task(self.ctx, job, task, ended_by_user())
+            else:
+                put_back(self.ctx, job, task, requeued=True, retried=False)
 
     def _resume_pools(self) -> None:
         ctx = self.ctx

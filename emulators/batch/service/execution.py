@@ -54,6 +54,9 @@ class TaskRun:
         """Break the run off; the first outcome counts."""
         if self._forced is None and not self._settled:
             self._forced = outcome
+            if isinstance(outcome, Ending):
+                self._task.condemned = True
+                self._ctx.keep(self._task)
             if self._work is not None:
                 self._work.cancel()
 
@@ -136,21 +139,22 @@ class TaskRun:
             del ctx.runs[(job.id, task.id)]
         leave_node(ctx, node, job.id, task.id, task.slots)
         self.over.set()
-        if job.tasks.get(task.id.lower()) is not task:
-            return
-        if isinstance(outcome, Requeue):
-            self._back(requeued=outcome.counted, retried=False)
-        elif outcome.may_retry and self._forced is None:
-            self._back(requeued=False, retried=True)
-        else:
-            if outcome.failure is None:
-                node.total_succeeded += 1
-            complete_task(ctx, job, task, outcome)
+        if job.tasks.get(task.id.lower()) is task:
+            self._conclude(outcome)
+        # Also the end of a deleted task frees slots, and may be the last thing a job waits for.
         settle_disabling(ctx, job)
         ctx.wake(node.pool_id)
 
-    def _back(self, *, requeued: bool, retried: bool) -> None:
-        put_back(self._ctx, self._job, self._task, requeued=requeued, retried=retried)
+    def _conclude(self, outcome: Ending | Requeue) -> None:
+        ctx, job, task = self._ctx, self._job, self._task
+        if isinstance(outcome, Requeue):
+            put_back(ctx, job, task, requeued=outcome.counted, retried=False)
+        elif outcome.may_retry and self._forced is None:
+            put_back(ctx, job, task, requeued=False, retried=True)
+        else:
+            if outcome.failure is None:
+                self._node.total_succeeded += 1
+            complete_task(ctx, job, task, outcome)
 
 
 def put_back(ctx: Context, job: Job, task: Task, *, requeued: bool, retried: bool) -> None:

@@ -127,10 +127,11 @@ class Tasks:
         if job.state is JobState.DELETING:
             raise BatchError("JobBeingDeleted")
         run = self._ctx.runs.get((job.id, task.id))
-        job.remove(task)
-        self._ctx.forget(task)
         if run is not None:
             run.interrupt(ended_by_user())
+        # Last, because an interrupted run keeps its task.
+        job.remove(task)
+        self._ctx.forget(task)
         self._ctx.spawn(self._remove_files(job, task), f"files of {task.id}")
 
     async def _remove_files(self, job: Job, task: Task) -> None:
