@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import os
-import signal
 import random
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
