@@ -14,6 +14,7 @@ from pathlib import Path
 
 from azure.batch import BatchClient, models
 from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.exceptions import HttpResponseError
 
 ACCOUNT = "fanfarebatch"
 KEY = base64.b64encode(b"not a secret: a key for tests only").decode()
@@ -91,7 +92,13 @@ class Emulator:
         return self.finished(job_id, task_id)
 
     def file(self, job_id: str, task_id: str, name: str) -> str:
-        return b"".join(self.client.download_task_file(job_id, task_id, name)).decode()
+        try:
+            return b"".join(self.client.download_task_file(job_id, task_id, name)).decode()
+        except HttpResponseError as error:
+            # The SDK leaves a refused stream open, and its socket to the garbage collector.
+            assert error.response is not None
+            error.response.close()
+            raise
 
 
 def _if_completed(task: models.BatchTask) -> models.BatchTask | None:
