@@ -28,6 +28,7 @@ from pipeline.handlers.start import start_for_request
 from pipeline.handlers.tracing import span
 from pipeline.handlers.why import explain
 from pipeline.ledger import runs
+from pipeline.ledger.rows import Unreadable
 from pipeline.ports import BlobFacts, BlobRef
 from pipeline.settings import SettingMissing
 
@@ -154,6 +155,7 @@ _SERVER_ERROR = 500
 _STATUSES: tuple[tuple[type[FanfareError], int], ...] = (
     (SettingMissing, 500),
     (DefinitionError, 500),
+    (Unreadable, 500),
     (NotFound, 404),
     (Conflict, 409),
     (Permanent, 400),

@@ -6,7 +6,7 @@ from pipeline.domain.definition import Pipeline
 from pipeline.domain.definition_trigger import Overlap
 from pipeline.domain.run import Origin, OriginKind
 from pipeline.domain.schedule import due_ticks
-from pipeline.errors import Conflict
+from pipeline.errors import Conflict, FanfareError
 from pipeline.handlers.engine import Engine, log
 from pipeline.handlers.start import start
 from pipeline.ledger import runs
@@ -19,8 +19,15 @@ _AHEAD = timedelta(seconds=30)
 def on_tick(engine: Engine) -> None:
     """Look at every schedule; a tick is recorded only after its run was claimed."""
     for pipeline in engine.catalogue.pipelines.values():
-        if pipeline.trigger.schedule is not None:
+        if pipeline.trigger.schedule is None:
+            continue
+        try:
             _look_at(engine, pipeline)
+        except FanfareError as error:
+            log.warning(
+                "Schedule not looked at this time",
+                extra={"action": "tick", "pipeline": pipeline.name, "reason": str(error)},
+            )
 
 
 def _look_at(engine: Engine, pipeline: Pipeline) -> None:

@@ -2,7 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
+from pipeline.errors import Permanent
 from pipeline.handlers.tick import on_tick
+from tests.fakes.crash import Injector
 from tests.unit.handlers.conftest import BODY, PLAIN
 
 
@@ -125,3 +127,13 @@ def test_a_tick_whose_start_was_interrupted_is_looked_at_again(app_with):
     on_tick(app.engine)
     assert ticks(app) == [at(10)]
     assert len(app.world.queues.bodies("plan")) == 1
+
+
+def test_a_schedule_that_cannot_be_looked_at_stops_no_other(app_with):
+    app = app_with(scheduled(), also={"another": scheduled()})
+    on_tick(app.engine)
+    app.world.clock.advance(minutes=10)
+    broken = Injector(at=("tables", "get", 1), error=Permanent("that row is broken"))
+    app.through(broken.ports(app.world.ports))
+    on_tick(app.engine)
+    assert len(app.all_runs()) == 1
