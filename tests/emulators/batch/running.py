@@ -43,14 +43,14 @@ class Emulator:
         self.client.close()
         if self.process.poll() is None:
             self.process.send_signal(number)
-        code = self.process.wait(15)
+        code = self.process.wait(60)
         self.process.stdout.close()
         return code
 
     def admin(self, method: str, path: str, body: object = None) -> object:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.endpoint}{path}", data, method=method)
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
     def add_pool(self, pool_id: str, nodes: int = 1, slots: int = 4, **more: object) -> str:
@@ -105,7 +105,7 @@ def _if_completed(task: models.BatchTask) -> models.BatchTask | None:
     return task if task.state == "completed" else None
 
 
-def until[T](probe: Callable[[], T | None], seconds: float = 50.0) -> T:
+def until[T](probe: Callable[[], T | None], seconds: float = 90.0) -> T:
     """Return the first truthy answer, or fail at the deadline."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -119,6 +119,11 @@ def shell(script: str) -> str:
     """Return a command line that runs a script, as a user has to write it."""
     quoted = script.replace("'", "'\"'\"'")
     return f"/bin/sh -c '{quoted}'"
+
+
+def held(gate: Path) -> str:
+    """Return a command line that goes on until a file appears."""
+    return shell(f"until [ -e {gate} ]; do sleep 0.05; done")
 
 
 def alive(pid: int) -> bool:

@@ -1,12 +1,13 @@
 """What happens on nodes: processes, limits, trees, files, preparation, dependencies."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from azure.batch import models
 from azure.core.exceptions import HttpResponseError
 
-from tests.emulators.batch.running import Emulator, alive, shell, until
+from tests.emulators.batch.running import Emulator, alive, held, shell, until
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def test_the_wall_clock_limit_kills_the_whole_tree_even_what_left_its_session(
         "setsid sleep 300 & echo $! ; (setsid sh -c 'echo $$; exec sleep 300' &) ; sleep 300"
     )
     task = emulator.run(
-        job, "slow", script, constraints=limits(max_wall_clock_time=timedelta(seconds=0.5))
+        job, "slow", script, constraints=limits(max_wall_clock_time=timedelta(seconds=2))
     )
     assert (task.execution_info.result, task.execution_info.exit_code) == ("failure", 137)
     pids = [int(line) for line in emulator.file(job, "slow", "stdout.txt").split()]
@@ -179,24 +180,29 @@ def test_a_container_task_without_an_engine_fails_clearly(emulator: Emulator, jo
     assert task.execution_info.failure_info.code == "ContainerMiscError"
 
 
-def test_more_slots_than_are_free_wait_and_priority_decides(emulator: Emulator) -> None:
+def test_more_slots_than_are_free_wait_and_priority_decides(
+    emulator: Emulator, tmp_path: Path
+) -> None:
     emulator.add_pool("ranked", nodes=1, slots=2)
     low = emulator.add_job("low", "ranked", priority=-10)
     high = emulator.add_job("high", "ranked", priority=10)
-    emulator.add_task(low, "first", "sleep 0.5", required_slots=2)
-    until(lambda: emulator.client.get_task(low, "first").state == "running")
-    emulator.add_task(low, "later", "sleep 0.1", required_slots=2)
-    emulator.add_task(high, "sooner", "sleep 0.1", required_slots=2)
+    emulator.add_task(low, "first", held(tmp_path / "go"), required_slots=2)
+    emulator.add_task(low, "later", "true", required_slots=2)
+    emulator.add_task(high, "sooner", "true", required_slots=2)
+    (tmp_path / "go").touch()
     later, sooner = emulator.finished(low, "later"), emulator.finished(high, "sooner")
     assert sooner.execution_info.end_time <= later.execution_info.start_time
 
 
-def test_a_preempted_node_gives_its_tasks_back_and_returns(emulator: Emulator) -> None:
+def test_a_preempted_node_gives_its_tasks_back_and_returns(
+    emulator: Emulator, tmp_path: Path
+) -> None:
     emulator.add_pool("spot", nodes=1)
     job = emulator.add_job("spot", "spot")
-    emulator.add_task(job, "one", shell("echo $$; sleep 1"))
+    emulator.add_task(job, "one", held(tmp_path / "go"))
     running = until(lambda: _running(emulator, job))
     emulator.admin("POST", f"/_admin/nodes/spot/{running.node_info.node_id}/preempt", {})
+    (tmp_path / "go").touch()
     task = emulator.finished(job, "one")
     assert (task.execution_info.result, task.execution_info.requeue_count) == ("success", 1)
 

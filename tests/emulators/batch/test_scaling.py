@@ -1,12 +1,13 @@
 """Autoscale and resize through the client."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from azure.batch import models
 from azure.core.exceptions import HttpResponseError
 
-from tests.emulators.batch.running import Emulator, shell, until
+from tests.emulators.batch.running import Emulator, held, shell, until
 
 FORMULA = """
 cap = 3;
@@ -23,7 +24,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
         "--autoscale-interval-scale",
         "0.003",
         "--autoscale-min-seconds",
-        "0.3",
+        "1000",
         "--node-quota",
         "6",
     )
@@ -38,14 +39,16 @@ def code_of(call) -> str:
     return error.value.error.code
 
 
-def test_a_pool_follows_its_pending_tasks_up_and_down_to_zero(emulator: Emulator) -> None:
+def test_a_pool_follows_its_pending_tasks_up_and_down_to_zero(
+    emulator: Emulator, tmp_path: Path
+) -> None:
     emulator.add_pool(
         "auto", slots=2, auto_scale_formula=FORMULA, auto_scale_evaluation_interval="PT5M"
     )
     assert emulator.client.get_pool("auto").current_dedicated_nodes == 0
     emulator.add_job("auto", "auto")
     for name in "abc":
-        emulator.add_task("auto", name, "sleep 0.3")
+        emulator.add_task("auto", name, held(tmp_path / "go"))
     options = models.BatchPoolEnableAutoScaleOptions(auto_scale_formula=FORMULA)
     emulator.client.enable_pool_auto_scale("auto", options)
     pool = emulator.client.get_pool("auto")
@@ -53,6 +56,7 @@ def test_a_pool_follows_its_pending_tasks_up_and_down_to_zero(emulator: Emulator
     assert pool.auto_scale_run.results.endswith(
         "$NodeDeallocationOption=taskcompletion;cap=3;floor=0;last=3"
     )
+    (tmp_path / "go").touch()
     until(lambda: emulator.client.get_job_task_counts("auto").task_counts.completed == 3)
     until(lambda: emulator.client.get_pool("auto").current_dedicated_nodes == 0)
 
@@ -96,21 +100,23 @@ def test_the_quota_shows_as_a_resize_error_and_the_target_stays(emulator: Emulat
     emulator.client.begin_delete_pool("greedy", polling_interval=0.05).result()
 
 
-def test_a_resize_waits_for_running_tasks_when_asked_to(emulator: Emulator) -> None:
+def test_a_resize_waits_for_running_tasks_when_asked_to(emulator: Emulator, tmp_path: Path) -> None:
     emulator.add_pool("patient", nodes=1)
     emulator.add_job("patient", "patient")
-    emulator.add_task("patient", "one", "sleep 0.5")
+    emulator.add_task("patient", "one", held(tmp_path / "go"))
     until(lambda: emulator.client.get_task("patient", "one").state == "running")
     options = models.BatchPoolResizeOptions(
         target_dedicated_nodes=0, node_deallocation_option="taskcompletion"
     )
-    emulator.client.begin_resize_pool("patient", options, polling_interval=0.05)
+    resizing = emulator.client.begin_resize_pool("patient", options, polling_interval=0.05)
     assert (
         code_of(lambda: emulator.client.begin_resize_pool("patient", options)) == "PoolBeingResized"
     )
+    (tmp_path / "go").touch()
     task = emulator.finished("patient", "one")
     assert (task.execution_info.result, task.execution_info.requeue_count) == ("success", 0)
-    until(lambda: emulator.client.get_pool("patient").current_dedicated_nodes == 0)
+    resizing.result()
+    assert emulator.client.get_pool("patient").current_dedicated_nodes == 0
 
 
 def test_a_node_whose_start_task_fails_takes_no_tasks(emulator: Emulator) -> None:

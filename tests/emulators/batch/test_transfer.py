@@ -184,7 +184,7 @@ def test_an_upload_that_fails_fails_the_task_without_a_retry(
 def test_logs_of_a_task_whose_time_was_up_are_uploaded(
     emulator: Emulator, container: ContainerClient
 ) -> None:
-    limits = models.BatchTaskConstraints(max_wall_clock_time=timedelta(seconds=0.3))
+    limits = models.BatchTaskConstraints(max_wall_clock_time=timedelta(seconds=2))
     logs = output("../stdout.txt", container.url, "late/stdout", identity_reference=identity())
     emulator.run(
         "j", "late", shell("echo so far; sleep 100"), output_files=[logs], constraints=limits
