@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import ctypes
+import errno
 import json
 import os
+import random
 import signal
 import socket
 import sys
@@ -13,6 +15,9 @@ from aiohttp import web
 
 HOST = "127.0.0.1"
 _PR_SET_PDEATHSIG = 1
+_MOST_TRIES = 200
+# Below those that Linux gives to outgoing connections and to whoever binds port 0.
+_QUIET_PORTS = range(20_000, 32_768)
 
 
 def die_with_parent() -> None:
@@ -36,6 +41,25 @@ def bind(port: int) -> socket.socket:
             "it or choose another with --port (0 takes any free one)."
         )
     return listener
+
+
+def reserve(port: int) -> socket.socket:
+    """Bind a loopback port that is kept for another process, or for later; 0 takes a quiet one.
+
+    Quiet means that the kernel hands it to nobody while it is not bound.
+    """
+    for wanted in [port] if port else random.sample(_QUIET_PORTS, _MOST_TRIES):
+        reserved = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            reserved.bind((HOST, wanted))
+        except OSError:
+            reserved.close()
+            if port:
+                raise
+        else:
+            return reserved
+    raise OSError(errno.EADDRINUSE, "No free port was found")
 
 
 def announce_ready(service: str, endpoint: str, **more: object) -> None:

@@ -1,12 +1,11 @@
 """Which loopback port each service listens on: chosen once for a data folder, then kept."""
 
 import json
-import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from emulators._http import HOST
+from emulators._http import reserve
 from emulators.stack.errors import StackError
 from emulators.stack.files import write_private
 
@@ -46,10 +45,8 @@ def _reserve(
     memory: Path,
 ) -> int:
     port = fixed.get(name) or remembered.get(name, 0)
-    listener = held.enter_context(socket.socket())
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, port))
+        listener = held.enter_context(reserve(port))
     except OSError as error:
         way_out = (
             "choose another" if name in fixed else f"delete {memory} to have ports chosen anew"

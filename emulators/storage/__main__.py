@@ -17,7 +17,7 @@ from emulators.storage.ports import SERVICES, PortTaken, choose_ports, remember_
 
 _LAUNCH = web.AppKey("launch", azurite.Launch)
 _CHILD = web.AppKey("child", asyncio.subprocess.Process)
-_LOCK_WAIT_S = 10.0
+_LOCK_WAIT_S = 30.0
 _LOCK_POLL_S = 0.05
 
 

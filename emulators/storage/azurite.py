@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from emulators import _http
-from emulators.storage.ports import HOST
+from emulators._http import HOST
 
 VERSION = "3.37.0"
 _HERE = Path(__file__).parent

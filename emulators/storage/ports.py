@@ -4,12 +4,12 @@ URLs of blobs end up in ledgers and manifests, so a restart has to serve the sam
 """
 
 import json
-import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-HOST = "127.0.0.1"
+from emulators._http import reserve
+
 SERVICES = ("blob", "queue", "table")
 
 
@@ -46,10 +46,8 @@ def _recall(memory: Path) -> dict[str, int]:
 
 def _reserve(held: ExitStack, service: str, port: int, memory: Path) -> int:
     # All three stay bound until the last is chosen, so that no two services get the same one.
-    listener = held.enter_context(socket.socket())
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, port))
+        listener = held.enter_context(reserve(port))
     except OSError as error:
         raise PortTaken(
             f"Port {port} for the {service} service is taken ({error.strerror}): stop the "

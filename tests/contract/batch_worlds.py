@@ -13,7 +13,7 @@ from pipeline.ports import JobSpec, TaskSpec
 from tests.fakes.batch import Outcome
 from tests.fakes.world import fake_ports
 
-DEADLINE_S = 40.0
+DEADLINE_S = 60.0
 IDLE, BUSY = "contract-idle", "contract-busy"
 
 

@@ -20,7 +20,7 @@ from tests.contract.batch_worlds import BatchService, FakeBatchWorld
 from tests.emulators.storage.processes import KEY, running, storage_flags
 from tests.fakes.world import fake_ports
 
-ARRIVAL_S = 20.0
+ARRIVAL_S = 60.0
 BATCH_FLAGS = ["--active-job-quota", "3"]
 NODE_IDENTITY = (
     "/subscriptions/s/resourceGroups/g/providers"

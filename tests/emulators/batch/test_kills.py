@@ -8,7 +8,7 @@ from pathlib import Path
 
 from azure.batch import models
 
-from tests.emulators.batch.running import Emulator, alive, shell, until
+from tests.emulators.batch.running import Emulator, alive, held, shell, until
 
 # Each run notes its start and its end, and when another run of the same task is at work. Odd
 # tasks are held, so that every kill strikes some, and even ones end whenever they do.
@@ -72,7 +72,7 @@ def test_an_agent_that_is_killed_takes_no_task_with_it_for_good(tmp_path: Path) 
     emulator = Emulator(tmp_path / "data")
     emulator.add_pool("p")
     emulator.add_job("j", "p")
-    emulator.add_task("j", "t", shell("sleep 0.7"))
+    emulator.add_task("j", "t", held(tmp_path / "go"))
     until(lambda: emulator.client.get_task("j", "t").state == "running")
     children = (
         Path(f"/proc/{emulator.process.pid}/task/{emulator.process.pid}/children")
@@ -80,6 +80,7 @@ def test_an_agent_that_is_killed_takes_no_task_with_it_for_good(tmp_path: Path) 
         .split()
     )
     os.kill(int(children[0]), signal.SIGKILL)
+    (tmp_path / "go").touch()
     task = emulator.finished("j", "t")
     emulator.stop()
     assert task.execution_info.result == "success"

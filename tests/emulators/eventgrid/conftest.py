@@ -53,8 +53,7 @@ def grid(tmp_path, storage):
             yield emulator
         finally:
             emulator.stop()
-            emulator.process.stdout.close()
-            emulator.process.stderr.close()
+            emulator.close()
 
     return run
 
@@ -66,7 +65,7 @@ def shared(storage, tmp_path_factory):
     emulator = launch_grid(folder, storage, [], ["--time-scale", "1000"])
     yield emulator
     emulator.stop()
-    emulator.process.communicate()
+    emulator.close()
 
 
 @pytest.fixture
@@ -104,7 +103,7 @@ def quiet(storage, tmp_path_factory):
     emulator = launch_grid(tmp_path_factory.mktemp("quiet"), storage, [])
     yield emulator
     emulator.stop()
-    emulator.process.communicate()
+    emulator.close()
 
 
 def launch_grid(folder, storage, subscriptions, flags=()) -> Emulator:
@@ -147,7 +146,7 @@ def call(emulator, method, path, body=None):
     return status, json.loads(raw) if raw else None
 
 
-def sync(emulator, timeout=20):
+def sync(emulator, timeout=60):
     status, body = call(emulator, "POST", f"/_admin/sync?timeout={timeout}")
     assert status == 200, body
 

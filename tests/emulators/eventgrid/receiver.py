@@ -29,7 +29,7 @@ class Receiver:
     answer: Callable[[Request], int] = lambda _request: 200
     echo: bool = True
 
-    def next(self, seconds: float = 10.0) -> Request:
+    def next(self, seconds: float = 60.0) -> Request:
         """Return the next notification, waiting for it."""
         return self.got.get(timeout=seconds)
 

@@ -24,7 +24,7 @@ KILL_EVERY = 30
 
 def kill(emulator):
     os.kill(emulator.process.pid, signal.SIGKILL)
-    emulator.process.communicate()
+    emulator.close()
 
 
 def test_after_kills_blobs_events_and_messages_are_the_same_set(tmp_path, storage, place):
@@ -42,7 +42,7 @@ def test_after_kills_blobs_events_and_messages_are_the_same_set(tmp_path, storag
         state = call(emulator, "GET", "/_admin/state")[1]
     finally:
         emulator.stop()
-        emulator.process.communicate()
+        emulator.close()
     listed = {blob.name for blob in container.list_blobs()}
     found = [json.loads(m.content) for m in queue.receive_messages(messages_per_page=32)]
     assert state["deliveries"]["blobs/q"] == {"delivered": BLOBS}
@@ -74,7 +74,7 @@ def test_a_second_emulator_on_the_same_folder_is_refused(tmp_path):
         assert "cannot be used" in refused(tmp_path)
     finally:
         assert first.stop() == 0
-        first.process.communicate()
+        first.close()
 
 
 def flags(folder):
@@ -83,7 +83,7 @@ def flags(folder):
 
 def refused(folder) -> str:
     command = [sys.executable, "-m", "emulators.eventgrid", *flags(folder)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=90)
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
     return result.stderr

@@ -28,7 +28,7 @@ def publish(emulator, *events):
     assert call(emulator, "POST", "/topics/runs/api/events", list(events))[0] == 200
 
 
-def wait_for_state(emulator, key, wanted, seconds=15.0):
+def wait_for_state(emulator, key, wanted, seconds=60.0):
     deadline = time.monotonic() + seconds
     while states(emulator, key) != wanted:
         assert time.monotonic() < deadline, states(emulator, key)

@@ -147,4 +147,4 @@ def test_5001_events_are_413(quiet):
 
 
 def test_sync_returns_at_once_when_nothing_waits(quiet):
-    sync(quiet, timeout=5)
+    sync(quiet, timeout=20)

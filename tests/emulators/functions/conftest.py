@@ -19,7 +19,7 @@ from azure.storage.queue import QueueServiceClient
 REPOSITORY = Path(__file__).parents[3]
 SAMPLE_APP = Path(__file__).parent / "sample_app"
 KEY = base64.b64encode(b"k" * 64).decode()
-DEADLINE_S = 20.0
+DEADLINE_S = 90.0
 
 
 def eventually(probe, deadline_s=DEADLINE_S):
@@ -45,7 +45,7 @@ def launch(*arguments, stderr):
 def end(process):
     """Stop a process and wait for it."""
     process.terminate()
-    process.wait(30)
+    process.wait(DEADLINE_S)
     process.stdout.close()
 
 
@@ -69,10 +69,11 @@ class Host:
         self.folder = folder
         self.prefix = f"q{uuid.uuid4().hex[:8]}-"
         self.queues = QueueServiceClient.from_connection_string(connection_string)
-        (folder / "scratch").mkdir()
+        self.scratch = folder / "scratch"
+        self.scratch.mkdir()
         self.settings = {
             "AzureWebJobsStorage": connection_string,
-            "SCRATCH": str(folder / "scratch"),
+            "SCRATCH": str(self.scratch),
             "PREFIX": self.prefix,
             "TICK": "0 0 0 1 1 *",
             "AzureWebJobs.switched_off.Disabled": "true",
@@ -97,7 +98,8 @@ class Host:
         return self.folder / "host.log"
 
     def logged(self, message):
-        lines = [json.loads(line) for line in self.log.read_text().splitlines()]
+        whole, _, _ = self.log.read_text().rpartition("\n")  # the last line may still grow
+        lines = [json.loads(line) for line in whole.splitlines()]
         return [line for line in lines if line["message"] == message]
 
     def queue(self, name):
@@ -119,7 +121,7 @@ class Host:
         return self.queue(queue).get_queue_properties().approximate_message_count == 0
 
     def all_notes(self):
-        path = self.folder / "scratch" / "notes.jsonl"
+        path = self.scratch / "notes.jsonl"
         return list(map(json.loads, path.read_text().splitlines())) if path.exists() else []
 
     def notes(self, function):
@@ -140,7 +142,7 @@ class Host:
     def kill(self):
         """End the host the way a lost machine would."""
         os.kill(self.process.pid, signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(DEADLINE_S)
         self.process.stdout.close()
 
     def stop(self):

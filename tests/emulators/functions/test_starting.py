@@ -21,7 +21,7 @@ def run(tmp_path, source, *flags, host_json='{"version": "2.0"}', settings=None)
             sys.executable, "-m", "emulators.functions", "--data", str(tmp_path / "data"),
             "--app", str(app), "--settings", str(tmp_path / "settings.json"), *flags,
         ],
-        cwd=REPOSITORY, capture_output=True, text=True, timeout=30, check=False,
+        cwd=REPOSITORY, capture_output=True, text=True, timeout=90, check=False,
     )  # fmt: skip
 
 

@@ -1,7 +1,6 @@
 """A stack of fake services, which starts at once."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -14,20 +13,12 @@ FAKE = [sys.executable, str(Path(__file__).parent / "fake_service.py")]
 SERVICES = ("storage", "eventgrid", "batch", "functions")
 
 
-def eventually(probe, deadline_s=20.0):
+def eventually(probe, deadline_s=90.0):
     end = time.monotonic() + deadline_s
     while not (answer := probe()):
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.02)
     return answer
-
-
-def is_alive(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 class Launched:
@@ -65,7 +56,7 @@ class Launched:
         return (self.data / "events").read_text().splitlines()
 
     def refusal(self, **changes):
-        _, message = (process := self.start(**changes)).communicate(timeout=30)
+        _, message = (process := self.start(**changes)).communicate(timeout=90)
         assert process.returncode == 2
         assert "Traceback" not in message
         return message
@@ -73,7 +64,7 @@ class Launched:
     def close(self):
         for process in self.processes:
             process.terminate()
-            process.communicate(timeout=30)
+            process.communicate(timeout=90)
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ import socket
 
 import pytest
 
-from tests.emulators.stack.conftest import SERVICES, eventually, is_alive
+from tests.emulators.batch.running import alive
+from tests.emulators.stack.conftest import SERVICES, eventually
 
 
 def test_all_start_in_order_and_stop_in_reverse(stack):
@@ -19,7 +20,7 @@ def test_all_start_in_order_and_stop_in_reverse(stack):
     assert (events[0], events[3]) == ("start storage", "start functions")
     assert (events[4], events[-1]) == ("stop functions", "stop storage")
     assert not written.exists()
-    assert not any(is_alive(pid) for pid in told["pids"].values())
+    assert not any(alive(pid) for pid in told["pids"].values())
 
 
 def test_placeholders_are_filled_and_the_files_are_private(stack):
@@ -95,7 +96,7 @@ def test_ports_stay_the_same_and_a_taken_one_is_named(stack):
 def test_killing_the_stack_leaves_no_orphans_and_no_stale_lock(stack):
     told = stack.ready()
     os.kill(told["pid"], signal.SIGKILL)
-    eventually(lambda: not any(is_alive(pid) for pid in told["pids"].values()))
+    eventually(lambda: not any(alive(pid) for pid in told["pids"].values()))
     assert stack.ready()["pid"] != told["pid"]
 
 

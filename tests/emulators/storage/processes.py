@@ -4,13 +4,14 @@ import json
 import selectors
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 KEY = "Zm9yIHRlc3RzIG9ubHksIG5vdCBhIHNlY3JldCBhdCBhbGwsIGFuZCBsb25nIGVub3VnaCB0byBsb29rIGxpa2Ugb25l"
-READY_S = 30.0
+READY_S = 90.0
 
 
 @dataclass
@@ -19,24 +20,41 @@ class Emulator:
 
     process: subprocess.Popen[str]
     ready: dict[str, Any]
+    said: IO[str]
 
     def stop(self) -> int:
         """Ask it to end and return its exit status."""
         self.process.terminate()
         return self.process.wait(READY_S)
 
+    def close(self) -> None:
+        """Wait for its end and let its streams go."""
+        self.process.wait(READY_S)
+        self.process.stdout.close()
+        self.said.close()
+
+    def errors(self) -> str:
+        """Return what it said on stderr."""
+        self.said.seek(0)
+        return self.said.read()
+
 
 def launch(module: str, *flags: str) -> Emulator:
     """Start an emulator and wait for its ready line."""
     command = [sys.executable, "-m", f"emulators.{module}", "--port", "0", *flags]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A file, because a pipe that nobody reads fills up and stops who writes.
+    said = tempfile.TemporaryFile("w+")  # noqa: SIM115 - open for as long as the emulator is
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True)
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         line = process.stdout.readline() if selector.select(READY_S) else ""
     if not line:
         process.kill()
-        raise AssertionError(f"{module} did not start: {process.communicate()[1]}")
-    return Emulator(process, json.loads(line))
+        emulator = Emulator(process, {}, said)
+        words = emulator.errors()
+        emulator.close()
+        raise AssertionError(f"{module} did not start: {words}")
+    return Emulator(process, json.loads(line), said)
 
 
 @contextmanager
@@ -47,8 +65,7 @@ def running(module: str, *flags: str) -> Iterator[Emulator]:
         yield emulator
     finally:
         emulator.stop()
-        emulator.process.stdout.close()
-        emulator.process.stderr.close()
+        emulator.close()
 
 
 def storage_flags(data) -> list[str]:

@@ -34,6 +34,8 @@ async def work(message: func.QueueMessage, out: func.Out[str]) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if body.get("seconds"):
         await asyncio.sleep(body["seconds"])
+    while body.get("held") and not (SCRATCH / "go").exists():
+        await asyncio.sleep(0.02)
     note(function="work ends", body=body)
     out.set(json.dumps({"echo": body}))
 
