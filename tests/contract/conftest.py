@@ -1,7 +1,6 @@
 """The worlds that the contract is held to: the fakes, and the adapters over the emulators."""
 
 import base64
-import importlib.util
 import itertools
 import json
 import time
@@ -166,8 +165,6 @@ def queue(world):
 
 @pytest.fixture(scope="session")
 def batch_service(storage, tmp_path_factory):
-    if importlib.util.find_spec("emulators.batch.__main__") is None:
-        pytest.skip("the Batch emulator does not start yet")
     folder = tmp_path_factory.mktemp("batch")
     flags = ["--data", str(folder), "--account", "fanfare", "--key", KEY]
     with running("batch", *flags, *BATCH_FLAGS) as emulator:

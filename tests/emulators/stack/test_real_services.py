@@ -1,12 +1,11 @@
 import contextlib
-import importlib.util
 import json
 
 from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
-from tests.emulators.stack.conftest import FAKE, REPOSITORY, eventually
+from tests.emulators.stack.conftest import REPOSITORY, eventually
 
 SAMPLE_APP = REPOSITORY / "tests" / "emulators" / "functions" / "sample_app"
 HOOK = (
@@ -40,14 +39,9 @@ def notes(folder, function):
     return [note for note in map(json.loads, lines) if note["function"] == function]
 
 
-def fakes():
-    built = importlib.util.find_spec("emulators.batch.__main__") is not None
-    return {} if built else {"batch": FAKE}
-
-
 def test_an_uploaded_blob_reaches_the_functions_by_queue_and_by_webhook(stack, tmp_path):
     told = stack.ready(
-        programs=fakes(), app=str(SAMPLE_APP), eventgrid=GRID, eventgrid_time_scale=10,
+        programs={}, app=str(SAMPLE_APP), eventgrid=GRID, eventgrid_time_scale=10,
         storage_key="a2V5" * 16, settings=SETTINGS | {"SCRATCH": str(tmp_path)},
     )  # fmt: skip
     connection = told["endpoints"]["storage"]["connection_string"]
