@@ -10,8 +10,10 @@ import random
 import signal
 import socket
 import sys
+from typing import TYPE_CHECKING
 
-from aiohttp import web
+if TYPE_CHECKING:
+    from aiohttp import web
 
 HOST = "127.0.0.1"
 _PR_SET_PDEATHSIG = 1
@@ -69,9 +71,11 @@ def announce_ready(service: str, endpoint: str, **more: object) -> None:
 
 
 async def serve(
-    app: web.Application, service: str, listener: socket.socket, **more: object
+    app: "web.Application", service: str, listener: socket.socket, **more: object
 ) -> None:
     """Serve `app` on the bound listener until SIGTERM or SIGINT, then run its clean-up."""
+    from aiohttp import web  # noqa: PLC0415 - a third of a second that only servers have to spend
+
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
     await runner.setup()
     await web.SockSite(runner, listener).start()

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from emulators.functions.errors import StartError
+from emulators.functions.host_json import load_host_options
 from tests.emulators.functions.conftest import REPOSITORY
 
 IMPORTS = "import azure.functions as func\napp = func.FunctionApp()\n"
@@ -58,8 +60,15 @@ def test_an_app_that_cannot_be_imported_shows_its_own_lines_only(tmp_path):
     ],
 )
 def test_a_bad_host_json_gets_one_message(tmp_path, host_json, message):
-    ended = run(tmp_path, IMPORTS, host_json=host_json)
-    assert (ended.returncode, message in ended.stderr) == (2, True), ended.stderr
+    (tmp_path / "host.json").write_text(host_json)
+    with pytest.raises(StartError, match=message):
+        load_host_options(tmp_path, {})
+
+
+def test_a_bad_host_json_ends_the_host(tmp_path):
+    ended = run(tmp_path, IMPORTS, host_json="{")
+    assert (ended.returncode, "host.json cannot be read" in ended.stderr) == (2, True), ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_a_missing_connection_names_function_and_binding(tmp_path):
