@@ -13,7 +13,7 @@ from tests.emulators.stack.conftest import FAKE
 
 
 async def until(probe) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not probe():
             await asyncio.sleep(0.01)
 
