@@ -72,18 +72,16 @@ def test_an_agent_that_is_killed_takes_no_task_with_it_for_good(tmp_path: Path) 
     emulator = Emulator(tmp_path / "data")
     emulator.add_pool("p")
     emulator.add_job("j", "p")
-    emulator.add_task("j", "t", held(tmp_path / "go"))
-    until(lambda: emulator.client.get_task("j", "t").state == "running")
-    children = (
-        Path(f"/proc/{emulator.process.pid}/task/{emulator.process.pid}/children")
-        .read_text()
-        .split()
-    )
-    os.kill(int(children[0]), signal.SIGKILL)
+    for name in "abc":
+        emulator.add_task("j", name, held(tmp_path / "go"))
+    until(lambda: emulator.client.get_job_task_counts("j").task_counts.running == 3)
+    pid = emulator.process.pid
+    (agent,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    os.kill(int(agent), signal.SIGKILL)
     (tmp_path / "go").touch()
-    task = emulator.finished("j", "t")
+    results = {emulator.finished("j", name).execution_info.result for name in "abc"}
     emulator.stop()
-    assert task.execution_info.result == "success"
+    assert results == {"success"}
 
 
 def test_a_used_data_folder_and_a_broken_one_get_a_clear_message(tmp_path: Path) -> None:
