@@ -27,7 +27,6 @@ class Patience:
     stale: timedelta = timedelta(minutes=12)  # a killed instance hides its message for ten
     receipt: timedelta = timedelta(minutes=2)  # completed in Batch, no receipt seen
     upload: timedelta = timedelta(minutes=10)  # an output that a receipt names is not there yet
-    quiet: timedelta = timedelta(minutes=5)  # a running run without progress is looked into
     lost_event: timedelta = timedelta(minutes=15)  # a blob without a run
     push: timedelta = timedelta(seconds=30)  # between two formulas of one pool
     demand: timedelta = timedelta(minutes=15)  # a pushed demand expires by itself
