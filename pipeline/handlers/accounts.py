@@ -10,7 +10,7 @@ from pipeline.domain import naming
 from pipeline.domain.announcement import MAX_MISSING
 from pipeline.domain.causes import Cause
 from pipeline.domain.manifest import Missing
-from pipeline.domain.results import ItemResult, TaskResult
+from pipeline.domain.results import ItemResult
 from pipeline.domain.run import Run
 from pipeline.errors import Permanent
 from pipeline.handlers.engine import Engine
@@ -30,15 +30,15 @@ class Counts(BaseModel):
     currency: str
 
 
-def count(engine: Engine, run: Run, succeeded: int, failed: int) -> Counts:
-    """Count what a run cost: the seconds of its tasks by the share of a node that they held.
+def count(engine: Engine, run: Run, succeeded: int, failed: int, seconds: float) -> Counts:
+    """Count what a run cost: the `seconds` of its tasks by the share of a node that they held.
 
     The price is an estimate: full and spot price, weighed by the pool's share of spot nodes.
     """
     pool = engine.catalogue.pools.get(run.pool)
     slots = engine.definition(run).task.slots
-    seconds = slots * sum(r.seconds for r in _results(engine, run)) + sum(_stages(engine, run))
-    node_seconds = round(run.node_seconds + seconds / (pool.slots if pool else 1), 3)
+    slot_seconds = slots * seconds + sum(_stages(engine, run))
+    node_seconds = round(run.node_seconds + slot_seconds / (pool.slots if pool else 1), 3)
     price, per_hour = (pool.price, pool.per_hour) if pool else (None, None)
     return Counts(
         succeeded=succeeded,
@@ -55,8 +55,10 @@ def tally(engine: Engine, run: Run, cause: Cause | None) -> tuple[Counts, list[M
     Also returns its first missing items: what never ended is missing for the cause of the verdict.
     """
     known: dict[int, ItemResult] = {}
+    seconds = 0.0
     for generation, plan in generations(run):
         for result in tasks.results(engine.ports.tables, run.id, generation):
+            seconds += result.seconds if generation == run.generation else 0.0
             # A page or receipt that is gone must not keep the run from ending.
             with suppress(Permanent):
                 for item in items_of(engine, plan, result):
@@ -69,11 +71,7 @@ def tally(engine: Engine, run: Run, cause: Cause | None) -> tuple[Counts, list[M
         Missing.of(known[n]) if n in known else Missing(item=n, cause=cause, tries=0)
         for n in itertools.islice(left, MAX_MISSING)
     ]
-    return count(engine, run, succeeded, total - succeeded), missing
-
-
-def _results(engine: Engine, run: Run) -> Iterator[TaskResult]:
-    return tasks.results(engine.ports.tables, run.id, run.generation)
+    return count(engine, run, succeeded, total - succeeded, seconds), missing
 
 
 def _stages(engine: Engine, run: Run) -> Iterator[float]:

@@ -77,7 +77,7 @@ def _judge(engine: Engine, held: Held, gathered: Gathered) -> Chosen | None:
     """Put the output together; None when the run failed, or while a program works on it."""
     run, definition = held.run, engine.definition(held.run)
     total, succeeded = total_items(run), len(gathered.parts)
-    counts = count(engine, run, succeeded, total - succeeded)
+    counts = count(engine, run, succeeded, total - succeeded, gathered.seconds)
     missing = missing_of(gathered.failed)
     if not definition.tolerance.allows(total - succeeded, total):
         conclude(engine, held, _failure(*_blame(gathered, total), missing, counts))

@@ -36,12 +36,15 @@ class Part:
 
 @dataclass
 class Gathered:
-    """What became of a run's items; `lost` are units whose outputs are not all there."""
+    """What became of a run's items; `lost` are units whose outputs are not all there,
+    `seconds` those of this generation's tasks.
+    """
 
     items: dict[int, ItemResult] = field(default_factory=dict)
     parts: dict[int, tuple[Part, ...]] = field(default_factory=dict)
     retrying: list[TaskResult] = field(default_factory=list)
     lost: list[TaskResult] = field(default_factory=list)
+    seconds: float = 0.0
 
     @property
     def failed(self) -> list[ItemResult]:
@@ -62,6 +65,7 @@ def gather(engine: Engine, run: Run) -> Gathered:
             folder = f"{naming.generation_folder(run.id, generation)}/out/{result.unit}"
             whole = _take(items_of(engine, plan, result), folder, sizes, gathered)
             if generation == run.generation:
+                gathered.seconds += result.seconds
                 if result.state is TaskState.RETRYING:
                     gathered.retrying.append(result)
                 elif not whole:
