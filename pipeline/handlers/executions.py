@@ -19,6 +19,8 @@ from pipeline.handlers.engine import Engine
 from pipeline.ledger import runs
 from pipeline.ports import BlobRef, InputFile, JobSpec, TaskSpec, Upload
 
+# The queue that goes on when a stage program has ended.
+STAGE_QUEUES = {naming.SPLIT: "plan", naming.ASSEMBLE: "assemble"}
 RUNNER = "/bin/sh -c 'exec python3 \"$AZ_BATCH_JOB_PREP_WORKING_DIR/runner.py\"'"
 _RUNTIME = ("environment.py", "runner.py")
 

@@ -5,7 +5,7 @@ gets the messages next, and changes nothing that is there.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +22,7 @@ from pipeline.domain.run import Run
 from pipeline.errors import NotFound, Permanent, Transient
 from pipeline.handlers import executions
 from pipeline.handlers.engine import Engine, context, log
+from pipeline.handlers.executions import STAGE_QUEUES
 from pipeline.handlers.tracing import span
 from pipeline.ledger import progress, runs, tasks
 from pipeline.ports import BlobRef, QueueMessage
@@ -30,7 +31,6 @@ QUEUE = "receipts"
 DRAIN = 1000
 _READERS = 8
 _COUNTING = frozenset({State.SUBMITTING, State.RUNNING, State.ASSEMBLING})
-_WAKES = {naming.SPLIT: "plan", naming.ASSEMBLE: "assemble"}
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ def on_receipts(message: EventMessage, engine: Engine) -> None:
     for doorbell in [*([Doorbell(own, message)] if own else []), *_drain(engine)]:
         by_generation[doorbell.path.run, doorbell.path.generation].append(doorbell)
     unsettled: Transient | None = None
-    for doorbells in by_generation.values():
+    for (run, generation), doorbells in by_generation.items():
         try:
-            settle(engine, [doorbell.path for doorbell in doorbells])
+            settle(engine, run, generation, {doorbell.path for doorbell in doorbells})
             _delete(engine, doorbells)
         except Transient as error:
             _put_back(engine, doorbells, str(error))
@@ -101,31 +101,28 @@ def _put_back(engine: Engine, doorbells: Iterable[Doorbell], why: str) -> None:
         log.warning("Receipts stay hidden for a while", extra={"reason": str(error)})
 
 
-def settle(engine: Engine, paths: Iterable[ReceiptPath]) -> None:
-    """Count receipts, run by run; what does not belong to a run's present generation is not
-    counted, and what nothing heals is left to the sweep. Raises Transient.
+def settle(engine: Engine, run_id: str, generation: int, paths: Collection[ReceiptPath]) -> None:
+    """Count receipts of one generation of a run, unless it is no longer the present one.
+
+    What nothing heals is left to the sweep. Raises Transient.
     """
-    by_generation: dict[tuple[str, int], set[ReceiptPath]] = defaultdict(set)
-    for path in paths:
-        by_generation[path.run, path.generation].add(path)
-    for (run_id, generation), found in by_generation.items():
-        about: dict[str, object] = {"action": "receipts", "run": run_id, "generation": generation}
-        try:
-            held = runs.load(engine.ports.tables, run_id)
-            if held is None or held.run.generation != generation or held.run.over:
-                log.info("Receipts recorded, not counted", extra=about)
-                continue
-            with span("receipts of a run", held.run.traceparent, run=run_id, receipts=len(found)):
-                _settle_run(engine, held.run, sorted(found, key=lambda path: path.name))
-        except Permanent as error:
-            log.exception("Receipts not counted", extra={**about, "reason": str(error)})
+    about: dict[str, object] = {"action": "receipts", "run": run_id, "generation": generation}
+    try:
+        held = runs.load(engine.ports.tables, run_id)
+        if held is None or held.run.generation != generation or held.run.over:
+            log.info("Receipts recorded, not counted", extra=about)
+            return
+        with span("receipts of a run", held.run.traceparent, run=run_id, receipts=len(paths)):
+            _settle_run(engine, held.run, sorted(paths, key=lambda path: path.name))
+    except Permanent as error:
+        log.exception("Receipts not counted", extra={**about, "reason": str(error)})
 
 
 def _settle_run(engine: Engine, run: Run, paths: list[ReceiptPath]) -> None:
-    staged = [path for path in paths if path.unit in _WAKES]
+    staged = [path for path in paths if path.unit in STAGE_QUEUES]
     for path in staged:
         _settle_stage(engine, run, path)
-    counted = [path for path in paths if path.unit not in _WAKES]
+    counted = [path for path in paths if path.unit not in STAGE_QUEUES]
     if run.plan is None or run.state not in _COUNTING or not counted:
         return
     rejected = _rejected(engine, run)
@@ -167,7 +164,7 @@ def _settle_stage(engine: Engine, run: Run, path: ReceiptPath) -> None:
     result = _read_result(engine, run, path, (0,))
     if result:
         tasks.finish(engine.ports.tables, run.id, run.generation, [result])
-        engine.wake(_WAKES[path.unit], run)
+        engine.wake(STAGE_QUEUES[path.unit], run)
 
 
 def _read_results(engine: Engine, run: Run, paths: list[ReceiptPath]) -> list[TaskResult]:

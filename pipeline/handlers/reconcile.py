@@ -83,14 +83,15 @@ def _settle_receipts(engine: Engine, run: Run, unheard: Unheard) -> set[str]:
     """Take in receipts whose events were lost; return the units that are settled now."""
     folder = naming.generation_folder(run.id, run.generation)
     only = f"{next(iter(unheard))}/" if len(unheard) == 1 else ""
-    found = [
+    found = {
         path
         for facts in engine.ports.blobs.list("receipts", f"{folder}/{only}")
         if (path := naming.parse_receipt_path(facts.ref.name))
         and path.unit in unheard
         and not unheard[path.unit].rejects(path.attempt)
-    ]
-    receipts.settle(engine, found)
+    }
+    if found:
+        receipts.settle(engine, run.id, run.generation, found)
     return {path.unit for path in found if _is_done(engine, run, path.unit)}
 
 

@@ -13,9 +13,8 @@ from pipeline.domain.run import Run
 from pipeline.errors import Conflict, JobGone
 from pipeline.handlers import executions
 from pipeline.handlers.engine import Engine, context, log
+from pipeline.handlers.executions import STAGE_QUEUES
 from pipeline.ledger import runs, tasks
-
-_WAKES = {naming.SPLIT: "plan", naming.ASSEMBLE: "assemble"}
 
 
 def repeat(engine: Engine, run: Run, seen: TaskResult, cause: Cause, why: str) -> bool:
@@ -60,8 +59,8 @@ def _key(result: TaskResult) -> tuple[object, ...]:
 
 def submit(engine: Engine, run: Run, again: TaskResult) -> None:
     """Submit an execution that the ledger tells of; one that was submitted is met, not doubled."""
-    if again.unit in _WAKES:
-        engine.wake(_WAKES[again.unit], run)
+    if again.unit in STAGE_QUEUES:
+        engine.wake(STAGE_QUEUES[again.unit], run)
         return
     number = naming.unit_number(again.unit)
     if number is None or run.plan is None:
