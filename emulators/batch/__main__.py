@@ -54,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--profile", choices=profiles, default="benign", help=awkward)
     add("--seed", type=int, default=0, help="seed of the awkward profile")
     add("--timing", choices=paces, default="immediate", help="pace of nodes and jobs")
+    speed = "emulated seconds a second; 0 stands still until POST /_admin/clock"
+    add("--clock-speed", type=float, default=1.0, help=speed)
     path = os.environ.get("PATH", "")
     add("--node-path", default=path, help="PATH of tasks; default: this process's own")
     between = "least time between two enable calls"

@@ -1,18 +1,106 @@
-"""The emulator's time: the machine's own, shifted by what an administrator asked for."""
+"""The emulator's time, and everything that waits for a moment of it.
 
+It runs at `speed` emulated seconds a second; at speed 0 it stands still, and only `advance` and
+`jump` move it. Whatever the emulated service waits for (states, limits, intervals) waits here, so
+that moving the clock makes it happen; what the machine itself takes does not.
+"""
+
+import asyncio
+import heapq
+import itertools
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Turns of the loop in which what a timer set off may go on before the next timer strikes.
+_TURNS = 20
+
+
+class Timer:
+    """One thing to do at a moment, until it is cancelled."""
+
+    __slots__ = ("act", "due")
+
+    def __init__(self, due: float, act: Callable[[], None]) -> None:
+        self.due = due
+        self.act: Callable[[], None] | None = act
+
+    def cancel(self) -> None:
+        """Do not do it."""
+        self.act = None
 
 
 class Clock:
-    """Tell the time; `advance` moves it forward for tests of long limits."""
+    """Tell the time and keep timers; moments are UTC, waits are emulated seconds."""
 
-    def __init__(self) -> None:
-        self._shift = timedelta()
+    def __init__(self, speed: float = 1.0) -> None:
+        self._speed = speed
+        self._base, self._since = time.time(), time.monotonic()
+        self._timers: list[tuple[float, int, Timer]] = []
+        self._numbers = itertools.count()
+        self._alarm: asyncio.TimerHandle | None = None
+
+    def seconds(self) -> float:
+        """Return the current moment in seconds since 1970."""
+        return self._base + (time.monotonic() - self._since) * self._speed
 
     def now(self) -> datetime:
         """Return the current moment in UTC."""
-        return datetime.now(UTC) + self._shift
+        return _EPOCH + timedelta(seconds=self.seconds())
 
-    def advance(self, by: timedelta) -> None:
-        """Move the clock forward."""
-        self._shift += by
+    def after(self, seconds: float, act: Callable[[], None]) -> Timer:
+        """Do something once so much time has passed; at once still means in a later turn."""
+        timer = Timer(self.seconds() + max(0.0, seconds), act)
+        heapq.heappush(self._timers, (timer.due, next(self._numbers), timer))
+        if self._timers[0][2] is timer:
+            self._set_alarm()
+        return timer
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait until so much time has passed."""
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        timer = self.after(seconds, lambda: None if over.done() else over.set_result(None))
+        try:
+            await over
+        finally:
+            timer.cancel()
+
+    def next_due(self) -> float | None:
+        """Return when the next timer strikes, in seconds since 1970."""
+        while self._timers and self._timers[0][2].act is None:
+            heapq.heappop(self._timers)
+        return self._timers[0][0] if self._timers else None
+
+    def jump(self, moment: float) -> None:
+        """Move to a later moment and strike what is due by then; an earlier one changes nothing."""
+        behind = moment - self.seconds()
+        if behind > 0:
+            self._base += behind
+        self._strike()
+
+    async def advance(self, by: timedelta) -> None:
+        """Move forward through every timer on the way, each seeing its own moment."""
+        target = self.seconds() + by.total_seconds()
+        while (due := self.next_due()) is not None and due <= target:
+            self.jump(due)
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
+        self.jump(target)
+
+    def _strike(self) -> None:
+        now = self.seconds()
+        while (due := self.next_due()) is not None and due <= now:
+            act = heapq.heappop(self._timers)[2].act
+            if act is not None:
+                act()
+        self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        due = self.next_due()
+        if due is not None and self._speed > 0:
+            delay = max(0.0, due - self.seconds()) / self._speed
+            self._alarm = asyncio.get_running_loop().call_later(delay, self._strike)

@@ -15,6 +15,7 @@ class Options:
     profile: str = "benign"
     seed: int = 0
     timing: str = "immediate"
+    clock_speed: float = 1.0
     node_path: str = ""
     autoscale_min_seconds: float = 30.0
     autoscale_interval_scale: float = 1.0

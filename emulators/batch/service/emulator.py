@@ -35,16 +35,17 @@ class Emulator:
     """All verbs over one account."""
 
     def __init__(self, options: Options, store: Store, session: aiohttp.ClientSession) -> None:
+        clock = Clock(options.clock_speed)
         self.ctx = Context(
             options=options,
-            clock=Clock(),
+            clock=clock,
             account=store.load(),
             store=store,
             faults=Faults(options.profile, options.seed),
             agent=AgentClient(options.data / "nodes"),
             blobs=Blobs(session),
             identities=Identities.read(options.identities, public_urls=options.public_urls),
-            pace=Pace(options.timing),
+            pace=Pace(options.timing, clock),
         )
         self._session = session
         self.scaler = Scaler(self.ctx)

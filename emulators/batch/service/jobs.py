@@ -29,6 +29,8 @@ _PATCHABLE = (
     "metadata",
     "networkConfiguration",
 )
+# Moments are kept in microseconds, so a timer may seem to strike a little early.
+_ROUNDING_S = 0.001
 _DISABLE = ("requeue", "terminate", "wait")
 _GONE = {JobState.DELETING: "JobBeingDeleted"}
 _ENDING = {JobState.TERMINATING: "JobBeingTerminated", JobState.COMPLETED: "JobCompleted"}
@@ -157,7 +159,7 @@ class Jobs:
         limit = seconds_of((job.spec.get("constraints") or {}).get("maxWallClockTime"))
         if limit is not None and job.is_live:
             delay = remaining_s(job, self._ctx, limit)
-            asyncio.get_running_loop().call_later(delay, self._limit_struck, job)
+            self._ctx.clock.after(delay, lambda: self._limit_struck(job))
 
     def _limit_struck(self, job: Job) -> None:
         limit = seconds_of((job.spec.get("constraints") or {}).get("maxWallClockTime"))
@@ -167,7 +169,7 @@ class Jobs:
             JobState.TERMINATING,
         ):
             return
-        if remaining_s(job, self._ctx, limit) <= 0:
+        if remaining_s(job, self._ctx, limit) <= _ROUNDING_S:
             terminate(self._ctx, job, "MaxWallClockTimeExpiry")
 
 

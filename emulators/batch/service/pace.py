@@ -3,18 +3,20 @@ realistic while, or until somebody says tick."""
 
 import asyncio
 
+from emulators.batch.clock import Clock
+
 
 class Pace:
     """Waits between a resource's states."""
 
-    def __init__(self, timing: str) -> None:
-        self._timing = timing
+    def __init__(self, timing: str, clock: Clock) -> None:
+        self._timing, self._clock = timing, clock
         self._tick = asyncio.Event()
 
     async def step(self, realistic_s: float) -> None:
         """Wait for the next state; returns at once with immediate timing."""
         if self._timing == "timed":
-            await asyncio.sleep(realistic_s)
+            await self._clock.sleep(realistic_s)
         elif self._timing == "manual":
             await self._tick.wait()
 

@@ -26,6 +26,7 @@ class Program:
     directory: Path
     env: dict[str, str]
     process: Running | None = None
+    patience: asyncio.Timeout | None = None
     expired: bool = False
 
     @property
@@ -36,6 +37,8 @@ class Program:
     def expire(self) -> None:
         """Kill it because its time is up."""
         self.expired = True
+        if self.patience is not None:
+            self.patience.reschedule(0.0)
         if self.process is not None:
             self.process.kill()
 
@@ -82,18 +85,26 @@ def preparation_folder(ctx: Context, node: Node, job_id: str, preparation_id: st
 async def run_program(ctx: Context, what: Program) -> Ending:
     """Run a command to its end, within its time limit."""
     limit = seconds_of((what.spec.get("constraints") or {}).get("maxWallClockTime"))
-    timer = asyncio.get_running_loop().call_later(limit, what.expire) if limit is not None else None
+    timer = ctx.clock.after(limit, what.expire) if limit is not None else None
     try:
-        async with asyncio.timeout(limit):
-            refused = await _before(ctx, what)
+        refused = await _prepared(ctx, what)
         if refused is not None:
             return refused
         return await _process(ctx, what)
-    except TimeoutError:
-        return _expired(None)
     finally:
         if timer is not None:
             timer.cancel()
+
+
+async def _prepared(ctx: Context, what: Program) -> Ending | None:
+    """Get everything ready; a time that is up breaks off even a download."""
+    try:
+        async with asyncio.timeout(None) as what.patience:
+            return await _before(ctx, what)
+    except TimeoutError:
+        return _expired(None)
+    finally:
+        what.patience = None
 
 
 async def _before(ctx: Context, what: Program) -> Ending | None:
@@ -131,6 +142,8 @@ async def _process(ctx: Context, what: Program) -> Ending:
         argv, what.wd, what.env, what.directory / "stdout.txt", what.directory / "stderr.txt"
     )
     what.process = await ctx.agent.launch(order)
+    if what.expired:
+        what.process.kill()
     ended: Exit = await asyncio.shield(what.process.ended)
     if ended.refusal:
         code = "CommandProgramNotFound" if ended.not_found else "CommandLaunchFailed"

@@ -1,13 +1,12 @@
 """Autoscale of pools: samples as time goes by, evaluations at enable
 and at the interval, targets from results."""
 
-import asyncio
-from collections.abc import Callable
 from datetime import timedelta
 
 from emulators.batch.autoscale.evaluate import Outcome, Situation, evaluate
 from emulators.batch.autoscale.grammar import FormulaSyntaxError, FormulaTooLong, parse
 from emulators.batch.autoscale.samples import PERIOD, Samples
+from emulators.batch.clock import Timer
 from emulators.batch.document import Doc, parse_duration, parse_stamp, stamp
 from emulators.batch.errors import BatchError, invalid
 from emulators.batch.model.node import READY
@@ -151,7 +150,7 @@ class Scaler:
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._timers: dict[str, Timer] = {}
 
     def start(self) -> None:
         """Begin to sample, and to evaluate the pools that autoscale."""
@@ -162,7 +161,7 @@ class Scaler:
     async def _sample_for_ever(self) -> None:
         period = PERIOD.total_seconds() * self._ctx.options.autoscale_interval_scale
         while True:
-            await asyncio.sleep(max(0.05, period))
+            await self._ctx.clock.sleep(max(0.05, period))
             for pool in self._ctx.account.pools.values():
                 if pool.autoscale:
                     sample(self._ctx, pool)
@@ -176,8 +175,7 @@ class Scaler:
         if pool.autoscale and pool.state is PoolState.ACTIVE:
             interval = parse_duration(pool.spec["autoScaleEvaluationInterval"]).total_seconds()
             delay = interval * self._ctx.options.autoscale_interval_scale
-            due: Callable[[Pool], None] = self._due
-            self._timers[pool.id] = asyncio.get_running_loop().call_later(delay, due, pool)
+            self._timers[pool.id] = self._ctx.clock.after(delay, lambda: self._due(pool))
 
     def _due(self, pool: Pool) -> None:
         if pool.autoscale and pool.state is PoolState.ACTIVE:

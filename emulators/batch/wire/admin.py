@@ -74,9 +74,9 @@ class Admin:
         return web.json_response({})
 
     async def advance(self, request: web.Request) -> web.Response:
-        """Move the clock forward by {"seconds": n}."""
+        """Move the clock forward by {"seconds": n}, through everything due on the way."""
         seconds = float((await request.json())["seconds"])
-        self._emulator.ctx.clock.advance(timedelta(seconds=seconds))
+        await self._emulator.ctx.clock.advance(timedelta(seconds=seconds))
         return web.json_response({"now": self._emulator.ctx.clock.now().isoformat()})
 
     async def reset(self, _: web.Request) -> web.Response:
