@@ -13,6 +13,8 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import ssl
+
     from aiohttp import web
 
 HOST = "127.0.0.1"
@@ -71,19 +73,25 @@ def announce_ready(service: str, endpoint: str, **more: object) -> None:
 
 
 async def serve(
-    app: "web.Application", service: str, listener: socket.socket, **more: object
+    app: "web.Application",
+    service: str,
+    listener: socket.socket,
+    *,
+    tls: "ssl.SSLContext | None" = None,
+    **more: object,
 ) -> None:
     """Serve `app` on the bound listener until SIGTERM or SIGINT, then run its clean-up."""
     from aiohttp import web  # noqa: PLC0415 - a third of a second that only servers have to spend
 
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
     await runner.setup()
-    await web.SockSite(runner, listener).start()
+    await web.SockSite(runner, listener, ssl_context=tls).start()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    announce_ready(service, f"http://{HOST}:{listener.getsockname()[1]}", **more)
+    scheme = "https" if tls else "http"
+    announce_ready(service, f"{scheme}://{HOST}:{listener.getsockname()[1]}", **more)
     try:
         await stop.wait()
     finally:

@@ -7,13 +7,17 @@ import binascii
 import logging
 import os
 import socket
+import ssl
 import sys
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from aiohttp import web
 
 from emulators import _http
+from emulators.batch.auth import Gate
+from emulators.batch.entra import issuers_of
 from emulators.batch.options import Options
 from emulators.batch.service.emulator import Emulator
 from emulators.batch.store import Store
@@ -30,11 +34,58 @@ def read_options(argv: list[str]) -> tuple[int, Options]:
     port = int(given.pop("port"))
     given["live_samples"] = not given.pop("no_live_samples")
     given["data"] = given["data"].resolve()
+    _settle_authentication(parser, given)
     try:
         base64.b64decode(given["key"], validate=True)
     except binascii.Error:
         parser.error("--key has to be base64")
     return port, Options(**given)
+
+
+def _settle_authentication(parser: argparse.ArgumentParser, given: dict[str, Any]) -> None:
+    """Turn the flags on tokens, modes and TLS into settings, or refuse what makes no sense."""
+    tenant = given.pop("entra_tenant")
+    given["entra_issuers"] = (*given.pop("entra_issuer"), *(issuers_of(tenant) if tenant else ()))
+    tokens = bool(given["entra_keys"]) or given["entra_unverified"]
+    if given["entra_keys"] and given["entra_unverified"]:
+        parser.error("--entra-unverified looks at no signature: leave --entra-keys out")
+    if given["entra_keys"] and not given["entra_issuers"]:
+        parser.error("--entra-keys needs --entra-tenant or --entra-issuer: whose tokens are good?")
+    modes = given["authentication_modes"] or ("SharedKey,AAD" if tokens else "SharedKey")
+    given["authentication_modes"] = frozenset(one.strip() for one in modes.split(","))
+    if not given["authentication_modes"] <= {"SharedKey", "AAD"}:
+        parser.error("--authentication-modes takes SharedKey, AAD, or both with a comma")
+    if ("AAD" in given["authentication_modes"]) is not tokens:
+        parser.error("the mode AAD and one of --entra-keys, --entra-unverified go together")
+    if (given["cert"] is None) is not (given["key_file"] is None):
+        parser.error("--cert and --key-file go together")
+
+
+def _add_authentication(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("tokens and TLS").add_argument
+    add("--entra-tenant", default="", help="tenant whose access tokens are good")
+    issuer = "issuer whose access tokens are good; may be repeated"
+    add("--entra-issuer", action="append", default=[], help=issuer)
+    audience = "audience that tokens must have; trailing slashes are no difference"
+    add("--entra-audience", default=Options.entra_audience, help=audience)
+    add("--entra-keys", default="", help="JWKS file or URL that signatures are verified with")
+    unverified = "accept tokens whatever their signature; life, audience and issuer still count"
+    add("--entra-unverified", action="store_true", help=unverified)
+    modes = "SharedKey, AAD, or both; default: SharedKey, and AAD where tokens are set up"
+    add("--authentication-modes", default="", help=modes)
+    add("--cert", type=Path, help="PEM certificate chain: serve https")
+    add("--key-file", type=Path, help="PEM private key of --cert")
+
+
+def _tls(options: Options) -> ssl.SSLContext | None:
+    if options.cert is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(options.cert, options.key_file)
+    except (OSError, ssl.SSLError) as error:
+        sys.exit(f"{options.cert} and {options.key_file} cannot be used for TLS ({error}).")
+    return context
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -67,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--node-quota", type=int, default=100, help="nodes that the account may have")
     public = "let resource files come from URLs without SAS or identity"
     add("--public-urls", action="store_true", help=public)
+    _add_authentication(parser)
     return parser
 
 
@@ -77,16 +129,18 @@ async def run(options: Options, listener: socket.socket) -> None:
         timeout=aiohttp.ClientTimeout(total=None, connect=30, sock_read=120)
     )
     emulator = Emulator(options, store, session)
-    await emulator.start(f"http://{_http.HOST}:{listener.getsockname()[1]}")
+    tls = _tls(options)
+    scheme = "https" if tls else "http"
+    await emulator.start(f"{scheme}://{_http.HOST}:{listener.getsockname()[1]}")
     app = web.Application(client_max_size=_ACCEPTED_BYTES)
     app.add_routes(Admin(emulator).routes())
-    app.router.add_route("*", "/{path:.*}", Shell(emulator).handle)
+    app.router.add_route("*", "/{path:.*}", Shell(emulator, Gate(options, session)).handle)
 
     async def close(_: web.Application) -> None:
         await emulator.close()
 
     app.on_cleanup.append(close)
-    await _http.serve(app, "batch", listener)
+    await _http.serve(app, "batch", listener, tls=tls)
 
 
 def main() -> None:

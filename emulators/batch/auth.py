@@ -1,102 +1,55 @@
-"""Who may call: SharedKey signatures, verified as the service verifies them."""
+"""Who may call: one verifier for each mode of authentication that the account allows."""
 
-import base64
-import hashlib
-import hmac
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from urllib.parse import parse_qsl
+from datetime import UTC, datetime
 
+import aiohttp
+
+from emulators.batch.entra import Entra
 from emulators.batch.errors import BatchError
+from emulators.batch.options import Options
+from emulators.batch.shared_key import Request, SharedKey
+from emulators.batch.signing_keys import SigningKeys
 
-_SIGNED = (
-    "content-encoding",
-    "content-language",
-    "content-length",
-    "content-md5",
-    "content-type",
-    "date",
-    "if-modified-since",
-    "if-match",
-    "if-none-match",
-    "if-unmodified-since",
-    "range",
-)
-_SKEW = timedelta(minutes=15)
+_MODE = {"sharedkey": "SharedKey", "bearer": "AAD"}
+_CHALLENGE = 'Bearer authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize"'
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """The parts of a request that its signature covers; header names are lower case."""
+class Gate:
+    """Lets those requests pass that prove who sent them, in a mode that the account allows."""
 
-    method: str
-    raw_path: str
-    raw_query: str
-    headers: Mapping[str, str]
+    def __init__(self, options: Options, session: aiohttp.ClientSession) -> None:
+        self._modes = options.authentication_modes
+        self._shared_key = SharedKey(options.account, options.key)
+        keys = None if options.entra_unverified else SigningKeys(options.entra_keys, session)
+        self._entra = Entra(options.entra_issuers, options.entra_audience, keys)
 
+    async def verify(self, request: Request) -> None:
+        """Let the request pass, or refuse it.
 
-class SharedKey:
-    """The account's name and key."""
-
-    def __init__(self, account: str, key: str) -> None:
-        self._account = account
-        self._key = base64.b64decode(key, validate=True)
-
-    def verify(self, request: Request, now: datetime) -> None:
-        """Let a well signed request pass; refuse any other."""
-        header = request.headers.get("authorization", "")
+        Signatures and tokens are dated by the machine's own clock, not by the emulated one.
+        """
+        header = request.headers.get("authorization", "").strip()
         if not header:
-            raise BatchError("AuthenticationFailed", status=401)
+            raise _challenged("The Authorization header is missing.")
         scheme, _, rest = header.partition(" ")
-        account, separator, given = rest.partition(":")
-        if scheme != "SharedKey" or not separator:
+        mode = _MODE.get(scheme.lower())
+        if mode is None or not rest.strip():
             raise BatchError("InvalidAuthenticationInfo")
-        if account != self._account:
-            raise BatchError("AuthenticationFailed")
-        self._check_date(request, now)
-        if not any(
-            hmac.compare_digest(given, self._sign(text)) for text in _texts(request, account)
-        ):
-            raise BatchError("AuthenticationFailed")
-
-    def _sign(self, text: str) -> str:
-        return base64.b64encode(
-            hmac.new(self._key, text.encode(), hashlib.sha256).digest()
-        ).decode()
-
-    @staticmethod
-    def _check_date(request: Request, now: datetime) -> None:
-        text = request.headers.get("ocp-date") or request.headers.get("date") or ""
-        try:
-            sent = parsedate_to_datetime(text)
-        except ValueError as error:
-            raise BatchError("AuthenticationFailed", "The request has no usable date.") from error
-        if abs(now - (sent if sent.tzinfo else sent.replace(tzinfo=UTC))) > _SKEW:
-            raise BatchError("AuthenticationFailed", "The date of the request is too far from now.")
-
-
-def _texts(request: Request, account: str) -> list[str]:
-    """Return every text that a client in the field may have signed."""
-    lengths = {request.headers.get("content-length", "")}
-    if lengths <= {"", "0"} and request.method not in ("GET", "HEAD"):
-        lengths = {"", "0"}
-    own = sorted(f"{name}:{value}" for name, value in request.headers.items() if "ocp-" in name)
-    texts = []
-    for length in lengths:
-        headers = {**request.headers, "content-length": length}
-        plain = [headers.get(name, "") for name in _SIGNED]
-        for lower in (False, True):
-            query = _query(request.raw_query, lower)
-            texts.append(
-                "\n".join([request.method, *plain, *own, f"/{account}{request.raw_path}{query}"])
+        if mode not in self._modes:
+            raise _failed(
+                f"The specified type of authentication {mode} is not allowed for this account."
             )
-    return texts
+        if mode == "SharedKey":
+            self._shared_key.verify(request, datetime.now(UTC))
+        elif why := await self._entra.refusal(rest.strip()):
+            raise _challenged(why, ', error="invalid_token"')
 
 
-def _query(raw: str, lower: bool) -> str:
-    first: dict[str, str] = {}
-    for name, value in parse_qsl(raw):
-        first.setdefault(name.lower() if lower else name, value)
-    return "".join(f"\n{name}:{first[name]}" for name in sorted(first))
+def _failed(why: str) -> BatchError:
+    return BatchError("AuthenticationFailed", AuthenticationErrorDetail=why)
+
+
+def _challenged(why: str, more: str = "") -> BatchError:
+    error = BatchError("AuthenticationFailed", status=401, AuthenticationErrorDetail=why)
+    error.headers = {"WWW-Authenticate": _CHALLENGE + more}
+    return error

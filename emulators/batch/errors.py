@@ -129,6 +129,7 @@ class BatchError(Exception):
         self.code = code
         self.status = status or known
         self.values = values
+        self.headers: Mapping[str, str] = {}
 
     def summary(self) -> Doc:
         """Return code, message and values, as they stand inside a larger answer."""

@@ -23,3 +23,10 @@ class Options:
     active_job_quota: int = 300
     node_quota: int = 100
     public_urls: bool = False
+    authentication_modes: frozenset[str] = frozenset({"SharedKey"})
+    entra_issuers: tuple[str, ...] = ()
+    entra_audience: str = "https://batch.core.windows.net"
+    entra_keys: str = ""
+    entra_unverified: bool = False
+    cert: Path | None = None
+    key_file: Path | None = None

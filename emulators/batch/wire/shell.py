@@ -5,17 +5,17 @@ import json
 import logging
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from emulators.batch.auth import Request, SharedKey
+from emulators.batch.auth import Gate
 from emulators.batch.document import Doc, stamp
 from emulators.batch.errors import BatchError
 from emulators.batch.faults import Rule
 from emulators.batch.model.states import IllegalMove
 from emulators.batch.service.emulator import Emulator
+from emulators.batch.shared_key import Request
 from emulators.batch.wire.call import Call, Reply, Route, http_date
 from emulators.batch.wire.ranges import send_file
 from emulators.batch.wire.routes import RouteTable
@@ -29,11 +29,11 @@ _JSON = "application/json; odata=minimalmetadata"
 class Shell:
     """Turns HTTP requests into calls and replies into HTTP answers."""
 
-    def __init__(self, emulator: Emulator) -> None:
+    def __init__(self, emulator: Emulator, gate: Gate) -> None:
         options = emulator.ctx.options
         self._emulator = emulator
         self._table = RouteTable()
-        self._key = SharedKey(options.account, options.key)
+        self._gate = gate
         self._prefix = f"/{options.account}/"
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -66,9 +66,8 @@ class Shell:
     async def _answer(self, request: web.Request, headers: dict[str, str]) -> web.StreamResponse:
         raw_path, _, raw_query = request.raw_path.partition("?")
         lower = {name.lower(): value for name, value in request.headers.items()}
-        # Clients sign with the machine's time, whatever the emulated one is.
-        self._key.verify(Request(request.method, raw_path, raw_query, lower), datetime.now(UTC))
-        base = f"http://{request.headers.get('Host', '')}"
+        await self._gate.verify(Request(request.method, raw_path, raw_query, lower))
+        base = f"{request.scheme}://{request.headers.get('Host', '')}"
         path = raw_path
         if raw_path.startswith(self._prefix):
             base, path = base + self._prefix[:-1], raw_path[len(self._prefix) - 1 :]
@@ -99,9 +98,10 @@ class Shell:
         self, request: web.Request, error: BatchError, headers: dict[str, str]
     ) -> web.Response:
         self._emulator.ctx.save()
+        headers |= error.headers
         if request.method == "HEAD" or error.status == 304:  # noqa: PLR2004 - HTTP's own number
             return web.Response(status=error.status, headers=headers)
-        base = f"http://{request.headers.get('Host', '')}"
+        base = f"{request.scheme}://{request.headers.get('Host', '')}"
         document: Doc = {"odata.metadata": f"{base}/$metadata#error", **error.summary()}
         tail = f"\nRequestId:{headers['request-id']}\nTime:{stamp(self._emulator.ctx.clock.now())}"
         document["message"]["value"] += tail
