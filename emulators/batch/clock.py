@@ -8,6 +8,7 @@ that moving the clock makes it happen; what the machine itself takes does not.
 import asyncio
 import heapq
 import itertools
+import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -34,9 +35,9 @@ class Timer:
 class Clock:
     """Tell the time and keep timers; moments are UTC, waits are emulated seconds."""
 
-    def __init__(self, speed: float = 1.0) -> None:
-        self._speed = speed
-        self._base, self._since = time.time(), time.monotonic()
+    def __init__(self, speed: float = 1.0, ahead_s: float = 0.0) -> None:
+        self._speed, self._kept_s = speed, ahead_s
+        self._base, self._since = time.time() + ahead_s, time.monotonic()
         self._timers: list[tuple[float, int, Timer]] = []
         self._numbers = itertools.count()
         self._alarm: asyncio.TimerHandle | None = None
@@ -48,6 +49,24 @@ class Clock:
     def now(self) -> datetime:
         """Return the current moment in UTC."""
         return _EPOCH + timedelta(seconds=self.seconds())
+
+    def ahead_s(self) -> float:
+        """Return by how many seconds it is ahead of the machine's own time."""
+        return self.seconds() - time.time()
+
+    @property
+    def table_key(self) -> tuple[str, str, str]:
+        """Return where the store keeps by how much it is ahead, so that a restart goes not back."""
+        return ("clock", "", "")
+
+    def record(self) -> str:
+        """Return that as text for the store."""
+        self._kept_s = self.ahead_s()
+        return json.dumps({"ahead_s": self._kept_s})
+
+    def has_moved(self) -> bool:
+        """Tell whether the store's word on it is older than a second."""
+        return abs(self.ahead_s() - self._kept_s) > 1.0
 
     def after(self, seconds: float, act: Callable[[], None]) -> Timer:
         """Do something once so much time has passed; at once still means in a later turn."""

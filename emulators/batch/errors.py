@@ -89,6 +89,12 @@ STATUS: Mapping[str, tuple[int, str]] = {
         _CONFLICT,
         "The active job and job schedule quota for the account has been reached.",
     ),
+    "JobWithSameIdExists": (_CONFLICT, "A job has the id of the specified job schedule."),
+    "JobScheduleExists": (_CONFLICT, "The specified job schedule already exists."),
+    "JobScheduleWithSameIdExists": (_CONFLICT, "A job schedule has the id of the specified job."),
+    "JobScheduleBeingTerminated": (_CONFLICT, "The specified job schedule is being terminated."),
+    "JobScheduleBeingDeleted": (_CONFLICT, "The specified job schedule is being deleted."),
+    "JobScheduleCompleted": (_CONFLICT, "The specified job schedule is completed."),
     "JobPreparationTaskNotSpecified": (_CONFLICT, "The job has no job preparation task."),
     "TaskExists": (_CONFLICT, "The specified task already exists."),
     "TaskIdSameAsJobPreparationTask": (

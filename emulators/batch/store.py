@@ -5,6 +5,7 @@ only when the machine itself goes down, which an emulator may.
 """
 
 import fcntl
+import json
 import sqlite3
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from emulators.batch.model.account import Account, Kept
 from emulators.batch.model.job import Job
 from emulators.batch.model.node import Node
 from emulators.batch.model.pool import Pool
+from emulators.batch.model.schedule import Schedule
 from emulators.batch.model.task import Task
 
 _SCHEMA = """
@@ -56,6 +58,9 @@ class Store:
         for body in self._bodies("pool"):
             pool = Pool.restore(body)
             account.pools[pool.id.lower()] = pool
+        for body in self._bodies("schedule"):
+            schedule = Schedule.restore(body)
+            account.schedules[schedule.id.lower()] = schedule
         for body in self._bodies("node"):
             node = Node.restore(body)
             account.pool(node.pool_id).nodes[node.id] = node
@@ -68,6 +73,12 @@ class Store:
         for task in tasks:
             account.job(task.job_id).add(task)
         return account
+
+    def clock_ahead_s(self) -> float:
+        """Return by how much the saved clock was ahead of the machine's."""
+        return max(
+            (float(json.loads(body)["ahead_s"]) for body in self._bodies("clock")), default=0
+        )
 
     def _bodies(self, kind: str) -> list[str]:
         rows = self._db.execute("SELECT body FROM records WHERE kind = ?", (kind,))

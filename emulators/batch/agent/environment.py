@@ -28,7 +28,13 @@ class NodeFolders:
 
 def task_directory(job_id: str, task_id: str) -> str:
     """Return a task's directory relative to the node's root."""
-    return f"workitems/{job_id}/job-1/{task_id}"
+    return f"{job_directory(job_id)}/{task_id}"
+
+
+def job_directory(job_id: str) -> str:
+    """Return a job's directory relative to the node's root; a schedule's jobs have numbers."""
+    item, _, number = job_id.partition(":")
+    return f"workitems/{item}/{number or 'job-1'}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from typing import Protocol
 from emulators.batch.errors import BatchError
 from emulators.batch.model.job import Job
 from emulators.batch.model.pool import Pool
+from emulators.batch.model.schedule import Schedule
 from emulators.batch.model.states import JobState
 
 
@@ -22,11 +23,12 @@ class Kept(Protocol):
 
 
 class Account:
-    """Pools and jobs by lower-case id, and the changes since the last save."""
+    """Pools, jobs and job schedules by lower-case id, and the changes since the last save."""
 
     def __init__(self) -> None:
         self.pools: dict[str, Pool] = {}
         self.jobs: dict[str, Job] = {}
+        self.schedules: dict[str, Schedule] = {}
         self.unsaved: dict[tuple[str, str, str], Kept | None] = {}
 
     def pool(self, pool_id: str) -> Pool:
@@ -43,14 +45,27 @@ class Account:
             raise BatchError("JobNotFound")
         return found
 
+    def schedule(self, schedule_id: str) -> Schedule:
+        """Return one job schedule or refuse."""
+        found = self.schedules.get(schedule_id.lower())
+        if found is None:
+            raise BatchError("JobScheduleNotFound")
+        return found
+
+    def jobs_made_by(self, schedule: Schedule) -> list[Job]:
+        """Return the jobs of a schedule in order of creation."""
+        prefix = schedule.job_prefix
+        return [job for key, job in self.jobs.items() if key.startswith(prefix)]
+
     def jobs_of(self, pool_id: str) -> list[Job]:
         """Return the jobs of a pool, the most urgent first."""
         found = [job for job in self.jobs.values() if job.pool_id.lower() == pool_id.lower()]
         return sorted(found, key=lambda job: (-job.priority, job.created))
 
     def active_jobs(self) -> int:
-        """Return how many jobs count against the quota."""
-        return sum(
+        """Return how many jobs and job schedules count against their common quota."""
+        open_schedules = sum(1 for schedule in self.schedules.values() if schedule.is_open)
+        return open_schedules + sum(
             1
             for job in self.jobs.values()
             if job.state not in (JobState.COMPLETED, JobState.DELETING)

@@ -40,8 +40,9 @@ class Job(Stateful[JobState]):
 
     @property
     def pool_id(self) -> str:
-        """Return the pool its tasks run in."""
-        return str((self.spec.get("poolInfo") or {}).get("poolId") or "")
+        """Return the pool its tasks run in; an auto pool is known by what became of the job."""
+        given = (self.spec.get("poolInfo") or {}).get("poolId")
+        return str(given or self.execution.get("poolId") or "")
 
     @property
     def priority(self) -> int:

@@ -36,6 +36,16 @@ class JobState(StrEnum):
     DELETING = "deleting"
 
 
+class ScheduleState(StrEnum):
+    """The life of a job schedule."""
+
+    ACTIVE = "active"
+    DISABLED = "disabled"
+    TERMINATING = "terminating"
+    COMPLETED = "completed"
+    DELETING = "deleting"
+
+
 class TaskState(StrEnum):
     """The life of a task."""
 
@@ -65,7 +75,8 @@ class NodeState(StrEnum):
     DEALLOCATED = "deallocated"
 
 
-P, A, J, T, N = PoolState, Allocation, JobState, TaskState, NodeState
+P, A, J, S = PoolState, Allocation, JobState, ScheduleState
+T, N = TaskState, NodeState
 _READY = {N.IDLE, N.RUNNING}
 _GOING = {N.LEAVING_POOL, N.PREEMPTED, N.UNUSABLE}
 _RESTARTING = {N.REBOOTING, N.REIMAGING, N.DEALLOCATING}
@@ -88,6 +99,13 @@ MOVES: Mapping[type[StrEnum], Mapping[StrEnum, set[StrEnum]]] = {
         J.TERMINATING: {J.COMPLETED, J.DELETING},
         J.COMPLETED: {J.DELETING},
         J.DELETING: set(),
+    },
+    ScheduleState: {
+        S.ACTIVE: {S.DISABLED, S.TERMINATING, S.COMPLETED, S.DELETING},
+        S.DISABLED: {S.ACTIVE, S.TERMINATING, S.COMPLETED, S.DELETING},
+        S.TERMINATING: {S.COMPLETED, S.DELETING},
+        S.COMPLETED: {S.DELETING},
+        S.DELETING: set(),
     },
     TaskState: {
         T.ACTIVE: {T.PREPARING, T.RUNNING, T.COMPLETED},

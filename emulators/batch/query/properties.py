@@ -22,6 +22,9 @@ TASKS = frozenset(
 JOBS = frozenset(
     (*_COMMON, "executionInfo/startTime", "executionInfo/endTime", "executionInfo/poolId")
 )
+SCHEDULES = frozenset(
+    (*_COMMON, "executionInfo/endTime", "schedule/doNotRunUntil", "schedule/doNotRunAfter")
+)
 POOLS = frozenset(
     (*_COMMON, "allocationState", "allocationStateTransitionTime", "enableAutoScale", "vmSize")
 ) | {"enableInterNodeCommunication"}

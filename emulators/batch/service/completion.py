@@ -55,7 +55,8 @@ def check_all_complete(ctx: Context, job: Job) -> None:
 def terminate(ctx: Context, job: Job, reason: str) -> None:
     """Begin to end a job: its running tasks end now, its waiting ones stay as they are."""
     job.move(JobState.TERMINATING, ctx.clock.now())
-    job.execution["terminateReason"] = reason
+    if reason:
+        job.execution["terminateReason"] = reason
     ctx.keep(job)
     end_runs(ctx, job, ended_by_user())
     ctx.spawn(_finish_termination(ctx, job), f"termination of {job.id}")
@@ -71,6 +72,7 @@ async def _finish_termination(ctx: Context, job: Job) -> None:
         job.move(JobState.COMPLETED, now)
         job.execution["endTime"] = stamp(now)
         ctx.keep(job)
+        ctx.job_over(job)
 
 
 def resume_termination(ctx: Context, job: Job) -> None:

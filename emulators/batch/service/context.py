@@ -14,6 +14,7 @@ from emulators.batch.autoscale.samples import Samples
 from emulators.batch.clock import Clock
 from emulators.batch.faults import Faults
 from emulators.batch.model.account import Account, Kept
+from emulators.batch.model.job import Job
 from emulators.batch.model.node import Node
 from emulators.batch.model.pool import Pool
 from emulators.batch.options import Options
@@ -46,8 +47,8 @@ class Run(Protocol):
 
 @dataclass(kw_only=True)
 class Context:
-    """Shared by all verbs; `dispatch`, `drained` and `resized`
-    are set once the verbs behind them exist."""
+    """Shared by all verbs; `dispatch`, `drained`, `resized`
+    and `job_over` are set once the verbs behind them exist."""
 
     options: Options
     clock: Clock
@@ -65,6 +66,7 @@ class Context:
     dispatch: Callable[[str], None] = lambda _: None
     drained: Callable[[Node], None] = lambda _: None
     resized: Callable[[Pool], None] = lambda _: None
+    job_over: Callable[[Job], None] = lambda _: None
     _background: set[asyncio.Task[None]] = field(default_factory=set)
     _waking: set[str] = field(default_factory=set)
     _folders: dict[str, NodeFolders] = field(default_factory=dict)
@@ -97,6 +99,8 @@ class Context:
     def save(self) -> None:
         """Save now; nothing may be answered or started on unsaved ground."""
         self._saving = False
+        if self.clock.has_moved():
+            self.account.keep(self.clock)
         self.store.save(self.account)
 
     def _save_soon(self) -> None:

@@ -9,6 +9,7 @@ from emulators.batch.faults import Faults
 from emulators.batch.model.job import Job
 from emulators.batch.model.states import Allocation, JobState, NodeState, PoolState, TaskState
 from emulators.batch.options import Options
+from emulators.batch.service.auto_pools import AutoPools
 from emulators.batch.service.completion import (
     check_all_complete,
     complete_task,
@@ -25,6 +26,7 @@ from emulators.batch.service.pace import Pace
 from emulators.batch.service.pools import Pools, remove_pool
 from emulators.batch.service.resize import check_steady, resize
 from emulators.batch.service.scaling import Scaler
+from emulators.batch.service.schedules import Schedules
 from emulators.batch.service.tasks import Tasks
 from emulators.batch.store import Store
 from emulators.batch.transfer.blobs import Blobs
@@ -35,7 +37,7 @@ class Emulator:
     """All verbs over one account."""
 
     def __init__(self, options: Options, store: Store, session: aiohttp.ClientSession) -> None:
-        clock = Clock(options.clock_speed)
+        clock = Clock(options.clock_speed, store.clock_ahead_s())
         self.ctx = Context(
             options=options,
             clock=clock,
@@ -50,10 +52,13 @@ class Emulator:
         self._session = session
         self.scaler = Scaler(self.ctx)
         self.pools = Pools(self.ctx, self.scaler)
-        self.jobs = Jobs(self.ctx)
+        self._auto_pools = AutoPools(self.ctx, self.pools)
+        self.jobs = Jobs(self.ctx, self._auto_pools)
+        self.schedules = Schedules(self.ctx, self.jobs, self._auto_pools)
         self.tasks = Tasks(self.ctx)
         self.ctx.dispatch = Dispatcher(self.ctx).dispatch
         self.ctx.drained = lambda node: leave_drained(self.ctx, node)
+        self.ctx.job_over = self._job_over
         self.ctx.resized = lambda pool: check_steady(self.ctx, pool)
 
     async def start(self, endpoint: str) -> None:
@@ -62,8 +67,13 @@ class Emulator:
         await self.ctx.agent.start()
         self._resume_jobs()
         self._resume_pools()
+        self.schedules.resume()
         self.scaler.start()
         self.ctx.save()
+
+    def _job_over(self, job: Job) -> None:
+        self._auto_pools.release(job)
+        self.schedules.job_over(job)
 
     def _resume_jobs(self) -> None:
         ctx = self.ctx

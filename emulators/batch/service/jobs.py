@@ -3,12 +3,15 @@
 import asyncio
 import shutil
 
+from emulators.batch.agent.environment import job_directory
 from emulators.batch.document import Doc, seconds_of, stamp
 from emulators.batch.errors import BatchError, invalid, missing
 from emulators.batch.model.identity import require_id
 from emulators.batch.model.job import Job, with_job_defaults
 from emulators.batch.model.node import READY
+from emulators.batch.model.schedule import Schedule
 from emulators.batch.model.states import JobState
+from emulators.batch.service.auto_pools import AutoPools, auto_pool_of
 from emulators.batch.service.completion import (
     check_all_complete,
     disable,
@@ -46,8 +49,8 @@ def require_open(job: Job) -> None:
 class Jobs:
     """The verbs of jobs."""
 
-    def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
+    def __init__(self, ctx: Context, auto_pools: AutoPools) -> None:
+        self._ctx, self._auto_pools = ctx, auto_pools
 
     def create(self, body: Doc) -> Job:
         """Create a job, unless the account has as many as it may."""
@@ -55,22 +58,44 @@ class Jobs:
         job_id = require_id(body)
         if not body.get("poolInfo"):
             raise missing("poolInfo")
-        if body["poolInfo"].get("autoPoolSpecification"):
-            raise BatchError("NotImplemented", "Auto pools are not implemented.")
         _check(body)
         if job_id.lower() in ctx.account.jobs:
             raise BatchError("JobExists")
+        if job_id.lower() in ctx.account.schedules:
+            raise BatchError("JobScheduleWithSameIdExists")
         if ctx.account.active_jobs() >= ctx.options.active_job_quota:
             raise BatchError("ActiveJobAndScheduleQuotaReached")
+        if not auto_pool_of(body):
+            ctx.account.pool(str(body["poolInfo"].get("poolId") or ""))
+        return self.make(body, job_id)
+
+    def make(self, body: Doc, job_id: str, schedule: Schedule | None = None) -> Job:
+        """Make a job that nothing speaks against; without a pool it completes at once."""
+        ctx = self._ctx
         created = stamp(ctx.clock.now())
-        job = Job(id=job_id, spec=with_job_defaults(body), state=JobState.ACTIVE, created=created)
-        ctx.account.pool(job.pool_id)
-        job.execution = {"startTime": created, "poolId": job.pool_id}
+        spec = with_job_defaults({**body, "id": job_id})
+        job = Job(id=job_id, spec=spec, state=JobState.ACTIVE, created=created)
+        job.execution = {"startTime": created}
+        trouble = self._find_pool(job, schedule)
         ctx.account.jobs[job_id.lower()] = job
         ctx.keep(job)
+        if trouble is not None:
+            job.execution["schedulingError"] = trouble
+            terminate(ctx, job, "")
+            return job
         self.watch_limit(job)
         check_all_complete(ctx, job)
         return job
+
+    def _find_pool(self, job: Job, schedule: Schedule | None) -> Doc | None:
+        if auto_pool_of(job.spec):
+            return self._auto_pools.provide(job, schedule)
+        job.execution["poolId"] = job.pool_id
+        try:
+            self._ctx.account.pool(job.pool_id)
+        except BatchError as error:
+            return {"category": "usererror", "code": error.code, "message": str(error)}
+        return None
 
     def update(self, job: Job, body: Doc, *, whole: bool) -> None:
         """Change a job: by PATCH what is present, by PUT everything updatable."""
@@ -190,12 +215,13 @@ async def finish_deletion(ctx: Context, job: Job) -> None:
     await release_everywhere(ctx, job)
     pool = ctx.account.pools.get(job.pool_id.lower())
     for node in list(pool.nodes.values()) if pool else ():
-        folder = ctx.folders(node).root / "workitems" / job.id
+        folder = ctx.folders(node).root / job_directory(job.id)
         if node.state in READY and folder.exists():
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
     ctx.account.jobs.pop(job.id.lower(), None)
     ctx.barred.pop(job.id, None)
     ctx.forget(job, *job.tasks.values())
+    ctx.job_over(job)
 
 
 def _check(body: Doc) -> None:

@@ -77,6 +77,7 @@ class Admin:
         """Move the clock forward by {"seconds": n}, through everything due on the way."""
         seconds = float((await request.json())["seconds"])
         await self._emulator.ctx.clock.advance(timedelta(seconds=seconds))
+        self._emulator.ctx.save()
         return web.json_response({"now": self._emulator.ctx.clock.now().isoformat()})
 
     async def reset(self, _: web.Request) -> web.Response:

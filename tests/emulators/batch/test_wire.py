@@ -62,9 +62,9 @@ def test_an_endpoint_may_carry_the_account_as_prefix(emulator: Emulator, pool: s
 
 def test_what_is_not_implemented_names_itself(emulator: Emulator) -> None:
     with pytest.raises(HttpResponseError) as error:
-        list(emulator.client.list_job_schedules())
+        emulator.client.get_node_remote_login_settings("pool", "node")
     assert error.value.status_code == 501
-    assert "list_job_schedules" in str(error.value)
+    assert "get_node_remote_login_settings" in str(error.value)
 
 
 def test_a_task_shows_the_services_defaults(emulator: Emulator, pool: str) -> None:
