@@ -15,9 +15,17 @@ STATUS: Mapping[str, tuple[int, str]] = {
         _BAD,
         "Value for one of the query parameters specified in the request URI is invalid.",
     ),
-    "OutOfRangeQueryParameter": (
+    "OutOfRangeQueryParameterValue": (
         _BAD,
         "A query parameter specified in the request URI is out of range.",
+    ),
+    "UnsupportedQueryParameter": (
+        _BAD,
+        "One of the query parameters specified in the request URI is not supported.",
+    ),
+    "MultipleConditionHeadersNotSupported": (
+        _BAD,
+        "Multiple condition headers are not supported.",
     ),
     "InvalidHeaderValue": (
         _BAD,

@@ -1,162 +1,183 @@
-"""$filter: parsed once into a predicate over documents."""
+"""$filter: parsed once, checked against what the list allows, compiled into a predicate."""
 
 import operator
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from lark import Lark, Token, Tree
-from lark.exceptions import LarkError
+from odata_query import ast
 
-from emulators.batch.document import Doc, parse_stamp
+from emulators.batch.document import Doc, parse_stamp, stamp
 from emulators.batch.errors import BatchError
+from emulators.batch.query.parameters import refuse
+from emulators.batch.query.parse import parse_filter
+from emulators.batch.query.properties import Filterable, type_of
 
 type Predicate = Callable[[Doc], bool]
-type Literal = str | int | float | bool | datetime | None
+type Literal = str | float | bool | None
+type Test = Callable[[Any], bool]
 
-_GRAMMAR = r"""
-    ?start: either
-    ?either: both (/or\b/i both)*    -> any_of
-    ?both: term (/and\b/i term)*     -> all_of
-    ?term: "(" either ")"
-         | /not\b/i term             -> negation
-         | "startswith" "(" PATH "," STRING ")" -> prefix
-         | PATH OPERATOR literal     -> comparison
-    literal: MOMENT | STRING | NUMBER | WORD
-    OPERATOR.3: /(eq|ne|gt|ge|lt|le)\b/i
-    MOMENT.3: /datetime'[^']*'/i
-    STRING: /'(?:[^']|'')*'/
-    NUMBER: /-?\d+(\.\d+)?/
-    WORD.2: /(true|false|null)\b/i
-    PATH: /[A-Za-z_]\w*(\/[A-Za-z_]\w*)*/
-    %ignore /\s+/
-"""
-_PARSER = Lark(_GRAMMAR, parser="earley", maybe_placeholders=False)
-_COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
-    "eq": operator.eq,
-    "ne": operator.ne,
-    "gt": operator.gt,
-    "ge": operator.ge,
-    "lt": operator.lt,
-    "le": operator.le,
+_MOST_DEPTH = 100
+_COMPARE: Mapping[type[ast._Node], tuple[str, Callable[[Any, Any], bool]]] = {
+    ast.Eq: ("eq", operator.eq),
+    ast.NotEq: ("ne", operator.ne),
+    ast.Gt: ("gt", operator.gt),
+    ast.GtE: ("ge", operator.ge),
+    ast.Lt: ("lt", operator.lt),
+    ast.LtE: ("le", operator.le),
 }
+_LITERALS: Mapping[type[ast._Node], str] = {
+    ast.String: "text",
+    ast.GUID: "text",
+    ast.Boolean: "truth",
+    ast.Integer: "number",
+    ast.Float: "number",
+    ast.DateTime: "moment",
+    ast.Date: "moment",
+    ast.Null: "null",
+}
+# How a stamp of our own looks: such texts can be compared without being parsed.
+_OWN_STAMP = len("2024-01-01T00:00:00.000000Z")
 
 
-def refuse(name: str, value: str, reason: str) -> BatchError:
-    """Build the refusal of a query parameter."""
-    return BatchError(
-        "InvalidQueryParameterValue",
-        QueryParameterName=name,
-        QueryParameterValue=value[:200],
-        Reason=reason,
-    )
-
-
-def compile_filter(text: str, allowed: frozenset[str]) -> Predicate:
+def compile_filter(text: str, allowed: Filterable) -> Predicate:
     """Return the predicate of a filter; unknown properties and bad syntax are refused."""
-    try:
-        return _compile(text, allowed)
-    except LarkError as error:
-        raise refuse("$filter", text, "The filter cannot be parsed.") from error
+    return _compile(text, tuple(allowed.items()))
 
 
 @lru_cache(maxsize=128)
-def _compile(text: str, allowed: frozenset[str]) -> Predicate:
-    return _predicate(_PARSER.parse(text), text, {name.lower(): name for name in allowed})
+def _compile(text: str, allowed: tuple[tuple[str, str], ...]) -> Predicate:
+    names = {name.lower(): (name, operators) for name, operators in allowed}
+    return _Compiler(text, names).predicate(parse_filter(text), 0)
 
 
-def _predicate(node: object, text: str, names: Mapping[str, str]) -> Predicate:
-    if not isinstance(node, Tree):
-        raise refuse("$filter", text, "The filter is incomplete.")
-    parts = [
-        _predicate(child, text, names)
-        for child in node.children
-        if isinstance(child, Tree) and _is_term(child)
-    ]
-    match str(node.data):
-        case "any_of":
-            return (
-                parts[0]
-                if len(parts) == 1
-                else lambda document: any(part(document) for part in parts)
-            )
-        case "all_of":
-            return (
-                parts[0]
-                if len(parts) == 1
-                else lambda document: all(part(document) for part in parts)
-            )
-        case "negation":
-            return lambda document: not parts[0](document)
-        case "prefix":
-            return _prefix(node, text, names)
-    return _comparison(node, text, names)
-
-
-def _is_term(node: Tree[Token]) -> bool:
-    return node.data != "literal"
-
-
-def _prefix(node: Tree[Token], text: str, names: Mapping[str, str]) -> Predicate:
-    path, wanted = _path(node.children[0], text, names), _literal(node.children[1], text)
-
-    def starts(document: Doc) -> bool:
-        value = lookup(document, path)
-        return isinstance(value, str) and value.lower().startswith(str(wanted).lower())
-
-    return starts
-
-
-def _comparison(node: Tree[Token], text: str, names: Mapping[str, str]) -> Predicate:
-    left, sign, right = node.children
-    path, name = _path(left, text, names), str(sign).lower()
-    wanted = _literal(right.children[0] if isinstance(right, Tree) else right, text)
-    compare = _COMPARE[name]
-
-    def holds(document: Doc) -> bool:
-        value = _like(lookup(document, path), wanted)
-        if value is None or wanted is None:
-            return compare(value, wanted) if name in ("eq", "ne") else False
-        try:
-            return compare(value, wanted)
-        except TypeError:
-            return False
-
-    return holds
-
-
-def _path(token: object, text: str, names: Mapping[str, str]) -> tuple[str, ...]:
-    found = names.get(str(token).lower())
-    if found is None:
-        raise refuse("$filter", text, f"The property '{token}' cannot be used in a filter.")
-    return tuple(found.split("/"))
-
-
-def _literal(token: object, text: str) -> Literal:
-    value = str(token)
-    if value.lower().startswith("datetime'"):
-        try:
-            return parse_stamp(value[9:-1])
-        except ValueError as error:
-            raise refuse("$filter", text, "The DateTime literal is malformed.") from error
-    if value.startswith("'"):
-        return value[1:-1].replace("''", "'").lower()
-    words: Mapping[str, Literal] = {"true": True, "false": False, "null": None}
-    return words[value.lower()] if value.lower() in words else float(value)
-
-
-def _like(value: object, wanted: Literal) -> object:
-    if isinstance(wanted, datetime) and isinstance(value, str):
-        return parse_stamp(value)
-    return value.lower() if isinstance(value, str) else value
-
-
-def lookup(document: Doc, path: tuple[str, ...]) -> object:
+def lookup(document: Doc, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - whatever JSON holds
     """Follow a property path; None where it ends early."""
-    found: object = document
+    found: Any = document
     for name in path:
         if not isinstance(found, dict):
             return None
         found = found.get(name)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiler:
+    """Turns one filter's tree into closures; refusals name the whole filter."""
+
+    text: str
+    names: Mapping[str, tuple[str, str]]
+
+    def predicate(self, node: ast._Node, depth: int) -> Predicate:
+        """Compile a condition."""
+        if depth > _MOST_DEPTH:
+            raise self._refuse("The filter is nested too deeply.")
+        if isinstance(node, ast.BoolOp):
+            return self._joined(node, depth)
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            inner = self.predicate(node.operand, depth + 1)
+            return lambda document: not inner(document)
+        if isinstance(node, ast.Call):
+            return self._prefix(node)
+        if isinstance(node, ast.Compare):
+            return self._comparison(node)
+        raise self._refuse("The filter has to be made of comparisons.")
+
+    def _joined(self, node: ast.BoolOp, depth: int) -> Predicate:
+        # A chain of one operator is a list, however long; only real nesting counts.
+        operands, spine, kind = [], [node.left, node.right], type(node.op)
+        while spine:
+            part = spine.pop()
+            if isinstance(part, ast.BoolOp) and type(part.op) is kind:
+                spine += [part.left, part.right]
+            else:
+                operands.append(self.predicate(part, depth + 1))
+        operands.reverse()
+        if kind is ast.And:
+            return lambda document: all(one(document) for one in operands)
+        return lambda document: any(one(document) for one in operands)
+
+    def _prefix(self, node: ast.Call) -> Predicate:
+        if node.func.name.lower() != "startswith":
+            raise self._refuse(f"The function '{node.func.name}' is not supported.")
+        path, name = self._path(node.args[0], "startswith")
+        wanted = node.args[1]
+        if not isinstance(wanted, ast.String):
+            raise self._refuse(f"startswith({name}, ...) takes a string.")
+        start = str(wanted.val).lower()
+
+        def starts(document: Doc) -> bool:
+            value = lookup(document, path)
+            return isinstance(value, str) and value.lower().startswith(start)
+
+        return starts
+
+    def _comparison(self, node: ast.Compare) -> Predicate:
+        if type(node.comparator) not in _COMPARE:
+            raise self._refuse("The filter uses an operator that is not supported.")
+        word, compare = _COMPARE[type(node.comparator)]
+        path, name = self._path(node.left, word)
+        test = _test(compare, word, self._literal(node.right, name), type_of(name))
+        if len(path) == 1:
+            only = path[0]
+            return lambda document: test(document.get(only))
+        return lambda document: test(lookup(document, path))
+
+    def _path(self, node: ast._Node, word: str) -> tuple[tuple[str, ...], str]:
+        given = _spelled(node)
+        name, operators = self.names.get(given.lower(), ("", ""))
+        if not name:
+            raise self._refuse(f"The property '{given[:100]}' cannot be used in a filter.")
+        if (operators == "E" and word not in ("eq", "ne")) or (
+            word == "startswith" and operators != "S"
+        ):
+            raise self._refuse(f"'{word}' cannot be used with the property '{name}'.")
+        return tuple(name.split("/")), name
+
+    def _literal(self, node: ast._Node, name: str) -> Literal:
+        kind, wanted = _LITERALS.get(type(node), "expression"), type_of(name)
+        if kind == "null":
+            return None
+        if kind != wanted:
+            raise self._refuse(f"'{name}' is compared with a {kind}, but holds a {wanted}.")
+        try:
+            return _value(kind, str(getattr(node, "val", "")))
+        except ValueError as error:
+            raise self._refuse(str(error)) from error
+
+    def _refuse(self, reason: str) -> BatchError:
+        return refuse("$filter", self.text, reason)
+
+
+def _spelled(node: ast._Node) -> str:
+    names: list[str] = []
+    while isinstance(node, ast.Attribute):
+        names.append(node.attr)
+        node = node.owner
+    names.append(node.name if isinstance(node, ast.Identifier) else "?")
+    return "/".join(reversed(names))
+
+
+def _value(kind: str, text: str) -> Literal:
+    if kind == "moment":
+        return stamp(parse_stamp(text))
+    if kind == "number":
+        return float(text)
+    return text.lower() == "true" if kind == "truth" else text.lower()
+
+
+def _test(compare: Callable[[Any, Any], bool], word: str, wanted: Literal, kind: str) -> Test:
+    """Return the test of one value; what is absent only ever differs."""
+    if wanted is None:
+        return lambda value: word in ("eq", "ne") and compare(value, None)
+    absent = word == "ne"
+    if kind == "text":
+        return lambda value: compare(value.lower(), wanted) if isinstance(value, str) else absent
+    if kind == "moment":
+        return lambda value: compare(_moment(value), wanted) if isinstance(value, str) else absent
+    return lambda value: absent if value is None else compare(value, wanted)
+
+
+def _moment(text: str) -> str:
+    return text if len(text) == _OWN_STAMP and text[-1] == "Z" else stamp(parse_stamp(text))

@@ -1,11 +1,14 @@
 """One page of a list: filtered, cut at maxresults, each entry reduced to what was selected."""
 
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from emulators.batch.document import Doc
-from emulators.batch.query.filter import Predicate, compile_filter, refuse
+from emulators.batch.query.filter import Predicate, compile_filter
+from emulators.batch.query.parameters import number, refuse
+from emulators.batch.query.properties import Filterable
 
 _MOST = 1000
 _TOKEN = "$skiptoken"  # noqa: S105 - the name of a query parameter
@@ -19,19 +22,19 @@ class ListQuery:
     names: tuple[str, ...]
     size: int
     start: int
-    kept: Mapping[str, str]
 
 
-def read_query(query: Mapping[str, str], allowed: frozenset[str], most: int = _MOST) -> ListQuery:
+def read_query(
+    query: Mapping[str, str], allowed: Filterable, scope: str, most: int = _MOST
+) -> ListQuery:
     """Understand the query of a list request, or refuse it;
     names of parameters are lower case here."""
     text = query.get("$filter", "").strip()
     return ListQuery(
         predicate=compile_filter(text, allowed) if text else None,
         names=selected(query),
-        size=_number(query, "maxresults", most, most),
-        start=_number(query, _TOKEN, 0, 1 << 40),
-        kept={name: value for name, value in query.items() if name not in (_TOKEN, "api-version")},
+        size=number(query, "maxresults", most, 1, most),
+        start=_start(query, scope),
     )
 
 
@@ -44,7 +47,8 @@ def select(document: Doc, names: tuple[str, ...]) -> Doc:
     """Reduce a document to the selected properties."""
     if not names:
         return document
-    return {name: document[name] for name in names if name in document}
+    wanted = {name.lower() for name in names}
+    return {name: value for name, value in document.items() if name.lower() in wanted}
 
 
 def cut(entries: Iterable[tuple[int, Doc]], asked: ListQuery) -> tuple[list[Doc], int | None]:
@@ -62,22 +66,27 @@ def cut(entries: Iterable[tuple[int, Doc]], asked: ListQuery) -> tuple[list[Doc]
     return found, None
 
 
-def next_link(url: str, asked: ListQuery, version: str, start: int) -> str:
-    """Return the absolute link of the next page."""
-    query = {**asked.kept, "api-version": version, _TOKEN: str(start)}
+def next_link(url: str, given: Iterable[tuple[str, str]], scope: str, start: int) -> str:
+    """Return the absolute link of the next page, with every parameter of this request."""
+    kept = [(name, value) for name, value in given if name.lower() != _TOKEN]
+    pairs = [*kept, (_TOKEN, _token(scope, start))]
     return (
         url
         + "?"
-        + "&".join(
-            f"{quote(name, safe='$')}={quote(value, safe='')}" for name, value in query.items()
-        )
+        + "&".join(f"{quote(name, safe='$')}={quote(text, safe='')}" for name, text in pairs)
     )
 
 
-def _number(query: Mapping[str, str], name: str, default: int, most: int) -> int:
-    text = query.get(name)
+def _token(scope: str, start: int) -> str:
+    return f"{start}!{zlib.crc32(f'{scope.lower()}!{start}'.encode()):08x}"
+
+
+def _start(query: Mapping[str, str], scope: str) -> int:
+    """Read the position out of a token; one of another list, or one made up, is refused."""
+    text = query.get(_TOKEN)
     if text is None:
-        return default
-    if not text.isdecimal() or not (0 if name == _TOKEN else 1) <= int(text) <= most:
-        raise refuse(name, text, f"The value has to be a number from 1 to {most}.")
-    return int(text)
+        return 0
+    position = text.partition("!")[0]
+    if not (position.isascii() and position.isdigit() and text == _token(scope, int(position))):
+        raise refuse(_TOKEN, text, "The continuation token is not one of this list.")
+    return int(position)

@@ -28,7 +28,7 @@ _IMAGES = (
 
 def list_applications(app: Emulator, call: Call) -> Reply:
     """List the applications: the emulator's account has none."""
-    return call.listed("applications", frozenset(), numbered(list))
+    return call.listed("applications", properties.NONE, numbered(list))
 
 
 def get_application(app: Emulator, call: Call) -> Reply:
@@ -38,7 +38,7 @@ def get_application(app: Emulator, call: Call) -> Reply:
 
 def list_pool_usage_metrics(app: Emulator, call: Call) -> Reply:
     """List usage: the emulator bills nobody."""
-    return call.listed("poolusagemetrics", frozenset(("poolId",)), numbered(list))
+    return call.listed("poolusagemetrics", properties.USAGE, numbered(list))
 
 
 def list_supported_images(app: Emulator, call: Call) -> Reply:

@@ -1,5 +1,6 @@
 """The operations of files, of tasks and of nodes."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -8,6 +9,14 @@ from emulators.batch.query import properties
 from emulators.batch.service import files
 from emulators.batch.service.emulator import Emulator
 from emulators.batch.wire.call import Call, Reply, Route, http_date, numbered
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """A file has no ETag, only the moment of its last change."""
+
+    changed: str
+    etag: str = ""
 
 
 def _folder(app: Emulator, call: Call) -> Path:
@@ -31,6 +40,7 @@ def list_files(app: Emulator, call: Call) -> Reply:
 
 def _headers(call: Call, path: Path) -> dict[str, str]:
     shown = files.properties(path)
+    call.condition(_Version(shown["lastModified"]))
     return {
         "ocp-batch-file-url": quote(f"{call.base}{call.path}", safe=""),
         "ocp-batch-file-isdirectory": str(path.is_dir()),

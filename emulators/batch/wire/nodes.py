@@ -119,7 +119,7 @@ def delete_node_user(app: Emulator, call: Call) -> Reply:
 def list_node_extensions(app: Emulator, call: Call) -> Reply:
     """List a node's extensions: an emulated node has none."""
     _find(app, call)
-    return call.listed("nodeextensions", frozenset(), numbered(list))
+    return call.listed("nodeextensions", properties.NONE, numbered(list))
 
 
 def get_node_extension(app: Emulator, call: Call) -> Reply:

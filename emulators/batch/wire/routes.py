@@ -38,7 +38,8 @@ class RouteTable:
     def find(self, method: str, raw_path: str) -> tuple[Route, Mapping[str, str]]:
         """Return the route and its decoded parameters, or refuse."""
         parts = raw_path.strip("/").split("/")
-        for shape in ((parts[0], str(len(parts))), (parts[0], "*")):
+        first = parts[0].lower()
+        for shape in ((first, str(len(parts))), (first, "*")):
             for template, methods in self._by_shape.get(shape, ()):
                 params = _match(template, parts)
                 if params is None:
@@ -60,6 +61,6 @@ def _match(template: tuple[str, ...], parts: list[str]) -> dict[str, str] | None
             return params
         if part.startswith("{"):
             params[part[1:-1]] = unquote(parts[index])
-        elif part != parts[index]:
+        elif part != parts[index].lower():
             return None
     return params if len(template) == len(parts) else None

@@ -87,7 +87,7 @@ def list_jobs_from_schedule(app: Emulator, call: Call) -> Reply:
     schedule = app.ctx.account.schedule(call.params["jobScheduleId"])
     jobs = app.ctx.account.jobs_made_by(schedule)
     walk = numbered(lambda: [job.document(call.base) for job in jobs])
-    return call.listed("jobs", properties.JOBS, walk)
+    return call.listed("jobs", properties.JOBS_OF_SCHEDULE, walk)
 
 
 _ALL, _ONE = "/jobschedules", "/jobschedules/{jobScheduleId}"

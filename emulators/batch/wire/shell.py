@@ -5,7 +5,6 @@ import json
 import logging
 import uuid
 from collections.abc import Mapping
-from urllib.parse import parse_qsl
 
 from aiohttp import web
 
@@ -17,11 +16,13 @@ from emulators.batch.model.states import IllegalMove
 from emulators.batch.service.emulator import Emulator
 from emulators.batch.shared_key import Request
 from emulators.batch.wire.call import Call, Reply, Route, http_date
+from emulators.batch.wire.conditions import counting
+from emulators.batch.wire.contract import contract_of
+from emulators.batch.wire.query_string import read_query, split_query
 from emulators.batch.wire.ranges import send_file
 from emulators.batch.wire.routes import RouteTable
 
 log = logging.getLogger("emulators.batch")
-VERSIONS = frozenset({"2025-06-01", "2024-07-01.20.0", "2024-02-01.19.0", "2022-10-01.16.0"})
 _MOST_BYTES = 1 << 20
 _JSON = "application/json; odata=minimalmetadata"
 
@@ -72,10 +73,13 @@ class Shell:
         if raw_path.startswith(self._prefix):
             base, path = base + self._prefix[:-1], raw_path[len(self._prefix) - 1 :]
         route, params = self._table.find(request.method, path)
-        query = _query(raw_query)
+        contract = contract_of(route.operation)
+        given = split_query(raw_query)
+        query = read_query(given, contract)
+        heeded = counting(lower, contract.conditions)
         await self._disturb(route, path, "before", headers)
         body = await _body(request)
-        call = Call(request.method, base, path, params, query, lower, body)
+        call = Call(request.method, base, path, params, query, heeded, body, given)
         if route.handler is None:
             raise BatchError("NotImplemented", f"{route.operation}: {route.why_not}")
         reply = route.handler(self._emulator, call)
@@ -106,18 +110,6 @@ class Shell:
         tail = f"\nRequestId:{headers['request-id']}\nTime:{stamp(self._emulator.ctx.clock.now())}"
         document["message"]["value"] += tail
         return _json(error.status, document, headers)
-
-
-def _query(raw: str) -> Mapping[str, str]:
-    query: dict[str, str] = {}
-    for name, value in parse_qsl(raw, keep_blank_values=True):
-        query.setdefault(name.lower(), value)
-    version = query.get("api-version")
-    if not version:
-        raise BatchError("MissingRequiredQueryParameter", QueryParameterName="api-version")
-    if version not in VERSIONS:
-        raise BatchError("UnsupportedRequestVersion", QueryParameterValue=version)
-    return query
 
 
 async def _body(request: web.Request) -> Doc:

@@ -84,7 +84,7 @@ def reactivate_task(app: Emulator, call: Call) -> Reply:
 def list_subtasks(app: Emulator, call: Call) -> Reply:
     """List the subtasks; a task that is not multi-instance has none."""
     _find(app, call)
-    return call.listed("subtasks", frozenset(), numbered(list))
+    return call.listed("subtasks", properties.NONE, numbered(list))
 
 
 _JOB = "/jobs/{jobId}"

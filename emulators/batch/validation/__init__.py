@@ -1,0 +1,1 @@
+"""What bodies have to look like: the models as data, the rules beside them, compiled checks."""

@@ -1,0 +1,67 @@
+"""The query of a request: understood and checked against what its operation knows."""
+
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from emulators.batch.errors import BatchError
+from emulators.batch.query.page import selected
+from emulators.batch.query.parameters import number, refuse
+from emulators.batch.validation import schema
+from emulators.batch.wire.contract import Contract
+
+VERSIONS = frozenset({"2025-06-01", "2024-07-01.20.0", "2024-02-01.19.0", "2022-10-01.16.0"})
+_MOST_PARAMETERS = 64
+_LONGEST_S = 1 << 31
+
+
+def split_query(raw: str) -> tuple[tuple[str, str], ...]:
+    """Return names and values in order, decoded."""
+    try:
+        return tuple(
+            parse_qsl(raw, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS, errors="strict")
+        )
+    except ValueError as error:
+        raise BatchError("InvalidUri", status=400) from error
+
+
+def read_query(given: tuple[tuple[str, str], ...], contract: Contract) -> Mapping[str, str]:
+    """Return the parameters by lower-case name, or refuse them."""
+    query: dict[str, str] = {}
+    for name, value in given:
+        if name.lower() in query:
+            raise refuse(name, value, "The parameter is specified more than once.")
+        query[name.lower()] = value
+    _check_version(query)
+    # Longer than the service's own limit is no error: the limit is what holds then.
+    number(query, "timeout", 30, 1, _LONGEST_S)
+    for name, value in query.items():
+        if name.startswith("$") and not contract.knows(name):
+            raise BatchError(
+                "UnsupportedQueryParameter",
+                QueryParameterName=name[:200],
+                QueryParameterValue=value[:200],
+            )
+    _check_shape(query, contract)
+    return query
+
+
+def _check_version(query: Mapping[str, str]) -> None:
+    version = query.get("api-version")
+    if not version:
+        raise BatchError("MissingRequiredQueryParameter", QueryParameterName="api-version")
+    if version not in VERSIONS:
+        raise BatchError(
+            "UnsupportedRequestVersion",
+            QueryParameterName="api-version",
+            QueryParameterValue=version[:200],
+            Reason=f"The versions served here are {', '.join(sorted(VERSIONS))}.",
+        )
+
+
+def _check_shape(query: Mapping[str, str], contract: Contract) -> None:
+    expand = query.get("$expand", "")
+    if any(name.strip().lower() not in ("", "stats") for name in expand.split(",")):
+        raise refuse("$expand", expand, "The only value supported is stats.")
+    for name in selected(query) if contract.shows else ():
+        if name.lower() not in schema.names(contract.shows):
+            raise refuse("$select", query["$select"], f"There is no property '{name[:100]}'.")

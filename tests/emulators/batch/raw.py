@@ -1,0 +1,45 @@
+"""Sends requests as they are written, signed by the SDK, and reads answers of the service."""
+
+import json
+
+from azure.core.exceptions import HttpResponseError
+from azure.core.rest import HttpRequest, HttpResponse
+
+from tests.emulators.batch.running import Emulator
+
+VERSION = "2025-06-01"
+JSON = "application/json; odata=minimalmetadata"
+
+
+def send(
+    emulator: Emulator,
+    method: str,
+    path: str,
+    body: object = None,
+    *,
+    version: str | None = VERSION,
+    headers: dict[str, str] | None = None,
+) -> HttpResponse:
+    """Send one request; `path` holds the query as it shall travel."""
+    if version:
+        path += f"{'&' if '?' in path else '?'}api-version={version}"
+    content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+    own = {"Content-Type": JSON} if content is not None else {}
+    request = HttpRequest(
+        method, f"{emulator.endpoint}{path}", headers={**own, **(headers or {})}, content=content
+    )
+    try:
+        return emulator.client.send_request(request)
+    except HttpResponseError as error:
+        assert error.response is not None
+        return error.response
+
+
+def refusal(response: HttpResponse) -> tuple[int, str, dict[str, str]]:
+    """Return status, code and values of an error, after a look at the shape of its body."""
+    body = response.json()
+    assert "/$metadata#" in body["odata.metadata"]
+    assert body["message"]["lang"] == "en-US"
+    assert "\nRequestId:" in body["message"]["value"] and "\nTime:" in body["message"]["value"]
+    values = {one["key"]: one["value"] for one in body.get("values", ())}
+    return response.status_code, body["code"], values
