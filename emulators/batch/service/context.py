@@ -19,6 +19,7 @@ from emulators.batch.model.node import Node
 from emulators.batch.model.pool import Pool
 from emulators.batch.options import Options
 from emulators.batch.scheduler.verdict import Ending
+from emulators.batch.service.machine import Machine
 from emulators.batch.service.pace import Pace
 from emulators.batch.store import Store
 from emulators.batch.transfer.blobs import Blobs
@@ -47,7 +48,7 @@ class Run(Protocol):
 
 @dataclass(kw_only=True)
 class Context:
-    """Shared by all verbs; `dispatch`, `drained`, `resized`
+    """Shared by all verbs; `machine`, `dispatch`, `drained`, `resized`
     and `job_over` are set once the verbs behind them exist."""
 
     options: Options
@@ -59,6 +60,7 @@ class Context:
     blobs: Blobs
     identities: Identities
     pace: Pace
+    machine: Machine = field(init=False)
     endpoint: str = ""
     runs: dict[tuple[str, str], Run] = field(default_factory=dict)
     barred: dict[str, set[str]] = field(default_factory=dict)

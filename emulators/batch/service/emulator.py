@@ -24,6 +24,7 @@ from emulators.batch.service.jobs import Jobs, finish_deletion, finish_enabling
 from emulators.batch.service.nodes import boot, leave_drained
 from emulators.batch.service.pace import Pace
 from emulators.batch.service.pools import Pools, remove_pool
+from emulators.batch.service.programs import RealMachine
 from emulators.batch.service.resize import check_steady, resize
 from emulators.batch.service.scaling import Scaler
 from emulators.batch.service.schedules import Schedules
@@ -56,6 +57,7 @@ class Emulator:
         self.jobs = Jobs(self.ctx, self._auto_pools)
         self.schedules = Schedules(self.ctx, self.jobs, self._auto_pools)
         self.tasks = Tasks(self.ctx)
+        self.ctx.machine = RealMachine(self.ctx)
         self.ctx.dispatch = Dispatcher(self.ctx).dispatch
         self.ctx.drained = lambda node: leave_drained(self.ctx, node)
         self.ctx.job_over = self._job_over
@@ -64,7 +66,7 @@ class Emulator:
     async def start(self, endpoint: str) -> None:
         """Kill what an earlier life left running, then take up its work."""
         self.ctx.endpoint = endpoint
-        await self.ctx.agent.start()
+        await self.ctx.machine.start()
         self._resume_jobs()
         self._resume_pools()
         self.schedules.resume()
@@ -132,7 +134,7 @@ class Emulator:
     async def close(self) -> None:
         """Stop everything; what runs is taken up again at the next start."""
         await self.ctx.close()
-        await self.ctx.agent.close()
+        await self.ctx.machine.close()
         self.ctx.save()
         self.ctx.store.close()
         await self._session.close()

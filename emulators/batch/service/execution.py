@@ -14,10 +14,10 @@ from emulators.batch.scheduler.assign import Assignment
 from emulators.batch.scheduler.verdict import Ending, Failure, shall_retry
 from emulators.batch.service.completion import complete_task, settle_disabling
 from emulators.batch.service.context import Context, Requeue
+from emulators.batch.service.machine import Execution
 from emulators.batch.service.preparation import Preparations
-from emulators.batch.service.programs import Program, program, run_program
 from emulators.batch.transfer.identities import TransferFailed
-from emulators.batch.transfer.output_files import Upload, planned, upload_all
+from emulators.batch.transfer.output_files import Upload
 
 
 class TaskRun:
@@ -27,7 +27,7 @@ class TaskRun:
         self._ctx, self._preparations = ctx, preparations
         self._job, self._task, self._node = assignment.job, assignment.task, assignment.node
         self._forced: Ending | Requeue | None = None
-        self._program: Program | None = None
+        self._execution: Execution | None = None
         self._work: asyncio.Task[None] | None = None
         self._settled = False
         self.over = asyncio.Event()
@@ -69,8 +69,8 @@ class TaskRun:
             if self._forced is None:
                 raise
             outcome = self._forced
-            if self._program is not None:
-                await self._program.kill()
+            if self._execution is not None:
+                await self._execution.kill()
         self._settle(outcome)
 
     async def _attempt(self, ready: bool) -> Ending | Requeue:
@@ -96,23 +96,21 @@ class TaskRun:
     async def _process(self, spec: dict[str, object]) -> Ending:
         directory = self._ctx.folders(self._node).task(self._job.id, self._task.id)
         where = {"job_id": self._job.id, "task_id": self._task.id}
-        self._program = program(self._ctx, self._node, spec, directory, **where)
-        return await run_program(self._ctx, self._program)
+        self._execution = self._ctx.machine.execution(self._node, spec, directory, **where)
+        return await self._execution.run()
 
     async def _outputs(self, spec: dict[str, object], ending: Ending) -> Ending:
         outputs = spec.get("outputFiles")
-        if not isinstance(outputs, list) or self._program is None or ending.phase == "before":
+        if not isinstance(outputs, list) or self._execution is None or ending.phase == "before":
             return ending
         ctx = self._ctx
-        uploads = planned(
-            outputs, self._program.wd, self._program.env, succeeded=ending.failure is None
-        )
         order = ctx.faults.strike("output_order", self._task.id)
-        if order:
-            ctx.faults.random.shuffle(uploads)
         try:
-            await upload_all(
-                uploads, ctx.blobs, ctx.identities, lambda upload: self._disturb(upload, order)
+            await self._execution.upload(
+                outputs,
+                succeeded=ending.failure is None,
+                arrange=ctx.faults.random.shuffle if order else lambda _: None,
+                disturb=lambda upload: self._disturb(upload, order),
             )
         except TransferFailed as error:
             # The process's own failure says more than what its missing files cause.

@@ -1,8 +1,5 @@
 """Jobs: created, changed, disabled, ended, deleted."""
 
-import asyncio
-import shutil
-
 from emulators.batch.agent.environment import job_directory
 from emulators.batch.document import Doc, seconds_of, stamp
 from emulators.batch.errors import BatchError, invalid, missing
@@ -216,8 +213,8 @@ async def finish_deletion(ctx: Context, job: Job) -> None:
     pool = ctx.account.pools.get(job.pool_id.lower())
     for node in list(pool.nodes.values()) if pool else ():
         folder = ctx.folders(node).root / job_directory(job.id)
-        if node.state in READY and folder.exists():
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        if node.state in READY:
+            await ctx.machine.clear(folder)
     ctx.account.jobs.pop(job.id.lower(), None)
     ctx.barred.pop(job.id, None)
     ctx.forget(job, *job.tasks.values())

@@ -1,8 +1,5 @@
 """The life of nodes: boot, start task, leaving, and what an administrator does to them."""
 
-import asyncio
-import shutil
-
 from emulators.batch.document import stamp
 from emulators.batch.errors import BatchError
 from emulators.batch.model.identity import node_name
@@ -13,7 +10,6 @@ from emulators.batch.scheduler.verdict import shall_retry
 from emulators.batch.service.completion import ended_by_user
 from emulators.batch.service.context import Context, Requeue
 from emulators.batch.service.preparation import outcome_of
-from emulators.batch.service.programs import program, run_program
 
 _CREATE_S, _START_S = 20, 25
 
@@ -42,7 +38,7 @@ async def boot(ctx: Context, pool: Pool, node: Node) -> None:
     if node.state is NodeState.CREATING:
         await ctx.pace.step(_CREATE_S)
         _move(ctx, node, NodeState.STARTING)
-    ctx.folders(node).create()
+    ctx.machine.furnish(node)
     if node.state is NodeState.STARTING:
         await ctx.pace.step(_START_S)
         node.booted = stamp(ctx.clock.now())
@@ -68,8 +64,8 @@ async def _start_task(ctx: Context, pool: Pool, node: Node) -> bool:
     node.start_info = {"state": "running", "retryCount": 0, "startTime": stamp(ctx.clock.now())}
     while True:
         ctx.keep(node)
-        what = program(ctx, node, spec, ctx.folders(node).root / "startup")
-        ending = await run_program(ctx, what)
+        startup = ctx.folders(node).root / "startup"
+        ending = await ctx.machine.execution(node, spec, startup).run()
         if not shall_retry(ending, node.start_info["retryCount"], allowed):
             break
         node.start_info["retryCount"] += 1
@@ -111,9 +107,7 @@ def _leave(ctx: Context, node: Node, option: str) -> None:
 async def _gone(ctx: Context, node: Node) -> None:
     await ctx.settled(list(node.running.values()))
     await ctx.pace.step(10)
-    folder = ctx.folders(node).root
-    if folder.exists():
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    await ctx.machine.clear(ctx.folders(node).root)
     pool = ctx.account.pools.get(node.pool_id.lower())
     if pool is not None:
         pool.nodes.pop(node.id, None)
@@ -133,7 +127,7 @@ async def _return(ctx: Context, pool: Pool, node: Node) -> None:
     await ctx.settled(list(node.running.values()))
     await ctx.pace.step(60)
     if node.state is NodeState.PREEMPTED:
-        await asyncio.to_thread(shutil.rmtree, ctx.folders(node).root, ignore_errors=True)
+        await ctx.machine.clear(ctx.folders(node).root)
         _forget_preparations(ctx, node)
         _move_back(ctx, node)
         await boot(ctx, pool, node)
@@ -158,7 +152,7 @@ async def _restarted(ctx: Context, pool: Pool, node: Node, through: NodeState) -
     await ctx.settled(list(node.running.values()))
     await ctx.pace.step(30)
     if through is NodeState.REIMAGING:
-        await asyncio.to_thread(shutil.rmtree, ctx.folders(node).root, ignore_errors=True)
+        await ctx.machine.clear(ctx.folders(node).root)
     _forget_preparations(ctx, node)
     _move(ctx, node, NodeState.STARTING)
     await boot(ctx, pool, node)

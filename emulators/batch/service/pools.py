@@ -1,8 +1,5 @@
 """Pools: created, changed, resized, scaled, deleted."""
 
-import asyncio
-import shutil
-
 from emulators.batch.document import Doc, stamp
 from emulators.batch.errors import BatchError, invalid, missing
 from emulators.batch.model.identity import require_id
@@ -161,7 +158,7 @@ async def remove_pool(ctx: Context, pool: Pool) -> None:
     for node in pool.nodes.values():
         await ctx.settled(list(node.running.values()))
     for node in list(pool.nodes.values()):
-        await asyncio.to_thread(shutil.rmtree, ctx.folders(node).root, ignore_errors=True)
+        await ctx.machine.clear(ctx.folders(node).root)
         ctx.forget(node)
     ctx.account.pools.pop(pool.id.lower(), None)
     ctx.samples.pop(pool.id, None)

@@ -10,7 +10,6 @@ from emulators.batch.model.job import Job
 from emulators.batch.model.node import READY, Node
 from emulators.batch.scheduler.verdict import Ending, shall_retry
 from emulators.batch.service.context import Context
-from emulators.batch.service.programs import program, run_program
 
 _PREPARATION, _RELEASE = "jobPreparationTask", "jobReleaseTask"
 _INFO = {_PREPARATION: "jobPreparationTaskExecutionInfo", _RELEASE: "jobReleaseTaskExecutionInfo"}
@@ -78,9 +77,9 @@ async def _run_node_task(ctx: Context, job: Job, node: Node, which: str) -> None
     while True:
         info["startTime"] = stamp(ctx.clock.now())
         ctx.keep(job)
-        what = program(ctx, node, spec, directory, job_id=job.id, task_id=spec["id"])
+        what = ctx.machine.execution(node, spec, directory, job_id=job.id, task_id=spec["id"])
         try:
-            ending = await run_program(ctx, what)
+            ending = await what.run()
         except AgentLost:
             continue
         except asyncio.CancelledError:

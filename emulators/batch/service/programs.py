@@ -3,6 +3,7 @@
 import asyncio
 import shlex
 import shutil
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from emulators.batch.model.node import Node
 from emulators.batch.scheduler.verdict import Ending, Failure, process_ended
 from emulators.batch.service.context import Context
 from emulators.batch.transfer.identities import TransferFailed
+from emulators.batch.transfer.output_files import Upload, planned, upload_all
 from emulators.batch.transfer.resource_files import fetch_all
 
 _SIGNAL_BASE = 128
@@ -47,6 +49,66 @@ class Program:
         if self.process is not None:
             self.process.kill()
             await asyncio.wait([self.process.ended])
+
+
+class RealMachine:
+    """Folders below the data folder, and processes under the agent."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+
+    async def start(self) -> None:
+        """Start the agent, which kills what an earlier one may have left."""
+        await self._ctx.agent.start()
+
+    async def close(self) -> None:
+        """End the agent and, with it, every program."""
+        await self._ctx.agent.close()
+
+    def furnish(self, node: Node) -> None:
+        """Make the folders that every node has."""
+        self._ctx.folders(node).create()
+
+    async def clear(self, folder: Path) -> None:
+        """Delete a folder, off the loop since it may hold much."""
+        if folder.exists():
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    def execution(
+        self, node: Node, spec: Doc, directory: Path, *, job_id: str = "", task_id: str = ""
+    ) -> "RealExecution":
+        """Describe a process on a node."""
+        where = {"job_id": job_id, "task_id": task_id} if job_id else {}
+        return RealExecution(self._ctx, program(self._ctx, node, spec, directory, **where))
+
+
+@dataclass(frozen=True, slots=True)
+class RealExecution:
+    """One process with its files."""
+
+    ctx: Context
+    what: Program
+
+    async def run(self) -> Ending:
+        """Fetch its files and run it to its end, within its time limit."""
+        return await run_program(self.ctx, self.what)
+
+    async def kill(self) -> None:
+        """Kill it and wait until it is gone; a lost agent has killed it already."""
+        await self.what.kill()
+
+    async def upload(
+        self,
+        outputs: list[Doc],
+        *,
+        succeeded: bool,
+        arrange: Callable[[list[Upload]], None],
+        disturb: Callable[[Upload], Awaitable[None]],
+    ) -> None:
+        """Upload what the patterns find in its folder."""
+        uploads = planned(outputs, self.what.wd, self.what.env, succeeded=succeeded)
+        arrange(uploads)
+        await upload_all(uploads, self.ctx.blobs, self.ctx.identities, disturb)
 
 
 def program(ctx: Context, node: Node, spec: Doc, directory: Path, **where: str) -> Program:

@@ -1,8 +1,6 @@
 """Tasks: added one by one or by the hundred, ended, tried again, deleted."""
 
-import asyncio
 import json
-import shutil
 
 from emulators.batch.document import Doc, seconds_of, stamp
 from emulators.batch.errors import BatchError, invalid, missing
@@ -141,7 +139,7 @@ class Tasks:
             return
         await self._ctx.settled([(job.id, task.id)])
         folder = self._ctx.folders(node).task(job.id, task.id)
-        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        await self._ctx.machine.clear(folder)
 
 
 def _check(job: Job, body: Doc) -> None:

@@ -1,0 +1,59 @@
+"""What nodes are made of: folders and programs, real ones in `programs`, others in `simulation`."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Protocol
+
+from emulators.batch.document import Doc
+from emulators.batch.model.node import Node
+from emulators.batch.scheduler.verdict import Ending
+from emulators.batch.transfer.output_files import Upload
+
+
+class Execution(Protocol):
+    """One command on one node."""
+
+    async def run(self) -> Ending:
+        """Carry it out, its files fetched before it; may raise AgentLost."""
+        ...
+
+    async def kill(self) -> None:
+        """Kill it and wait until it is gone."""
+        ...
+
+    async def upload(
+        self,
+        outputs: list[Doc],
+        *,
+        succeeded: bool,
+        arrange: Callable[[list[Upload]], None],
+        disturb: Callable[[Upload], Awaitable[None]],
+    ) -> None:
+        """Upload its output files, in the order of `arrange`; may raise TransferFailed."""
+        ...
+
+
+class Machine(Protocol):
+    """Carries out what the service decides about nodes."""
+
+    async def start(self) -> None:
+        """Get ready; nothing of an earlier life goes on after that."""
+        ...
+
+    async def close(self) -> None:
+        """End everything that runs."""
+        ...
+
+    def furnish(self, node: Node) -> None:
+        """Make a node's folders."""
+        ...
+
+    async def clear(self, folder: Path) -> None:
+        """Delete a folder on a node."""
+        ...
+
+    def execution(
+        self, node: Node, spec: Doc, directory: Path, *, job_id: str = "", task_id: str = ""
+    ) -> Execution:
+        """Describe a command on a node; start tasks belong to no job."""
+        ...
