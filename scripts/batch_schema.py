@@ -27,6 +27,15 @@ _OLDER = {
     "BatchTask": "CloudTask",
     "BatchNode": "ComputeNode",
 }
+# Bodies that the SDK's listing lacks.
+_NODE_OPTION = ["requeue", "terminate", "taskcompletion", "retaineddata"]
+_MORE_ENUMS = {"NodeOption": _NODE_OPTION}
+_MORE = {
+    "BatchJobTerminateOptions": {"terminateReason": ["text", 0, 0]},
+    "BatchNodeRebootOptions": {"nodeRebootOption": ["NodeOption", 0, 0]},
+    "BatchNodeReimageOptions": {"nodeReimageOption": ["NodeOption", 0, 0]},
+    "BatchNodeDeallocateOptions": {"nodeDeallocateOption": ["NodeOption", 0, 0]},
+}
 
 
 def kind(text: str) -> str | list[str]:
@@ -60,7 +69,7 @@ def schema(models: dict, definitions: dict) -> dict:
     for name, older in _OLDER.items():
         for key in definitions[older]["properties"]:
             shapes[name].setdefault(key, ["any", 0, 1])
-    return {"enums": enums, "models": shapes}
+    return {"enums": enums | _MORE_ENUMS, "models": shapes | _MORE}
 
 
 def render() -> str:

@@ -1,24 +1,9 @@
-"""Names and versions: which ids the service takes, and how it makes ETags and node names."""
+"""Names and versions: how the service makes ETags and node names."""
 
-import re
 import secrets
 from datetime import UTC, datetime, timedelta
 
-from emulators.batch.document import Doc
-from emulators.batch.errors import invalid, missing
-
-_ID = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
 _EPOCH = datetime(1, 1, 1, tzinfo=UTC)
-
-
-def require_id(body: Doc, name: str = "id") -> str:
-    """Return the body's id, or refuse as the service does."""
-    value = body.get(name)
-    if value is None:
-        raise missing(name)
-    if not isinstance(value, str) or not _ID.match(value):
-        raise invalid(name, value, "Ids are 1 to 64 of letters, digits, hyphens and underscores.")
-    return value
 
 
 def etag(moment: datetime) -> str:

@@ -2,8 +2,7 @@
 
 from emulators.batch.agent.environment import job_directory
 from emulators.batch.document import Doc, seconds_of, stamp
-from emulators.batch.errors import BatchError, invalid, missing
-from emulators.batch.model.identity import require_id
+from emulators.batch.errors import BatchError, invalid
 from emulators.batch.model.job import Job, with_job_defaults
 from emulators.batch.model.node import READY
 from emulators.batch.model.schedule import Schedule
@@ -31,7 +30,6 @@ _PATCHABLE = (
 )
 # Moments are kept in microseconds, so a timer may seem to strike a little early.
 _ROUNDING_S = 0.001
-_DISABLE = ("requeue", "terminate", "wait")
 _GONE = {JobState.DELETING: "JobBeingDeleted"}
 _ENDING = {JobState.TERMINATING: "JobBeingTerminated", JobState.COMPLETED: "JobCompleted"}
 
@@ -52,10 +50,7 @@ class Jobs:
     def create(self, body: Doc) -> Job:
         """Create a job, unless the account has as many as it may."""
         ctx = self._ctx
-        job_id = require_id(body)
-        if not body.get("poolInfo"):
-            raise missing("poolInfo")
-        _check(body)
+        job_id: str = body["id"]
         if job_id.lower() in ctx.account.jobs:
             raise BatchError("JobExists")
         if job_id.lower() in ctx.account.schedules:
@@ -99,7 +94,6 @@ class Jobs:
         if job.state is JobState.DELETING:
             raise BatchError("JobBeingDeleted")
         require_open(job)
-        _check(body)
         self._check_transition(job, body)
         given = {name: body[name] for name in _PATCHABLE if body.get(name) is not None}
         if whole:
@@ -131,11 +125,7 @@ class Jobs:
     def disable(self, job: Job, body: Doc) -> None:
         """Stop a job from starting tasks."""
         require_open(job)
-        option = str(body.get("disableTasks") or "").lower()
-        if option not in _DISABLE:
-            raise invalid(
-                "disableTasks", option, f"The value must be one of {', '.join(_DISABLE)}."
-            )
+        option = str(body["disableTasks"]).lower()
         if job.state not in (JobState.ACTIVE, JobState.DISABLED, JobState.DISABLING):
             raise BatchError("OperationInvalidForCurrentState")
         if job.state is not JobState.DISABLING:
@@ -219,20 +209,3 @@ async def finish_deletion(ctx: Context, job: Job) -> None:
     ctx.barred.pop(job.id, None)
     ctx.forget(job, *job.tasks.values())
     ctx.job_over(job)
-
-
-def _check(body: Doc) -> None:
-    priority = body.get("priority")
-    if priority is not None:
-        try:
-            legal = -1000 <= int(priority) <= 1000  # noqa: PLR2004 - the service's own limits
-        except (TypeError, ValueError):
-            legal = False
-        if not legal:
-            raise invalid("priority", priority, "The value must be between -1000 and 1000.")
-    for limit in ("maxWallClockTime",):
-        text = (body.get("constraints") or {}).get(limit)
-        try:
-            seconds_of(text)
-        except (ValueError, AttributeError) as error:
-            raise invalid(limit, text, str(error)) from error

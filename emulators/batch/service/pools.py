@@ -1,8 +1,7 @@
 """Pools: created, changed, resized, scaled, deleted."""
 
 from emulators.batch.document import Doc, stamp
-from emulators.batch.errors import BatchError, invalid, missing
-from emulators.batch.model.identity import require_id
+from emulators.batch.errors import BatchError
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import NodeState, PoolState
 from emulators.batch.service.context import Context
@@ -32,7 +31,6 @@ _PATCHABLE = (
     "upgradePolicy",
 )
 _REPLACEABLE = ("startTask", "applicationPackageReferences", "metadata")
-_OPTIONS = ("requeue", "terminate", "taskcompletion", "retaineddata")
 
 
 class Pools:
@@ -44,16 +42,11 @@ class Pools:
     def create(self, body: Doc) -> Pool:
         """Create a pool and begin to fill it."""
         ctx = self._ctx
-        pool_id = require_id(body)
-        if not body.get("vmSize"):
-            raise missing("vmSize")
+        pool_id: str = body["id"]
         if pool_id.lower() in ctx.account.pools:
             raise BatchError("PoolExists")
         scales = bool(body.get("enableAutoScale"))
-        dedicated, spot = _targets(body, scales)
-        slots = body.get("taskSlotsPerNode")
-        if slots is not None and not 1 <= int(slots) <= 256:  # noqa: PLR2004 - the service's own limit
-            raise invalid("taskSlotsPerNode", slots, "The value must be between 1 and 256.")
+        dedicated, spot = _targets(body)
         if scales:
             _check_autoscale(body)
         pool = Pool(
@@ -89,17 +82,11 @@ class Pools:
         require_usable(pool, steady=True)
         if pool.autoscale:
             raise BatchError("OperationInvalidForCurrentState", "Disable autoscale first.")
-        dedicated, spot = body.get("targetDedicatedNodes"), body.get("targetLowPriorityNodes")
-        if dedicated is None and spot is None:
-            raise missing("targetDedicatedNodes")
-        wanted = _targets(
-            {"targetDedicatedNodes": dedicated, "targetLowPriorityNodes": spot}, False
-        )
         resize(
             self._ctx,
             pool,
-            pool.target_dedicated if dedicated is None else wanted[0],
-            pool.target_spot if spot is None else wanted[1],
+            body.get("targetDedicatedNodes", pool.target_dedicated),
+            body.get("targetLowPriorityNodes", pool.target_spot),
             deallocation_option(body),
         )
         self._edited(pool)
@@ -125,8 +112,6 @@ class Pools:
     def evaluate(self, pool: Pool, body: Doc) -> Doc:
         """Say what a formula would do now."""
         require_usable(pool)
-        if not body.get("autoScaleFormula"):
-            raise missing("autoScaleFormula")
         if not pool.autoscale:
             raise BatchError(
                 "OperationInvalidForCurrentState", "Autoscale is not enabled on the pool."
@@ -167,27 +152,11 @@ async def remove_pool(ctx: Context, pool: Pool) -> None:
 
 def deallocation_option(body: Doc) -> str:
     """Return what shall happen to tasks on nodes that go."""
-    option = str(body.get("nodeDeallocationOption") or "requeue").lower()
-    if option not in _OPTIONS:
-        raise invalid(
-            "nodeDeallocationOption", option, f"The value must be one of {', '.join(_OPTIONS)}."
-        )
-    return option
+    return str(body.get("nodeDeallocationOption", "requeue")).lower()
 
 
-def _targets(body: Doc, scales: bool) -> tuple[int, int]:
-    counts = []
-    for name in ("targetDedicatedNodes", "targetLowPriorityNodes"):
-        value = body.get(name)
-        if value is not None and scales:
-            raise invalid(name, value, "Targets cannot be given together with enableAutoScale.")
-        try:
-            counts.append(int(value or 0))
-        except (TypeError, ValueError) as error:
-            raise invalid(name, value, "The value must be a whole number.") from error
-        if counts[-1] < 0:
-            raise invalid(name, value, "The value must not be negative.")
-    return counts[0], counts[1]
+def _targets(body: Doc) -> tuple[int, int]:
+    return body.get("targetDedicatedNodes", 0), body.get("targetLowPriorityNodes", 0)
 
 
 def _check_autoscale(body: Doc) -> None:

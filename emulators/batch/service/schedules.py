@@ -6,7 +6,6 @@ from datetime import datetime
 from emulators.batch.clock import Timer
 from emulators.batch.document import Doc, stamp
 from emulators.batch.errors import BatchError
-from emulators.batch.model.identity import require_id
 from emulators.batch.model.job import Job
 from emulators.batch.model.schedule import Schedule, with_schedule_defaults
 from emulators.batch.model.states import JobState, ScheduleState
@@ -37,7 +36,7 @@ class Schedules:
     def create(self, body: Doc) -> Schedule:
         """Create a schedule; its first job may be due at once."""
         ctx = self._ctx
-        schedule_id = require_id(body)
+        schedule_id: str = body["id"]
         if schedule_id.lower() in ctx.account.schedules:
             raise BatchError("JobScheduleExists")
         if schedule_id.lower() in ctx.account.jobs:

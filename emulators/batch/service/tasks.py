@@ -1,19 +1,17 @@
 """Tasks: added one by one or by the hundred, ended, tried again, deleted."""
 
 import json
+from typing import Any
 
-from emulators.batch.document import Doc, seconds_of, stamp
-from emulators.batch.errors import BatchError, invalid, missing
-from emulators.batch.model.identity import require_id
+from emulators.batch.document import Doc, stamp
+from emulators.batch.errors import BatchError, invalid
 from emulators.batch.model.job import Job
 from emulators.batch.model.states import JobState, TaskState
 from emulators.batch.model.task import Task, with_task_defaults
 from emulators.batch.service.completion import complete_task, ended_by_user
 from emulators.batch.service.context import Context
 from emulators.batch.service.jobs import require_open
-
-_MOST_IN_COLLECTION = 100
-_MOST_ID_CHARACTERS = 64_000
+from emulators.batch.validation import validate
 
 
 class Tasks:
@@ -32,21 +30,16 @@ class Tasks:
     def create_many(self, job: Job, body: Doc) -> list[Doc]:
         """Add up to a hundred tasks; each succeeds or fails on its own."""
         require_open(job)
-        entries = body.get("value")
-        if not isinstance(entries, list):
-            raise missing("value")
-        if len(entries) > _MOST_IN_COLLECTION:
-            raise invalid("value", len(entries), "A collection holds at most 100 tasks.")
-        results = [self._result(job, entry) for entry in entries]
+        results = [self._result(job, entry) for entry in body["value"]]
         self._ctx.wake(job.pool_id)
         return results
 
-    def _result(self, job: Job, body: Doc) -> Doc:
-        task_id = str(body.get("id"))
+    def _result(self, job: Job, body: Any) -> Doc:  # noqa: ANN401 - not looked at until here
         try:
-            task = self._add(job, body)
+            task = self._add(job, validate("BatchTaskCreateOptions", body))
         except BatchError as error:
-            return {"status": "clienterror", "taskId": task_id, "error": error.summary()}
+            task_id = body.get("id") if isinstance(body, dict) else None
+            return {"status": "clienterror", "taskId": str(task_id), "error": error.summary()}
         return {
             "status": "success",
             "taskId": task.id,
@@ -56,7 +49,7 @@ class Tasks:
         }
 
     def _add(self, job: Job, body: Doc) -> Task:
-        task_id = require_id(body)
+        task_id: str = body["id"]
         _check(job, body)
         if task_id.lower() in job.tasks:
             raise BatchError("TaskExists")
@@ -88,7 +81,6 @@ class Tasks:
             raise BatchError("TaskCompleted")
         spec = task.spec()
         spec.pop("constraints", None)
-        _check_constraints(body.get("constraints") or {})
         task.spec_text = json.dumps(
             with_task_defaults({**spec, "constraints": body.get("constraints")})
         )
@@ -143,37 +135,10 @@ class Tasks:
 
 
 def _check(job: Job, body: Doc) -> None:
-    if not isinstance(body.get("commandLine"), str):
-        raise missing("commandLine")
-    slots = body.get("requiredSlots")
-    if slots is not None and not (str(slots).isdecimal() and 1 <= int(slots) <= 256):  # noqa: PLR2004 - the service's limit
-        raise invalid("requiredSlots", slots, "The value must be between 1 and 256.")
-    depends = body.get("dependsOn") or {}
-    if depends and not job.spec.get("usesTaskDependencies"):
+    """Refuse what does not fit the job."""
+    if body.get("dependsOn") and not job.spec.get("usesTaskDependencies"):
         raise BatchError("TaskDependenciesNotSpecifiedOnJob")
-    if sum(len(str(one)) for one in depends.get("taskIds") or ()) > _MOST_ID_CHARACTERS:
-        raise BatchError("TaskDependencyListTooLong")
-    _check_constraints(body.get("constraints") or {})
-    for file in body.get("resourceFiles") or ():
-        if file.get("httpUrl") and not file.get("filePath"):
-            raise missing("filePath")
-    for output in body.get("outputFiles") or ():
-        if not output.get("filePattern"):
-            raise missing("filePattern")
-        if not ((output.get("destination") or {}).get("container") or {}).get("containerUrl"):
-            raise missing("containerUrl")
     _check_job_actions(job, body)
-
-
-def _check_constraints(constraints: Doc) -> None:
-    retries = constraints.get("maxTaskRetryCount")
-    try:
-        if retries is not None and int(retries) < -1:
-            raise invalid("maxTaskRetryCount", retries, "The value must not be less than -1.")
-        seconds_of(constraints.get("maxWallClockTime"))
-        seconds_of(constraints.get("retentionTime"))
-    except (TypeError, ValueError, AttributeError) as error:
-        raise invalid("constraints", str(constraints), str(error)) from error
 
 
 def _check_job_actions(job: Job, body: Doc) -> None:

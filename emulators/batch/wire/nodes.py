@@ -1,7 +1,7 @@
 """The operations of nodes."""
 
 from emulators.batch.document import Doc
-from emulators.batch.errors import BatchError, missing
+from emulators.batch.errors import BatchError
 from emulators.batch.model.node import READY, Node
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import NodeState
@@ -89,9 +89,7 @@ def _ready(app: Emulator, call: Call) -> Node:
 
 def create_node_user(app: Emulator, call: Call) -> Reply:
     """Note a user account; nobody can log in to an emulated node."""
-    node, name = _ready(app, call), str(call.body.get("name") or "")
-    if not name:
-        raise missing("name")
+    node, name = _ready(app, call), str(call.body["name"])
     if name in node.users:
         raise BatchError("NodeUserExists")
     node.users[name] = {"isAdmin": bool(call.body.get("isAdmin"))}

@@ -1,7 +1,6 @@
 """The operations of pools."""
 
 from emulators.batch.document import Doc
-from emulators.batch.errors import invalid, missing
 from emulators.batch.model.pool import Pool
 from emulators.batch.query import properties
 from emulators.batch.service.emulator import Emulator
@@ -9,7 +8,6 @@ from emulators.batch.service.pools import deallocation_option
 from emulators.batch.service.resize import remove_nodes, require_usable, stop_resize
 from emulators.batch.wire.call import Call, Reply, Route, numbered
 
-_MOST_REMOVED = 100
 _STATES = [
     "creating",
     "idle",
@@ -120,12 +118,7 @@ def remove_pool_nodes(app: Emulator, call: Call) -> Reply:
     """Take named nodes out of a pool."""
     pool = _pool(app, call)
     require_usable(pool, steady=True)
-    names = call.body.get("nodeList")
-    if not isinstance(names, list) or not names:
-        raise missing("nodeList")
-    if len(names) > _MOST_REMOVED:
-        raise invalid("nodeList", len(names), "At most 100 nodes can be removed at once.")
-    remove_nodes(app.ctx, pool, [str(name) for name in names], deallocation_option(call.body))
+    remove_nodes(app.ctx, pool, call.body["nodeList"], deallocation_option(call.body))
     return Reply(thing=pool)
 
 

@@ -1,0 +1,149 @@
+"""Which properties need, exclude or bound one another, model by model."""
+
+from collections.abc import Callable, Mapping
+
+from emulators.batch.document import Doc, parse_stamp
+from emulators.batch.errors import BatchError, invalid, missing
+
+# A rule gets a whole object whose properties are each right, and raises. No value is null any more.
+type Rule = Callable[[Doc], None]
+
+_IMAGE_IDS = ("virtualMachineImageId", "sharedGalleryImageId", "communityGalleryImageId")
+
+
+def exactly_one(*names: str) -> Rule:
+    """Demand one of some properties, and no second one."""
+
+    def check(body: Doc) -> None:
+        present = [name for name in names if name in body]
+        if not present:
+            raise missing(names[0])
+        if len(present) > 1:
+            reason = f"Exactly one of {', '.join(names)} has to be specified."
+            raise invalid(present[1], body[present[1]], reason)
+
+    return check
+
+
+def at_least_one(*names: str) -> Rule:
+    """Demand one of some properties or more."""
+
+    def check(body: Doc) -> None:
+        if not any(name in body for name in names):
+            raise missing(names[0])
+
+    return check
+
+
+def with_companion(name: str, other: str) -> Rule:
+    """Demand another property wherever one is."""
+
+    def check(body: Doc) -> None:
+        if name in body and other not in body:
+            raise missing(other)
+
+    return check
+
+
+def in_order(first: str, last: str) -> Rule:
+    """Demand that a range does not end before it begins."""
+
+    def check(body: Doc) -> None:
+        if first in body and last in body and body[last] < body[first]:
+            raise invalid(last, body[last], f"The value must not be less than {first}.")
+
+    return check
+
+
+def size_of_pool(body: Doc) -> None:
+    """Let a pool have targets or a formula, not both."""
+    scales = bool(body.get("enableAutoScale"))
+    unfit = (
+        ("targetDedicatedNodes", "targetLowPriorityNodes", "resizeTimeout")
+        if scales
+        else ("autoScaleFormula", "autoScaleEvaluationInterval")
+    )
+    for name in unfit:
+        if name in body:
+            word = "not be specified" if scales else "only be specified"
+            raise invalid(name, body[name], f"The value must {word} when enableAutoScale is true.")
+    if scales and not body.get("autoScaleFormula"):
+        raise BatchError("InvalidAutoScalingSettings", "enableAutoScale needs a formula.")
+
+
+def image(body: Doc) -> None:
+    """Name an image by one id, or by publisher, offer and sku."""
+    ids = [name for name in _IMAGE_IDS if name in body]
+    market = [name for name in ("publisher", "offer", "sku") if name in body]
+    if len(ids) > 1 or (ids and market):
+        raise invalid(ids[0], body[ids[0]], "The ways to name an image exclude one another.")
+    for name in () if ids else ("publisher", "offer", "sku"):
+        if name not in body:
+            raise missing(name)
+
+
+def one_slot_when_shared(body: Doc) -> None:
+    """Let a multi-instance task take one slot a node."""
+    if "multiInstanceSettings" in body and body.get("requiredSlots", 1) != 1:
+        raise invalid("requiredSlots", body["requiredSlots"], "Multi-instance tasks take one slot.")
+
+
+def span_of_schedule(body: Doc) -> None:
+    """Let a schedule end after it begins."""
+    begin, end = body.get("doNotRunUntil"), body.get("doNotRunAfter")
+    if begin and end and parse_stamp(end) <= parse_stamp(begin):
+        raise invalid("doNotRunAfter", end, "The value must be later than doNotRunUntil.")
+
+
+def packages(body: Doc) -> None:
+    """Refuse one application package twice."""
+    seen = set()
+    for one in body.get("applicationPackageReferences", ()):
+        key = (str(one.get("applicationId")).lower(), one.get("version"))
+        if key in seen:
+            reason = "The same package is referenced twice."
+            raise invalid("applicationPackageReferences", one.get("applicationId"), reason)
+        seen.add(key)
+
+
+_RELEASE = with_companion("jobReleaseTask", "jobPreparationTask")
+
+RULES: Mapping[str, tuple[Rule, ...]] = {
+    "BatchPoolCreateOptions": (
+        at_least_one("virtualMachineConfiguration"),
+        size_of_pool,
+        packages,
+    ),
+    "BatchPoolSpecification": (
+        at_least_one("virtualMachineConfiguration"),
+        size_of_pool,
+        packages,
+    ),
+    "BatchPoolResizeOptions": (at_least_one("targetDedicatedNodes", "targetLowPriorityNodes"),),
+    "BatchVmImageReference": (image,),
+    "BatchPoolInfo": (exactly_one("poolId", "autoPoolSpecification"),),
+    "BatchAutoPoolSpecification": (at_least_one("pool"),),
+    "BatchJobCreateOptions": (_RELEASE,),
+    "BatchJobSpecification": (_RELEASE,),
+    "BatchJobScheduleConfiguration": (span_of_schedule,),
+    "BatchTaskCreateOptions": (one_slot_when_shared, packages),
+    "BatchTaskIdRange": (in_order("start", "end"),),
+    "ExitCodeRangeMapping": (in_order("start", "end"),),
+    "BatchInboundNatPool": (in_order("frontendPortRangeStart", "frontendPortRangeEnd"),),
+    "ResourceFile": (
+        exactly_one("httpUrl", "storageContainerUrl", "autoStorageContainerName"),
+        with_companion("httpUrl", "filePath"),
+    ),
+    "OutputFileDestination": (at_least_one("container"),),
+    "UserIdentity": (exactly_one("autoUser", "username"),),
+    "LinuxUserConfiguration": (with_companion("uid", "gid"), with_companion("gid", "uid")),
+    "MountConfiguration": (
+        exactly_one(
+            "azureBlobFileSystemConfiguration",
+            "nfsMountConfiguration",
+            "cifsMountConfiguration",
+            "azureFileShareConfiguration",
+        ),
+    ),
+    "AzureBlobFileSystemConfiguration": (exactly_one("accountKey", "sasKey", "identityReference"),),
+}
