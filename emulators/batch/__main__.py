@@ -107,6 +107,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--timing", choices=paces, default="immediate", help="pace of nodes and jobs")
     speed = "emulated seconds a second; 0 stands still until POST /_admin/clock"
     add("--clock-speed", type=float, default=1.0, help=speed)
+    simulate = "tasks only take emulated time: no processes, no files"
+    add("--simulate", action="store_true", help=simulate)
+    seconds = "emulated seconds of a simulated task that does not set SIMULATED_SECONDS"
+    add("--simulated-seconds", type=float, default=60.0, help=seconds)
     path = os.environ.get("PATH", "")
     add("--node-path", default=path, help="PATH of tasks; default: this process's own")
     between = "least time between two enable calls"

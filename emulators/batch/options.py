@@ -16,6 +16,8 @@ class Options:
     seed: int = 0
     timing: str = "immediate"
     clock_speed: float = 1.0
+    simulate: bool = False
+    simulated_seconds: float = 60.0
     node_path: str = ""
     autoscale_min_seconds: float = 30.0
     autoscale_interval_scale: float = 1.0

@@ -9,7 +9,7 @@ import json
 import sqlite3
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from emulators.batch.model.account import Account, Kept
 from emulators.batch.model.job import Job
@@ -24,6 +24,26 @@ CREATE TABLE IF NOT EXISTS records (
 ) WITHOUT ROWID
 """
 _VERSION = 1
+
+
+class Keeper(Protocol):
+    """What the service needs of a store."""
+
+    def load(self) -> Account:
+        """Build the account that was saved."""
+        ...
+
+    def clock_ahead_s(self) -> float:
+        """Return by how much the saved clock was ahead of the machine's."""
+        ...
+
+    def save(self, account: Account) -> None:
+        """Take over everything that changed."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what it holds."""
+        ...
 
 
 class Store:

@@ -56,6 +56,14 @@ def process_ended(exit_code: int) -> Ending:
     return Ending(exit_code=exit_code, failure=failure, may_retry=True)
 
 
+def time_is_up(exit_code: int | None) -> Ending:
+    """Return the ending of a task that took longer than its `maxWallClockTime`."""
+    failure = Failure(
+        "MaxWallClockTimeExpiry", "The task exceeded its maximum wall-clock time and was ended"
+    )
+    return Ending(exit_code=exit_code, failure=failure)
+
+
 def shall_retry(ending: Ending, retries_so_far: int, allowed: int) -> bool:
     """Tell whether the task gets another try; -1 allows any number."""
     return ending.may_retry and (allowed < 0 or retries_so_far < allowed)

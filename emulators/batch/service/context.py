@@ -21,7 +21,7 @@ from emulators.batch.options import Options
 from emulators.batch.scheduler.verdict import Ending
 from emulators.batch.service.machine import Machine
 from emulators.batch.service.pace import Pace
-from emulators.batch.store import Store
+from emulators.batch.store import Keeper
 from emulators.batch.transfer.blobs import Blobs
 from emulators.batch.transfer.identities import Identities
 
@@ -54,7 +54,7 @@ class Context:
     options: Options
     clock: Clock
     account: Account
-    store: Store
+    store: Keeper
     faults: Faults
     agent: AgentClient
     blobs: Blobs
@@ -65,12 +65,12 @@ class Context:
     runs: dict[tuple[str, str], Run] = field(default_factory=dict)
     barred: dict[str, set[str]] = field(default_factory=dict)
     samples: dict[str, Samples] = field(default_factory=dict)
-    dispatch: Callable[[str], None] = lambda _: None
+    dispatch: Callable[[str, Iterable[Node] | None], None] = lambda *_: None
     drained: Callable[[Node], None] = lambda _: None
     resized: Callable[[Pool], None] = lambda _: None
     job_over: Callable[[Job], None] = lambda _: None
     _background: set[asyncio.Task[None]] = field(default_factory=set)
-    _waking: set[str] = field(default_factory=set)
+    _waking: dict[str, dict[str, Node] | None] = field(default_factory=dict)
     _folders: dict[str, NodeFolders] = field(default_factory=dict)
     _saving: bool = False
 
@@ -135,13 +135,21 @@ class Context:
         for over in running:
             await over.wait()
 
-    def wake(self, pool_id: str) -> None:
-        """Let the scheduler look at a pool, once at the end of this turn of the loop."""
+    def wake(self, pool_id: str, node: Node | None = None) -> None:
+        """Let the scheduler look at a pool, once at the end of this turn of the loop.
+
+        `node` tells that nothing but this node has changed, so that a large pool is not read whole.
+        """
         key = pool_id.lower()
         if key not in self._waking:
-            self._waking.add(key)
+            self._waking[key] = {}
             asyncio.get_running_loop().call_soon(self._woken, key)
+        changed = self._waking[key]
+        if node is None:
+            self._waking[key] = None
+        elif changed is not None:
+            changed[node.id] = node
 
     def _woken(self, key: str) -> None:
-        self._waking.discard(key)
-        self.dispatch(key)
+        changed = self._waking.pop(key)
+        self.dispatch(key, None if changed is None else changed.values())

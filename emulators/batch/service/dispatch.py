@@ -1,5 +1,8 @@
 """Brings free slots and waiting tasks together whenever one of them appears."""
 
+from collections.abc import Iterable
+
+from emulators.batch.model.node import Node
 from emulators.batch.scheduler.assign import assignments
 from emulators.batch.scheduler.shelf import Shelf
 from emulators.batch.service.context import Context
@@ -13,14 +16,21 @@ class Dispatcher:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._preparations = Preparations(ctx)
+        self._shelves: dict[str, Shelf] = {}
 
-    def dispatch(self, pool_id: str) -> None:
-        """Start every task of a pool that can start now."""
+    def dispatch(self, pool_id: str, nodes: Iterable[Node] | None) -> None:
+        """Start every task of a pool that can start now; `nodes` have changed, None means any."""
         ctx = self._ctx
         pool = ctx.account.pools.get(pool_id)
         if pool is None:
+            self._shelves.pop(pool_id, None)
             return
-        shelf = Shelf(pool.nodes.values())
+        shelf = self._shelves.get(pool_id)
+        if nodes is None or shelf is None:
+            shelf = self._shelves[pool_id] = Shelf(pool.nodes.values())
+        else:
+            for node in nodes:
+                shelf.offer(node)
         if shelf.widest() == 0:
             return
         for assignment in assignments(

@@ -28,8 +28,9 @@ from emulators.batch.service.programs import RealMachine
 from emulators.batch.service.resize import check_steady, resize
 from emulators.batch.service.scaling import Scaler
 from emulators.batch.service.schedules import Schedules
+from emulators.batch.service.simulated import SimulatedMachine
 from emulators.batch.service.tasks import Tasks
-from emulators.batch.store import Store
+from emulators.batch.store import Keeper
 from emulators.batch.transfer.blobs import Blobs
 from emulators.batch.transfer.identities import Identities
 
@@ -37,7 +38,7 @@ from emulators.batch.transfer.identities import Identities
 class Emulator:
     """All verbs over one account."""
 
-    def __init__(self, options: Options, store: Store, session: aiohttp.ClientSession) -> None:
+    def __init__(self, options: Options, store: Keeper, session: aiohttp.ClientSession) -> None:
         clock = Clock(options.clock_speed, store.clock_ahead_s())
         self.ctx = Context(
             options=options,
@@ -57,7 +58,7 @@ class Emulator:
         self.jobs = Jobs(self.ctx, self._auto_pools)
         self.schedules = Schedules(self.ctx, self.jobs, self._auto_pools)
         self.tasks = Tasks(self.ctx)
-        self.ctx.machine = RealMachine(self.ctx)
+        self.ctx.machine = SimulatedMachine(self.ctx) if options.simulate else RealMachine(self.ctx)
         self.ctx.dispatch = Dispatcher(self.ctx).dispatch
         self.ctx.drained = lambda node: leave_drained(self.ctx, node)
         self.ctx.job_over = self._job_over

@@ -141,7 +141,7 @@ class TaskRun:
             self._conclude(outcome)
         # Also the end of a deleted task frees slots, and may be the last thing a job waits for.
         settle_disabling(ctx, job)
-        ctx.wake(node.pool_id)
+        ctx.wake(node.pool_id, node)
 
     def _conclude(self, outcome: Ending | Requeue) -> None:
         ctx, job, task = self._ctx, self._job, self._task

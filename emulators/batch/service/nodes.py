@@ -49,7 +49,7 @@ async def boot(ctx: Context, pool: Pool, node: Node) -> None:
         return
     if node.state in (NodeState.STARTING, NodeState.WAITING_FOR_START_TASK):
         _move(ctx, node, NodeState.IDLE)
-        ctx.wake(pool.id)
+        ctx.wake(pool.id, node)
 
 
 def _move(ctx: Context, node: Node, state: NodeState) -> None:
@@ -171,4 +171,4 @@ def set_scheduling(ctx: Context, node: Node, target: str) -> None:
         raise BatchError("NodeAlreadyInTargetSchedulingState")
     node.scheduling = target
     ctx.keep(node)
-    ctx.wake(node.pool_id)
+    ctx.wake(node.pool_id, node)

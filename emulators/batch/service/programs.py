@@ -11,7 +11,7 @@ from emulators.batch.agent.client import Exit, Order, Running
 from emulators.batch.agent.environment import Place, environment
 from emulators.batch.document import Doc, seconds_of
 from emulators.batch.model.node import Node
-from emulators.batch.scheduler.verdict import Ending, Failure, process_ended
+from emulators.batch.scheduler.verdict import Ending, Failure, process_ended, time_is_up
 from emulators.batch.service.context import Context
 from emulators.batch.transfer.identities import TransferFailed
 from emulators.batch.transfer.output_files import Upload, planned, upload_all
@@ -164,7 +164,7 @@ async def _prepared(ctx: Context, what: Program) -> Ending | None:
         async with asyncio.timeout(None) as what.patience:
             return await _before(ctx, what)
     except TimeoutError:
-        return _expired(None)
+        return time_is_up(None)
     finally:
         what.patience = None
 
@@ -211,14 +211,7 @@ async def _process(ctx: Context, what: Program) -> Ending:
         code = "CommandProgramNotFound" if ended.not_found else "CommandLaunchFailed"
         return _not_launched(code, ended.refusal)
     exit_code = ended.code if ended.code >= 0 else _SIGNAL_BASE - ended.code
-    return _expired(exit_code) if what.expired else process_ended(exit_code)
-
-
-def _expired(exit_code: int | None) -> Ending:
-    failure = Failure(
-        "MaxWallClockTimeExpiry", "The task exceeded its maximum wall-clock time and was ended"
-    )
-    return Ending(exit_code=exit_code, failure=failure)
+    return time_is_up(exit_code) if what.expired else process_ended(exit_code)
 
 
 def _not_launched(code: str, message: str) -> Ending:

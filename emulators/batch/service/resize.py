@@ -46,6 +46,7 @@ def _grow(ctx: Context, pool: Pool, missing: int, dedicated: bool) -> None:
         if missing > 0 and node.draining and node.dedicated is dedicated and node.state in READY:
             node.draining = False
             ctx.keep(node)
+            ctx.wake(pool.id, node)
     rented = sum(len(one.nodes) for one in ctx.account.pools.values())
     allowed = max(0, ctx.options.node_quota - rented)
     if missing > allowed:
@@ -90,6 +91,7 @@ def stop_resize(ctx: Context, pool: Pool) -> None:
     pool.allocate(Allocation.STOPPING, ctx.clock.now())
     for node in pool.nodes.values():
         node.draining = False
+    ctx.wake(pool.id)
     pool.target_dedicated, pool.target_spot = pool.current(True), pool.current(False)
     pool.resize_errors = [_resize_error("ResizeStopped", "The resize was stopped")]
     ctx.keep(pool)

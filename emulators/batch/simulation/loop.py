@@ -1,0 +1,28 @@
+"""An event loop that asks somebody else what to do when there is nothing left to do."""
+
+import asyncio
+import selectors
+from collections.abc import Callable
+
+
+class IdleLoop(asyncio.SelectorEventLoop):
+    """Calls `idle` whenever it would wait; it waits only where that answers False."""
+
+    def __init__(self) -> None:
+        self._asker = _Asker()
+        super().__init__(self._asker)
+
+    def when_idle(self, idle: Callable[[], bool] | None) -> None:
+        """Set whom to ask; None waits as any loop does."""
+        self._asker.idle = idle
+
+
+class _Asker(selectors.DefaultSelector):
+    idle: Callable[[], bool] | None = None
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if self.idle is None or (timeout is not None and timeout <= 0):
+            return super().select(timeout)
+        ready = super().select(0)
+        # What `idle` sets off is run in this very turn.
+        return ready if ready or self.idle() else super().select(timeout)
