@@ -137,10 +137,10 @@ def one_of(name: str, values: list[str]) -> Check:
 
 
 def mapping(name: str) -> Check:
-    """Accept an object whose values are not looked at."""
+    """Accept an object whose values are not looked at; also its JSON as a string."""
 
     def check(value: Any) -> Any:  # noqa: ANN401 - see Check
-        if type(value) is not dict:
+        if type(value) is not dict and type(value) is not str:
             raise wrong_type(name, value, "an object")
         return value
 

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from emulators.batch.document import Doc
 from emulators.batch.errors import BatchError
-from emulators.batch.model.states import JobState, PoolState
+from emulators.batch.model.states import JobState, PoolState, ScheduleState
 from emulators.batch.service.emulator import Emulator
 from emulators.batch.service.nodes import preempt
 
@@ -81,8 +81,11 @@ class Admin:
         return web.json_response({"now": self._emulator.ctx.clock.now().isoformat()})
 
     async def reset(self, _: web.Request) -> web.Response:
-        """Begin to delete every job and pool, and forget the faults."""
+        """Begin to delete every schedule, job and pool, and forget the faults."""
         emulator = self._emulator
+        for schedule in list(emulator.ctx.account.schedules.values()):
+            if schedule.state is not ScheduleState.DELETING:
+                emulator.schedules.delete(schedule)
         for job in list(emulator.ctx.account.jobs.values()):
             if job.state is not JobState.DELETING:
                 emulator.jobs.delete(job)

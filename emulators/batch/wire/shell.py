@@ -25,6 +25,7 @@ from emulators.batch.wire.ranges import send_file
 from emulators.batch.wire.routes import RouteTable
 
 log = logging.getLogger("emulators.batch")
+_WITHOUT_ID = frozenset({"create_task_collection", "upload_node_logs"})
 _JSON = "application/json; odata=minimalmetadata"
 
 
@@ -86,6 +87,8 @@ class Shell:
         reply = route.handler(self._emulator, call)
         self._emulator.ctx.save()
         await self._disturb(route, path, "after", headers)
+        if reply.thing is not None and _shows_id(route):
+            headers["DataServiceId"] = base + path
         return await _respond(request, route, reply, headers)
 
     async def _disturb(self, route: Route, path: str, when: str, headers: dict[str, str]) -> None:
@@ -111,6 +114,12 @@ class Shell:
         tail = f"\nRequestId:{headers['request-id']}\nTime:{stamp(self._emulator.ctx.clock.now())}"
         document["message"]["value"] += tail
         return _json(error.status, document, headers)
+
+
+def _shows_id(route: Route) -> bool:
+    """Tell whether an answer carries the address of what was asked; some odd ones do not."""
+    writes = route.method in ("POST", "PUT", "PATCH") and route.operation not in _WITHOUT_ID
+    return writes or route.operation == "get_task"
 
 
 async def _respond(
