@@ -4,7 +4,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready emulators/storage/node_modules/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: setup demo test check unit bench lock clean
+.PHONY: setup demo test check unit bench render lock clean
 setup: $(READY)
 
 $(VENV)/.ready: requirements/dev.txt scripts/find-python
@@ -41,6 +41,9 @@ unit: $(VENV)/.ready
 
 bench: setup
 	@$(PY) -m benchmarks
+
+render: $(VENV)/.ready
+	@$(PY) scripts/render_pools.py
 
 lock:
 	@sh scripts/lock

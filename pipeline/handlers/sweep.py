@@ -72,6 +72,7 @@ def _announce(engine: Engine, entry: OutboxEntry) -> None:
         return
     run = event.subject.removeprefix("runs/")
     message = AnnounceMessage(run=run, event=event.id, traceparent=event.traceparent)
+    log.warning("Announcement overdue: asked for again", extra={"action": "sweep", "run": run})
     engine.send("announce", message)
     runs.note_asked(engine.ports.tables, entry, engine.now)
 
@@ -89,6 +90,7 @@ def _look_after(engine: Engine, entry: ActiveEntry) -> None:
         return
     stale = engine.now - runs.asked(entry, run.changed_at) > engine.patience.stale
     if _STEPS[run.state](engine, held, stale):
+        log.warning("Run stood still: asked again", extra=context(run, "sweep"))
         runs.note_asked(engine.ports.tables, entry, engine.now)
     _say_why(engine, entry.run)
 

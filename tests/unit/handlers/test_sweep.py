@@ -112,22 +112,24 @@ def test_a_unit_that_fails_does_not_stop_admission_and_demand(app_with):
     assert state_of(app, waiting) == "claimed"
 
 
-def test_an_event_that_waits_is_asked_for_once_in_a_while(app_with):
+def test_an_event_that_waits_is_asked_for_once_in_a_while(app_with, caplog):
     app = app_with()
     app.upload("lines/a.txt", b"one\n")
     app.pump()
     app.run_tasks()
     asked = asked_while(app, "announce", lambda: app.only_run().over)
     assert asked == 4  # by the verdict, and then every 12 minutes
+    assert caplog.messages.count("Announcement overdue: asked for again") == 3
 
 
 @pytest.mark.parametrize("queue", ["plan", "submit", "assemble"])
-def test_a_stale_step_is_asked_for_once_in_a_while(app_with, queue):
+def test_a_stale_step_is_asked_for_once_in_a_while(app_with, queue, caplog):
     app = app_with()
     app.upload("lines/a.txt", b"one\n")
     state = {"plan": "claimed", "submit": "submitting", "assemble": "running"}[queue]
     asked = asked_while(app, queue, lambda: app.only_run().state == state)
     assert asked == 4
+    assert caplog.messages.count("Run stood still: asked again") == 3
 
 
 def asked_while(app, queue: str, reached) -> int:

@@ -1,0 +1,292 @@
+// Fanfare in one resource group. Written for the syntax that the offline checks read (tests/infra); never compiled or deployed by its makers.
+targetScope = 'subscription'
+
+@minLength(1)
+@maxLength(64)
+@description('Name of the azd environment; it names the resource group.')
+param environmentName string
+
+@minLength(1)
+@description('Region of everything. It has to offer Flex Consumption and the VM sizes of pools/*.yaml.')
+@metadata({
+  azd: {
+    type: 'location'
+  }
+})
+param location string
+
+@description('Object id of who deploys: gets the data roles that uploads and the command line need. Empty: nobody does.')
+param principalId string = ''
+
+@allowed([
+  'User'
+  'Group'
+  'ServicePrincipal'
+])
+@description('What principalId is: a person, a group, or a pipeline.')
+param principalType string = 'User'
+
+@description('Private endpoints instead of public ones, the app and the pools in a virtual network.')
+param privateNetwork bool = false
+
+@description('Who is told of completed runs beside the ledger: see docs/deploy.md, "Subscribers".')
+param subscribers array = []
+
+@description('Address that alerts go to. Empty: alerts are shown in the portal only.')
+param alertEmail string = ''
+
+@minValue(2)
+@maxValue(3650)
+@description('Days until blobs in work/ (plans, parts, logs) are deleted; runs cannot be redriven afterwards.')
+param workRetentionDays int = 30
+
+@description('Python of the function app; the one that the tests run on.')
+param pythonVersion string = '3.13'
+
+@allowed([
+  512
+  2048
+  4096
+])
+@description('Memory of a function instance, MB.')
+param instanceMemoryMB int = 2048
+
+@minValue(1)
+@maxValue(1000)
+@description('Most instances of each function.')
+param maximumInstanceCount int = 40
+
+var token = toLower(uniqueString(subscription().id, environmentName, location))
+var tags = {
+  'azd-env-name': environmentName
+}
+
+// Where the targets of subscribers lie; web hooks have none.
+var targets = [
+  for subscriber in subscribers: contains(subscriber, 'resourceId') ? subscriber.resourceId : subscription().id
+]
+
+resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
+  name: 'rg-${environmentName}'
+  location: location
+  tags: tags
+}
+
+module identities 'modules/identities.bicep' = {
+  name: 'identities'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    token: token
+  }
+}
+
+module monitoring 'modules/monitoring.bicep' = {
+  name: 'monitoring'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    token: token
+  }
+}
+
+module network 'modules/network.bicep' = if (privateNetwork) {
+  name: 'network'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    token: token
+  }
+}
+
+module storage 'modules/storage.bicep' = {
+  name: 'storage'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    token: token
+    privateNetwork: privateNetwork
+    workRetentionDays: workRetentionDays
+  }
+}
+
+module topics 'modules/topics.bicep' = {
+  name: 'topics'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    token: token
+    privateNetwork: privateNetwork
+    storageAccountName: storage.outputs.accountName
+  }
+}
+
+module roles 'modules/roles.bicep' = {
+  name: 'roles'
+  scope: group
+  params: {
+    storageAccountName: storage.outputs.accountName
+    topicName: topics.outputs.topicName
+    insightsName: monitoring.outputs.insightsName
+    appPrincipalId: identities.outputs.appPrincipalId
+    nodePrincipalId: identities.outputs.nodePrincipalId
+    batchPrincipalId: identities.outputs.batchPrincipalId
+    systemTopicPrincipalId: topics.outputs.systemTopicPrincipalId
+    principalId: principalId
+    principalType: principalType
+  }
+}
+
+module batch 'modules/batch.bicep' = {
+  name: 'batch'
+  scope: group
+  // The account reads its auto-storage as an identity that needs its role first.
+  dependsOn: [
+    roles
+  ]
+  params: {
+    location: location
+    tags: tags
+    token: token
+    privateNetwork: privateNetwork
+    storageAccountId: storage.outputs.accountId
+    batchIdentityId: identities.outputs.batchId
+    nodeIdentityId: identities.outputs.nodeId
+    appPrincipalId: identities.outputs.appPrincipalId
+    principalId: principalId
+    principalType: principalType
+  }
+}
+
+module endpoints 'modules/endpoints.bicep' = if (privateNetwork) {
+  name: 'endpoints'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    token: token
+    networkName: 'vnet-${token}'
+    storageAccountId: storage.outputs.accountId
+    batchAccountId: batch.outputs.accountId
+    topicId: topics.outputs.topicId
+    siteId: functions.outputs.siteId
+  }
+  dependsOn: [
+    network
+  ]
+}
+
+module pools 'modules/pools.bicep' = {
+  name: 'pools'
+  scope: group
+  params: {
+    batchAccountName: batch.outputs.accountName
+    nodeIdentityId: identities.outputs.nodeId
+    nodeSubnetId: privateNetwork ? network.outputs.nodeSubnetId : ''
+  }
+}
+
+module events 'modules/events.bicep' = {
+  name: 'events'
+  scope: group
+  // A subscription is refused while the topic's identity may not yet write to queue and container.
+  dependsOn: [
+    roles
+  ]
+  params: {
+    storageAccountName: storage.outputs.accountName
+    systemTopicName: topics.outputs.systemTopicName
+  }
+}
+
+module subscriberRoles 'modules/subscriber-role.bicep' = [
+  for (subscriber, index) in subscribers: if (subscriber.kind != 'webhook') {
+    name: 'subscriber-role-${subscriber.name}'
+    // Targets may lie in other groups: resource ids are /subscriptions/S/resourceGroups/G/providers/...
+    scope: resourceGroup(split(targets[index], '/')[2], split('${targets[index]}/resourceGroups/none', '/')[4])
+    params: {
+      kind: subscriber.kind
+      resourceId: targets[index]
+      topicPrincipalId: topics.outputs.topicPrincipalId
+    }
+  }
+]
+
+module completion 'modules/subscribers.bicep' = {
+  name: 'subscribers'
+  scope: group
+  dependsOn: [
+    subscriberRoles
+  ]
+  params: {
+    topicName: topics.outputs.topicName
+    subscribers: subscribers
+  }
+}
+
+module functions 'modules/functions.bicep' = {
+  name: 'functions'
+  scope: group
+  dependsOn: [
+    roles
+  ]
+  params: {
+    location: location
+    tags: tags
+    token: token
+    privateNetwork: privateNetwork
+    functionSubnetId: privateNetwork ? network.outputs.functionSubnetId : ''
+    storageAccountName: storage.outputs.accountName
+    deploymentContainer: storage.outputs.deploymentContainer
+    batchEndpoint: batch.outputs.endpoint
+    topicEndpoint: topics.outputs.topicEndpoint
+    insightsConnectionString: monitoring.outputs.insightsConnectionString
+    appIdentityId: identities.outputs.appId
+    appClientId: identities.outputs.appClientId
+    nodeIdentityId: identities.outputs.nodeId
+    pythonVersion: pythonVersion
+    instanceMemoryMB: instanceMemoryMB
+    maximumInstanceCount: maximumInstanceCount
+  }
+}
+
+module alerts 'modules/alerts.bicep' = {
+  name: 'alerts'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    insightsId: monitoring.outputs.insightsId
+    systemTopicId: topics.outputs.systemTopicId
+    topicId: topics.outputs.topicId
+    alertEmail: alertEmail
+  }
+}
+
+module workbook 'modules/workbook.bicep' = {
+  name: 'workbook'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    insightsId: monitoring.outputs.insightsId
+  }
+}
+
+// azd writes the outputs into .azure/NAME/.env, which `fanfare --target` reads as settings.
+output AZURE_LOCATION string = location
+output AZURE_RESOURCE_GROUP string = group.name
+output AZURE_FUNCTION_APP string = functions.outputs.siteName
+output AZURE_BATCH_ACCOUNT string = batch.outputs.accountName
+output AZURE_STORAGE_ACCOUNT string = storage.outputs.accountName
+output AzureWebJobsStorage__blobServiceUri string = storage.outputs.blobEndpoint
+output AzureWebJobsStorage__queueServiceUri string = storage.outputs.queueEndpoint
+output AzureWebJobsStorage__tableServiceUri string = storage.outputs.tableEndpoint
+output FANFARE_BATCH_ENDPOINT string = batch.outputs.endpoint
+output FANFARE_TOPIC_ENDPOINT string = topics.outputs.topicEndpoint
+output FANFARE_NODE_IDENTITY string = identities.outputs.nodeId

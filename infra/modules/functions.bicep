@@ -1,0 +1,164 @@
+// The function app on Flex Consumption. Its settings are those that pipeline/settings.py and the host read, and a test compares.
+param location string
+param tags object
+param token string
+param privateNetwork bool
+param functionSubnetId string
+param storageAccountName string
+param deploymentContainer string
+param batchEndpoint string
+param topicEndpoint string
+param insightsConnectionString string
+param appIdentityId string
+param appClientId string
+param nodeIdentityId string
+param pythonVersion string
+param instanceMemoryMB int
+param maximumInstanceCount int
+
+resource account 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
+  name: storageAccountName
+}
+
+resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
+  name: 'plan-${token}'
+  location: location
+  tags: tags
+  kind: 'functionapp'
+  sku: {
+    name: 'FC1'
+    tier: 'FlexConsumption'
+  }
+  properties: {
+    reserved: true
+  }
+}
+
+resource site 'Microsoft.Web/sites@2025-03-01' = {
+  name: 'func-${token}'
+  location: location
+  tags: union(tags, {
+    'azd-service-name': 'app'
+  })
+  kind: 'functionapp,linux'
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: {
+      '${appIdentityId}': {}
+    }
+  }
+  properties: {
+    serverFarmId: plan.id
+    httpsOnly: true
+    publicNetworkAccess: privateNetwork ? 'Disabled' : 'Enabled'
+    virtualNetworkSubnetId: privateNetwork ? functionSubnetId : null
+    siteConfig: {
+      minTlsVersion: '1.2'
+      ftpsState: 'Disabled'
+      http20Enabled: true
+      appSettings: [
+        {
+          name: 'AzureWebJobsStorage__credential'
+          value: 'managedidentity'
+        }
+        {
+          name: 'AzureWebJobsStorage__clientId'
+          value: appClientId
+        }
+        {
+          name: 'AzureWebJobsStorage__blobServiceUri'
+          value: account.properties.primaryEndpoints.blob
+        }
+        {
+          name: 'AzureWebJobsStorage__queueServiceUri'
+          value: account.properties.primaryEndpoints.queue
+        }
+        {
+          name: 'AzureWebJobsStorage__tableServiceUri'
+          value: account.properties.primaryEndpoints.table
+        }
+        {
+          name: 'FANFARE_BATCH_ENDPOINT'
+          value: batchEndpoint
+        }
+        {
+          name: 'FANFARE_TOPIC_ENDPOINT'
+          value: topicEndpoint
+        }
+        {
+          name: 'FANFARE_NODE_IDENTITY'
+          value: nodeIdentityId
+        }
+        {
+          name: 'AZURE_CLIENT_ID'
+          value: appClientId
+        }
+        {
+          name: 'FANFARE_TICK'
+          value: '0 * * * * *'
+        }
+        {
+          name: 'FANFARE_SWEEP'
+          value: '30 * * * * *'
+        }
+        {
+          name: 'FANFARE_LOST_EVENTS'
+          value: '0 7 * * * *'
+        }
+        {
+          name: 'APPLICATIONINSIGHTS_CONNECTION_STRING'
+          value: insightsConnectionString
+        }
+        {
+          name: 'APPLICATIONINSIGHTS_AUTHENTICATION_STRING'
+          value: 'ClientId=${appClientId};Authorization=AAD'
+        }
+        {
+          // Queues deliver here; the webhook would need a key.
+          name: 'AzureWebJobs.on_blob_event.Disabled'
+          value: 'true'
+        }
+      ]
+    }
+    functionAppConfig: {
+      deployment: {
+        storage: {
+          type: 'blobContainer'
+          value: '${account.properties.primaryEndpoints.blob}${deploymentContainer}'
+          authentication: {
+            type: 'UserAssignedIdentity'
+            userAssignedIdentityResourceId: appIdentityId
+          }
+        }
+      }
+      runtime: {
+        name: 'python'
+        version: pythonVersion
+      }
+      scaleAndConcurrency: {
+        instanceMemoryMB: instanceMemoryMB
+        maximumInstanceCount: maximumInstanceCount
+      }
+    }
+  }
+}
+
+// No password opens the deployment endpoints: azd deploys with its own token.
+resource ftp 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
+  parent: site
+  name: 'ftp'
+  properties: {
+    allow: false
+  }
+}
+
+resource scm 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
+  parent: site
+  name: 'scm'
+  properties: {
+    allow: false
+  }
+}
+
+output siteId string = site.id
+output siteName string = site.name

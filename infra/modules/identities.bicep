@@ -1,0 +1,30 @@
+// Three identities: who the app is, who the nodes are, who the Batch account is to its auto-storage.
+param location string
+param tags object
+param token string
+
+resource app 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
+  name: 'id-app-${token}'
+  location: location
+  tags: tags
+}
+
+resource node 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
+  name: 'id-node-${token}'
+  location: location
+  tags: tags
+}
+
+resource batch 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
+  name: 'id-batch-${token}'
+  location: location
+  tags: tags
+}
+
+output appId string = app.id
+output appClientId string = app.properties.clientId
+output appPrincipalId string = app.properties.principalId
+output nodeId string = node.id
+output nodePrincipalId string = node.properties.principalId
+output batchId string = batch.id
+output batchPrincipalId string = batch.properties.principalId

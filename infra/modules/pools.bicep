@@ -1,0 +1,35 @@
+// The pools of pools/*.yaml, rendered into infra/pools.json by `make render`. An id carries a digest of what cannot be changed,
+// and a pool that is there is left alone: the engine has given it its formula, and tasks may run on it.
+param batchAccountName string
+param nodeIdentityId string
+param nodeSubnetId string
+
+var pools = json(replace(string(loadJsonContent('../pools.json')), '{nodeIdentity}', nodeIdentityId))
+// Without public addresses, nodes reach storage and Batch through private endpoints, and nothing else.
+var network = empty(nodeSubnetId) ? {} : {
+  networkConfiguration: {
+    subnetId: nodeSubnetId
+    publicIPAddressConfiguration: {
+      provision: 'NoPublicIPAddresses'
+    }
+  }
+}
+
+resource account 'Microsoft.Batch/batchAccounts@2025-06-01' existing = {
+  name: batchAccountName
+}
+
+@onlyIfNotExists()
+resource pool 'Microsoft.Batch/batchAccounts/pools@2025-06-01' = [
+  for item in pools: {
+    parent: account
+    name: item.name
+    identity: {
+      type: 'UserAssigned'
+      userAssignedIdentities: {
+        '${nodeIdentityId}': {}
+      }
+    }
+    properties: union(item.properties, network)
+  }
+]
