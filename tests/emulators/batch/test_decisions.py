@@ -5,6 +5,7 @@ import random
 from pathlib import Path
 
 import pytest
+from azure.batch import BatchClient
 
 from emulators.batch import coverage
 from emulators.batch.errors import BatchError
@@ -31,6 +32,7 @@ from emulators.batch.scheduler.verdict import (
     shall_retry,
 )
 from emulators.batch.transfer.patterns import matches
+from emulators.batch.wire.contract import CONTRACTS
 from emulators.batch.wire.ranges import wanted_range
 from emulators.batch.wire.routes import ROUTES, RouteTable
 
@@ -267,9 +269,16 @@ def test_all_operations_have_a_route_and_paths_stay_encoded_until_matched() -> N
         assert error.value.code == code
 
 
-def test_the_coverage_page_is_what_the_route_table_says() -> None:
-    page = Path(coverage.__file__).with_name("COVERAGE.md").read_text()
-    assert page == coverage.render(), "run python -m emulators.batch.coverage"
+def test_the_coverage_page_is_up_to_date() -> None:
+    written = (coverage.HERE / "COVERAGE.md").read_text()
+    assert written == coverage.page(), "run python -m emulators.batch.coverage"
+
+
+def test_the_routes_are_the_operations_of_the_sdk() -> None:
+    own = {"close", "create_tasks", "send_request"}
+    methods = {name for name in dir(BatchClient) if not name.startswith("_")} - own
+    assert {route.operation for route in ROUTES} == methods
+    assert set(CONTRACTS) <= methods
 
 
 def test_ranges_are_cut_to_the_file() -> None:
