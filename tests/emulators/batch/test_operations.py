@@ -1,0 +1,190 @@
+"""Each operation through the SDK's own method, sync and async, where no other test calls it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from azure.batch import models
+from azure.batch.aio import BatchClient as AsyncBatchClient
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+
+from tests.emulators.batch.running import ACCOUNT, KEY, Emulator, shell, until
+
+
+@pytest.fixture(scope="module")
+def pool(emulator: Emulator) -> str:
+    return emulator.add_pool("operated", nodes=2)
+
+
+def idle_node(emulator: Emulator, pool: str) -> str:
+    return until(
+        lambda: next(
+            (one.id for one in emulator.client.list_nodes(pool) if one.state == "idle"), ""
+        )
+    )
+
+
+def test_the_account_lists_images_and_nothing_it_does_not_have(emulator: Emulator) -> None:
+    client = emulator.client
+    linux = list(client.list_supported_images(filter="osType eq 'linux'"))
+    assert "batch.node.debian 12" in {one.node_agent_sku_id for one in linux}
+    assert list(client.list_pool_usage_metrics()) == []
+    with pytest.raises(ResourceNotFoundError):
+        client.get_application("none")
+    assert "none" not in {one.id for one in client.list_applications()}
+
+
+def test_a_pool_is_patched_and_replaced(emulator: Emulator, pool: str) -> None:
+    client, note = emulator.client, [models.BatchMetadataItem(name="a", value="b")]
+    client.update_pool(pool, models.BatchPoolUpdateOptions(metadata=note, display_name="Pool"))
+    assert client.get_pool(pool).metadata[0].value == "b"
+    client.replace_pool_properties(
+        pool, models.BatchPoolReplaceOptions(application_package_references=[], metadata=[])
+    )
+    found = client.get_pool(pool)
+    assert (found.metadata or [], found.display_name) == ([], "Pool")
+
+
+def test_what_exists_is_told_by_head(emulator: Emulator, pool: str) -> None:
+    assert emulator.client.pool_exists(pool) is True
+    with pytest.raises(ResourceNotFoundError):
+        emulator.client.pool_exists("nowhere")
+
+
+def test_counts_of_nodes_add_up(emulator: Emulator, pool: str) -> None:
+    counts = emulator.client.list_pool_node_counts(filter=f"poolId eq '{pool}'")
+    (found,) = list(counts)
+    assert (found.dedicated.total, found.low_priority.total) == (2, 0)
+
+
+def test_nodes_can_be_taken_out_by_name(emulator: Emulator) -> None:
+    pool = emulator.add_pool("thinned", nodes=2)
+    gone = idle_node(emulator, pool)
+    options = models.BatchNodeRemoveOptions(node_ids=[gone])
+    emulator.client.begin_remove_nodes(pool, options, polling_interval=0.05).result()
+    assert gone not in {one.id for one in emulator.client.list_nodes(pool)}
+    with pytest.raises(HttpResponseError):
+        emulator.client.begin_remove_nodes(
+            pool, models.BatchNodeRemoveOptions(node_ids=["x"] * 101)
+        )
+
+
+def test_autoscale_is_turned_off_and_the_size_stays(emulator: Emulator) -> None:
+    pool = emulator.add_pool("unscaled", auto_scale_formula="$TargetDedicatedNodes=1;")
+    emulator.client.disable_pool_auto_scale(pool)
+    found = emulator.client.get_pool(pool)
+    assert (found.enable_auto_scale, found.target_dedicated_nodes) == (False, 1)
+
+
+def test_a_node_takes_users_reboots_and_stops_taking_tasks(emulator: Emulator, pool: str) -> None:
+    client, node = emulator.client, idle_node(emulator, pool)
+    client.create_node_user(pool, node, models.BatchNodeUserCreateOptions(name="ada", password="x"))
+    client.replace_node_user(pool, node, "ada", models.BatchNodeUserReplaceOptions(password="y"))
+    client.delete_node_user(pool, node, "ada")
+    # Without options the SDK fails before it sends anything.
+    paused = models.BatchNodeDisableSchedulingOptions(node_disable_scheduling_option="requeue")
+    client.disable_node_scheduling(pool, node, paused)
+    assert client.get_node(pool, node).scheduling_state == "disabled"
+    client.enable_node_scheduling(pool, node)
+    reboot = models.BatchNodeRebootOptions(node_reboot_option="requeue")
+    client.begin_reboot_node(pool, node, reboot, polling_interval=0.05).result()
+    assert until(lambda: client.get_node(pool, node).state == "idle")
+    reimage = models.BatchNodeReimageOptions(node_reimage_option="terminate")
+    client.begin_reimage_node(pool, node, reimage, polling_interval=0.05).result()
+    assert until(lambda: client.get_node(pool, node).state == "idle")
+
+
+def test_a_task_is_replaced_ended_and_deleted(emulator: Emulator, pool: str) -> None:
+    client, job = emulator.client, emulator.add_job("operated", pool)
+    emulator.add_task(job, "long", "sleep 100")
+    task = client.get_task(job, "long")
+    task.constraints = models.BatchTaskConstraints(max_task_retry_count=3)
+    client.replace_task(job, "long", task)
+    assert client.get_task(job, "long").constraints.max_task_retry_count == 3
+    assert list(client.list_subtasks(job, "long")) == []
+    client.terminate_task(job, "long")
+    assert emulator.finished(job, "long").execution_info.failure_info.code == "TaskEnded"
+    client.reactivate_task(job, "long")
+    client.delete_task(job, "long")
+    with pytest.raises(ResourceNotFoundError):
+        client.get_task(job, "long")
+
+
+def test_files_of_tasks_and_nodes_are_seen_and_deleted(emulator: Emulator, pool: str) -> None:
+    client, job = emulator.client, emulator.add_job("filed", pool)
+    node = emulator.run(job, "t", shell("echo text > a.txt")).node_info.node_id
+    names = {one.name for one in client.list_task_files(job, "t", recursive=True)}
+    assert {"stdout.txt", "wd/a.txt"} <= names
+    assert client.get_task_file_properties(job, "t", "wd/a.txt").content_length == 5
+    on_node = f"workitems/{job}/job-1/t/wd/a.txt"
+    assert client.get_node_file_properties(pool, node, on_node).content_length == 5
+    assert b"".join(client.download_node_file(pool, node, on_node)) == b"text\n"
+    assert "workitems" in {one.name for one in client.list_node_files(pool, node)}
+    client.delete_node_file(pool, node, on_node)
+    with pytest.raises(HttpResponseError) as error:
+        client.delete_task_file(job, "t", "wd/a.txt")
+    assert error.value.error.code == "FileNotFound"
+
+
+def test_a_job_is_replaced_disabled_and_enabled(emulator: Emulator, pool: str) -> None:
+    client, job = emulator.client, emulator.add_job("switched", pool, priority=7)
+    found = client.get_job(job)
+    found.priority = None
+    client.replace_job(job, found)
+    assert client.get_job(job).priority == 0
+    options = models.BatchJobDisableOptions(disable_tasks="requeue")
+    client.begin_disable_job(job, options, polling_interval=0.05).result()
+    assert client.get_job(job).state == "disabled"
+    client.begin_enable_job(job, polling_interval=0.05).result()
+    assert client.get_job(job).state == "active"
+
+
+def test_stopping_a_resize_that_is_over_is_a_conflict(emulator: Emulator, pool: str) -> None:
+    with pytest.raises(HttpResponseError) as error:
+        emulator.client.begin_stop_pool_resize(pool)
+    assert error.value.error.code == "OperationInvalidForCurrentState"
+
+
+def test_a_node_has_no_extensions(emulator: Emulator, pool: str) -> None:
+    node = idle_node(emulator, pool)
+    assert list(emulator.client.list_node_extensions(pool, node)) == []
+    with pytest.raises(ResourceNotFoundError):
+        emulator.client.get_node_extension(pool, node, "none")
+
+
+@pytest.fixture
+def beside(emulator: Emulator) -> Iterator[AsyncBatchClient]:
+    yield AsyncBatchClient(emulator.endpoint, AzureNamedKeyCredential(ACCOUNT, KEY))
+
+
+def test_the_async_client_runs_a_job_from_end_to_end(
+    emulator: Emulator, pool: str, beside: AsyncBatchClient
+) -> None:
+    async def story() -> tuple[list[str], bytes, str]:
+        async with beside as client:
+            info = models.BatchPoolInfo(pool_id=pool)
+            await client.create_job(models.BatchJobCreateOptions(id="beside", pool_info=info))
+            tasks = [
+                models.BatchTaskCreateOptions(id=f"t{n}", command_line=f"echo {n}")
+                for n in range(120)
+            ]
+            await client.create_tasks("beside", tasks)
+            while (await client.get_job_task_counts("beside")).task_counts.completed < 120:
+                await asyncio.sleep(0.05)
+            ids = [one.id async for one in client.list_tasks("beside", max_results=50)]
+            stream: AsyncIterator[bytes] = await client.download_task_file(
+                "beside", "t7", "stdout.txt"
+            )
+            text = b"".join([piece async for piece in stream])
+            poller = await client.begin_delete_job("beside", polling_interval=0.05)
+            await poller.result()
+            try:
+                await client.get_job("beside")
+            except ResourceNotFoundError as error:
+                return ids, text, error.error.code
+            raise AssertionError("the job is still there")
+
+    ids, text, code = asyncio.run(story())
+    assert sorted(ids) == sorted(f"t{n}" for n in range(120))
+    assert (text, code) == (b"7\n", "JobNotFound")
