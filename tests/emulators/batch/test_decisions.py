@@ -137,6 +137,7 @@ def assigned(
     found = []
     for one in assignments(jobs, Shelf(nodes), barred, pack=pack):
         found.append((one.task.id, one.node.id))
+        one.node.used += one.task.slots
         one.job.counts.leave(one.task)
         one.task.state = TaskState.RUNNING
         one.job.counts.enter(one.task)
