@@ -4,7 +4,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready emulators/storage/node_modules/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: setup demo test check unit bench render lock clean
+.PHONY: setup demo test check unit bench bench-batch render lock clean
 setup: $(READY)
 
 $(VENV)/.ready: requirements/dev.txt scripts/find-python
@@ -44,6 +44,9 @@ bench: setup
 
 render: $(VENV)/.ready
 	@$(PY) scripts/render_pools.py
+
+bench-batch: setup
+	@$(PY) -m benchmarks.batch
 
 lock:
 	@sh scripts/lock

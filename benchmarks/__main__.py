@@ -1,7 +1,6 @@
 """`make bench`: latency, throughput against xargs, calls an item, memory; medians of five runs."""
 
 import json
-import platform
 import statistics
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.machine import machine_line
 from benchmarks.operations import operations_per_item
 from pipeline.domain import naming
 from pipeline.domain.run import Run
@@ -29,7 +29,7 @@ console = Console(highlight=False)
 
 def main() -> None:
     """Measure everything on a benign stack of its own, and print it."""
-    console.print(_machine())
+    console.print(machine_line())
     with tempfile.TemporaryDirectory() as folder:
         stack = Stack(Path(folder), profile="benign")
         with console.status("starting a stack"):
@@ -43,20 +43,6 @@ def main() -> None:
         finally:
             stack.stop()
     _operations()
-
-
-def _machine() -> str:
-    model = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-            if line.startswith("model name")
-        ),
-        platform.processor(),
-    )
-    memory = psutil.virtual_memory().total / 2**30
-    cores = psutil.cpu_count()
-    return f"{model}, {cores} cores, {memory:.0f} GiB, Python {platform.python_version()}"
 
 
 def _latency(stack: Stack) -> None:
