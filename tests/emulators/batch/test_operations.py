@@ -87,10 +87,10 @@ def test_a_node_takes_users_reboots_and_stops_taking_tasks(emulator: Emulator, p
     client.disable_node_scheduling(pool, node, paused)
     assert client.get_node(pool, node).scheduling_state == "disabled"
     client.enable_node_scheduling(pool, node)
-    reboot = models.BatchNodeRebootOptions(node_reboot_option="requeue")
+    reboot = {"nodeRebootOption": "requeue"}
     client.begin_reboot_node(pool, node, reboot, polling_interval=0.05).result()
     assert until(lambda: client.get_node(pool, node).state == "idle")
-    reimage = models.BatchNodeReimageOptions(node_reimage_option="terminate")
+    reimage = {"nodeReimageOption": "terminate"}
     client.begin_reimage_node(pool, node, reimage, polling_interval=0.05).result()
     assert until(lambda: client.get_node(pool, node).state == "idle")
 
