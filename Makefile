@@ -4,7 +4,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready emulators/storage/node_modules/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: setup demo test check unit bench bench-batch render lock clean
+.PHONY: setup demo test check infra unit bench bench-batch render lock clean
 setup: $(READY)
 
 $(VENV)/.ready: requirements/dev.txt scripts/find-python
@@ -26,7 +26,7 @@ emulators/storage/node_modules/.ready: emulators/storage/package-lock.json $(VEN
 demo: setup
 	@$(PY) scripts/demo.py
 
-test: setup check
+test: setup check infra
 	@$(PY) -m pytest -n 2 --dist loadfile --ignore tests/e2e
 	@$(PY) -m pytest -n 2 --dist loadfile tests/e2e
 
@@ -35,6 +35,17 @@ check: $(VENV)/.ready
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-cache > $(VENV)/imports.txt || (cat $(VENV)/imports.txt; exit 1)
 	@$(VENV)/bin/vulture
+	@$(PY) -m pytest tests/infra
+
+# Checkov is large and slow, so it has an environment of its own and is no part of `make check`.
+infra: $(VENV)/infra/.ready
+	@$(PY) scripts/policy.py $(VENV)/infra/bin/checkov
+
+$(VENV)/infra/.ready: requirements/infra.txt $(VENV)/.ready
+	@echo "setup: checkov into $(VENV)/infra (about 30 s)"
+	@rm -rf $(VENV)/infra && $(PY) -m venv --without-pip $(VENV)/infra
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV)/infra $(VENV)/bin/uv pip install --quiet --require-hashes -r requirements/infra.txt
+	@touch $@
 
 unit: $(VENV)/.ready
 	@$(PY) -m pytest tests/unit

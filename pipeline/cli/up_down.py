@@ -90,7 +90,7 @@ def bring_up(session: Session, stack: LocalStack, wishes: Wishes) -> Started:
     """Make the stack run as wished, whatever it did before, and create what the app needs."""
     config = local.stack_config(stack.keys(), APP_ROOT, wishes, node_path())
     # Definitions are read first: a mistake in them should not cost a start.
-    pools = _pool_bodies()
+    pools = pool_bodies()
     stamp, stamp_file = app_stamp(APP_ROOT, repr(config)), stack.data / "app.stamp"
     if stack.running():
         if _text(stamp_file) == stamp:
@@ -112,7 +112,8 @@ def bring_up(session: Session, stack: LocalStack, wishes: Wishes) -> Started:
     return Started(stack, values, already=False)
 
 
-def _pool_bodies() -> list[dict[str, object]]:
+def pool_bodies() -> list[dict[str, object]]:
+    """Describe the pools of the definitions as Batch's create call takes them."""
     now = datetime.now(UTC)
     return [
         pool_body(pool, render_formula(pool, [], now))

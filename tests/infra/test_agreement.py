@@ -1,0 +1,216 @@
+"""The deployment and the code name the same things: settings, queues, pools, roles, sentences."""
+
+import json
+import re
+from pathlib import Path
+
+from pipeline.cli import local
+from pipeline.cli.target import definitions
+from pipeline.cli.up_down import pool_bodies
+from pipeline.domain.pool_resource import pool_resource, registries
+from pipeline.handlers import dispatch
+from pipeline.settings import CONTAINERS, QUEUES, TABLES, Settings
+from scripts.render_pools import rendered
+from tests.infra.bicep import Expression, load
+from tests.infra.deployment import (
+    AZD,
+    FILES,
+    INFRA,
+    MAIN,
+    POOLS,
+    ROOT,
+    SUBSCRIPTIONS,
+    app_settings,
+    module,
+    resources,
+)
+
+STORAGE = "Microsoft.Storage/storageAccounts"
+# What the engine reads and Azure leaves unset.
+UNSET = {
+    "AzureWebJobsStorage": "a connection string holds a key",
+    "FANFARE_BATCH_ACCOUNT": "only a key needs it",
+    "FANFARE_BATCH_KEY": "the account takes Entra tokens alone",
+    "FANFARE_TOPIC_KEY": "the topic takes Entra tokens alone",
+    "FANFARE_DEFINITIONS": "the definitions lie in the package",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "traces go to Application Insights",
+}
+# What somebody else reads.
+READ_ELSEWHERE = {
+    "AzureWebJobsStorage__credential": "the host's storage connection",
+    "AzureWebJobsStorage__clientId": "the host's storage connection",
+    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "host and exporter",
+    "AzureWebJobs.on_blob_event.Disabled": "the host switches the function off",
+}
+
+
+class Environment(dict):
+    """An environment that notes what is asked of it."""
+
+    def __init__(self, values):
+        super().__init__(values)
+        self.asked = set()
+
+    def get(self, name, default=None):
+        self.asked.add(name)
+        return super().get(name, default)
+
+    def __contains__(self, name):
+        self.asked.add(name)
+        return super().__contains__(name)
+
+
+def asked_settings():
+    text = (ROOT / "function_app.py").read_text("utf-8") + (ROOT / "host.json").read_text("utf-8")
+    environment = Environment({name: "x" for name in app_settings()})
+    Settings.from_env(environment, ROOT)
+    return environment.asked | set(re.findall(r"%(\w+)%", text))
+
+
+def test_every_setting_that_is_read_is_set():
+    missing = asked_settings() - set(app_settings()) - set(UNSET)
+    assert {name for name in missing if not name.startswith("FANFARE_PATIENCE_")} == set()
+
+
+def test_no_setting_is_set_in_vain():
+    assert set(app_settings()) - asked_settings() == set(READ_ELSEWHERE)
+    assert set(UNSET) <= asked_settings()
+    assert set(UNSET) & set(app_settings()) == set()
+
+
+def test_a_function_that_is_switched_off_exists():
+    off = [n.split(".")[1] for n in app_settings() if n.endswith(".Disabled")]
+    assert off
+    source = (ROOT / "function_app.py").read_text("utf-8")
+    assert all(f"def {name}(" in source for name in off)
+
+
+def test_outputs_are_settings_that_the_command_line_can_start_with():
+    outputs = {name: "x" for name in load(MAIN).outputs}
+    assert Settings.from_env(outputs, ROOT).batch_endpoint == "x"
+    own = {name for name in outputs if not name.startswith("AZURE_")}
+    assert own <= asked_settings()
+
+
+def test_storage_holds_what_the_code_uses():
+    storage = module("storage").variables
+    assert storage["containers"] == list(CONTAINERS)
+    assert storage["queues"] == list(QUEUES) == list(dispatch.ROUTES)
+    assert storage["tables"] == list(TABLES)
+
+
+def test_poison_queues_stand_beside_their_queues():
+    made = {r.symbol: r.body["name"] for r in resources(f"{STORAGE}/queueServices/queues")}
+    assert made["poisonQueues"] == Expression("'${name}-poison'")
+
+
+def test_subscriptions_use_what_exists():
+    for entry in SUBSCRIPTIONS["eventSubscriptions"]:
+        properties = entry["properties"]
+        dead = properties["deadLetterDestination"]
+        assert properties["destination"]["endpointType"] == "StorageQueue"
+        assert properties["destination"]["properties"]["queueName"] in QUEUES
+        assert dead["endpointType"] == "StorageBlob"
+        assert dead["properties"]["blobContainerName"] in CONTAINERS
+        assert properties["eventDeliverySchema"] == "EventGridSchema"
+        assert entry["topic"] == SUBSCRIPTIONS["topics"][0]["name"]
+
+
+def test_topics_are_those_of_the_file_in_its_order():
+    storage, runs = SUBSCRIPTIONS["topics"]
+    (system,), (custom,) = (
+        resources(f"Microsoft.EventGrid/{kind}") for kind in ("systemTopics", "topics")
+    )
+    assert storage["type"] == system.body["properties"]["topicType"]
+    assert runs["inputSchema"] == custom.body["properties"]["inputSchema"]
+    assert runs["name"] == local.TOPIC
+
+
+def test_what_the_app_writes_for_itself_starts_nothing():
+    """Package uploads and the host's own locks are blobs too: none may wake a function."""
+    entry = next(e for e in SUBSCRIPTIONS["eventSubscriptions"] if e["name"] == "blob-events")
+    (unwanted,) = entry["properties"]["filter"]["advancedFilters"]
+    containers = {value.split("/")[4] for value in unwanted["values"]}
+    own = {module("storage").variables["deployments"], "azure-webjobs-"}
+    assert containers == {*CONTAINERS, *own} - {"input", "output"}
+
+
+def test_event_grid_may_send_to_the_queues_it_delivers_to():
+    queues = [
+        e["properties"]["destination"]["properties"]["queueName"]
+        for e in SUBSCRIPTIONS["eventSubscriptions"]
+    ]
+    assert module("roles").variables["deliveredQueues"] == queues
+
+
+def test_nodes_may_read_what_pipelines_start_from_and_write_what_tasks_leave():
+    roles = module("roles").variables
+    triggers = {
+        pipeline.trigger.blob.container
+        for pipeline in definitions().pipelines.values()
+        if pipeline.trigger.blob
+    }
+    assert triggers <= set(roles["nodeReads"]) <= set(CONTAINERS)
+    uploads = (ROOT / "pipeline/handlers/executions.py").read_text("utf-8")
+    assert set(re.findall(r'Upload\("[^"]+", "([^"]+)"', uploads)) == set(roles["nodeWrites"])
+
+
+def test_rendered_pools_are_in_step():
+    assert (INFRA / "pools.json").read_text("utf-8") == rendered(), "run `make render`"
+
+
+def test_the_emulator_gets_the_pools_that_azure_gets():
+    bodies = pool_bodies()
+    pools = [pool for _, pool in sorted(definitions().pools.items())]
+    assert [pool_resource(b, registries(p)) for p, b in zip(pools, bodies, strict=True)] == POOLS
+
+
+def test_azd_finds_the_app():
+    (site,) = resources("Microsoft.Web/sites")
+    assert [
+        f"'azd-service-name': '{name}'" in site.body["tags"].text for name in AZD["services"]
+    ] == [True]
+    (service,) = AZD["services"].values()
+    assert (service["host"], service["language"]) == ("function", "python")
+    assert (ROOT / service["project"] / "function_app.py").is_file()
+    assert (ROOT / AZD["infra"]["path"] / f"{AZD['infra']['module']}.bicep") == MAIN
+    (group,) = resources("Microsoft.Resources/resourceGroups")
+    assert group.body["tags"] == Expression("tags")
+    assert "azd-env-name" in load(MAIN).variables["tags"]
+
+
+def test_the_app_runs_on_the_python_of_the_tests():
+    text = MAIN.read_text("utf-8")
+    (version,) = re.findall(r"param pythonVersion string = '([\d.]+)'", text)
+    assert f'requires-python = ">={version}"' in (ROOT / "pyproject.toml").read_text("utf-8")
+
+
+def test_sentences_that_alerts_and_workbook_look_for_are_logged():
+    code = "".join(p.read_text("utf-8") for p in sorted((ROOT / "pipeline").rglob("*.py")))
+    queries = module("alerts").path.read_text("utf-8")
+    queries += (INFRA / "workbook.json").read_text("utf-8").replace('\\"', '"')
+    sentences = set(re.findall(r'message has "([^"]+)"', queries))
+    assert len(sentences) > 4
+    assert {s for s in sentences if f'"{s}' not in code} == set()
+
+
+def test_no_template_reads_a_key():
+    for path in FILES:
+        assert not re.search(
+            r"listKeys|list\w*Secrets|AccountKey|sharedKeys", path.read_text("utf-8")
+        )
+
+
+def test_doors_that_take_keys_are_shut():
+    (account,) = resources(STORAGE)
+    (topic,) = resources("Microsoft.EventGrid/topics")
+    (batch,) = resources("Microsoft.Batch/batchAccounts")
+    (insights,) = resources("Microsoft.Insights/components")
+    assert account.body["properties"]["allowSharedKeyAccess"] is False
+    assert topic.body["properties"]["disableLocalAuth"] is True
+    assert batch.body["properties"]["allowedAuthenticationModes"] == ["AAD"]
+    assert insights.body["properties"]["DisableLocalAuth"] is True
+    policies = resources("Microsoft.Web/sites/basicPublishingCredentialsPolicies")
+    assert [policy.body["properties"] for policy in policies] == [{"allow": False}] * 2
+    assert Path(INFRA / "main.parameters.json").read_text("utf-8").count("secret") == 0
+    assert json.dumps(app_settings(), default=str).count("key") == 0

@@ -1,0 +1,40 @@
+"""The verdict over checkov's report; `make infra` runs checkov itself."""
+
+from scripts.policy import SKIPS, problems
+
+
+def report(failed=(), *, parsing_errors=0, resources=80):
+    return {
+        "summary": {"parsing_errors": parsing_errors, "resource_count": resources},
+        "results": {
+            "failed_checks": [
+                {"check_id": i, "resource": what, "check_name": "so", "file_path": "/a.bicep"}
+                for i, what in failed
+            ]
+        },
+    }
+
+
+def test_what_is_set_aside_is_no_problem():
+    assert problems(report(SKIPS)) == []
+
+
+def test_a_policy_that_is_not_met_is_one():
+    assert problems(report([*SKIPS, ("CKV_1", "a.b")])) == ["CKV_1 a.b: so (/a.bicep)"]
+
+
+def test_a_file_that_cannot_be_parsed_is_one_though_checkov_passes_over_it():
+    assert problems(report(SKIPS, parsing_errors=1)) == ["1 files cannot be parsed by checkov"]
+
+
+def test_a_reason_that_is_needed_no_more_is_one():
+    first, *rest = SKIPS
+    assert problems(report(rest)) == [f"{first[0]} {first[1]}: set aside in vain"]
+
+
+def test_a_report_about_nothing_is_one():
+    assert problems(report(SKIPS, resources=0)) == ["checkov saw no resource"]
+
+
+def test_every_reason_says_something():
+    assert all(len(reason) > 20 for reason in SKIPS.values())
