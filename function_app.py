@@ -6,10 +6,12 @@ import logging
 import azure.functions as func
 
 from pipeline import bootstrap
-from pipeline.handlers import dispatch, http, lost_events, reap, sweep, tick
+from pipeline.handlers import access, dispatch, http, lost_events, reap, sweep, tick
 
 bootstrap.configure_logging(logging.getLogger("fanfare"))
-app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+# Without function keys (Azure) every route asks `access.serve`, which wants an Entra token.
+_level = func.AuthLevel.FUNCTION if bootstrap.by_function_key() else func.AuthLevel.ANONYMOUS
+app = func.FunctionApp(http_auth_level=_level)
 STORAGE = "AzureWebJobsStorage"
 
 
@@ -69,36 +71,56 @@ def on_lost_events(timer: func.TimerRequest) -> None:
 def start_run(req: func.HttpRequest) -> func.HttpResponse:
     """Start a run."""
     key = req.headers.get("Idempotency-Key")
-    return _reply(lambda: http.start_run(bootstrap.engine(), req.get_body(), key))
+    return _reply(
+        req, access.Operation.START, lambda: http.start_run(bootstrap.engine(), req.get_body(), key)
+    )
 
 
 @app.route(route="runs", methods=["GET"])
 def list_runs(req: func.HttpRequest) -> func.HttpResponse:
     """List the latest runs."""
     asked = req.params.get("pipeline"), req.params.get("limit")
-    return _reply(lambda: http.list_runs(bootstrap.engine(), *asked))
+    return _reply(req, access.Operation.LIST, lambda: http.list_runs(bootstrap.engine(), *asked))
 
 
 @app.route(route="runs/{run}", methods=["GET"])
 def show_run(req: func.HttpRequest) -> func.HttpResponse:
     """Show a run."""
-    return _reply(lambda: http.show_run(bootstrap.engine(), req.route_params["run"]))
+    return _reply(
+        req,
+        access.Operation.SHOW,
+        lambda: http.show_run(bootstrap.engine(), req.route_params["run"]),
+    )
 
 
 @app.route(route="runs/{run}/cancel", methods=["POST"])
 def cancel_run(req: func.HttpRequest) -> func.HttpResponse:
     """Cancel a run."""
-    return _reply(lambda: http.cancel_run(bootstrap.engine(), req.route_params["run"]))
+    return _reply(
+        req,
+        access.Operation.CANCEL,
+        lambda: http.cancel_run(bootstrap.engine(), req.route_params["run"]),
+    )
 
 
 @app.route(route="runs/{run}/redrive", methods=["POST"])
 def redrive_run(req: func.HttpRequest) -> func.HttpResponse:
     """Run again what failed."""
-    return _reply(lambda: http.redrive_run(bootstrap.engine(), req.route_params["run"]))
+    return _reply(
+        req,
+        access.Operation.REDRIVE,
+        lambda: http.redrive_run(bootstrap.engine(), req.route_params["run"]),
+    )
 
 
-def _reply(action: http.Action) -> func.HttpResponse:
-    reply = http.answering(action)
+def _reply(
+    req: func.HttpRequest, operation: access.Operation, action: http.Action
+) -> func.HttpResponse:
+    authorization = req.headers.get("Authorization")
+    reply = access.serve(bootstrap.gate, operation, authorization, action)
     return func.HttpResponse(
-        json.dumps(reply.body), status_code=reply.status, mimetype="application/json"
+        json.dumps(reply.body),
+        status_code=reply.status,
+        headers=dict(reply.headers),
+        mimetype="application/json",
     )

@@ -32,6 +32,9 @@ param privateNetwork bool = false
 @description('Who is told of completed runs beside the ledger: see docs/deploy.md, "Subscribers".')
 param subscribers array = []
 
+@description('Client id of the app registration that callers of the HTTP functions get tokens for; empty: the HTTP functions stay closed.')
+param httpClientId string = ''
+
 @description('Address that alerts go to. Empty: alerts are shown in the portal only.')
 param alertEmail string = ''
 
@@ -248,6 +251,7 @@ module functions 'modules/functions.bicep' = {
     insightsConnectionString: monitoring.outputs.insightsConnectionString
     appIdentityId: identities.outputs.appId
     appClientId: identities.outputs.appClientId
+    httpClientId: httpClientId
     nodeIdentityId: identities.outputs.nodeId
     pythonVersion: pythonVersion
     instanceMemoryMB: instanceMemoryMB

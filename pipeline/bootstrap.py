@@ -5,11 +5,14 @@ import json
 import logging
 import os
 from pathlib import Path
+from time import time
 
 from pipeline.adapters.connect import connect
+from pipeline.domain.access import Api
 from pipeline.domain.catalogue import load_catalogue
+from pipeline.handlers.access import Gate
 from pipeline.handlers.engine import Engine
-from pipeline.settings import Settings
+from pipeline.settings import HttpAccess, Settings
 
 APP_ROOT = Path(__file__).resolve().parent.parent
 _SCRIPTS = ("*.py", "environments/*.txt")
@@ -25,6 +28,26 @@ def engine() -> Engine:
 
         telemetry.configure(settings)
     return build(settings)
+
+
+def by_function_key() -> bool:
+    """Tell whether the host checks a function key, which only the local mode has."""
+    return HttpAccess.from_env(os.environ).by_key
+
+
+@functools.cache
+def gate() -> Gate | None:
+    """Return what checks callers' tokens, None with function keys; raises SettingMissing."""
+    access = HttpAccess.from_env(os.environ)
+    if access.by_key:
+        return None
+    access.check()
+    # Only where tokens are checked: the local mode starts without cryptography.
+    from pipeline.adapters import tokens  # noqa: PLC0415 see above
+
+    api = Api(access.authority, access.tenant, access.client)
+    keys = tokens.SigningKeys(tokens.published_at(api.keys))
+    return Gate(api, lambda token: tokens.verified(token, keys), time)
 
 
 def build(settings: Settings) -> Engine:

@@ -14,6 +14,7 @@ from pipeline.errors import Permanent
 QUEUES = ("blob-events", "plan", "submit", "receipts", "assemble", "announce")
 CONTAINERS = ("input", "work", "receipts", "output", "scripts", "dead-letter")
 TABLES = ("runs", "tasks", "progress", "pools")
+_AUTHORITY = "https://login.microsoftonline.com"
 
 
 class SettingMissing(Permanent):
@@ -31,6 +32,35 @@ class Patience:
     push: timedelta = timedelta(seconds=30)  # between two formulas of one pool
     demand: timedelta = timedelta(minutes=15)  # a pushed demand expires by itself
     reap: timedelta = timedelta(days=1)  # a completed job is deleted
+
+
+@dataclass(frozen=True)
+class HttpAccess:
+    """How the HTTP functions tell who calls: function keys locally, Entra tokens in Azure."""
+
+    authority: str
+    tenant: str
+    client: str
+    by_key: bool
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "HttpAccess":
+        """Read the settings; without a storage key there are no function keys either."""
+        tenant = environ.get("FANFARE_HTTP_TENANT_ID", "")
+        client = environ.get("FANFARE_HTTP_CLIENT_ID", "")
+        authority = environ.get("FANFARE_HTTP_AUTHORITY", "") or _AUTHORITY
+        local = bool(environ.get("AzureWebJobsStorage"))
+        return cls(authority.rstrip("/"), tenant, client, local and not (tenant or client))
+
+    def check(self) -> None:
+        """Raise SettingMissing unless tokens can be judged."""
+        if not (self.tenant and self.client):
+            raise SettingMissing(
+                "The HTTP functions are closed: set FANFARE_HTTP_TENANT_ID and "
+                "FANFARE_HTTP_CLIENT_ID to the app registration that callers get tokens for."
+            )
+        if not self.authority.startswith(("https://", "http://127.0.0.1:")):
+            raise SettingMissing("FANFARE_HTTP_AUTHORITY has to be an https:// URL.")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ param topicEndpoint string
 param insightsConnectionString string
 param appIdentityId string
 param appClientId string
+param httpClientId string
 param nodeIdentityId string
 param pythonVersion string
 param instanceMemoryMB int
@@ -88,6 +89,19 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
         {
           name: 'FANFARE_NODE_IDENTITY'
           value: nodeIdentityId
+        }
+        {
+          // Whose tokens the HTTP functions take; without a client id they are closed.
+          name: 'FANFARE_HTTP_TENANT_ID'
+          value: tenant().tenantId
+        }
+        {
+          name: 'FANFARE_HTTP_CLIENT_ID'
+          value: httpClientId
+        }
+        {
+          name: 'FANFARE_HTTP_AUTHORITY'
+          value: environment().authentication.loginEndpoint
         }
         {
           name: 'AZURE_CLIENT_ID'

@@ -8,7 +8,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -42,10 +42,11 @@ _HOST_CONTAINERS = "azure-webjobs-"
 
 @dataclass(frozen=True)
 class Reply:
-    """An HTTP answer: status and JSON body."""
+    """An HTTP answer: status, JSON body, and headers beside the usual ones."""
 
     status: int
     body: Mapping[str, object]
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 type Action = Callable[[], Reply]
