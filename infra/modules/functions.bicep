@@ -93,7 +93,7 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
         {
           // Whose tokens the HTTP functions take; without a client id they are closed.
           name: 'FANFARE_HTTP_TENANT_ID'
-          value: tenant().tenantId
+          value: subscription().tenantId
         }
         {
           name: 'FANFARE_HTTP_CLIENT_ID'

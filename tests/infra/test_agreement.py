@@ -9,7 +9,7 @@ from pipeline.cli.target import definitions
 from pipeline.cli.up_down import pool_bodies
 from pipeline.domain.pool_resource import pool_resource, registries
 from pipeline.handlers import dispatch
-from pipeline.settings import CONTAINERS, QUEUES, TABLES, Settings
+from pipeline.settings import CONTAINERS, QUEUES, TABLES, HttpAccess, Settings
 from scripts.render_pools import rendered
 from tests.infra.bicep import Expression, load
 from tests.infra.deployment import (
@@ -64,6 +64,7 @@ def asked_settings():
     text = (ROOT / "function_app.py").read_text("utf-8") + (ROOT / "host.json").read_text("utf-8")
     environment = Environment({name: "x" for name in app_settings()})
     Settings.from_env(environment, ROOT)
+    HttpAccess.from_env(environment)
     return environment.asked | set(re.findall(r"%(\w+)%", text))
 
 
