@@ -1,0 +1,67 @@
+"""privateNetwork=true: every public door is shut, and behind each there is a private one."""
+
+import re
+
+from tests.infra.bicep import Expression, load
+from tests.infra.deployment import MAIN, module, resources
+
+# The resources with a door of their own, and the private endpoints that lead there.
+DOORS = {
+    "Microsoft.Storage/storageAccounts": {"blob", "queue", "table"},
+    "Microsoft.Batch/batchAccounts": {"batchAccount", "nodeManagement"},
+    "Microsoft.EventGrid/topics": {"topic"},
+    "Microsoft.Web/sites": {"sites"},
+}
+TARGETS = {
+    "storageAccountId": "Microsoft.Storage/storageAccounts",
+    "batchAccountId": "Microsoft.Batch/batchAccounts",
+    "topicId": "Microsoft.EventGrid/topics",
+    "siteId": "Microsoft.Web/sites",
+}
+
+
+def test_every_public_door_is_shut():
+    for kind in DOORS:
+        (resource,) = resources(kind)
+        door = resource.body["properties"]["publicNetworkAccess"]
+        assert door == Expression(
+            "privateNetwork ? 'Disabled' : 'Enabled'", ("Disabled", "Enabled")
+        )
+
+
+def test_behind_every_door_there_is_a_private_one():
+    found = {kind: set() for kind in DOORS}
+    for endpoint in module("endpoints").variables["endpoints"]:
+        found[TARGETS[endpoint["target"].text]].add(endpoint["group"])
+    assert found == DOORS
+
+
+def test_every_private_door_has_a_zone_that_leads_there():
+    variables = module("endpoints").variables
+    assert {str(e["zone"]) for e in variables["endpoints"]} == {
+        str(name) for name in variables["zoneNames"]
+    }
+
+
+def test_event_grid_comes_in_as_a_trusted_service_with_the_topics_own_identity():
+    (account,) = resources("Microsoft.Storage/storageAccounts")
+    assert account.body["properties"]["networkAcls"]["bypass"] == "AzureServices"
+    (topic,) = resources("Microsoft.EventGrid/systemTopics")
+    (subscription,) = resources("Microsoft.EventGrid/systemTopics/eventSubscriptions")
+    assert topic.body["identity"] == {"type": "SystemAssigned"}
+    for way in ("deliveryWithResourceIdentity", "deadLetterWithResourceIdentity"):
+        assert subscription.body["properties"][way]["identity"] == {"type": "SystemAssigned"}
+
+
+def test_the_app_and_the_nodes_are_in_the_network():
+    main = load(MAIN)
+    given = {name: made.body["params"] for name, made in main.modules.items()}
+    assert "network.outputs.functionSubnetId" in given["functions"]["functionSubnetId"].text
+    assert "network.outputs.nodeSubnetId" in given["pools"]["nodeSubnetId"].text
+    (network,) = resources("Microsoft.Network/virtualNetworks")
+    subnets = {s["name"]: s["properties"] for s in network.body["properties"]["subnets"]}
+    outputs = " ".join(str(value) for value in module("network").outputs.values())
+    assert set(re.findall(r"/subnets/(\w+)", outputs)) == {"functions", "nodes"} <= set(subnets)
+    (delegation,) = subnets["functions"]["delegations"]
+    assert delegation["properties"]["serviceName"] == "Microsoft.App/environments"
+    assert subnets["nodes"]["defaultOutboundAccess"] is False

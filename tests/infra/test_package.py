@@ -1,0 +1,54 @@
+"""What is deployed as the function app: what it needs, and nothing else."""
+
+import fnmatch
+import shutil
+import subprocess
+import sys
+
+from tests.infra.deployment import ROOT
+
+# None of ours is a path or a negation: a name that matches is left out, wherever it is.
+IGNORED = [line.rstrip("/") for line in (ROOT / ".funcignore").read_text("utf-8").split()]
+NEEDED = {"function_app.py", "host.json", "requirements.txt"}
+FOLDERS = {"pipeline", "pipelines", "pools", "task_scripts"}
+
+
+def left_out(path):
+    return any(fnmatch.fnmatch(path.name, pattern) for pattern in IGNORED)
+
+
+def test_the_package_holds_what_the_app_needs_and_nothing_else():
+    ours = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    tops = {line.split("/")[0] for line in ours.stdout.splitlines()} or NEEDED | FOLDERS
+    assert {top for top in tops if not left_out(ROOT / top)} == NEEDED | FOLDERS
+
+
+def test_the_package_alone_has_all_functions(tmp_path):
+    package = tmp_path / "package"
+    package.mkdir()
+    for name in NEEDED:
+        shutil.copy(ROOT / name, package)
+    for name in FOLDERS:
+        shutil.copytree(ROOT / name, package / name, ignore=shutil.ignore_patterns(*IGNORED))
+    script = (
+        "import function_app, pipeline, sys\n"
+        "from pipeline.bootstrap import APP_ROOT\n"
+        "from pipeline.domain.catalogue import load_catalogue\n"
+        "load_catalogue(*(APP_ROOT / n for n in ('pipelines', 'pools', 'task_scripts')))\n"
+        "print(APP_ROOT, len(function_app.app.get_functions()),"
+        " [n for n in ('emulators', 'tests', 'scripts') if n in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=package, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    root, functions, others = done.stdout.strip().split(" ", 2)
+    assert (root, others) == (str(package), "[]")
+    assert int(functions) > 15
+
+
+def test_a_local_environment_and_keys_stay_at_home():
+    for name in (".venv", ".fanfare", ".azure", ".git", ".github"):
+        assert left_out(ROOT / name), name
