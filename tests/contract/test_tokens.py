@@ -2,37 +2,20 @@
 
 import base64
 import hmac
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-from jwt.algorithms import RSAAlgorithm
 
 from pipeline.adapters.tokens import KeysUnreachable, SigningKeys, published_at, verified
+from tests.fakes import tenant as tenants
+from tests.fakes.tenant import FOREIGN, OURS, part, published
 
-OURS = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-FOREIGN = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 CLAIMS = {"aud": "c-1", "roles": ["Reader"], "exp": 1, "iss": "x"}
 
 
-def published(**keys):
-    listed = [
-        {**json.loads(RSAAlgorithm.to_jwk(key.public_key())), "kid": kid, "use": "sig"}
-        for kid, key in keys.items()
-    ]
-    return json.dumps({"keys": listed}).encode()
-
-
-def signed(key=OURS, kid="k1", algorithm="RS256", claims=CLAIMS):
-    return jwt.encode(claims, key, algorithm=algorithm, headers={"kid": kid})
-
-
-def part(content) -> str:
-    return base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
+def signed(key=OURS, kid="k1", algorithm="RS256"):
+    return tenants.signed(CLAIMS, key, kid, algorithm)
 
 
 class Tenant:
@@ -133,24 +116,8 @@ def test_known_keys_stay_good_while_the_tenant_is_down(tenant):
 
 
 def test_the_key_document_is_read_over_http_and_redirects_are_not_followed():
-    class Answer(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200 if self.path == "/keys" else 302)
-            self.send_header("Location", "/keys")
-            self.end_headers()
-            self.wfile.write(published(k1=OURS) if self.path == "/keys" else b"")
-
-        def log_message(self, *args):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        url = f"http://127.0.0.1:{server.server_port}"
-        keys = SigningKeys(published_at(f"{url}/keys"))
+    with tenants.serving() as authority:
+        keys = SigningKeys(published_at(f"{authority}/{tenants.TENANT}/discovery/v2.0/keys"))
         assert verified(signed(), keys) == CLAIMS
         with pytest.raises(KeysUnreachable):
-            verified(signed(), SigningKeys(published_at(f"{url}/elsewhere")))
-    finally:
-        server.shutdown()
-        server.server_close()
+            verified(signed(), SigningKeys(published_at(f"{authority}/elsewhere")))
