@@ -57,6 +57,7 @@ STATUS: Mapping[str, tuple[int, str]] = {
         "The job was not created to use task dependencies.",
     ),
     "TaskDependencyListTooLong": (_BAD, "The list of task ids to depend on is too long."),
+    "TaskDependencyRangesTooLong": (_BAD, "The ranges of task ids to depend on are too long."),
     "AuthenticationFailed": (
         _DENIED,
         "Server failed to authenticate the request. Make sure the value of Authorization header "

@@ -152,5 +152,8 @@ def with_schedule_defaults(body: Doc) -> Doc:
     return {**given, "jobSpecification": with_job_defaults(given.get("jobSpecification") or {})}
 
 
+_CENTURY = timedelta(days=36500)
+
+
 def _duration(text: str | None) -> timedelta | None:
-    return parse_duration(text) if text else None
+    return min(parse_duration(text), _CENTURY) if text else None

@@ -12,6 +12,8 @@ from emulators.batch.errors import BatchError, invalid
 type Check = Callable[[Any], Any]
 
 _INT32 = 1 << 31
+# Far enough from the ends of the calendar that a century can be added to every moment.
+_YEARS = range(1601, 9000)
 _TRUTHS = {"true": True, "false": False}
 
 
@@ -96,9 +98,11 @@ def moment(name: str) -> Check:
 
     def check(value: Any) -> Any:  # noqa: ANN401 - see Check
         try:
-            parse_stamp(value)
+            year = parse_stamp(value).year
         except (TypeError, ValueError, OverflowError, AttributeError) as error:
             raise invalid(name, value, "The value has to be an ISO 8601 date and time.") from error
+        if year not in _YEARS:
+            raise invalid(name, value, f"The year must be from {_YEARS[0]} to {_YEARS[-1]}.")
         return value
 
     return check

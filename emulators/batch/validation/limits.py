@@ -18,6 +18,8 @@ type Limit = Callable[[str, Any], None]
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FORMULA = 8192
 _DEPENDENCIES = 64_000
+# A guess: the service has a limit, and nobody says which.
+_RANGED_TASKS = 1_000_000
 
 
 def between(least: int, most: int) -> Limit:
@@ -95,6 +97,12 @@ def dependency_list(_: str, value: Any) -> None:  # noqa: ANN401 - JSON
         raise BatchError("TaskDependencyListTooLong")
 
 
+def dependency_ranges(_: str, value: Any) -> None:  # noqa: ANN401 - JSON
+    """Bound the tasks of all ranges in a list together."""
+    if sum(one["end"] - one["start"] + 1 for one in value) > _RANGED_TASKS:
+        raise BatchError("TaskDependencyRangesTooLong")
+
+
 def unlimited_or_positive(name: str, value: Any) -> None:  # noqa: ANN401 - JSON
     """Accept -1 or a positive number."""
     if value < 1 and value != -1:
@@ -155,6 +163,7 @@ LIMITS: Mapping[str, Limit] = {
     "BatchTaskGroup.value": entries(1, 100),
     "applicationPackageReferences": entries(0, 10),
     "BatchTaskDependencies.taskIds": dependency_list,
+    "BatchTaskDependencies.taskIdRanges": dependency_ranges,
     "lun": between(0, 63),
     "diskSizeGB": at_least(1),
     "backendPort": port,

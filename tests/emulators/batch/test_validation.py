@@ -244,6 +244,28 @@ def test_ids_of_dependencies_may_have_64000_characters_together() -> None:
                 validate("BatchTaskCreateOptions", body)
 
 
+@pytest.mark.parametrize(("last", "code"), [(999_999, None), (2_147_483_647, "too long")])
+def test_ranges_of_dependencies_may_span_a_million_tasks(last: int, code: str | None) -> None:
+    body = {**TASK, "dependsOn": {"taskIdRanges": [{"start": 0, "end": last}]}}
+    if code is None:
+        validate("BatchTaskCreateOptions", body)
+    else:
+        with pytest.raises(BatchError, match=code):
+            validate("BatchTaskCreateOptions", body)
+
+
+def test_a_schedule_that_recurs_in_ages_is_no_ones_trouble(emulator: Emulator) -> None:
+    emulator.add_pool("ages", nodes=0)
+    ages = {"recurrenceInterval": "P999999999D", "startWindow": "P999999999D"}
+    job = {"poolInfo": {"poolId": "ages"}}
+    body = {"id": "ages", "schedule": ages, "jobSpecification": job}
+    assert send(emulator, "POST", "/jobschedules", body).status_code == 201
+    assert send(emulator, "GET", "/jobschedules/ages").json()["state"] == "active"
+    late = {**body, "id": "late", "schedule": {"doNotRunUntil": "9999-12-31T23:59:59Z"}}
+    refused = refusal(send(emulator, "POST", "/jobschedules", late))
+    assert refused[1:] == (VALUE, refused[2]) and refused[2]["PropertyName"] == "doNotRunUntil"
+
+
 def test_what_clients_of_the_field_send_is_understood() -> None:
     body = {
         "ID": "j",
