@@ -39,7 +39,11 @@ def _parse() -> argparse.Namespace:
         )
     parser.add_argument("--profile", choices=("benign", "awkward"), default="benign")
     parser.add_argument("--seed", type=int, default=0, help="what the awkward profile draws from")
+    parser.add_argument("--cert", type=Path, help="PEM: Azurite speaks https, takes bearer tokens")
+    parser.add_argument("--key-file", type=Path, help="PEM: the private key of --cert")
     arguments = parser.parse_args()
+    if bool(arguments.cert) != bool(arguments.key_file):
+        parser.error("--cert and --key-file go together.")
     try:
         base64.b64decode(arguments.key, validate=True)
     except ValueError:
@@ -64,6 +68,7 @@ async def _run(arguments: argparse.Namespace) -> int:
                 arguments.key,
                 ports,
                 etag_seed=seed,
+                tls=(arguments.cert, arguments.key_file) if arguments.cert else None,
             )
             child = await azurite.start(launch, lock)
         except (PortTaken, azurite.AzuriteUnusable, OSError) as error:

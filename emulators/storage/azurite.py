@@ -36,6 +36,8 @@ class Launch:
     ports: Mapping[str, int]
     # Set by the awkward profile: event eTags are then quoted or not, drawn from this.
     etag_seed: str | None = None
+    # Certificate and key: Azurite then speaks https and takes bearer tokens beside the key.
+    tls: tuple[Path, Path] | None = None
 
     @property
     def outbox(self) -> Path:
@@ -47,9 +49,14 @@ class Launch:
         """What Azurite itself printed."""
         return self.data / "azurite.log"
 
+    @property
+    def scheme(self) -> str:
+        """What the services speak."""
+        return "https" if self.tls else "http"
+
     def endpoint(self, service: str) -> str:
         """Return the path-style endpoint of a service, account included."""
-        return f"http://{HOST}:{self.ports[service]}/{self.account}"
+        return f"{self.scheme}://{HOST}:{self.ports[service]}/{self.account}"
 
     def connection_string(self) -> str:
         """Return the connection string as storage clients take it."""
@@ -57,7 +64,7 @@ class Launch:
             f"{name.capitalize()}Endpoint={self.endpoint(name)};" for name in self.ports
         )
         account = f"AccountName={self.account};AccountKey={self.key}"
-        return f"DefaultEndpointsProtocol=http;{account};{endpoints}"
+        return f"DefaultEndpointsProtocol={self.scheme};{account};{endpoints}"
 
 
 def find_node() -> Path:
@@ -156,6 +163,8 @@ def _command(node: Path, launch: Launch) -> list[str]:
     # Longer than clients keep idle connections, so that none picks one that is just being closed.
     alive = [part for name in launch.ports for part in (f"--{name}KeepAliveTimeout", KEEP_ALIVE_S)]
     hosts = [part for name in launch.ports for part in (f"--{name}Host", HOST)]
+    cert, key = launch.tls or (None, None)
+    tls = ["--cert", str(cert), "--key", str(key), "--oauth", "basic"] if launch.tls else []
     return [
         str(node),
         "--require",
@@ -169,6 +178,7 @@ def _command(node: Path, launch: Launch) -> list[str]:
         *hosts,
         *ports,
         *alive,
+        *tls,
     ]
 
 
@@ -182,6 +192,6 @@ def _environment(launch: Launch) -> dict[str, str]:
         # Node keeps compiled code here, which saves a fifth of the start-up time.
         "NODE_COMPILE_CACHE": str(_HERE / "node_modules" / ".cache" / "compiled"),
         "FANFARE_OUTBOX": str(launch.outbox),
-        "FANFARE_BLOB_ENDPOINT": f"http://{HOST}:{launch.ports['blob']}",
+        "FANFARE_BLOB_ENDPOINT": f"{launch.scheme}://{HOST}:{launch.ports['blob']}",
         **({} if launch.etag_seed is None else {"FANFARE_ETAG_SEED": launch.etag_seed}),
     }

@@ -1,0 +1,65 @@
+"""App Service's endpoint for managed identities, as azure-identity asks it, for tests."""
+
+import json
+import threading
+import time
+import urllib.parse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.fakes.tenant import signed
+
+TENANT = "11111111-2222-3333-4444-555555555555"
+SECRET = "header-of-the-identity-endpoint"
+
+
+@dataclass
+class IdentityEndpoint:
+    """Where it is, and for which resources and client ids tokens were asked."""
+
+    url: str = ""
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    def environment(self) -> dict[str, str]:
+        """Return what App Service sets for the app."""
+        return {"IDENTITY_ENDPOINT": self.url, "IDENTITY_HEADER": SECRET}
+
+    def answer(self, query: str) -> dict[str, str]:
+        """Issue a token for the resource that is asked for."""
+        asked = dict(urllib.parse.parse_qsl(query))
+        resource, client = asked["resource"], asked.get("client_id", "")
+        self.asked.append((resource, client))
+        now = int(time.time())
+        claims = {"iss": f"https://sts.windows.net/{TENANT}/", "aud": resource, "appid": client}
+        token = signed({**claims, "iat": now, "nbf": now, "exp": now + 3600})
+        common = {"resource": resource, "token_type": "Bearer", "client_id": client}
+        return {**common, "access_token": token, "expires_on": str(now + 3600)}
+
+
+@contextmanager
+def serving() -> Iterator[IdentityEndpoint]:
+    """Serve the endpoint; without the secret header nobody gets a token."""
+    endpoint = IdentityEndpoint()
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            allowed = self.headers.get("X-IDENTITY-HEADER") == SECRET
+            body = endpoint.answer(urllib.parse.urlsplit(self.path).query) if allowed else {}
+            self.send_response(200 if allowed else 401)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(json.dumps(body).encode())
+
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    endpoint.url = f"http://127.0.0.1:{server.server_port}/msi/token"
+    try:
+        yield endpoint
+    finally:
+        server.shutdown()
+        server.server_close()
