@@ -35,8 +35,12 @@ def node_folder(ctx: Context, node: Node) -> Path:
 def locate(folder: Path, relative: str) -> Path:
     """Return a file below a folder, or refuse what is not there or not inside."""
     path = Path(os.path.normpath(folder / relative))
-    real = path.resolve()
-    if not real.is_relative_to(folder.resolve()) or not path.exists():
+    try:
+        inside = path.resolve().is_relative_to(folder.resolve()) and path.exists()
+    except (OSError, ValueError) as error:
+        # No name of a file: too long, or with a NUL.
+        raise BatchError("FileNotFound") from error
+    if not inside:
         raise BatchError("FileNotFound")
     return path
 

@@ -9,6 +9,7 @@ from azure.batch.aio import BatchClient as AsyncBatchClient
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
+from tests.emulators.batch.raw import refusal, send
 from tests.emulators.batch.running import ACCOUNT, KEY, Emulator, shell, until
 
 
@@ -125,6 +126,12 @@ def test_files_of_tasks_and_nodes_are_seen_and_deleted(emulator: Emulator, pool:
     with pytest.raises(HttpResponseError) as error:
         client.delete_task_file(job, "t", "wd/a.txt")
     assert error.value.error.code == "FileNotFound"
+
+
+@pytest.mark.parametrize("name", ["%00", "a%00b", "x" * 5000, "..%2F..%2Fetc", "%2Fetc%2Fpasswd"])
+def test_what_is_no_name_of_a_file_is_not_found(emulator: Emulator, pool: str, name: str) -> None:
+    folder = f"/pools/{pool}/nodes/{idle_node(emulator, pool)}/files"
+    assert refusal(send(emulator, "GET", f"{folder}/{name}"))[:2] == (404, "FileNotFound")
 
 
 def test_a_job_is_replaced_disabled_and_enabled(emulator: Emulator, pool: str) -> None:
