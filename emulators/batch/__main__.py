@@ -122,6 +122,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--node-quota", type=int, default=100, help="nodes that the account may have")
     public = "let resource files come from URLs without SAS or identity"
     add("--public-urls", action="store_true", help=public)
+    engines = ("auto", "podman", "docker", "none")
+    engine = "what runs container tasks; auto takes the first that works, sought when one is wanted"
+    add("--container-engine", choices=engines, default="auto", help=engine)
     _add_authentication(parser)
     return parser
 

@@ -25,6 +25,7 @@ class Options:
     active_job_quota: int = 300
     node_quota: int = 100
     public_urls: bool = False
+    container_engine: str = "auto"
     authentication_modes: frozenset[str] = frozenset({"SharedKey"})
     entra_issuers: tuple[str, ...] = ()
     entra_audience: str = "https://batch.core.windows.net"

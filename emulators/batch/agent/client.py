@@ -21,13 +21,15 @@ class AgentLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A program to start: no shell, a clean environment, its output into two files."""
+    """A program to start: no shell, a clean environment, its output into two files.
+    `removal` is run when the agent ends before the program does."""
 
     argv: Sequence[str]
     cwd: Path
     env: dict[str, str]
     stdout: Path
     stderr: Path
+    removal: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ class AgentClient:
                 "env": order.env,
                 "stdout": str(order.stdout),
                 "stderr": str(order.stderr),
+                "removal": list(order.removal),
             }
         )
         return running

@@ -1,12 +1,13 @@
 """What a program on a node sees of its surroundings: folders
 and AZ_BATCH_* variables, nothing else."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from emulators.batch.document import Doc
 
+MARKER = "AZ_BATCH_TASK_DIR"
 NODE_FOLDERS = ("applications", "fsmounts", "shared", "startup", "volatile", "workitems")
 
 
@@ -81,6 +82,12 @@ def environment(place: Place, settings: Iterable[Doc]) -> dict[str, str]:
     for setting in settings:
         variables[str(setting["name"])] = str(setting.get("value") or "")
     # Last, because the agent finds a task's processes by this one.
-    variables["AZ_BATCH_TASK_DIR"] = directory
+    variables[MARKER] = directory
     variables["AZ_BATCH_TASK_WORKING_DIR"] = wd
     return variables
+
+
+def environment_inside(place: Place, env: Mapping[str, str]) -> dict[str, str]:
+    """Return a container's environment: what the node gives, but the image's own PATH and HOME."""
+    nodes_own = {"PATH": place.path, "HOME": f"{place.directory}/wd"}
+    return {name: value for name, value in env.items() if nodes_own.get(name) != value}

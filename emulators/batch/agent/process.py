@@ -23,6 +23,7 @@ from typing import Any
 PR_SET_CHILD_SUBREAPER = 36
 MARKER = "AZ_BATCH_TASK_DIR"
 PATIENCE_S = 5.0
+MONITORS = frozenset({"conmon", "podman"})
 _PROC = Path("/proc")
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 
@@ -59,6 +60,13 @@ def marker_of(pid: int) -> str:
     return ""
 
 
+def _watches_container(pid: int) -> bool:
+    """Tell whether a process is a container's monitor, which goes when its container does."""
+    with contextlib.suppress(OSError):
+        return Path(os.readlink(f"/proc/{pid}/exe")).name in MONITORS  # noqa: PTH115 - plain text is faster
+    return False
+
+
 def kill_tree(pid: int) -> None:
     """Kill a process, its group and its descendants."""
     for member in tree_of(pid):
@@ -88,6 +96,7 @@ class Agent:
 
     def __init__(self) -> None:
         self._running: dict[int, tuple[int, str]] = {}
+        self._removals: dict[int, list[str]] = {}
         self._reports: list[str] = []
         self._nothing = os.open(os.devnull, os.O_RDONLY)
 
@@ -110,6 +119,8 @@ class Agent:
         # This loop waits for every child itself; telling Popen so keeps it from doing the same.
         child.returncode = 0
         self._running[child.pid] = (order["id"], order["env"].get(MARKER, ""))
+        if order["removal"]:
+            self._removals[child.pid] = order["removal"]
 
     def _spawn(self, order: dict[str, Any]) -> subprocess.Popen[bytes]:
         streams: list[int] = []
@@ -146,6 +157,7 @@ class Agent:
 
     def _finish(self, pid: int, code: int) -> None:
         number, _ = self._running.pop(pid, (0, ""))
+        self._removals.pop(pid, None)
         self._kill_strays()
         if number:
             self._report(id=number, event="exited", code=code)
@@ -156,7 +168,7 @@ class Agent:
         strays = [pid for pid in _children_of_thread(me, me) if pid not in self._running]
         alive = {marker for _, marker in self._running.values() if marker} if strays else set()
         for pid in strays:
-            if marker_of(pid) not in alive:
+            if marker_of(pid) not in alive and not _watches_container(pid):
                 kill_tree(pid)
 
     def _report(self, **event: object) -> None:
@@ -173,6 +185,10 @@ class Agent:
     def end(self) -> None:
         """Kill everything; whatever its parent was, it is ours by now."""
         deadline = time.monotonic() + PATIENCE_S
+        removals, self._removals = list(self._removals.values()), {}
+        for removal in removals:
+            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+                subprocess.run(removal, check=False, capture_output=True, timeout=PATIENCE_S)
         while time.monotonic() < deadline:
             for child in children_of(os.getpid()):
                 kill_tree(child)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from emulators.batch.document import Doc
 from emulators.batch.model.node import Node
-from emulators.batch.scheduler.verdict import Ending
+from emulators.batch.scheduler.verdict import Ending, Failure
 from emulators.batch.transfer.output_files import Upload
 
 
@@ -46,6 +46,10 @@ class Machine(Protocol):
 
     def furnish(self, node: Node) -> None:
         """Make a node's folders."""
+        ...
+
+    async def equip(self, pool: Doc) -> Failure | None:
+        """Bring what the pool's configuration promises to every node, or say what is missing."""
         ...
 
     async def clear(self, folder: Path) -> None:

@@ -6,7 +6,7 @@ from emulators.batch.model.identity import node_name
 from emulators.batch.model.node import READY, Node
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import NodeState
-from emulators.batch.scheduler.verdict import shall_retry
+from emulators.batch.scheduler.verdict import Failure, shall_retry
 from emulators.batch.service.completion import ended_by_user
 from emulators.batch.service.context import Context, Requeue
 from emulators.batch.service.preparation import outcome_of
@@ -41,7 +41,11 @@ async def boot(ctx: Context, pool: Pool, node: Node) -> None:
     ctx.machine.furnish(node)
     if node.state is NodeState.STARTING:
         await ctx.pace.step(_START_S)
-        node.booted = stamp(ctx.clock.now())
+        node.booted, node.errors = stamp(ctx.clock.now()), []
+        failure = await ctx.machine.equip(pool.spec)
+        if failure is not None:
+            _give_up(ctx, node, failure)
+            return
         if pool.spec.get("startTask"):
             _move(ctx, node, NodeState.WAITING_FOR_START_TASK)
     if node.state is NodeState.WAITING_FOR_START_TASK and not await _start_task(ctx, pool, node):
@@ -56,6 +60,13 @@ def _move(ctx: Context, node: Node, state: NodeState) -> None:
     if node.state is not NodeState.LEAVING_POOL and node.state is not NodeState.PREEMPTED:
         node.move(state, ctx.clock.now())
         ctx.keep(node)
+
+
+def _give_up(ctx: Context, node: Node, failure: Failure) -> None:
+    shown = failure.document()
+    details = shown.get("details", [])
+    node.errors = [{"code": shown["code"], "message": shown["message"], "errorDetails": details}]
+    _move(ctx, node, NodeState.UNUSABLE)
 
 
 async def _start_task(ctx: Context, pool: Pool, node: Node) -> bool:

@@ -1,14 +1,17 @@
 """Runs one command on a node: its folder, its files, its process, and what its end means."""
 
 import asyncio
+import os
 import shlex
 import shutil
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from emulators.batch.agent.client import Exit, Order, Running
-from emulators.batch.agent.environment import Place, environment
+from emulators.batch.agent.environment import MARKER, Place, environment, environment_inside
+from emulators.batch.containers.command import Frame
+from emulators.batch.containers.runtime import ContainerFailed, Containers
 from emulators.batch.document import Doc, seconds_of
 from emulators.batch.model.node import Node
 from emulators.batch.scheduler.verdict import Ending, Failure, process_ended, time_is_up
@@ -25,11 +28,16 @@ class Program:
     """A command with everything it needs; `process` is there while it runs."""
 
     spec: Doc
-    directory: Path
+    place: Place
     env: dict[str, str]
     process: Running | None = None
     patience: asyncio.Timeout | None = None
     expired: bool = False
+
+    @property
+    def directory(self) -> Path:
+        """Return its directory, which holds its logs and `wd`."""
+        return self.place.directory
 
     @property
     def wd(self) -> Path:
@@ -56,10 +64,12 @@ class RealMachine:
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
+        self._containers = Containers(ctx.options.container_engine, ctx.options.data)
 
     async def start(self) -> None:
         """Start the agent, which kills what an earlier one may have left."""
         await self._ctx.agent.start()
+        await self._containers.clear()
 
     async def close(self) -> None:
         """End the agent and, with it, every program."""
@@ -68,6 +78,12 @@ class RealMachine:
     def furnish(self, node: Node) -> None:
         """Make the folders that every node has."""
         self._ctx.folders(node).create()
+
+    async def equip(self, pool: Doc) -> Failure | None:
+        """Pull the images of the pool's configuration."""
+        machine: Doc = pool.get("virtualMachineConfiguration") or {}
+        containers = machine.get("containerConfiguration")
+        return await self._containers.ensure_images(containers) if containers else None
 
     async def clear(self, folder: Path) -> None:
         """Delete a folder, off the loop since it may hold much."""
@@ -79,7 +95,8 @@ class RealMachine:
     ) -> "RealExecution":
         """Describe a process on a node."""
         where = {"job_id": job_id, "task_id": task_id} if job_id else {}
-        return RealExecution(self._ctx, program(self._ctx, node, spec, directory, **where))
+        what = program(self._ctx, node, spec, directory, **where)
+        return RealExecution(self._ctx, self._containers, what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +104,12 @@ class RealExecution:
     """One process with its files."""
 
     ctx: Context
+    containers: Containers
     what: Program
 
     async def run(self) -> Ending:
         """Fetch its files and run it to its end, within its time limit."""
-        return await run_program(self.ctx, self.what)
+        return await run_program(self.ctx, self.containers, self.what)
 
     async def kill(self) -> None:
         """Kill it and wait until it is gone; a lost agent has killed it already."""
@@ -135,7 +153,7 @@ def program(ctx: Context, node: Node, spec: Doc, directory: Path, **where: str) 
     )
     common = (job.spec.get("commonEnvironmentSettings") or []) if job is not None else []
     return Program(
-        spec, directory, environment(place, [*common, *(spec.get("environmentSettings") or [])])
+        spec, place, environment(place, [*common, *(spec.get("environmentSettings") or [])])
     )
 
 
@@ -144,7 +162,7 @@ def preparation_folder(ctx: Context, node: Node, job_id: str, preparation_id: st
     return ctx.folders(node).task(job_id, preparation_id)
 
 
-async def run_program(ctx: Context, what: Program) -> Ending:
+async def run_program(ctx: Context, containers: Containers, what: Program) -> Ending:
     """Run a command to its end, within its time limit."""
     limit = seconds_of((what.spec.get("constraints") or {}).get("maxWallClockTime"))
     timer = ctx.clock.after(limit, what.expire) if limit is not None else None
@@ -152,6 +170,8 @@ async def run_program(ctx: Context, what: Program) -> Ending:
         refused = await _prepared(ctx, what)
         if refused is not None:
             return refused
+        if what.spec.get("containerSettings"):
+            return await _container(ctx, containers, what)
         return await _process(ctx, what)
     finally:
         if timer is not None:
@@ -178,12 +198,6 @@ async def _before(ctx: Context, what: Program) -> Ending | None:
         await asyncio.to_thread(shutil.rmtree, what.directory, ignore_errors=True)
         what.directory.mkdir(parents=True, exist_ok=True)
     what.wd.mkdir(exist_ok=True)
-    if what.spec.get("containerSettings"):
-        failure = Failure(
-            "ContainerMiscError",
-            "The node has no container engine: container tasks are not part of this emulator yet",
-        )
-        return Ending(failure=failure, phase="before")
     files = what.spec.get("resourceFiles")
     if files:
         try:
@@ -200,18 +214,60 @@ async def _process(ctx: Context, what: Program) -> Ending:
         return _not_launched("CommandLaunchFailed", str(error))
     if not argv:
         return _not_launched("CommandProgramNotFound", "The command line is empty")
-    order = Order(
-        argv, what.wd, what.env, what.directory / "stdout.txt", what.directory / "stderr.txt"
-    )
-    what.process = await ctx.agent.launch(order)
-    if what.expired:
-        what.process.kill()
-    ended: Exit = await asyncio.shield(what.process.ended)
+    ended = await _launched(ctx, what, _order(what, argv, what.env))
     if ended.refusal:
         code = "CommandProgramNotFound" if ended.not_found else "CommandLaunchFailed"
         return _not_launched(code, ended.refusal)
+    return _judged(what, ended)
+
+
+def _order(what: Program, argv: list[str], env: dict[str, str]) -> Order:
+    out, err = what.directory / "stdout.txt", what.directory / "stderr.txt"
+    return Order(argv, what.wd, env, out, err)
+
+
+async def _launched(ctx: Context, what: Program, order: Order) -> Exit:
+    what.process = await ctx.agent.launch(order)
+    if what.expired:
+        what.process.kill()
+    return await asyncio.shield(what.process.ended)
+
+
+def _judged(what: Program, ended: Exit) -> Ending:
     exit_code = ended.code if ended.code >= 0 else _SIGNAL_BASE - ended.code
     return time_is_up(exit_code) if what.expired else process_ended(exit_code)
+
+
+async def _container(ctx: Context, containers: Containers, what: Program) -> Ending:
+    """Run it in a container; however this ends, the container is gone then."""
+    place = what.place
+    try:
+        async with asyncio.timeout(None) as what.patience:
+            container = await containers.create(
+                what.spec["containerSettings"],
+                shlex.split(str(what.spec.get("commandLine") or "")),
+                environment_inside(place, what.env),
+                Frame(place.root, place.directory, place.preparation),
+            )
+    except ContainerFailed as error:
+        return Ending(failure=error.failure, phase="before")
+    except ValueError as error:
+        return _not_launched("CommandLaunchFailed", str(error))
+    except TimeoutError:
+        return time_is_up(None)
+    finally:
+        what.patience = None
+    try:
+        # The engine's program runs in the emulator's own surroundings, not in the task's.
+        env = {**os.environ, MARKER: str(what.directory)}
+        order = replace(
+            _order(what, container.start_command, env), removal=container.remove_command
+        )
+        ended = await _launched(ctx, what, order)
+        refusal = None if what.expired else await container.refusal(ended.code, order.stderr)
+        return Ending(failure=refusal, phase="before") if refusal else _judged(what, ended)
+    finally:
+        await asyncio.shield(container.engine.remove(container.identifier))
 
 
 def _not_launched(code: str, message: str) -> Ending:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from emulators.batch.document import Doc, seconds_of
 from emulators.batch.model.node import Node
-from emulators.batch.scheduler.verdict import Ending, process_ended, time_is_up
+from emulators.batch.scheduler.verdict import Ending, Failure, process_ended, time_is_up
 from emulators.batch.service.context import Context
 from emulators.batch.transfer.output_files import Upload
 
@@ -27,6 +27,10 @@ class SimulatedMachine:
 
     def furnish(self, node: Node) -> None:
         """Make no folders."""
+
+    async def equip(self, pool: Doc) -> Failure | None:
+        """Promise everything."""
+        return None
 
     async def clear(self, folder: Path) -> None:
         """Delete nothing."""

@@ -75,6 +75,24 @@ class Emulator:
         )
         return pool_id
 
+    def add_container_pool(self, pool_id: str, images: list[str]) -> None:
+        self.client.create_pool(
+            models.BatchPoolCreateOptions(
+                id=pool_id,
+                vm_size="standard_d2s_v5",
+                virtual_machine_configuration=models.VirtualMachineConfiguration(
+                    image_reference=models.BatchVmImageReference(
+                        publisher="microsoft-dsvm", offer="ubuntu-hpc", sku="2204"
+                    ),
+                    node_agent_sku_id="batch.node.ubuntu 22.04",
+                    container_configuration=models.BatchContainerConfiguration(
+                        type="dockerCompatible", container_image_names=images
+                    ),
+                ),
+                target_dedicated_nodes=1,
+            )
+        )
+
     def add_job(self, job_id: str, pool_id: str, **more: object) -> str:
         pool = models.BatchPoolInfo(pool_id=pool_id)
         self.client.create_job(models.BatchJobCreateOptions(id=job_id, pool_info=pool, **more))

@@ -174,12 +174,6 @@ def _failed_preparation(emulator: Emulator, job: str):
     return None
 
 
-def test_a_container_task_without_an_engine_fails_clearly(emulator: Emulator, job: str) -> None:
-    settings = models.BatchTaskContainerSettings(image_name="debian:12")
-    task = emulator.run(job, "container", "true", container_settings=settings)
-    assert task.execution_info.failure_info.code == "ContainerMiscError"
-
-
 def test_more_slots_than_are_free_wait_and_priority_decides(
     emulator: Emulator, tmp_path: Path
 ) -> None:

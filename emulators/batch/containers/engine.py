@@ -1,0 +1,128 @@
+"""The container engine of this machine: found when first wanted, with flags that work here."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_LIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
+# The first that starts a container counts; the later ones are for machines within machines.
+_PODMAN_FLAGS: Sequence[tuple[str, ...]] = (
+    (),
+    _LIMITS,
+    ("--runtime", "runc", *_LIMITS),
+    ("--runtime", "crun", "--cgroups=disabled", *_LIMITS),
+)
+_CHOICES: Mapping[str, Sequence[str]] = {
+    "auto": ("podman", "docker"),
+    "podman": ("podman",),
+    "docker": ("docker",),
+    "none": (),
+}
+_SYSTEM_LINKS = ("bin", "lib", "lib64", "sbin")
+_ANSWER_CHARACTERS = 2000
+_PROBE_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the engine's program said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def reason(self) -> str:
+        """Return the last thing it complained about."""
+        return (self.err.strip() or self.out.strip())[-_ANSWER_CHARACTERS:]
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A program that obeys Docker's command line, and the flags that its containers need here."""
+
+    name: str
+    path: str
+    flags: tuple[str, ...] = ()
+
+    async def call(self, *arguments: str, env: Mapping[str, str] | None = None) -> Answer:
+        """Run one command to its end; a caller that gives up takes the program with it."""
+        process = await asyncio.create_subprocess_exec(
+            self.path,
+            *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=env,
+        )
+        try:
+            out, err = await process.communicate()
+        except asyncio.CancelledError:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+            raise
+        return Answer(
+            process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace")
+        )
+
+    async def remove(self, identifier: str) -> None:
+        """Kill and remove a container, whatever it does."""
+        await self.call("rm", "--force", *self.at_once, identifier)
+
+    async def remove_labelled(self, label: str) -> None:
+        """Kill and remove every container with a label."""
+        found = (
+            await self.call("ps", "--all", "--quiet", "--filter", f"label={label}")
+        ).out.split()
+        if found:
+            await self.call("rm", "--force", *self.at_once, *found)
+
+    @property
+    def at_once(self) -> tuple[str, ...]:
+        """Return what makes `rm --force` not wait for the container's goodwill."""
+        return ("--time", "0") if self.name == "podman" else ()
+
+
+async def find_engine(choice: str) -> Engine | None:
+    """Return the first engine that starts a container, or None."""
+    for name in _CHOICES[choice]:
+        path = shutil.which(name)
+        found = await (_podman if name == "podman" else _docker)(path) if path else None
+        if found is not None:
+            return found
+    return None
+
+
+async def _docker(path: str) -> Engine | None:
+    engine = Engine("docker", path)
+    answers = await _in_time(engine, "version", "--format", "{{.Server.Version}}")
+    return engine if answers else None
+
+
+async def _podman(path: str) -> Engine | None:
+    """Try the flags on a container of this machine's own programs, as no image is at hand."""
+    with tempfile.TemporaryDirectory(prefix="batch-probe-") as name:
+        root = Path(name)
+        (root / "usr").mkdir()
+        for link in _SYSTEM_LINKS:
+            if (Path("/") / link).is_symlink():
+                (root / link).symlink_to(f"usr/{link}")
+        for flags in _PODMAN_FLAGS:
+            engine = Engine("podman", path, flags)
+            mount = ("--volume", "/usr:/usr:ro", "--network", "host")
+            if await _in_time(
+                engine, "run", "--rm", *flags, *mount, "--rootfs", name, "/usr/bin/true"
+            ):
+                return engine
+    return None
+
+
+async def _in_time(engine: Engine, *arguments: str) -> bool:
+    try:
+        return (await asyncio.wait_for(engine.call(*arguments), _PROBE_S)).code == 0
+    except (TimeoutError, OSError):
+        return False

@@ -1,0 +1,162 @@
+"""Containers of one emulator: made, watched by nobody but it, and removed whatever happens."""
+
+import asyncio
+import hashlib
+import os
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from emulators.batch.containers.command import (
+    Frame,
+    InvalidSettings,
+    create_arguments,
+    surroundings,
+)
+from emulators.batch.containers.engine import Engine, find_engine
+from emulators.batch.containers.images import ensure_image
+from emulators.batch.document import Doc
+from emulators.batch.scheduler.verdict import Failure
+
+_STARTED, _NEVER = "{{.State.StartedAt}}", "0001-01-01"
+# What the engine answers itself when it cannot start a container's program.
+ENGINE_CODES = frozenset({125, 126, 127})
+_NO_PROGRAM = re.compile(r"exec: .*(executable file not found|no such file or directory)")
+_READ_BYTES = 4096
+
+
+class ContainerFailed(Exception):
+    """A container could not be made; carries what the task shall say."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container that was made and not started yet."""
+
+    engine: Engine
+    identifier: str
+
+    @property
+    def start_command(self) -> list[str]:
+        """Return the command that runs it and ends with its exit code."""
+        return [self.engine.path, "start", "--attach", "--sig-proxy=false", self.identifier]
+
+    @property
+    def remove_command(self) -> list[str]:
+        """Return the command that kills and removes it."""
+        return [self.engine.path, "rm", "--force", *self.engine.at_once, self.identifier]
+
+    async def refusal(self, code: int, errors: Path) -> Failure | None:
+        """Return why its program never started, None if the code is the program's own."""
+        if code not in ENGINE_CODES:
+            return None
+        shown = await self.engine.call("inspect", "--format", _STARTED, self.identifier)
+        if shown.code or not shown.out.startswith(_NEVER):
+            return None
+        with errors.open("rb") as file:
+            said = file.read(_READ_BYTES).decode(errors="replace").strip()
+        if _NO_PROGRAM.search(said):
+            words = "The specified command program is not found"
+            return Failure("CommandProgramNotFound", words, details={"Message": said})
+        return _failed(said or f"The engine could not start the container (code {code}).")
+
+
+class Containers:
+    """Finds the engine when the first container is wanted, and only then."""
+
+    def __init__(self, choice: str, data: Path) -> None:
+        self._choice, self._trace = choice, data / "containers"
+        self._label = owner_label(data)
+        self._engine: Engine | None = None
+        self._sought = False
+        self._seeking = asyncio.Lock()
+        self._pulling: dict[str, asyncio.Lock] = {}
+
+    async def clear(self) -> None:
+        """Remove what an earlier life left; costs nothing where it never had a container."""
+        if self._trace.exists() and (engine := await self._find()) is not None:
+            await engine.remove_labelled(self._label)
+
+    async def ensure_images(self, configuration: Doc) -> Failure | None:
+        """Have every image of a pool's configuration, or say which is missing and why."""
+        for image in configuration.get("containerImageNames") or ():
+            failure = await self._ensure(str(image), configuration.get("containerRegistries") or [])
+            if failure is not None:
+                return failure
+        return None
+
+    async def create(
+        self, settings: Doc, command: list[str], env: Mapping[str, str], frame: Frame
+    ) -> Container:
+        """Make a task's container; raises ContainerFailed."""
+        registries = [settings["registry"]] if settings.get("registry") else []
+        failure = await self._ensure(str(settings.get("imageName") or ""), registries)
+        engine = await self._find()
+        if failure is not None or engine is None:
+            raise ContainerFailed(failure or self._none())
+        try:
+            arguments = create_arguments(settings, command, env, frame)
+        except InvalidSettings as error:
+            message = "The container settings are invalid"
+            details = {"Message": str(error)}
+            raise ContainerFailed(
+                Failure("ContainerInvalidSettings", message, details=details)
+            ) from error
+        return await self._made(engine, arguments, surroundings(env, os.environ))
+
+    async def _made(self, engine: Engine, arguments: list[str], env: dict[str, str]) -> Container:
+        self._trace.touch()
+        run = f"fanfare.run={uuid.uuid4().hex}"
+        labels = ("--label", self._label, "--label", run)
+        try:
+            answer = await engine.call("create", *engine.flags, *labels, *arguments, env=env)
+        except asyncio.CancelledError:
+            await engine.remove_labelled(run)
+            raise
+        identifier = (answer.out.split() or [""])[-1]
+        if answer.code or not identifier.isalnum():
+            await engine.remove_labelled(run)
+            raise ContainerFailed(_failed(answer.reason))
+        return Container(engine, identifier)
+
+    async def _ensure(self, image: str, registries: list[Doc]) -> Failure | None:
+        engine = await self._find()
+        if engine is None:
+            return self._none()
+        # Nodes that want the same image wait for one pull.
+        async with self._pulling.setdefault(image, asyncio.Lock()):
+            return await ensure_image(engine, image, registries)
+
+    async def _find(self) -> Engine | None:
+        async with self._seeking:
+            if not self._sought:
+                self._engine = await find_engine(self._choice)
+                self._sought = True
+        return self._engine
+
+    def _none(self) -> Failure:
+        reason = (
+            "container tasks are switched off (--container-engine none)"
+            if self._choice == "none"
+            else "install podman (and runc) or start docker, then restart the emulator"
+        )
+        return _failed(f"The node has no container engine: {reason}.")
+
+
+def owner_label(data: Path) -> str:
+    """Return the label of all containers of the emulator on a data folder."""
+    return f"fanfare.batch={hashlib.sha256(str(data).encode()).hexdigest()[:16]}"
+
+
+def _failed(reason: str) -> Failure:
+    return Failure(
+        "ContainerMiscError",
+        "The container could not be run",
+        details={"Message": reason},
+    )

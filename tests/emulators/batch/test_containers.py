@@ -1,0 +1,285 @@
+"""Container tasks through whatever engine this machine has; skipped, visibly, where it has none."""
+
+import asyncio
+import signal
+import subprocess
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from azure.batch import models
+
+from emulators.batch.containers.command import (
+    Frame,
+    InvalidSettings,
+    create_arguments,
+    surroundings,
+)
+from emulators.batch.containers.engine import Engine, find_engine
+from emulators.batch.containers.images import ensure_image, qualified
+from emulators.batch.containers.runtime import owner_label
+from tests.emulators.batch.running import Emulator, shell, until
+
+IMAGE = "localhost/fanfare-test:1"
+FRAME = Frame(Path("/n"), Path("/n/workitems/j/job-1/t"))
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """Return the engine, with an image made of one static program."""
+    found = asyncio.run(find_engine("auto"))
+    if found is None:
+        pytest.skip("no container engine works on this machine: apt-get install podman runc")
+    busybox = next((p for p in map(Path, ("/bin/busybox", "/usr/bin/busybox")) if p.exists()), None)
+    if busybox is None:
+        pytest.skip("no program for an image on this machine: apt-get install busybox-static")
+    archive = tmp_path_factory.mktemp("image") / "image.tar"
+    tree = archive.parent / "tree"
+    (tree / "bin").mkdir(parents=True)
+    (tree / "tmp").mkdir()
+    (tree / "bin" / "busybox").write_bytes(busybox.read_bytes())
+    (tree / "bin" / "busybox").chmod(0o755)
+    for name in ("sh", "env", "echo", "sleep", "pwd", "touch", "cat"):
+        (tree / "bin" / name).symlink_to("busybox")
+    subprocess.run(["tar", "-C", str(tree), "-cf", str(archive), "."], check=True)
+    command = [found.path, "import", str(archive), IMAGE]
+    subprocess.run(command, check=True, capture_output=True)
+    return found
+
+
+@pytest.fixture(scope="module")
+def running(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    emulator = Emulator(tmp_path_factory.mktemp("containers"))
+    emulator.add_pool("p", slots=4)
+    emulator.add_job("j", "p")
+    yield emulator
+    assert emulator.stop() == 0
+    assert containers_of(engine) == []
+
+
+def containers_of(engine: Engine) -> list[str]:
+    command = [engine.path, "ps", "--all", "--quiet", "--filter", "label=fanfare.run"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+
+
+def inside(image: str = IMAGE, **more: object) -> models.BatchTaskContainerSettings:
+    return models.BatchTaskContainerSettings(image_name=image, **more)
+
+
+def test_a_container_task_sees_the_nodes_folders_and_its_variables(running: Emulator) -> None:
+    script = "pwd; echo $MINE; echo $PATH; echo made > made.txt; ls $AZ_BATCH_NODE_ROOT_DIR >&2"
+    setting = models.EnvironmentSetting(name="MINE", value="two\nlines $HOME")
+    task = running.run(
+        "j",
+        "seen",
+        shell(script.replace("ls", "busybox ls").replace("$MINE", '"$MINE"')),
+        container_settings=inside(),
+        environment_settings=[setting],
+    )
+    assert (task.execution_info.result, task.execution_info.exit_code) == ("success", 0)
+    lines = running.file("j", "seen", "stdout.txt").splitlines()
+    assert lines[0].endswith("/workitems/j/job-1/seen/wd")
+    assert lines[1:3] == ["two", "lines $HOME"]
+    assert lines[3].startswith("/usr/local/sbin")
+    assert running.file("j", "seen", "wd/made.txt") == "made\n"
+    assert "workitems" in running.file("j", "seen", "stderr.txt")
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "code", "failure"),
+    [
+        ("seven", shell("exit 7"), 7, "FailureExitCode"),
+        ("its-own-127", shell("exit 127"), 127, "FailureExitCode"),
+        ("no-program", "/no/such/program", None, "CommandProgramNotFound"),
+    ],
+)
+def test_exit_codes_are_the_programs_own_or_say_that_it_never_ran(
+    running: Emulator, name: str, command: str, code: int | None, failure: str
+) -> None:
+    task = running.run("j", name, command, container_settings=inside())
+    assert task.execution_info.failure_info.code == failure
+    assert task.execution_info.exit_code == code
+
+
+def test_options_are_arguments_and_no_shell_reads_them(running: Emulator, tmp_path: Path) -> None:
+    options = f"--env GREETING='two words' --workdir /tmp ; touch {tmp_path}/pwned"
+    task = running.run(
+        "j", "hostile", "pwd", container_settings=inside(container_run_options=options)
+    )
+    assert task.execution_info.result == "failure"
+    assert not (tmp_path / "pwned").exists()
+    mild = inside(container_run_options="--env GREETING='two words' --workdir /tmp")
+    running.run("j", "mild", shell('pwd; echo "$GREETING"'), container_settings=mild)
+    assert running.file("j", "mild", "stdout.txt") == "/tmp\ntwo words\n"
+
+
+def test_options_that_name_an_image_leave_no_container_behind(
+    running: Emulator, engine: Engine
+) -> None:
+    options = f"--name mine {IMAGE} sh -c 'sleep 300'"
+    running.add_task("j", "sly", "true", container_settings=inside(container_run_options=options))
+    until(lambda: running.client.get_task("j", "sly").state == "running" and containers_of(engine))
+    running.client.terminate_task("j", "sly")
+    running.finished("j", "sly")
+    until(lambda: not containers_of(engine))
+
+
+def test_time_limit_and_termination_take_the_container_along(
+    running: Emulator, engine: Engine
+) -> None:
+    limit = models.BatchTaskConstraints(max_wall_clock_time=timedelta(seconds=3))
+    slow = running.run("j", "slow", "sleep 300", container_settings=inside(), constraints=limit)
+    assert slow.execution_info.failure_info.code == "MaxWallClockTimeExpiry"
+    assert containers_of(engine) == []
+    running.add_task("j", "ended", shell("echo on; sleep 300"), container_settings=inside())
+    until(
+        lambda: running.client.get_task("j", "ended").state == "running" and containers_of(engine)
+    )
+    running.client.terminate_task("j", "ended")
+    running.finished("j", "ended")
+    assert containers_of(engine) == []
+
+
+def test_a_plain_task_that_ends_does_not_touch_the_containers_beside_it(
+    running: Emulator,
+) -> None:
+    running.add_task(
+        "j",
+        "long",
+        shell("echo on; until [ -e go ]; do sleep 0.1; done; echo off"),
+        container_settings=inside(),
+    )
+    until(lambda: _has(running, "long", "on"))
+    for number in range(5):
+        running.run("j", f"plain-{number}", shell("sleep 300 & true"))
+    (folder,) = running.data.glob("nodes/*/workitems/j/job-1/long/wd")
+    (folder / "go").touch()
+    assert running.finished("j", "long").execution_info.result == "success"
+    assert running.file("j", "long", "stdout.txt") == "on\noff\n"
+
+
+def _has(emulator: Emulator, task_id: str, text: str) -> bool:
+    if emulator.client.get_task("j", task_id).state != "running":
+        return False
+    files = list(emulator.data.glob(f"nodes/*/workitems/j/job-1/{task_id}/stdout.txt"))
+    return bool(files) and text in files[0].read_text()
+
+
+def test_an_image_that_nobody_has_fails_the_task_with_its_reason(running: Emulator) -> None:
+    settings = inside("registry.invalid/none:1")
+    info = running.run("j", "none", "true", container_settings=settings).execution_info
+    assert info.failure_info.code == "ContainerInvalidImage"
+    assert (
+        "registry.invalid" in {one.name: one.value for one in info.failure_info.details}["Message"]
+    )
+
+
+def test_a_pool_pulls_its_images_before_its_nodes_are_idle(running: Emulator) -> None:
+    for pool_id, image in (("has", IMAGE), ("lacks", "registry.invalid/none:1")):
+        running.add_container_pool(pool_id, [image])
+    until(lambda: [node.state for node in running.client.list_nodes("has")] == ["idle"])
+    until(lambda: [node.state for node in running.client.list_nodes("lacks")] == ["unusable"])
+    (node,) = running.client.list_nodes("lacks")
+    assert node.errors[0].code == "ContainerInvalidImage"
+
+
+def test_no_container_outlives_a_killed_emulator(engine: Engine, tmp_path: Path) -> None:
+    emulator = Emulator(tmp_path / "data")
+    emulator.add_pool("p")
+    emulator.add_job("j", "p")
+    emulator.add_task("j", "t", shell("echo on; sleep 300"), container_settings=inside())
+    until(lambda: _has(emulator, "t", "on"))
+    emulator.stop(signal.SIGKILL)
+    until(lambda: not containers_of(engine))
+
+
+def test_a_container_that_an_agent_left_is_removed_at_the_next_start(
+    engine: Engine, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    emulator = Emulator(data)
+    emulator.add_pool("p")
+    emulator.add_job("j", "p")
+    emulator.run("j", "t", "true", container_settings=inside())
+    emulator.stop(signal.SIGKILL)
+    label = owner_label(data.resolve())
+    command = [engine.path, "create", *engine.flags, "--label", label, "--label", "fanfare.run=x"]
+    subprocess.run([*command, IMAGE, "sleep", "300"], check=True, capture_output=True)
+    assert containers_of(engine)
+    emulator.start()
+    assert containers_of(engine) == []
+    emulator.stop()
+
+
+def test_without_an_engine_a_container_task_says_what_to_do(tmp_path: Path) -> None:
+    emulator = Emulator(tmp_path / "data", "--container-engine", "none")
+    emulator.add_pool("p")
+    emulator.add_job("j", "p")
+    info = emulator.run("j", "t", "true", container_settings=inside()).execution_info
+    emulator.stop()
+    assert info.failure_info.code == "ContainerMiscError"
+    assert "--container-engine none" in info.failure_info.details[0].value
+
+
+def test_secrets_do_not_appear_among_the_engines_arguments() -> None:
+    env = {"TOKEN": "hush", "LD_PRELOAD": "/inside.so", "AZ_BATCH_TASK_ID": "t"}
+    arguments = create_arguments({"imageName": "i"}, ["run"], env, FRAME)
+    assert "hush" not in " ".join(arguments)
+    assert "LD_PRELOAD=/inside.so" in arguments
+    outer = surroundings(env, {"PATH": "/bin", "TOKEN": "other", "LD_PRELOAD": "/outside.so"})
+    assert outer == {
+        "PATH": "/bin",
+        "TOKEN": "hush",
+        "LD_PRELOAD": "/outside.so",
+        "AZ_BATCH_TASK_ID": "t",
+    }
+
+
+def test_mounts_are_the_nodes_root_or_what_is_listed() -> None:
+    def volumes(mounts: object) -> list[str]:
+        settings = {"imageName": "i", "containerHostBatchBindMounts": mounts}
+        arguments = create_arguments(settings, [], {}, FRAME)
+        return [b for a, b in pairwise(arguments) if a == "--volume"]
+
+    assert volumes(None) == ["/n:/n"]
+    assert volumes([]) == []
+    listed = [{"source": "Shared", "isReadOnly": True}, {"source": "Task"}]
+    task = "/n/workitems/j/job-1/t"
+    assert volumes(listed) == ["/n/shared:/n/shared:ro", f"{task}:{task}"]
+    with pytest.raises(InvalidSettings, match="no preparation task"):
+        volumes([{"source": "JobPrep"}])
+
+
+def test_an_image_without_a_registry_is_the_default_registrys() -> None:
+    names = ("debian", "user/tool:2", "reg.example:5000/x", "localhost/y")
+    assert [qualified(name) for name in names] == [
+        "docker.io/library/debian",
+        "docker.io/user/tool:2",
+        "reg.example:5000/x",
+        "localhost/y",
+    ]
+
+
+ENGINE_SCRIPT = """#!/bin/sh
+echo "$@" >> {log}
+case "$1 $2" in "image inspect") exit 1;; esac
+cat "$3" >> {log}
+echo "denied: s3cret is wrong" >&2; exit 1
+"""
+
+
+def test_a_registrys_password_goes_into_a_private_file_and_never_into_a_message(
+    tmp_path: Path,
+) -> None:
+    program, log = tmp_path / "podman", tmp_path / "log"
+    program.write_text(ENGINE_SCRIPT.format(log=log))
+    program.chmod(0o755)
+    login = {"registryServer": "reg.example", "username": "u", "password": "s3cret"}
+    engine = Engine("podman", str(program))
+    failure = asyncio.run(ensure_image(engine, "reg.example/x", [login]))
+    assert failure is not None
+    assert "s3cret" not in log.read_text() + str(failure.document())
+    assert '"auth": "dTpzM2NyZXQ="' in log.read_text()
+    assert not Path(log.read_text().split("--authfile ")[1].split()[0]).exists()
