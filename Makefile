@@ -9,7 +9,7 @@ setup: $(READY)
 
 $(VENV)/.ready: requirements/dev.txt scripts/find-python
 	@echo "setup: Python packages into $(VENV) (about 20 s; 3 minutes on a slow network)"
-	@python="$$(sh scripts/find-python)" && rm -rf $(VENV) && "$$python" -m venv $(VENV)
+	@python="$$(PATH="$${PATH#$(CURDIR)/$(VENV)/bin:}" sh scripts/find-python)" && rm -rf $(VENV) && "$$python" -m venv $(VENV)
 	@grep -A80 '^uv==' requirements/dev.txt | awk 'NR > 1 && /^[a-z]/ { exit } { print }' > $(VENV)/uv.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(VENV)/bin/uv pip install --quiet --require-hashes -r requirements/dev.txt
