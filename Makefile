@@ -4,7 +4,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready emulators/storage/node_modules/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: setup demo test check infra unit bench bench-batch render lock clean
+.PHONY: setup demo test check infra unit bench bench-batch render archives lock clean
 setup: $(READY)
 
 $(VENV)/.ready: requirements/dev.txt scripts/find-python
@@ -52,6 +52,9 @@ unit: $(VENV)/.ready
 
 bench: setup
 	@$(PY) -m benchmarks
+
+archives: $(VENV)/.ready
+	@$(PY) scripts/archives.py
 
 render: $(VENV)/.ready
 	@$(PY) scripts/render_pools.py

@@ -15,7 +15,8 @@ from pipeline.handlers.engine import Engine
 from pipeline.settings import HttpAccess, Settings
 
 APP_ROOT = Path(__file__).resolve().parent.parent
-_SCRIPTS = ("*.py", "environments/*.txt")
+# An archive of wheels lies beside its requirements where nodes reach no package index.
+_SCRIPTS = ("*.py", "environments/*.txt", "environments/*.zip")
 
 
 @functools.cache

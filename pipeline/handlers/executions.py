@@ -23,6 +23,7 @@ from pipeline.ports import BlobRef, InputFile, JobSpec, TaskSpec, Upload
 STAGE_QUEUES = {naming.SPLIT: "plan", naming.ASSEMBLE: "assemble"}
 RUNNER = "/bin/sh -c 'exec python3 \"$AZ_BATCH_JOB_PREP_WORKING_DIR/runner.py\"'"
 _RUNTIME = ("environment.py", "runner.py")
+_ARCHIVE = "environment.zip"  # where environment.py looks for wheels
 
 
 def create_job(engine: Engine, run: Run, page: Page, execution: int = 0, stage: str = "") -> str:
@@ -119,10 +120,14 @@ def _files(inputs: Sequence[PlannedInput]) -> list[InputFile]:
 
 
 def _scripts(engine: Engine, page: Page) -> list[InputFile]:
-    """Put the runner, the program and its requirements into Storage under their digests."""
+    """Put the runner, the program and what it needs into Storage under their digests."""
     runner = [name for name in engine.scripts if name in _RUNTIME or name.startswith("runner_")]
     wanted = [page.program.file, page.program.environment]
-    return [_publish(engine, name) for name in [*runner, *wanted] if name]
+    files = [_publish(engine, name) for name in [*runner, *wanted] if name]
+    archive = (page.program.environment or "").removesuffix(".txt") + ".zip"
+    if archive in engine.scripts:
+        files.append(replace(_publish(engine, archive), path=_ARCHIVE))
+    return files
 
 
 def _publish(engine: Engine, name: str) -> InputFile:

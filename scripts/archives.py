@@ -1,0 +1,53 @@
+"""Packs the wheels of every environment for nodes that reach no package index.
+
+`task_scripts/environments/NAME.txt` becomes `NAME.zip` beside it, for Ubuntu 24.04 on x86-64. What
+is downloaded has the digests that the requirements pin.
+"""
+
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+ENVIRONMENTS = Path(__file__).resolve().parents[1] / "task_scripts" / "environments"
+PYTHON = "3.12"
+PLATFORMS = ("manylinux2014_x86_64", *(f"manylinux_2_{n}_x86_64" for n in (17, 24, 27, 28, 31, 34)))
+
+
+def wheels(requirements: Path, folder: Path) -> list[Path]:
+    """Download what is pinned into a folder."""
+    platforms = [part for name in PLATFORMS for part in ("--platform", name)]
+    options = [
+        "--only-binary",
+        ":all:",
+        "--require-hashes",
+        "--no-deps",
+        "--python-version",
+        PYTHON,
+    ]
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+    command += [*options, *platforms, "--dest", str(folder), "-r", str(requirements)]
+    subprocess.run(command, check=True)
+    return sorted(folder.glob("*.whl"))
+
+
+def pack(files: list[Path], archive: Path) -> None:
+    """Write an archive in one step; the same wheels give the same bytes, and so the same digest."""
+    fresh = archive.with_suffix(".new")
+    with zipfile.ZipFile(fresh, "w", zipfile.ZIP_STORED) as packed:
+        for file in files:
+            packed.writestr(zipfile.ZipInfo(file.name), file.read_bytes())
+    fresh.replace(archive)
+
+
+def main() -> None:
+    for requirements in sorted(ENVIRONMENTS.glob("*.txt")):
+        with tempfile.TemporaryDirectory() as folder:
+            archive = requirements.with_suffix(".zip")
+            pack(wheels(requirements, Path(folder)), archive)
+            print(f"{archive.name}: {archive.stat().st_size / 1e6:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
