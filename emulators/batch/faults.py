@@ -1,9 +1,11 @@
 """Planned misbehaviour: rules that strike operations, and the seeded
 profile that makes clients prove themselves."""
 
+import json
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 _ANY = "*"
@@ -49,6 +51,62 @@ AWKWARD = (
 )
 
 
+class BadRule(Exception):
+    """A rule of misbehaviour that makes no sense."""
+
+
+_NUMBERS: Mapping[str, tuple[float, float]] = {
+    "probability": (0, 1),
+    "count": (-1, 1 << 31),
+    "delay_s": (0, 3600),
+    "status": (0, 599),
+    "retry_after_s": (0, 3600),
+}
+_TEXTS = ("operation", "match", "code", "when")
+
+
+def read_rules(path: Path, operations: Set[str]) -> list[Rule]:
+    """Read rules from a JSON file; raises BadRule."""
+    try:
+        raw = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise BadRule(f"{path} cannot be read as JSON: {error}") from error
+    return parse_rules(raw, operations)
+
+
+def parse_rules(raw: object, operations: Set[str]) -> list[Rule]:
+    """Return the rules of a JSON list, or of one object; raises BadRule and says what is wrong."""
+    return [_rule(one, operations) for one in (raw if isinstance(raw, list) else [raw])]
+
+
+def _rule(raw: object, operations: Set[str]) -> Rule:
+    if not isinstance(raw, dict):
+        raise BadRule(f"A rule is a JSON object, not {raw!r:.80}")
+    for name, value in raw.items():
+        _check(name, value)
+    rule = Rule(**raw)
+    if rule.operation not in operations | EVENTS | {_ANY}:
+        known = f"an operation of the SDK, '*', or one of {', '.join(sorted(EVENTS))}"
+        raise BadRule(f"operation: {rule.operation!r:.80} is none; it has to be {known}")
+    if rule.when not in ("before", "after"):
+        raise BadRule(f"when: {rule.when!r:.80} has to be 'before' or 'after'")
+    return rule
+
+
+def _check(name: str, value: object) -> None:
+    if name in _TEXTS:
+        if not isinstance(value, str):
+            raise BadRule(f"{name}: {value!r:.80} has to be a text")
+    elif name in _NUMBERS:
+        low, high = _NUMBERS[name]
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (number and low <= value <= high):  # type: ignore[operator] # `number` says so
+            raise BadRule(f"{name}: {value!r:.80} has to be a number from {low} to {high}")
+    else:
+        known = ", ".join([*_TEXTS, *_NUMBERS])
+        raise BadRule(f"{name!r:.80} is no property of a rule; known are {known}")
+
+
 class Faults:
     """The rules in force; the same seed strikes in the same order."""
 
@@ -57,9 +115,9 @@ class Faults:
         self._profile = AWKWARD if profile == "awkward" else ()
         self.rules: list[Rule] = list(self._profile)
 
-    def add(self, rules: list[Mapping[str, Any]]) -> None:
-        """Put rules in force, before those that are; raises TypeError for an unknown key."""
-        self.rules = [Rule(**rule) for rule in rules] + self.rules
+    def add(self, rules: list[Rule]) -> None:
+        """Put rules in force, before those that are."""
+        self.rules = rules + self.rules
 
     def reset(self) -> None:
         """Go back to the profile's own rules."""

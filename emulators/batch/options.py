@@ -24,6 +24,9 @@ class Options:
     live_samples: bool = True
     active_job_quota: int = 300
     node_quota: int = 100
+    spot_preemptions_per_hour: float = 0.0
+    spot_trace: Path | None = None
+    faults: Path | None = None
     public_urls: bool = False
     container_engine: str = "auto"
     authentication_modes: frozenset[str] = frozenset({"SharedKey"})

@@ -11,7 +11,7 @@ from typing import Protocol
 from emulators.batch.agent.client import AgentClient
 from emulators.batch.agent.environment import NodeFolders
 from emulators.batch.autoscale.samples import Samples
-from emulators.batch.clock import Clock
+from emulators.batch.clock import Clock, Timer
 from emulators.batch.faults import Faults
 from emulators.batch.model.account import Account, Kept
 from emulators.batch.model.job import Job
@@ -62,6 +62,8 @@ class Context:
     pace: Pace
     machine: Machine = field(init=False)
     endpoint: str = ""
+    spot_capacity: int | None = None
+    resize_limits: dict[str, Timer] = field(default_factory=dict)
     runs: dict[tuple[str, str], Run] = field(default_factory=dict)
     barred: dict[str, set[str]] = field(default_factory=dict)
     samples: dict[str, Samples] = field(default_factory=dict)

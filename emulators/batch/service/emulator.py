@@ -29,6 +29,7 @@ from emulators.batch.service.resize import check_steady, resize
 from emulators.batch.service.scaling import Scaler
 from emulators.batch.service.schedules import Schedules
 from emulators.batch.service.simulated import SimulatedMachine
+from emulators.batch.service.spot import SpotMarket, read_trace
 from emulators.batch.service.tasks import Tasks
 from emulators.batch.store import Keeper
 from emulators.batch.transfer.blobs import Blobs
@@ -53,6 +54,8 @@ class Emulator:
         )
         self._session = session
         self.scaler = Scaler(self.ctx)
+        trace = read_trace(options.spot_trace) if options.spot_trace else []
+        self._market = SpotMarket(self.ctx, trace)
         self.pools = Pools(self.ctx, self.scaler)
         self._auto_pools = AutoPools(self.ctx, self.pools)
         self.jobs = Jobs(self.ctx, self._auto_pools)
@@ -72,6 +75,7 @@ class Emulator:
         self._resume_pools()
         self.schedules.resume()
         self.scaler.start()
+        self._market.start()
         self.ctx.save()
 
     def _job_over(self, job: Job) -> None:

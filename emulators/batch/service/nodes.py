@@ -12,6 +12,7 @@ from emulators.batch.service.context import Context, Requeue
 from emulators.batch.service.preparation import outcome_of
 
 _CREATE_S, _START_S = 20, 25
+_CAPACITY_LOOK_S = 30.0
 
 
 def add_node(ctx: Context, pool: Pool, *, dedicated: bool) -> Node:
@@ -137,6 +138,8 @@ def preempt(ctx: Context, pool: Pool, node: Node) -> None:
 async def _return(ctx: Context, pool: Pool, node: Node) -> None:
     await ctx.settled(list(node.running.values()))
     await ctx.pace.step(60)
+    while node.state is NodeState.PREEMPTED and not _has_capacity(ctx):
+        await ctx.clock.sleep(_CAPACITY_LOOK_S)
     if node.state is NodeState.PREEMPTED:
         await ctx.machine.clear(ctx.folders(node).root)
         _forget_preparations(ctx, node)
@@ -144,19 +147,61 @@ async def _return(ctx: Context, pool: Pool, node: Node) -> None:
         await boot(ctx, pool, node)
 
 
+def spot_nodes(ctx: Context) -> int:
+    """Return how many spot nodes the account has, preempted ones not counted."""
+    return sum(
+        1
+        for pool in ctx.account.pools.values()
+        for node in pool.nodes.values()
+        if not node.dedicated and node.state is not NodeState.PREEMPTED
+    )
+
+
+def _has_capacity(ctx: Context) -> bool:
+    return ctx.spot_capacity is None or spot_nodes(ctx) < ctx.spot_capacity
+
+
 def _move_back(ctx: Context, node: Node) -> None:
     node.move(NodeState.CREATING, ctx.clock.now())
     ctx.keep(node)
 
 
-def restart(ctx: Context, pool: Pool, node: Node, through: NodeState) -> None:
+def restart(ctx: Context, pool: Pool, node: Node, through: NodeState, option: str) -> None:
     """Reboot or reimage a node that is idle or running."""
+    _take_out(ctx, node, through, option)
+    ctx.spawn(_restarted(ctx, pool, node, through), f"restart of {node.id}")
+
+
+def _take_out(ctx: Context, node: Node, through: NodeState, option: str) -> None:
+    """Move a node out of service; its tasks end, go back to the queue, or are waited for."""
     if node.state not in READY:
         raise BatchError("OperationInvalidForCurrentState")
     node.move(through, ctx.clock.now())
     ctx.keep(node)
-    break_runs(ctx, node, "requeue")
-    ctx.spawn(_restarted(ctx, pool, node, through), f"restart of {node.id}")
+    if option not in ("taskcompletion", "retaineddata"):
+        break_runs(ctx, node, option)
+
+
+def deallocate(ctx: Context, node: Node, option: str) -> None:
+    """Give a node's machine back without removing the node from its pool."""
+    _take_out(ctx, node, NodeState.DEALLOCATING, option)
+    ctx.spawn(_deallocated(ctx, node), f"deallocation of {node.id}")
+
+
+async def _deallocated(ctx: Context, node: Node) -> None:
+    await ctx.settled(list(node.running.values()))
+    await ctx.pace.step(30)
+    if node.state is NodeState.DEALLOCATING:
+        _move(ctx, node, NodeState.DEALLOCATED)
+
+
+def start(ctx: Context, pool: Pool, node: Node) -> None:
+    """Rent a machine for a deallocated node again."""
+    if node.state is not NodeState.DEALLOCATED:
+        raise BatchError("OperationInvalidForCurrentState")
+    _move(ctx, node, NodeState.STARTING)
+    _forget_preparations(ctx, node)
+    ctx.spawn(boot(ctx, pool, node), f"start of {node.id}")
 
 
 async def _restarted(ctx: Context, pool: Pool, node: Node, through: NodeState) -> None:

@@ -1,6 +1,6 @@
 """Pools: created, changed, resized, scaled, deleted."""
 
-from emulators.batch.document import Doc, stamp
+from emulators.batch.document import Doc, seconds_of, stamp
 from emulators.batch.errors import BatchError
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import NodeState, PoolState
@@ -33,6 +33,9 @@ _PATCHABLE = (
 _REPLACEABLE = ("startTask", "applicationPackageReferences", "metadata")
 
 
+_RESIZE_TIMEOUT = "PT15M"
+
+
 class Pools:
     """The verbs of pools."""
 
@@ -59,7 +62,7 @@ class Pools:
             pool.autoscale_changed = ""
             self._scaler.schedule(pool)
         else:
-            resize(ctx, pool, dedicated, spot, "requeue")
+            resize(ctx, pool, dedicated, spot, "requeue", _limit_s(body))
         return pool
 
     def patch(self, pool: Pool, body: Doc) -> None:
@@ -88,6 +91,7 @@ class Pools:
             body.get("targetDedicatedNodes", pool.target_dedicated),
             body.get("targetLowPriorityNodes", pool.target_spot),
             deallocation_option(body),
+            _limit_s(body),
         )
         self._edited(pool)
 
@@ -148,6 +152,10 @@ async def remove_pool(ctx: Context, pool: Pool) -> None:
     ctx.account.pools.pop(pool.id.lower(), None)
     ctx.samples.pop(pool.id, None)
     ctx.forget(pool)
+
+
+def _limit_s(body: Doc) -> float | None:
+    return seconds_of(body.get("resizeTimeout") or _RESIZE_TIMEOUT)
 
 
 def deallocation_option(body: Doc) -> str:

@@ -1,12 +1,14 @@
 """Brings a pool from the nodes it has to the nodes it shall have."""
 
+from collections.abc import Iterable
+
 from emulators.batch.document import Doc
 from emulators.batch.errors import BatchError
 from emulators.batch.model.node import READY, Node
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import Allocation, NodeState, PoolState
 from emulators.batch.service.context import Context
-from emulators.batch.service.nodes import add_node, begin_leaving, boot
+from emulators.batch.service.nodes import add_node, begin_leaving, boot, spot_nodes
 
 _COMING = frozenset({NodeState.CREATING})
 
@@ -19,8 +21,18 @@ def require_usable(pool: Pool, *, steady: bool = False) -> None:
         raise BatchError("PoolBeingResized")
 
 
-def resize(ctx: Context, pool: Pool, dedicated: int, spot: int, option: str) -> None:
-    """Give the pool a new target and begin to go there; a later target may replace this one."""
+def resize(
+    ctx: Context,
+    pool: Pool,
+    dedicated: int,
+    spot: int,
+    option: str,
+    limit_s: float | None = None,
+) -> None:
+    """Give the pool a new target and begin to go there; a later target may replace this one.
+
+    Autoscale has no limit; a resize by hand is given up after so many seconds.
+    """
     pool.target_dedicated, pool.target_spot, pool.deallocation = dedicated, spot, option
     pool.resize_errors = []
     if pool.allocation is Allocation.STEADY:
@@ -28,46 +40,94 @@ def resize(ctx: Context, pool: Pool, dedicated: int, spot: int, option: str) -> 
     ctx.keep(pool)
     _seek(ctx, pool)
     check_steady(ctx, pool)
+    _watch_limit(ctx, pool, limit_s)
+
+
+def _watch_limit(ctx: Context, pool: Pool, limit_s: float | None) -> None:
+    old = ctx.resize_limits.pop(pool.id, None)
+    if old is not None:
+        old.cancel()
+    if limit_s is not None and pool.allocation is Allocation.RESIZING:
+        ctx.resize_limits[pool.id] = ctx.clock.after(limit_s, lambda: _give_up(ctx, pool))
+
+
+def _give_up(ctx: Context, pool: Pool) -> None:
+    """Leave a pool with the nodes it has, and wait no longer for what comes or goes."""
+    ctx.resize_limits.pop(pool.id, None)
+    if pool.allocation is not Allocation.RESIZING or pool.state is PoolState.DELETING:
+        return
+    words = "Desired number of nodes could not be allocated as the resize timeout was reached"
+    pool.resize_errors = [*pool.resize_errors, _resize_error("AllocationTimedout", words)]
+    _stay_as_it_is(ctx, pool)
+    pool.allocate(Allocation.STOPPING, ctx.clock.now())
+    ctx.keep(pool)
+    check_steady(ctx, pool)
+
+
+def _stay_as_it_is(ctx: Context, pool: Pool) -> None:
+    for node in list(pool.nodes.values()):
+        if node.state in _COMING:
+            begin_leaving(ctx, node, "requeue")
+        elif node.draining:
+            _keep_node(ctx, pool, node)
+
+
+def _keep_node(ctx: Context, pool: Pool, node: Node) -> None:
+    """Let a node stay that was to go after its last task."""
+    node.draining = False
+    ctx.keep(node)
+    ctx.wake(pool.id, node)
 
 
 def _seek(ctx: Context, pool: Pool) -> None:
     for dedicated in (True, False):
-        missing = pool.target(dedicated) - pool.current(dedicated)
+        staying = [node for node in _of_kind(pool, dedicated) if not node.draining]
+        missing = pool.target(dedicated) - len(staying)
         if missing > 0:
             _grow(ctx, pool, missing, dedicated)
         elif missing < 0:
-            for node in _victims(pool, dedicated)[:-missing]:
+            victims = sorted(staying, key=lambda node: (node.used, -node.number))
+            for node in victims[:-missing]:
                 begin_leaving(ctx, node, pool.deallocation)
 
 
+def seek_again(ctx: Context, pool: Pool) -> None:
+    """Go on with a resize that waits for spot capacity."""
+    if pool.allocation is Allocation.RESIZING and pool.state is PoolState.ACTIVE:
+        _seek(ctx, pool)
+        check_steady(ctx, pool)
+
+
 def _grow(ctx: Context, pool: Pool, missing: int, dedicated: bool) -> None:
-    for node in pool.nodes.values():
-        # A node that was to go after its last task may as well stay.
-        if missing > 0 and node.draining and node.dedicated is dedicated and node.state in READY:
-            node.draining = False
-            ctx.keep(node)
-            ctx.wake(pool.id, node)
-    rented = sum(len(one.nodes) for one in ctx.account.pools.values())
-    allowed = max(0, ctx.options.node_quota - rented)
+    going = [node for node in _of_kind(pool, dedicated) if node.draining and node.state in READY]
+    for node in going[:missing]:
+        _keep_node(ctx, pool, node)
+    missing -= len(going[:missing])
+    allowed = max(0, ctx.options.node_quota - sum(len(one.nodes) for one in _pools(ctx)))
     if missing > allowed:
         code = "AccountCoreQuotaReached" if dedicated else "AccountLowPriorityCoreQuotaReached"
         pool.resize_errors = [_resize_error(code, "The account has reached its core quota")]
+    if not dedicated and ctx.spot_capacity is not None:
+        allowed = min(allowed, max(0, ctx.spot_capacity - spot_nodes(ctx)))
     for _ in range(min(missing, allowed)):
         ctx.spawn(_boot(ctx, pool, add_node(ctx, pool, dedicated=dedicated)), f"boot in {pool.id}")
+
+
+def _pools(ctx: Context) -> Iterable[Pool]:
+    return ctx.account.pools.values()
+
+
+def _of_kind(pool: Pool, dedicated: bool) -> list[Node]:
+    return [
+        node
+        for node in pool.nodes.values()
+        if node.dedicated is dedicated and node.state is not NodeState.LEAVING_POOL
+    ]
 
 
 async def _boot(ctx: Context, pool: Pool, node: Node) -> None:
     await boot(ctx, pool, node)
     check_steady(ctx, pool)
-
-
-def _victims(pool: Pool, dedicated: bool) -> list[Node]:
-    staying = [node for node in pool.nodes.values() if node.dedicated is dedicated and _stays(node)]
-    return sorted(staying, key=lambda node: (node.draining is False, node.used, -node.number))
-
-
-def _stays(node: Node) -> bool:
-    return node.state is not NodeState.LEAVING_POOL
 
 
 def check_steady(ctx: Context, pool: Pool) -> None:
@@ -78,10 +138,16 @@ def check_steady(ctx: Context, pool: Pool) -> None:
         node.state in _COMING or node.state is NodeState.LEAVING_POOL or node.draining
         for node in pool.nodes.values()
     )
-    if not moving:
+    if not moving and not _waits_for_capacity(ctx, pool):
         pool.allocate(Allocation.STEADY, ctx.clock.now())
         ctx.keep(pool)
         ctx.wake(pool.id)
+
+
+def _waits_for_capacity(ctx: Context, pool: Pool) -> bool:
+    """Tell whether spot nodes are missing that may still be had later."""
+    short = pool.current(False) < pool.target_spot and not pool.resize_errors
+    return ctx.spot_capacity is not None and short and pool.allocation is Allocation.RESIZING
 
 
 def stop_resize(ctx: Context, pool: Pool) -> None:
@@ -89,9 +155,7 @@ def stop_resize(ctx: Context, pool: Pool) -> None:
     if pool.allocation is not Allocation.RESIZING:
         raise BatchError("OperationInvalidForCurrentState")
     pool.allocate(Allocation.STOPPING, ctx.clock.now())
-    for node in pool.nodes.values():
-        node.draining = False
-    ctx.wake(pool.id)
+    _stay_as_it_is(ctx, pool)
     pool.target_dedicated, pool.target_spot = pool.current(True), pool.current(False)
     pool.resize_errors = [_resize_error("ResizeStopped", "The resize was stopped")]
     ctx.keep(pool)

@@ -163,8 +163,7 @@ class Scaler:
         while True:
             await self._ctx.clock.sleep(max(0.05, period))
             for pool in self._ctx.account.pools.values():
-                if pool.autoscale:
-                    sample(self._ctx, pool)
+                sample(self._ctx, pool)
 
     def schedule(self, pool: Pool) -> None:
         """Set the pool's next evaluation one interval from now;

@@ -1,15 +1,20 @@
 """What only an emulator has: health, state, faults, time, lost
 nodes. No signature needed; loopback only."""
 
+import json
 from datetime import timedelta
 
 from aiohttp import web
 
 from emulators.batch.document import Doc
 from emulators.batch.errors import BatchError
+from emulators.batch.faults import BadRule, parse_rules
 from emulators.batch.model.states import JobState, PoolState, ScheduleState
 from emulators.batch.service.emulator import Emulator
 from emulators.batch.service.nodes import preempt
+from emulators.batch.wire.routes import OPERATIONS
+
+_MOST_SECONDS = 315_360_000
 
 
 class Admin:
@@ -56,11 +61,11 @@ class Admin:
 
     async def add_faults(self, request: web.Request) -> web.Response:
         """Put rules in force: a JSON list of them, or one."""
-        rules = await request.json()
         try:
-            self._emulator.ctx.faults.add(rules if isinstance(rules, list) else [rules])
-        except TypeError as error:
-            return web.json_response({"error": str(error)}, status=400)
+            rules = parse_rules(await _json(request), OPERATIONS)
+        except BadRule as error:
+            raise _refused(str(error)) from error
+        self._emulator.ctx.faults.add(rules)
         return await self.list_faults(request)
 
     async def reset_faults(self, request: web.Request) -> web.Response:
@@ -75,7 +80,10 @@ class Admin:
 
     async def advance(self, request: web.Request) -> web.Response:
         """Move the clock forward by {"seconds": n}, through everything due on the way."""
-        seconds = float((await request.json())["seconds"])
+        body = await _json(request)
+        seconds = body.get("seconds") if isinstance(body, dict) else None
+        if not isinstance(seconds, int | float) or not 0 <= seconds <= _MOST_SECONDS:
+            raise _refused(f'The body has to be {{"seconds": a number from 0 to {_MOST_SECONDS}}}.')
         await self._emulator.ctx.clock.advance(timedelta(seconds=seconds))
         self._emulator.ctx.save()
         return web.json_response({"now": self._emulator.ctx.clock.now().isoformat()})
@@ -104,3 +112,14 @@ class Admin:
             return web.json_response({"error": error.code}, status=error.status)
         preempt(self._emulator.ctx, pool, node)
         return web.json_response({"node": node.id, "state": node.state})
+
+
+async def _json(request: web.Request) -> object:
+    try:
+        return await request.json()
+    except ValueError as error:
+        raise _refused(f"The body is no JSON: {error}") from error
+
+
+def _refused(reason: str) -> web.HTTPBadRequest:
+    return web.HTTPBadRequest(text=json.dumps({"error": reason}), content_type="application/json")

@@ -7,7 +7,13 @@ from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import NodeState
 from emulators.batch.query import properties
 from emulators.batch.service.emulator import Emulator
-from emulators.batch.service.nodes import break_runs, restart, set_scheduling
+from emulators.batch.service.nodes import (
+    break_runs,
+    deallocate,
+    restart,
+    set_scheduling,
+    start,
+)
 from emulators.batch.wire.call import Call, Reply, Route, numbered
 
 
@@ -52,21 +58,39 @@ def get_node(app: Emulator, call: Call) -> Reply:
 def reboot_node(app: Emulator, call: Call) -> Reply:
     """Begin to reboot a node."""
     pool, node = _find(app, call)
-    restart(app.ctx, pool, node, NodeState.REBOOTING)
+    restart(app.ctx, pool, node, NodeState.REBOOTING, _option(call, "nodeRebootOption"))
     return Reply(thing=node)
 
 
 def reimage_node(app: Emulator, call: Call) -> Reply:
     """Begin to reimage a node."""
     pool, node = _find(app, call)
-    restart(app.ctx, pool, node, NodeState.REIMAGING)
+    restart(app.ctx, pool, node, NodeState.REIMAGING, _option(call, "nodeReimageOption"))
     return Reply(thing=node)
+
+
+def deallocate_node(app: Emulator, call: Call) -> Reply:
+    """Begin to give a node's machine back."""
+    _, node = _find(app, call)
+    deallocate(app.ctx, node, _option(call, "nodeDeallocateOption"))
+    return Reply(thing=node)
+
+
+def start_node(app: Emulator, call: Call) -> Reply:
+    """Begin to start a deallocated node."""
+    pool, node = _find(app, call)
+    start(app.ctx, pool, node)
+    return Reply(thing=node)
+
+
+def _option(call: Call, name: str) -> str:
+    return str(call.body.get(name) or "requeue").lower()
 
 
 def disable_node_scheduling(app: Emulator, call: Call) -> Reply:
     """Keep new tasks off a node."""
     _, node = _find(app, call)
-    option = str(call.body.get("nodeDisableSchedulingOption") or "requeue").lower()
+    option = _option(call, "nodeDisableSchedulingOption")
     set_scheduling(app.ctx, node, "disabled")
     if option in ("requeue", "terminate"):
         break_runs(app.ctx, node, option)
@@ -127,7 +151,6 @@ def get_node_extension(app: Emulator, call: Call) -> Reply:
 
 
 _NODE = "/pools/{poolId}/nodes/{nodeId}"
-_NO_DEALLOCATION = "Deallocating a node without removing it is not implemented yet."
 _NO_LOGIN = "An emulated node is a folder on this machine; there is nothing to log in to."
 ROUTES = (
     Route("create_node_user", "POST", f"{_NODE}/users", 201, create_node_user),
@@ -135,9 +158,9 @@ ROUTES = (
     Route("replace_node_user", "PUT", f"{_NODE}/users/{{userName}}", 200, replace_node_user),
     Route("get_node", "GET", _NODE, 200, get_node),
     Route("begin_reboot_node", "POST", f"{_NODE}/reboot", 202, reboot_node),
-    Route("begin_start_node", "POST", f"{_NODE}/start", 202, why_not=_NO_DEALLOCATION),
+    Route("begin_start_node", "POST", f"{_NODE}/start", 202, start_node),
     Route("begin_reimage_node", "POST", f"{_NODE}/reimage", 202, reimage_node),
-    Route("begin_deallocate_node", "POST", f"{_NODE}/deallocate", 202, why_not=_NO_DEALLOCATION),
+    Route("begin_deallocate_node", "POST", f"{_NODE}/deallocate", 202, deallocate_node),
     Route(
         "disable_node_scheduling",
         "POST",

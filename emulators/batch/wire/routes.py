@@ -16,6 +16,7 @@ ROUTES: tuple[Route, ...] = (
     *nodes.ROUTES,
     *files.ROUTES,
 )
+OPERATIONS = frozenset(route.operation for route in ROUTES)
 _FILE = "{filePath}"
 
 

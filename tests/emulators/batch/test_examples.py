@@ -99,6 +99,11 @@ def _failed_task(stage: Stage) -> None:
     stage.ended(stage.given["jobId"], stage.given["taskId"])
 
 
+def _deallocated_node(stage: Stage) -> None:
+    stage.ask("POST", f"{_node(stage)}/deallocate")
+    until(lambda: stage.ask("GET", _node(stage)).json()["state"] == "deallocated")
+
+
 def _user(stage: Stage) -> None:
     stage.ask("POST", f"{_node(stage)}/users", {"name": "userName", "password": "secret"})
 
@@ -122,6 +127,7 @@ BEFORE: dict[str, Callable[[Stage], None]] = {
     "NodeEnableScheduling": lambda stage: (
         stage.ask("POST", f"{_node(stage)}/disablescheduling") and None
     ),
+    "NodeStart": _deallocated_node,
     "NodeDeleteUser": _user,
     "NodeUpdateUser": _user,
     "PoolRemoveNodes": _own_node,

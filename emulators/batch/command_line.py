@@ -1,0 +1,192 @@
+"""What the command line says, in groups that a stranger can read, turned into settings."""
+
+import argparse
+import base64
+import binascii
+import os
+from pathlib import Path
+from typing import Any
+
+from emulators.batch.entra import issuers_of
+from emulators.batch.options import Options
+
+ACCOUNT = "devbatch"
+# Everybody's: an account on loopback for development has no secret, as Azurite's has none.
+KEY = base64.b64encode(b"the well-known key of devbatch, not a secret").decode()
+_SWITCH = {"action": "store_true"}
+
+# Group → flag → how argparse reads it; the help says what it is, its default follows.
+_GROUPS: dict[str, dict[str, dict[str, Any]]] = {
+    "account": {
+        "--port": {"type": int, "default": 0, "help": "port on 127.0.0.1; 0 takes any free one"},
+        "--account": {"default": ACCOUNT, "help": "name of the Batch account"},
+        "--key": {"default": KEY, "help": "its key, base64; by default one that everybody knows"},
+        "--data": {
+            "type": Path,
+            "default": Path(".batch"),
+            "help": "folder for state and nodes; kept across restarts",
+        },
+        "--active-job-quota": {
+            "type": int,
+            "default": 300,
+            "help": "jobs and job schedules that may be active at once",
+        },
+        "--node-quota": {"type": int, "default": 100, "help": "nodes that the account may have"},
+    },
+    "nodes and tasks": {
+        "--node-path": {
+            "default": os.environ.get("PATH", ""),
+            "help": "PATH of tasks; by default this process's own",
+        },
+        "--identities": {
+            "type": Path,
+            "help": "JSON file: identity resource id -> {account, key, blobEndpoint}",
+        },
+        "--public-urls": {
+            **_SWITCH,
+            "help": "let resource files come from URLs without SAS or identity",
+        },
+        "--container-engine": {
+            "choices": ("auto", "podman", "docker", "none"),
+            "default": "auto",
+            "help": "what runs container tasks; auto takes the first that works",
+        },
+    },
+    "time": {
+        "--timing": {
+            "choices": ("immediate", "timed", "manual"),
+            "default": "immediate",
+            "help": "pace of nodes and jobs: at once, realistic, or one step a POST /_admin/tick",
+        },
+        "--clock-speed": {
+            "type": float,
+            "default": 1.0,
+            "help": "emulated seconds a second; 0 stands still until POST /_admin/clock",
+        },
+        "--simulate": {
+            **_SWITCH,
+            "help": "tasks only take emulated time: no processes, no files",
+        },
+        "--simulated-seconds": {
+            "type": float,
+            "default": 60.0,
+            "help": "length of a simulated task that does not set SIMULATED_SECONDS",
+        },
+    },
+    "autoscale": {
+        "--autoscale-min-seconds": {
+            "type": float,
+            "default": 30.0,
+            "help": "least time between two enable calls",
+        },
+        "--autoscale-interval-scale": {
+            "type": float,
+            "default": 1.0,
+            "help": "factor on evaluation and sample intervals",
+        },
+        "--no-live-samples": {**_SWITCH, "help": "formulas see only the periodic samples"},
+    },
+    "misbehaviour": {
+        "--profile": {
+            "choices": ("benign", "awkward"),
+            "default": "benign",
+            "help": "awkward misbehaves as the service may, reproducibly",
+        },
+        "--seed": {"type": int, "default": 0, "help": "seed of everything left to chance"},
+        "--faults": {"type": Path, "help": "JSON file with rules, as for POST /_admin/faults"},
+        "--spot-preemptions-per-hour": {
+            "type": float,
+            "default": 0.0,
+            "help": "how often an hour a spot node is preempted, on average",
+        },
+        "--spot-trace": {
+            "type": Path,
+            "help": "CSV file seconds,pool,preempt,capacity: what becomes of spot nodes when",
+        },
+    },
+    "tokens and TLS": {
+        "--authentication-modes": {
+            "default": "",
+            "help": "SharedKey, AAD, or both; by default what is set up",
+        },
+        "--entra-tenant": {"default": "", "help": "tenant whose access tokens are good"},
+        "--entra-issuer": {
+            "action": "append",
+            "default": [],
+            "help": "issuer whose access tokens are good; may be repeated",
+        },
+        "--entra-audience": {
+            "default": Options.entra_audience,
+            "help": "audience that tokens must have; trailing slashes are no difference",
+        },
+        "--entra-keys": {
+            "default": "",
+            "help": "JWKS file or URL that signatures are verified with",
+        },
+        "--entra-unverified": {
+            **_SWITCH,
+            "help": "accept tokens whatever their signature; life, audience and issuer still count",
+        },
+        "--cert": {"type": Path, "help": "PEM certificate chain: serve https"},
+        "--key-file": {"type": Path, "help": "PEM private key of --cert"},
+    },
+}
+
+
+def read_options(argv: list[str]) -> tuple[int, Options]:
+    """Read the command line; returns the port and the settings, or ends the process."""
+    parser = make_parser()
+    given = vars(parser.parse_args(argv))
+    port = int(given.pop("port"))
+    given["live_samples"] = not given.pop("no_live_samples")
+    given["data"] = given["data"].resolve()
+    _settle_authentication(parser, given)
+    try:
+        base64.b64decode(given["key"], validate=True)
+    except binascii.Error:
+        parser.error("--key has to be base64")
+    return port, Options(**given)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Build the parser; its groups are the chapters of the README's table."""
+    parser = argparse.ArgumentParser(
+        prog="python -m emulators.batch",
+        usage="%(prog)s [options]",
+        description="Azure Batch on one machine: any client of the service, tasks as real "
+        "processes, no Azure. Without arguments it serves a development account; the page at its "
+        "address shows what goes on. Ctrl-C stops it, what ran is taken up at the next start.",
+        formatter_class=_WithDefaults,
+    )
+    for title, flags in _GROUPS.items():
+        group = parser.add_argument_group(title)
+        for flag, how in flags.items():
+            group.add_argument(flag, **how)
+    return parser
+
+
+class _WithDefaults(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows a default where it says something: not of switches, paths and the key."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        tells = action.default not in (None, "", [], False, KEY) and action.dest != "node_path"
+        return super()._get_help_string(action) if tells else action.help
+
+
+def _settle_authentication(parser: argparse.ArgumentParser, given: dict[str, Any]) -> None:
+    """Turn the flags on tokens, modes and TLS into settings, or refuse what makes no sense."""
+    tenant = given.pop("entra_tenant")
+    given["entra_issuers"] = (*given.pop("entra_issuer"), *(issuers_of(tenant) if tenant else ()))
+    tokens = bool(given["entra_keys"]) or given["entra_unverified"]
+    if given["entra_keys"] and given["entra_unverified"]:
+        parser.error("--entra-unverified looks at no signature: leave --entra-keys out")
+    if given["entra_keys"] and not given["entra_issuers"]:
+        parser.error("--entra-keys needs --entra-tenant or --entra-issuer: whose tokens are good?")
+    modes = given["authentication_modes"] or ("SharedKey,AAD" if tokens else "SharedKey")
+    given["authentication_modes"] = frozenset(one.strip() for one in modes.split(","))
+    if not given["authentication_modes"] <= {"SharedKey", "AAD"}:
+        parser.error("--authentication-modes takes SharedKey, AAD, or both with a comma")
+    if ("AAD" in given["authentication_modes"]) is not tokens:
+        parser.error("the mode AAD and one of --entra-keys, --entra-unverified go together")
+    if (given["cert"] is None) is not (given["key_file"] is None):
+        parser.error("--cert and --key-file go together")
