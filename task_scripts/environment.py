@@ -86,18 +86,32 @@ def _locked(path: Path) -> Iterator[None]:
 
 def build_environment(folder: Path, requirements: Path) -> None:
     """Make a virtual environment and install what is pinned, by digest; raises Unprepared."""
-    _run("make a virtual environment (is python3-venv installed?)", "-m", "venv", str(folder))
-    python = str(folder / "bin" / "python")
-    source: list[str] = []
     archive = requirements.with_name("environment.zip")
     if archive.exists():
-        wheels = folder / "wheels"
+        # No pip: marketplace images have none, nor what a virtual environment needs to get one.
+        _run("make a virtual environment", "-m", "venv", "--without-pip", str(folder))
         with zipfile.ZipFile(archive) as packed:
-            packed.extractall(wheels)  # our own archive; zipfile keeps names inside the folder
-        source = ["--no-index", "--find-links", str(wheels)]
+            packed.extractall(folder / "wheels")
+        unpack_wheels(folder, requirements)
+        return
+    _run("make a virtual environment (is python3-venv installed?)", "-m", "venv", str(folder))
     options = ["--disable-pip-version-check", "--no-input", "--quiet", "--require-hashes"]
-    install = ["-m", "pip", "install", *options, *source, "-r", str(requirements)]
-    _run(f"install {requirements.name}", *install, python=python)
+    install = ["-m", "pip", "install", *options, "-r", str(requirements)]
+    _run(f"install {requirements.name}", *install, python=str(folder / "bin" / "python"))
+
+
+def unpack_wheels(folder: Path, requirements: Path) -> None:
+    """Install the wheels below an environment into it; raises Unprepared for what is not pinned."""
+    pinned = set(re.findall(r"--hash=sha256:([0-9a-f]{64})", requirements.read_text("utf-8")))
+    target = next(folder.glob("lib/python3*/site-packages"))
+    for wheel in sorted((folder / "wheels").glob("*.whl")):
+        if hashlib.sha256(wheel.read_bytes()).hexdigest() not in pinned:
+            raise Unprepared(f"{wheel.name} is not among what {requirements.name} pins")
+        with zipfile.ZipFile(wheel) as packed:
+            for member in packed.infolist():
+                written = Path(packed.extract(member, target))  # keeps names inside the target
+                if member.external_attr >> 16 & 0o111:
+                    written.chmod(0o755)
 
 
 def _run(purpose: str, *arguments: str, python: str = sys.executable) -> None:

@@ -1,11 +1,12 @@
 """What is deployed as the function app: what it needs, and nothing else."""
 
 import fnmatch
+import re
 import shutil
 import subprocess
 import sys
 
-from tests.infra.deployment import ROOT
+from tests.infra.deployment import AZD, ROOT
 
 # None of ours is a path or a negation: a name that matches is left out, wherever it is.
 IGNORED = [line.rstrip("/") for line in (ROOT / ".funcignore").read_text("utf-8").split()]
@@ -52,3 +53,10 @@ def test_the_package_alone_has_all_functions(tmp_path):
 def test_a_local_environment_and_keys_stay_at_home():
     for name in (".venv", ".fanfare", ".azure", ".git", ".github"):
         assert left_out(ROOT / name), name
+
+
+def test_archives_of_environments_travel_with_the_app():
+    (run,) = {way["run"] for way in AZD["hooks"]["prepackage"].values() if way["shell"] == "sh"}
+    target = run.removeprefix("make ")
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert not left_out(ROOT / "task_scripts/environments/media.zip")
