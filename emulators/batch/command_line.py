@@ -46,6 +46,19 @@ _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
             **_SWITCH,
             "help": "let resource files come from URLs without SAS or identity",
         },
+        "--auto-storage": {
+            "default": "",
+            "help": "storage account of --identities that autoStorageContainerName means",
+        },
+        "--applications": {
+            "type": Path,
+            "help": "folder with <id>/<version>.zip and <id>/default, a text naming a version",
+        },
+        "--image-pulls": {
+            "choices": ("pool", "task"),
+            "default": "pool",
+            "help": "when a pool's images are pulled: as its nodes start, or for a task",
+        },
         "--container-engine": {
             "choices": ("auto", "podman", "docker", "none"),
             "default": "auto",

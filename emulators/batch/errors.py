@@ -77,6 +77,10 @@ STATUS: Mapping[str, tuple[int, str]] = {
         _CONFLICT,
         "The operation is invalid for the current state of the resource.",
     ),
+    "InvalidApplicationPackageReferences": (
+        _CONFLICT,
+        "One or more application package references could not be satisfied.",
+    ),
     "PoolExists": (_CONFLICT, "The specified pool already exists."),
     "PoolBeingResized": (_CONFLICT, "The specified pool is being resized."),
     "PoolBeingDeleted": (_CONFLICT, "The specified pool is being deleted."),

@@ -28,7 +28,10 @@ class Options:
     spot_trace: Path | None = None
     faults: Path | None = None
     public_urls: bool = False
+    auto_storage: str = ""
     container_engine: str = "auto"
+    image_pulls: str = "pool"
+    applications: Path | None = None
     authentication_modes: frozenset[str] = frozenset({"SharedKey"})
     entra_issuers: tuple[str, ...] = ()
     entra_audience: str = "https://batch.core.windows.net"

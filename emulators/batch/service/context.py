@@ -18,6 +18,7 @@ from emulators.batch.model.job import Job
 from emulators.batch.model.node import Node
 from emulators.batch.model.pool import Pool
 from emulators.batch.options import Options
+from emulators.batch.packages.catalogue import Catalogue
 from emulators.batch.scheduler.verdict import Ending
 from emulators.batch.service.machine import Machine
 from emulators.batch.service.pace import Pace
@@ -59,6 +60,7 @@ class Context:
     agent: AgentClient
     blobs: Blobs
     identities: Identities
+    catalogue: Catalogue
     pace: Pace
     machine: Machine = field(init=False)
     endpoint: str = ""

@@ -9,6 +9,7 @@ from emulators.batch.faults import Faults
 from emulators.batch.model.job import Job
 from emulators.batch.model.states import Allocation, JobState, NodeState, PoolState, TaskState
 from emulators.batch.options import Options
+from emulators.batch.packages.catalogue import Catalogue
 from emulators.batch.service.auto_pools import AutoPools
 from emulators.batch.service.completion import (
     check_all_complete,
@@ -49,7 +50,12 @@ class Emulator:
             faults=Faults(options.profile, options.seed),
             agent=AgentClient(options.data / "nodes"),
             blobs=Blobs(session),
-            identities=Identities.read(options.identities, public_urls=options.public_urls),
+            identities=Identities.read(
+                options.identities,
+                public_urls=options.public_urls,
+                auto_storage=options.auto_storage,
+            ),
+            catalogue=Catalogue(options.applications),
             pace=Pace(options.timing, clock),
         )
         self._session = session

@@ -48,8 +48,8 @@ class Machine(Protocol):
         """Make a node's folders."""
         ...
 
-    async def equip(self, pool: Doc) -> Failure | None:
-        """Bring what the pool's configuration promises to every node, or say what is missing."""
+    async def equip(self, node: Node, pool: Doc) -> Failure | None:
+        """Bring what the pool's configuration promises to a node, or say what is missing."""
         ...
 
     async def clear(self, folder: Path) -> None:

@@ -43,7 +43,7 @@ async def boot(ctx: Context, pool: Pool, node: Node) -> None:
     if node.state is NodeState.STARTING:
         await ctx.pace.step(_START_S)
         node.booted, node.errors = stamp(ctx.clock.now()), []
-        failure = await ctx.machine.equip(pool.spec)
+        failure = await ctx.machine.equip(node, pool.spec)
         if failure is not None:
             _give_up(ctx, node, failure)
             return

@@ -50,6 +50,7 @@ class Pools:
             raise BatchError("PoolExists")
         scales = bool(body.get("enableAutoScale"))
         dedicated, spot = _targets(body)
+        self._check_packages(body)
         if scales:
             _check_autoscale(body)
         pool = Pool(
@@ -68,17 +69,25 @@ class Pools:
     def patch(self, pool: Pool, body: Doc) -> None:
         """Change the properties that are present, each as a whole."""
         require_usable(pool)
+        self._check_packages(body)
         pool.spec |= {name: body[name] for name in _PATCHABLE if body.get(name) is not None}
         self._edited(pool)
 
     def replace(self, pool: Pool, body: Doc) -> None:
         """Set the updatable properties; omitted ones are cleared."""
         require_usable(pool)
+        self._check_packages(body)
         for name in _REPLACEABLE:
             pool.spec.pop(name, None)
             if body.get(name) is not None:
                 pool.spec[name] = body[name]
         self._edited(pool)
+
+    def _check_packages(self, body: Doc) -> None:
+        for one in body.get("applicationPackageReferences") or ():
+            if self._ctx.catalogue.find(one) is None:
+                name = str(one.get("applicationId"))
+                raise BatchError("InvalidApplicationPackageReferences", ApplicationId=name)
 
     def resize(self, pool: Pool, body: Doc) -> None:
         """Give a pool of fixed size another size."""

@@ -1,6 +1,7 @@
 """Runs one command on a node: its folder, its files, its process, and what its end means."""
 
 import asyncio
+import errno
 import os
 import shlex
 import shutil
@@ -14,6 +15,7 @@ from emulators.batch.containers.command import Frame
 from emulators.batch.containers.runtime import ContainerFailed, Containers
 from emulators.batch.document import Doc, seconds_of
 from emulators.batch.model.node import Node
+from emulators.batch.packages.deploy import Deployment
 from emulators.batch.scheduler.verdict import Ending, Failure, process_ended, time_is_up
 from emulators.batch.service.context import Context
 from emulators.batch.transfer.identities import TransferFailed
@@ -65,6 +67,7 @@ class RealMachine:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._containers = Containers(ctx.options.container_engine, ctx.options.data)
+        self._packages = Deployment(ctx.catalogue)
 
     async def start(self) -> None:
         """Start the agent, which kills what an earlier one may have left."""
@@ -79,8 +82,16 @@ class RealMachine:
         """Make the folders that every node has."""
         self._ctx.folders(node).create()
 
-    async def equip(self, pool: Doc) -> Failure | None:
-        """Pull the images of the pool's configuration."""
+    async def equip(self, node: Node, pool: Doc) -> Failure | None:
+        """Unpack the packages of the pool and pull its images."""
+        packages = pool.get("applicationPackageReferences")
+        if packages:
+            root = self._ctx.folders(node).root
+            failure = await self._packages.bring(packages, root)
+            if failure is not None:
+                return failure
+        if self._ctx.options.image_pulls != "pool":
+            return None
         machine: Doc = pool.get("virtualMachineConfiguration") or {}
         containers = machine.get("containerConfiguration")
         return await self._containers.ensure_images(containers) if containers else None
@@ -96,7 +107,15 @@ class RealMachine:
         """Describe a process on a node."""
         where = {"job_id": job_id, "task_id": task_id} if job_id else {}
         what = program(self._ctx, node, spec, directory, **where)
-        return RealExecution(self._ctx, self._containers, what)
+        references = self._references(node, spec)
+        if references:
+            what.env |= self._packages.variables(references, what.place.root)
+        return RealExecution(self._ctx, self._containers, self._packages, what)
+
+    def _references(self, node: Node, spec: Doc) -> list[Doc]:
+        pool = self._ctx.account.pools.get(node.pool_id.lower())
+        of_pool = pool.spec.get("applicationPackageReferences") if pool is not None else None
+        return [*(of_pool or ()), *(spec.get("applicationPackageReferences") or ())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +124,12 @@ class RealExecution:
 
     ctx: Context
     containers: Containers
+    packages: Deployment
     what: Program
 
     async def run(self) -> Ending:
         """Fetch its files and run it to its end, within its time limit."""
-        return await run_program(self.ctx, self.containers, self.what)
+        return await run_program(self, self.what)
 
     async def kill(self) -> None:
         """Kill it and wait until it is gone; a lost agent has killed it already."""
@@ -162,34 +182,54 @@ def preparation_folder(ctx: Context, node: Node, job_id: str, preparation_id: st
     return ctx.folders(node).task(job_id, preparation_id)
 
 
-async def run_program(ctx: Context, containers: Containers, what: Program) -> Ending:
+async def run_program(means: RealExecution, what: Program) -> Ending:
     """Run a command to its end, within its time limit."""
+    ctx = means.ctx
     limit = seconds_of((what.spec.get("constraints") or {}).get("maxWallClockTime"))
     timer = ctx.clock.after(limit, what.expire) if limit is not None else None
     try:
-        refused = await _prepared(ctx, what)
+        refused = await _prepared(means, what)
         if refused is not None:
             return refused
         if what.spec.get("containerSettings"):
-            return await _container(ctx, containers, what)
+            return await _container(ctx, means.containers, what)
         return await _process(ctx, what)
     finally:
         if timer is not None:
             timer.cancel()
 
 
-async def _prepared(ctx: Context, what: Program) -> Ending | None:
+async def _prepared(means: RealExecution, what: Program) -> Ending | None:
     """Get everything ready; a time that is up breaks off even a download."""
     try:
         async with asyncio.timeout(None) as what.patience:
-            return await _before(ctx, what)
+            return await _before(means, what)
     except TimeoutError:
         return time_is_up(None)
     finally:
         what.patience = None
 
 
-async def _before(ctx: Context, what: Program) -> Ending | None:
+async def _before(means: RealExecution, what: Program) -> Ending | None:
+    try:
+        await _make_folders(what)
+    except OSError as error:
+        return Ending(failure=_no_folder(error), phase="before")
+    packages = what.spec.get("applicationPackageReferences")
+    if packages:
+        failure = await means.packages.bring(packages, what.place.root)
+        if failure is not None:
+            return Ending(failure=failure, phase="before")
+    files = what.spec.get("resourceFiles")
+    if files:
+        try:
+            await fetch_all(files, what.wd, means.ctx.blobs, means.ctx.identities)
+        except TransferFailed as error:
+            return Ending(failure=error.failure, phase="before")
+    return None
+
+
+async def _make_folders(what: Program) -> None:
     try:
         what.directory.mkdir()
     except FileNotFoundError:
@@ -198,13 +238,16 @@ async def _before(ctx: Context, what: Program) -> Ending | None:
         await asyncio.to_thread(shutil.rmtree, what.directory, ignore_errors=True)
         what.directory.mkdir(parents=True, exist_ok=True)
     what.wd.mkdir(exist_ok=True)
-    files = what.spec.get("resourceFiles")
-    if files:
-        try:
-            await fetch_all(files, what.wd, ctx.blobs, ctx.identities)
-        except TransferFailed as error:
-            return Ending(failure=error.failure, phase="before")
-    return None
+
+
+def _no_folder(error: OSError) -> Failure:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return Failure(
+        "DiskFull" if full else "ResourceDirectoryCreateFailed",
+        "The directory of the task could not be made",
+        "servererror",
+        {"Message": error.strerror or str(error)},
+    )
 
 
 async def _process(ctx: Context, what: Program) -> Ending:

@@ -28,7 +28,7 @@ class SimulatedMachine:
     def furnish(self, node: Node) -> None:
         """Make no folders."""
 
-    async def equip(self, pool: Doc) -> Failure | None:
+    async def equip(self, node: Node, pool: Doc) -> Failure | None:
         """Promise everything."""
         return None
 

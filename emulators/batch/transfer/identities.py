@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from emulators.batch.document import Doc
 from emulators.batch.scheduler.verdict import Failure
@@ -37,16 +37,22 @@ class Identities:
     """The map from identity resource ids (their case does not matter) to accounts."""
 
     def __init__(
-        self, entries: Mapping[str, Mapping[str, str]], *, public_urls: bool = False
+        self,
+        entries: Mapping[str, Mapping[str, str]],
+        *,
+        public_urls: bool = False,
+        auto_storage: str = "",
     ) -> None:
         self._entries = {name.lower(): entry for name, entry in entries.items()}
-        self._public = public_urls
+        self._public, self._auto = public_urls, auto_storage.lower()
 
     @classmethod
-    def read(cls, path: Path | None, *, public_urls: bool = False) -> "Identities":
+    def read(
+        cls, path: Path | None, *, public_urls: bool = False, auto_storage: str = ""
+    ) -> "Identities":
         """Read the map; a missing or wrong file ends the program with a message."""
         if path is None:
-            return cls({}, public_urls=public_urls)
+            return cls({}, public_urls=public_urls, auto_storage=auto_storage)
         try:
             entries = json.loads(path.read_text())
             for entry in entries.values():
@@ -57,7 +63,17 @@ class Identities:
                 'it has to look like {"<identity resource id>": {"account": "...", "key": "...", '
                 '"blobEndpoint": "http://..."}}.'
             )
-        return cls(entries, public_urls=public_urls)
+        return cls(entries, public_urls=public_urls, auto_storage=auto_storage)
+
+    def auto_storage(self, container: str) -> tuple[str, Grant]:
+        """Return the URL of a container in the auto-storage account, and how to open it."""
+        for entry in self._entries.values():
+            if entry["account"].lower() == self._auto:
+                url = f"{entry['blobEndpoint'].rstrip('/')}/{quote(container, safe='')}"
+                return url, Grant(entry["account"], entry["key"])
+        reason = "The account has no auto-storage account (--auto-storage, --identities)."
+        failure = Failure("BlobDownloadMiscError", reason, "servererror")
+        raise TransferFailed(failure)
 
     def grant(self, url: str, reference: Doc | None, denied_code: str) -> Grant:
         """Return how to open a URL, or raise the denial that the service would report."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -11,6 +12,7 @@ from emulators.batch.scheduler.verdict import Failure
 from emulators.batch.transfer.blobs import BlobRefused, Blobs, blob_url
 from emulators.batch.transfer.identities import Identities, TransferFailed, without_query
 from emulators.batch.transfer.patterns import expand, is_wild, matches
+from emulators.batch.transfer.retries import persistently
 
 _DENIED = frozenset({401, 403})
 _NOT_FOUND = 404
@@ -79,9 +81,8 @@ async def upload_all(
             grant = identities.grant(
                 upload.container_url, upload.identity, "FileUploadAccessDenied"
             )
-            await blobs.upload(
-                blob_url(upload.container_url, upload.name), grant, upload.source, upload.headers
-            )
+            url = blob_url(upload.container_url, upload.name)
+            await persistently(partial(blobs.upload, url, grant, upload.source, upload.headers))
         except TransferFailed as error:
             failed = failed or error
         except (BlobRefused, aiohttp.ClientError, TimeoutError, OSError) as error:

@@ -1,5 +1,9 @@
 """Brings a task's resource files into its working directory before it starts."""
 
+import asyncio
+import errno
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import aiohttp
@@ -8,72 +12,116 @@ from emulators.batch.document import Doc
 from emulators.batch.scheduler.verdict import Failure
 from emulators.batch.transfer.blobs import BlobRefused, Blobs, blob_url
 from emulators.batch.transfer.identities import Grant, Identities, TransferFailed, without_query
+from emulators.batch.transfer.retries import persistently
 
 _DEFAULT_MODE = "0770"
 _DENIED = frozenset({401, 403})
 _NOT_FOUND = 404
+_AT_ONCE = 8
+_ALL_MODES = 0o7777
+
+
+@dataclass(frozen=True, slots=True)
+class _Download:
+    """One blob, how to open it, and the file it becomes."""
+
+    url: str
+    grant: Grant
+    target: Path
+    mode: int
 
 
 async def fetch_all(files: list[Doc], wd: Path, blobs: Blobs, identities: Identities) -> None:
-    """Fetch every file or raise TransferFailed for the first that cannot be had."""
+    """Fetch every file, a few at once, or raise TransferFailed for one that cannot be had."""
+    waiting: asyncio.Queue[_Download | None] = asyncio.Queue(_AT_ONCE)
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_AT_ONCE if len(files) > 1 or not files[0].get("httpUrl") else 1):
+                group.create_task(_work(waiting, blobs))
+            async for download in _planned(files, wd, blobs, identities):
+                await waiting.put(download)
+            await waiting.put(None)
+    except* TransferFailed as failures:
+        raise _first(failures) from failures
+
+
+def _first(failures: BaseExceptionGroup[TransferFailed]) -> TransferFailed:
+    failure = failures.exceptions[0]
+    return _first(failure) if isinstance(failure, BaseExceptionGroup) else failure
+
+
+async def _work(waiting: asyncio.Queue[_Download | None], blobs: Blobs) -> None:
+    while (download := await waiting.get()) is not None:
+        await _fetch(blobs, download)
+    # Each worker tells the next one that nothing follows.
+    waiting.put_nowait(None)
+
+
+async def _planned(
+    files: list[Doc], wd: Path, blobs: Blobs, identities: Identities
+) -> AsyncIterator[_Download]:
     for file in files:
+        mode = _mode(str(file.get("fileMode") or _DEFAULT_MODE))
         if file.get("httpUrl"):
             url = str(file["httpUrl"])
             grant = identities.grant(url, file.get("identityReference"), "BlobAccessDenied")
-            await _fetch(blobs, url, grant, _inside(wd, str(file["filePath"])), file)
-        elif file.get("storageContainerUrl"):
-            await _fetch_container(file, wd, blobs, identities)
-        else:
-            raise TransferFailed(
-                Failure(
-                    "BlobDownloadMiscError",
-                    "The account has no auto-storage account.",
-                    "servererror",
-                )
-            )
+            yield _Download(url, grant, _inside(wd, str(file["filePath"])), mode)
+            continue
+        url, grant = _container(file, identities)
+        folder = PurePosixPath(str(file.get("filePath") or "."))
+        try:
+            async for name in blobs.names(url, grant, str(file.get("blobPrefix") or "")):
+                # A name that ends so stands for a folder.
+                if not name.endswith("/"):
+                    target = _inside(wd, str(folder / name.lstrip("/")))
+                    yield _Download(blob_url(url, name), grant, target, mode)
+        except (BlobRefused, aiohttp.ClientError, TimeoutError) as error:
+            raise _failed(url, error) from error
 
 
-async def _fetch_container(file: Doc, wd: Path, blobs: Blobs, identities: Identities) -> None:
-    url = str(file["storageContainerUrl"])
-    grant = identities.grant(url, file.get("identityReference"), "BlobAccessDenied")
-    folder = PurePosixPath(str(file.get("filePath") or "."))
+def _container(file: Doc, identities: Identities) -> tuple[str, Grant]:
+    if file.get("storageContainerUrl"):
+        url = str(file["storageContainerUrl"])
+        return url, identities.grant(url, file.get("identityReference"), "BlobAccessDenied")
+    return identities.auto_storage(str(file["autoStorageContainerName"]))
+
+
+async def _fetch(blobs: Blobs, download: _Download) -> None:
     try:
-        names = [name async for name in blobs.names(url, grant, str(file.get("blobPrefix") or ""))]
+        await persistently(lambda: blobs.download(download.url, download.grant, download.target))
+        download.target.chmod(download.mode)
     except (BlobRefused, aiohttp.ClientError, TimeoutError) as error:
-        raise _failed(url, error) from error
-    for name in names:
-        await _fetch(blobs, blob_url(url, name), grant, _inside(wd, str(folder / name)), file)
-
-
-async def _fetch(blobs: Blobs, url: str, grant: Grant, target: Path, file: Doc) -> None:
-    try:
-        await blobs.download(url, grant, target)
-        target.chmod(int(str(file.get("fileMode") or _DEFAULT_MODE), 8))
-    except (BlobRefused, aiohttp.ClientError, TimeoutError) as error:
-        raise _failed(url, error) from error
+        raise _failed(download.url, error) from error
     except OSError as error:
-        details = {"FilePath": str(target.name), "Message": error.strerror or ""}
-        raise TransferFailed(
-            Failure(
-                "ResourceFileWriteFailed",
-                "A resource file could not be written",
-                "servererror",
-                details,
-            )
-        ) from error
+        raise _unwritable(download.target, error) from error
+
+
+def _unwritable(target: Path, error: OSError) -> TransferFailed:
+    code = "DiskFull" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "ResourceFileWriteFailed"
+    details = {"FilePath": target.name, "Message": error.strerror or str(error)}
+    message = "A resource file could not be written"
+    return TransferFailed(Failure(code, message, "servererror", details))
+
+
+def _mode(text: str) -> int:
+    try:
+        return int(text, 8) & _ALL_MODES
+    except ValueError:
+        raise _refused("The file mode of a resource file is not octal", text) from None
 
 
 def _inside(wd: Path, relative: str) -> Path:
-    target = (wd / relative).resolve()
-    if not target.is_relative_to(wd.resolve()):
-        raise TransferFailed(
-            Failure(
-                "ResourceFileWriteFailed",
-                "The path of a resource file leaves the working directory",
-                details={"FilePath": relative},
-            )
-        )
+    try:
+        target = (wd / relative).resolve()
+    except (OSError, ValueError) as error:
+        raise _refused("The path of a resource file is no path", relative) from error
+    if target == wd.resolve() or not target.is_relative_to(wd.resolve()):
+        raise _refused("The path of a resource file leaves the working directory", relative)
     return target
+
+
+def _refused(reason: str, what: str) -> TransferFailed:
+    return TransferFailed(Failure("ResourceFileWriteFailed", reason, details={"FilePath": what}))
 
 
 def _failed(url: str, error: Exception) -> TransferFailed:

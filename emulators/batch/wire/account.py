@@ -27,13 +27,18 @@ _IMAGES = (
 
 
 def list_applications(app: Emulator, call: Call) -> Reply:
-    """List the applications: the emulator's account has none."""
-    return call.listed("applications", properties.NONE, numbered(list))
+    """List the applications that have packages."""
+    walk = numbered(app.ctx.catalogue.applications)
+    return call.listed("applications", properties.NONE, walk)
 
 
 def get_application(app: Emulator, call: Call) -> Reply:
-    """Show an application: the emulator's account has none."""
-    raise BatchError("ApplicationNotFound")
+    """Show an application with its versions."""
+    found = app.ctx.catalogue.application(call.params["applicationId"])
+    if found is None:
+        raise BatchError("ApplicationNotFound")
+    metadata = f"{call.base}/$metadata#applications/@Element"
+    return Reply(body={"odata.metadata": metadata, **found})
 
 
 def list_pool_usage_metrics(app: Emulator, call: Call) -> Reply:

@@ -31,7 +31,8 @@ def emulator(azurite: Azurite, tmp_path_factory: pytest.TempPathFactory) -> Iter
     folder = tmp_path_factory.mktemp("transfer")
     entry = {"account": azurite.account, "key": azurite.key, "blobEndpoint": azurite.endpoint}
     (folder / "identities.json").write_text(json.dumps({IDENTITY: entry}))
-    running = Emulator(folder / "data", "--identities", str(folder / "identities.json"))
+    flags = ("--identities", str(folder / "identities.json"), "--auto-storage", azurite.account)
+    running = Emulator(folder / "data", *flags)
     running.add_pool("p", slots=4)
     running.add_job("j", "p")
     yield running
@@ -133,6 +134,50 @@ def test_a_path_may_not_leave_the_working_directory(
     url = f"{container.url}/in/a.txt"
     file = models.ResourceFile(http_url=url, file_path="../../evil", identity_reference=identity())
     task = emulator.run("j", "escape", "true", resource_files=[file])
+    assert task.execution_info.failure_info.code == "ResourceFileWriteFailed"
+
+
+def test_a_container_of_the_auto_storage_account_comes_whole_with_its_folders_and_modes(
+    emulator: Emulator, container: ContainerClient
+) -> None:
+    file = models.ResourceFile(
+        auto_storage_container_name="work", blob_prefix="in/", file_path="d", file_mode="0750"
+    )
+    emulator.run(
+        "j", "auto", shell("find d -type f | sort; stat -c %a d/in/a.txt"), resource_files=[file]
+    )
+    assert emulator.file("j", "auto", "stdout.txt").split() == [
+        "d/in/a.txt",
+        "d/in/deep/b.txt",
+        "750",
+    ]
+
+
+def test_many_blobs_come_several_at_once_and_all_of_them(
+    emulator: Emulator, container: ContainerClient
+) -> None:
+    for number in range(60):
+        container.upload_blob(f"many/{number:03}", b"x" * number)
+    file = models.ResourceFile(
+        storage_container_url=container.url, blob_prefix="many/", identity_reference=identity()
+    )
+    emulator.run("j", "many", shell("ls many | wc -l; cat many/* | wc -c"), resource_files=[file])
+    assert emulator.file("j", "many", "stdout.txt").split() == ["60", str(sum(range(60)))]
+    container.delete_blobs(*(f"many/{number:03}" for number in range(60)))
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "mode"),
+    [("dots", "a/../../../evil", None), ("itself", ".", None), ("long", "x" * 300, None)],
+)
+def test_a_path_that_is_none_fails_the_task_and_nothing_else(
+    emulator: Emulator, container: ContainerClient, name: str, path: str, mode: str | None
+) -> None:
+    url = f"{container.url}/in/a.txt"
+    file = models.ResourceFile(
+        http_url=url, file_path=path, file_mode=mode, identity_reference=identity()
+    )
+    task = emulator.run("j", f"path-{name}", "true", resource_files=[file])
     assert task.execution_info.failure_info.code == "ResourceFileWriteFailed"
 
 

@@ -1,0 +1,1 @@
+"""Application packages: which there are, since a folder stands in for the management plane."""
