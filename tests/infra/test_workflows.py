@@ -5,10 +5,13 @@ import re
 import pytest
 import yaml
 
-from tests.infra.deployment import ROOT
+from tests.infra.deployment import AZD, ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-READS = yaml.safe_load((ROOT / ".github" / "workflows" / "deploy.yml").read_text("utf-8"))
+DEPLOY, INFRA = (
+    yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text("utf-8"))
+    for name in ("deploy.yml", "infra.yml")
+)
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -37,9 +40,12 @@ def test_no_secret_is_stored_and_no_text_of_a_stranger_reaches_a_shell(path):
         assert "${{" not in step.get("run", "")
 
 
-def test_the_environment_names_what_the_templates_ask_for():
-    given = set(READS["jobs"]["deploy"]["env"])
+def test_workflows_deploy_and_foretell_with_the_parameters_that_people_set():
+    """An unset parameter would take its default, and open a network that was closed."""
     asked = set(re.findall(r"\$\{(\w+)", (ROOT / "infra/main.parameters.json").read_text("utf-8")))
-    azds_own = {"AZURE_PRINCIPAL_ID"}
-    optional = {name for name in asked if name.startswith("FANFARE_")}
-    assert asked - azds_own - optional <= given
+    assert asked - {"AZURE_PRINCIPAL_ID"} <= set(DEPLOY["jobs"]["deploy"]["env"])
+    own = {name for name in asked if name.startswith("FANFARE_")}
+    assert own == set(AZD["pipeline"]["variables"])
+    (foretelling,) = (s for s in INFRA["jobs"]["what-if"]["steps"] if "what-if" in s.get("run", ""))
+    assert own <= set(foretelling["env"])
+    assert own == set(re.findall(r"\w=\"\$(FANFARE_\w+)", foretelling["run"]))
