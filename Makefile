@@ -35,7 +35,7 @@ check: $(VENV)/.ready
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-cache > $(VENV)/imports.txt || (cat $(VENV)/imports.txt; exit 1)
 	@$(VENV)/bin/vulture
-	@$(PY) -m pytest tests/infra
+	@$(PY) -m pytest -rs tests/infra
 
 # Checkov is large and slow, so it has an environment of its own and is no part of `make check`.
 infra: $(VENV)/infra/.ready

@@ -1,5 +1,6 @@
 """The workflows: pinned actions, the least permissions, no stored secret."""
 
+import json
 import re
 
 import pytest
@@ -49,3 +50,11 @@ def test_workflows_deploy_and_foretell_with_the_parameters_that_people_set():
     (foretelling,) = (s for s in INFRA["jobs"]["what-if"]["steps"] if "what-if" in s.get("run", ""))
     assert own <= set(foretelling["env"])
     assert own == set(re.findall(r"\w=\"\$(FANFARE_\w+)", foretelling["run"]))
+
+
+def test_the_devcontainer_has_the_python_of_the_project_and_makes_it_ready():
+    text = (ROOT / ".devcontainer" / "devcontainer.json").read_text("utf-8")
+    container = json.loads(text)
+    (version,) = re.findall(r"python:([\d.]+)", container["image"])
+    assert f'requires-python = ">={version}"' in (ROOT / "pyproject.toml").read_text("utf-8")
+    assert container["postCreateCommand"] == "make setup"
