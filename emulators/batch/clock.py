@@ -35,9 +35,12 @@ class Timer:
 class Clock:
     """Tell the time and keep timers; moments are UTC, waits are emulated seconds."""
 
-    def __init__(self, speed: float = 1.0, ahead_s: float = 0.0) -> None:
+    def __init__(
+        self, speed: float = 1.0, ahead_s: float = 0.0, began: float | None = None
+    ) -> None:
         self._speed, self._kept_s = speed, ahead_s
-        self._base, self._since = time.time() + ahead_s, time.monotonic()
+        self._base = (time.time() if began is None else began) + ahead_s
+        self._since = time.monotonic()
         self._timers: list[tuple[float, int, Timer]] = []
         self._numbers = itertools.count()
         self._alarm: asyncio.TimerHandle | None = None

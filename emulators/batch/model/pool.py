@@ -49,6 +49,15 @@ class Pool(Stateful[PoolState]):
         policy = self.spec.get("taskSchedulingPolicy") or {}
         return str(policy.get("nodeFillType", "spread")).lower() == "pack"
 
+    def spot_nodes(self) -> set[str]:
+        """Return the ids of its spot nodes."""
+        return {node.id for node in self.nodes.values() if not node.dedicated}
+
+    @property
+    def runs_gangs(self) -> bool:
+        """Tell whether multi-instance tasks are scheduled; in other pools they wait for ever."""
+        return bool(self.spec.get("enableInterNodeCommunication")) and self.slots == 1
+
     def node(self, node_id: str) -> Node:
         """Return one node or refuse."""
         found = self.nodes.get(node_id)

@@ -1,6 +1,7 @@
 """One task: what its user asked for, and what became of it so far."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
@@ -13,13 +14,20 @@ from emulators.batch.model.states import TaskState
 @dataclass(slots=True, kw_only=True)
 class Task(Stateful[TaskState]):
     """A task of a job; `spec_text` stays text because a job may hold a hundred thousand of them.
-    `condemned` says that somebody ended it while it ran, and that its process is not gone yet."""
+
+    `instances` is how many nodes it needs at once, `subtasks` what became of it on all but the
+    first; `dedicated_only` keeps it off spot nodes. `condemned` says that somebody ended it while
+    it ran, and that its process is not gone yet.
+    """
 
     id: str
     job_id: str
     seq: int
     spec_text: str
     slots: int = 1
+    instances: int = 1
+    dedicated_only: bool = False
+    subtasks: Sequence[Doc] = ()
     execution: Doc = field(default_factory=lambda: {"retryCount": 0, "requeueCount": 0})
     pool_id: str = ""
     node_id: str = ""
@@ -73,6 +81,9 @@ class Task(Stateful[TaskState]):
                 "seq": self.seq,
                 "spec_text": self.spec_text,
                 "slots": self.slots,
+                "instances": self.instances,
+                "dedicated_only": self.dedicated_only,
+                "subtasks": list(self.subtasks),
                 "execution": self.execution,
                 "pool_id": self.pool_id,
                 "node_id": self.node_id,

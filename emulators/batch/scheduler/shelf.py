@@ -1,6 +1,6 @@
 """The nodes of a pool by free slots, so that a place is found without looking at every node."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 from emulators.batch.model.node import Node
 
@@ -31,7 +31,7 @@ class Shelf:
             self.offer(node)
         return 0
 
-    def take(self, slots: int, *, pack: bool, barred: set[str]) -> Node | None:
+    def take(self, slots: int, *, pack: bool, barred: Set[str]) -> Node | None:
         """Pick a node with room: the fullest that fits when packing, the emptiest otherwise."""
         for free in sorted(self._by_free, reverse=not pack):
             if free < slots:

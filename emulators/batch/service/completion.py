@@ -7,6 +7,7 @@ from emulators.batch.model.states import JobState, TaskState
 from emulators.batch.model.task import Task
 from emulators.batch.scheduler.verdict import Ending, Failure, consequences
 from emulators.batch.service.context import Context, Requeue
+from emulators.batch.service.job_manager import ends_its_job
 from emulators.batch.service.preparation import release_everywhere
 
 
@@ -29,11 +30,14 @@ def complete_task(ctx: Context, job: Job, task: Task, ending: Ending) -> None:
     task.condemned = False
     job.move_task(task, TaskState.COMPLETED, now, execution)
     ctx.keep(task)
+    ctx.completed(task)
     if task.satisfied:
         for freed in job.dependencies.meet(task.id):
             job.enqueue(freed)
     if str(job.spec.get("onTaskFailure")).lower() == "performexitoptionsjobaction":
         _act_on_job(ctx, job, effects.job_action)
+    if ends_its_job(job, task) and job.is_live:
+        terminate(ctx, job, "JMComplete")
     check_all_complete(ctx, job)
 
 

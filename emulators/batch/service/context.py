@@ -17,6 +17,7 @@ from emulators.batch.model.account import Account, Kept
 from emulators.batch.model.job import Job
 from emulators.batch.model.node import Node
 from emulators.batch.model.pool import Pool
+from emulators.batch.model.task import Task
 from emulators.batch.options import Options
 from emulators.batch.packages.catalogue import Catalogue
 from emulators.batch.scheduler.verdict import Ending
@@ -49,8 +50,8 @@ class Run(Protocol):
 
 @dataclass(kw_only=True)
 class Context:
-    """Shared by all verbs; `machine`, `dispatch`, `drained`, `resized`
-    and `job_over` are set once the verbs behind them exist."""
+    """Shared by all verbs; `machine`, `dispatch`, `drained`, `resized`,
+    `completed` and `job_over` are set once the verbs behind them exist."""
 
     options: Options
     clock: Clock
@@ -72,6 +73,7 @@ class Context:
     dispatch: Callable[[str, Iterable[Node] | None], None] = lambda *_: None
     drained: Callable[[Node], None] = lambda _: None
     resized: Callable[[Pool], None] = lambda _: None
+    completed: Callable[[Task], None] = lambda _: None
     job_over: Callable[[Job], None] = lambda _: None
     _background: set[asyncio.Task[None]] = field(default_factory=set)
     _waking: dict[str, dict[str, Node] | None] = field(default_factory=dict)

@@ -34,6 +34,11 @@ class Dispatcher:
         if shelf.widest() == 0:
             return
         for assignment in assignments(
-            ctx.account.jobs_of(pool.id), shelf, ctx.barred, pack=pool.packs
+            ctx.account.jobs_of(pool.id),
+            shelf,
+            ctx.barred,
+            pack=pool.packs,
+            spot=pool.spot_nodes,
+            gangs=pool.runs_gangs,
         ):
             TaskRun(ctx, self._preparations, assignment).begin()

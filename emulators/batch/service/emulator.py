@@ -27,6 +27,7 @@ from emulators.batch.service.pace import Pace
 from emulators.batch.service.pools import Pools, remove_pool
 from emulators.batch.service.programs import RealMachine
 from emulators.batch.service.resize import check_steady, resize
+from emulators.batch.service.retention import Retention
 from emulators.batch.service.scaling import Scaler
 from emulators.batch.service.schedules import Schedules
 from emulators.batch.service.simulated import SimulatedMachine
@@ -40,8 +41,14 @@ from emulators.batch.transfer.identities import Identities
 class Emulator:
     """All verbs over one account."""
 
-    def __init__(self, options: Options, store: Keeper, session: aiohttp.ClientSession) -> None:
-        clock = Clock(options.clock_speed, store.clock_ahead_s())
+    def __init__(
+        self,
+        options: Options,
+        store: Keeper,
+        session: aiohttp.ClientSession,
+        clock: Clock | None = None,
+    ) -> None:
+        clock = clock or Clock(options.clock_speed, store.clock_ahead_s())
         self.ctx = Context(
             options=options,
             clock=clock,
@@ -70,6 +77,9 @@ class Emulator:
         self.ctx.machine = SimulatedMachine(self.ctx) if options.simulate else RealMachine(self.ctx)
         self.ctx.dispatch = Dispatcher(self.ctx).dispatch
         self.ctx.drained = lambda node: leave_drained(self.ctx, node)
+        self._retention = Retention(self.ctx)
+        if not options.simulate:
+            self.ctx.completed = self._retention.note
         self.ctx.job_over = self._job_over
         self.ctx.resized = lambda pool: check_steady(self.ctx, pool)
 
@@ -80,6 +90,7 @@ class Emulator:
         self._resume_jobs()
         self._resume_pools()
         self.schedules.resume()
+        self._retention.resume()
         self.scaler.start()
         self._market.start()
         self.ctx.save()

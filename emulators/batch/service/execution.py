@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 from emulators.batch.agent.client import AgentLost
-from emulators.batch.document import stamp
+from emulators.batch.document import Doc, stamp
 from emulators.batch.faults import Rule
 from emulators.batch.model.job import Job
 from emulators.batch.model.node import Node
@@ -15,6 +15,7 @@ from emulators.batch.scheduler.verdict import Ending, Failure, shall_retry
 from emulators.batch.service.completion import complete_task, settle_disabling
 from emulators.batch.service.context import Context, Requeue
 from emulators.batch.service.machine import Execution
+from emulators.batch.service.multi_instance import Coordination
 from emulators.batch.service.preparation import Preparations
 from emulators.batch.transfer.identities import TransferFailed
 from emulators.batch.transfer.output_files import Upload
@@ -27,7 +28,9 @@ class TaskRun:
         self._ctx, self._preparations = ctx, preparations
         self._job, self._task, self._node = assignment.job, assignment.task, assignment.node
         self._forced: Ending | Requeue | None = None
+        self._others = assignment.others
         self._execution: Execution | None = None
+        self._coordination: Coordination | None = None
         self._work: asyncio.Task[None] | None = None
         self._settled = False
         self.over = asyncio.Event()
@@ -40,12 +43,8 @@ class TaskRun:
         task.clear_run()
         task.begin(node.pool_id, node.id, now)
         job.move_task(task, TaskState.RUNNING if ready else TaskState.PREPARING, now)
-        node.used += task.slots
-        node.running[f"{job.id}/{task.id}"] = key
-        node.note_run(*key)
-        if node.state is NodeState.IDLE:
-            node.move(NodeState.RUNNING, now)
-            self._ctx.keep(node)
+        for one in (node, *self._others):
+            enter_node(self._ctx, one, task)
         self._ctx.runs[key] = self
         self._ctx.keep(task)
         self._work = self._ctx.spawn(self._run(ready), f"task {task.id}")
@@ -69,6 +68,8 @@ class TaskRun:
             if self._forced is None:
                 raise
             outcome = self._forced
+            if self._coordination is not None:
+                await self._coordination.kill()
             if self._execution is not None:
                 await self._execution.kill()
         self._settle(outcome)
@@ -83,15 +84,25 @@ class TaskRun:
             task.execution["startTime"] = stamp(now)
             ctx.keep(task)
         spec = task.spec()
+        if task.instances > 1:
+            self._coordination = Coordination(ctx, job, task, (self._node, *self._others))
+            failed = await self._coordination.run(spec)
+            if failed is not None:
+                return self._final(spec, failed)
+            spec["environmentSettings"] = self._coordination.environment(spec)
         ending = await self._process(spec)
         if ctx.faults.strike("task_rerun", task.id):
             ending = await self._process(spec)
         if ctx.faults.strike("task_requeue", task.id):
             return Requeue()
+        ending = self._final(spec, ending)
+        return ending if ending.may_retry else await self._outputs(spec, ending)
+
+    def _final(self, spec: Doc, ending: Ending) -> Ending:
+        """Say whether there will be another try: only the last one uploads its files."""
         allowed = int(spec["constraints"].get("maxTaskRetryCount") or 0)
-        if shall_retry(ending, task.execution["retryCount"], allowed):
-            return ending
-        return await self._outputs(spec, replace(ending, may_retry=False))
+        again = shall_retry(ending, self._task.execution["retryCount"], allowed)
+        return replace(ending, may_retry=again)
 
     async def _process(self, spec: dict[str, object]) -> Ending:
         directory = self._ctx.folders(self._node).task(self._job.id, self._task.id)
@@ -99,7 +110,7 @@ class TaskRun:
         self._execution = self._ctx.machine.execution(self._node, spec, directory, **where)
         return await self._execution.run()
 
-    async def _outputs(self, spec: dict[str, object], ending: Ending) -> Ending:
+    async def _outputs(self, spec: Doc, ending: Ending) -> Ending:
         outputs = spec.get("outputFiles")
         if not isinstance(outputs, list) or self._execution is None or ending.phase == "before":
             return ending
@@ -135,13 +146,14 @@ class TaskRun:
         self._settled = True
         if ctx.runs.get((job.id, task.id)) is self:
             del ctx.runs[(job.id, task.id)]
-        leave_node(ctx, node, job.id, task.id, task.slots)
+        for one in (node, *self._others):
+            leave_node(ctx, one, job.id, task.id, task.slots)
+            ctx.wake(one.pool_id, one)
         self.over.set()
         if job.tasks.get(task.id.lower()) is task:
             self._conclude(outcome)
         # Also the end of a deleted task frees slots, and may be the last thing a job waits for.
         settle_disabling(ctx, job)
-        ctx.wake(node.pool_id, node)
 
     def _conclude(self, outcome: Ending | Requeue) -> None:
         ctx, job, task = self._ctx, self._job, self._task
@@ -169,6 +181,17 @@ def put_back(ctx: Context, job: Job, task: Task, *, requeued: bool, retried: boo
     job.move_task(task, TaskState.ACTIVE, now)
     job.enqueue(task)
     ctx.keep(task)
+
+
+def enter_node(ctx: Context, node: Node, task: Task) -> None:
+    """Occupy what a run needs on its node."""
+    key = (task.job_id, task.id)
+    node.used += task.slots
+    node.running["/".join(key)] = key
+    node.note_run(*key)
+    if node.state is NodeState.IDLE:
+        node.move(NodeState.RUNNING, ctx.clock.now())
+        ctx.keep(node)
 
 
 def leave_node(ctx: Context, node: Node, job_id: str, task_id: str, slots: int) -> None:

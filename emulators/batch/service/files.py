@@ -13,10 +13,14 @@ from emulators.batch.model.job import Job
 from emulators.batch.model.node import Node
 from emulators.batch.model.task import Task
 from emulators.batch.service.context import Context
+from emulators.batch.service.retention import kept_until
 
 
 def task_folder(ctx: Context, job: Job, task: Task) -> Path:
     """Return the folder of a task that has run on a node which still exists."""
+    until = kept_until(task)
+    if until is not None and until <= ctx.clock.now():
+        raise BatchError("TaskFilesCleanedup")
     pool = ctx.account.pools.get(task.pool_id.lower())
     node = pool.nodes.get(task.node_id) if pool and task.node_id else None
     if node is None:

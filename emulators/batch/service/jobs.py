@@ -16,6 +16,7 @@ from emulators.batch.service.completion import (
     terminate,
 )
 from emulators.batch.service.context import Context
+from emulators.batch.service.job_manager import add_manager
 from emulators.batch.service.preparation import release_everywhere, remaining_s
 
 _PATCHABLE = (
@@ -75,6 +76,7 @@ class Jobs:
             job.execution["schedulingError"] = trouble
             terminate(ctx, job, "")
             return job
+        add_manager(ctx, job)
         self.watch_limit(job)
         check_all_complete(ctx, job)
         return job

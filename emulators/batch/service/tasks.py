@@ -68,6 +68,7 @@ class Tasks:
             seq=len(job.order),
             spec_text=json.dumps(spec, separators=(",", ":")),
             slots=int(spec["requiredSlots"]),
+            instances=int((body.get("multiInstanceSettings") or {}).get("numberOfInstances") or 1),
             state=TaskState.ACTIVE,
             created=stamp(self._ctx.clock.now()),
         )

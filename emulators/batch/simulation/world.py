@@ -1,13 +1,14 @@
 """One emulated account in this process, whose time passes as fast as it can be computed."""
 
 from collections.abc import Callable, Coroutine, Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
 
+from emulators.batch.clock import Clock
 from emulators.batch.document import Doc
 from emulators.batch.model.account import Account
 from emulators.batch.model.job import Job
@@ -19,6 +20,8 @@ from emulators.batch.simulation.report import Observer, Report
 
 _FOREVER = timedelta(days=3650)
 _COLLECTION = 100
+# Every simulation begins at the same moment, so that the same one has the same figures.
+_BEGAN = datetime(2030, 1, 1, tzinfo=UTC).timestamp()
 
 
 class NoTimeLeft(Exception):
@@ -43,7 +46,8 @@ class Simulation:
         self._clock = self._emulator.ctx.clock
 
     async def _begin(self) -> tuple[Emulator, Observer]:
-        emulator = Emulator(self._options, _Nothing(), aiohttp.ClientSession())
+        clock = Clock(speed=0, began=_BEGAN)
+        emulator = Emulator(self._options, _Nothing(), aiohttp.ClientSession(), clock)
         await emulator.start("http://simulated")
         return emulator, Observer(emulator.ctx)
 

@@ -83,8 +83,8 @@ def reactivate_task(app: Emulator, call: Call) -> Reply:
 
 def list_subtasks(app: Emulator, call: Call) -> Reply:
     """List the subtasks; a task that is not multi-instance has none."""
-    _find(app, call)
-    return call.listed("subtasks", properties.NONE, numbered(list))
+    _, task = _find(app, call)
+    return call.listed("subtasks", properties.NONE, numbered(lambda: list(task.subtasks)))
 
 
 _JOB = "/jobs/{jobId}"

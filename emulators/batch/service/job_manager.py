@@ -1,0 +1,48 @@
+"""The job manager task: made with its job, and the job's end where that is wanted."""
+
+import json
+
+from emulators.batch.document import Doc, stamp
+from emulators.batch.model.job import Job
+from emulators.batch.model.states import TaskState
+from emulators.batch.model.task import Task, with_task_defaults
+from emulators.batch.service.context import Context
+
+_OF_THE_JOB = ("killJobOnCompletion", "runExclusive", "allowLowPriorityNode")
+
+
+def manager_of(job: Job) -> Doc:
+    """Return the specification of the job's manager, empty where it has none."""
+    return job.spec.get("jobManagerTask") or {}
+
+
+def add_manager(ctx: Context, job: Job) -> None:
+    """Add the manager as the first of the job's tasks, which is therefore scheduled first."""
+    given = manager_of(job)
+    if not given:
+        return
+    spec = with_task_defaults({key: given[key] for key in given if key not in _OF_THE_JOB})
+    pool = ctx.account.pools.get(job.pool_id.lower())
+    slots = int(spec["requiredSlots"])
+    if given.get("runExclusive", True) and pool is not None:
+        slots = max(slots, pool.slots)
+    task = Task(
+        id=spec["id"],
+        job_id=job.id,
+        seq=0,
+        spec_text=json.dumps(spec, separators=(",", ":")),
+        slots=slots,
+        dedicated_only=not given.get("allowLowPriorityNode", True),
+        state=TaskState.ACTIVE,
+        created=stamp(ctx.clock.now()),
+    )
+    job.add(task)
+    ctx.keep(task)
+    ctx.wake(job.pool_id)
+
+
+def ends_its_job(job: Job, task: Task) -> bool:
+    """Tell whether the end of this task shall be the end of its job."""
+    given = manager_of(job)
+    is_manager = bool(given) and str(given["id"]).lower() == task.id.lower()
+    return is_manager and bool(given.get("killJobOnCompletion", True))

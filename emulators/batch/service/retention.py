@@ -1,0 +1,75 @@
+"""Files of completed tasks, deleted once their retention time has passed."""
+
+from collections import deque
+from datetime import datetime, timedelta
+
+from emulators.batch.document import parse_duration, parse_stamp
+from emulators.batch.model.states import TaskState
+from emulators.batch.model.task import Task
+from emulators.batch.service.context import Context
+
+_USUAL, _USUAL_TEXT = timedelta(days=7), '"retentionTime":"P7D"'
+
+
+def kept_until(task: Task) -> datetime | None:
+    """Return until when a completed task's files are kept; None for one that is not completed."""
+    if task.state is not TaskState.COMPLETED:
+        return None
+    return parse_stamp(task.execution["endTime"]) + _retention(task)
+
+
+def _retention(task: Task) -> timedelta:
+    if _USUAL_TEXT in task.spec_text:
+        return _USUAL
+    return parse_duration(task.spec()["constraints"]["retentionTime"])
+
+
+class Retention:
+    """Tasks in the order of their end, one queue a retention time: only heads need a timer."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._queues: dict[timedelta, deque[Task]] = {}
+
+    def resume(self) -> None:
+        """Take up all tasks that the last life of this process completed."""
+        done = [
+            task
+            for job in self._ctx.account.jobs.values()
+            for task in job.tasks.values()
+            if task.state is TaskState.COMPLETED and task.node_id
+        ]
+        for task in sorted(done, key=lambda task: str(task.execution["endTime"])):
+            self.note(task)
+
+    def note(self, task: Task) -> None:
+        """Keep the files of a task that has just completed for their time."""
+        if not task.node_id:
+            return
+        length = _retention(task)
+        queue = self._queues.setdefault(length, deque())
+        queue.append(task)
+        if len(queue) == 1:
+            self._set_timer(length)
+
+    def _set_timer(self, length: timedelta) -> None:
+        until = kept_until(self._queues[length][0])
+        now = self._ctx.clock.now()
+        # One that runs again is met here as well, and dropped.
+        wait = max(0.0, (until - now).total_seconds()) if until else 0.0
+        self._ctx.clock.after(wait + 0.001, lambda: self._strike(length))
+
+    def _strike(self, length: timedelta) -> None:
+        queue, now = self._queues[length], self._ctx.clock.now()
+        while queue and ((until := kept_until(queue[0])) is None or until <= now):
+            task = queue.popleft()
+            if until is not None:
+                self._ctx.spawn(self._clear(task), f"files of {task.id}")
+        if queue:
+            self._set_timer(length)
+
+    async def _clear(self, task: Task) -> None:
+        pool = self._ctx.account.pools.get(task.pool_id.lower())
+        node = pool.nodes.get(task.node_id) if pool else None
+        if node is not None:
+            await self._ctx.machine.clear(self._ctx.folders(node).task(task.job_id, task.id))

@@ -1,0 +1,157 @@
+"""Job managers and multi-instance tasks: who runs where, with whom, and what their end means."""
+
+from pathlib import Path
+
+import pytest
+from azure.batch import models
+
+from tests.emulators.batch.running import Emulator, shell, until
+
+
+def manager(command: str, **more: object) -> models.BatchJobManagerTask:
+    return models.BatchJobManagerTask(id="manager", command_line=command, **more)
+
+
+def completed(emulator: Emulator, job: str) -> models.BatchJob | None:
+    found = emulator.client.get_job(job)
+    return found if found.state == "completed" else None
+
+
+def instances(number: int, coordination: str, **more: object) -> models.MultiInstanceSettings:
+    return models.MultiInstanceSettings(
+        number_of_instances=number, coordination_command_line=coordination, **more
+    )
+
+
+def add_gang_pool(emulator: Emulator, name: str, nodes: int) -> str:
+    emulator.add_pool(name, nodes=nodes, slots=1, enable_inter_node_communication=True)
+    return emulator.add_job(name, name)
+
+
+def test_a_job_manager_runs_as_a_task_and_its_end_is_the_jobs(emulator: Emulator) -> None:
+    emulator.add_pool("managed")
+    emulator.add_job("managed", "managed", job_manager_task=manager(shell("echo $AZ_BATCH_JOB_ID")))
+    task = emulator.finished("managed", "manager")
+    assert task.execution_info.exit_code == 0
+    assert emulator.file("managed", "manager", "stdout.txt") == "managed\n"
+    job = until(lambda: completed(emulator, "managed"))
+    assert job.execution_info.termination_reason == "JMComplete"
+
+
+def test_a_job_outlives_a_manager_that_is_not_to_kill_it(emulator: Emulator) -> None:
+    emulator.add_pool("outlived")
+    kept = manager("true", kill_job_on_completion=False)
+    emulator.add_job("outlived", "outlived", job_manager_task=kept)
+    emulator.finished("outlived", "manager")
+    assert emulator.client.get_job("outlived").state == "active"
+    assert emulator.run("outlived", "t", "true").execution_info.exit_code == 0
+
+
+@pytest.mark.parametrize(("exclusive", "other"), [(True, "active"), (False, "completed")])
+def test_an_exclusive_manager_has_its_node_for_itself(
+    emulator: Emulator, tmp_path: Path, exclusive: bool, other: str
+) -> None:
+    name, go = f"exclusive-{exclusive}", tmp_path / "go"
+    emulator.add_pool(name, slots=4)
+    waits = manager(shell(f"until [ -e {go} ]; do sleep 0.02; done"), run_exclusive=exclusive)
+    emulator.add_job(name, name, job_manager_task=waits)
+    until(lambda: emulator.client.get_task(name, "manager").state == "running")
+    emulator.add_task(name, "other", "true")
+    if not exclusive:
+        emulator.finished(name, "other")
+    assert emulator.client.get_task(name, "other").state == other
+    go.touch()
+    until(lambda: completed(emulator, name))
+
+
+def test_a_manager_that_shuns_spot_nodes_waits_for_a_dedicated_one(emulator: Emulator) -> None:
+    emulator.add_pool("shunned", nodes=0, target_low_priority_nodes=1)
+    until(lambda: [node.state for node in emulator.client.list_nodes("shunned")] == ["idle"])
+    careful = manager("true", allow_low_priority_node=False, kill_job_on_completion=False)
+    emulator.add_job("shunned", "shunned", job_manager_task=careful)
+    emulator.run("shunned", "t", "true")
+    assert emulator.client.get_task("shunned", "manager").state == "active"
+    grow = models.BatchPoolResizeOptions(target_dedicated_nodes=1)
+    emulator.client.begin_resize_pool("shunned", grow)
+    assert emulator.finished("shunned", "manager").execution_info.exit_code == 0
+
+
+def test_a_multi_instance_task_coordinates_its_nodes_and_then_runs_on_the_primary(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    job = add_gang_pool(emulator, "gang", 3)
+    marks = models.EnvironmentSetting(name="MARKS", value=str(tmp_path))
+    coordination = shell('echo "$AZ_BATCH_IS_CURRENT_NODE_MASTER" > "$MARKS/$AZ_BATCH_NODE_ID"')
+    task = emulator.run(
+        job,
+        "mpi",
+        shell('ls "$MARKS" | wc -l; echo "$AZ_BATCH_HOST_LIST"; ls "$AZ_BATCH_TASK_SHARED_DIR"'),
+        environment_settings=[marks],
+        multi_instance_settings=instances(3, coordination),
+    )
+    assert task.execution_info.exit_code == 0
+    lines = emulator.file(job, "mpi", "stdout.txt").splitlines()
+    assert lines[0] == "3"
+    assert len(set(lines[1].split(","))) == 3
+    assert sorted(mark.read_text().strip() for mark in tmp_path.iterdir()) == [
+        "false",
+        "false",
+        "true",
+    ]
+    subtasks = list(emulator.client.list_subtasks(job, "mpi"))
+    assert [(one.id, one.state, one.exit_code) for one in subtasks] == [
+        (1, "completed", 0),
+        (2, "completed", 0),
+    ]
+    nodes = {one.node_info.node_id for one in subtasks} | {task.node_info.node_id}
+    assert len(nodes) == 3
+
+
+def test_one_failing_instance_fails_the_task_and_its_retries_begin_on_all_nodes(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    job = add_gang_pool(emulator, "gang-fails", 2)
+    coordination = shell(
+        f'touch {tmp_path}/$AZ_BATCH_NODE_ID.$$; [ "$AZ_BATCH_IS_CURRENT_NODE_MASTER" = true ]'
+    )
+    task = emulator.run(
+        job,
+        "mpi",
+        "true",
+        constraints=models.BatchTaskConstraints(max_task_retry_count=1),
+        multi_instance_settings=instances(2, coordination),
+    )
+    assert task.execution_info.result == "failure"
+    assert task.execution_info.retry_count == 1
+    assert len(list(tmp_path.iterdir())) == 4
+    (subtask,) = emulator.client.list_subtasks(job, "mpi")
+    assert (subtask.exit_code, subtask.result) == (1, "failure")
+
+
+def test_a_gang_waits_for_enough_nodes_and_lets_others_pass(emulator: Emulator) -> None:
+    job = add_gang_pool(emulator, "gang-waits", 1)
+    emulator.add_task(job, "mpi", "true", multi_instance_settings=instances(2, "true"))
+    assert emulator.run(job, "small", "true").execution_info.exit_code == 0
+    assert emulator.client.get_task(job, "mpi").state == "active"
+    grow = models.BatchPoolResizeOptions(target_dedicated_nodes=2)
+    emulator.client.begin_resize_pool("gang-waits", grow)
+    assert emulator.finished(job, "mpi").execution_info.exit_code == 0
+
+
+def test_without_inter_node_communication_a_gang_is_never_scheduled(emulator: Emulator) -> None:
+    emulator.add_pool("no-gangs", nodes=2, slots=1)
+    job = emulator.add_job("no-gangs", "no-gangs")
+    emulator.add_task(job, "mpi", "true", multi_instance_settings=instances(2, "true"))
+    emulator.run(job, "small", "true")
+    assert emulator.client.get_task(job, "mpi").state == "active"
+
+
+def test_ending_a_gang_frees_all_its_nodes(emulator: Emulator) -> None:
+    job = add_gang_pool(emulator, "gang-ends", 2)
+    hangs = instances(2, "sleep 1000")
+    emulator.add_task(job, "mpi", "true", multi_instance_settings=hangs)
+    until(lambda: emulator.client.get_task(job, "mpi").state == "running")
+    emulator.client.terminate_task(job, "mpi")
+    assert emulator.finished(job, "mpi").execution_info.failure_info.code == "TaskEnded"
+    emulator.add_task(job, "again", "true", multi_instance_settings=instances(2, "true"))
+    assert emulator.finished(job, "again").execution_info.exit_code == 0

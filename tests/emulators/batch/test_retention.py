@@ -1,0 +1,55 @@
+"""Files of tasks, kept for their time and not longer."""
+
+import signal
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from azure.batch import models
+from azure.core.exceptions import HttpResponseError
+
+from tests.emulators.batch.running import Emulator, shell, until
+
+
+def add_done_task(emulator: Emulator, name: str, **limits: timedelta) -> str:
+    emulator.add_pool(name)
+    emulator.add_job(name, name)
+    constraints = models.BatchTaskConstraints(**limits)
+    task = emulator.run(name, "t", shell("echo text"), constraints=constraints)
+    return task.node_info.node_id
+
+
+def directory(emulator: Emulator, name: str) -> Path | None:
+    return next(emulator.data.glob(f"nodes/*/workitems/{name}/job-1/t"), None)
+
+
+def test_files_are_there_until_their_time_has_passed_and_are_called_cleaned_up_then(
+    emulator: Emulator,
+) -> None:
+    add_done_task(emulator, "kept", retention_time=timedelta(hours=1))
+    emulator.admin("POST", "/_admin/clock", {"seconds": 3500})
+    assert emulator.file("kept", "t", "stdout.txt") == "text\n"
+    emulator.admin("POST", "/_admin/clock", {"seconds": 101})
+    with pytest.raises(HttpResponseError) as refused:
+        list(emulator.client.list_task_files("kept", "t"))
+    assert refused.value.error.code == "TaskFilesCleanedup"
+    until(lambda: directory(emulator, "kept") is None)
+
+
+def test_without_a_word_files_are_kept_a_week(emulator: Emulator) -> None:
+    add_done_task(emulator, "week")
+    emulator.admin("POST", "/_admin/clock", {"seconds": 6 * 86400})
+    assert directory(emulator, "week") is not None
+    emulator.admin("POST", "/_admin/clock", {"seconds": 86401})
+    until(lambda: directory(emulator, "week") is None)
+
+
+def test_a_kill_forgets_no_retention(tmp_path: Path) -> None:
+    emulator = Emulator(tmp_path)
+    add_done_task(emulator, "killed", retention_time=timedelta(hours=1))
+    emulator.stop(signal.SIGKILL)
+    emulator.start()
+    assert directory(emulator, "killed") is not None
+    emulator.admin("POST", "/_admin/clock", {"seconds": 3601})
+    until(lambda: directory(emulator, "killed") is None)
+    emulator.stop()
