@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.cli import local
 from pipeline.cli.target import definitions
 from pipeline.cli.up_down import pool_bodies
+from pipeline.domain.definition_trigger import RESERVED_CONTAINERS
 from pipeline.domain.pool_resource import pool_resource, registries
 from pipeline.handlers import dispatch
 from pipeline.settings import CONTAINERS, QUEUES, TABLES, HttpAccess, Settings
@@ -133,7 +134,7 @@ def test_what_the_app_writes_for_itself_starts_nothing():
     (unwanted,) = entry["properties"]["filter"]["advancedFilters"]
     containers = {value.split("/")[4] for value in unwanted["values"]}
     own = {module("storage").variables["deployments"], "azure-webjobs-"}
-    assert containers == {*CONTAINERS, *own} - {"input", "output"}
+    assert containers == RESERVED_CONTAINERS | own
 
 
 def test_event_grid_may_send_to_the_queues_it_delivers_to():
