@@ -54,6 +54,16 @@ _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
             "type": Path,
             "help": "folder with <id>/<version>.zip and <id>/default, a text naming a version",
         },
+        "--missing-gpu": {
+            "choices": ("fail", "cpu"),
+            "default": "fail",
+            "help": "what a task of a pool with GPUs does where this machine has none",
+        },
+        "--users": {
+            "choices": ("ignore", "map"),
+            "default": "ignore",
+            "help": "map runs tasks under unprivileged ids of their own; it takes root",
+        },
         "--image-pulls": {
             "choices": ("pool", "task"),
             "default": "pool",
@@ -153,6 +163,8 @@ def read_options(argv: list[str]) -> tuple[int, Options]:
     port = int(given.pop("port"))
     given["live_samples"] = not given.pop("no_live_samples")
     given["data"] = given["data"].resolve()
+    if given["users"] == "map" and os.geteuid() != 0:
+        parser.error("--users map takes root: only root can become somebody else")
     _settle_authentication(parser, given)
     try:
         base64.b64decode(given["key"], validate=True)

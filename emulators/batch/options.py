@@ -30,6 +30,8 @@ class Options:
     public_urls: bool = False
     auto_storage: str = ""
     container_engine: str = "auto"
+    missing_gpu: str = "fail"
+    users: str = "ignore"
     image_pulls: str = "pool"
     applications: Path | None = None
     authentication_modes: frozenset[str] = frozenset({"SharedKey"})

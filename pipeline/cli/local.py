@@ -27,8 +27,9 @@ _SMALLEST_KEY = 32
 
 type Json = dict[str, Json] | list[Json] | str | int | float | bool | None
 
-# Images are pulled when a task wants one: no pool has to wait for a registry, or for an engine.
-_IMAGES = ("--image-pulls", "task")
+# Images are pulled when a task wants one: no pool has to wait for a registry, or for an engine;
+# and pools with GPUs run on any machine.
+_ANY_MACHINE = ("--image-pulls", "task", "--missing-gpu", "cpu")
 # A pool takes a formula every second instead of every half minute, and evaluates it every 6 s.
 _QUICK_POOLS = ("--autoscale-min-seconds", "1", "--autoscale-interval-scale", "0.02")
 # Emulated services answer in milliseconds, so doubt may come early.
@@ -105,7 +106,7 @@ def stack_config(keys: Keys, app_root: Path, wishes: Wishes, path: str) -> dict[
         "profile": wishes.profile,
         "seed": wishes.seed,
         "ports": {name: wishes.port + n for n, name in enumerate(PORTS)} if wishes.port else {},
-        "options": {"batch": ["--node-path", path, *_QUICK_POOLS, *_IMAGES]},
+        "options": {"batch": ["--node-path", path, *_QUICK_POOLS, *_ANY_MACHINE]},
     }
 
 

@@ -30,6 +30,7 @@ class Order:
     stdout: Path
     stderr: Path
     removal: Sequence[str] = ()
+    user: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ class AgentClient:
                 "env": order.env,
                 "stdout": str(order.stdout),
                 "stderr": str(order.stderr),
+                "user": order.user,
                 "removal": list(order.removal),
             }
         )

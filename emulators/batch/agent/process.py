@@ -90,6 +90,11 @@ def _leftovers(folder: str) -> list[int]:
     return [pid for pid in pids if marker_of(pid).startswith(f"{folder}/")]
 
 
+def _identity(user: int | None) -> dict[str, Any]:
+    """Return what makes a program run as a user who is in no group but its own."""
+    return {} if user is None else {"user": user, "group": user, "extra_groups": []}
+
+
 class Agent:
     """The running programs by process id, each with the number
     and the task directory of its order."""
@@ -134,6 +139,7 @@ class Agent:
                 stdout=streams[0],
                 stderr=streams[1],
                 start_new_session=True,
+                **_identity(order["user"]),
             )
         finally:
             for stream in streams:

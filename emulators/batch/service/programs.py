@@ -11,12 +11,14 @@ from pathlib import Path
 
 from emulators.batch.agent.client import Exit, Order, Running
 from emulators.batch.agent.environment import MARKER, Place, environment, environment_inside
+from emulators.batch.agent.users import user_id
 from emulators.batch.containers.command import Frame
 from emulators.batch.containers.runtime import ContainerFailed, Containers
 from emulators.batch.document import Doc, seconds_of
 from emulators.batch.model.node import Node
 from emulators.batch.packages.deploy import Deployment
 from emulators.batch.scheduler.verdict import Ending, Failure, process_ended, time_is_up
+from emulators.batch.service.admission import Admission
 from emulators.batch.service.context import Context
 from emulators.batch.transfer.identities import TransferFailed
 from emulators.batch.transfer.output_files import Upload, planned, upload_all
@@ -35,6 +37,7 @@ class Program:
     process: Running | None = None
     patience: asyncio.Timeout | None = None
     expired: bool = False
+    user: int | None = None
 
     @property
     def directory(self) -> Path:
@@ -68,6 +71,7 @@ class RealMachine:
         self._ctx = ctx
         self._containers = Containers(ctx.options.container_engine, ctx.options.data)
         self._packages = Deployment(ctx.catalogue)
+        self._admission = Admission(ctx.options.missing_gpu)
 
     async def start(self) -> None:
         """Start the agent, which kills what an earlier one may have left."""
@@ -110,7 +114,7 @@ class RealMachine:
         references = self._references(node, spec)
         if references:
             what.env |= self._packages.variables(references, what.place.root)
-        return RealExecution(self._ctx, self._containers, self._packages, what)
+        return RealExecution(self._ctx, self._containers, self._packages, self._admission, what)
 
     def _references(self, node: Node, spec: Doc) -> list[Doc]:
         pool = self._ctx.account.pools.get(node.pool_id.lower())
@@ -125,6 +129,7 @@ class RealExecution:
     ctx: Context
     containers: Containers
     packages: Deployment
+    admission: Admission
     what: Program
 
     async def run(self) -> Ending:
@@ -215,6 +220,9 @@ async def _before(means: RealExecution, what: Program) -> Ending | None:
         await _make_folders(what)
     except OSError as error:
         return Ending(failure=_no_folder(error), phase="before")
+    objection = await _objection(means, what)
+    if objection is not None:
+        return Ending(failure=objection, phase="before")
     packages = what.spec.get("applicationPackageReferences")
     if packages:
         failure = await means.packages.bring(packages, what.place.root)
@@ -226,7 +234,29 @@ async def _before(means: RealExecution, what: Program) -> Ending | None:
             await fetch_all(files, what.wd, means.ctx.blobs, means.ctx.identities)
         except TransferFailed as error:
             return Ending(failure=error.failure, phase="before")
+    if means.ctx.options.users == "map":
+        identity = what.spec.get("userIdentity") or {}
+        accounts = _pool_of(means.ctx, what).get("userAccounts") or []
+        what.user = user_id(identity, accounts, what.place.pool_id, what.directory)
+        await asyncio.to_thread(_give, what.directory, what.user)
     return None
+
+
+def _pool_of(ctx: Context, what: Program) -> Doc:
+    pool = ctx.account.pools.get(what.place.pool_id.lower())
+    return pool.spec if pool is not None else {}
+
+
+async def _objection(means: RealExecution, what: Program) -> Failure | None:
+    job = means.ctx.account.jobs.get(what.place.job_id.lower())
+    is_task = job is not None and what.place.task_id.lower() in job.tasks
+    return await means.admission.objection(_pool_of(means.ctx, what), what.spec, is_task=is_task)
+
+
+def _give(folder: Path, user: int) -> None:
+    os.chown(folder, user, user)
+    for path in folder.rglob("*"):
+        os.chown(path, user, user, follow_symlinks=False)
 
 
 async def _make_folders(what: Program) -> None:
@@ -266,7 +296,7 @@ async def _process(ctx: Context, what: Program) -> Ending:
 
 def _order(what: Program, argv: list[str], env: dict[str, str]) -> Order:
     out, err = what.directory / "stdout.txt", what.directory / "stderr.txt"
-    return Order(argv, what.wd, env, out, err)
+    return Order(argv, what.wd, env, out, err, user=what.user)
 
 
 async def _launched(ctx: Context, what: Program, order: Order) -> Exit:
@@ -304,7 +334,9 @@ async def _container(ctx: Context, containers: Containers, what: Program) -> End
         # The engine's program runs in the emulator's own surroundings, not in the task's.
         env = {**os.environ, MARKER: str(what.directory)}
         order = replace(
-            _order(what, container.start_command, env), removal=container.remove_command
+            _order(what, container.start_command, env),
+            removal=container.remove_command,
+            user=None,
         )
         ended = await _launched(ctx, what, order)
         refusal = None if what.expired else await container.refusal(ended.code, order.stderr)

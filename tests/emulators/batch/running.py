@@ -55,12 +55,19 @@ class Emulator:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
-    def add_pool(self, pool_id: str, nodes: int = 1, slots: int = 4, **more: object) -> str:
+    def add_pool(
+        self,
+        pool_id: str,
+        nodes: int = 1,
+        slots: int = 4,
+        vm_size: str = "standard_d2s_v5",
+        **more: object,
+    ) -> str:
         scales = "auto_scale_formula" in more
         self.client.create_pool(
             models.BatchPoolCreateOptions(
                 id=pool_id,
-                vm_size="standard_d2s_v5",
+                vm_size=vm_size,
                 virtual_machine_configuration=models.VirtualMachineConfiguration(
                     image_reference=models.BatchVmImageReference(
                         publisher="debian", offer="debian-12", sku="12"

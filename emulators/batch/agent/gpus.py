@@ -1,0 +1,38 @@
+"""Which VM sizes have GPUs, and whether this machine has one: `nvidia-smi` decides."""
+
+import asyncio
+import re
+import shutil
+from functools import lru_cache
+
+# NC, ND, NV and NG; NP has FPGAs.
+_GPU_SIZE = re.compile(r"^(standard|basic)_n[cdvg]\d", re.IGNORECASE)
+_PATIENCE_S = 20.0
+
+
+@lru_cache(maxsize=256)
+def is_gpu_size(vm_size: str) -> bool:
+    """Tell whether nodes of this size have GPUs in the cloud."""
+    return bool(_GPU_SIZE.match(vm_size))
+
+
+async def count_gpus(program: str = "nvidia-smi") -> int:
+    """Return how many GPUs this machine has."""
+    path = shutil.which(program)
+    if path is None:
+        return 0
+    process = await asyncio.create_subprocess_exec(
+        path,
+        "--list-gpus",
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        out, _ = await asyncio.wait_for(process.communicate(), _PATIENCE_S)
+    except TimeoutError:
+        process.kill()
+        return 0
+    return (
+        sum(line.startswith(b"GPU ") for line in out.splitlines()) if not process.returncode else 0
+    )

@@ -1,0 +1,43 @@
+"""Under which user of this machine a task runs when users are mapped: ids only, no accounts."""
+
+import zlib
+from pathlib import Path
+
+from emulators.batch.document import Doc
+
+ROOT = 0
+# Far from the ids of people, of services and of user namespaces.
+_FIRST, _SPAN = 1_879_048_192, 1 << 20
+
+
+class UnknownUser(Exception):
+    """The pool has no such user account."""
+
+
+def check_user(identity: Doc, accounts: list[Doc]) -> Doc | None:
+    """Return the named account of an identity, None for an auto user; raises UnknownUser."""
+    name = identity.get("username")
+    if not name:
+        return None
+    for account in accounts:
+        if account.get("name") == name:
+            return account
+    raise UnknownUser(str(name))
+
+
+def user_id(identity: Doc, accounts: list[Doc], pool_id: str, directory: Path) -> int:
+    """Return the numeric user; an administrator is root, task scope is one user a directory."""
+    account = check_user(identity, accounts)
+    auto = identity.get("autoUser") or {}
+    elevated = (account if account is not None else auto).get("elevationLevel") or "nonadmin"
+    if str(elevated).lower() == "admin":
+        return ROOT
+    if account is not None:
+        return _id(f"{pool_id.lower()}/user/{account['name']}")
+    if str(auto.get("scope") or "pool").lower() == "task":
+        return _id(f"{pool_id.lower()}/task/{directory}")
+    return _id(f"{pool_id.lower()}/pool")
+
+
+def _id(key: str) -> int:
+    return _FIRST + zlib.crc32(key.encode()) % _SPAN
