@@ -7,6 +7,8 @@ from pathlib import Path
 
 from emulators.batch.document import Doc
 
+# What a node keeps free before it counts as full.
+_RESERVED_BYTES = "1000000000"
 MARKER = "AZ_BATCH_TASK_DIR"
 NODE_FOLDERS = ("applications", "fsmounts", "shared", "startup", "volatile", "workitems")
 
@@ -74,6 +76,8 @@ def environment(place: Place, settings: Iterable[Doc]) -> dict[str, str]:
     }
     if place.job_id:
         variables |= {"AZ_BATCH_JOB_ID": place.job_id, "AZ_BATCH_TASK_ID": place.task_id}
+        variables["AZ_BATCH_CERTIFICATES_DIR"] = f"{directory}/certs"
+        variables["AZ_BATCH_TASK_RESERVED_EPHEMERAL_DISK_SPACE_BYTES"] = _RESERVED_BYTES
     if place.preparation:
         variables |= {
             "AZ_BATCH_JOB_PREP_DIR": str(place.preparation),

@@ -47,25 +47,20 @@ class Blobs:
                 async for piece in answer.content.iter_chunked(_PIECE):
                     file.write(piece)
 
-    async def names(self, container_url: str, grant: Grant, prefix: str) -> AsyncIterator[str]:
-        """List the blobs of a container whose names start with a prefix."""
-        marker = ""
-        while True:
-            wanted = urlencode({"prefix": prefix, "marker": marker}, quote_via=quote)
-            query = f"restype=container&comp=list&{wanted}"
-            url = with_query(container_url, query)
-            async with self._session.get(
-                URL(url, encoded=True), headers=_signed("GET", url, grant, {})
-            ) as answer:
-                await _check(answer)
-                # The list comes from the storage account that the task's owner named, over
-                # loopback.
-                page = ET.fromstring(await answer.text())  # noqa: S314 - no entity is resolved, expat is current
-            for name in page.iter("Name"):
-                yield name.text or ""
-            marker = page.findtext("NextMarker") or ""
-            if not marker:
-                return
+    async def page(
+        self, container_url: str, grant: Grant, prefix: str, marker: str
+    ) -> tuple[list[str], str]:
+        """List some blobs whose names start with a prefix, and the marker of the next ones."""
+        wanted = urlencode({"prefix": prefix, "marker": marker}, quote_via=quote)
+        url = with_query(container_url, f"restype=container&comp=list&{wanted}")
+        headers = _signed("GET", url, grant, {})
+        async with self._session.get(URL(url, encoded=True), headers=headers) as answer:
+            await _check(answer)
+            # The list comes from the storage account that the task's owner named, over
+            # loopback.
+            page = ET.fromstring(await answer.text())  # noqa: S314 - no entity is resolved, expat is current
+        names = [name.text or "" for name in page.iter("Name")]
+        return names, page.findtext("NextMarker") or ""
 
     async def upload(
         self, url: str, grant: Grant, source: Path, headers: Mapping[str, str]

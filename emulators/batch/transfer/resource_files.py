@@ -2,8 +2,10 @@
 
 import asyncio
 import errno
+import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import aiohttp
@@ -70,13 +72,22 @@ async def _planned(
         url, grant = _container(file, identities)
         folder = PurePosixPath(str(file.get("filePath") or "."))
         try:
-            async for name in blobs.names(url, grant, str(file.get("blobPrefix") or "")):
+            async for name in _names(blobs, url, grant, str(file.get("blobPrefix") or "")):
                 # A name that ends so stands for a folder.
                 if not name.endswith("/"):
                     target = _inside(wd, str(folder / name.lstrip("/")))
                     yield _Download(blob_url(url, name), grant, target, mode)
-        except (BlobRefused, aiohttp.ClientError, TimeoutError) as error:
+        except (BlobRefused, aiohttp.ClientError, TimeoutError, ET.ParseError) as error:
             raise _failed(url, error) from error
+
+
+async def _names(blobs: Blobs, url: str, grant: Grant, prefix: str) -> AsyncIterator[str]:
+    marker, first = "", True
+    while first or marker:
+        first = False
+        found, marker = await persistently(partial(blobs.page, url, grant, prefix, marker))
+        for name in found:
+            yield name
 
 
 def _container(file: Doc, identities: Identities) -> tuple[str, Grant]:

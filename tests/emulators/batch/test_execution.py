@@ -39,6 +39,12 @@ def test_a_task_runs_in_its_folder_with_the_services_variables_and_nothing_else(
         "env",
     )
     assert lines["AZ_BATCH_TASK_WORKING_DIR"].endswith(f"workitems/{job}/job-1/env/wd")
+    assert {name.removeprefix("AZ_BATCH_") for name in lines if name.startswith("AZ_BATCH_")} == {
+        *("ACCOUNT_NAME", "ACCOUNT_URL", "POOL_ID", "NODE_ID", "NODE_IS_DEDICATED"),
+        *("NODE_ROOT_DIR", "NODE_SHARED_DIR", "NODE_STARTUP_DIR", "NODE_MOUNTS_DIR"),
+        *("JOB_ID", "TASK_ID", "TASK_DIR", "TASK_WORKING_DIR", "CERTIFICATES_DIR"),
+        "TASK_RESERVED_EPHEMERAL_DISK_SPACE_BYTES",
+    }
     assert {name for name in lines if not name.startswith("AZ_BATCH_")} == {"PATH", "HOME", "MINE"}
 
 

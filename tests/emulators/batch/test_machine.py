@@ -12,7 +12,7 @@ from azure.batch import models
 
 from emulators.batch.agent.gpus import count_gpus, is_gpu_size
 from emulators.batch.agent.users import user_id
-from tests.emulators.batch.running import Emulator, shell
+from tests.emulators.batch.running import Emulator, shell, until
 
 
 def auto(scope: str, level: str = "nonadmin") -> models.UserIdentity:
@@ -123,6 +123,20 @@ def test_what_cannot_be_launched_says_so(
     info = emulator.run(job, tmp_path.name, str(program)).execution_info
     assert info.failure_info.code == code
     assert info.exit_code is None
+
+
+def test_a_folder_that_cannot_be_made_is_the_services_fault_and_nobody_elses(
+    emulator: Emulator,
+) -> None:
+    emulator.add_pool("blocked")
+    (node,) = until(lambda: list(emulator.client.list_nodes("blocked")))
+    until(lambda: emulator.client.get_node("blocked", node.id).state == "idle")
+    (root,) = emulator.data.glob(f"nodes/{node.id.removeprefix('tvmps_')[:16]}")
+    (root / "workitems" / "blocked").write_text("in the way")
+    emulator.add_job("blocked", "blocked")
+    info = emulator.run("blocked", "t", "true").execution_info
+    assert info.failure_info.code == "ResourceDirectoryCreateFailed"
+    assert info.failure_info.category == "servererror"
 
 
 def test_a_command_line_longer_than_the_kernel_takes_fails_its_task_alone(
