@@ -1,7 +1,6 @@
 """Evaluates a parsed formula: one pass over its statements, then targets and the results string."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,6 +15,7 @@ from emulators.batch.autoscale.values import (
     FormulaError,
     Value,
     as_double,
+    as_whole,
     kind,
     written,
 )
@@ -30,6 +30,10 @@ _ALIASES = {
     "$TargetLowPriority": SPOT,
     "$TVMDeallocationOption": OPTION,
 }
+_MOST_NODES = 2**31 - 1
+# What one evaluation may compute, in values and elements of vectors: formulas in use need some
+# thousands, while a hundred `a = vec(a, a);` would fill any memory.
+_BUDGET = 1_000_000
 _OPTIONS = ("requeue", "terminate", "taskcompletion", "retaineddata")
 SAMPLED = frozenset(
     [
@@ -100,7 +104,7 @@ def evaluate(statements: Sequence[Expression], situation: Situation) -> Outcome:
         dedicated, spot = run.target(DEDICATED), run.target(SPOT)
         option = run.option()
     except (FormulaError, OverflowError, RecursionError) as error:
-        failure = error if isinstance(error, FormulaError) else FormulaError(str(error))
+        failure = _failure(error)
         results = _results(situation.dedicated, situation.spot, situation.option, {})
         return Outcome(
             situation.dedicated,
@@ -114,6 +118,12 @@ def evaluate(statements: Sequence[Expression], situation: Situation) -> Outcome:
     return Outcome(dedicated, spot, option, _results(dedicated, spot, option, run.user_variables()))
 
 
+def _failure(error: Exception) -> FormulaError:
+    if isinstance(error, RecursionError):
+        return FormulaError("the formula is nested too deeply")
+    return error if isinstance(error, FormulaError) else FormulaError(str(error))
+
+
 def _results(dedicated: int, spot: int, option: str, variables: Mapping[str, Value]) -> str:
     parts = [f"{DEDICATED}={dedicated}", f"{SPOT}={spot}", f"{OPTION}={option}"]
     parts += [f"{name}={written(variables[name])}" for name in sorted(variables)]
@@ -123,6 +133,7 @@ def _results(dedicated: int, spot: int, option: str, variables: Mapping[str, Val
 class _Run:
     def __init__(self, situation: Situation) -> None:
         self._situation = situation
+        self._left = _BUDGET
         self._assigned: dict[str, Value] = {}
         self._present: dict[str, Value] = {
             DEDICATED: float(situation.dedicated),
@@ -144,10 +155,10 @@ class _Run:
 
     def target(self, name: str) -> int:
         """Return a target as a whole number, truncated, never negative."""
-        value = as_double(self._variable(name))
-        if not math.isfinite(value):
-            raise FormulaError(f"{name} is not a finite number")
-        return max(0, int(value))
+        count = as_whole(self._variable(name))
+        if count > _MOST_NODES:
+            raise FormulaError(f"{name} cannot be more than {_MOST_NODES}")
+        return max(0, count)
 
     def option(self) -> str:
         """Return what happens to tasks on nodes that go."""
@@ -172,17 +183,17 @@ class _Run:
     def _value(self, node: object) -> Value:
         if not isinstance(node, Tree):
             raise FormulaError(f"{node} has no value")
-        kids = node.children
-        match str(node.data):
-            case "number" | "string" | "name":
-                return self._atom(node)
-            case "choose":
-                return self._value(kids[1] if self._true(kids[0]) else kids[2])
-            case "logic_or" | "logic_and":
-                return self._logic(node)
-            case "call" | "method" | "member":
-                return self._postfix(node)
-        return self._operator(node)
+        value = _COMPUTED.get(str(node.data), _Run._operator)(self, node)
+        # What goes into a function or an operator is paid before it is
+        # combined, so no result outgrows what is left by more than its inputs.
+        self._left -= len(value) + 1 if isinstance(value, tuple) else 1
+        if self._left < 0:
+            raise FormulaError(f"the formula computes more than {_BUDGET} values")
+        return value
+
+    def _choose(self, node: Tree[Token]) -> Value:
+        condition, then, otherwise = node.children
+        return self._value(then if self._true(condition) else otherwise)
 
     def _atom(self, node: Tree[Token]) -> Value:
         token = node.children[0]
@@ -267,6 +278,14 @@ class _Run:
 
     def _arguments(self, node: object) -> list[Value]:
         return [self._value(child) for child in node.children] if isinstance(node, Tree) else []
+
+
+_COMPUTED: Mapping[str, Callable[[_Run, Tree[Token]], Value]] = {
+    **dict.fromkeys(("number", "string", "name"), _Run._atom),
+    **dict.fromkeys(("logic_or", "logic_and"), _Run._logic),
+    **dict.fromkeys(("call", "method", "member"), _Run._postfix),
+    "choose": _Run._choose,
+}
 
 
 def _place(part: object) -> str:

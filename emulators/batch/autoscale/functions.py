@@ -2,12 +2,18 @@
 
 import math
 import random
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from emulators.batch.autoscale.values import FormulaError, Value, Vector, as_double, kind
+from emulators.batch.autoscale.values import (
+    FormulaError,
+    Value,
+    Vector,
+    as_double,
+    as_whole,
+    kind,
+)
 
 
 def flatten(values: Sequence[Value]) -> Vector:
@@ -32,15 +38,25 @@ def parse_time(text: str) -> datetime:
     raise FormulaError(f'time("{text}") is not a time')
 
 
+def _sum(vector: Vector) -> float:
+    # Not math.fsum or statistics: those raise where IEEE arithmetic has an infinity or no number.
+    return float(sum(vector))
+
+
 def _mean(vector: Vector) -> float:
-    return statistics.fmean(vector) if vector else 0.0
+    return _sum(vector) / len(vector) if vector else 0.0
 
 
 def _deviation(vector: Vector) -> float:
-    return statistics.stdev(vector) if len(vector) > 1 else 0.0
+    if len(vector) < 2:  # noqa: PLR2004 - one value deviates from nothing
+        return 0.0
+    mean = _mean(vector)
+    return math.hypot(*(one - mean for one in vector)) / math.sqrt(len(vector) - 1)
 
 
 def _percentile(vector: Vector, share: float) -> float:
+    if math.isnan(share):
+        raise FormulaError("percentile() takes a number from 0 to 100")
     if not vector:
         return 0.0
     ordered = sorted(vector)
@@ -68,7 +84,7 @@ _REDUCE: Mapping[str, Callable[[Vector], float]] = {
     "len": lambda vector: float(len(vector)),
     "max": lambda vector: max(vector, default=0.0),
     "min": lambda vector: min(vector, default=0.0),
-    "sum": math.fsum,
+    "sum": _sum,
     "range": lambda vector: max(vector, default=0.0) - min(vector, default=0.0),
     "std": _deviation,
     "norm": lambda vector: math.hypot(*vector),
@@ -116,7 +132,7 @@ def _indexed(name: str, arguments: Sequence[Value]) -> float:
     vector, number = flatten(arguments[:1]), as_double(arguments[1])
     if name == "percentile":
         return _percentile(vector, number)
-    index = int(number)
+    index = as_whole(number)
     if not vector:
         return 0.0
     if not 0 <= index < len(vector):

@@ -35,7 +35,7 @@ def arithmetic(sign: str, left: Value, right: Value) -> Value:
         return _numbers(sign, left, right)
     try:
         return _times(sign, left, right)
-    except OverflowError as error:
+    except (OverflowError, ValueError) as error:
         raise FormulaError("a time is out of range") from error
 
 

@@ -11,6 +11,7 @@ from emulators.batch.autoscale.values import (
     Value,
     Vector,
     as_double,
+    as_whole,
     kind,
 )
 
@@ -72,7 +73,7 @@ class Series:
         if not arguments:
             raise FormulaError(f"{self._name}.GetSample() needs an argument")
         if isinstance(arguments[0], float):
-            count = max(0, int(arguments[0]))
+            count = max(0, as_whole(arguments[0]))
             return tuple(reversed(self._values[-count:])) if count else ()
         wanted = _DEFAULT_PERCENT
         if isinstance(arguments[-1], float):

@@ -66,6 +66,14 @@ def as_double(value: Value) -> float:
     raise FormulaError(f"a double is expected, not a {kind(value)}")
 
 
+def as_whole(value: Value) -> int:
+    """Return a number truncated to a whole one; no number is infinite or missing here."""
+    number = as_double(value)
+    if not math.isfinite(number):
+        raise FormulaError(f"a finite number is expected, not {written(number)}")
+    return int(number)
+
+
 def as_interval(value: Value) -> timedelta:
     """Return an interval or fail."""
     if isinstance(value, timedelta):

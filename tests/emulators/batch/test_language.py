@@ -117,6 +117,41 @@ def test_operations_outside_the_table_are_errors(wrong: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "vec(1, 1);" + "x = vec(x, x);" * 90,
+        "TimeInterval_Year * (0 / 0)",
+        "TimeInterval_Year / (0 / 0)",
+        "TimeInterval_Year * 1e300 + time()",
+        "$PendingTasks.GetSample(0 / 0)",
+        "$PendingTasks.GetSample(1e400)",
+        "val(vec(1), 1e400)",
+        "percentile(vec(1, 2), 0 / 0)",
+        "0; $TargetDedicatedNodes = 1e300",
+        "0; $TargetDedicatedNodes = sum(1e400, -1e400)",
+        "-" * 4000 + "1",
+        "1" + "+1" * 4000,
+    ],
+)
+def test_hostile_formulas_are_evaluation_errors_and_cost_little(hostile: str) -> None:
+    outcome = run(f"x = {hostile};")
+    assert (outcome.error_code, outcome.dedicated) == ("AutoScalingFormulaEvaluationError", 1)
+
+
+@pytest.mark.parametrize(
+    ("expression", "written"),
+    [
+        ("sum(1e308, 1e308)", "inf"),
+        ("avg(1e400, 1)", "inf"),
+        ("std(1e400, 1)", "inf"),
+        ("std(1e308, -1e308)", "1.41421e+308"),
+    ],
+)
+def test_sums_keep_to_ieee_arithmetic(expression: str, written: str) -> None:
+    assert value_of(expression) == written
+
+
 def test_stop_keeps_what_was_assigned_before_it() -> None:
     assert run("$TargetDedicatedNodes = 5; stop(); $TargetDedicatedNodes = 7;").dedicated == 5
 
