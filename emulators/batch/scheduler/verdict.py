@@ -95,3 +95,8 @@ def _matching(conditions: Doc, ending: Ending) -> Iterator[Doc]:
         yield conditions[named]
     if ending.failure is not None and conditions.get("default"):
         yield conditions["default"]
+
+
+def ended_by_user() -> Ending:
+    """Return the ending of a task that somebody ended."""
+    return Ending(failure=Failure("TaskEnded", "Task Was Ended by User Request"))

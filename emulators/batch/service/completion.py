@@ -5,7 +5,7 @@ from emulators.batch.document import stamp
 from emulators.batch.model.job import Job
 from emulators.batch.model.states import JobState, TaskState
 from emulators.batch.model.task import Task
-from emulators.batch.scheduler.verdict import Ending, Failure, consequences
+from emulators.batch.scheduler.verdict import Ending, consequences, ended_by_user
 from emulators.batch.service.context import Context, Requeue
 from emulators.batch.service.job_manager import ends_its_job
 from emulators.batch.service.preparation import release_everywhere
@@ -112,8 +112,3 @@ def end_runs(ctx: Context, job: Job, outcome: Ending | Requeue) -> None:
     for key, run in list(ctx.runs.items()):
         if key[0] == job.id:
             run.interrupt(outcome)
-
-
-def ended_by_user() -> Ending:
-    """Return the ending of a task that somebody ended."""
-    return Ending(failure=Failure("TaskEnded", "Task Was Ended by User Request"))

@@ -68,6 +68,7 @@ class Context:
     spot_capacity: int | None = None
     resize_limits: dict[str, Timer] = field(default_factory=dict)
     runs: dict[tuple[str, str], Run] = field(default_factory=dict)
+    node_tasks: dict[tuple[str, str, str], asyncio.Task[None]] = field(default_factory=dict)
     barred: dict[str, set[str]] = field(default_factory=dict)
     samples: dict[str, Samples] = field(default_factory=dict)
     dispatch: Callable[[str, Iterable[Node] | None], None] = lambda *_: None

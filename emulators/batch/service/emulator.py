@@ -10,11 +10,11 @@ from emulators.batch.model.job import Job
 from emulators.batch.model.states import Allocation, JobState, NodeState, PoolState, TaskState
 from emulators.batch.options import Options
 from emulators.batch.packages.catalogue import Catalogue
+from emulators.batch.scheduler.verdict import ended_by_user
 from emulators.batch.service.auto_pools import AutoPools
 from emulators.batch.service.completion import (
     check_all_complete,
     complete_task,
-    ended_by_user,
     resume_termination,
     settle_disabling,
 )

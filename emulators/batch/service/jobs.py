@@ -7,12 +7,12 @@ from emulators.batch.model.job import Job, with_job_defaults
 from emulators.batch.model.node import READY
 from emulators.batch.model.schedule import Schedule
 from emulators.batch.model.states import JobState
+from emulators.batch.scheduler.verdict import ended_by_user
 from emulators.batch.service.auto_pools import AutoPools, auto_pool_of
 from emulators.batch.service.completion import (
     check_all_complete,
     disable,
     end_runs,
-    ended_by_user,
     terminate,
 )
 from emulators.batch.service.context import Context

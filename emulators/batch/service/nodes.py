@@ -6,8 +6,7 @@ from emulators.batch.model.identity import node_name
 from emulators.batch.model.node import READY, Node
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import NodeState
-from emulators.batch.scheduler.verdict import Failure, shall_retry
-from emulators.batch.service.completion import ended_by_user
+from emulators.batch.scheduler.verdict import Failure, ended_by_user, shall_retry
 from emulators.batch.service.context import Context, Requeue
 from emulators.batch.service.preparation import outcome_of
 

@@ -8,19 +8,21 @@ from emulators.batch.agent.environment import task_directory
 from emulators.batch.document import Doc, parse_stamp, stamp
 from emulators.batch.model.job import Job
 from emulators.batch.model.node import READY, Node
-from emulators.batch.scheduler.verdict import Ending, shall_retry
+from emulators.batch.model.states import JobState
+from emulators.batch.scheduler.verdict import Ending, ended_by_user, shall_retry
 from emulators.batch.service.context import Context
 
 _PREPARATION, _RELEASE = "jobPreparationTask", "jobReleaseTask"
 _INFO = {_PREPARATION: "jobPreparationTaskExecutionInfo", _RELEASE: "jobReleaseTaskExecutionInfo"}
 
+_ENDS_PREPARATIONS = frozenset({JobState.TERMINATING, JobState.DELETING})
+
 
 class Preparations:
-    """The preparations that run right now, so that several tasks of a job wait for one."""
+    """Lets several tasks of a job wait for one preparation of their node."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self._running: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     def is_ready(self, job: Job, node: Node) -> bool:
         """Tell whether tasks of the job may start on the node at once."""
@@ -28,22 +30,22 @@ class Preparations:
 
     async def ensure(self, job: Job, node: Node) -> bool:
         """Run the preparation unless it has run; False bars the node for the job."""
-        key = (job.id, node.id)
-        if key not in self._running:
-            name = f"preparation of {job.id}"
-            self._running[key] = self._ctx.spawn(
-                _run_node_task(self._ctx, job, node, _PREPARATION), name
-            )
-        try:
-            # A task that is ended while it waits must not end the preparation of the others.
-            await asyncio.shield(self._running[key])
-        finally:
-            if self._running.get(key) and self._running[key].done():
-                del self._running[key]
+        # A task that is ended while it waits must not end the preparation of the others.
+        await asyncio.shield(_only_run(self._ctx, job, node, _PREPARATION))
         if _succeeded(job, node) or not job.spec[_PREPARATION].get("waitForSuccess", True):
             return True
         self._ctx.barred.setdefault(job.id, set()).add(node.id)
         return False
+
+
+def _only_run(ctx: Context, job: Job, node: Node, which: str) -> asyncio.Task[None]:
+    """Begin a job's task of this kind on the node, unless it runs already."""
+    key = (job.id, node.id, which)
+    if key not in ctx.node_tasks:
+        work = ctx.spawn(_run_node_task(ctx, job, node, which), f"{which} of {job.id}")
+        ctx.node_tasks[key] = work
+        work.add_done_callback(lambda _: ctx.node_tasks.pop(key, None))
+    return ctx.node_tasks[key]
 
 
 def _succeeded(job: Job, node: Node) -> bool:
@@ -52,13 +54,30 @@ def _succeeded(job: Job, node: Node) -> bool:
 
 
 async def release_everywhere(ctx: Context, job: Job) -> None:
-    """Run the release task on every node where the preparation ran; its failures stop nothing."""
+    """End the preparations that still run, then run the release task once on every node
+    where one ran; its failures stop nothing."""
+    await _end_preparations(ctx, job)
     if not job.spec.get(_RELEASE):
         return
     pool = ctx.account.pools.get(job.pool_id.lower())
-    nodes = [pool.nodes[one] for one in job.per_node if pool and one in pool.nodes] if pool else []
-    here = [node for node in nodes if node.state in READY]
-    await asyncio.gather(*(_run_node_task(ctx, job, node, _RELEASE) for node in here))
+    nodes = [pool.nodes[one] for one in job.per_node if one in pool.nodes] if pool else []
+    here = [node for node in nodes if node.state in READY and not _released(job, node)]
+    # Shielded, because a deletion waits for the release that a termination began.
+    await asyncio.gather(*(asyncio.shield(_only_run(ctx, job, node, _RELEASE)) for node in here))
+
+
+def _released(job: Job, node: Node) -> bool:
+    info = job.per_node[node.id].get(_INFO[_RELEASE], {})
+    return bool(info.get("state") == "completed")
+
+
+async def _end_preparations(ctx: Context, job: Job) -> None:
+    running = [
+        work for key, work in ctx.node_tasks.items() if key[0] == job.id and key[2] == _PREPARATION
+    ]
+    for work in running:
+        work.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
 
 
 async def _run_node_task(ctx: Context, job: Job, node: Node, which: str) -> None:
@@ -84,7 +103,10 @@ async def _run_node_task(ctx: Context, job: Job, node: Node, which: str) -> None
             continue
         except asyncio.CancelledError:
             await what.kill()
-            raise
+            if which == _RELEASE or job.state not in _ENDS_PREPARATIONS:
+                raise
+            ending = ended_by_user()
+            break
         if not shall_retry(ending, info["retryCount"], allowed):
             break
         info["retryCount"] += 1

@@ -8,7 +8,8 @@ from emulators.batch.errors import BatchError, invalid
 from emulators.batch.model.job import Job
 from emulators.batch.model.states import JobState, TaskState
 from emulators.batch.model.task import Task, with_task_defaults
-from emulators.batch.service.completion import complete_task, ended_by_user
+from emulators.batch.scheduler.verdict import ended_by_user
+from emulators.batch.service.completion import complete_task
 from emulators.batch.service.context import Context
 from emulators.batch.service.jobs import require_open
 from emulators.batch.validation import validate
