@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from emulators.batch.autoscale.dialect import read_dialect
 from emulators.batch.entra import issuers_of
 from emulators.batch.options import Options
 
@@ -107,6 +108,10 @@ _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
             "default": 1.0,
             "help": "factor on evaluation and sample intervals",
         },
+        "--autoscale-dialect": {
+            "default": "",
+            "help": "key=value,...: how formulas are read where the documentation is silent",
+        },
         "--no-live-samples": {**_SWITCH, "help": "formulas see only the periodic samples"},
     },
     "misbehaviour": {
@@ -162,6 +167,10 @@ def read_options(argv: list[str]) -> tuple[int, Options]:
     given = vars(parser.parse_args(argv))
     port = int(given.pop("port"))
     given["live_samples"] = not given.pop("no_live_samples")
+    try:
+        given["autoscale_dialect"] = read_dialect(given["autoscale_dialect"])
+    except ValueError as error:
+        parser.error(f"--autoscale-dialect: {error}")
     given["data"] = given["data"].resolve()
     if given["users"] == "map" and os.geteuid() != 0:
         parser.error("--users map takes root: only root can become somebody else")

@@ -1,7 +1,9 @@
 """Settings of one emulator process, fixed at its start."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from emulators.batch.autoscale.dialect import Dialect
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class Options:
     node_path: str = ""
     autoscale_min_seconds: float = 30.0
     autoscale_interval_scale: float = 1.0
+    autoscale_dialect: Dialect = field(default_factory=Dialect)
     live_samples: bool = True
     active_job_quota: int = 300
     node_quota: int = 100

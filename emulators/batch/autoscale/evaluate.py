@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from lark import Token, Tree
 
 from emulators.batch.autoscale import functions, operators
+from emulators.batch.autoscale.dialect import Dialect
 from emulators.batch.autoscale.grammar import Expression
 from emulators.batch.autoscale.samples import Samples, Series
 from emulators.batch.autoscale.values import (
@@ -76,6 +77,7 @@ class Situation:
     dedicated: int = 0
     spot: int = 0
     option: str = "requeue"
+    dialect: Dialect = field(default_factory=Dialect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,7 @@ class _Run:
     def __init__(self, situation: Situation) -> None:
         self._situation = situation
         self._left = _BUDGET
+        self._dialect = situation.dialect
         self._assigned: dict[str, Value] = {}
         self._present: dict[str, Value] = {
             DEDICATED: float(situation.dedicated),
@@ -155,7 +158,9 @@ class _Run:
 
     def target(self, name: str) -> int:
         """Return a target as a whole number, truncated, never negative."""
-        count = as_whole(self._variable(name))
+        count = as_whole(self._strict(self._variable(name)))
+        if count < 0 and self._dialect.negative_target == "error":
+            raise FormulaError(f"{name} cannot be negative")
         if count > _MOST_NODES:
             raise FormulaError(f"{name} cannot be more than {_MOST_NODES}")
         return max(0, count)
@@ -207,19 +212,32 @@ class _Run:
             case "invert":
                 return float(not self._true(kids[0]))
             case "negate":
-                return operators.negate(str(kids[0]), self._value(kids[1]))
+                return operators.negate(str(kids[0]), self._strict(self._value(kids[1])))
             case "compare":
-                return operators.compare(str(kids[1]), self._value(kids[0]), self._value(kids[2]))
-        return operators.arithmetic(str(kids[1]), self._value(kids[0]), self._value(kids[2]))
+                left, right = (self._strict(self._value(kid)) for kid in (kids[0], kids[2]))
+                return operators.compare(str(kids[1]), left, right)
+        left, sign, right = self._value(kids[0]), str(kids[1]), self._value(kids[2])
+        if self._dialect.strict and not operators.documented(sign, left, right):
+            raise FormulaError(f"{kind(left)} {sign} {kind(right)} is not documented")
+        return operators.arithmetic(sign, left, right)
 
     def _logic(self, node: Tree[Token]) -> Value:
-        first = self._true(node.children[0])
-        if first is (node.data == "logic_or"):
+        left, right = node.children
+        either = node.data == "logic_or"
+        first = self._true(left)
+        if self._dialect.lazy and first is either:
             return float(first)
-        return float(self._true(node.children[1]))
+        second = self._true(right)
+        return float(first or second if either else first and second)
 
     def _true(self, node: object) -> bool:
-        return as_double(self._value(node)) != 0
+        return as_double(self._strict(self._value(node))) != 0
+
+    def _strict(self, value: Value) -> Value:
+        """Pass a value on where a double is wanted; strictly, a vector is none."""
+        if self._dialect.strict and isinstance(value, tuple):
+            raise FormulaError("a double is expected, not a doubleVec")
+        return value
 
     def _name(self, token: object) -> Value:
         name = str(token)
@@ -227,6 +245,8 @@ class _Run:
             return self._assigned[name]
         if _ALIASES.get(name, name) in self._present:
             return self._variable(_ALIASES.get(name, name))
+        if name == "TimeInterval_Year":
+            return timedelta(days=self._dialect.year_days)
         if name in INTERVALS or name in _OPTIONS:
             return INTERVALS.get(name, name)
         name = _SAMPLED_ALIASES.get(name, name)
@@ -244,7 +264,9 @@ class _Run:
         if node.data == "member":
             value = self._value(owner)
             if isinstance(value, datetime) and name in MEMBERS:
-                return MEMBERS[name](value)
+                number = MEMBERS[name](value)
+                sunday = name == "weekday" and number == 7  # noqa: PLR2004 - as ISO counts
+                return float(self._dialect.sunday) if sunday else number
             raise FormulaError(f"{_place(node.children[1])}a {kind(value)} has no member {name}")
         return self._method(node, owner, name)
 
@@ -256,7 +278,12 @@ class _Run:
             raise FormulaError(
                 f"{_place(node.children[1])}only sampled variables have the method {name}"
             )
-        series = Series(variable, self._situation.samples, self._situation.now)
+        series = Series(
+            variable,
+            self._situation.samples,
+            self._situation.now,
+            newest_first=self._dialect.newest_first,
+        )
         place = node.children[2]
         try:
             value = series.ask(name, self._arguments(place))

@@ -23,6 +23,27 @@ _PLAIN: dict[str, Callable[[float, float], float]] = {
 }
 
 
+# The documentation's table; what is not in it but has a meaning is lenient.
+_DOCUMENTED = {
+    *(("double", sign, "double") for sign in "+-*/"),
+    *(("doubleVec", sign, "double") for sign in "+-*/"),
+    *(("doubleVec", sign, "doubleVec") for sign in "+-*/"),
+    ("double", "*", "timeinterval"),
+    ("timeinterval", "*", "double"),
+    ("timeinterval", "/", "double"),
+    ("timeinterval", "+", "timeinterval"),
+    ("timeinterval", "-", "timeinterval"),
+    ("timeinterval", "+", "timestamp"),
+    ("timestamp", "+", "timeinterval"),
+    ("timestamp", "-", "timestamp"),
+}
+
+
+def documented(sign: str, left: Value, right: Value) -> bool:
+    """Tell whether the documentation has this operator for these operands."""
+    return (kind(left), sign, kind(right)) in _DOCUMENTED
+
+
 def _divide(left: float, right: float) -> float:
     if right:
         return left / right

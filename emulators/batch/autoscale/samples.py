@@ -44,7 +44,10 @@ class Samples:
 class Series:
     """One sampled variable as a formula sees it at one moment."""
 
-    def __init__(self, name: str, samples: Samples, now: datetime) -> None:
+    def __init__(
+        self, name: str, samples: Samples, now: datetime, *, newest_first: bool = True
+    ) -> None:
+        self._step = -1 if newest_first else 1
         self._name, self._now, self._period = name, now, samples.period
         rows = samples.visible(now)
         self._times = [at for at, _ in rows]
@@ -74,7 +77,7 @@ class Series:
             raise FormulaError(f"{self._name}.GetSample() needs an argument")
         if isinstance(arguments[0], float):
             count = max(0, as_whole(arguments[0]))
-            return tuple(reversed(self._values[-count:])) if count else ()
+            return tuple(self._values[-count:][:: self._step]) if count else ()
         wanted = _DEFAULT_PERCENT
         if isinstance(arguments[-1], float):
             *rest, last = arguments
@@ -89,7 +92,7 @@ class Series:
                 f"wanted {wanted:.6g}%, received {percent:.6g}%"
             )
         low, high = self._slice(start, end)
-        return tuple(reversed(self._values[low:high]))
+        return tuple(self._values[low:high][:: self._step])
 
     def _bounds(self, arguments: Sequence[Value]) -> tuple[datetime, datetime]:
         ends = [self._moment(argument) for argument in arguments] or [self._now]

@@ -71,7 +71,9 @@ def metrics(ctx: Context, pool: Pool) -> dict[str, float]:
 def sample(ctx: Context, pool: Pool) -> Samples:
     """Record the pool's metrics now."""
     period = PERIOD * ctx.options.autoscale_interval_scale
-    samples = ctx.samples.setdefault(pool.id, Samples(period))
+    delay = timedelta(seconds=ctx.options.autoscale_dialect.sample_delay_s)
+    delay *= ctx.options.autoscale_interval_scale
+    samples = ctx.samples.setdefault(pool.id, Samples(period, delay))
     samples.record(ctx.clock.now(), metrics(ctx, pool))
     return samples
 
@@ -90,7 +92,15 @@ def run_formula(ctx: Context, pool: Pool, text: str) -> tuple[Outcome, Doc]:
     }
     outcome = evaluate(
         parse(text),
-        Situation(now, samples, plain, pool.target_dedicated, pool.target_spot, pool.deallocation),
+        Situation(
+            now,
+            samples,
+            plain,
+            pool.target_dedicated,
+            pool.target_spot,
+            pool.deallocation,
+            ctx.options.autoscale_dialect,
+        ),
     )
     shown: Doc = {"timestamp": stamp(now), "results": outcome.results}
     if outcome.error_code:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from emulators.batch.autoscale.dialect import Dialect, read_dialect
 from emulators.batch.autoscale.evaluate import Outcome, Situation, evaluate
 from emulators.batch.autoscale.grammar import FormulaSyntaxError, FormulaTooLong, parse
 from emulators.batch.autoscale.samples import Samples
@@ -200,3 +201,41 @@ def test_the_recommended_shape_works_with_and_without_samples() -> None:
     assert run(shape, history(*[8] * 20, 0), TaskSlotsPerNode=4.0).dedicated == 2
     assert run(shape, history(*[0] * 20), TaskSlotsPerNode=4.0).dedicated == 0
     assert run(shape, history(*[900] * 20), TaskSlotsPerNode=4.0).option == "taskcompletion"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "expression", "usual", "otherwise"),
+    [
+        ("lazy=false", "1 || $nothing", "1", "Undefined symbol: $nothing"),
+        ("lazy=false", "0 || 1", "1", "1"),
+        ("lazy=false", "1 && 0", "0", "0"),
+        ("strict=true", "vec(3) > 2", "1", "a double is expected, not a doubleVec"),
+        ("strict=true", "len(2 * vec(1))", "1", "double * doubleVec is not documented"),
+        ("strict=true", "TimeInterval_Day * 2", "2.00:00:00", "2.00:00:00"),
+        ("sunday=0", "time().weekday", "7", "0"),
+        ("year_days=365", "TimeInterval_Year", "364.00:00:00", "365.00:00:00"),
+        ("newest_first=false", "$PendingTasks.GetSample(2)", "[3,2]", "[2,3]"),
+    ],
+)
+def test_open_points_of_the_language_are_choices(
+    dialect: str, expression: str, usual: str, otherwise: str
+) -> None:
+    for choice, wanted in (("", usual), (dialect, otherwise)):
+        situation = Situation(NOW, history(1, 2, 3), dialect=read_dialect(choice))
+        outcome = evaluate(parse(f"zz = {expression};"), situation)
+        assert (outcome.error_detail or outcome.results).endswith(wanted)
+
+
+def test_a_negative_target_may_be_an_error() -> None:
+    strict = Situation(NOW, dedicated=1, dialect=Dialect(negative_target="error"))
+    outcome = evaluate(parse("$TargetDedicatedNodes = -3"), strict)
+    assert (outcome.error_detail, outcome.dedicated) == (
+        "$TargetDedicatedNodes cannot be negative",
+        1,
+    )
+
+
+@pytest.mark.parametrize("wrong", ["colour=red", "sunday=3", "lazy", "year_days=nan"])
+def test_a_dialect_that_is_none_is_refused_with_the_choices(wrong: str) -> None:
+    with pytest.raises(ValueError, match=r" is (no point of the dialect: lazy|.* or |364 to )"):
+        read_dialect(wrong)
