@@ -21,13 +21,16 @@ async def count_gpus(program: str = "nvidia-smi") -> int:
     path = shutil.which(program)
     if path is None:
         return 0
-    process = await asyncio.create_subprocess_exec(
-        path,
-        "--list-gpus",
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            path,
+            "--list-gpus",
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+    except OSError:
+        return 0
     try:
         out, _ = await asyncio.wait_for(process.communicate(), _PATIENCE_S)
     except TimeoutError:

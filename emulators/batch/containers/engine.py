@@ -24,6 +24,7 @@ _CHOICES: Mapping[str, Sequence[str]] = {
 _SYSTEM_LINKS = ("bin", "lib", "lib64", "sbin")
 _ANSWER_CHARACTERS = 2000
 _PROBE_S = 20.0
+_NOT_STARTED = 126
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +51,10 @@ class Engine:
 
     async def call(self, *arguments: str, env: Mapping[str, str] | None = None) -> Answer:
         """Run one command to its end; a caller that gives up takes the program with it."""
-        process = await asyncio.create_subprocess_exec(
-            self.path,
-            *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=env,
-        )
+        try:
+            process = await self._started(arguments, env)
+        except (OSError, ValueError) as error:
+            return Answer(_NOT_STARTED, "", str(error))
         try:
             out, err = await process.communicate()
         except asyncio.CancelledError:
@@ -67,6 +64,18 @@ class Engine:
             raise
         return Answer(
             process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace")
+        )
+
+    async def _started(
+        self, arguments: Sequence[str], env: Mapping[str, str] | None
+    ) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            self.path,
+            *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=env,
         )
 
     async def remove(self, identifier: str) -> None:

@@ -142,6 +142,13 @@ def test_time_limit_and_termination_take_the_container_along(
     assert containers_of(engine) == []
 
 
+def test_what_the_engines_program_cannot_take_fails_the_task_alone(running: Emulator) -> None:
+    long = inside(container_run_options=f"--env X={'x' * 200_000}")
+    info = running.run("j", "too-long", "true", container_settings=long).execution_info
+    assert info.failure_info.code == "ContainerMiscError"
+    assert running.run("j", "still-on", "true").execution_info.result == "success"
+
+
 def test_a_plain_task_that_ends_does_not_touch_the_containers_beside_it(
     running: Emulator,
 ) -> None:

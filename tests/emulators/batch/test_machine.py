@@ -71,6 +71,13 @@ def test_task_scope_is_one_user_a_directory() -> None:
     assert one != two
 
 
+def test_an_nvidia_smi_that_cannot_run_counts_none(tmp_path: Path) -> None:
+    program = tmp_path / "smi"
+    program.write_bytes(b"\x00\x01 no program")
+    program.chmod(0o755)
+    assert asyncio.run(count_gpus(str(program))) == 0
+
+
 def test_sizes_with_gpus_are_known_by_their_family() -> None:
     assert is_gpu_size("Standard_NC4as_T4_v3")
     assert is_gpu_size("standard_nd96isr_h100_v5")
