@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from emulators.batch.autoscale.evaluate import Outcome, Situation, evaluate
 from emulators.batch.autoscale.grammar import FormulaSyntaxError, FormulaTooLong, parse
+from emulators.batch.autoscale.record import run_record
 from emulators.batch.autoscale.samples import PERIOD, Samples
 from emulators.batch.clock import Timer
 from emulators.batch.document import Doc, parse_duration, parse_stamp, stamp
@@ -102,14 +103,7 @@ def run_formula(ctx: Context, pool: Pool, text: str) -> tuple[Outcome, Doc]:
             ctx.options.autoscale_dialect,
         ),
     )
-    shown: Doc = {"timestamp": stamp(now), "results": outcome.results}
-    if outcome.error_code:
-        shown["error"] = {
-            "code": outcome.error_code,
-            "message": outcome.error_words,
-            "values": [{"name": "Message", "value": outcome.error_detail}],
-        }
-    return outcome, shown
+    return outcome, run_record(outcome, stamp(now))
 
 
 def autoscale(ctx: Context, pool: Pool) -> None:
