@@ -1,53 +1,126 @@
 """Which tasks of a job wait for which others."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from emulators.batch.document import Doc
 from emulators.batch.model.task import Task
 
+# Up to so many numbers of a task's ranges are waited for one by one, which is found at once;
+# longer ranges are looked through whenever a task with a number for an id is satisfied.
+_ONE_BY_ONE = 1000
+
+
+@dataclass(slots=True, eq=False)
+class Span:
+    """All whole numbers from `start` to `end`, and those of them that are met."""
+
+    start: int
+    end: int
+    met: set[int]
+
+    def meet(self, number: int) -> bool:
+        """Note a number; tell whether that was the last one missing."""
+        if self.start <= number <= self.end:
+            self.met.add(number)
+        return self.is_met()
+
+    def is_met(self) -> bool:
+        """Tell whether no number is missing."""
+        return len(self.met) > self.end - self.start
+
 
 def wanted_ids(spec: Doc) -> set[str]:
-    """Return the lower-case ids that a task depends on; ranges stand for plain decimal numbers."""
+    """Return the lower-case ids that a task depends on one by one; the numbers of short
+    ranges are among them, as plain decimals."""
     depends = spec.get("dependsOn") or {}
     wanted = {str(one).lower() for one in depends.get("taskIds") or ()}
-    for span in depends.get("taskIdRanges") or ():
-        wanted.update(str(number) for number in range(int(span["start"]), int(span["end"]) + 1))
+    ranges = list(_ranges(depends))
+    if _is_short(ranges):
+        wanted.update(str(number) for start, end in ranges for number in range(start, end + 1))
     return wanted
 
 
+def wanted_spans(spec: Doc) -> list[tuple[int, int]]:
+    """Return the ranges that are too long to be waited for number by number."""
+    ranges = list(_ranges(spec.get("dependsOn") or {}))
+    return [] if _is_short(ranges) else ranges
+
+
+def _ranges(depends: Doc) -> Iterator[tuple[int, int]]:
+    for span in depends.get("taskIdRanges") or ():
+        yield int(span["start"]), int(span["end"])
+
+
+def _is_short(ranges: list[tuple[int, int]]) -> bool:
+    return sum(max(0, end - start + 1) for start, end in ranges) <= _ONE_BY_ONE
+
+
 class Dependencies:
-    """The unmet dependencies of one job's tasks."""
+    """The unmet dependencies of one job's tasks, by the tasks' numbers: an id may come again."""
 
     def __init__(self) -> None:
-        self._unmet: dict[str, set[str]] = {}
+        self._unmet: dict[int, set[str | Span]] = {}
         self._dependents: defaultdict[str, list[Task]] = defaultdict(list)
+        self._spans: dict[Span, Task] = {}
 
-    def add(self, task: Task, wanted: Iterable[str], is_met: Callable[[str], bool]) -> None:
+    def add(
+        self, task: Task, is_met: Callable[[str], bool], satisfied: Callable[[], Iterable[str]]
+    ) -> None:
         """Note what the task waits for; what is met already is not waited for."""
-        unmet = {one for one in wanted if not is_met(one)}
-        if unmet:
-            self._unmet[task.id.lower()] = unmet
-            for one in unmet:
+        spec = task.spec()
+        ids = {one for one in wanted_ids(spec) if not is_met(one)}
+        wanted = wanted_spans(spec)
+        numbers = _numbers(satisfied()) if wanted else []
+        every = [
+            Span(start, end, {n for n in numbers if start <= n <= end}) for start, end in wanted
+        ]
+        spans = [span for span in every if not span.is_met()]
+        if ids or spans:
+            self._unmet[task.seq] = {*ids, *spans}
+            for one in ids:
                 self._dependents[one].append(task)
+            self._spans.update(dict.fromkeys(spans, task))
 
     def is_free(self, task: Task) -> bool:
         """Tell whether nothing holds the task back."""
-        return task.id.lower() not in self._unmet
+        return task.seq not in self._unmet
 
     def held(self) -> int:
         """Return how many tasks wait for others."""
         return len(self._unmet)
 
+    def drop(self, task: Task) -> None:
+        """Forget what a task waits for that is no more."""
+        for one in self._unmet.pop(task.seq, ()):
+            if isinstance(one, Span):
+                del self._spans[one]
+
     def meet(self, task_id: str) -> list[Task]:
         """Mark one task as satisfied; return the tasks that this sets free."""
-        freed = []
-        for dependent in self._dependents.pop(task_id.lower(), ()):
-            unmet = self._unmet.get(dependent.id.lower())
-            if unmet is None:
-                continue
-            unmet.discard(task_id.lower())
-            if not unmet:
-                del self._unmet[dependent.id.lower()]
+        key = task_id.lower()
+        waiting = self._dependents.pop(key, ())
+        freed = [dependent for dependent in waiting if self._is_last(dependent, key)]
+        numbers = _numbers([key]) if self._spans else []
+        for span in [span for span in self._spans for number in numbers if span.meet(number)]:
+            dependent = self._spans.pop(span)
+            if self._is_last(dependent, span):
                 freed.append(dependent)
         return freed
+
+    def _is_last(self, dependent: Task, met: str | Span) -> bool:
+        unmet = self._unmet.get(dependent.seq)
+        if unmet is None:
+            return False
+        unmet.discard(met)
+        if unmet:
+            return False
+        del self._unmet[dependent.seq]
+        return True
+
+
+def _numbers(task_ids: Iterable[str]) -> list[int]:
+    """Return the ids that are plain decimals, as numbers; one with leading zeros is none."""
+    digits = (one for one in task_ids if one.removeprefix("-").isdecimal())
+    return [int(one) for one in digits if str(int(one)) == one]

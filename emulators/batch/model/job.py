@@ -10,7 +10,7 @@ from typing import Self
 from emulators.batch.document import FOREVER, Doc
 from emulators.batch.errors import BatchError
 from emulators.batch.model.counts import TaskCounts
-from emulators.batch.model.dependencies import Dependencies, wanted_ids
+from emulators.batch.model.dependencies import Dependencies
 from emulators.batch.model.ready import Ready
 from emulators.batch.model.stateful import Stateful
 from emulators.batch.model.states import JobState, TaskState
@@ -74,7 +74,7 @@ class Job(Stateful[JobState]):
         self.order[task.seq] = task
         self.counts.enter(task)
         if '"dependsOn"' in task.spec_text:
-            self.dependencies.add(task, wanted_ids(task.spec()), self.is_satisfied)
+            self.dependencies.add(task, self.is_satisfied, self._satisfied_ids)
         self.enqueue(task)
         if task.satisfied:
             for freed in self.dependencies.meet(task.id):
@@ -90,9 +90,13 @@ class Job(Stateful[JobState]):
         found = self.tasks.get(task_id)
         return found is not None and found.satisfied
 
+    def _satisfied_ids(self) -> list[str]:
+        return [key for key, task in self.tasks.items() if task.satisfied]
+
     def remove(self, task: Task) -> None:
         """Forget a task."""
         self.counts.leave(task)
+        self.dependencies.drop(task)
         del self.tasks[task.id.lower()]
         self.order[task.seq] = None
         task.ticket = 0
