@@ -33,6 +33,13 @@ class Event:
     preempt: int
     capacity: int | None
 
+    def __post_init__(self) -> None:
+        if (
+            not math.isfinite(self.seconds)
+            or min(self.seconds, self.preempt, self.capacity or 0) < 0
+        ):
+            raise ValueError("seconds, preempt and capacity are finite and not negative")
+
 
 def read_trace(path: Path) -> list[Event]:
     """Read a CSV file with the columns seconds, pool, preempt, capacity; may raise BadTrace."""
@@ -51,8 +58,8 @@ def _event(path: Path, line: int, row: Mapping[str, str | None]) -> Event:
         raise BadTrace(f"{path}, line {line}: four columns are needed")
     try:
         capacity = int(row["capacity"]) if row["capacity"] else None
-        taken = int(row["preempt"] or 0)
-        return Event(float(row["seconds"] or ""), row["pool"] or "*", taken, capacity)
+        taken, seconds = int(row["preempt"] or 0), float(row["seconds"] or "")
+        return Event(seconds, row["pool"] or "*", taken, capacity)
     except (TypeError, ValueError) as error:
         raise BadTrace(f"{path}, line {line}: {error}") from error
 

@@ -144,6 +144,10 @@ def test_a_trace_takes_nodes_and_capacity_away_and_gives_it_back(tmp_path: Path)
         ("a,b\n", "first line"),
         ("seconds,pool,preempt,capacity\nsoon,*,1,\n", "line 2"),
         ("seconds,pool,preempt,capacity\n1\n", "line 2"),
+        ("seconds,pool,preempt,capacity\nnan,*,1,\n", "line 2: seconds, preempt and capacity"),
+        ("seconds,pool,preempt,capacity\n-1,*,1,\n", "not negative"),
+        ("seconds,pool,preempt,capacity\n1,*,-1,\n", "not negative"),
+        ("seconds,pool,preempt,capacity\n1,*,1,-4\n", "not negative"),
     ],
 )
 def test_a_trace_that_cannot_be_followed_is_refused(tmp_path: Path, text: str, reason: str) -> None:
