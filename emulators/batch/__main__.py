@@ -14,6 +14,7 @@ from emulators.batch.auth import Gate
 from emulators.batch.command_line import read_options
 from emulators.batch.faults import BadRule, read_rules
 from emulators.batch.options import Options
+from emulators.batch.page.routes import Page, guard
 from emulators.batch.service.emulator import Emulator
 from emulators.batch.service.spot import BadTrace
 from emulators.batch.store import Store
@@ -51,7 +52,8 @@ async def run(options: Options, listener: socket.socket) -> None:
     tls = _tls(options)
     scheme = "https" if tls else "http"
     await emulator.start(f"{scheme}://{_http.HOST}:{listener.getsockname()[1]}")
-    app = web.Application(client_max_size=_ACCEPTED_BYTES)
+    app = web.Application(client_max_size=_ACCEPTED_BYTES, middlewares=[guard])
+    app.add_routes(Page(emulator.ctx).routes())
     app.add_routes(Admin(emulator).routes())
     app.router.add_route("*", "/{path:.*}", Shell(emulator, Gate(options, session)).handle)
 

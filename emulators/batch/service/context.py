@@ -3,6 +3,7 @@ outside, and the means to do something later."""
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from emulators.batch.agent.client import AgentClient
 from emulators.batch.agent.environment import NodeFolders
 from emulators.batch.autoscale.samples import Samples
 from emulators.batch.clock import Clock, Timer
+from emulators.batch.document import Doc
 from emulators.batch.faults import Faults
 from emulators.batch.model.account import Account, Kept
 from emulators.batch.model.job import Job
@@ -27,6 +29,7 @@ from emulators.batch.store import Keeper
 from emulators.batch.transfer.blobs import Blobs
 from emulators.batch.transfer.identities import Identities
 
+_MOST_REFUSED = 100
 log = logging.getLogger("emulators.batch")
 
 
@@ -69,6 +72,7 @@ class Context:
     resize_limits: dict[str, Timer] = field(default_factory=dict)
     runs: dict[tuple[str, str], Run] = field(default_factory=dict)
     node_tasks: dict[tuple[str, str, str], asyncio.Task[None]] = field(default_factory=dict)
+    refused: deque[Doc] = field(default_factory=lambda: deque(maxlen=_MOST_REFUSED))
     barred: dict[str, set[str]] = field(default_factory=dict)
     samples: dict[str, Samples] = field(default_factory=dict)
     dispatch: Callable[[str, Iterable[Node] | None], None] = lambda *_: None

@@ -66,6 +66,8 @@ def metrics(ctx: Context, pool: Pool) -> dict[str, float]:
         "$CurrentDedicatedNodes": float(pool.current(True)),
         "$CurrentLowPriorityNodes": float(pool.current(False)),
         "$TaskSlotsPerNode": float(pool.slots),
+        # No variable of the language: for those who look at the history.
+        "target": float(pool.target_dedicated + pool.target_spot),
     }
 
 

@@ -105,7 +105,19 @@ class Shell:
     def _refusal(
         self, request: web.Request, error: BatchError, headers: dict[str, str]
     ) -> web.Response:
-        self._emulator.ctx.save()
+        ctx = self._emulator.ctx
+        ctx.save()
+        ctx.refused.append(
+            {
+                "at": stamp(ctx.clock.now()),
+                "method": request.method,
+                "path": request.path[:200],
+                "status": error.status,
+                "code": error.code,
+                "reason": str(error)[:500],
+                "values": error.values,
+            }
+        )
         headers |= error.headers
         if request.method == "HEAD" or error.status == 304:  # noqa: PLR2004 - HTTP's own number
             return web.Response(status=error.status, headers=headers)

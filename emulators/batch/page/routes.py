@@ -1,0 +1,113 @@
+"""The page's files, its JSON, and the guard that keeps other sites from it and from `/_admin`."""
+
+import contextlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from aiohttp import web
+from aiohttp.web import middleware
+
+from emulators.batch.errors import BatchError
+from emulators.batch.page.document import View, document
+from emulators.batch.page.waiting import why_waiting
+from emulators.batch.service import files
+from emulators.batch.service.context import Context
+
+_HERE = Path(__file__).parent
+_KINDS = {"page.html": "text/html", "page.css": "text/css", "page.js": "text/javascript"}
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; "
+    "connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+_LOCAL = frozenset({"127.0.0.1", "localhost", "[::1]"})
+_TAIL = 8192
+_MOST_START = 1 << 40
+
+
+class Page:
+    """The routes of the page."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes."""
+        return [
+            web.get("/", self.page),
+            web.get("/_admin/page/{file:page\\.(?:css|js)}", self.file),
+            web.get("/_admin/page/state", self.state),
+            web.get("/_admin/page/tail", self.tail),
+            web.get("/_admin/why/{job}/{task}", self.why),
+        ]
+
+    async def page(self, _: web.Request) -> web.Response:
+        """Send the page."""
+        return _file("page.html")
+
+    async def file(self, request: web.Request) -> web.Response:
+        """Send its style or its script."""
+        return _file(request.match_info["file"])
+
+    async def state(self, request: web.Request) -> web.Response:
+        """Send what it shows."""
+        query = request.query
+        start = query.get("start", "")
+        view = View(
+            pool=query.get("pool", ""),
+            job=query.get("job", ""),
+            state=query.get("state", ""),
+            start=min(int(start), _MOST_START) if start.isdecimal() and start.isascii() else 0,
+        )
+        return web.json_response(document(self._ctx, view), headers=_HEADERS)
+
+    async def tail(self, request: web.Request) -> web.Response:
+        """Send the end of a task's stdout.txt or stderr.txt, as text whatever it holds."""
+        query, text = request.query, ""
+        if query.get("file") in ("stdout.txt", "stderr.txt"):
+            with contextlib.suppress(BatchError, OSError):
+                job = self._ctx.account.job(query.get("job", ""))
+                folder = files.task_folder(self._ctx, job, job.task(query.get("task", "")))
+                text = _end_of(files.locate(folder, query["file"]))
+        return web.Response(text=text, headers=_HEADERS)
+
+    async def why(self, request: web.Request) -> web.Response:
+        """Tell why a task waits; empty when it does not."""
+        try:
+            job = self._ctx.account.job(request.match_info["job"])
+            task = job.task(request.match_info["task"])
+        except BatchError as error:
+            return web.json_response({"error": error.code}, status=error.status)
+        pool = self._ctx.account.pools.get(job.pool_id.lower())
+        barred = self._ctx.barred.get(job.id, set())
+        return web.json_response({"why": why_waiting(job, task, pool, barred)})
+
+
+def _file(name: str) -> web.Response:
+    text = (_HERE / name).read_text("utf-8")
+    return web.Response(text=text, content_type=_KINDS[name], headers=_HEADERS)
+
+
+def _end_of(path: Path) -> str:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _TAIL))
+        return file.read(_TAIL).decode("utf-8", "replace")
+
+
+@middleware
+async def guard(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Refuse what a browser brings from elsewhere: another site's script, or a name made to
+    resolve to this machine. The service's own operations are signed and need no such guard."""
+    if request.path == "/" or request.path.startswith("/_admin"):
+        host = request.headers.get("Host", "").rsplit(":", 1)[0]
+        site = request.headers.get("Sec-Fetch-Site", "none")
+        if host not in _LOCAL or site not in ("none", "same-origin"):
+            raise web.HTTPForbidden(
+                text="This is for the machine itself: open it by 127.0.0.1, from no other site."
+            )
+    return await handler(request)
