@@ -8,7 +8,7 @@ from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import NodeState
 from emulators.batch.scheduler.verdict import Failure, ended_by_user, shall_retry
 from emulators.batch.service.context import Context, Requeue
-from emulators.batch.service.preparation import outcome_of
+from emulators.batch.service.preparation import outcome_of, outlives_reboot
 
 _CREATE_S, _START_S = 20, 25
 _CAPACITY_LOOK_S = 30.0
@@ -208,13 +208,16 @@ async def _restarted(ctx: Context, pool: Pool, node: Node, through: NodeState) -
     await ctx.pace.step(30)
     if through is NodeState.REIMAGING:
         await ctx.machine.clear(ctx.folders(node).root)
-    _forget_preparations(ctx, node)
+    _forget_preparations(ctx, node, rebooted=through is NodeState.REBOOTING)
     _move(ctx, node, NodeState.STARTING)
     await boot(ctx, pool, node)
 
 
-def _forget_preparations(ctx: Context, node: Node) -> None:
+def _forget_preparations(ctx: Context, node: Node, *, rebooted: bool = False) -> None:
     for job in ctx.account.jobs.values():
+        # A reboot leaves the disk as it is; nothing else does.
+        if rebooted and outlives_reboot(job, node):
+            continue
         if job.per_node.pop(node.id, None) is not None:
             ctx.keep(job)
         ctx.barred.get(job.id, set()).discard(node.id)

@@ -38,6 +38,12 @@ class Preparations:
         return False
 
 
+def outlives_reboot(job: Job, node: Node) -> bool:
+    """Tell whether the job wants its successful preparation to count after a reboot."""
+    preparation = job.spec.get(_PREPARATION) or {}
+    return _succeeded(job, node) and preparation.get("rerunOnNodeRebootAfterSuccess") is False
+
+
 def _only_run(ctx: Context, job: Job, node: Node, which: str) -> asyncio.Task[None]:
     """Begin a job's task of this kind on the node, unless it runs already."""
     key = (job.id, node.id, which)

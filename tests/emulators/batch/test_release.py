@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from azure.batch import models
 
 from tests.emulators.batch.running import Emulator, alive, shell, until
@@ -52,3 +53,42 @@ def test_a_job_deleted_during_its_release_is_released_once(
     gate.touch()
     until(lambda: job not in {one.id for one in emulator.client.list_jobs()})
     assert trace.read_text() == "run\n"
+
+
+@pytest.mark.parametrize(("rerun", "runs"), [(True, 2), (False, 1)])
+def test_a_preparation_runs_again_after_a_reboot_unless_the_job_says_no(
+    emulator: Emulator, tmp_path: Path, rerun: bool, runs: int
+) -> None:
+    name, trace = f"reboot{rerun}", tmp_path / "runs"
+    emulator.add_pool(name)
+    preparation = models.BatchJobPreparationTask(
+        command_line=shell(f"echo run >> {trace}"), rerun_on_node_reboot_after_success=rerun
+    )
+    job = emulator.add_job(name, name, job_preparation_task=preparation)
+    emulator.run(job, "before", "true")
+    (node,) = emulator.client.list_nodes(name)
+    emulator.client.begin_reboot_node(
+        name, node.id, {"nodeRebootOption": "requeue"}, polling_interval=0.05
+    ).result()
+    until(lambda: emulator.client.get_node(name, node.id).state == "idle")
+    emulator.run(job, "after", "true")
+    assert trace.read_text().splitlines() == ["run"] * runs
+
+
+def test_a_preparation_always_runs_again_on_a_node_with_a_new_image(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    trace = tmp_path / "runs"
+    emulator.add_pool("reimaged")
+    preparation = models.BatchJobPreparationTask(
+        command_line=shell(f"echo run >> {trace}"), rerun_on_node_reboot_after_success=False
+    )
+    job = emulator.add_job("reimaged", "reimaged", job_preparation_task=preparation)
+    emulator.run(job, "before", "true")
+    (node,) = emulator.client.list_nodes("reimaged")
+    emulator.client.begin_reimage_node(
+        "reimaged", node.id, {"nodeReimageOption": "requeue"}, polling_interval=0.05
+    ).result()
+    until(lambda: emulator.client.get_node("reimaged", node.id).state == "idle")
+    emulator.run(job, "after", "true")
+    assert trace.read_text().splitlines() == ["run"] * 2
