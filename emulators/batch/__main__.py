@@ -11,7 +11,7 @@ from aiohttp import web
 
 from emulators import _http
 from emulators.batch.auth import Gate
-from emulators.batch.command_line import read_options
+from emulators.batch.command_line import ACCOUNT, read_options
 from emulators.batch.faults import BadRule, read_rules
 from emulators.batch.options import Options
 from emulators.batch.page.routes import Page, guard
@@ -36,6 +36,20 @@ def _tls(options: Options) -> ssl.SSLContext | None:
     return context
 
 
+def _greet(options: Options, endpoint: str) -> None:
+    """Tell a person at a terminal what a launcher reads from the ready line."""
+    if sys.stderr.isatty():
+        key = options.key if options.account == ACCOUNT else "(yours)"
+        lines = (
+            f"Azure Batch on this machine, account {options.account}",
+            f"  endpoint  {endpoint}   in a browser: what goes on",
+            f"  key       {key}",
+            f"  data      {options.data}   kept; another --data starts afresh",
+            "  Ctrl-C stops it. README.md beside this program has the first lines of Python.",
+        )
+        print("\n".join(lines), file=sys.stderr)
+
+
 async def run(options: Options, listener: socket.socket) -> None:
     """Serve until SIGTERM."""
     store = Store(options.data)
@@ -51,7 +65,9 @@ async def run(options: Options, listener: socket.socket) -> None:
         sys.exit(str(error))
     tls = _tls(options)
     scheme = "https" if tls else "http"
-    await emulator.start(f"{scheme}://{_http.HOST}:{listener.getsockname()[1]}")
+    endpoint = f"{scheme}://{_http.HOST}:{listener.getsockname()[1]}"
+    await emulator.start(endpoint)
+    _greet(options, endpoint)
     app = web.Application(client_max_size=_ACCEPTED_BYTES, middlewares=[guard])
     app.add_routes(Page(emulator.ctx).routes())
     app.add_routes(Admin(emulator).routes())
