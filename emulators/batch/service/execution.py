@@ -13,7 +13,7 @@ from emulators.batch.model.task import Task
 from emulators.batch.scheduler.assign import Assignment
 from emulators.batch.scheduler.verdict import Ending, Failure, shall_retry
 from emulators.batch.service.completion import complete_task, settle_disabling
-from emulators.batch.service.context import Context, Requeue
+from emulators.batch.service.context import Context, Requeue, log
 from emulators.batch.service.machine import Execution
 from emulators.batch.service.multi_instance import Coordination
 from emulators.batch.service.preparation import Preparations
@@ -72,6 +72,10 @@ class TaskRun:
                 await self._coordination.kill()
             if self._execution is not None:
                 await self._execution.kill()
+        except Exception:  # noqa: BLE001 - logged and told as the failure of the task
+            # The boundary of a run: a defect of ours must not leave the task running for ever.
+            log.exception("A task could not be carried out", extra={"action": self._task.id})
+            outcome = Ending(failure=Failure("Unknown", "The task failed", "servererror"))
         self._settle(outcome)
 
     async def _attempt(self, ready: bool) -> Ending | Requeue:

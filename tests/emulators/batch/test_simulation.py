@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from azure.batch import models
 
-from emulators.batch.service.simulated import simulated_task
+from emulators.batch.service.simulated import SimulatedMachine, simulated_task
 from emulators.batch.simulation.report import Report
 from emulators.batch.simulation.world import NoTimeLeft, Simulation
 from tests.emulators.batch.running import Emulator
@@ -129,3 +129,22 @@ def test_a_real_client_sees_hours_of_simulated_work_pass_in_seconds(tmp_path: Pa
     emulator.stop()
     assert all(span.end_time - span.start_time >= timedelta(hours=1) for span in spans)
     assert not list((tmp_path / "nodes").glob("*"))
+
+
+def test_a_defect_of_the_emulator_fails_its_task_and_nothing_else() -> None:
+    class Defective(SimulatedMachine):
+        def execution(self, node, spec, directory, *, job_id="", task_id=""):
+            if task_id == "unlucky":
+                raise RuntimeError("a defect")
+            return super().execution(node, spec, directory, job_id=job_id, task_id=task_id)
+
+    with Simulation() as simulation:
+        ctx = simulation._emulator.ctx
+        ctx.machine = Defective(ctx)
+        add_pool(simulation, targetDedicatedNodes=1)
+        names = ("unlucky", "lucky")
+        simulation.add_tasks("j", (simulated_task(name, seconds=1) for name in names))
+        simulation.run()
+        unlucky = simulation.job("j").task("unlucky").execution
+        assert unlucky["failureInfo"]["category"] == "servererror"
+        assert simulation.report("j").succeeded == 1
