@@ -1,4 +1,8 @@
-"""Copies within the account, done by the service: who may read the source, in what ranges."""
+"""Copies within the account, done by the service: who may read the source, in what ranges.
+
+Where the service cannot read a source in our name (a network rule; Azurite with tokens), its bytes
+pass through here, as the same blocks.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -6,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from azure.core import MatchConditions
 from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import (
     AccountSasPermissions,
     BlobClient,
@@ -13,14 +18,17 @@ from azure.storage.blob import (
     generate_account_sas,
 )
 
+from pipeline.adapters.blob_span import open_span
 from pipeline.adapters.blobs import MIB, AzureBlobs
 from pipeline.adapters.credentials import bearer, storage_account
+from pipeline.adapters.translate import code_of, status_of
 from pipeline.ports import BlobRef
 from pipeline.settings import Settings
 
 RANGE = 256 * MIB
 _SIGNED_FOR = timedelta(hours=1)
 _SKEW = timedelta(minutes=5)
+_DENIED = (401, 403)
 
 
 @dataclass(frozen=True)
@@ -44,13 +52,17 @@ class Sources:
         """Stage a source, or the span (offset, length) of it, as one block of the target."""
         url, authorization = self._signed(source)
         offset, length = span or (None, None)
-        target.stage_block_from_url(
-            block,
-            url,
-            source_offset=offset,
-            source_length=length,
-            source_authorization=authorization,
-        )
+        try:
+            target.stage_block_from_url(
+                block,
+                url,
+                source_offset=offset,
+                source_length=length,
+                source_authorization=authorization,
+            )
+        except HttpResponseError as error:
+            if not cannot_read(error) or not self._carry(target, source, block, span):
+                raise
 
     def copy(self, target: BlobClient, source: BlobRef) -> None:
         """Copy a source of at most 256 MiB in one call, unless the target exists."""
@@ -62,11 +74,29 @@ class Sources:
             match_condition=MatchConditions.IfMissing,
         )
 
+    def _carry(
+        self, target: BlobClient, source: BlobRef, block: str, span: tuple[int, int] | None
+    ) -> bool:
+        """Stage a source by reading it here; False for one that does not make one block."""
+        client = self._reader.client(source)
+        found = client.get_blob_properties()
+        offset, length = span or (0, found.size)
+        if not 0 < length <= RANGE:
+            return False
+        with open_span(client, found.etag, offset, length) as content:
+            target.stage_block(block, content, length=length)
+        return True
+
     def _signed(self, source: BlobRef) -> tuple[str, str | None]:
         url, grant = self._reader.url(source), self._grant()
         if not grant.query:
             return url, grant.authorization
         return f"{url}{'&' if source.snapshot else '?'}{grant.query}", grant.authorization
+
+
+def cannot_read(error: HttpResponseError) -> bool:
+    """Tell whether the service was not let at the source of a copy."""
+    return status_of(error) in _DENIED and code_of(error) == "CannotVerifyCopySource"
 
 
 def spans(size: int, span: int = RANGE) -> Iterator[tuple[int, int]]:

@@ -13,7 +13,7 @@ from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoun
 from azure.storage.blob import BlobBlock, BlobClient, ContentSettings
 
 from pipeline.adapters import blobs, limits
-from pipeline.adapters.blob_sources import RANGE, Sources, granting, spans
+from pipeline.adapters.blob_sources import RANGE, Sources, cannot_read, granting, spans
 from pipeline.adapters.blobs import MIB, AzureBlobs, canonical, facts_of
 from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.translate import code_of, status_of, translated
@@ -178,7 +178,8 @@ class AzureBlobWriter:
             self._sources.stage(client, part, block)
         except HttpResponseError as error:
             # An empty part makes no block, a huge one several: rare enough to ask only now.
-            facts = self._reader.head(part) if status_of(error) in _PERHAPS_ITS_SIZE else None
+            perhaps_its_size = status_of(error) in _PERHAPS_ITS_SIZE or cannot_read(error)
+            facts = self._reader.head(part) if perhaps_its_size else None
             if facts is None or 0 < facts.size <= self._span:
                 raise
         else:

@@ -57,6 +57,7 @@ class Services:
     """The adapters over the emulators; the raw clients play the users and the time."""
 
     def __init__(self, storage, settings):
+        self.settings = settings
         self.ports = connect(settings)
         connection = storage.ready["connection_string"]
         self.blobs = BlobServiceClient.from_connection_string(connection)

@@ -4,8 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.adapters import blobs
+from pipeline.adapters.blob_sources import Grant, Sources
+from pipeline.adapters.blob_writer import AzureBlobWriter
 from pipeline.errors import Conflict, NotFound, Permanent
 from pipeline.ports import BlobRef
+from tests.contract.conftest import Services
 
 MIB = 1024 * 1024
 
@@ -20,6 +24,17 @@ def write(ports, fresh):
         return ref
 
     return write
+
+
+@pytest.fixture(params=["the service reads the sources", "the service may not read them"])
+def writer(request, world, ports):
+    """Return the writer, also one that gives the service no grant for the sources of a copy."""
+    if request.param == "the service reads the sources":
+        return ports.writer
+    if not isinstance(world, Services):
+        pytest.skip("the fake needs no grant")
+    reader = blobs.connect(world.settings)
+    return AzureBlobWriter(reader, Sources(reader, Grant), span=5 * MIB)
 
 
 def test_writing_replaces_by_default(ports, write):
@@ -68,23 +83,33 @@ def test_an_upload_whose_source_fails_leaves_no_blob(ports, fresh):
     assert ports.blobs.head(BlobRef("work", fresh)) is None
 
 
-def test_composing_joins_parts_in_order_snapshots_and_empty_ones_too(ports, write):
+def test_composing_joins_parts_in_order_snapshots_and_empty_ones_too(ports, writer, write):
     one, empty, two = write("1 ü", b"one"), write("0", b""), write("2", b"two")
     pinned = ports.writer.snapshot(one, ports.blobs.head(one).etag)
     ports.writer.write(one, b"changed")
     target = replace(one, name=f"{one.name}-all")
-    facts = ports.writer.compose(target, [pinned, empty, two, pinned], "text/plain")
+    facts = writer.compose(target, [pinned, empty, two, pinned], "text/plain")
     assert ports.blobs.read(target) == b"onetwoone"
     assert (facts.size, facts.content_type) == (9, "text/plain")
     assert facts == ports.blobs.head(target)
 
 
-def test_composing_a_missing_part_is_not_found_and_leaves_no_blob(ports, write):
+def test_composing_a_missing_part_is_not_found_and_leaves_no_blob(ports, writer, write):
     one = write("1", b"one")
     target = replace(one, name=f"{one.name}-all")
     with pytest.raises(NotFound):
-        ports.writer.compose(target, [one, replace(one, name="gone")])
+        writer.compose(target, [one, replace(one, name="gone")])
     assert ports.blobs.head(target) is None
+
+
+def test_composing_joins_parts_larger_than_what_is_held_in_memory(ports, writer, fresh):
+    parts = [BlobRef("work", f"{fresh}/{number}") for number in range(3)]
+    contents = [b"abcdefg" * MIB, b"", b"hijk" * MIB + b"l"]
+    for part, content in zip(parts, contents, strict=True):
+        ports.writer.upload(part, [content])
+    target = BlobRef("output", fresh)
+    writer.compose(target, parts)
+    assert b"".join(ports.blobs.stream(target)) == b"".join(contents)
 
 
 def test_composing_takes_fifty_thousand_parts_and_no_more(ports, fresh):

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from azure.core.exceptions import HttpResponseError, ServiceRequestError
+from azure.core.exceptions import HttpResponseError, ResourceModifiedError, ServiceRequestError
 
 from pipeline.adapters import blobs
 from pipeline.adapters.blob_sources import RANGE, Sources, granting, spans
+from pipeline.adapters.blob_span import open_span
 from pipeline.adapters.blob_writer import AzureBlobWriter
 from pipeline.adapters.credentials import storage_account
 from pipeline.adapters.translate import translate
@@ -152,6 +153,18 @@ def test_a_blob_too_large_for_one_copy_is_copied_in_spans(services, storage, fre
     assert reader.read(target) == content
     assert (copied.content_type, copied.metadata) == ("text/plain", {"fanfare_depth": "2"})
     assert writer.copy(source, target).etag == copied.etag
+
+
+def test_a_span_is_read_from_one_version_of_its_blob_or_not_at_all(services, fresh):
+    reader, ref = blobs.connect(services.settings), BlobRef("work", fresh)
+    services.ports.writer.write(ref, b"0123456789")
+    client = reader.client(ref)
+    content = open_span(client, client.get_blob_properties().etag, 2, 5)
+    assert (content.read(), content.seek(1), content.read()) == (b"23456", 1, b"3456")
+    content.seek(0)
+    services.ports.writer.write(ref, b"abcdefghij")
+    with pytest.raises(ResourceModifiedError):
+        content.read()
 
 
 def test_connecting_imports_no_sdk():
