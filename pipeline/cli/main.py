@@ -10,7 +10,14 @@ from typing import Annotated
 import typer
 
 from pipeline.bootstrap import APP_ROOT
-from pipeline.cli import plan_command, read_commands, run_commands, steer_commands, up_down
+from pipeline.cli import (
+    doctor_command,
+    plan_command,
+    read_commands,
+    run_commands,
+    steer_commands,
+    up_down,
+)
 from pipeline.cli.exits import Exit
 from pipeline.cli.session import Session, command
 from pipeline.cli.wording import one_line
@@ -37,6 +44,7 @@ _COMMANDS = (
     steer_commands.pause,
     steer_commands.resume,
     steer_commands.purge,
+    doctor_command.doctor,
     read_commands.schema,
 )
 

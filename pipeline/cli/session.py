@@ -13,6 +13,7 @@ from typing import Annotated, cast
 import typer
 from rich.console import Console, RenderableType
 
+from pipeline.cli.doctor_checks import Ward
 from pipeline.cli.exits import CommandError, Exit, exit_code
 from pipeline.cli.target import connect, definitions
 from pipeline.domain.catalogue import Catalogue
@@ -38,6 +39,7 @@ class Session:
 
     connect: Callable[[Path | None], Engine] = connect
     definitions: Callable[[], Catalogue] = definitions
+    ward: Callable[[float], Ward] | None = None  # what `doctor` looks at, of a test's own
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
     out: Console = field(default_factory=lambda: _console(stderr=False))

@@ -24,6 +24,11 @@ def definitions() -> Catalogue:
 
 def settings_of(target: Path | None) -> Settings:
     """Read a target's settings: an env file, a folder with one, or (None) the local stack."""
+    return Settings.from_env(environment_of(target), APP_ROOT)
+
+
+def environment_of(target: Path | None) -> dict[str, str]:
+    """Read all that a target's env file says; raises CommandError when a local stack is down."""
     if target is None:
         target = DATA
     stack = LocalStack(target if target.is_dir() else target.parent)
@@ -35,7 +40,7 @@ def settings_of(target: Path | None) -> Settings:
             Exit.UNREACHABLE,
         )
     path = target / ("app.env" if local else ".env") if target.is_dir() else target
-    return Settings.from_env(read_env(path), APP_ROOT)
+    return read_env(path)
 
 
 def read_env(path: Path) -> dict[str, str]:

@@ -20,7 +20,7 @@ from pipeline.domain.plan import Page
 from pipeline.domain.results import MAX_RECEIPT_BYTES, ReceiptInvalid, TaskResult, parse_receipt
 from pipeline.domain.run import Run
 from pipeline.errors import NotFound, Permanent, Transient
-from pipeline.handlers import executions
+from pipeline.handlers import executions, probe
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.executions import STAGE_QUEUES
 from pipeline.handlers.tracing import span
@@ -48,7 +48,7 @@ def on_receipts(message: EventMessage, engine: Engine) -> None:
     Where time heals what goes wrong with the receipts of one run, its messages are put back and no
     others; raises Transient if the event's own is among them.
     """
-    own = _path(message)
+    own = _path(engine, message)
     by_generation: dict[tuple[str, int], list[Doorbell]] = defaultdict(list)
     for doorbell in [*([Doorbell(own, message)] if own else []), *_drain(engine)]:
         by_generation[doorbell.path.run, doorbell.path.generation].append(doorbell)
@@ -70,8 +70,8 @@ def _drain(engine: Engine) -> Iterator[Doorbell]:
     for received in engine.ports.queues.receive(QUEUE, DRAIN):
         try:
             message = parse_event(received.body)
-            path = _path(message)
-        except BadMessage as error:
+            path = _path(engine, message)
+        except (BadMessage, Transient) as error:
             log.warning("Message is no receipt event", extra={"reason": str(error)})
             path = None
         if path:
@@ -218,6 +218,9 @@ def _read_result(
     )
 
 
-def _path(message: EventMessage) -> ReceiptPath | None:
+def _path(engine: Engine, message: EventMessage) -> ReceiptPath | None:
+    """Return the receipt that an event tells of; None of all else, such as the doctor's probe."""
     event = parse_blob_created(message.event)
-    return naming.parse_receipt_path(event.name) if event and event.container == QUEUE else None
+    if event is None or event.container != QUEUE or probe.answer(engine, event):
+        return None
+    return naming.parse_receipt_path(event.name)

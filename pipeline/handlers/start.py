@@ -11,6 +11,7 @@ from pipeline.domain.lifecycle import State
 from pipeline.domain.messages import EventMessage
 from pipeline.domain.run import Input, Origin, OriginKind, Run
 from pipeline.errors import Conflict
+from pipeline.handlers import probe
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.tracing import span
 from pipeline.ledger import runs
@@ -30,6 +31,8 @@ def on_blob(message: EventMessage, engine: Engine) -> list[Started]:
     event = parse_blob_created(message.event)
     if event is None:
         log.debug("Event ignored: it is not about a created blob", extra={"action": "on_blob"})
+        return []
+    if probe.answer(engine, event):
         return []
     started = [
         start_for_blob(engine, pipeline, event)

@@ -63,6 +63,15 @@ def test_a_run_on_the_local_stack_can_be_looked_at(fanfare, run):
     assert run in fanfare("ls").stdout
 
 
+def test_the_doctor_finds_a_local_stack_well_and_leaves_nothing(fanfare, run):
+    told = fanfare.json("doctor")
+    assert told["healthy"], [one for one in told["findings"] if one["level"] != "ok"]
+    levels = {one["check"]: one["level"] for one in told["findings"]}
+    assert levels["events of input"] == levels["events of receipts"] == "ok"
+    assert levels["quotas"] == "only in Azure"
+    assert len(fanfare.json("ls")["runs"]) == 1
+
+
 def test_up_is_idempotent_and_tells_how_to_connect(fanfare, run):
     first, again = fanfare.json("up"), fanfare("up")
     assert "was up already" in again.stdout

@@ -1,4 +1,4 @@
-"""Every test that `docs/bad-input.md` names exists, so that its promises are tested ones."""
+"""Every test that `docs/bad-input.md` and `docs/doctor.md` name exists: they promise no more."""
 
 import ast
 import re
@@ -8,7 +8,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs/bad-input.md").read_text("utf-8")
-NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", TEXT)))
+DOCTOR = (ROOT / "docs/doctor.md").read_text("utf-8")
+NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", TEXT + DOCTOR)))
 
 
 @pytest.mark.parametrize("file", sorted({file for file, _ in NAMED}))

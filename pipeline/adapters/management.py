@@ -1,0 +1,139 @@
+"""Azure's management plane by plain REST: its SDKs take longer to import than to ask."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+import requests
+
+from pipeline.adapters.credentials import identity
+from pipeline.domain.health import Deployment
+from pipeline.domain.health_azure import Quotas, Size
+from pipeline.errors import Permanent, Transient
+
+ENDPOINT = "https://management.azure.com"
+_TIMEOUT_S = 15
+_BATCH, _ROLES, _PROVIDERS, _SITES = "2024-07-01", "2022-04-01", "2021-04-01", "2024-04-01"
+_PAGES = 50
+
+type Body = Mapping[str, object]
+
+
+class Refused(Permanent):
+    """The management plane refused a read."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Management:
+    """What Azure says of a deployment's resources."""
+
+    def __init__(
+        self, where: Deployment, token: Callable[[], str], endpoint: str = ENDPOINT
+    ) -> None:
+        self._where, self._token, self._endpoint = where, token, endpoint
+        self._subscription = f"/subscriptions/{where.subscription}"
+        self._group = f"{self._subscription}/resourceGroups/{where.group}"
+
+    def quotas(self) -> Quotas:
+        """Read what the Batch account may use."""
+        path = f"{self._group}/providers/Microsoft.Batch/batchAccounts/{self._where.batch}"
+        told = _mapping(self._get(path, _BATCH).get("properties"))
+        families = told.get("dedicatedCoreQuotaPerVMFamily")
+        return Quotas(
+            _number(told.get("dedicatedCoreQuota")),
+            _number(told.get("lowPriorityCoreQuota")),
+            {
+                str(family["name"]).lower(): _number(family.get("coreQuota")) or 0
+                for family in _mappings(families)
+                if "name" in family
+            },
+            bool(told.get("dedicatedCoreQuotaPerVMFamilyEnforced")),
+            _number(told.get("activeJobAndJobScheduleQuota")),
+            _number(told.get("poolQuota")),
+        )
+
+    def sizes(self) -> dict[str, Size]:
+        """Read the VM sizes that Batch offers in the region, by name in lower case."""
+        region = f"{self._subscription}/providers/Microsoft.Batch/locations/{self._where.location}"
+        return {
+            str(sku.get("name", "")).lower(): Size(str(sku.get("familyName", "")), _cores(sku))
+            for sku in self._all(f"{region}/virtualMachineSkus", _BATCH)
+        }
+
+    def providers(self) -> set[str]:
+        """Name the resource providers that the subscription has registered."""
+        return {
+            str(found.get("namespace"))
+            for found in self._all(f"{self._subscription}/providers", _PROVIDERS)
+            if found.get("registrationState") == "Registered"
+        }
+
+    def app_roles(self) -> set[str]:
+        """Return the role definitions that the function app's identities hold, as GUIDs."""
+        site = self._get(f"{self._group}/providers/Microsoft.Web/sites/{self._where.app}", _SITES)
+        users = _mapping(_mapping(site.get("identity")).get("userAssignedIdentities"))
+        ids = [str(_mapping(user).get("principalId", "")) for user in users.values()]
+        path = f"{self._group}/providers/Microsoft.Authorization/roleAssignments"
+        return {
+            str(_mapping(found.get("properties")).get("roleDefinitionId", "")).rpartition("/")[2]
+            for principal in ids
+            for found in self._all(path, _ROLES, {"$filter": f"principalId eq '{principal}'"})
+        }
+
+    def _all(
+        self, path: str, version: str, query: Mapping[str, str] | None = None
+    ) -> Iterator[Body]:
+        """Yield the values of all pages; a next page elsewhere is not followed."""
+        body = self._get(path, version, query)
+        for _ in range(_PAGES):
+            yield from _mappings(body.get("value"))
+            following = str(body.get("nextLink") or "")
+            if not following.startswith(f"{self._endpoint}/"):
+                return
+            body = self._ask(following, {})
+
+    def _get(self, path: str, version: str, query: Mapping[str, str] | None = None) -> Body:
+        return self._ask(f"{self._endpoint}{path}", {"api-version": version, **(query or {})})
+
+    def _ask(self, url: str, query: Mapping[str, str]) -> Body:
+        headers = {"Authorization": f"Bearer {self._token()}"}
+        try:
+            reply = requests.get(
+                url, params=query, headers=headers, timeout=_TIMEOUT_S, allow_redirects=False
+            )
+            body = reply.json()
+        except requests.RequestException as error:
+            raise Transient(f"management plane: no answer ({type(error).__name__})") from error
+        if not reply.ok or not isinstance(body, dict):
+            code = _mapping(_mapping(body).get("error")).get("code", "")
+            raise Refused(f"management plane: {reply.status_code} {code}", reply.status_code)
+        return body
+
+
+def connect(where: Deployment) -> Management:
+    """Connect to the management plane as the user who is logged in."""
+
+    def token() -> str:
+        return identity("").get_token(f"{ENDPOINT}/.default").token
+
+    return Management(where, token)
+
+
+def _mapping(value: object) -> Body:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _mappings(value: object) -> list[Body]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+
+
+def _number(value: object) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _cores(sku: Body) -> int:
+    told = {
+        str(one.get("name")): str(one.get("value")) for one in _mappings(sku.get("capabilities"))
+    }
+    return int(told["vCPUs"]) if told.get("vCPUs", "").isdecimal() else 1

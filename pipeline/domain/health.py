@@ -1,0 +1,235 @@
+"""What `fanfare doctor` finds: pure judgements of readings, each with the command that mends it."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+_SKEW_NOTED, _SKEW_REFUSED = timedelta(seconds=5), timedelta(minutes=5)
+_QUEUE_OLD = timedelta(minutes=15)
+
+
+class Level(StrEnum):
+    """How a check ended; `AZURE` could not be asked, since only Azure answers it."""
+
+    OK = "ok"
+    NOTE = "note"
+    FAULT = "fault"
+    UNREACHABLE = "unreachable"
+    AZURE = "only in Azure"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found, why that matters, and the command that mends it."""
+
+    check: str
+    level: Level
+    what: str
+    why: str = ""
+    mend: str = ""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The names of a deployment's resources; all empty for a local stack."""
+
+    subscription: str = ""
+    group: str = ""
+    batch: str = ""
+    storage: str = ""
+    app: str = ""
+    location: str = ""
+
+    @property
+    def managed(self) -> bool:
+        """Whether there is a management plane to ask."""
+        return bool(self.subscription and self.group)
+
+    @property
+    def provision(self) -> str:
+        """The command that makes what is missing."""
+        return "azd provision" if self.managed else "fanfare up"
+
+
+@dataclass(frozen=True)
+class QueueReading:
+    """How many messages a queue holds, about, and how old the first visible one is."""
+
+    name: str
+    messages: int
+    oldest: timedelta | None = None
+
+
+class PoolReading(Protocol):
+    """What Batch says of a pool; `state` is "" where there is none."""
+
+    @property
+    def state(self) -> str: ...  # noqa: D102 the fields of `ports.PoolReport`
+    @property
+    def allocation(self) -> str: ...  # noqa: D102
+    @property
+    def nodes(self) -> int: ...  # noqa: D102
+    @property
+    def target_nodes(self) -> int: ...  # noqa: D102
+    @property
+    def unusable_nodes(self) -> int: ...  # noqa: D102
+    @property
+    def errors(self) -> Sequence[str]: ...  # noqa: D102
+    @property
+    def formula(self) -> str: ...  # noqa: D102
+
+
+def refusal(check: str, status: int | None, said: str, where: Deployment) -> Finding:
+    """Judge a call that failed by its HTTP status; None means that there was no answer."""
+    if status in (401, 403):
+        return Finding(
+            check,
+            Level.FAULT,
+            said,
+            "a role is missing (a new one takes some minutes to spread), or a firewall refuses you",
+            f"az role assignment list --resource-group {where.group} --include-inherited -o table; "
+            "azd provision"
+            if where.managed
+            else "fanfare up",
+        )
+    if status is None:
+        why = "nothing works without it: wrong name, no network, or a private deployment seen from "
+        return Finding(check, Level.UNREACHABLE, said, why + "outside", where.provision)
+    return Finding(check, Level.FAULT, said, "the service answers otherwise than it should", "")
+
+
+def missing(kind: str, needed: Collection[str], there: Collection[str], mend: str) -> Finding:
+    """Judge whether everything that the engine uses exists."""
+    gone = sorted(set(needed) - set(there))
+    if not gone:
+        return Finding(kind, Level.OK, f"all {len(needed)} are there")
+    why = "the engine writes to them and reads from them"
+    return Finding(kind, Level.FAULT, f"missing: {', '.join(gone)}", why, mend)
+
+
+def clock(skew: timedelta) -> Finding:
+    """Judge how far this clock is from the service's."""
+    seconds = skew.total_seconds()
+    what = f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} Storage"
+    if abs(skew) >= _SKEW_REFUSED:
+        why = "services refuse requests and tokens of another time"
+        return Finding("clock", Level.FAULT, what, why, "sudo timedatectl set-ntp true")
+    if abs(skew) >= _SKEW_NOTED:
+        why = "times that you are shown are off by it"
+        return Finding("clock", Level.NOTE, what, why, "sudo timedatectl set-ntp true")
+    return Finding("clock", Level.OK, "agrees with Storage's within seconds")
+
+
+def queue(reading: QueueReading, where: Deployment) -> Finding | None:
+    """Judge one queue; None when there is nothing to say."""
+    poison = reading.name.endswith("-poison")
+    if poison and reading.messages:
+        return Finding(
+            "queues",
+            Level.FAULT,
+            f"{reading.name}: about {reading.messages} messages given up on",
+            "their run ended as failed, or an event was none of ours",
+            _peek(reading.name, where),
+        )
+    if reading.oldest is not None and reading.oldest > _QUEUE_OLD:
+        minutes = int(reading.oldest.total_seconds() // 60)
+        return Finding(
+            "queues",
+            Level.FAULT,
+            f"{reading.name}: about {reading.messages} messages, the oldest {minutes} minutes old",
+            "nobody takes them: the function app does not run, or cannot read the queue",
+            f"az functionapp restart -g {where.group} -n {where.app}"
+            if where.managed
+            else "fanfare up",
+        )
+    return None
+
+
+def queues(readings: Iterable[QueueReading], where: Deployment) -> list[Finding]:
+    """Judge all queues."""
+    held = list(readings)
+    found = [finding for reading in held if (finding := queue(reading, where))]
+    total = sum(reading.messages for reading in held)
+    return found or [
+        Finding("queues", Level.OK, f"about {total} messages, none old, none given up")
+    ]
+
+
+def pool(name: str, pool_id: str, report: PoolReading, where: Deployment) -> list[Finding]:
+    """Judge one pool by what Batch says of it."""
+    check = f"pool {name}"
+    return list(_pool_faults(check, pool_id, report, where)) or [
+        Finding(
+            check, Level.OK, f"{report.allocation}, {report.nodes} of {report.target_nodes} nodes"
+        )
+    ]
+
+
+def _pool_faults(
+    check: str, pool_id: str, report: PoolReading, where: Deployment
+) -> Iterator[Finding]:
+    look = f"az batch pool show --pool-id {pool_id}" if where.managed else "fanfare show latest"
+    if not report.state:
+        why = "runs that need it end as failed"
+        yield Finding(check, Level.FAULT, f"{pool_id} does not exist", why, where.provision)
+        return
+    for error in report.errors:
+        yield Finding(check, Level.FAULT, error, "its runs wait", _for_error(error, look, where))
+    if report.unusable_nodes and not report.errors:
+        what = f"{report.unusable_nodes} of {report.nodes} nodes are unusable"
+        why = "they cost money and take no task"
+        list_nodes = f"az batch node list --pool-id {pool_id}"
+        mend = list_nodes if where.managed else "fanfare show latest"
+        yield Finding(check, Level.FAULT, what, why, mend)
+    if not report.formula:
+        why = "it neither grows for runs nor falls to zero"
+        yield Finding(check, Level.FAULT, "has no autoscale formula", why, where.provision)
+
+
+def _for_error(error: str, look: str, where: Deployment) -> str:
+    if "Quota" in error and where.managed:
+        return f"az batch account show -n {where.batch} -g {where.group}; ask for quota (portal)"
+    if ("Allocation" in error or "Sku" in error) and where.managed:
+        return f"az batch location list-skus -l {where.location}; change `size` in pools/"
+    return look
+
+
+def _peek(name: str, where: Deployment) -> str:
+    if not where.managed:
+        return "fanfare ls"
+    return (
+        f"az storage message peek -q {name} --num-messages 32 "
+        f"--account-name {where.storage} --auth-mode login"
+    )
+
+
+def dead_letters(count: int, more: bool, where: Deployment) -> Finding:
+    """Judge what Event Grid could not deliver."""
+    if not count:
+        return Finding("dead-letter", Level.OK, "empty")
+    return Finding(
+        "dead-letter",
+        Level.NOTE,
+        f"{count}{' or more' if more else ''} events that Event Grid could not deliver",
+        "a firewall or a missing role keeps Event Grid from the queue; the sweep starts their runs",
+        f"az storage blob list -c dead-letter --account-name {where.storage} --auth-mode login"
+        if where.managed
+        else "fanfare ls",
+    )
+
+
+def overdue(event: Mapping[str, object], now: datetime, patience: timedelta) -> bool:
+    """Tell whether a completion event has waited too long; one without a time has."""
+    try:
+        return now - datetime.fromisoformat(str(event.get("time"))) > patience
+    except (ValueError, TypeError):
+        return True
+
+
+def exit_level(found: Iterable[Finding]) -> Level:
+    """Return the gravest level: what cannot be reached before what is wrong."""
+    levels = {finding.level for finding in found}
+    grave = (Level.UNREACHABLE, Level.FAULT, Level.NOTE)
+    return next((level for level in grave if level in levels), Level.OK)

@@ -1,0 +1,108 @@
+"""The management plane over HTTP, from a small server that answers in the documented shapes."""
+
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from pipeline.adapters.management import Management, Refused
+from pipeline.domain.health import Deployment
+from pipeline.domain.health_azure import Size
+from pipeline.errors import Transient
+
+WHERE = Deployment("s", "rg", "ba", "st", "func", "westeurope")
+GROUP = "/subscriptions/s/resourceGroups/rg/providers"
+SKUS = "/subscriptions/s/providers/Microsoft.Batch/locations/westeurope/virtualMachineSkus"
+ROLE = "/subscriptions/s/providers/Microsoft.Authorization/roleDefinitions/role-1"
+
+
+class Arm(BaseHTTPRequestHandler):
+    """Answers by path; whoever has no token is refused."""
+
+    bodies: dict[str, dict] = {}  # noqa: RUF012 a server's handlers are made by it
+    asked: list[str] = []  # noqa: RUF012
+
+    def do_GET(self):
+        self.asked.append(self.path)
+        known = self.headers["Authorization"] == "Bearer t"
+        body = self.bodies.get(self.path.partition("?")[0])
+        status = 403 if not known else 404 if body is None else 200
+        content = json.dumps(body if status == 200 else {"error": {"code": "No"}}).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@pytest.fixture
+def arm():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Arm)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    Arm.bodies, Arm.asked = {}, []
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def plane(arm):
+    return Management(WHERE, lambda: "t", arm)
+
+
+def test_quotas_come_from_the_batch_account(plane):
+    Arm.bodies[f"{GROUP}/Microsoft.Batch/batchAccounts/ba"] = {
+        "properties": {
+            "dedicatedCoreQuota": 20,
+            "lowPriorityCoreQuota": 0,
+            "dedicatedCoreQuotaPerVMFamily": [{"name": "standardDSv5Family", "coreQuota": 6}],
+            "dedicatedCoreQuotaPerVMFamilyEnforced": True,
+            "poolQuota": 100,
+            "activeJobAndJobScheduleQuota": 300,
+        }
+    }
+    quotas = plane.quotas()
+    assert (quotas.dedicated, quotas.spot, quotas.jobs, quotas.pools) == (20, 0, 300, 100)
+    assert quotas.by_family == {"standarddsv5family": 6} and quotas.family_enforced
+
+
+def test_sizes_come_over_all_pages_of_this_server_alone(plane, arm):
+    sku = {"name": "Standard_D2s_v5", "familyName": "F", "capabilities": []}
+    cores = {"capabilities": [{"name": "vCPUs", "value": "2"}], "name": "Standard_D2s_v6"}
+    elsewhere = "http://127.0.0.1.example.org/next"
+    Arm.bodies[SKUS] = {"value": [sku], "nextLink": f"{arm}/more"}
+    Arm.bodies["/more"] = {"value": [cores], "nextLink": elsewhere}
+    assert plane.sizes() == {"standard_d2s_v5": Size("F", 1), "standard_d2s_v6": Size("", 2)}
+
+
+def test_only_registered_providers_count(plane):
+    Arm.bodies["/subscriptions/s/providers"] = {
+        "value": [
+            {"namespace": "Microsoft.Batch", "registrationState": "Registered"},
+            {"namespace": "Microsoft.Web", "registrationState": "Registering"},
+        ]
+    }
+    assert plane.providers() == {"Microsoft.Batch"}
+
+
+def test_roles_are_those_of_the_identities_of_the_app(plane):
+    Arm.bodies[f"{GROUP}/Microsoft.Web/sites/func"] = {
+        "identity": {"userAssignedIdentities": {"/id": {"principalId": "p-1"}}}
+    }
+    Arm.bodies[f"{GROUP}/Microsoft.Authorization/roleAssignments"] = {
+        "value": [{"properties": {"roleDefinitionId": ROLE, "principalId": "p-1"}}]
+    }
+    assert plane.app_roles() == {"role-1"}
+    assert "p-1" in Arm.asked[-1]
+
+
+def test_a_refusal_and_silence_are_told_apart(arm):
+    with pytest.raises(Refused, match="403 No"):
+        Management(WHERE, lambda: "wrong", arm).quotas()
+    with pytest.raises(Transient, match="no answer"):
+        Management(WHERE, lambda: "t", "http://127.0.0.1:9").quotas()

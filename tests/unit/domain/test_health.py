@@ -1,0 +1,152 @@
+"""Every finding of the doctor, provoked by the reading that it comes from."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from pipeline.domain import health, health_azure
+from pipeline.domain.health import Deployment, Level, QueueReading
+from pipeline.domain.health_azure import APP_ROLES, PROVIDERS, Quotas, Size
+from pipeline.ports import PoolReport
+from tests.fakes.definitions import written
+
+AZURE = Deployment("s", "rg-x", "bax", "stx", "func-x", "westeurope")
+LOCAL = Deployment()
+SIZES = {"standard_d2s_v5": Size("standardDSv5Family", 2)}
+PLENTY = Quotas(100, 100, {"standarddsv5family": 100}, True, 100, 100)
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
+
+
+def a_pool(**changes):
+    pool = written(()).catalogue.pools["cpu"]
+    return pool.model_copy(update=changes)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refusal_names_the_role_its_delay_and_the_firewall(status):
+    found = health.refusal("role: queues", status, "send to announce: 403", AZURE)
+    assert found.level is Level.FAULT
+    assert "role" in found.why and "minutes to spread" in found.why and "firewall" in found.why
+    assert "rg-x" in found.mend
+
+
+def test_no_answer_is_unreachable_and_another_answer_a_fault():
+    assert health.refusal("blob", None, "no answer", AZURE).level is Level.UNREACHABLE
+    assert health.refusal("blob", 500, "500", AZURE).level is Level.FAULT
+
+
+def test_what_is_missing_is_named_with_what_makes_it():
+    found = health.missing("queues", ["plan", "submit"], ["plan"], "azd provision")
+    assert (found.level, found.what, found.mend) == (
+        Level.FAULT, "missing: submit", "azd provision",
+    )  # fmt: skip
+    assert health.missing("queues", ["plan"], ["plan", "x"], "").level is Level.OK
+
+
+@pytest.mark.parametrize(
+    ("seconds", "level"),
+    [(0, Level.OK), (-4, Level.OK), (-60, Level.NOTE), (60, Level.NOTE), (301, Level.FAULT)],
+)
+def test_a_wrong_clock_is_told_by_how_wrong_it_is(seconds, level):
+    assert health.clock(timedelta(seconds=seconds)).level is level
+
+
+def test_poison_and_old_messages_are_findings():
+    readings = [
+        QueueReading("plan-poison", 3),
+        QueueReading("plan", 9, timedelta(minutes=20)),
+        QueueReading("submit", 2, timedelta(seconds=2)),
+    ]
+    poison, old = health.queues(readings, AZURE)
+    assert "az storage message peek -q plan-poison" in poison.mend
+    assert "oldest 20 minutes" in old.what and "functionapp restart" in old.mend
+    assert health.queues(readings[2:], AZURE)[0].level is Level.OK
+
+
+@pytest.mark.parametrize(
+    ("report", "said", "mend"),
+    [
+        (PoolReport(""), "does not exist", "azd provision"),
+        (PoolReport("active", errors=["CoreQuotaReached"], formula="x"), "Quota", "quota"),
+        (PoolReport("active", errors=["AllocationFailed: no"], formula="x"), "Alloc", "list-skus"),
+        (PoolReport("active", errors=["StartTaskFailed: 1"], formula="x"), "Start", "pool show"),
+        (PoolReport("active", "steady", 2, 2, 1, formula="x"), "1 of 2 nodes", "node list"),
+        (PoolReport("active", "steady"), "no autoscale formula", "azd provision"),
+    ],
+)  # fmt: skip
+def test_every_trouble_of_a_pool_is_told_with_its_command(report, said, mend):
+    (found,) = health.pool("cpu", "cpu-1", report, AZURE)
+    assert found.level is Level.FAULT and said in found.what and mend in found.mend
+
+
+def test_a_pool_that_rests_is_well():
+    report = PoolReport("active", "steady", formula="x")
+    assert health.pool("cpu", "cpu-1", report, LOCAL)[0].level is Level.OK
+
+
+def test_dead_letters_are_told():
+    assert health.dead_letters(0, False, AZURE).level is Level.OK
+    assert "firewall" in health.dead_letters(2, False, AZURE).why
+
+
+def test_a_region_without_the_size_is_told():
+    found = health_azure.cores(a_pool(), {}, PLENTY, AZURE)
+    assert found.level is Level.FAULT and "westeurope does not offer Standard_D2s_v5" in found.what
+    assert "az batch location list-skus -l westeurope" in found.mend
+
+
+@pytest.mark.parametrize(
+    ("quotas", "level", "said"),
+    [
+        (PLENTY, Level.OK, "covers 4 nodes"),
+        (Quotas(0, 0, {}, False, 1, 1), Level.FAULT, "0 dedicated cores of 8"),
+        (Quotas(100, 0, {}, True, 1, 1), Level.FAULT, "0 standardDSv5Family cores of 8"),
+        (Quotas(4, 0, {}, False, 1, 1), Level.NOTE, "4 dedicated cores of 8"),
+        (Quotas(None, None, {}, False, 1, 1), Level.OK, "covers"),
+    ],
+)
+def test_zero_and_small_quotas_are_told_apart(quotas, level, said):
+    found = health_azure.cores(a_pool(), SIZES, quotas, AZURE)
+    assert found.level is level and said in found.what
+
+
+def test_spot_quota_is_that_of_the_spot_share():
+    pool = a_pool(nodes=a_pool().nodes.model_copy(update={"spot_share": 0.5}))
+    found = health_azure.cores(pool, SIZES, Quotas(100, 0, {}, False, 1, 1), AZURE)
+    assert found.what == "0 spot cores of 4"
+
+
+@pytest.mark.parametrize(("count", "level"), [(1, Level.OK), (80, Level.NOTE), (100, Level.FAULT)])
+def test_a_limit_that_is_used_up_is_told(count, level):
+    assert health_azure.used("active jobs", count, 100, AZURE).level is level
+
+
+def test_a_provider_that_is_not_registered_is_told():
+    found = health_azure.providers([name.lower() for name in PROVIDERS if "Batch" not in name])
+    assert found.mend == "az provider register -n Microsoft.Batch"
+
+
+def test_a_role_that_the_app_lacks_is_told():
+    found = health_azure.app_roles(list(APP_ROLES)[1:])
+    assert found.what == "missing: Storage Blob Data Owner"
+    assert health_azure.app_roles(APP_ROLES).level is Level.OK
+
+
+@pytest.mark.parametrize(
+    ("agent", "today", "level"),
+    [
+        ("batch.node.ubuntu 24.04", date(2026, 11, 25), Level.OK),
+        ("batch.node.ubuntu 22.04", date(2026, 1, 1), Level.OK),
+        ("batch.node.ubuntu 22.04", date(2026, 11, 25), Level.NOTE),
+        ("batch.node.ubuntu 22.04", date(2027, 6, 30), Level.FAULT),
+    ],
+)
+def test_an_image_that_goes_out_of_support_is_told_a_year_before(agent, today, level):
+    pool = a_pool(image=a_pool().image.model_copy(update={"agent": agent}))
+    assert health_azure.retirement(pool, today).level is level
+
+
+@pytest.mark.parametrize("time", ["2026-11-24T00:00:00Z", "nonsense", None, "2026-11-24T00:00:00"])
+def test_an_event_that_waits_too_long_or_says_nothing_is_overdue(time):
+    assert health.overdue({"time": time}, NOW, timedelta(minutes=12))
+    assert not health.overdue({"time": NOW.isoformat()}, NOW, timedelta(minutes=12))
