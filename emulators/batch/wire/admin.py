@@ -1,12 +1,13 @@
 """What only an emulator has: health, state, faults, time, lost
 nodes. No signature needed; loopback only."""
 
+import asyncio
 import json
 from datetime import timedelta
 
 from aiohttp import web
 
-from emulators.batch.document import Doc
+from emulators.batch.document import Doc, stamp
 from emulators.batch.errors import BatchError
 from emulators.batch.faults import BadRule, parse_rules
 from emulators.batch.model.states import JobState, PoolState, ScheduleState
@@ -14,6 +15,8 @@ from emulators.batch.service.emulator import Emulator
 from emulators.batch.service.nodes import preempt
 from emulators.batch.wire.routes import OPERATIONS
 
+_RESET_LIMIT_S = 30.0
+_HURRY = timedelta(seconds=10)
 _MOST_SECONDS = 315_360_000
 
 
@@ -47,13 +50,28 @@ class Admin:
         pools: list[Doc] = []
         for pool in account.pools.values():
             nodes = {node.id: str(node.state) for node in pool.nodes.values()}
-            pools.append({"id": pool.id, "allocationState": pool.allocation, "nodes": nodes})
+            pools.append(
+                {
+                    "id": pool.id,
+                    "state": pool.state,
+                    "allocationState": pool.allocation,
+                    "targets": {"dedicated": pool.target_dedicated, "spot": pool.target_spot},
+                    "resizeErrors": pool.resize_errors,
+                    "autoScaleRun": pool.autoscale_run,
+                    "nodes": nodes,
+                }
+            )
         jobs = [
-            {"id": job.id, "state": job.state, **job.counts.document()}
+            {"id": job.id, "state": job.state, "poolId": job.pool_id, **job.counts.document()}
             for job in account.jobs.values()
         ]
+        schedules = [
+            {"id": schedule.id, "state": schedule.state, "jobs": schedule.made}
+            for schedule in account.schedules.values()
+        ]
         running = [{"jobId": job, "taskId": task} for job, task in self._emulator.ctx.runs]
-        return web.json_response({"pools": pools, "jobs": jobs, "running": running})
+        found = {"pools": pools, "jobs": jobs, "schedules": schedules, "running": running}
+        return web.json_response({"now": stamp(self._emulator.ctx.clock.now()), **found})
 
     async def list_faults(self, _: web.Request) -> web.Response:
         """Show the rules in force."""
@@ -89,7 +107,7 @@ class Admin:
         return web.json_response({"now": self._emulator.ctx.clock.now().isoformat()})
 
     async def reset(self, _: web.Request) -> web.Response:
-        """Begin to delete every schedule, job and pool, and forget the faults."""
+        """Delete every schedule, job and pool, forget the faults, and answer once all are gone."""
         emulator = self._emulator
         for schedule in list(emulator.ctx.account.schedules.values()):
             if schedule.state is not ScheduleState.DELETING:
@@ -101,7 +119,21 @@ class Admin:
             if pool.state is not PoolState.DELETING:
                 emulator.pools.delete(pool)
         emulator.ctx.faults.reset()
+        await self._emptied()
         return web.json_response({})
+
+    async def _emptied(self) -> None:
+        """Wait for deletions, hurrying what is only emulated: nobody has to tick for a reset."""
+        ctx = self._emulator.ctx
+        deadline = asyncio.get_running_loop().time() + _RESET_LIMIT_S
+        while ctx.account.pools or ctx.account.jobs or ctx.account.schedules:
+            if asyncio.get_running_loop().time() > deadline:
+                raise web.HTTPServiceUnavailable(text="The account is not empty yet: ask again.")
+            ctx.pace.tick()
+            if ctx.options.timing == "timed":
+                await ctx.clock.advance(_HURRY)
+            await asyncio.sleep(0.005)
+        ctx.save()
 
     async def preempt(self, request: web.Request) -> web.Response:
         """Take a node away as the cloud does."""

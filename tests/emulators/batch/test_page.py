@@ -145,3 +145,16 @@ def test_a_browser_shows_the_job_and_draws_the_history(shown: Emulator, tmp_path
     page = until(loaded)
     assert 'data-key="j:shown"' in page
     assert "<polyline" in page
+
+
+@pytest.mark.parametrize("timing", ["immediate", "timed", "manual"])
+def test_a_reset_answers_only_when_nothing_is_left(tmp_path: Path, timing: str) -> None:
+    emulator = Emulator(tmp_path, "--timing", timing)
+    emulator.add_pool("p", nodes=2)
+    emulator.add_job("j", "p")
+    emulator.add_task("j", "t", "sleep 100")
+    emulator.admin("POST", "/_admin/reset")
+    left = emulator.admin("GET", "/_admin/state")
+    assert (left["pools"], left["jobs"], left["schedules"], left["running"]) == ([], [], [], [])
+    assert not list(emulator.client.list_pools())
+    emulator.stop()
