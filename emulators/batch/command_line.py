@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from emulators.batch.autoscale.dialect import read_dialect
+from emulators.batch.autoscale.dialect import Dialect, DialectError, read_dialect
 from emulators.batch.entra import issuers_of
 from emulators.batch.options import Options
 
@@ -15,6 +15,14 @@ ACCOUNT = "devbatch"
 # Everybody's: an account on loopback for development has no secret, as Azurite's has none.
 KEY = base64.b64encode(b"the well-known key of devbatch, not a secret").decode()
 _SWITCH = {"action": "store_true"}
+
+
+def _dialect(text: str) -> Dialect:
+    try:
+        return read_dialect(text)
+    except DialectError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
 
 # Group → flag → how argparse reads it; the help says what it is, its default follows.
 _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
@@ -109,10 +117,11 @@ _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
             "help": "factor on evaluation and sample intervals",
         },
         "--autoscale-dialect": {
+            "type": _dialect,
             "default": "",
-            "help": "key=value,...: how formulas are read where the documentation is silent",
+            "metavar": "KEY=VALUE,...",
+            "help": "how open points of the formula language are read; README.md lists them",
         },
-        "--no-live-samples": {**_SWITCH, "help": "formulas see only the periodic samples"},
     },
     "misbehaviour": {
         "--profile": {
@@ -166,11 +175,6 @@ def read_options(argv: list[str]) -> tuple[int, Options]:
     parser = make_parser()
     given = vars(parser.parse_args(argv))
     port = int(given.pop("port"))
-    given["live_samples"] = not given.pop("no_live_samples")
-    try:
-        given["autoscale_dialect"] = read_dialect(given["autoscale_dialect"])
-    except ValueError as error:
-        parser.error(f"--autoscale-dialect: {error}")
     given["data"] = given["data"].resolve()
     if given["users"] == "map" and os.geteuid() != 0:
         parser.error("--users map takes root: only root can become somebody else")

@@ -24,7 +24,6 @@ class Options:
     autoscale_min_seconds: float = 30.0
     autoscale_interval_scale: float = 1.0
     autoscale_dialect: Dialect = field(default_factory=Dialect)
-    live_samples: bool = True
     active_job_quota: int = 300
     node_quota: int = 100
     spot_preemptions_per_hour: float = 0.0

@@ -12,7 +12,8 @@ time.
 >>> evaluate(formula, Situation(now, samples)).dedicated
 4
 
-A `Dialect` in the situation settles what the documentation leaves open. From a shell:
+A `Dialect` in the situation settles what the documentation leaves open, and
+`Samples.under(dialect)` delays and loses samples as it says. From a shell:
 `python -m emulators.batch.autoscale FORMULA_FILE --samples FILE --time 2030-01-02T03:04:00Z`.
 The language knows nothing of pools, files or sockets; only the command reads files.
 """

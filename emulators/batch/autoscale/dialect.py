@@ -1,61 +1,126 @@
-"""The points of the language that the documentation leaves open, as named choices."""
+"""Every point of the language that the documentation leaves open, as one value with a default."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from typing import Any, Literal
 
 
-@dataclass(frozen=True, slots=True)
+class DialectError(ValueError):
+    """A word on the dialect is not understood."""
+
+
+def _point[T](default: T, words: str, *takes: object) -> T:
+    """Declare an open point; `takes` are its values, or the least and most of a number."""
+    return dataclasses.field(default=default, metadata={"words": words, "takes": takes})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Dialect:
-    """How formulas are read where the documentation is silent; the defaults are guesses."""
+    """One reading of the language; the defaults are what seems most likely."""
 
-    lazy: bool = True  # `&&` and `||` leave the right side out where the left one decides
-    strict: bool = False  # no operators beyond the documented table, no vector as a double
-    negative_target: str = "zero"  # or "error"
-    sunday: int = 7
-    year_days: float = 364
-    newest_first: bool = True  # order of GetSample
-    sample_delay_s: float = 0.0  # how long formulas do not see a new sample
+    lazy: bool = _point(True, "`&&` and `||` leave the right side alone where they can")
+    case_sensitive: bool = _point(True, "names differ by case")
+    strict: bool = _point(
+        False, "types exactly as documented: no vector as a number, nothing outside the table"
+    )
+    unequal_vectors: Literal["error", "shortest"] = _point(
+        "error", "operators on vectors of unequal length", "error", "shortest"
+    )
+    division_by_zero: Literal["infinity", "error"] = _point(
+        "infinity", "a number divided by zero; no target can be infinite", "infinity", "error"
+    )
+    negative_target: Literal["zero", "error"] = _point(
+        "zero", "a target below zero", "zero", "error"
+    )
+    sunday: int = _point(7, "`.weekday` of a Sunday", 7, 0)
+    year_days: float = _point(364, "length of `TimeInterval_Year` in days", 364, 366)
+    exponents: bool = _point(True, "`1e3` is a number")
+    quoted_option: bool = _point(True, '`$NodeDeallocationOption = "requeue"` is understood')
+    percentile: Literal["linear", "lower", "nearest", "higher"] = _point(
+        "linear", "between two elements", "linear", "lower", "nearest", "higher"
+    )
+    empty_vector: Literal["zero", "nan", "error"] = _point(
+        "zero", "`avg`, `val`, `min`, `max`, `percentile` of nothing", "zero", "nan", "error"
+    )
+    newest_first: bool = _point(True, "`GetSample` begins with the newest sample")
+    range_ends: Literal["start", "end", "both", "none"] = _point(
+        "start",
+        "ends that belong to a range of samples; now always does",
+        "start",
+        "end",
+        "both",
+        "none",
+    )
+    cpu_scale: float = _point(100, "`$CPUPercent` of a pool with all slots in use", 1, 100)
+    sample_delay_s: float = _point(60, "seconds until a sample is published", 0, 3600)
+    sample_availability: float = _point(100, "percent of samples that are ever published", 0, 100)
+    sample_retention_s: float = _point(86400, "seconds that samples are kept", 3600, 604800)
+    samples_without_nodes: bool = _point(True, "a pool that never had a node has samples")
+    live_samples: bool = _point(
+        True, "a formula also sees a sample of the moment of its evaluation"
+    )
+    interval_format: Literal["clock", "iso"] = _point(
+        "clock", "a timeinterval in results: `1.12:00:00` or `P1DT12H`", "clock", "iso"
+    )
+    extra_functions: bool = _point(True, "`ceil`, `floor`, `round`, `vec` exist")
 
 
-def _truth(text: str) -> bool:
-    return {"true": True, "false": False}[text.lower()]
-
-
-def _one_of(*allowed: str) -> Callable[[str], str]:
-    return lambda text: allowed[allowed.index(text)]
-
-
-def _within(least: float, most: float) -> Callable[[str], float]:
-    def read(text: str) -> float:
-        if not least <= float(text) <= most:
-            raise ValueError(text)
-        return float(text)
-
-    return read
-
-
-_READ: Mapping[str, tuple[str, Callable[[str], object]]] = {
-    "lazy": ("true or false", _truth),
-    "strict": ("true or false", _truth),
-    "negative_target": ("zero or error", _one_of("zero", "error")),
-    "sunday": ("0 or 7", lambda text: {"0": 0, "7": 7}[text]),
-    "year_days": ("364 to 366", _within(364, 366)),
-    "newest_first": ("true or false", _truth),
-    "sample_delay_s": ("0 to 86400", _within(0, 86400)),
+_POINTS: Mapping[str, dataclasses.Field[Any]] = {
+    one.name: one for one in dataclasses.fields(Dialect)
 }
 
 
 def read_dialect(text: str) -> Dialect:
-    """Read `key=value,...`; raises ValueError that says what there is."""
-    choices: dict[str, object] = {}
-    for part in filter(None, text.split(",")):
-        name, _, value = (one.strip() for one in part.partition("="))
-        if name not in _READ:
-            raise ValueError(f"{name!r} is no point of the dialect: {', '.join(_READ)}")
-        allowed, read = _READ[name]
-        try:
-            choices[name] = read(value)
-        except (KeyError, IndexError, ValueError) as error:
-            raise ValueError(f"{name} is {allowed}, not {value!r}") from error
-    return dataclasses.replace(Dialect(), **choices)  # type: ignore[arg-type]  # read per name above
+    """Read `key=value,...`; raises DialectError naming what is wrong and what would be right."""
+    given: dict[str, Any] = {}
+    for part in filter(None, (one.strip() for one in text.split(","))):
+        key, _, value = (one.strip() for one in part.partition("="))
+        if key not in _POINTS:
+            raise DialectError(f"{key!r} is no point of the dialect: {', '.join(_POINTS)}")
+        given[key] = _read(_POINTS[key], value)
+    return Dialect(**given)
+
+
+def _read(point: dataclasses.Field[Any], text: str) -> Any:  # noqa: ANN401 - as the field says
+    choices = choices_of(point)
+    if choices:
+        if text not in choices:
+            raise DialectError(f"{point.name} is {' or '.join(choices)}, not {text!r}")
+        return choices[text]
+    least, most = point.metadata["takes"]
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not least <= number <= most:
+        raise DialectError(f"{point.name} is {least} to {most}, not {text!r}")
+    return number
+
+
+def choices_of(point: dataclasses.Field[Any]) -> dict[str, Any]:
+    """Return what may be written for a point and what it means; nothing for a number."""
+    if isinstance(point.default, bool):
+        return {"true": True, "false": False}
+    if isinstance(point.default, str) or point.name == "sunday":
+        return {str(one): one for one in point.metadata["takes"]}
+    return {}
+
+
+def dialect_table() -> str:
+    """Return all points as a Markdown table, the default first."""
+    rows = ["| key | values, the default first | what is open |", "|---|---|---|"]
+    for point in _POINTS.values():
+        first = _shown(point.default)
+        choices = [one for one in choices_of(point) if one != first]
+        values = ", ".join(f"`{one}`" for one in (first, *choices))
+        if not choices:
+            values += " ({} to {})".format(*point.metadata["takes"])
+        rows.append(
+            f"| `{point.name}` | {values} | {point.metadata['words'].replace('|', '\\|')} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+def _shown(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

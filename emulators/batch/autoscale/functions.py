@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from emulators.batch.autoscale.dialect import Dialect
 from emulators.batch.autoscale.values import (
     FormulaError,
     Value,
@@ -15,15 +16,19 @@ from emulators.batch.autoscale.values import (
     kind,
 )
 
+# More than any history holds; a vector that doubles in every statement ends here.
+MAX_ELEMENTS = 25_000
+_EXTRA = frozenset({"ceil", "floor", "round", "vec"})
+_EMPTY: Mapping[str, float] = {"zero": 0.0, "nan": math.nan}
+
 
 def flatten(values: Sequence[Value]) -> Vector:
     """Join doubles and vectors into one vector."""
     flat: list[float] = []
     for value in values:
-        if isinstance(value, tuple):
-            flat += value
-        else:
-            flat.append(as_double(value))
+        flat += value if isinstance(value, tuple) else (as_double(value, strict=True),)
+        if len(flat) > MAX_ELEMENTS:
+            raise FormulaError(f"a vector may have {MAX_ELEMENTS} elements")
     return tuple(flat)
 
 
@@ -32,42 +37,33 @@ def parse_time(text: str) -> datetime:
     for read in (datetime.fromisoformat, parsedate_to_datetime):
         try:
             moment = read(text)
-        except ValueError:
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
             continue
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     raise FormulaError(f'time("{text}") is not a time')
 
 
 def _sum(vector: Vector) -> float:
-    # Not math.fsum or statistics: those raise where IEEE arithmetic has an infinity or no number.
-    return float(sum(vector))
-
-
-def _mean(vector: Vector) -> float:
-    return _sum(vector) / len(vector) if vector else 0.0
+    try:
+        return math.fsum(vector)
+    except (ValueError, OverflowError):
+        # Infinities of both signs, or a sum beyond the largest number: add as IEEE 754 does.
+        return sum(vector)
 
 
 def _deviation(vector: Vector) -> float:
-    if len(vector) < 2:  # noqa: PLR2004 - one value deviates from nothing
+    if len(vector) < 2:  # noqa: PLR2004 - one value does not deviate
         return 0.0
-    mean = _mean(vector)
+    mean = _sum(vector) / len(vector)
     return math.hypot(*(one - mean for one in vector)) / math.sqrt(len(vector) - 1)
-
-
-def _percentile(vector: Vector, share: float) -> float:
-    if math.isnan(share):
-        raise FormulaError("percentile() takes a number from 0 to 100")
-    if not vector:
-        return 0.0
-    ordered = sorted(vector)
-    place = min(max(share, 0.0), 100.0) / 100 * (len(ordered) - 1)
-    low = math.floor(place)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
 
 
 def _round(number: float) -> float:
     return math.copysign(math.floor(abs(number) + 0.5), number)
+
+
+def _whole(of: Callable[[float], float]) -> Callable[[float], float]:
+    return lambda number: float(of(number)) if math.isfinite(number) else number
 
 
 def _log(of: Callable[[float], float]) -> Callable[[float], float]:
@@ -79,13 +75,16 @@ def _log(of: Callable[[float], float]) -> Callable[[float], float]:
     return logarithm
 
 
+# What reduces a vector to a number; the first group needs an element.
+_REDUCE_SOME: Mapping[str, Callable[[Vector], float]] = {
+    "avg": lambda vector: _sum(vector) / len(vector),
+    "max": max,
+    "min": min,
+    "range": lambda vector: max(vector) - min(vector),
+}
 _REDUCE: Mapping[str, Callable[[Vector], float]] = {
-    "avg": _mean,
     "len": lambda vector: float(len(vector)),
-    "max": lambda vector: max(vector, default=0.0),
-    "min": lambda vector: min(vector, default=0.0),
     "sum": _sum,
-    "range": lambda vector: max(vector, default=0.0) - min(vector, default=0.0),
     "std": _deviation,
     "norm": lambda vector: math.hypot(*vector),
 }
@@ -93,48 +92,92 @@ _EACH: Mapping[str, Callable[[float], float]] = {
     "lg": _log(math.log2),
     "ln": _log(math.log),
     "log": _log(math.log10),
-    "ceil": lambda number: float(math.ceil(number)) if math.isfinite(number) else number,
-    "floor": lambda number: float(math.floor(number)) if math.isfinite(number) else number,
-    "round": lambda number: _round(number) if math.isfinite(number) else number,
+    "ceil": _whole(math.ceil),
+    "floor": _whole(math.floor),
+    "round": _whole(_round),
 }
+_BETWEEN: Mapping[str, Callable[[float], float]] = {
+    "linear": lambda place: place,
+    "lower": math.floor,
+    "nearest": _round,
+    "higher": math.ceil,
+}
+_ARITY: Mapping[str, tuple[int, ...]] = {
+    "rand": (0,),
+    "stop": (0,),
+    "time": (0, 1),
+    "val": (2,),
+    "percentile": (2,),
+}
+NAMES = frozenset({*_REDUCE_SOME, *_REDUCE, *_EACH, *_ARITY, "vec"})
 
 
-def call(name: str, arguments: Sequence[Value], now: datetime) -> Value | None:
-    """Call a function; None when there is none of that name."""
+def exists(name: str, dialect: Dialect) -> bool:
+    """Tell whether there is a function of that name."""
+    return name in NAMES and (dialect.extra_functions or name not in _EXTRA)
+
+
+def call(name: str, arguments: Sequence[Value], now: datetime, dialect: Dialect) -> Value:
+    """Call a function that exists; stop() is up to the caller."""
+    if name in _ARITY:
+        if len(arguments) not in _ARITY[name]:
+            raise FormulaError(f"{name}() does not take {len(arguments)} arguments")
+        return _special(name, arguments, now, dialect)
+    vector = flatten(arguments)
     if name in _REDUCE:
-        return _REDUCE[name](flatten(arguments))
-    if name in _EACH:
-        if len(arguments) == 1 and isinstance(arguments[0], float):
-            return _EACH[name](arguments[0])
-        return tuple(_EACH[name](one) for one in flatten(arguments))
-    return _special(name, arguments, now)
-
-
-def _special(name: str, arguments: Sequence[Value], now: datetime) -> Value | None:
+        return _REDUCE[name](vector)
+    if name in _REDUCE_SOME:
+        return _REDUCE_SOME[name](vector) if vector else _nothing(name, dialect)
     if name == "vec":
-        return flatten(arguments)
-    if name == "rand" and not arguments:
+        return vector
+    if len(arguments) == 1 and isinstance(arguments[0], float):
+        return _EACH[name](arguments[0])
+    return tuple(_EACH[name](one) for one in vector)
+
+
+def _nothing(name: str, dialect: Dialect) -> float:
+    if dialect.empty_vector == "error":
+        raise FormulaError(f"{name}() of an empty vector")
+    return _EMPTY[dialect.empty_vector]
+
+
+def _special(name: str, arguments: Sequence[Value], now: datetime, dialect: Dialect) -> Value:
+    if name == "rand":
         return random.random()  # noqa: S311 - the language's own rand(), no secret hangs on it
     if name == "time":
-        if not arguments:
-            return now
-        if isinstance(arguments[0], str):
-            return parse_time(arguments[0])
-        raise FormulaError(f"time() takes a string, not a {kind(arguments[0])}")
-    if name in ("val", "percentile"):
-        return _indexed(name, arguments)
-    return None
-
-
-def _indexed(name: str, arguments: Sequence[Value]) -> float:
-    if len(arguments) != 2:  # noqa: PLR2004 - the vector and its index
-        raise FormulaError(f"{name}() takes a vector and a number")
-    vector, number = flatten(arguments[:1]), as_double(arguments[1])
-    if name == "percentile":
-        return _percentile(vector, number)
-    index = as_whole(number)
+        return _time(arguments[0]) if arguments else now
+    vector = _vector(arguments[0], dialect)
+    number = as_double(arguments[1], strict=dialect.strict)
     if not vector:
-        return 0.0
+        return _nothing(name, dialect)
+    return _element(vector, number) if name == "val" else _percentile(vector, number, dialect)
+
+
+def _time(text: Value) -> datetime:
+    if isinstance(text, str):
+        return parse_time(text)
+    raise FormulaError(f"time() takes a string, not a {kind(text)}")
+
+
+def _vector(value: Value, dialect: Dialect) -> Vector:
+    if dialect.strict and not isinstance(value, tuple):
+        raise FormulaError(f"a doubleVec is expected, not a {kind(value)}")
+    return flatten([value])
+
+
+def _element(vector: Vector, number: float) -> float:
+    index = as_whole(number)
     if not 0 <= index < len(vector):
         raise FormulaError(f"val(): index {index} is outside a vector of {len(vector)}")
     return vector[index]
+
+
+def _percentile(vector: Vector, share: float, dialect: Dialect) -> float:
+    if not 0 <= share <= 100:  # noqa: PLR2004 - percent
+        raise FormulaError(f"percentile(): {share:g} is not between 0 and 100")
+    ordered = sorted(vector)
+    place = _BETWEEN[dialect.percentile](share / 100 * (len(ordered) - 1))
+    low, rest = math.floor(place), place - math.floor(place)
+    if not rest:
+        return ordered[low]
+    return ordered[low] + (ordered[low + 1] - ordered[low]) * rest

@@ -1,4 +1,8 @@
-"""Formulas as trees: what is a formula at all, and where in the text each part stands."""
+"""Formulas as trees: what is a formula at all, and where in the text each part stands.
+
+Chains of one precedence are flat, so that only parentheses, calls and chosen arms nest; how deep
+they may is bounded here, and with it the recursion of whoever walks the tree.
+"""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -8,6 +12,7 @@ from lark.exceptions import UnexpectedInput
 
 MAX_LENGTH = 8192
 MAX_STATEMENTS = 100
+MAX_DEPTH = 100
 
 _GRAMMAR = r"""
     start: (statement? ";")* statement?
@@ -15,15 +20,13 @@ _GRAMMAR = r"""
               | expr          -> bare
     ?expr: either
          | either "?" expr ":" expr -> choose
-    ?either: both | either "||" both -> logic_or
-    ?both: equality | both "&&" equality -> logic_and
-    ?equality: relation | equality EQUAL relation -> compare
-    ?relation: sum | relation RELATION sum -> compare
-    ?sum: product | sum SIGN product -> arithmetic
-    ?product: unary | product FACTOR unary -> arithmetic
-    ?unary: SIGN unary -> negate
-          | "!" unary -> invert
-          | postfix
+    ?either: both | both ("||" both)+ -> logic_or
+    ?both: equality | equality ("&&" equality)+ -> logic_and
+    ?equality: relation | relation (EQUAL relation)+ -> chain
+    ?relation: sum | sum (RELATION sum)+ -> chain
+    ?sum: product | product ((PLUS | MINUS) product)+ -> chain
+    ?product: unary | unary (FACTOR unary)+ -> chain
+    ?unary: postfix | (MINUS | NOT)+ postfix -> prefix
     ?postfix: primary
             | postfix "." NAME arguments -> method
             | postfix "." NAME           -> member
@@ -35,11 +38,13 @@ _GRAMMAR = r"""
     arguments: "(" [expr ("," expr)*] ")"
     EQUAL: "==" | "!="
     RELATION: "<=" | ">=" | "<" | ">"
-    SIGN: "+" | "-"
+    PLUS: "+"
+    MINUS: "-"
+    NOT: "!"
     FACTOR: "*" | "/"
     NAME: /[$A-Za-z_][A-Za-z0-9_]*/
-    NUMBER: /(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?/
-    STRING: /"[^"]*"/
+    NUMBER: /([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?/
+    STRING: /"[^"\n]*"/
     %ignore /\s+/
     %ignore /\/\/[^\n]*/
 """
@@ -51,22 +56,56 @@ _PARSER = Lark(_GRAMMAR, parser="lalr", propagate_positions=True, maybe_placehol
 class FormulaSyntaxError(Exception):
     """The text is no formula; says where."""
 
+    code = "AutoScalingFormulaSyntaxError"
+
 
 class FormulaTooLong(Exception):
     """The text exceeds what the service takes."""
 
+    code = "AutoScalingFormulaTooLong"
+
 
 @lru_cache(maxsize=256)
-def parse(text: str) -> Sequence[Expression]:
+def parse(text: str, *, exponents: bool = True) -> Sequence[Expression]:
     """Return the statements of a formula; raises FormulaSyntaxError or FormulaTooLong."""
     if len(text) > MAX_LENGTH:
         raise FormulaTooLong(f"{len(text)} characters, {MAX_LENGTH} are allowed")
     try:
         tree = _PARSER.parse(text)
-    except (UnexpectedInput, RecursionError) as error:
-        line, column = getattr(error, "line", 1), getattr(error, "column", 1)
-        raise FormulaSyntaxError(f"Line {line}, Col {column}: syntax error") from error
+    except UnexpectedInput as error:
+        raise _wrong(*_end_or(error, text), "syntax error") from error
     statements = [child for child in tree.children if isinstance(child, Tree)]
     if len(statements) > MAX_STATEMENTS:
         raise FormulaTooLong(f"{len(statements)} statements, {MAX_STATEMENTS} are allowed")
+    for statement in statements:
+        _check(statement, exponents)
     return statements
+
+
+def _end_or(error: UnexpectedInput, text: str) -> tuple[int, int]:
+    """Return where the text is wrong: at its end where something is missing there."""
+    line, column = getattr(error, "line", -1), getattr(error, "column", -1)
+    if isinstance(line, int) and isinstance(column, int) and line > 0 and column > 0:
+        return line, column
+    return text.count("\n") + 1, len(text) - text.rfind("\n")
+
+
+def _wrong(line: int, column: int, words: str) -> FormulaSyntaxError:
+    return FormulaSyntaxError(f"Line {line}, Col {column}: {words}")
+
+
+def _check(statement: Expression, exponents: bool) -> None:
+    """Refuse what is nested too deeply, and exponents where they are none."""
+    waiting: list[tuple[Expression, int]] = [(statement, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        if depth > MAX_DEPTH:
+            raise _wrong(node.meta.line, node.meta.column, "nested too deeply")
+        number = str(node.children[0]) if node.data == "number" else ""
+        if not exponents and "e" in number.lower():
+            raise _wrong(node.meta.line, node.meta.column, "syntax error")
+        kids = [child for child in node.children if isinstance(child, Tree)]
+        # The last arm of a choice continues it; whoever walks the tree goes on there in a loop.
+        tail = 0 if node.data == "choose" else 1
+        waiting += [(child, depth + 1) for child in kids[:-1]]
+        waiting += [(child, depth + tail) for child in kids[-1:]]

@@ -6,6 +6,7 @@ import operator
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from emulators.batch.autoscale.dialect import Dialect
 from emulators.batch.autoscale.values import FormulaError, Value, Vector, as_double, kind
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
@@ -23,96 +24,101 @@ _PLAIN: dict[str, Callable[[float, float], float]] = {
 }
 
 
-# The documentation's table; what is not in it but has a meaning is lenient.
-_DOCUMENTED = {
-    *(("double", sign, "double") for sign in "+-*/"),
-    *(("doubleVec", sign, "double") for sign in "+-*/"),
-    *(("doubleVec", sign, "doubleVec") for sign in "+-*/"),
-    ("double", "*", "timeinterval"),
-    ("timeinterval", "*", "double"),
-    ("timeinterval", "/", "double"),
-    ("timeinterval", "+", "timeinterval"),
-    ("timeinterval", "-", "timeinterval"),
-    ("timeinterval", "+", "timestamp"),
-    ("timestamp", "+", "timeinterval"),
-    ("timestamp", "-", "timestamp"),
-}
-
-
-def documented(sign: str, left: Value, right: Value) -> bool:
-    """Tell whether the documentation has this operator for these operands."""
-    return (kind(left), sign, kind(right)) in _DOCUMENTED
-
-
 def _divide(left: float, right: float) -> float:
     if right:
         return left / right
-    return math.nan if left == 0 or math.isnan(left) else math.copysign(math.inf, left)
+    if left == 0 or math.isnan(left) or math.isnan(right):
+        return math.nan
+    return math.copysign(math.inf, left) * math.copysign(1.0, right)
 
 
-def arithmetic(sign: str, left: Value, right: Value) -> Value:
+def binary(sign: str, left: Value, right: Value, dialect: Dialect) -> Value:
     """Compute `left sign right`, or raise FormulaError for a pair that has no meaning."""
+    if sign in _COMPARE:
+        return _compare(sign, left, right, dialect)
     if isinstance(left, float | tuple) and isinstance(right, float | tuple):
-        return _numbers(sign, left, right)
+        return _numbers(sign, left, right, dialect)
     try:
-        return _times(sign, left, right)
+        result = _times(sign, left, right, dialect)
     except (OverflowError, ValueError) as error:
         raise FormulaError("a time is out of range") from error
+    if result is None:
+        raise _undefined(sign, left, right)
+    return result
 
 
-def _numbers(sign: str, left: float | Vector, right: float | Vector) -> Value:
+def _undefined(sign: str, left: Value, right: Value) -> FormulaError:
+    return FormulaError(f"{kind(left)} {sign} {kind(right)} is not defined")
+
+
+def _numbers(sign: str, left: float | Vector, right: float | Vector, dialect: Dialect) -> Value:
     compute = _PLAIN.get(sign, _divide)
+    if sign == "/" and dialect.division_by_zero == "error" and _has_zero(right):
+        raise FormulaError("division by zero")
     if isinstance(left, float) and isinstance(right, float):
         return compute(left, right)
-    if isinstance(left, tuple) and isinstance(right, tuple):
-        if len(left) != len(right):
-            raise FormulaError(
-                f"vectors of {len(left)} and {len(right)} elements cannot be combined"
-            )
-        return tuple(compute(one, other) for one, other in zip(left, right, strict=True))
-    if isinstance(left, tuple):
-        return tuple(compute(one, as_double(right)) for one in left)
-    return (
-        tuple(compute(left, other) for other in right)
-        if isinstance(right, tuple)
-        else compute(left, right)
-    )
+    if isinstance(left, float) and isinstance(right, tuple):
+        if dialect.strict:
+            raise _undefined(sign, left, right)
+        return tuple(compute(left, other) for other in right)
+    if isinstance(left, tuple) and isinstance(right, float):
+        return tuple(compute(one, right) for one in left)
+    return _vectors(compute, left, right, dialect)  # type: ignore[arg-type]  # all else is done
 
 
-def _times(sign: str, left: Value, right: Value) -> Value:
+def _has_zero(divisor: float | Vector) -> bool:
+    return 0.0 in (divisor if isinstance(divisor, tuple) else (divisor,))
+
+
+def _vectors(
+    compute: Callable[[float, float], float], left: Vector, right: Vector, dialect: Dialect
+) -> Vector:
+    if len(left) != len(right) and dialect.unequal_vectors == "error":
+        raise FormulaError(f"vectors of {len(left)} and {len(right)} elements cannot be combined")
+    return tuple(compute(one, other) for one, other in zip(left, right, strict=False))
+
+
+def _times(sign: str, left: Value, right: Value, dialect: Dialect) -> Value | None:
     match sign, left, right:
-        case ("*", float() as factor, timedelta() as span) | (
-            "*",
-            timedelta() as span,
-            float() as factor,
-        ):
-            return span * factor
+        case ("*", float(), timedelta()) | ("*", timedelta(), float()):
+            return left * right  # type: ignore[operator]  # a number and an interval
         case "/", timedelta(), float() if right:
             return left / right
-        case "+", timedelta() | datetime(), timedelta():
-            return left + right
-        case "+", timedelta(), datetime():
-            return right + left
-        case "-", timedelta(), timedelta():
-            return left - right
-        case "-", datetime(), datetime() | timedelta():
-            return left - right
-    raise FormulaError(f"{kind(left)} {sign} {kind(right)} is not defined")
+        case ("+", timedelta(), timedelta() | datetime()) | ("+", datetime(), timedelta()):
+            return left + right  # type: ignore[operator]  # a time and an interval
+        case ("-", timedelta(), timedelta()) | ("-", datetime(), datetime()):
+            return left - right  # type: ignore[operator]  # two of one type
+    return None if dialect.strict else _off_table(sign, left, right)
 
 
-def compare(sign: str, left: Value, right: Value) -> float:
-    """Compare two values of one type; 1 or 0."""
+def _off_table(sign: str, left: Value, right: Value) -> Value | None:
+    match sign, left, right:
+        case "-", datetime(), timedelta():
+            return left - right
+        case "/", timedelta(), timedelta() if right:
+            return left / right
+    return None
+
+
+def _compare(sign: str, left: Value, right: Value, dialect: Dialect) -> float:
     if isinstance(left, float | tuple) and isinstance(right, float | tuple):
-        return float(_COMPARE[sign](as_double(left), as_double(right)))
+        strict = dialect.strict
+        pair = as_double(left, strict=strict), as_double(right, strict=strict)
+        return float(_COMPARE[sign](*pair))
     for sort in (str, datetime, timedelta):
         if isinstance(left, sort) and isinstance(right, sort):
             # Only equal types arrive here, and all three are ordered.
             return float(_COMPARE[sign](left, right))  # type: ignore[arg-type]  # ordered as floats are
-    raise FormulaError(f"{kind(left)} {sign} {kind(right)} is not defined")
+    raise _undefined(sign, left, right)
 
 
-def negate(sign: str, value: Value) -> Value:
-    """Apply a sign."""
+def prefix(sign: str, value: Value, dialect: Dialect) -> Value:
+    """Apply `-` or `!`."""
+    if sign == "!":
+        return float(as_double(value, strict=dialect.strict) == 0)
     if isinstance(value, timedelta):
-        return -value if sign == "-" else value
-    return -as_double(value) if sign == "-" else as_double(value)
+        try:
+            return -value
+        except OverflowError as error:
+            raise FormulaError("a time is out of range") from error
+    return -as_double(value, strict=dialect.strict)

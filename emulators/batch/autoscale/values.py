@@ -18,8 +18,8 @@ INTERVALS: Mapping[str, timedelta] = {
     "TimeInterval_Hour": timedelta(hours=1),
     "TimeInterval_Day": timedelta(days=1),
     "TimeInterval_Week": timedelta(weeks=1),
-    "TimeInterval_Year": timedelta(weeks=52),
 }
+YEAR = "TimeInterval_Year"
 MEMBERS: Mapping[str, Callable[[datetime], float]] = {
     "year": lambda moment: float(moment.year),
     "month": lambda moment: float(moment.month),
@@ -31,11 +31,26 @@ MEMBERS: Mapping[str, Callable[[datetime], float]] = {
 }
 
 
+class Keyword(str):
+    """A bare word of the language, such as requeue."""
+
+    __slots__ = ()
+
+
 class FormulaError(Exception):
     """The evaluation fails; the pool stays as it is."""
 
     code = "AutoScalingFormulaEvaluationError"
     words = "The specified auto-scaling formula has evaluation error"
+    _place = ""
+
+    def at(self, line: int | None, column: int | None) -> None:
+        """Say where, unless that is known more closely."""
+        if line and not self._place:
+            self._place = f"Line {line}, Col {column}: "
+
+    def __str__(self) -> str:
+        return self._place + super().__str__()
 
 
 class InsufficientData(FormulaError):
@@ -45,58 +60,67 @@ class InsufficientData(FormulaError):
     words = "Autoscale evaluation failed due to insufficient sample data"
 
 
+_KINDS: Mapping[type, str] = {
+    float: "double",
+    tuple: "doubleVec",
+    str: "string",
+    Keyword: "string",
+    datetime: "timestamp",
+    timedelta: "timeinterval",
+}
+
+
 def kind(value: object) -> str:
     """Return the language's own name of a value's type."""
-    names = {
-        float: "double",
-        tuple: "doubleVec",
-        str: "string",
-        datetime: "timestamp",
-        timedelta: "timeinterval",
-    }
-    return names.get(type(value), "object")
+    return _KINDS[type(value)]
 
 
-def as_double(value: Value) -> float:
-    """Return a number; a vector of one element counts as one."""
+def as_double(value: Value, *, strict: bool) -> float:
+    """Return a number; unless strict, a vector of one element counts as one."""
     if isinstance(value, float):
         return value
-    if isinstance(value, tuple) and len(value) == 1:
+    if isinstance(value, tuple) and len(value) == 1 and not strict:
         return value[0]
     raise FormulaError(f"a double is expected, not a {kind(value)}")
 
 
-def as_whole(value: Value) -> int:
-    """Return a number truncated to a whole one; no number is infinite or missing here."""
-    number = as_double(value)
+def as_whole(number: float) -> int:
+    """Return a number without its fraction, or fail where it has no whole part."""
     if not math.isfinite(number):
-        raise FormulaError(f"a finite number is expected, not {written(number)}")
+        raise FormulaError(f"{number:g} is not a finite number")
     return int(number)
 
 
-def as_interval(value: Value) -> timedelta:
-    """Return an interval or fail."""
-    if isinstance(value, timedelta):
-        return value
-    raise FormulaError(f"a timeinterval is expected, not a {kind(value)}")
-
-
-def written(value: Value) -> str:
+def written(value: Value, interval_format: str = "clock") -> str:
     """Write a value as the results string does."""
     if isinstance(value, float):
-        return f"{value:.6g}" if math.isfinite(value) else str(value)
+        return f"{value:.6g}"
     if isinstance(value, tuple):
-        return "[" + ",".join(written(one) for one in value) + "]"
+        return "[" + ",".join(f"{one:.6g}" for one in value) + "]"
     if isinstance(value, datetime):
         return value.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
     if isinstance(value, timedelta):
-        return _written_interval(value)
+        return _INTERVAL_FORMATS[interval_format](value)
     return value
 
 
-def _written_interval(value: timedelta) -> str:
+def _clock(value: timedelta) -> str:
     sign, whole = ("-", -value) if value < timedelta() else ("", value)
     hours, rest = divmod(whole.seconds, 3600)
     text = f"{hours:02}:{rest // 60:02}:{rest % 60:02}"
     text += f".{whole.microseconds * 10:07}" if whole.microseconds else ""
     return f"{sign}{f'{whole.days}.' if whole.days else ''}{text}"
+
+
+def _iso(value: timedelta) -> str:
+    sign, whole = ("-", -value) if value < timedelta() else ("", value)
+    hours, rest = divmod(whole.seconds, 3600)
+    minutes, seconds = divmod(rest, 60)
+    fraction = f".{whole.microseconds:06}".rstrip("0") if whole.microseconds else ""
+    parts = (f"{hours}H" if hours else "") + (f"{minutes}M" if minutes else "")
+    parts += f"{seconds}{fraction}S" if seconds or fraction else ""
+    days = f"{whole.days}D" if whole.days else ""
+    return f"{sign}P{days}{f'T{parts}' if parts else '' if days else 'T0S'}"
+
+
+_INTERVAL_FORMATS: Mapping[str, Callable[[timedelta], str]] = {"clock": _clock, "iso": _iso}

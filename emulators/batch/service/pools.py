@@ -52,7 +52,7 @@ class Pools:
         dedicated, spot = _targets(body)
         self._check_packages(body)
         if scales:
-            _check_autoscale(body)
+            _check_autoscale(ctx, body)
         pool = Pool(
             id=pool_id, spec=dict(body), state=PoolState.ACTIVE, created=stamp(ctx.clock.now())
         )
@@ -129,7 +129,7 @@ class Pools:
             raise BatchError(
                 "OperationInvalidForCurrentState", "Autoscale is not enabled on the pool."
             )
-        check_formula(body["autoScaleFormula"])
+        check_formula(self._ctx, body["autoScaleFormula"])
         return run_formula(self._ctx, pool, body["autoScaleFormula"])[1]
 
     def delete(self, pool: Pool) -> None:
@@ -176,9 +176,9 @@ def _targets(body: Doc) -> tuple[int, int]:
     return body.get("targetDedicatedNodes", 0), body.get("targetLowPriorityNodes", 0)
 
 
-def _check_autoscale(body: Doc) -> None:
+def _check_autoscale(ctx: Context, body: Doc) -> None:
     if not body.get("autoScaleFormula"):
         raise BatchError("InvalidAutoScalingSettings", "enableAutoScale needs a formula.")
-    check_formula(body["autoScaleFormula"])
+    check_formula(ctx, body["autoScaleFormula"])
     if body.get("autoScaleEvaluationInterval"):
         check_interval(body["autoScaleEvaluationInterval"])

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from emulators.batch.autoscale.evaluate import Outcome, Situation, evaluate
 from emulators.batch.autoscale.grammar import FormulaSyntaxError, FormulaTooLong, parse
+from emulators.batch.autoscale.names import PLAIN
 from emulators.batch.autoscale.record import run_record
 from emulators.batch.autoscale.samples import PERIOD, Samples
 from emulators.batch.clock import Timer
@@ -20,14 +21,12 @@ _DEFAULT_INTERVAL = "PT15M"
 _LEAST, _MOST = timedelta(minutes=5), timedelta(hours=168)
 
 
-def check_formula(text: str) -> None:
+def check_formula(ctx: Context, text: str) -> None:
     """Refuse a formula that is none."""
     try:
-        parse(text)
-    except FormulaSyntaxError as error:
-        raise BatchError("AutoScalingFormulaSyntaxError", str(error)) from error
-    except FormulaTooLong as error:
-        raise BatchError("AutoScalingFormulaTooLong", str(error)) from error
+        parse(text, exponents=ctx.options.autoscale_dialect.exponents)
+    except (FormulaSyntaxError, FormulaTooLong) as error:
+        raise BatchError(error.code, str(error)) from error
 
 
 def check_interval(text: str) -> str:
@@ -54,7 +53,11 @@ def metrics(ctx: Context, pool: Pool) -> dict[str, float]:
         failed += job.counts["failed"]
     states = [node.state for node in pool.nodes.values()]
     usable = sum(1 for state in states if state in READY)
+    busy = sum(node.used for node in pool.nodes.values() if node.state in READY)
+    slots = usable * pool.slots
     return {
+        # No machine is measured: a node is as busy as its slots are.
+        "$CPUPercent": busy / slots * ctx.options.autoscale_dialect.cpu_scale if slots else 0.0,
         "$ActiveTasks": float(active),
         "$RunningTasks": float(running),
         "$PendingTasks": float(active + running),
@@ -71,40 +74,42 @@ def metrics(ctx: Context, pool: Pool) -> dict[str, float]:
     }
 
 
-def sample(ctx: Context, pool: Pool) -> Samples:
-    """Record the pool's metrics now."""
-    period = PERIOD * ctx.options.autoscale_interval_scale
-    delay = timedelta(seconds=ctx.options.autoscale_dialect.sample_delay_s)
-    delay *= ctx.options.autoscale_interval_scale
-    samples = ctx.samples.setdefault(pool.id, Samples(period, delay))
-    samples.record(ctx.clock.now(), metrics(ctx, pool))
-    return samples
+def sample(ctx: Context, pool: Pool) -> None:
+    """Record the pool's metrics now, if it has samples."""
+    if _has_samples(ctx, pool):
+        _history(ctx, pool).record(ctx.clock.now(), metrics(ctx, pool))
+
+
+def _has_samples(ctx: Context, pool: Pool) -> bool:
+    """Tell whether a pool gathers samples: one that never had a node may have to wait for one."""
+    without = ctx.options.autoscale_dialect.samples_without_nodes
+    return without or bool(pool.nodes) or pool.id in ctx.samples
+
+
+def _history(ctx: Context, pool: Pool) -> Samples:
+    """Return the pool's samples, kept from the first one on."""
+    if pool.id not in ctx.samples:
+        options = ctx.options
+        ctx.samples[pool.id] = Samples.under(
+            options.autoscale_dialect, options.autoscale_interval_scale
+        )
+    return ctx.samples[pool.id]
 
 
 def run_formula(ctx: Context, pool: Pool, text: str) -> tuple[Outcome, Doc]:
-    """Evaluate a formula for a pool; changes nothing but, with live samples, the history."""
-    if ctx.options.live_samples or pool.id not in ctx.samples:
-        samples = sample(ctx, pool)
-    else:
-        samples = ctx.samples[pool.id]
-    now = ctx.clock.now()
-    plain = {
-        name: value
-        for name, value in metrics(ctx, pool).items()
-        if name in ("$CurrentDedicatedNodes", "$CurrentLowPriorityNodes", "$TaskSlotsPerNode")
-    }
-    outcome = evaluate(
-        parse(text),
-        Situation(
-            now,
-            samples,
-            plain,
-            pool.target_dedicated,
-            pool.target_spot,
-            pool.deallocation,
-            ctx.options.autoscale_dialect,
-        ),
+    """Evaluate a formula for a pool; changes nothing."""
+    dialect, now, measured = ctx.options.autoscale_dialect, ctx.clock.now(), metrics(ctx, pool)
+    situation = Situation(
+        now,
+        ctx.samples.get(pool.id) or Samples.under(dialect, ctx.options.autoscale_interval_scale),
+        plain={name: measured[name] for name in PLAIN},
+        live=measured if _has_samples(ctx, pool) else {},
+        dedicated=pool.target_dedicated,
+        spot=pool.target_spot,
+        option=pool.deallocation,
+        dialect=dialect,
     )
+    outcome = evaluate(parse(text, exponents=dialect.exponents), situation)
     return outcome, run_record(outcome, stamp(now))
 
 
@@ -129,7 +134,7 @@ def enable(ctx: Context, pool: Pool, formula: str | None, interval: str | None) 
     formula = formula or pool.spec.get("autoScaleFormula")
     if not formula:
         raise BatchError("InvalidAutoScalingSettings", "The first enable needs a formula.")
-    check_formula(formula)
+    check_formula(ctx, formula)
     if interval:
         check_interval(interval)
     pool.spec["autoScaleFormula"] = formula
