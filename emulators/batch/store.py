@@ -8,6 +8,7 @@ import fcntl
 import json
 import sqlite3
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol, TextIO
 
@@ -46,6 +47,27 @@ class Keeper(Protocol):
         ...
 
 
+def restored(bodies: Callable[[str], Iterable[str]]) -> Account:
+    """Build an account from the saved texts of each kind."""
+    account = Account()
+    for body in bodies("pool"):
+        pool = Pool.restore(body)
+        account.pools[pool.id.lower()] = pool
+    for body in bodies("schedule"):
+        schedule = Schedule.restore(body)
+        account.schedules[schedule.id.lower()] = schedule
+    for body in bodies("node"):
+        node = Node.restore(body)
+        account.pool(node.pool_id).nodes[node.id] = node
+    for body in bodies("job"):
+        job = Job.restore(body)
+        account.jobs[job.id.lower()] = job
+    tasks = sorted((Task.restore(body) for body in bodies("task")), key=lambda task: task.seq)
+    for task in tasks:
+        account.job(task.job_id).add(task)
+    return account
+
+
 class Store:
     """The account's records on disk; one process at a time."""
 
@@ -74,25 +96,7 @@ class Store:
 
     def load(self) -> Account:
         """Build the account that was saved."""
-        account = Account()
-        for body in self._bodies("pool"):
-            pool = Pool.restore(body)
-            account.pools[pool.id.lower()] = pool
-        for body in self._bodies("schedule"):
-            schedule = Schedule.restore(body)
-            account.schedules[schedule.id.lower()] = schedule
-        for body in self._bodies("node"):
-            node = Node.restore(body)
-            account.pool(node.pool_id).nodes[node.id] = node
-        for body in self._bodies("job"):
-            job = Job.restore(body)
-            account.jobs[job.id.lower()] = job
-        tasks = sorted(
-            (Task.restore(body) for body in self._bodies("task")), key=lambda task: task.seq
-        )
-        for task in tasks:
-            account.job(task.job_id).add(task)
-        return account
+        return restored(self._bodies)
 
     def clock_ahead_s(self) -> float:
         """Return by how much the saved clock was ahead of the machine's."""

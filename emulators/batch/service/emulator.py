@@ -7,6 +7,8 @@ from emulators.batch.agent.client import AgentClient
 from emulators.batch.clock import Clock
 from emulators.batch.faults import Faults
 from emulators.batch.model.job import Job
+from emulators.batch.model.node import Node
+from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import Allocation, JobState, NodeState, PoolState, TaskState
 from emulators.batch.options import Options
 from emulators.batch.packages.catalogue import Catalogue
@@ -22,7 +24,7 @@ from emulators.batch.service.context import Context
 from emulators.batch.service.dispatch import Dispatcher
 from emulators.batch.service.execution import put_back
 from emulators.batch.service.jobs import Jobs, finish_deletion, finish_enabling
-from emulators.batch.service.nodes import boot, leave_drained
+from emulators.batch.service.nodes import boot, come_back, finish_deallocation, leave_drained
 from emulators.batch.service.pace import Pace
 from emulators.batch.service.pools import Pools, remove_pool
 from emulators.batch.service.programs import RealMachine
@@ -109,6 +111,7 @@ class Emulator:
                 info = entry.get("jobPreparationTaskExecutionInfo", {})
                 if info.get("state") == "running":
                     del entry["jobPreparationTaskExecutionInfo"]
+                    ctx.keep(job)
             self.jobs.watch_limit(job)
             if state is JobState.TERMINATING:
                 resume_termination(ctx, job)
@@ -139,19 +142,30 @@ class Emulator:
                 ctx.spawn(remove_pool(ctx, pool), f"deletion of {pool.id}")
                 continue
             for node in list(pool.nodes.values()):
-                if node.state in (NodeState.LEAVING_POOL, NodeState.PREEMPTED) or node.draining:
+                if node.state is NodeState.LEAVING_POOL or node.draining:
                     del pool.nodes[node.id]
                     ctx.forget(node)
-                    continue
-                if node.state is NodeState.RUNNING:
-                    node.move(NodeState.IDLE, ctx.clock.now())
-                elif node.state in (NodeState.REBOOTING, NodeState.REIMAGING):
-                    node.move(NodeState.STARTING, ctx.clock.now())
-                ctx.spawn(boot(ctx, pool, node), f"boot in {pool.id}")
+                else:
+                    self._resume_node(pool, node)
             if pool.allocation is Allocation.RESIZING:
                 resize(ctx, pool, pool.target_dedicated, pool.target_spot, pool.deallocation)
             check_steady(ctx, pool)
             ctx.wake(pool.id)
+
+    def _resume_node(self, pool: Pool, node: Node) -> None:
+        ctx = self.ctx
+        if node.state is NodeState.PREEMPTED:
+            ctx.spawn(come_back(ctx, pool, node), f"return of {node.id}")
+            return
+        if node.state is NodeState.DEALLOCATING:
+            ctx.spawn(finish_deallocation(ctx, node), f"deallocation of {node.id}")
+            return
+        if node.state is NodeState.RUNNING:
+            node.move(NodeState.IDLE, ctx.clock.now())
+        elif node.state in (NodeState.REBOOTING, NodeState.REIMAGING):
+            node.move(NodeState.STARTING, ctx.clock.now())
+        ctx.keep(node)
+        ctx.spawn(boot(ctx, pool, node), f"boot in {pool.id}")
 
     async def close(self) -> None:
         """Stop everything; what runs is taken up again at the next start."""

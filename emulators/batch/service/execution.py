@@ -50,14 +50,17 @@ class TaskRun:
         self._work = self._ctx.spawn(self._run(ready), f"task {task.id}")
 
     def interrupt(self, outcome: Ending | Requeue) -> None:
-        """Break the run off; the first outcome counts."""
-        if self._forced is None and not self._settled:
+        """Break the run off; the first outcome counts, but an end more than another try."""
+        first = self._forced is None
+        if self._settled or not (first or isinstance(self._forced, Requeue)):
+            return
+        if isinstance(outcome, Ending):
+            self._task.condemned = True
+            self._ctx.keep(self._task)
+        if first or isinstance(outcome, Ending):
             self._forced = outcome
-            if isinstance(outcome, Ending):
-                self._task.condemned = True
-                self._ctx.keep(self._task)
-            if self._work is not None:
-                self._work.cancel()
+        if first and self._work is not None:
+            self._work.cancel()
 
     async def _run(self, ready: bool) -> None:
         try:
@@ -67,11 +70,11 @@ class TaskRun:
         except asyncio.CancelledError:
             if self._forced is None:
                 raise
-            outcome = self._forced
             if self._coordination is not None:
                 await self._coordination.kill()
             if self._execution is not None:
                 await self._execution.kill()
+            outcome = self._forced
         except Exception:  # noqa: BLE001 - logged and told as the failure of the task
             # The boundary of a run: a defect of ours must not leave the task running for ever.
             log.exception("A task could not be carried out", extra={"action": self._task.id})
@@ -168,6 +171,7 @@ class TaskRun:
         else:
             if outcome.failure is None:
                 self._node.total_succeeded += 1
+                ctx.keep(self._node)
             complete_task(ctx, job, task, outcome)
 
 
@@ -195,7 +199,7 @@ def enter_node(ctx: Context, node: Node, task: Task) -> None:
     node.note_run(*key)
     if node.state is NodeState.IDLE:
         node.move(NodeState.RUNNING, ctx.clock.now())
-        ctx.keep(node)
+    ctx.keep(node)
 
 
 def leave_node(ctx: Context, node: Node, job_id: str, task_id: str, slots: int) -> None:

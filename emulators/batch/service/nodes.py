@@ -38,6 +38,7 @@ async def boot(ctx: Context, pool: Pool, node: Node) -> None:
     if node.state is NodeState.CREATING:
         await ctx.pace.step(_CREATE_S)
         _move(ctx, node, NodeState.STARTING)
+        ctx.resized(pool)
     ctx.machine.furnish(node)
     if node.state is NodeState.STARTING:
         await ctx.pace.step(_START_S)
@@ -131,10 +132,11 @@ def preempt(ctx: Context, pool: Pool, node: Node) -> None:
     node.move(NodeState.PREEMPTED, ctx.clock.now())
     ctx.keep(node)
     break_runs(ctx, node, "requeue")
-    ctx.spawn(_return(ctx, pool, node), f"return of {node.id}")
+    ctx.spawn(come_back(ctx, pool, node), f"return of {node.id}")
 
 
-async def _return(ctx: Context, pool: Pool, node: Node) -> None:
+async def come_back(ctx: Context, pool: Pool, node: Node) -> None:
+    """Rent a machine for a preempted node again, once there is one."""
     await ctx.settled(list(node.running.values()))
     await ctx.pace.step(60)
     while node.state is NodeState.PREEMPTED and not _has_capacity(ctx):
@@ -184,10 +186,11 @@ def _take_out(ctx: Context, node: Node, through: NodeState, option: str) -> None
 def deallocate(ctx: Context, node: Node, option: str) -> None:
     """Give a node's machine back without removing the node from its pool."""
     _take_out(ctx, node, NodeState.DEALLOCATING, option)
-    ctx.spawn(_deallocated(ctx, node), f"deallocation of {node.id}")
+    ctx.spawn(finish_deallocation(ctx, node), f"deallocation of {node.id}")
 
 
-async def _deallocated(ctx: Context, node: Node) -> None:
+async def finish_deallocation(ctx: Context, node: Node) -> None:
+    """Call a node deallocated once nothing runs on it any more."""
     await ctx.settled(list(node.running.values()))
     await ctx.pace.step(30)
     if node.state is NodeState.DEALLOCATING:

@@ -151,9 +151,10 @@ async def remove_pool(ctx: Context, pool: Pool) -> None:
     for node in pool.nodes.values():
         if node.state is not NodeState.LEAVING_POOL:
             node.move(NodeState.LEAVING_POOL, ctx.clock.now())
+            ctx.keep(node)
         break_runs(ctx, node, "requeue")
     await ctx.pace.step(10)
-    for node in pool.nodes.values():
+    for node in list(pool.nodes.values()):
         await ctx.settled(list(node.running.values()))
     for node in list(pool.nodes.values()):
         await ctx.machine.clear(ctx.folders(node).root)

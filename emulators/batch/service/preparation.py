@@ -118,7 +118,9 @@ async def _run_node_task(ctx: Context, job: Job, node: Node, which: str) -> None
         info["retryCount"] += 1
         info["lastRetryTime"] = stamp(ctx.clock.now())
     info |= outcome_of(ending, stamp(ctx.clock.now()))
-    ctx.keep(job)
+    # The job may have been deleted meanwhile, and must not come back.
+    if ctx.account.jobs.get(job.id.lower()) is job:
+        ctx.keep(job)
 
 
 def outcome_of(ending: Ending, at: str) -> Doc:

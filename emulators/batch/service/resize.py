@@ -110,7 +110,7 @@ def _grow(ctx: Context, pool: Pool, missing: int, dedicated: bool) -> None:
     if not dedicated and ctx.spot_capacity is not None:
         allowed = min(allowed, max(0, ctx.spot_capacity - spot_nodes(ctx)))
     for _ in range(min(missing, allowed)):
-        ctx.spawn(_boot(ctx, pool, add_node(ctx, pool, dedicated=dedicated)), f"boot in {pool.id}")
+        ctx.spawn(boot(ctx, pool, add_node(ctx, pool, dedicated=dedicated)), f"boot in {pool.id}")
 
 
 def _pools(ctx: Context) -> Iterable[Pool]:
@@ -123,11 +123,6 @@ def _of_kind(pool: Pool, dedicated: bool) -> list[Node]:
         for node in pool.nodes.values()
         if node.dedicated is dedicated and node.state is not NodeState.LEAVING_POOL
     ]
-
-
-async def _boot(ctx: Context, pool: Pool, node: Node) -> None:
-    await boot(ctx, pool, node)
-    check_steady(ctx, pool)
 
 
 def check_steady(ctx: Context, pool: Pool) -> None:
@@ -164,7 +159,7 @@ def stop_resize(ctx: Context, pool: Pool) -> None:
 
 def remove_nodes(ctx: Context, pool: Pool, names: list[str], option: str) -> None:
     """Take named nodes out of the pool and lower its target accordingly."""
-    nodes = [pool.node(name) for name in names]
+    nodes = [pool.node(name) for name in dict.fromkeys(names)]
     pool.allocate(Allocation.RESIZING, ctx.clock.now())
     pool.deallocation = option
     for node in nodes:

@@ -17,6 +17,7 @@ from emulators.batch.options import Options
 from emulators.batch.service.emulator import Emulator
 from emulators.batch.simulation.loop import IdleLoop
 from emulators.batch.simulation.report import Observer, Report
+from emulators.batch.store import Keeper
 
 _FOREVER = timedelta(days=3650)
 _COLLECTION = 100
@@ -29,9 +30,12 @@ class NoTimeLeft(Exception):
 
 
 class Simulation:
-    """The service's own model, scheduler and autoscale on a virtual clock; nothing is stored."""
+    """The service's own model, scheduler and autoscale on a virtual clock.
 
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - whatever Options takes
+    Nothing is stored, unless a store is given: then a new simulation goes on where it left off.
+    """
+
+    def __init__(self, store: Keeper | None = None, **options: Any) -> None:  # noqa: ANN401 - whatever Options takes
         chosen = {"timing": "timed", "node_quota": 10_000, **options}
         self._loop = IdleLoop()
         self._options = Options(
@@ -42,12 +46,13 @@ class Simulation:
             clock_speed=0,
             **chosen,
         )
-        self._emulator, self._observer = self._await(self._begin())
+        self._emulator, self._observer = self._await(self._begin(store or _Nothing()))
         self._clock = self._emulator.ctx.clock
 
-    async def _begin(self) -> tuple[Emulator, Observer]:
-        clock = Clock(speed=0, began=_BEGAN)
-        emulator = Emulator(self._options, _Nothing(), aiohttp.ClientSession(), clock)
+    async def _begin(self, store: Keeper) -> tuple[Emulator, Observer]:
+        ahead_s = store.clock_ahead_s()
+        clock = Clock(0, ahead_s) if ahead_s else Clock(speed=0, began=_BEGAN)
+        emulator = Emulator(self._options, store, aiohttp.ClientSession(), clock)
         await emulator.start("http://simulated")
         return emulator, Observer(emulator.ctx)
 
@@ -139,6 +144,17 @@ class Simulation:
     def report(self, job_id: str) -> Report:
         """Tell what a job took and what its pool cost."""
         return self._observer.report(self._emulator.ctx.account.job(job_id))
+
+    def do[T](self, verb: Callable[[Emulator], T]) -> T:
+        """Carry out any verb of the service as a request does: saved before it is answered."""
+
+        def saved() -> T:
+            try:
+                return verb(self._emulator)
+            finally:
+                self._emulator.ctx.save()
+
+        return self._do(saved)
 
     def _do[T](self, verb: Callable[[], T]) -> T:
         async def call() -> T:

@@ -1,0 +1,194 @@
+"""A simulated account that is killed and started again on what it had saved, on nodes that notice
+when the service does what no machine could bear."""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from emulators.batch.document import Doc
+from emulators.batch.model.account import Account, Kept
+from emulators.batch.model.node import Node
+from emulators.batch.scheduler.verdict import Ending
+from emulators.batch.service.context import Context
+from emulators.batch.service.emulator import Emulator
+from emulators.batch.service.simulated import SimulatedExecution, SimulatedMachine
+from emulators.batch.simulation.world import Simulation
+from emulators.batch.store import restored
+
+_DYING_S = 4.0
+type Key = tuple[str, str, str]
+type Program = tuple[str, str]
+
+
+class Records:
+    """A store in memory, with the texts of the real one; what dies saves no more."""
+
+    def __init__(self, bodies: dict[Key, str] | None = None) -> None:
+        self.bodies = bodies or {}
+        self.saves_left: int | None = None
+
+    def load(self) -> Account:
+        """Build the account that was saved."""
+        return restored(
+            lambda kind: [self.bodies[key] for key in sorted(self.bodies) if key[0] == kind]
+        )
+
+    def clock_ahead_s(self) -> float:
+        """Return by how much the saved clock was ahead."""
+        body = self.bodies.get(("clock", "", ""))
+        return float(json.loads(body)["ahead_s"]) if body else 0.0
+
+    def save(self, account: Account) -> None:
+        """Take over what changed, unless the process is dead by now."""
+        changes, account.unsaved = account.unsaved, {}
+        if self.saves_left is not None:
+            self.saves_left -= 1
+            if self.saves_left < 0:
+                return
+        for key, thing in changes.items():
+            if thing is None:
+                self.bodies.pop(key, None)
+            else:
+                self.bodies[key] = thing.record()
+
+    def close(self) -> None:
+        """Hold nothing."""
+
+
+class Nodes(SimulatedMachine):
+    """Programs that take a moment to die, and what is seen of them from outside."""
+
+    def __init__(self, ctx: Context, began: Callable[[Program], None]) -> None:
+        super().__init__(ctx)
+        self.ctx, self.began = ctx, began
+        self.alive: Counter[Program] = Counter()
+        self.used: Counter[str] = Counter()
+        self.is_over = False
+
+    def execution(
+        self, node: Node, spec: Doc, directory: Path, *, job_id: str = "", task_id: str = ""
+    ) -> SimulatedExecution:
+        """Watch a task's program; those of nodes and jobs themselves take no slots."""
+        if "requiredSlots" not in spec:
+            return SimulatedExecution(self.ctx, spec)
+        return _Watched(self, node, spec, (job_id.lower(), task_id.lower()))
+
+
+class _Watched(SimulatedExecution):
+    def __init__(self, nodes: Nodes, node: Node, spec: Doc, program: Program) -> None:
+        super().__init__(nodes.ctx, spec)
+        self._nodes, self._node, self._program = nodes, node, program
+        self._slots, self._lives = int(spec["requiredSlots"]), False
+
+    async def run(self) -> Ending:
+        """Begin where nothing forbids it."""
+        nodes, node = self._nodes, self._node
+        self._lives = True
+        nodes.alive[self._program] += 1
+        nodes.used[node.id] += self._slots
+        assert nodes.alive[self._program] == 1, f"{self._program} runs twice"
+        assert nodes.used[node.id] <= node.slots, f"{node.id} has too few slots"
+        nodes.began(self._program)
+        ending = await super().run()
+        self._gone()
+        return ending
+
+    async def kill(self) -> None:
+        """Die slowly."""
+        if self._lives and not self._nodes.is_over:
+            await self._nodes.ctx.clock.sleep(_DYING_S)
+        self._gone()
+
+    def _gone(self) -> None:
+        if self._lives:
+            self._lives = False
+            self._nodes.alive[self._program] -= 1
+            self._nodes.used[self._node.id] -= self._slots
+
+
+class Lives:
+    """One account through any number of processes."""
+
+    def __init__(self, began: Callable[[Program], None]) -> None:
+        self._began = began
+        self.records = Records()
+        self.failures = _Failures()
+        logging.getLogger("emulators.batch").addHandler(self.failures)
+        self.sim, self.nodes = self._born()
+
+    def _born(self) -> tuple[Simulation, Nodes]:
+        sim = Simulation(self.records, node_quota=12)
+        return sim, sim.do(self._furnish)
+
+    def _furnish(self, emulator: Emulator) -> Nodes:
+        nodes = Nodes(emulator.ctx, self._began)
+        emulator.ctx.machine = nodes
+        return nodes
+
+    def do[T](self, verb: Callable[[Emulator], T]) -> T:
+        """Carry out a verb, and compare what is saved then with what there is."""
+
+        def checked(emulator: Emulator) -> T:
+            try:
+                return verb(emulator)
+            finally:
+                emulator.ctx.save()
+                assert self.saved() == present(emulator.ctx.account)
+
+        return self.sim.do(checked)
+
+    def saved(self) -> dict[Key, str]:
+        """Return what is saved of the account."""
+        return {key: body for key, body in self.records.bodies.items() if key[0] != "clock"}
+
+    def kill_and_restart(self) -> None:
+        """Kill the process, where it is or a few saves ago, and start the next one."""
+        self._end()
+        self.records = Records(dict(self.records.bodies))
+        self.sim, self.nodes = self._born()
+
+    def _end(self) -> None:
+        self.nodes.is_over, self.records.saves_left = True, 0
+        self.sim.__exit__(None, None, None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._end()
+        logging.getLogger("emulators.batch").removeHandler(self.failures)
+
+
+class _Failures(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.seen: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep what failed on the side."""
+        error = record.exc_info[1] if record.exc_info else None
+        self.seen.append(f"{record.getMessage()}: {getattr(record, 'action', '')}: {error!r}")
+
+
+def present(account: Account) -> dict[Key, str]:
+    """Return what the account is now, as the store would have it."""
+    return {thing.table_key: thing.record() for thing in _things(account)}
+
+
+def _things(account: Account) -> Iterable[Kept]:
+    for pool in account.pools.values():
+        yield pool
+        yield from pool.nodes.values()
+    yield from account.schedules.values()
+    for job in account.jobs.values():
+        yield job
+        yield from job.tasks.values()
