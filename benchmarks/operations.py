@@ -14,7 +14,7 @@ _KINDS = {
     "jobs": "batch",
     "cluster": "batch",
 }
-_PIPELINE = """
+PIPELINE = """
 trigger: {{blob: {{container: input}}}}
 split: {{lines: {{}}}}
 task: {{program: work.py, arguments: ["{{output}}"]}}
@@ -26,7 +26,7 @@ assemble: {{concatenate: {{format: plain, name: all.txt}}}}
 
 def operations_per_item(items: int, bundle: int) -> dict[str, float]:
     """Run so many items in memory and return calls an item, by service."""
-    app = FakeApp.of(written((("job", _PIPELINE.format(bundle=bundle)),)))
+    app = FakeApp.of(written((("job", PIPELINE.format(bundle=bundle)),)))
     injector = Injector()
     app.through(injector.ports(app.world.ports))
     app.upload("a.txt", b"line\n" * items)

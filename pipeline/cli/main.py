@@ -11,6 +11,7 @@ import typer
 
 from pipeline.bootstrap import APP_ROOT
 from pipeline.cli import (
+    cost_command,
     doctor_command,
     plan_command,
     read_commands,
@@ -45,6 +46,7 @@ _COMMANDS = (
     steer_commands.resume,
     steer_commands.purge,
     doctor_command.doctor,
+    cost_command.cost,
     read_commands.schema,
 )
 

@@ -1,12 +1,28 @@
 """The benchmark starts, and counts: a report that cannot be made reports nothing."""
 
+import json
+
 from benchmarks import __main__ as bench
-from benchmarks import batch
+from benchmarks import batch, metered
 from benchmarks.operations import operations_per_item
+from pipeline.domain.cost import Metered
 
 
 def test_calls_an_item_are_counted():
     assert operations_per_item(10, 5)["blob"] > 0
+
+
+def test_what_fanfare_cost_prices_is_what_runs_ask_of_the_services():
+    stored = json.loads(metered.FILE.read_text("utf-8"))
+    del stored["date"]
+    assert metered.measure() == stored, "run `python -m benchmarks.metered`"
+
+
+def test_an_estimate_between_the_samples_is_what_such_a_run_asks():
+    measured = Metered.model_validate_json(metered.FILE.read_text("utf-8"))
+    asked, estimate = metered.sample(1500, 5)["operations"], measured.of(1500, 300)
+    for meter in ("blob-write", "blob-read", "queue-operation", "event-grid-operation"):
+        assert abs(estimate[meter] - asked[meter]) < 0.15 * asked[meter], meter
 
 
 def test_the_benchmark_can_be_started():

@@ -1,0 +1,105 @@
+"""`python -m benchmarks.metered`: counts what runs ask of the services, for `fanfare cost`.
+
+Over the fakes: calls of the engine and of the Functions host, what nodes write, what Event Grid
+carries. Receipts of one wave come together there; spread over time they take more executions.
+"""
+
+import json
+from collections import Counter
+from datetime import date
+from pathlib import Path
+
+from benchmarks.operations import PIPELINE
+from pipeline.domain.cost import GB_SECONDS
+from pipeline.handlers import sweep, tick
+from pipeline.ports import QueueMessage
+from tests.fakes.app import FakeApp
+from tests.fakes.crash import Injector
+from tests.fakes.definitions import written
+from tests.fakes.world import ROUTES
+
+FILE = Path(__file__).resolve().parents[1] / "pipeline/metered.json"
+SIZES = ((1000, 1), (1000, 10), (2000, 10))
+_FREE = {"delete"}  # of a blob
+_BLOB_WRITES = {"write", "upload", "compose", "copy", "snapshot", "list"}
+_HOST = 2  # the host receives and deletes each message
+
+
+class _Metered(FakeApp):
+    """Counts what the host and Event Grid do around the engine."""
+
+    def begin(self) -> None:
+        self.count: Counter[str] = Counter()
+        self.engine_calls = Injector()
+        self.through(self.engine_calls.ports(self.world.ports))
+        self.world.blobs.subscribe(self._note)
+
+    def _note(self, event: dict[str, object]) -> None:
+        container = str(event["subject"]).split("/")[4]
+        self.count["written"] += 1
+        if container in ROUTES:
+            self.count["event-grid-operation"] += 2  # published and delivered
+            self.count["queue-operation"] += 1  # delivered
+
+    def _handle(self, queue: str, message: QueueMessage) -> None:
+        self.count["function-execution"] += 1
+        self.count["queue-operation"] += _HOST
+        super()._handle(queue, message)
+
+    def operations(self) -> dict[str, float]:
+        """Sum up by meter."""
+        count, writes = Counter(self.count), 0
+        for call in self.engine_calls.trace:
+            if call.port == "tables":
+                count["table-operation"] += 1
+            elif call.port == "queues":
+                count["queue-operation"] += 1
+            elif call.port == "events":
+                count["event-grid-operation"] += 2  # published, and delivered to one subscriber
+            elif call.port in ("blobs", "writer") and call.verb not in _FREE:
+                is_write = call.verb in _BLOB_WRITES
+                writes += is_write
+                count["blob-write" if is_write else "blob-read"] += 1
+        by_engine = sum(c.port == "writer" and c.verb != "delete" for c in self.engine_calls.trace)
+        count["blob-write"] += max(0, count.pop("written", 0) - by_engine)  # nodes and the user
+        count["function-gb-second"] = int(count["function-execution"] * GB_SECONDS)
+        return {name: float(amount) for name, amount in sorted(count.items())}
+
+
+def sample(items: int, bundle: int) -> dict[str, object]:
+    """Run so many items in memory and count."""
+    app = _app(bundle)
+    app.upload("a.txt", b"line\n" * items)
+    app.settle()
+    return {"items": items, "tasks": -(-items // bundle), "operations": app.operations()}
+
+
+def minute() -> dict[str, float]:
+    """Count what the two timers of a minute ask when nothing goes on."""
+    app = _app(1)
+    sweep.sweep(app.engine)
+    tick.on_tick(app.engine)
+    app.engine_calls.trace.clear()
+    sweep.sweep(app.engine)
+    tick.on_tick(app.engine)
+    return {name: n for name, n in app.operations().items() if not name.startswith("function")}
+
+
+def measure() -> dict[str, object]:
+    """Measure everything that the file holds but its date."""
+    command = "python -m benchmarks.metered"
+    samples = [sample(items, bundle) for items, bundle in SIZES]
+    return {"command": command, "samples": samples, "idle_minute": minute()}
+
+
+def _app(bundle: int) -> _Metered:
+    app = _Metered.of(written((("job", PIPELINE.format(bundle=bundle)),)))
+    assert isinstance(app, _Metered)
+    app.begin()
+    return app
+
+
+if __name__ == "__main__":
+    made = {"date": str(date.today()), **measure()}  # noqa: DTZ011 the day where it is measured
+    FILE.write_text(json.dumps(made, indent=2) + "\n", "utf-8")
+    print(f"wrote {FILE}")
