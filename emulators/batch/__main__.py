@@ -69,9 +69,10 @@ async def run(options: Options, listener: socket.socket) -> None:
     await emulator.start(endpoint)
     _greet(options, endpoint)
     app = web.Application(client_max_size=_ACCEPTED_BYTES, middlewares=[guard])
-    app.add_routes(Page(emulator.ctx).routes())
+    shell = Shell(emulator, Gate(options, session))
+    app.add_routes(Page(emulator.ctx, shell.handle).routes())
     app.add_routes(Admin(emulator).routes())
-    app.router.add_route("*", "/{path:.*}", Shell(emulator, Gate(options, session)).handle)
+    app.router.add_route("*", "/{path:.*}", shell.handle)
 
     async def close(_: web.Application) -> None:
         await emulator.close()

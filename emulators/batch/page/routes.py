@@ -28,11 +28,14 @@ _TAIL = 8192
 _MOST_START = 1 << 40
 
 
+type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
 class Page:
     """The routes of the page."""
 
-    def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
+    def __init__(self, ctx: Context, service: Handler) -> None:
+        self._ctx, self._service = ctx, service
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes."""
@@ -44,8 +47,10 @@ class Page:
             web.get("/_admin/why/{job}/{task}", self.why),
         ]
 
-    async def page(self, _: web.Request) -> web.Response:
-        """Send the page."""
+    async def page(self, request: web.Request) -> web.StreamResponse:
+        """Send the page; who signs a request means the service, which has nothing there."""
+        if "Authorization" in request.headers:
+            return await self._service(request)
         return _file("page.html")
 
     async def file(self, request: web.Request) -> web.Response:
@@ -98,9 +103,7 @@ def _end_of(path: Path) -> str:
 
 
 @middleware
-async def guard(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
+async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse what a browser brings from elsewhere: another site's script, or a name made to
     resolve to this machine. The service's own operations are signed and need no such guard."""
     if request.path == "/" or request.path.startswith("/_admin"):
