@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 import requests
-from azure.core.exceptions import AzureError
 from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
@@ -108,13 +107,6 @@ class Survey:
                 return reply.status_code
         except requests.RequestException as error:
             raise Transient(f"no answer ({type(error).__name__})") from error
-
-
-def status_of(error: BaseException) -> int | None:
-    """Return the HTTP status behind an error of ours, or None when nothing answered."""
-    cause = error.__cause__
-    status = getattr(cause, "status_code", None) if isinstance(cause, AzureError) else None
-    return status if isinstance(status, int) else None
 
 
 def connect(settings: Settings) -> Survey:

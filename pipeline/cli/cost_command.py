@@ -47,30 +47,19 @@ def cost(
 ) -> None:
     """Print what it costs while idle, and what items cost beside the naive design."""
     session: Session = context.obj
-    known, bundle, per_hour = History(), 1, None
-    if pipeline is not None:
-        catalogue = session.definitions()
-        definition = pipeline_named(catalogue, pipeline)
-        bundle, per_hour = definition.bundle.items, catalogue.pools[definition.pool].per_hour
-        known = _history(session, pipeline)
+    bundle, seconds, nodes = _work(session, pipeline, items)
     tariff, measured = prices(), metered()
     idle = costs.idle(tariff, measured.idle_minute, private=private_network)
     ours = costs.bill(measured.of(items, -(-items // bundle)), tariff)
     naive = costs.bill(costs.naive(measured, items), tariff)
     worst = costs.total(ours) + costs.alone(tariff, -(-items // bundle))
-    seconds = known.node_seconds_per_item and known.node_seconds_per_item * items
-    nodes = seconds * per_hour / 3600 if seconds and per_hour is not None else None
     answer = {
         "currency": tariff.currency,
-        "idle": {"month": costs.total(idle), "lines": [asdict(line) for line in idle]},
+        "idle": _part(idle, "month"),
         "items": items,
         "items_per_task": bundle,
-        "control_plane": {
-            "total": costs.total(ours),
-            "lines": [asdict(line) for line in ours],
-            "at_worst": worst,
-        },
-        "naive": {"total": costs.total(naive), "lines": [asdict(line) for line in naive]},
+        "control_plane": {**_part(ours), "at_worst": worst},
+        "naive": _part(naive),
         "nodes": {"node_seconds": seconds, "cost": nodes},
         "measured": {"date": str(measured.date), "command": measured.command},
         "prices": {n: m.model_dump(mode="json") for n, m in tariff.meters.items()},
@@ -87,6 +76,25 @@ def cost(
         Text(f"  nodes: {_nodes(nodes, tariff)}"),
     ]
     session.answer(answer, Group(*rows, *_footnotes(measured)))
+
+
+def _work(
+    session: Session, pipeline: str | None, items: int
+) -> tuple[int, float | None, float | None]:
+    """Return items a task, and the node-seconds and their cost where earlier runs tell them."""
+    if pipeline is None:
+        return 1, None, None
+    catalogue = session.definitions()
+    definition = pipeline_named(catalogue, pipeline)
+    an_item = _history(session, pipeline).node_seconds_per_item
+    seconds, per_hour = an_item and an_item * items, catalogue.pools[definition.pool].per_hour
+    if seconds is None or per_hour is None:
+        return definition.bundle.items, seconds, None
+    return definition.bundle.items, seconds, seconds * per_hour / 3600
+
+
+def _part(lines: list[Line], name: str = "total") -> dict[str, object]:
+    return {name: costs.total(lines), "lines": [asdict(line) for line in lines]}
 
 
 def _footnotes(measured: Metered) -> list[RenderableType]:

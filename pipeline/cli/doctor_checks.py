@@ -1,8 +1,9 @@
 """The checks of `fanfare doctor`: each reads one thing, and leaves the judgement to the domain."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from typing import Protocol
 
@@ -130,11 +131,7 @@ def _pools(ward: Ward) -> list[Finding]:
     return found
 
 
-def _delivery(ward: Ward) -> list[Finding]:
-    return [finding for container in probe.CONTAINERS for finding in _delivered(ward, container)]
-
-
-def _delivered(ward: Ward, container: str) -> Iterator[Finding]:
+def _delivered(ward: Ward, container: str) -> list[Finding]:
     """Write an empty blob below the reserved name, and wait until the app has deleted it."""
     check, engine = f"events of {container}", ward.engine
     blob = BlobRef(container, f"{probe.FOLDER}{engine.token()}")
@@ -143,8 +140,7 @@ def _delivered(ward: Ward, container: str) -> Iterator[Finding]:
     try:
         while (waited := (engine.now - began).total_seconds()) < ward.patience_s:
             if engine.ports.blobs.head(blob) is None:
-                yield Finding(check, Level.OK, f"taken by the app within {waited:.0f} s")
-                return
+                return [Finding(check, Level.OK, f"taken by the app within {waited:.1f} s")]
             ward.sleep(step)
             step = min(step * 1.5, 2.0)
     finally:
@@ -158,7 +154,7 @@ def _delivered(ward: Ward, container: str) -> Iterator[Finding]:
         if ward.where.managed
         else "fanfare up"
     )
-    yield Finding(check, Level.FAULT, what, f"{why}before the queue, or the app", mend)
+    return [Finding(check, Level.FAULT, what, f"{why}before the queue, or the app", mend)]
 
 
 def _dead_letters(ward: Ward) -> list[Finding]:
@@ -234,7 +230,7 @@ CHECKS: dict[str, Check] = {
     "providers": _providers,
     "quotas": _account,
     "pools": _pools,
-    "events": _delivery,
+    **{f"events of {name}": partial(_delivered, container=name) for name in probe.CONTAINERS},
     "messages": _messages,
     "dead-letter": _dead_letters,
     "runs": _runs,

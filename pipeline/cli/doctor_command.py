@@ -88,15 +88,18 @@ def examine(session: Session, ward: Ward, wait: float) -> list[Finding]:
             target=lambda n=name, c=check: answers.put((n, _made(n, c, ward))), daemon=True
         ).start()
     found: dict[str, list[Finding]] = {}
-    until = session.monotonic() + wait * 2
-    with session.busy("Looking at everything"):
+    until = session.monotonic() + wait
+    with session.busy("Looking at everything") as status:
         while len(found) < len(CHECKS):
             try:
                 name, result = answers.get(timeout=max(0.01, until - session.monotonic()))
             except queue.Empty:
                 break
             found[name] = result
-    slow = f"no answer within {wait * 2:.0f} s"
+            if status:
+                left = [each for each in CHECKS if each not in found]
+                status.update(f"{len(found)} of {len(CHECKS)} checks; left: {', '.join(left)}")
+    slow = f"no answer within {wait:.0f} s"
     late = "it may be down, or behind a network that drops what you send"
     return [
         finding

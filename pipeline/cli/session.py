@@ -12,6 +12,7 @@ from typing import Annotated, cast
 
 import typer
 from rich.console import Console, RenderableType
+from rich.status import Status
 
 from pipeline.cli.doctor_checks import Ward
 from pipeline.cli.exits import CommandError, Exit, exit_code
@@ -70,10 +71,10 @@ class Session:
             self.err.print(text, style="dim", soft_wrap=True)
 
     @contextmanager
-    def busy(self, text: str) -> Iterator[None]:
+    def busy(self, text: str) -> Iterator[Status | None]:
         """Show that something takes its time; nothing appears where nobody watches."""
-        with self.err.status(text) if self.lively else nullcontext():
-            yield
+        with self.err.status(text) if self.lively else nullcontext() as status:
+            yield status
 
     def fail(self, error: FanfareError) -> Exit:
         """Say what went wrong and return the exit code for it."""

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 _SKEW_NOTED, _SKEW_REFUSED = timedelta(seconds=5), timedelta(minutes=5)
+_NO_LOGIN = ("CredentialUnavailableError", "ClientAuthenticationError")
 _QUEUE_OLD = timedelta(minutes=15)
 
 
@@ -94,6 +95,9 @@ def refusal(check: str, status: int | None, said: str, where: Deployment) -> Fin
             if where.managed
             else "fanfare up",
         )
+    if any(word in said for word in _NO_LOGIN):
+        why = "without a login you get no token"
+        return Finding(check, Level.FAULT, said, why, "az login")
     if status is None:
         why = "nothing works without it: wrong name, no network, or a private deployment seen from "
         return Finding(check, Level.UNREACHABLE, said, why + "outside", where.provision)

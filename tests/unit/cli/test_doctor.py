@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from threading import Event
 
 import pytest
 from typer.testing import CliRunner
@@ -137,6 +138,16 @@ def test_a_check_that_breaks_stops_no_other(doctor):
     code, wrong = doctor.findings()
     assert (code, list(wrong)) == (Exit.FAILED, ["clock"])
     assert "ZeroDivisionError" in wrong["clock"]["what"]
+
+
+def test_a_check_that_hangs_is_told_and_stops_no_other(doctor):
+    held = Event()
+    doctor.survey.skew = held.wait
+    result = doctor.ask("--json", "--wait", "1")
+    held.set()
+    wrong = [one for one in json.loads(result.stdout)["findings"] if one["level"] == "unreachable"]
+    assert [one["check"] for one in wrong] == ["clock"]
+    assert "no answer within 1 s" in wrong[0]["what"]
 
 
 def test_an_app_that_is_ill_is_told_with_its_restart(doctor):

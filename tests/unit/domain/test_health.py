@@ -35,6 +35,11 @@ def test_no_answer_is_unreachable_and_another_answer_a_fault():
     assert health.refusal("blob", 500, "500", AZURE).level is Level.FAULT
 
 
+def test_who_is_not_logged_in_is_told_to():
+    said = "list queues: no answer (CredentialUnavailableError)"
+    assert health.refusal("storage", None, said, AZURE).mend == "az login"
+
+
 def test_what_is_missing_is_named_with_what_makes_it():
     found = health.missing("queues", ["plan", "submit"], ["plan"], "azd provision")
     assert (found.level, found.what, found.mend) == (
