@@ -12,7 +12,7 @@ from emulators.batch.autoscale.dialect import Dialect, read_dialect
 from emulators.batch.autoscale.evaluate import Situation, evaluate
 from emulators.batch.autoscale.functions import parse_time
 from emulators.batch.autoscale.grammar import FormulaSyntaxError, FormulaTooLong, parse
-from emulators.batch.autoscale.names import PLAIN
+from emulators.batch.autoscale.names import OPTIONS, PLAIN
 from emulators.batch.autoscale.record import run_record
 from emulators.batch.autoscale.samples import Samples
 from emulators.batch.autoscale.values import FormulaError, written
@@ -46,6 +46,7 @@ def main(argv: list[str]) -> int:
         live=latest,
         dedicated=given.dedicated,
         spot=given.spot,
+        option=given.option,
         dialect=dialect,
     )
     outcome = evaluate(statements, situation)
@@ -91,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--time", default="", help="moment of the evaluation; by default now")
     parser.add_argument("--dedicated", type=int, default=0, help="the pool's present target")
     parser.add_argument("--spot", type=int, default=0, help="the same for spot nodes")
+    parser.add_argument("--option", choices=OPTIONS, default="requeue", help="its present option")
     parser.add_argument("--dialect", default="", help="as --autoscale-dialect of the emulator")
     return parser
 

@@ -41,12 +41,16 @@ class Dialect:
         "linear", "between two elements", "linear", "lower", "nearest", "higher"
     )
     empty_vector: Literal["zero", "nan", "error"] = _point(
-        "zero", "`avg`, `val`, `min`, `max`, `percentile` of nothing", "zero", "nan", "error"
+        "zero",
+        "`avg`, `val`, `min`, `max`, `range`, `percentile` of nothing",
+        "zero",
+        "nan",
+        "error",
     )
     newest_first: bool = _point(True, "`GetSample` begins with the newest sample")
     range_ends: Literal["start", "end", "both", "none"] = _point(
         "start",
-        "ends that belong to a range of samples; now always does",
+        "ends that belong to a range of samples; the present moment always does",
         "start",
         "end",
         "both",

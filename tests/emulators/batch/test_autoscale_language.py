@@ -147,6 +147,13 @@ def test_an_error_says_where_and_what(expression: str, complaint: str) -> None:
     assert value_of(expression) == f"Line 1, {complaint}"
 
 
+def test_nesting_is_computed_as_deep_as_it_is_read() -> None:
+    assert value_of("(0 || (1 && " * 49 + "1" + "))" * 49) == "1"
+    assert value_of("max(" * 49 + "1" + ")" * 49) == "1"
+    with pytest.raises(FormulaSyntaxError, match="nested too deeply"):
+        parse("max(" * 60 + "1" + ")" * 60)
+
+
 def test_a_variable_with_a_dollar_is_another_one() -> None:
     assert run("x = 1; $x = 2; X = 3;").results.endswith(";$x=2;X=3;x=1")
 

@@ -36,10 +36,12 @@ def test_an_error_of_the_run_is_printed_as_the_service_does(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "f").write_text("x = $Nothing;")
-    assert main([str(tmp_path / "f"), "--dedicated", "2"]) == 1
+    assert main([str(tmp_path / "f"), "--dedicated", "2", "--option", "terminate"]) == 1
     record = json.loads(capsys.readouterr().out)
     assert record["error"]["values"][0]["value"] == "Line 1, Col 5: Undefined symbol: $Nothing"
-    assert record["results"].startswith("$TargetDedicatedNodes=2;")
+    assert record["results"] == (
+        "$TargetDedicatedNodes=2;$TargetLowPriorityNodes=0;$NodeDeallocationOption=terminate"
+    )
 
 
 @pytest.mark.parametrize(
