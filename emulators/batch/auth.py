@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 import aiohttp
 
-from emulators.batch.entra import Entra
+from emulators._entra import Entra
+from emulators._signing_keys import SigningKeys
 from emulators.batch.errors import BatchError
 from emulators.batch.options import Options
 from emulators.batch.shared_key import Request, SharedKey
-from emulators.batch.signing_keys import SigningKeys
 
 _MODE = {"sharedkey": "SharedKey", "bearer": "AAD"}
 _CHALLENGE = 'Bearer authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize"'

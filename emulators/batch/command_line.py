@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from emulators._entra import issuers_of
 from emulators.batch.autoscale.dialect import Dialect, DialectError, read_dialect
-from emulators.batch.entra import issuers_of
 from emulators.batch.options import Options
 
 ACCOUNT = "devbatch"
@@ -49,7 +49,7 @@ _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
         },
         "--identities": {
             "type": Path,
-            "help": "JSON file: identity resource id -> {account, key, blobEndpoint}",
+            "help": "JSON file: identity resource id -> {account, key or clientId, blobEndpoint}",
         },
         "--public-urls": {
             **_SWITCH,

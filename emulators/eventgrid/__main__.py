@@ -6,6 +6,7 @@ import base64
 import json
 import logging
 import socket
+import ssl
 import sys
 import time
 from pathlib import Path
@@ -13,6 +14,9 @@ from pathlib import Path
 import aiohttp
 
 from emulators import _http
+from emulators._entra import Entra, issuers_of
+from emulators._signing_keys import SigningKeys
+from emulators.eventgrid.auth import Gate
 from emulators.eventgrid.broker import Broker
 from emulators.eventgrid.destinations import Destinations
 from emulators.eventgrid.dispatcher import Dispatcher, Pace
@@ -22,6 +26,8 @@ from emulators.eventgrid.routes import Service, application
 from emulators.eventgrid.storage_wire import BadConnectionString, StorageAccount, StorageClient
 from emulators.eventgrid.store import Store, StoreUnusable
 from emulators.eventgrid.subscriptions import Arm, BadSubscription
+
+AUDIENCE = "https://eventgrid.azure.net"
 
 
 def main() -> None:
@@ -42,6 +48,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--config", type=Path, required=True, help="topics and eventSubscriptions")
     parser.add_argument("--storage-outbox", type=Path, help="where the storage emulator tells")
     parser.add_argument("--storage-connection", help="connection string for queues and blobs")
+    _add_entra(parser)
     parser.add_argument("--key", help="topic key, Base64; without one anybody may publish")
     parser.add_argument("--time-scale", type=float, default=1.0, help="divides every retry wait")
     parser.add_argument(
@@ -55,11 +62,22 @@ def _parse() -> argparse.Namespace:
     arguments = parser.parse_args()
     if arguments.time_scale <= 0:
         parser.error("--time-scale has to be above 0.")
+    if bool(arguments.entra_tenant) is not bool(arguments.entra_keys):
+        parser.error("--entra-tenant and --entra-keys go together.")
+    if (arguments.cert is None) is not (arguments.key_file is None):
+        parser.error("--cert and --key-file go together.")
     try:
         base64.b64decode(arguments.key or "", validate=True)
     except ValueError:
         parser.error("--key is not Base64.")
     return arguments
+
+
+def _add_entra(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--entra-tenant", help="tenant whose tokens may publish")
+    parser.add_argument("--entra-keys", help="JWKS file or URL that verifies their signatures")
+    parser.add_argument("--cert", type=Path, help="PEM certificate chain: serve https")
+    parser.add_argument("--key-file", type=Path, help="PEM private key of --cert")
 
 
 def _read_config(path: Path) -> Arm:
@@ -82,7 +100,7 @@ async def _run(arguments: argparse.Namespace) -> int:
         broker = Broker(config, store, FaultDice(arguments.seed, faults))
         async with aiohttp.ClientSession() as session:
             service = _assemble(arguments, broker, session)
-            await _serve(service, listener)
+            await _serve(service, listener, _tls(arguments))
             return 0
     finally:
         store.close()
@@ -101,11 +119,26 @@ def _assemble(
     destinations = Destinations(session, storage)
     pace = Pace(arguments.time_scale, time.time() + arguments.startup_grace_s)
     dispatcher = Dispatcher(broker, destinations, pace)
-    return Service(broker, dispatcher, destinations, outbox, arguments.key)
+    return Service(broker, dispatcher, destinations, outbox, _gate(arguments, session))
 
 
-async def _serve(service: Service, listener: socket.socket) -> None:
-    serving = asyncio.create_task(_http.serve(application(service), "eventgrid", listener))
+def _gate(arguments: argparse.Namespace, session: aiohttp.ClientSession) -> Gate:
+    if not arguments.entra_keys:
+        return Gate(arguments.key)
+    keys = SigningKeys(arguments.entra_keys, session)
+    return Gate(arguments.key, Entra(issuers_of(arguments.entra_tenant), AUDIENCE, keys))
+
+
+def _tls(arguments: argparse.Namespace) -> ssl.SSLContext | None:
+    if arguments.cert is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(arguments.cert, arguments.key_file)
+    return context
+
+
+async def _serve(service: Service, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
+    serving = asyncio.create_task(_http.serve(application(service), "eventgrid", listener, tls=tls))
     tasks = [serving, asyncio.create_task(service.dispatcher.run())]
     if service.outbox is not None:
         tasks.append(asyncio.create_task(follow(service.outbox, service.broker.take_outbox)))

@@ -1,13 +1,33 @@
-"""Checks what a publisher shows: the topic key, or a token signed with it."""
+"""Checks what a publisher shows: the topic key, a token signed with it, or an Entra token."""
 
 import base64
 import hashlib
 import hmac
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import unquote_plus
 
+from emulators._entra import Entra
+
 _TOKEN_PREFIX = "SharedAccessSignature "  # noqa: S105  # a scheme, no secret
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Who may publish: whoever shows the key, or a token where tokens are judged; else anybody."""
+
+    key: str | None
+    entra: Entra | None = None
+
+    async def refusal(self, headers: Mapping[str, str], now: datetime) -> str | None:
+        """Return why the request is not authorized, or None if it is."""
+        scheme, _, token = headers.get("Authorization", "").partition(" ")
+        if self.entra is not None and scheme.lower() == "bearer":
+            return await self.entra.refusal(token.strip()) or None
+        if self.key is not None:
+            return refusal(headers, self.key, now)
+        return None if self.entra is None else "Local authentication is off: show an Entra token."
 
 
 def refusal(headers: Mapping[str, str], key: str, now: datetime) -> str | None:

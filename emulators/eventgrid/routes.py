@@ -31,7 +31,7 @@ class Service:
     dispatcher: Dispatcher
     destinations: Destinations
     outbox: Outbox | None
-    key: str | None
+    gate: auth.Gate
     # Subscriptions whose endpoint has to open the validation URL: by code, with the time that ends.
     awaiting: dict[str, tuple[Subscription, float]] = field(default_factory=dict)
 
@@ -86,10 +86,9 @@ async def _publish(request: web.Request) -> web.Response:
     topic = service.broker.custom_topic(request.match_info.get("topic"))
     if topic is None:
         raise Rejected(404, "There is no such custom topic.")
-    if service.key is not None:
-        refusal = auth.refusal(request.headers, service.key, datetime.now(UTC))
-        if refusal is not None:
-            raise Rejected(401, refusal)
+    refusal = await service.gate.refusal(request.headers, datetime.now(UTC))
+    if refusal is not None:
+        raise Rejected(401, refusal)
     raw = await request.read()
     events = parse_publish(raw, request.content_type, topic.schema, topic.id)
     service.broker.publish(topic, events)

@@ -1,4 +1,7 @@
-"""The two storage calls that Event Grid makes: put a queue message and put a blob, by SharedKey."""
+"""The two storage calls that Event Grid makes: put a queue message and put a blob.
+
+By SharedKey, or with tokens of a managed identity.
+"""
 
 import base64
 import hashlib
@@ -11,6 +14,8 @@ from urllib.parse import quote, urlsplit
 import aiohttp
 from yarl import URL
 
+from emulators._identity import Tokens
+
 _API_VERSION = "2021-12-02"
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
 
@@ -21,30 +26,34 @@ class BadConnectionString(ValueError):
 
 @dataclass(frozen=True)
 class StorageAccount:
-    """Where an account's queues and blobs are, and the key that opens them."""
+    """Where an account's queues and blobs are, and the key or the identity that opens them."""
 
     name: str
-    key: str
     queue_endpoint: str
     blob_endpoint: str
+    key: str = ""
+    client_id: str = ""
 
     @classmethod
     def parse(cls, text: str) -> "StorageAccount":
-        """Read a connection string with explicit endpoints."""
+        """Read a connection string with explicit endpoints; ClientId may stand for AccountKey."""
         parts = dict(part.split("=", 1) for part in text.split(";") if "=" in part)
-        names = ("AccountName", "AccountKey", "QueueEndpoint", "BlobEndpoint")
+        opens = "ClientId" if parts.get("ClientId") else "AccountKey"
+        names = ("AccountName", "QueueEndpoint", "BlobEndpoint", opens)
         missing = [name for name in names if not parts.get(name)]
         if missing:
             raise BadConnectionString(f"The connection string lacks {', '.join(missing)}.")
-        return cls(*(parts[name] for name in names))
+        name, queue, blob = (parts[name] for name in names[:3])
+        return cls(name, queue, blob, parts.get("AccountKey", ""), parts.get("ClientId", ""))
 
 
 class StorageClient:
-    """Signs and sends requests to one storage account."""
+    """Sends authorized requests to one storage account."""
 
     def __init__(self, account: StorageAccount, session: aiohttp.ClientSession) -> None:
         self._account = account
         self._session = session
+        self._tokens = Tokens(session)
 
     async def put_message(self, queue: str, text: str, ttl_s: int) -> int:
         """Add a Base64 message to a queue and return the HTTP status."""
@@ -68,19 +77,19 @@ class StorageClient:
         body: bytes,
     ) -> int:
         content_type = "application/json" if method == "PUT" else "application/xml"
-        signed = {**headers, "x-ms-date": formatdate(usegmt=True), "x-ms-version": _API_VERSION}
-        resource = f"/{self._account.name}{urlsplit(url).path}"
-        for name, value in sorted(query.items()):
-            resource += f"\n{name}:{value}"
-        canonical = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
-        # After the length: MD5, type, date and five conditions, of which only type is set.
-        fixed = f"{method}\n\n\n{len(body)}\n\n{content_type}\n\n\n\n\n\n\n"
-        signature = _sign(self._account.key, fixed + canonical + resource)
-        everything = {
-            **signed,
-            "Content-Type": content_type,
-            "Authorization": f"SharedKey {self._account.name}:{signature}",
-        }
+        sent = {**headers, "x-ms-date": formatdate(usegmt=True), "x-ms-version": _API_VERSION}
+        if self._account.client_id:
+            authorization = await self._tokens.authorization(self._account.client_id)
+        else:
+            resource = f"/{self._account.name}{urlsplit(url).path}"
+            for name, value in sorted(query.items()):
+                resource += f"\n{name}:{value}"
+            canonical = "".join(f"{name}:{sent[name]}\n" for name in sorted(sent))
+            # After the length: MD5, type, date and five conditions, of which only type is set.
+            fixed = f"{method}\n\n\n{len(body)}\n\n{content_type}\n\n\n\n\n\n\n"
+            signature = _sign(self._account.key, fixed + canonical + resource)
+            authorization = f"SharedKey {self._account.name}:{signature}"
+        everything = {**sent, "Content-Type": content_type, "Authorization": authorization}
         target = URL(url, encoded=True).with_query(query)
         async with self._session.request(
             method, target, data=body, headers=everything, timeout=_TIMEOUT

@@ -6,15 +6,20 @@ import contextlib
 import json
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
 from emulators.functions.definitions import Binding, Function
 from emulators.functions.errors import InvocationFailed
-from emulators.functions.settings import AppSettings
+from emulators.functions.settings import AppSettings, ByIdentity
 from emulators.functions.wire import Datum, as_bytes
 
+if TYPE_CHECKING:
+    from azure.identity.aio import ManagedIdentityCredential
+
+_RETRIES: dict[str, Any] = {"retry_total": 2, "retry_mode": "fixed", "retry_backoff_factor": 0.5}
 _LOG = logging.getLogger("host.queues")
 
 
@@ -24,7 +29,8 @@ class QueueService:
     def __init__(self, settings: AppSettings, base64_encoded: bool) -> None:
         self._settings = settings
         self._base64 = base64_encoded
-        self._services: dict[str, QueueServiceClient] = {}
+        self._services: dict[str | ByIdentity, QueueServiceClient] = {}
+        self._credentials: list[ManagedIdentityCredential] = []
         self._waiters: dict[str, list[Callable[[], None]]] = {}
 
     def queue(self, connection: str, name: str) -> QueueClient:
@@ -32,11 +38,18 @@ class QueueService:
         resolved = self._settings.queue_connection(connection or "AzureWebJobsStorage")
         service = self._services.get(resolved)
         if service is None:
-            service = QueueServiceClient.from_connection_string(
-                resolved, retry_total=2, retry_mode="fixed", retry_backoff_factor=0.5
-            )
-            self._services[resolved] = service
+            service = self._services[resolved] = self._open(resolved)
         return service.get_queue_client(name.lower())
+
+    def _open(self, resolved: str | ByIdentity) -> QueueServiceClient:
+        if isinstance(resolved, str):
+            return QueueServiceClient.from_connection_string(resolved, **_RETRIES)
+        # Half a second to import, and a connection string never needs it.
+        from azure.identity.aio import ManagedIdentityCredential  # noqa: PLC0415 see above
+
+        credential = ManagedIdentityCredential(client_id=resolved.client_id or None)
+        self._credentials.append(credential)
+        return QueueServiceClient(resolved.endpoint, credential, **_RETRIES)
 
     def on_message(self, queue: str, wake: Callable[[], None]) -> None:
         """Call `wake` whenever this host puts a message into the queue, or is told of one."""
@@ -95,6 +108,8 @@ class QueueService:
         """Close every client."""
         for service in self._services.values():
             await service.close()
+        for credential in self._credentials:
+            await credential.close()
 
 
 def output_messages(datum: Datum) -> list[bytes]:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,6 +11,14 @@ from emulators.functions.errors import StartError
 
 _SHORTEST_SECRET = 16
 _PERCENT = re.compile(r"%([^%\s]+)%")
+
+
+@dataclass(frozen=True)
+class ByIdentity:
+    """A connection without a secret: the queues of an account, opened by a managed identity."""
+
+    endpoint: str
+    client_id: str
 
 
 def read_settings(path: Path | None) -> dict[str, str]:
@@ -55,8 +64,10 @@ class AppSettings:
         forms = (f"AzureWebJobs.{function}.Disabled", f"AzureWebJobs_{function}_Disabled")
         return any((self.get(form) or "").lower() in {"1", "true"} for form in forms)
 
-    def queue_connection(self, connection: str) -> str:
-        """Resolve a `connection` to a connection string; raise LookupError if none is."""
+    def queue_connection(self, connection: str) -> str | ByIdentity:
+        """Resolve a `connection` to a connection string or to an identity; raise LookupError if
+        none is.
+        """
         for name in (f"AzureWebJobs{connection}", connection):
             value = self.get(name)
             if value:
@@ -73,7 +84,9 @@ class AppSettings:
             f"no setting AzureWebJobs{connection}, {connection} or {connection}__queueServiceUri"
         )
 
-    def _from_uri(self, name: str, uri: str) -> str:
+    def _from_uri(self, name: str, uri: str) -> str | ByIdentity:
+        if (self.get(f"{name}__credential") or "").lower() == "managedidentity":
+            return ByIdentity(uri, self.get(f"{name}__clientId") or "")
         parts = urlsplit(uri)
         if parts.query:
             endpoint = uri.split("?", 1)[0]
@@ -82,7 +95,8 @@ class AppSettings:
         key = self.get(f"{name}__accountKey") or self._key_of(account)
         if key is None:
             raise LookupError(
-                f"{name}__queueServiceUri names {account}, and no setting holds a key for it"
+                f"{name}__queueServiceUri names {account}, and no setting holds a key for it; "
+                f"{name}__credential=managedidentity opens it without one"
             )
         identity = f"AccountName={account};AccountKey={key}"
         return f"DefaultEndpointsProtocol={parts.scheme};{identity};QueueEndpoint={uri}"

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 import aiohttp
 from yarl import URL
 
+from emulators._identity import Tokens
 from emulators.batch.transfer.identities import Grant
 
 _VERSION = "2021-12-02"
@@ -36,11 +37,12 @@ class Blobs:
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
+        self._tokens = Tokens(session)
 
     async def download(self, url: str, grant: Grant, target: Path) -> None:
         """Fetch a blob into a file."""
         target.parent.mkdir(parents=True, exist_ok=True)
-        headers = _signed("GET", url, grant, {})
+        headers = await self._opened("GET", url, grant, {})
         async with self._session.get(URL(url, encoded=True), headers=headers) as answer:
             await _check(answer)
             with target.open("wb") as file:
@@ -53,7 +55,7 @@ class Blobs:
         """List some blobs whose names start with a prefix, and the marker of the next ones."""
         wanted = urlencode({"prefix": prefix, "marker": marker}, quote_via=quote)
         url = with_query(container_url, f"restype=container&comp=list&{wanted}")
-        headers = _signed("GET", url, grant, {})
+        headers = await self._opened("GET", url, grant, {})
         async with self._session.get(URL(url, encoded=True), headers=headers) as answer:
             await _check(answer)
             # The list comes from the storage account that the task's owner named, over
@@ -88,6 +90,15 @@ class Blobs:
             with_query(url, "comp=blocklist"), grant, listing.encode(), len(listing), dict(headers)
         )
 
+    async def _opened(
+        self, method: str, url: str, grant: Grant, headers: Mapping[str, str]
+    ) -> dict[str, str]:
+        """Return the headers with whatever the grant puts beside them."""
+        sent = _dated(headers)
+        if grant.client_id:
+            return {**sent, "Authorization": await self._tokens.authorization(grant.client_id)}
+        return _signed(method, url, grant, sent) if grant.key else sent
+
     async def _put(
         self,
         url: str,
@@ -97,7 +108,7 @@ class Blobs:
         extra: Mapping[str, str],
     ) -> None:
         plain = {**extra, "Content-Length": str(size), "Content-Type": "application/octet-stream"}
-        headers = _signed("PUT", url, grant, plain)
+        headers = await self._opened("PUT", url, grant, plain)
         async with self._session.put(URL(url, encoded=True), headers=headers, data=body) as answer:
             await _check(answer)
 
@@ -132,14 +143,12 @@ def blob_url(container_url: str, name: str) -> str:
     return parts._replace(path=f"{parts.path.rstrip('/')}/{quote(name, safe='/~')}").geturl()
 
 
-def _signed(method: str, url: str, grant: Grant, headers: Mapping[str, str]) -> dict[str, str]:
-    sent = {
-        **headers,
-        "x-ms-version": _VERSION,
-        "x-ms-date": format_datetime(datetime.now(UTC), usegmt=True),
-    }
-    if not grant.signs:
-        return sent
+def _dated(headers: Mapping[str, str]) -> dict[str, str]:
+    now = format_datetime(datetime.now(UTC), usegmt=True)
+    return {**headers, "x-ms-version": _VERSION, "x-ms-date": now}
+
+
+def _signed(method: str, url: str, grant: Grant, sent: Mapping[str, str]) -> dict[str, str]:
     length = sent.get("Content-Length", "")
     plain = [
         method,
@@ -166,5 +175,5 @@ def _signed(method: str, url: str, grant: Grant, headers: Mapping[str, str]) -> 
         ]
     )
     digest = hmac.new(base64.b64decode(grant.key), text.encode(), hashlib.sha256).digest()
-    sent["Authorization"] = f"SharedKey {grant.account}:{base64.b64encode(digest).decode()}"
-    return sent
+    signature = base64.b64encode(digest).decode()
+    return {**sent, "Authorization": f"SharedKey {grant.account}:{signature}"}

@@ -21,16 +21,12 @@ class TransferFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """How to sign requests to a URL: with an account's key, or
-    not at all because a SAS says enough."""
+    """How to open a URL: with an account's key, with tokens of a managed identity, or with nothing
+    because a SAS says enough."""
 
     account: str = ""
     key: str = ""
-
-    @property
-    def signs(self) -> bool:
-        """Tell whether requests need a signature."""
-        return bool(self.key)
+    client_id: str = ""
 
 
 class Identities:
@@ -56,12 +52,13 @@ class Identities:
         try:
             entries = json.loads(path.read_text())
             for entry in entries.values():
-                _ = entry["account"], entry["key"], entry["blobEndpoint"]
+                _ = entry["account"], entry["blobEndpoint"], _grant(entry)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             sys.exit(
                 f"{path} is not a usable identities file ({type(error).__name__}: {error}); "
                 'it has to look like {"<identity resource id>": {"account": "...", "key": "...", '
-                '"blobEndpoint": "http://..."}}.'
+                '"blobEndpoint": "http://..."}}, '
+                'with "clientId" instead of "key" for tokens of a managed identity.'
             )
         return cls(entries, public_urls=public_urls, auto_storage=auto_storage)
 
@@ -70,7 +67,7 @@ class Identities:
         for entry in self._entries.values():
             if entry["account"].lower() == self._auto:
                 url = f"{entry['blobEndpoint'].rstrip('/')}/{quote(container, safe='')}"
-                return url, Grant(entry["account"], entry["key"])
+                return url, _grant(entry)
         reason = "The account has no auto-storage account (--auto-storage, --identities)."
         failure = Failure("BlobDownloadMiscError", reason, "servererror")
         raise TransferFailed(failure)
@@ -83,11 +80,17 @@ class Identities:
                 raise _denied(denied_code, url, "The identity is not assigned to the pool.")
             if not _within(url, entry["blobEndpoint"]):
                 raise _denied(denied_code, url, "The identity has no role on this storage account.")
-            return Grant(entry["account"], entry["key"])
+            return _grant(entry)
         has_sas = any(name == "sig" for name, _ in parse_qsl(urlsplit(url).query))
         if has_sas or self._public:
             return Grant()
         raise _denied(denied_code, url, "The URL carries neither a SAS nor an identity.")
+
+
+def _grant(entry: Mapping[str, str]) -> Grant:
+    if "clientId" in entry:
+        return Grant(entry["account"], client_id=entry["clientId"])
+    return Grant(entry["account"], entry["key"])
 
 
 def _within(url: str, endpoint: str) -> bool:

@@ -16,7 +16,7 @@ from emulators.functions.queue_listener import poison_name
 from emulators.functions.queue_service import output_messages
 from emulators.functions.routes import RouteTemplate
 from emulators.functions.schedule import Schedule, TimerStatus, after_run, decide_start
-from emulators.functions.settings import AppSettings
+from emulators.functions.settings import AppSettings, ByIdentity
 from emulators.functions.timers import retry_delay
 from emulators.functions.timespans import Clock, parse_span
 
@@ -153,6 +153,16 @@ def test_connections_prefer_the_prefixed_name_and_take_queue_uris():
     )
     with pytest.raises(LookupError, match="means the cloud"):
         settings.queue_connection("Cloud")
+
+
+def test_a_queue_uri_with_a_managed_identity_needs_no_key():
+    settings = AppSettings({
+        "Work__queueServiceUri": "https://127.0.0.1:1/acc", "Work__credential": "managedidentity",
+        "Work__clientId": "c", "Bare__queueServiceUri": "https://127.0.0.1:1/acc",
+    })  # fmt: skip
+    assert settings.queue_connection("Work") == ByIdentity("https://127.0.0.1:1/acc", "c")
+    with pytest.raises(LookupError, match="Bare__credential=managedidentity"):
+        settings.queue_connection("Bare")
 
 
 def test_poison_queues_have_no_poison_queue_of_their_own():

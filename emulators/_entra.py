@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import jwt
 
-from emulators.batch.signing_keys import SigningKeys
+from emulators._signing_keys import SigningKeys
 
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "ES256")
 _LEEWAY_S = 300

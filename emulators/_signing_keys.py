@@ -8,7 +8,7 @@ from pathlib import Path
 import aiohttp
 import jwt
 
-log = logging.getLogger("emulators.batch")
+log = logging.getLogger("emulators.entra")
 _REFRESH_S = 30.0
 _MOST_BYTES = 1 << 20
 
