@@ -44,7 +44,7 @@ class Stack:
         seed: int = 7,
         extra_settings: Mapping[str, str] | None = None,
     ) -> None:
-        self.definitions = _definitions(folder / "definitions")
+        self.definitions = definitions_in(folder / "definitions")
         self.local = LocalStack(folder / "data")
         self._wishes = Wishes(profile, seed)
         self._extra_settings = dict(extra_settings or {})
@@ -78,7 +78,11 @@ class Stack:
         """Upload a blob as a user would; return the id of the run that it has to cause."""
         ref = BlobRef(container, name)
         self.engine.ports.writer.write(ref, content)
-        facts = self.engine.ports.blobs.head(ref)
+        return self.run_of(name, pipeline, container)
+
+    def run_of(self, name: str, pipeline: str, container: str = "input") -> str:
+        """Return the id of the run that a blob has to cause."""
+        facts = self.engine.ports.blobs.head(BlobRef(container, name))
         assert facts is not None
         return naming.run_id(pipeline, blob_key(event_of(self.engine, facts)))
 
@@ -165,7 +169,7 @@ def until[T](
     raise TimeoutError(f"Waited {timeout_s} s for {what}. {tell()}")
 
 
-def _definitions(folder: Path) -> Path:
+def definitions_in(folder: Path) -> Path:
     for part in ("pipelines", "pools", "task_scripts"):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
         if (EXTRA / part).exists():
