@@ -21,7 +21,8 @@ _LIVE = frozenset({JobState.ACTIVE, JobState.ENABLING})
 
 @dataclass(slots=True, kw_only=True)
 class Job(Stateful[JobState]):
-    """A job and everything that belongs to it; `per_node` holds preparation and release by node."""
+    """A job and everything that belongs to it; `per_node` holds preparation and release by node,
+    `dying` the ids of deleted tasks whose processes or files are not gone yet."""
 
     id: str
     spec: Doc
@@ -32,6 +33,7 @@ class Job(Stateful[JobState]):
     counts: TaskCounts = field(default_factory=TaskCounts)
     ready: Ready = field(default_factory=Ready)
     dependencies: Dependencies = field(default_factory=Dependencies)
+    dying: set[str] = field(default_factory=set)
 
     @property
     def table_key(self) -> tuple[str, str, str]:
@@ -82,8 +84,15 @@ class Job(Stateful[JobState]):
 
     def enqueue(self, task: Task) -> None:
         """Queue an active task that nothing holds back."""
-        if task.state is TaskState.ACTIVE and self.dependencies.is_free(task):
+        is_held = task.id.lower() in self.dying
+        if task.state is TaskState.ACTIVE and self.dependencies.is_free(task) and not is_held:
             self.ready.push(task)
+
+    def release(self, task_id: str) -> None:
+        """Let a task of this id start now that the deleted one before it is gone."""
+        self.dying.discard(task_id.lower())
+        if task_id.lower() in self.tasks:
+            self.enqueue(self.tasks[task_id.lower()])
 
     def is_satisfied(self, task_id: str) -> bool:
         """Tell whether a dependency on that task is met."""

@@ -1,6 +1,6 @@
 """The life of nodes: boot, start task, leaving, and what an administrator does to them."""
 
-from emulators.batch.document import stamp
+from emulators.batch.document import Doc, stamp
 from emulators.batch.errors import BatchError
 from emulators.batch.model.identity import node_name
 from emulators.batch.model.node import READY, Node
@@ -49,9 +49,15 @@ async def boot(ctx: Context, pool: Pool, node: Node) -> None:
             return
         if pool.spec.get("startTask"):
             _move(ctx, node, NodeState.WAITING_FOR_START_TASK)
-    if node.state is NodeState.WAITING_FOR_START_TASK and not await _start_task(ctx, pool, node):
-        _move(ctx, node, NodeState.START_TASK_FAILED)
-        return
+    if node.state is NodeState.WAITING_FOR_START_TASK:
+        since = node.since
+        succeeded = await _start_task(ctx, pool, node)
+        if node.since != since:
+            # It was taken away meanwhile; should it come back, then it boots anew.
+            return
+        if not succeeded:
+            _move(ctx, node, NodeState.START_TASK_FAILED)
+            return
     if node.state in (NodeState.STARTING, NodeState.WAITING_FOR_START_TASK):
         _move(ctx, node, NodeState.IDLE)
         ctx.wake(pool.id, node)
@@ -73,17 +79,24 @@ def _give_up(ctx: Context, node: Node, failure: Failure) -> None:
 async def _start_task(ctx: Context, pool: Pool, node: Node) -> bool:
     spec = pool.spec["startTask"]
     allowed = int(spec.get("maxTaskRetryCount") or 0)
-    node.start_info = {"state": "running", "retryCount": 0, "startTime": stamp(ctx.clock.now())}
+    info: Doc = {"state": "running", "retryCount": 0, "startTime": stamp(ctx.clock.now())}
+    node.start_info = info
     while True:
-        ctx.keep(node)
+        _keep_present(ctx, pool, node)
         startup = ctx.folders(node).root / "startup"
         ending = await ctx.machine.execution(node, spec, startup).run()
-        if not shall_retry(ending, node.start_info["retryCount"], allowed):
+        if not shall_retry(ending, info["retryCount"], allowed):
             break
-        node.start_info["retryCount"] += 1
-    node.start_info |= outcome_of(ending, stamp(ctx.clock.now()))
-    ctx.keep(node)
+        info["retryCount"] += 1
+    info |= outcome_of(ending, stamp(ctx.clock.now()))
+    _keep_present(ctx, pool, node)
     return ending.failure is None or not spec.get("waitForSuccess", True)
+
+
+def _keep_present(ctx: Context, pool: Pool, node: Node) -> None:
+    """Save a node unless it has left its pool: its record must not come back."""
+    if pool.nodes.get(node.id) is node:
+        ctx.keep(node)
 
 
 def break_runs(ctx: Context, node: Node, option: str) -> None:

@@ -158,6 +158,7 @@ async def remove_pool(ctx: Context, pool: Pool) -> None:
         await ctx.settled(list(node.running.values()))
     for node in list(pool.nodes.values()):
         await ctx.machine.clear(ctx.folders(node).root)
+        pool.nodes.pop(node.id, None)
         ctx.forget(node)
     ctx.account.pools.pop(pool.id.lower(), None)
     ctx.samples.pop(pool.id, None)

@@ -127,7 +127,8 @@ def _of_kind(pool: Pool, dedicated: bool) -> list[Node]:
 
 def check_steady(ctx: Context, pool: Pool) -> None:
     """Call a pool steady when nothing comes or goes any more."""
-    if pool.allocation is Allocation.STEADY:
+    is_gone = ctx.account.pools.get(pool.id.lower()) is not pool
+    if pool.allocation is Allocation.STEADY or is_gone:
         return
     moving = any(
         node.state in _COMING or node.state is NodeState.LEAVING_POOL or node.draining

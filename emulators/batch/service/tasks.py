@@ -124,7 +124,16 @@ class Tasks:
         # Last, because an interrupted run keeps its task.
         job.remove(task)
         self._ctx.forget(task)
-        self._ctx.spawn(self._remove_files(job, task), f"files of {task.id}")
+        job.dying.add(task.id.lower())
+        self._ctx.spawn(self._bury(job, task), f"files of {task.id}")
+
+    async def _bury(self, job: Job, task: Task) -> None:
+        """Let no other task of this id start before this one's process and files are gone."""
+        try:
+            await self._remove_files(job, task)
+        finally:
+            job.release(task.id)
+            self._ctx.wake(job.pool_id)
 
     async def _remove_files(self, job: Job, task: Task) -> None:
         pool = self._ctx.account.pools.get(task.pool_id.lower())

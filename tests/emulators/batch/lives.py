@@ -10,8 +10,10 @@ from types import TracebackType
 from typing import Self
 
 from emulators.batch.document import Doc
+from emulators.batch.errors import BatchError
 from emulators.batch.model.account import Account, Kept
 from emulators.batch.model.node import Node
+from emulators.batch.model.states import IllegalMove
 from emulators.batch.scheduler.verdict import Ending
 from emulators.batch.service.context import Context
 from emulators.batch.service.emulator import Emulator
@@ -129,15 +131,24 @@ class Lives:
         emulator.ctx.machine = nodes
         return nodes
 
-    def do[T](self, verb: Callable[[Emulator], T]) -> T:
+    def do[T](
+        self,
+        verb: Callable[[Emulator], T],
+        refused: Callable[[Account], None] = lambda _: None,
+    ) -> T:
         """Carry out a verb, and compare what is saved then with what there is."""
 
         def checked(emulator: Emulator) -> T:
             try:
                 return verb(emulator)
+            except (BatchError, IllegalMove):
+                refused(emulator.ctx.account)
+                raise
             finally:
                 emulator.ctx.save()
-                assert self.saved() == present(emulator.ctx.account)
+                now, saved = present(emulator.ctx.account), self.saved()
+                wrong = {key for key in now.keys() | saved.keys() if now.get(key) != saved.get(key)}
+                assert not wrong, [(now.get(key), saved.get(key)) for key in wrong]
 
         return self.sim.do(checked)
 

@@ -166,3 +166,44 @@ def test_a_deleted_job_is_not_brought_back_by_its_preparation(story: Story) -> N
     story.wait(200)
     story.lives.kill_and_restart()
     assert not story.lives.nodes.ctx.account.jobs
+
+
+def test_a_task_that_comes_again_waits_for_the_end_of_its_first_life(story: Story) -> None:
+    story.begin(taskSlotsPerNode=2)
+    story.add("t", seconds=300)
+    story.wait(1)
+    story.delete("t")
+    story.add("t", seconds=60)
+    story.wait(2)
+    assert story.task("t").state is TaskState.ACTIVE
+    story.wait(70)
+    assert story.task("t").state is TaskState.COMPLETED
+
+
+def test_an_old_start_task_does_not_meddle_with_a_node_that_came_back(story: Story) -> None:
+    start = {key: value for key, value in simulated_task("s", seconds=90).items() if key != "id"}
+    story.begin(boots=False, targetDedicatedNodes=0, targetLowPriorityNodes=1, startTask=start)
+    story.wait(46)
+    story.lives.do(lambda emulator: preempt(emulator.ctx, story.pool, story.node))
+    story.wait(60 + 45 + 80)
+    assert story.node.state is NodeState.WAITING_FOR_START_TASK
+    story.wait(20)
+    assert story.node.state is NodeState.IDLE
+
+
+def test_a_node_that_left_in_its_start_task_is_not_brought_back_by_it(story: Story) -> None:
+    start = {key: value for key, value in simulated_task("s", seconds=90).items() if key != "id"}
+    story.begin(boots=False, startTask=start)
+    story.wait(46)
+    story.lives.do(lambda emulator: emulator.pools.delete(story.pool))
+    story.wait(200)
+    story.lives.kill_and_restart()
+    assert not story.lives.nodes.ctx.account.pools
+
+
+def test_a_pool_deleted_while_it_grows_is_not_brought_back_by_its_nodes(story: Story) -> None:
+    story.begin(boots=False)
+    story.lives.do(lambda emulator: emulator.pools.delete(story.pool))
+    story.wait(200)
+    story.lives.kill_and_restart()
+    assert not story.lives.nodes.ctx.account.pools
