@@ -14,8 +14,6 @@ from pathlib import Path
 import aiohttp
 
 from emulators import _http
-from emulators._entra import Entra, issuers_of
-from emulators._signing_keys import SigningKeys
 from emulators.eventgrid.auth import Gate
 from emulators.eventgrid.broker import Broker
 from emulators.eventgrid.destinations import Destinations
@@ -125,6 +123,10 @@ def _assemble(
 def _gate(arguments: argparse.Namespace, session: aiohttp.ClientSession) -> Gate:
     if not arguments.entra_keys:
         return Gate(arguments.key)
+    # A tenth of a second to import, and a topic with a key never needs it.
+    from emulators._entra import Entra, issuers_of  # noqa: PLC0415 see above
+    from emulators._signing_keys import SigningKeys  # noqa: PLC0415 see above
+
     keys = SigningKeys(arguments.entra_keys, session)
     return Gate(arguments.key, Entra(issuers_of(arguments.entra_tenant), AUDIENCE, keys))
 

@@ -6,9 +6,11 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
-from emulators._entra import Entra
+if TYPE_CHECKING:
+    from emulators._entra import Entra
 
 _TOKEN_PREFIX = "SharedAccessSignature "  # noqa: S105  # a scheme, no secret
 
@@ -18,7 +20,7 @@ class Gate:
     """Who may publish: whoever shows the key, or a token where tokens are judged; else anybody."""
 
     key: str | None
-    entra: Entra | None = None
+    entra: "Entra | None" = None
 
     async def refusal(self, headers: Mapping[str, str], now: datetime) -> str | None:
         """Return why the request is not authorized, or None if it is."""

@@ -7,7 +7,7 @@ nobody else: a signature (SharedKey or SAS) could not be made by anyone.
 import base64
 import json
 import secrets
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -163,13 +163,20 @@ def test_an_upload_becomes_output_and_an_event_by_tokens_alone(stack, identities
     }
 
 
+def content(path: Path) -> bytes:
+    """Read a file; the services still live, and one that they have removed holds nothing."""
+    with suppress(FileNotFoundError):
+        return path.read_bytes()
+    return b""
+
+
 def test_nobody_but_its_service_ever_held_a_key(stack):
     secret = [key.encode() for key in stack.keys.values()]
     files = [path for path in stack.folder.rglob("*") if path.is_file()]
     holders = {
         path.relative_to(stack.folder).parts[0]
         for path in files
-        if any(key in path.read_bytes() for key in secret)
+        if any(key in content(path) for key in secret)
     }
     assert holders <= set(stack.keys)
     settings = stack.settings
