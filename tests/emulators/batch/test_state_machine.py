@@ -366,7 +366,7 @@ TestMachine.settings = settings(
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=80,
+    max_examples=250,
     stateful_step_count=40,
     suppress_health_check=list(HealthCheck),
 )
