@@ -40,17 +40,16 @@ def assignments(
         if not job.is_live:
             continue
         set_aside: list[Task] = []
-        while shelf.widest() > 0 and job.room() > 0:
-            task = job.ready.pop(shelf.widest())
+        avoided = barred.get(job.id, _NONE)
+        while (widest := shelf.widest(avoided)) > 0 and job.room() > 0:
+            task = job.ready.pop(widest)
             if task is None:
                 break
-            avoided = barred.get(job.id, _NONE)
             if task.instances > 1 or task.dedicated_only:
                 # It waits for its own kind of place and lets others pass.
-                if task.dedicated_only:
-                    avoided = avoided | spot()
+                shunned = avoided | spot() if task.dedicated_only else avoided
                 nodes = (
-                    _gang(shelf, task, avoided, pack=pack) if gangs or task.instances == 1 else ()
+                    _gang(shelf, task, shunned, pack=pack) if gangs or task.instances == 1 else ()
                 )
                 if nodes:
                     yield Assignment(job, task, nodes[0], tuple(nodes[1:]))

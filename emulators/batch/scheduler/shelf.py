@@ -1,6 +1,6 @@
 """The nodes of a pool by free slots, so that a place is found without looking at every node."""
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Set
 
 from emulators.batch.model.node import Node
 
@@ -21,33 +21,37 @@ class Shelf:
         """Put a node where its free slots say, or away if it takes no tasks."""
         self._put(node, node.free if node.takes_tasks else 0)
 
-    def widest(self) -> int:
-        """Return the most slots that are free on one node."""
-        while self._by_free:
-            most = max(self._by_free)
-            node = next(iter(self._by_free[most].values()))
-            if _stands(node, most):
-                return most
-            self.offer(node)
-        return 0
+    def widest(self, barred: Set[str] = frozenset()) -> int:
+        """Return the most slots that are free on one node that is not barred."""
+        node = self._find(1, barred, emptiest_first=True)
+        return node.free if node is not None else 0
 
     def take(self, slots: int, *, pack: bool, barred: Set[str]) -> Node | None:
         """Pick a node with room: the fullest that fits when packing, the emptiest otherwise."""
-        for free in sorted(self._by_free, reverse=not pack):
-            if free < slots:
-                continue
-            for node in list(self._by_free[free].values()) if barred else self._first(free):
-                if not _stands(node, free):
-                    self.offer(node)
-                elif node.id not in barred:
-                    self._put(node, free - slots)
-                    return node
-        return None
+        node = self._find(slots, barred, emptiest_first=not pack)
+        if node is not None:
+            self._put(node, node.free - slots)
+        return node
 
-    def _first(self, free: int) -> Iterable[Node]:
-        """Yield the nodes of one group while it changes, the first that stands last."""
-        while group := self._by_free.get(free):
-            yield next(iter(group.values()))
+    def _find(self, least: int, barred: Set[str], *, emptiest_first: bool) -> Node | None:
+        while True:
+            stale = None
+            for node, free in self._in_order(least, emptiest_first=emptiest_first):
+                if not _stands(node, free):
+                    stale = node
+                    break
+                if node.id not in barred:
+                    return node
+            if stale is None:
+                return None
+            # It may belong to a group that was passed already, so the search begins again.
+            self.offer(stale)
+
+    def _in_order(self, least: int, *, emptiest_first: bool) -> Iterator[tuple[Node, int]]:
+        for free in sorted(self._by_free, reverse=emptiest_first):
+            if free >= least:
+                for node in self._by_free[free].values():
+                    yield node, free
 
     def _put(self, node: Node, free: int) -> None:
         old = self._places.pop(node.id, 0)

@@ -165,6 +165,22 @@ def test_a_small_task_passes_a_large_one_that_does_not_fit() -> None:
     assert assigned([made], [node("a", 4, used=2)]) == [("small", "a")]
 
 
+def test_a_small_task_passes_a_large_one_for_which_only_a_barred_node_has_room() -> None:
+    made = job("j")
+    add(made, "large", slots=4)
+    add(made, "small", slots=1)
+    nodes = [node("a", 4), node("b", 4, used=3)]
+    assert assigned([made], nodes, j={"a"}) == [("small", "b")]
+
+
+def test_a_node_that_changed_since_it_was_offered_is_found_where_it_belongs_now() -> None:
+    changed, other = node("a", 4), node("b", 2)
+    shelf = Shelf([changed, other])
+    changed.used = 1
+    assert shelf.widest() == 3
+    assert shelf.take(3, pack=True, barred=set()) is changed
+
+
 def test_limits_bars_and_disabled_nodes_are_respected() -> None:
     made = job("j", maxParallelTasks=1)
     add(made, "one")
