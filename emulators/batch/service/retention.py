@@ -3,7 +3,7 @@
 from collections import deque
 from datetime import datetime, timedelta
 
-from emulators.batch.document import parse_duration, parse_stamp
+from emulators.batch.document import parse_stamp, seconds_of
 from emulators.batch.model.states import TaskState
 from emulators.batch.model.task import Task
 from emulators.batch.service.context import Context
@@ -12,16 +12,17 @@ _USUAL, _USUAL_TEXT = timedelta(days=7), '"retentionTime":"P7D"'
 
 
 def kept_until(task: Task) -> datetime | None:
-    """Return until when a completed task's files are kept; None for one that is not completed."""
-    if task.state is not TaskState.COMPLETED:
-        return None
-    return parse_stamp(task.execution["endTime"]) + _retention(task)
+    """Return until when a completed task's files are kept; None where no such moment is known."""
+    length = _retention(task) if task.state is TaskState.COMPLETED else None
+    return None if length is None else parse_stamp(task.execution["endTime"]) + length
 
 
-def _retention(task: Task) -> timedelta:
+def _retention(task: Task) -> timedelta | None:
+    """Return how long the files are kept, None for ever: such a span fits into no date."""
     if _USUAL_TEXT in task.spec_text:
         return _USUAL
-    return parse_duration(task.spec()["constraints"]["retentionTime"])
+    seconds = seconds_of(task.spec()["constraints"]["retentionTime"])
+    return None if seconds is None else timedelta(seconds=seconds)
 
 
 class Retention:
@@ -47,6 +48,8 @@ class Retention:
         if not task.node_id:
             return
         length = _retention(task)
+        if length is None:
+            return
         queue = self._queues.setdefault(length, deque())
         queue.append(task)
         if len(queue) == 1:

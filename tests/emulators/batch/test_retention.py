@@ -53,3 +53,20 @@ def test_a_kill_forgets_no_retention(tmp_path: Path) -> None:
     emulator.admin("POST", "/_admin/clock", {"seconds": 3601})
     until(lambda: directory(emulator, "killed") is None)
     emulator.stop()
+
+
+def test_files_that_are_kept_for_ever_trouble_neither_the_task_nor_a_restart(
+    tmp_path: Path,
+) -> None:
+    emulator = Emulator(tmp_path)
+    emulator.add_pool("ever")
+    emulator.add_job("ever", "ever")
+    constraints = {"retentionTime": "P10675199DT2H48M5.4775807S"}
+    task = {"id": "t", "commandLine": "/bin/echo text", "constraints": constraints}
+    emulator.client.create_task("ever", task)
+    assert emulator.finished("ever", "t").execution_info.result == "success"
+    assert emulator.file("ever", "t", "stdout.txt") == "text\n"
+    emulator.stop(signal.SIGKILL)
+    emulator.start()
+    assert directory(emulator, "ever") is not None
+    emulator.stop()
