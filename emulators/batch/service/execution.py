@@ -91,7 +91,7 @@ class TaskRun:
             task.execution["startTime"] = stamp(now)
             ctx.keep(task)
         spec = task.spec()
-        if task.instances > 1:
+        if spec.get("multiInstanceSettings"):
             self._coordination = Coordination(ctx, job, task, (self._node, *self._others))
             failed = await self._coordination.run(spec)
             if failed is not None:

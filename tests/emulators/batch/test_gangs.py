@@ -155,3 +155,12 @@ def test_ending_a_gang_frees_all_its_nodes(emulator: Emulator) -> None:
     assert emulator.finished(job, "mpi").execution_info.failure_info.code == "TaskEnded"
     emulator.add_task(job, "again", "true", multi_instance_settings=instances(2, "true"))
     assert emulator.finished(job, "again").execution_info.exit_code == 0
+
+
+def test_a_gang_of_one_coordinates_itself(emulator: Emulator) -> None:
+    job = add_gang_pool(emulator, "gang-of-one", 1)
+    alone = instances(1, shell("echo ready > note"))
+    command = shell('cat "$AZ_BATCH_TASK_SHARED_DIR/note"')
+    emulator.run(job, "mpi", command, multi_instance_settings=alone)
+    assert emulator.file(job, "mpi", "stdout.txt") == "ready\n"
+    assert list(emulator.client.list_subtasks(job, "mpi")) == []
