@@ -19,7 +19,8 @@ class Rule:
     lost), `output_order` (uploads are shuffled), `task_rerun` (a task runs twice) and
     `task_requeue`. `match` is a part of the path or name. `when` is `before` (the request has no
     effect) or `after` (it has, but the answer is lost). `count` is how often it may strike, -1
-    without end.
+    without end. With `once` it strikes one place at most once: a path, a task, or the folder that
+    an output file goes to, so that work which is done again succeeds in the end.
     """
 
     operation: str = _ANY
@@ -31,6 +32,7 @@ class Rule:
     code: str = ""
     retry_after_s: float | None = None
     when: str = "before"
+    once: bool = False
 
     def fits(self, operation: str, subject: str) -> bool:
         """Tell whether the rule is about this operation on this subject."""
@@ -45,7 +47,7 @@ AWKWARD = (
     Rule("*", probability=0.01, status=500, code="InternalError", when="after"),
     Rule("enable_pool_auto_scale", probability=0.2, status=409, code="PoolBeingResized"),
     Rule("output_order", probability=1.0, delay_s=0.2),
-    Rule("output_file", probability=0.03, code="FileUploadMiscError"),
+    Rule("output_file", probability=0.03, code="FileUploadMiscError", once=True),
     Rule("task_rerun", probability=0.03),
     Rule("task_requeue", probability=0.03),
 )
@@ -97,13 +99,16 @@ def _check(name: str, value: object) -> None:
     if name in _TEXTS:
         if not isinstance(value, str):
             raise BadRule(f"{name}: {value!r:.80} has to be a text")
+    elif name == "once":
+        if not isinstance(value, bool):
+            raise BadRule(f"once: {value!r:.80} has to be true or false")
     elif name in _NUMBERS:
         low, high = _NUMBERS[name]
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not (number and low <= value <= high):  # type: ignore[operator] # `number` says so
             raise BadRule(f"{name}: {value!r:.80} has to be a number from {low} to {high}")
     else:
-        known = ", ".join([*_TEXTS, *_NUMBERS])
+        known = ", ".join([*_TEXTS, *_NUMBERS, "once"])
         raise BadRule(f"{name!r:.80} is no property of a rule; known are {known}")
 
 
@@ -114,6 +119,7 @@ class Faults:
         self.random = random.Random(seed)  # noqa: S311 - reproducible misbehaviour, nothing secret
         self._profile = AWKWARD if profile == "awkward" else ()
         self.rules: list[Rule] = list(self._profile)
+        self._struck: set[tuple[Rule, str]] = set()
 
     def add(self, rules: list[Rule]) -> None:
         """Put rules in force, before those that are."""
@@ -122,16 +128,26 @@ class Faults:
     def reset(self) -> None:
         """Go back to the profile's own rules."""
         self.rules = list(self._profile)
+        self._struck.clear()
 
-    def strike(self, operation: str, subject: str = "", when: str = "before") -> Rule | None:
-        """Return the first rule that strikes now, counting it."""
+    def strike(
+        self, operation: str, subject: str = "", when: str = "before", place: str = ""
+    ) -> Rule | None:
+        """Return the first rule that strikes now, counting it.
+
+        `place` is what a rule with `once` spares from then on; the subject itself by default.
+        """
         for index, rule in enumerate(self.rules):
             if rule.when != when or not rule.fits(operation, subject):
                 continue
-            if self.random.random() < rule.probability:
-                if rule.count > 0:
-                    self.rules[index] = replace(rule, count=rule.count - 1)
-                return rule
+            struck = (replace(rule, count=-1), place or subject)
+            if struck in self._struck or self.random.random() >= rule.probability:
+                continue
+            if rule.once:
+                self._struck.add(struck)
+            if rule.count > 0:
+                self.rules[index] = replace(rule, count=rule.count - 1)
+            return rule
         return None
 
     def document(self) -> list[dict[str, Any]]:

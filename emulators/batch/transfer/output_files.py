@@ -28,6 +28,11 @@ class Upload:
     identity: Doc | None
     headers: Mapping[str, str]
 
+    @property
+    def folder(self) -> str:
+        """Where it goes without its own name: a try that is named after itself goes there too."""
+        return f"{self.container_url.partition('?')[0]}/{self.name.rpartition('/')[0]}"
+
 
 def planned(
     outputs: list[Doc], wd: Path, env: Mapping[str, str], *, succeeded: bool

@@ -55,6 +55,27 @@ def test_one_seed_strikes_in_one_order() -> None:
     assert {rule.status for rule in strikes(1) if rule} == {429, 503}
 
 
+def test_the_awkward_profile_loses_files_but_never_twice_for_one_folder() -> None:
+    faults = Faults("awkward", 1)
+    tries = [(folder, name) for name in range(200) for folder in ("out/t1", "out/t2")]
+    lost = [
+        folder
+        for folder, name in tries
+        if faults.strike("output_file", f"{folder}/o-{name}", place=folder)
+    ]
+    assert sorted(lost) == ["out/t1", "out/t2"]
+
+
+def test_a_rule_that_strikes_once_strikes_other_places_and_after_a_reset_again() -> None:
+    faults = Faults("benign", 1)
+    faults.add([Rule("task_rerun", once=True)])
+    struck = [bool(faults.strike("task_rerun", task)) for task in ("a", "a", "b", "a")]
+    assert struck == [True, False, True, False]
+    faults.reset()
+    faults.add([Rule("task_rerun", once=True)])
+    assert faults.strike("task_rerun", "a")
+
+
 def test_the_benign_profile_does_nothing() -> None:
     assert not any(Faults("benign", 1).strike(rule.operation) for rule in AWKWARD)
 

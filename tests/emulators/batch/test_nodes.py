@@ -163,6 +163,7 @@ def test_a_trace_that_cannot_be_followed_is_refused(tmp_path: Path, text: str, r
         ({"probability": 2}, "probability"),
         ({"status": "503"}, "status"),
         ({"when": "later"}, "when"),
+        ({"once": 1}, "once"),
         ({"colour": "red"}, "colour"),
         ("boom", "JSON object"),
     ],
