@@ -56,7 +56,12 @@ def test_a_local_environment_and_keys_stay_at_home():
 
 
 def test_archives_of_environments_travel_with_the_app():
-    (run,) = {way["run"] for way in AZD["hooks"]["prepackage"].values() if way["shell"] == "sh"}
-    target = run.removeprefix("make ")
+    """`azd deploy` alone, as the workflow calls it, runs hooks of a service, not the project's."""
+    (service,) = AZD["services"].values()
+    assert "prepackage" not in AZD.get("hooks", {})
+    hooks = service["hooks"]["prepackage"]
+    assert set(hooks) == {"posix", "windows"}
+    assert hooks["posix"]["shell"] == "sh"
+    target = hooks["posix"]["run"].removeprefix("make ")
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     assert not left_out(ROOT / "task_scripts/environments/media.zip")
