@@ -10,6 +10,23 @@ from emulators.batch.document import FOREVER, Doc, stamp
 from emulators.batch.model.stateful import Stateful
 from emulators.batch.model.states import TaskState
 
+# Lower case, as names are compared; a user's property of such a name is not kept.
+SET_BY_SERVICE = frozenset(
+    {
+        "url",
+        "etag",
+        "lastmodified",
+        "creationtime",
+        "state",
+        "statetransitiontime",
+        "previousstate",
+        "previousstatetransitiontime",
+        "executioninfo",
+        "nodeinfo",
+        "stats",
+    }
+)
+
 
 @dataclass(slots=True, kw_only=True)
 class Task(Stateful[TaskState]):
@@ -47,8 +64,17 @@ class Task(Stateful[TaskState]):
 
     def document(self, base: str, root: str) -> Doc:
         """Return the task as clients see it; `root` is its directory on the node."""
+        return {**self.spec(), **self.progress(base, root)}
+
+    def progress(self, base: str, root: str) -> Doc:
+        """Return of its document what the service sets, and the id: `SET_BY_SERVICE` at most."""
         url = f"{base}/jobs/{self.job_id}/tasks/{self.id}"
-        shown = {**self.spec(), "url": url, **self.history(), "executionInfo": dict(self.execution)}
+        shown = {
+            "id": self.id,
+            "url": url,
+            **self.history(),
+            "executionInfo": dict(self.execution),
+        }
         if self.node_id:
             node_url = f"{base}/pools/{self.pool_id}/nodes/{self.node_id}"
             shown["nodeInfo"] = {
@@ -108,10 +134,11 @@ def with_task_defaults(body: Doc) -> Doc:
         "maxTaskRetryCount": 0,
         **_given(body.get("constraints")),
     }
+    asked = {key: value for key, value in body.items() if key.lower() not in SET_BY_SERVICE}
     return {
         "userIdentity": {"autoUser": {"scope": "pool", "elevationLevel": "nonadmin"}},
         "requiredSlots": 1,
-        **_given(body),
+        **_given(asked),
         "constraints": constraints,
     }
 

@@ -3,7 +3,7 @@
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from odata_query import ast
@@ -14,7 +14,10 @@ from emulators.batch.query.parameters import refuse
 from emulators.batch.query.parse import parse_filter
 from emulators.batch.query.properties import Filterable, type_of
 
-type Predicate = Callable[[Doc], bool]
+# What is listed is a document, or something with readers of what its document would say.
+type Predicate = Callable[[Any], bool]
+type Reader = Callable[[Any], Any]
+type Readers = tuple[tuple[str, Reader], ...]
 type Literal = str | float | bool | None
 type Test = Callable[[Any], bool]
 
@@ -41,15 +44,18 @@ _LITERALS: Mapping[type[ast._Node], str] = {
 _OWN_STAMP = len("2024-01-01T00:00:00.000000Z")
 
 
-def compile_filter(text: str, allowed: Filterable) -> Predicate:
-    """Return the predicate of a filter; unknown properties and bad syntax are refused."""
-    return _compile(text, tuple(allowed.items()))
+def compile_filter(text: str, allowed: Filterable, readers: Readers = ()) -> Predicate:
+    """Return the predicate of a filter; unknown properties and bad syntax are refused.
+
+    It takes documents, or what `readers` read the allowed properties of.
+    """
+    return _compile(text, tuple(allowed.items()), readers)
 
 
 @lru_cache(maxsize=128)
-def _compile(text: str, allowed: tuple[tuple[str, str], ...]) -> Predicate:
+def _compile(text: str, allowed: tuple[tuple[str, str], ...], readers: Readers) -> Predicate:
     names = {name.lower(): (name, operators) for name, operators in allowed}
-    return _Compiler(text, names).predicate(parse_filter(text), 0)
+    return _Compiler(text, names, dict(readers)).predicate(parse_filter(text), 0)
 
 
 def lookup(document: Doc, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - whatever JSON holds
@@ -68,6 +74,7 @@ class _Compiler:
 
     text: str
     names: Mapping[str, tuple[str, str]]
+    readers: Mapping[str, Reader]
 
     def predicate(self, node: ast._Node, depth: int) -> Predicate:
         """Compile a condition."""
@@ -77,7 +84,7 @@ class _Compiler:
             return self._joined(node, depth)
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             inner = self.predicate(node.operand, depth + 1)
-            return lambda document: not inner(document)
+            return lambda thing: not inner(thing)
         if isinstance(node, ast.Call):
             return self._prefix(node)
         if isinstance(node, ast.Compare):
@@ -94,21 +101,19 @@ class _Compiler:
             else:
                 operands.append(self.predicate(part, depth + 1))
         operands.reverse()
-        if kind is ast.And:
-            return lambda document: all(one(document) for one in operands)
-        return lambda document: any(one(document) for one in operands)
+        return _all(operands) if kind is ast.And else _any(operands)
 
     def _prefix(self, node: ast.Call) -> Predicate:
         if node.func.name.lower() != "startswith":
             raise self._refuse(f"The function '{node.func.name}' is not supported.")
-        path, name = self._path(node.args[0], "startswith")
+        name = self._name(node.args[0], "startswith")
         wanted = node.args[1]
         if not isinstance(wanted, ast.String):
             raise self._refuse(f"startswith({name}, ...) takes a string.")
-        start = str(wanted.val).lower()
+        start, read = str(wanted.val).lower(), self._reader(name)
 
-        def starts(document: Doc) -> bool:
-            value = lookup(document, path)
+        def starts(thing: Any) -> bool:  # noqa: ANN401 - see Predicate
+            value = read(thing)
             return isinstance(value, str) and value.lower().startswith(start)
 
         return starts
@@ -117,14 +122,15 @@ class _Compiler:
         if type(node.comparator) not in _COMPARE:
             raise self._refuse("The filter uses an operator that is not supported.")
         word, compare = _COMPARE[type(node.comparator)]
-        path, name = self._path(node.left, word)
+        name = self._name(node.left, word)
         test = _test(compare, word, self._literal(node.right, name), type_of(name))
-        if len(path) == 1:
-            only = path[0]
-            return lambda document: test(document.get(only))
-        return lambda document: test(lookup(document, path))
+        read = self._reader(name)
+        return lambda thing: test(read(thing))
 
-    def _path(self, node: ast._Node, word: str) -> tuple[tuple[str, ...], str]:
+    def _reader(self, name: str) -> Reader:
+        return self.readers.get(name) or partial(lookup, path=tuple(name.split("/")))
+
+    def _name(self, node: ast._Node, word: str) -> str:
         given = _spelled(node)
         name, operators = self.names.get(given.lower(), ("", ""))
         if not name:
@@ -133,7 +139,7 @@ class _Compiler:
             word == "startswith" and operators != "S"
         ):
             raise self._refuse(f"'{word}' cannot be used with the property '{name}'.")
-        return tuple(name.split("/")), name
+        return name
 
     def _literal(self, node: ast._Node, name: str) -> Literal:
         kind, wanted = _LITERALS.get(type(node), "expression"), type_of(name)
@@ -148,6 +154,26 @@ class _Compiler:
 
     def _refuse(self, reason: str) -> BatchError:
         return refuse("$filter", self.text, reason)
+
+
+def _all(operands: list[Predicate]) -> Predicate:
+    def holds(thing: Any) -> bool:  # noqa: ANN401 - see Predicate
+        for one in operands:  # noqa: SIM110 - a generator costs more than what it would run
+            if not one(thing):
+                return False
+        return True
+
+    return holds
+
+
+def _any(operands: list[Predicate]) -> Predicate:
+    def holds(thing: Any) -> bool:  # noqa: ANN401 - see Predicate
+        for one in operands:  # noqa: SIM110 - as above
+            if one(thing):
+                return True
+        return False
+
+    return holds
 
 
 def _spelled(node: ast._Node) -> str:

@@ -1,17 +1,33 @@
 """One page of a list: filtered, cut at maxresults, each entry reduced to what was selected."""
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 from emulators.batch.document import Doc
-from emulators.batch.query.filter import Predicate, compile_filter
+from emulators.batch.query.filter import Predicate, Readers, compile_filter
 from emulators.batch.query.parameters import number, refuse
 from emulators.batch.query.properties import Filterable
 
 _MOST = 1000
 _TOKEN = "$skiptoken"  # noqa: S105 - the name of a query parameter
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How what is listed is looked at: filters read single facts of it, answers show documents.
+
+    `document` gets the names that are selected (none means all) and may leave others out.
+    """
+
+    readers: Readers
+    document: Callable[[Any, tuple[str, ...]], Doc]
+
+
+# What is listed is a document already.
+AS_IT_IS = View((), lambda document, _: document)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +41,17 @@ class ListQuery:
 
 
 def read_query(
-    query: Mapping[str, str], allowed: Filterable, scope: str, most: int = _MOST
+    query: Mapping[str, str],
+    allowed: Filterable,
+    scope: str,
+    most: int = _MOST,
+    view: View = AS_IT_IS,
 ) -> ListQuery:
     """Understand the query of a list request, or refuse it;
     names of parameters are lower case here."""
     text = query.get("$filter", "").strip()
     return ListQuery(
-        predicate=compile_filter(text, allowed) if text else None,
+        predicate=compile_filter(text, allowed, view.readers) if text else None,
         names=selected(query),
         size=number(query, "maxresults", most, 1, most),
         start=_start(query, scope),
@@ -51,18 +71,20 @@ def select(document: Doc, names: tuple[str, ...]) -> Doc:
     return {name: value for name, value in document.items() if name.lower() in wanted}
 
 
-def cut(entries: Iterable[tuple[int, Doc]], asked: ListQuery) -> tuple[list[Doc], int | None]:
+def cut(
+    entries: Iterable[tuple[int, Any]], asked: ListQuery, view: View = AS_IT_IS
+) -> tuple[list[Doc], int | None]:
     """Return one page and the position where the next begins, None at the end.
 
     Entries come in order with their positions, from the asked start on.
     """
     found: list[Doc] = []
-    for position, document in entries:
-        if asked.predicate is not None and not asked.predicate(document):
+    for position, thing in entries:
+        if asked.predicate is not None and not asked.predicate(thing):
             continue
         if len(found) == asked.size:
             return found, position
-        found.append(select(document, asked.names))
+        found.append(select(view.document(thing, asked.names), asked.names))
     return found, None
 
 

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 from emulators.batch.document import Doc, parse_stamp
-from emulators.batch.query.page import cut, next_link, read_query, select, selected
+from emulators.batch.query.page import AS_IT_IS, View, cut, next_link, read_query, select, selected
 from emulators.batch.query.properties import Filterable
 from emulators.batch.service.emulator import Emulator
 from emulators.batch.wire.conditions import Versioned, check
@@ -45,13 +46,14 @@ class Call:
         self,
         kind: str,
         allowed: Filterable,
-        entries: Callable[[int], Iterable[tuple[int, Doc]]],
+        entries: Callable[[int], Iterable[tuple[int, Any]]],
         most: int = 1000,
+        view: View = AS_IT_IS,
     ) -> "Reply":
-        """Answer with one page; `entries` walks from a position on."""
+        """Answer with one page; `entries` walks from a position on over what `view` looks at."""
         scope = f"{self.path}?{self.query.get('$filter', '')}"
-        asked = read_query(self.query, allowed, scope, most)
-        found, following = cut(entries(asked.start), asked)
+        asked = read_query(self.query, allowed, scope, most, view)
+        found, following = cut(entries(asked.start), asked, view)
         shown: Doc = {"odata.metadata": f"{self.base}/$metadata#{kind}", "value": found}
         if following is not None:
             url = self.base + self.path

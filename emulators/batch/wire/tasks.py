@@ -1,14 +1,39 @@
 """The operations of tasks."""
 
 from collections.abc import Iterator
+from operator import attrgetter
 
 from emulators.batch.agent.environment import task_directory
 from emulators.batch.document import Doc
 from emulators.batch.model.job import Job
-from emulators.batch.model.task import Task
+from emulators.batch.model.task import SET_BY_SERVICE, Task
 from emulators.batch.query import properties
+from emulators.batch.query.filter import Reader, Readers
+from emulators.batch.query.page import View
 from emulators.batch.service.emulator import Emulator
 from emulators.batch.wire.call import Call, Reply, Route, numbered
+
+# What is had without reading a task's own text.
+_CHEAP = SET_BY_SERVICE | {"id"}
+
+
+def _execution(name: str) -> Reader:
+    return lambda task: task.execution.get(name)
+
+
+# A job may hold a hundred thousand tasks, so filters read them and not their documents.
+READERS: Readers = (
+    ("id", attrgetter("id")),
+    ("state", attrgetter("state")),
+    ("stateTransitionTime", attrgetter("since")),
+    ("creationTime", attrgetter("created")),
+    ("lastModified", attrgetter("changed")),
+    ("lastModifiedTime", attrgetter("changed")),
+    *(
+        (f"executionInfo/{name}", _execution(name))
+        for name in ("startTime", "endTime", "exitCode", "result")
+    ),
+)
 
 
 def _find(app: Emulator, call: Call) -> tuple[Job, Task]:
@@ -18,8 +43,12 @@ def _find(app: Emulator, call: Call) -> tuple[Job, Task]:
     return job, task
 
 
-def _document(call: Call, task: Task) -> Doc:
-    return task.document(call.base, task_directory(task.job_id, task.id))
+def shown(base: str, task: Task, names: tuple[str, ...] = ()) -> Doc:
+    """Return a task as clients see it; what is not among the names may be left out."""
+    root = task_directory(task.job_id, task.id)
+    if names and all(name.lower() in _CHEAP for name in names):
+        return task.progress(base, root)
+    return task.document(base, root)
 
 
 def create_task(app: Emulator, call: Call) -> Reply:
@@ -41,17 +70,18 @@ def list_tasks(app: Emulator, call: Call) -> Reply:
     """List a job's tasks."""
     job = app.ctx.account.job(call.params["jobId"])
 
-    def walk(start: int) -> Iterator[tuple[int, Doc]]:
+    def walk(start: int) -> Iterator[tuple[int, Task]]:
         for task in job.tasks_from(start):
-            yield task.seq, _document(call, task)
+            yield task.seq, task
 
-    return call.listed("tasks", properties.TASKS, walk)
+    view = View(READERS, lambda task, names: shown(call.base, task, names))
+    return call.listed("tasks", properties.TASKS, walk, view=view)
 
 
 def get_task(app: Emulator, call: Call) -> Reply:
     """Show one task."""
     _, task = _find(app, call)
-    return call.one("tasks", _document(call, task), task)
+    return call.one("tasks", shown(call.base, task), task)
 
 
 def replace_task(app: Emulator, call: Call) -> Reply:
