@@ -45,7 +45,7 @@ def _parallel(job: Job) -> str:
 
 def _nodes(task: Task, pool: Pool | None, barred: Set[str]) -> str:
     if pool is None:
-        return "The pool of its job is gone."
+        return "The pool of its job does not exist: create it."
     if task.slots > pool.slots:
         return f"It needs {task.slots} slots, a node of the pool has {pool.slots}: it never starts."
     if task.instances > 1 and not pool.runs_gangs:

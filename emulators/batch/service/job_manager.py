@@ -22,16 +22,12 @@ def add_manager(ctx: Context, job: Job) -> None:
     if not given:
         return
     spec = with_task_defaults({key: given[key] for key in given if key not in _OF_THE_JOB})
-    pool = ctx.account.pools.get(job.pool_id.lower())
-    slots = int(spec["requiredSlots"])
-    if given.get("runExclusive", True) and pool is not None:
-        slots = max(slots, pool.slots)
     task = Task(
         id=spec["id"],
         job_id=job.id,
         seq=0,
         spec_text=json.dumps(spec, separators=(",", ":")),
-        slots=slots,
+        slots=_slots(ctx, job),
         dedicated_only=not given.get("allowLowPriorityNode", True),
         state=TaskState.ACTIVE,
         created=stamp(ctx.clock.now()),
@@ -39,6 +35,24 @@ def add_manager(ctx: Context, job: Job) -> None:
     job.add(task)
     ctx.keep(task)
     ctx.wake(job.pool_id)
+
+
+def fit_manager(ctx: Context, job: Job) -> None:
+    """Let a waiting manager take as many slots as the pool says that its job has now."""
+    task = job.tasks.get(str(manager_of(job).get("id", "")).lower())
+    if task is None or task.state is not TaskState.ACTIVE:
+        return
+    job.counts.leave(task)
+    task.slots = _slots(ctx, job)
+    job.counts.enter(task)
+    job.enqueue(task)
+    ctx.keep(task)
+
+
+def _slots(ctx: Context, job: Job) -> int:
+    given, pool = manager_of(job), ctx.account.pools.get(job.pool_id.lower())
+    own = int(given.get("requiredSlots") or 1)
+    return max(own, pool.slots) if given.get("runExclusive", True) and pool is not None else own
 
 
 def ends_its_job(job: Job, task: Task) -> bool:

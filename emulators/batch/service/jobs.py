@@ -16,7 +16,7 @@ from emulators.batch.service.completion import (
     terminate,
 )
 from emulators.batch.service.context import Context
-from emulators.batch.service.job_manager import add_manager
+from emulators.batch.service.job_manager import add_manager, fit_manager
 from emulators.batch.service.preparation import release_everywhere, remaining_s
 
 _PATCHABLE = (
@@ -58,12 +58,11 @@ class Jobs:
             raise BatchError("JobScheduleWithSameIdExists")
         if ctx.account.active_jobs() >= ctx.options.active_job_quota:
             raise BatchError("ActiveJobAndScheduleQuotaReached")
-        if not auto_pool_of(body):
-            ctx.account.pool(str(body["poolInfo"].get("poolId") or ""))
         return self.make(body, job_id)
 
     def make(self, body: Doc, job_id: str, schedule: Schedule | None = None) -> Job:
-        """Make a job that nothing speaks against; without a pool it completes at once."""
+        """Make a job that nothing speaks against; one whose auto pool cannot be made completes
+        at once, one whose pool does not exist waits for it."""
         ctx = self._ctx
         created = stamp(ctx.clock.now())
         spec = with_job_defaults({**body, "id": job_id})
@@ -85,10 +84,6 @@ class Jobs:
         if auto_pool_of(job.spec):
             return self._auto_pools.provide(job, schedule)
         job.execution["poolId"] = job.pool_id
-        try:
-            self._ctx.account.pool(job.pool_id)
-        except BatchError as error:
-            return {"category": "usererror", "code": error.code, "message": str(error)}
         return None
 
     def update(self, job: Job, body: Doc, *, whole: bool) -> None:
@@ -103,6 +98,7 @@ class Jobs:
                 if name != "poolInfo":
                     job.spec.pop(name, None)
         job.spec = with_job_defaults({**job.spec, **given})
+        fit_manager(self._ctx, job)
         job.edited(self._ctx.clock.now())
         self._ctx.keep(job)
         self.watch_limit(job)
@@ -122,7 +118,6 @@ class Jobs:
                 raise BatchError(
                     "OperationInvalidForCurrentState", "Disable the job before moving it."
                 )
-            self._ctx.account.pool(moved)
 
     def disable(self, job: Job, body: Doc) -> None:
         """Stop a job from starting tasks."""

@@ -5,6 +5,7 @@ from emulators.batch.errors import BatchError
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import NodeState, PoolState
 from emulators.batch.service.context import Context
+from emulators.batch.service.job_manager import fit_manager
 from emulators.batch.service.nodes import break_runs
 from emulators.batch.service.resize import require_usable, resize
 from emulators.batch.service.scaling import (
@@ -58,6 +59,9 @@ class Pools:
         )
         ctx.account.pools[pool_id.lower()] = pool
         ctx.keep(pool)
+        # Jobs may have waited for it, or for another pool of its name.
+        for job in ctx.account.jobs_of(pool_id):
+            fit_manager(ctx, job)
         if scales:
             enable(ctx, pool, body["autoScaleFormula"], body.get("autoScaleEvaluationInterval"))
             pool.autoscale_changed = ""
