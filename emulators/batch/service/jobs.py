@@ -2,7 +2,7 @@
 
 from emulators.batch.agent.environment import job_directory
 from emulators.batch.document import Doc, seconds_of, stamp
-from emulators.batch.errors import BatchError, invalid
+from emulators.batch.errors import BatchError
 from emulators.batch.model.job import Job, with_job_defaults
 from emulators.batch.model.node import READY
 from emulators.batch.model.schedule import Schedule
@@ -16,19 +16,10 @@ from emulators.batch.service.completion import (
     terminate,
 )
 from emulators.batch.service.context import Context
+from emulators.batch.service.job_changes import changed
 from emulators.batch.service.job_manager import add_manager, fit_manager
 from emulators.batch.service.preparation import release_everywhere, remaining_s
 
-_PATCHABLE = (
-    "priority",
-    "maxParallelTasks",
-    "allowTaskPreemption",
-    "onAllTasksComplete",
-    "constraints",
-    "poolInfo",
-    "metadata",
-    "networkConfiguration",
-)
 # Moments are kept in microseconds, so a timer may seem to strike a little early.
 _ROUNDING_S = 0.001
 _GONE = {JobState.DELETING: "JobBeingDeleted"}
@@ -88,36 +79,14 @@ class Jobs:
 
     def update(self, job: Job, body: Doc, *, whole: bool) -> None:
         """Change a job: by PATCH what is present, by PUT everything updatable."""
-        if job.state is JobState.DELETING:
-            raise BatchError("JobBeingDeleted")
         require_open(job)
-        self._check_transition(job, body)
-        given = {name: body[name] for name in _PATCHABLE if body.get(name) is not None}
-        if whole:
-            for name in _PATCHABLE:
-                if name != "poolInfo":
-                    job.spec.pop(name, None)
-        job.spec = with_job_defaults({**job.spec, **given})
+        job.spec = changed(job, body, whole=whole)
         fit_manager(self._ctx, job)
         job.edited(self._ctx.clock.now())
         self._ctx.keep(job)
         self.watch_limit(job)
         check_all_complete(self._ctx, job)
         self._ctx.wake(job.pool_id)
-
-    def _check_transition(self, job: Job, body: Doc) -> None:
-        now = str(job.spec.get("onAllTasksComplete")).lower()
-        wanted = body.get("onAllTasksComplete")
-        if now == "terminatejob" and wanted is not None and str(wanted).lower() != now:
-            raise invalid(
-                "onAllTasksComplete", wanted, "The value cannot be changed back to noaction."
-            )
-        moved = (body.get("poolInfo") or {}).get("poolId")
-        if moved and moved.lower() != job.pool_id.lower():
-            if job.state is not JobState.DISABLED:
-                raise BatchError(
-                    "OperationInvalidForCurrentState", "Disable the job before moving it."
-                )
 
     def disable(self, job: Job, body: Doc) -> None:
         """Stop a job from starting tasks."""

@@ -106,6 +106,13 @@ def packages(body: Doc) -> None:
         seen.add(key)
 
 
+def auto_pool(body: Doc) -> None:
+    """Demand the pool of an auto pool where a job is made; an update need not repeat it."""
+    wanted = (body.get("poolInfo") or {}).get("autoPoolSpecification")
+    if wanted is not None and "pool" not in wanted:
+        raise missing("pool")
+
+
 _RELEASE = with_companion("jobReleaseTask", "jobPreparationTask")
 
 RULES: Mapping[str, tuple[Rule, ...]] = {
@@ -122,9 +129,8 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "BatchPoolResizeOptions": (at_least_one("targetDedicatedNodes", "targetLowPriorityNodes"),),
     "BatchVmImageReference": (image,),
     "BatchPoolInfo": (exactly_one("poolId", "autoPoolSpecification"),),
-    "BatchAutoPoolSpecification": (at_least_one("pool"),),
-    "BatchJobCreateOptions": (_RELEASE,),
-    "BatchJobSpecification": (_RELEASE,),
+    "BatchJobCreateOptions": (_RELEASE, auto_pool),
+    "BatchJobSpecification": (_RELEASE, auto_pool),
     "BatchJobScheduleConfiguration": (span_of_schedule,),
     "BatchTaskCreateOptions": (one_slot_when_shared, packages),
     "BatchTaskIdRange": (in_order("start", "end"),),

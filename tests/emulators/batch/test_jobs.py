@@ -1,8 +1,6 @@
 """What the documentation says of jobs, one sentence a test."""
 
-import pytest
 from azure.batch import models
-from azure.core.exceptions import HttpResponseError
 
 from tests.emulators.batch.raw import refusal, send
 from tests.emulators.batch.running import Emulator, until
@@ -44,3 +42,47 @@ def test_an_exclusive_manager_takes_all_slots_of_a_pool_that_comes_after_it(
     assert counts.task_slot_counts.succeeded == 3
 
 
+def test_automatic_termination_is_not_turned_off_by_a_put_without_it(emulator: Emulator) -> None:
+    emulator.add_job("engaged", "nowhere")
+    emulator.add_task("engaged", "t", "true")
+    emulator.client.update_job("engaged", _COMPLETE)
+    body = {"poolInfo": {"poolId": "nowhere"}, "priority": 3}
+    status, code, values = refusal(send(emulator, "PUT", "/jobs/engaged", body))
+    assert (status, code, values["PropertyName"]) == (
+        400,
+        "InvalidPropertyValue",
+        "onAllTasksComplete",
+    )
+    assert emulator.client.get_job("engaged").priority == 0
+    body["onAllTasksComplete"] = "terminatejob"
+    assert send(emulator, "PUT", "/jobs/engaged", body).status_code == 200
+
+
+def test_an_auto_pool_is_kept_only_by_a_change_of_its_disabled_job(emulator: Emulator) -> None:
+    machine = {
+        "imageReference": {"publisher": "debian", "offer": "debian-12", "sku": "12"},
+        "nodeAgentSKUId": "batch.node.debian 12",
+    }
+    pool = {
+        "vmSize": "standard_d2s_v5",
+        "virtualMachineConfiguration": machine,
+        "targetDedicatedNodes": 0,
+    }
+    auto = {"poolLifetimeOption": "job", "pool": pool}
+    body = {"id": "kept", "poolInfo": {"autoPoolSpecification": auto}}
+    assert send(emulator, "POST", "/jobs", body).status_code == 201
+    keep = {"poolInfo": {"autoPoolSpecification": {"poolLifetimeOption": "job", "keepAlive": True}}}
+    refused = refusal(send(emulator, "PATCH", "/jobs/kept", keep))
+    assert refused[:2] == (409, "OperationInvalidForCurrentState")
+    disable = models.BatchJobDisableOptions(disable_tasks="requeue")
+    emulator.client.begin_disable_job("kept", disable, polling_interval=0.02).wait()
+    assert send(emulator, "PATCH", "/jobs/kept", keep).status_code == 200
+    shown = emulator.client.get_job("kept").pool_info.auto_pool_specification
+    assert (shown.keep_alive, shown.pool.vm_size) == (True, "standard_d2s_v5")
+
+
+def test_a_jobs_fixed_pool_does_not_become_an_auto_pool(emulator: Emulator) -> None:
+    emulator.add_job("fixed", "nowhere")
+    auto = {"poolInfo": {"autoPoolSpecification": {"poolLifetimeOption": "job"}}}
+    refused = refusal(send(emulator, "PATCH", "/jobs/fixed", auto))
+    assert refused[:2] == (400, "InvalidPropertyValue")
