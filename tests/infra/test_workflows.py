@@ -11,8 +11,12 @@ from tests.infra.deployment import AZD, ROOT
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 DEPLOY, INFRA = (
     yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text("utf-8"))
-    for name in ("deploy.yml", "infra.yml")
+    for name in ("azure-dev.yml", "infra.yml")
 )
+
+
+def steps_that_foretell():
+    return [s for s in INFRA["jobs"]["what-if"]["steps"] if "what-if" in s.get("run", "")]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -47,9 +51,29 @@ def test_workflows_deploy_and_foretell_with_the_parameters_that_people_set():
     assert asked - {"AZURE_PRINCIPAL_ID"} <= set(DEPLOY["jobs"]["deploy"]["env"])
     own = {name for name in asked if name.startswith("FANFARE_")}
     assert own == set(AZD["pipeline"]["variables"])
-    (foretelling,) = (s for s in INFRA["jobs"]["what-if"]["steps"] if "what-if" in s.get("run", ""))
+    (foretelling,) = steps_that_foretell()
     assert own <= set(foretelling["env"])
     assert own == set(re.findall(r"\w=\"\$(FANFARE_\w+)", foretelling["run"]))
+
+
+def test_a_forecast_takes_the_rest_from_the_file_and_needs_no_right_to_write():
+    """Subscribers and sizes stand in the file alone; and full validation asks for write access."""
+    (foretelling,) = steps_that_foretell()
+    assert "infra/main.parameters.json" in foretelling["run"]
+    assert "--validation-level ProviderNoRbac" in foretelling["run"]
+
+
+def test_every_environment_of_a_workflow_has_its_federated_credential_in_the_guide():
+    """A job in an environment shows a token whose subject names it, not branch or pull request."""
+    guide = (ROOT / "docs" / "deploy.md").read_text("utf-8")
+    workflows = [yaml.safe_load(path.read_text("utf-8")) for path in WORKFLOWS]
+    jobs = [job for workflow in workflows for job in workflow["jobs"].values()]
+    environments = {job["environment"] for job in jobs if "environment" in job}
+    assert environments == set(re.findall(r"repo:OWNER/NAME:environment:(\w+)", guide))
+
+
+def test_azd_finds_the_workflow_that_it_configures():
+    assert (ROOT / ".github" / "workflows" / "azure-dev.yml") in WORKFLOWS
 
 
 def test_the_devcontainer_has_the_python_of_the_project_and_makes_it_ready():
