@@ -6,7 +6,7 @@ import logging
 import azure.functions as func
 
 from pipeline import bootstrap
-from pipeline.handlers import access, dispatch, http, lost_events, reap, sweep, tick
+from pipeline.handlers import access, dispatch, http, lost_events, minute, reap
 
 bootstrap.configure_logging(logging.getLogger("fanfare"))
 # Without function keys (Azure) every route asks `access.serve`, which wants an Entra token.
@@ -48,14 +48,8 @@ def on_blob_event(event: func.EventGridEvent) -> None:
 
 @app.timer_trigger(arg_name="timer", schedule="%FANFARE_TICK%")
 def on_tick(timer: func.TimerRequest) -> None:
-    """Every minute: start what schedules are due for."""
-    tick.on_tick(bootstrap.engine())
-
-
-@app.timer_trigger(arg_name="timer", schedule="%FANFARE_SWEEP%")
-def on_sweep(timer: func.TimerRequest) -> None:
-    """Every minute: find what any arrow lost."""
-    sweep.sweep(bootstrap.engine())
+    """Every minute: start what schedules are due for, then find what any arrow lost."""
+    minute.every_minute(bootstrap.engine())
 
 
 @app.timer_trigger(arg_name="timer", schedule="%FANFARE_LOST_EVENTS%")

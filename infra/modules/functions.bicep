@@ -112,10 +112,6 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
           value: '0 * * * * *'
         }
         {
-          name: 'FANFARE_SWEEP'
-          value: '30 * * * * *'
-        }
-        {
           name: 'FANFARE_LOST_EVENTS'
           value: '0 7 * * * *'
         }

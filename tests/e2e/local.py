@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXTRA = Path(__file__).parent / "extra"
 # Short enough that a lost arrow is found within a test.
 PATIENCE = {"STALE": 6, "RECEIPT": 3, "UPLOAD": 10, "LOST_EVENT": 5, "PUSH": 1}
-TIMERS = {"FANFARE_SWEEP": "*/2 * * * * *", "FANFARE_LOST_EVENTS": "*/5 * * * * *"}
+TIMERS = {"FANFARE_TICK": "*/2 * * * * *", "FANFARE_LOST_EVENTS": "*/5 * * * * *"}
 
 
 class Stack:
