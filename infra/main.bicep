@@ -35,7 +35,7 @@ param subscribers array = []
 @description('Client id of the app registration that callers of the HTTP functions get tokens for; empty: the HTTP functions stay closed.')
 param httpClientId string = ''
 
-@description('Address that alerts go to. Empty: alerts are shown in the portal only.')
+@description('Address that alerts go to. Empty: there are no alerts, and `fanfare doctor` finds the same when it is asked.')
 param alertEmail string = ''
 
 @minValue(2)
@@ -259,7 +259,7 @@ module functions 'modules/functions.bicep' = {
   }
 }
 
-module alerts 'modules/alerts.bicep' = {
+module alerts 'modules/alerts.bicep' = if (!empty(alertEmail)) {
   name: 'alerts'
   scope: group
   params: {

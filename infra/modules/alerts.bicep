@@ -1,4 +1,5 @@
-// What a person should know of at once. Sentences are those that the engine logs, which a test compares.
+// What a person should be told of at once, by mail: main.bicep makes no rule where nobody reads it, since rules cost money.
+// Sentences are those that the engine logs, which a test compares.
 param location string
 param tags object
 param insightsId string
@@ -6,44 +7,8 @@ param systemTopicId string
 param topicId string
 param alertEmail string
 
-var actions = empty(alertEmail) ? [] : [
-  group.id
-]
-var metricActions = empty(alertEmail) ? [] : [
-  {
-    actionGroupId: group.id
-  }
-]
-var rules = [
-  {
-    name: 'fanfare-poison'
-    title: 'Fanfare gave up on a message'
-    text: 'A message failed five times. Its run ended, or the sweep asks again: fanfare show RUN says which.'
-    severity: 2
-    query: 'traces | where message has "Message given up on" or message has "Message put aside"'
-  }
-  {
-    name: 'fanfare-stuck-run'
-    title: 'A Fanfare run does not move'
-    text: 'The sweep had to ask a run again and again that stood still for longer than a step should take: fanfare show RUN says what it waits for.'
-    severity: 2
-    query: 'traces | where message has "Run stood still" | extend run = extract(@"run\\W+([a-z0-9-]+)", 1, message) | summarize times = count() by run | where times >= 3'
-  }
-  {
-    name: 'fanfare-waiting'
-    title: 'A Fanfare run waits for its pool'
-    text: 'No node takes the tasks: quota, capacity, image or start task. fanfare show RUN says which, docs/deploy.md what to do.'
-    severity: 3
-    query: 'traces | where message has "Run waits" and message matches regex @"action\\W+why"'
-  }
-  {
-    name: 'fanfare-announce'
-    title: 'A Fanfare run is not announced'
-    text: 'A completion event was not published in time and is tried again: look at the topic, its network and the role EventGrid Data Sender.'
-    severity: 1
-    query: 'traces | where message has "Announcement overdue"'
-  }
-]
+// One rule for all that the log tells, since each rule is paid; it is split by `alert`, so that each of its values fires and is resolved by itself.
+var logQuery = 'traces | extend alert = case(message has "Announcement overdue", "A run is not announced", message has "Message given up on" or message has "Message put aside", "Gave up on a message", message has "Run stood still", "A run does not move", message has "Run waits" and message matches regex @"action\\W+why", "A run waits for its pool", "") | where isnotempty(alert) | extend run = iff(alert == "A run does not move", extract(@"run\\W+([a-z0-9-]+)", 1, message), "") | summarize times = count() by alert, run | where times >= 3 or alert != "A run does not move"'
 var metrics = [
   {
     name: 'fanfare-dead-letter'
@@ -68,7 +33,7 @@ var metrics = [
   }
 ]
 
-resource group 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(alertEmail)) {
+resource group 'Microsoft.Insights/actionGroups@2023-01-01' = {
   name: 'fanfare'
   location: 'global'
   tags: tags
@@ -85,44 +50,53 @@ resource group 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(alertEm
   }
 }
 
-resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2021-08-01' = [
-  for rule in rules: {
-    name: rule.name
-    location: location
-    tags: tags
-    properties: {
-      displayName: rule.title
-      description: rule.text
-      severity: rule.severity
-      enabled: true
-      scopes: [
-        insightsId
-      ]
-      evaluationFrequency: 'PT15M'
-      windowSize: 'PT1H'
-      criteria: {
-        allOf: [
-          {
-            query: rule.query
-            timeAggregation: 'Count'
-            operator: 'GreaterThan'
-            threshold: 0
-            failingPeriods: {
-              numberOfEvaluationPeriods: 1
-              minFailingPeriodsToAlert: 1
+resource logAlert 'Microsoft.Insights/scheduledQueryRules@2021-08-01' = {
+  name: 'fanfare-log'
+  location: location
+  tags: tags
+  properties: {
+    displayName: 'Fanfare needs a look'
+    description: 'A run is not announced: look at the topic, its network and the role EventGrid Data Sender. Gave up on a message: its run ended, or the sweep asks again. A run does not move: the sweep asked again and again. A run waits for its pool: quota, capacity, image or start task. fanfare show RUN says which, docs/deploy.md what to do.'
+    severity: 2
+    enabled: true
+    scopes: [
+      insightsId
+    ]
+    evaluationFrequency: 'PT15M'
+    windowSize: 'PT1H'
+    criteria: {
+      allOf: [
+        {
+          query: logQuery
+          timeAggregation: 'Count'
+          dimensions: [
+            {
+              name: 'alert'
+              operator: 'Include'
+              values: [
+                '*'
+              ]
             }
+          ]
+          operator: 'GreaterThan'
+          threshold: 0
+          failingPeriods: {
+            numberOfEvaluationPeriods: 1
+            minFailingPeriodsToAlert: 1
           }
-        ]
-      }
-      autoMitigate: true
-      // The table exists only once the first trace has arrived.
-      skipQueryValidation: true
-      actions: {
-        actionGroups: actions
-      }
+        }
+      ]
+    }
+    autoMitigate: true
+    // The table exists only once the first trace has arrived.
+    skipQueryValidation: true
+    actions: {
+      actionGroups: [
+        group.id
+      ]
     }
   }
-]
+}
 
 resource metricAlerts 'Microsoft.Insights/metricAlerts@2018-03-01' = [
   for metric in metrics: {
@@ -153,7 +127,11 @@ resource metricAlerts 'Microsoft.Insights/metricAlerts@2018-03-01' = [
         ]
       }
       autoMitigate: true
-      actions: metricActions
+      actions: [
+        {
+          actionGroupId: group.id
+        }
+      ]
     }
   }
 ]

@@ -14,13 +14,14 @@ from pipeline.cli import wording
 from pipeline.cli.history import History, history
 from pipeline.cli.session import Session, pipeline_named
 from pipeline.domain import cost as costs
+from pipeline.domain import idle
 from pipeline.domain.cost import Line, Metered, Prices
 from pipeline.errors import FanfareError
 
 _LEFT_OUT = (
-    "  Not included: stored data, telemetry, polling of queues by the Functions host, traffic. "
-    "Free grants are deducted from the timers alone. The naive design's blobs are taken to be ours "
-    "at one item a task; its nodes are the same."
+    "  Not included: stored data, telemetry, leases and polling of queues by the Functions host, "
+    "traffic. Free grants are deducted from the month alone, as if nothing else used them. The "
+    "naive design's blobs are taken to be ours at one item a task; its nodes are the same."
 )
 _STAR = "  * weak or unconfirmed price: see pipeline/prices.yaml for source and date of each"
 
@@ -44,18 +45,21 @@ def cost(
     private_network: Annotated[
         bool, typer.Option("--private-network", help="With private endpoints.")
     ] = False,
+    alerts: Annotated[bool, typer.Option("--alerts", help="With alerts by mail.")] = False,
 ) -> None:
     """Print what it costs while idle, and what items cost beside the naive design."""
     session: Session = context.obj
     bundle, seconds, nodes = _work(session, pipeline, items)
     tariff, measured = prices(), metered()
-    idle = costs.idle(tariff, measured.idle_minute, private=private_network)
+    chosen = {"alertEmail": alerts, "privateNetwork": private_network}
+    options = [name for name, wanted in chosen.items() if wanted]
+    month = idle.month(tariff, measured.idle_minute, options)
     ours = costs.bill(measured.of(items, -(-items // bundle)), tariff)
     naive = costs.bill(costs.naive(measured, items), tariff)
     worst = costs.total(ours) + costs.alone(tariff, -(-items // bundle))
     answer = {
         "currency": tariff.currency,
-        "idle": _part(idle, "month"),
+        "idle": {**_part(month, "month"), "options": options, "added": idle.added(tariff)},
         "items": items,
         "items_per_task": bundle,
         "control_plane": {**_part(ours), "at_worst": worst},
@@ -64,11 +68,14 @@ def cost(
         "measured": {"date": str(measured.date), "command": measured.command},
         "prices": {n: m.model_dump(mode="json") for n, m in tariff.meters.items()},
     }
-    network = " behind private endpoints" if private_network else ""
+    given = f" with {' and '.join(options)}" if options else ""
     count = wording.count(items, "item")
     rows: list[RenderableType] = [
-        Text(f"A month without a run{network}", "bold"),
-        _bill([(line, None) for line in idle], tariff),
+        Text(f"A month without a run{given}", "bold"),
+        _bill([(line, None) for line in month], tariff),
+        Text(),
+        Text("What a parameter of the deployment adds to such a month", "bold"),
+        _added(tariff),
         Text(),
         Text(f"{count}, {bundle} a task, beside one message and one invocation each", "bold"),
         _bill(_beside(ours, naive), tariff),
@@ -119,6 +126,15 @@ def _nodes(nodes: float | None, tariff: Prices) -> str:
 def _beside(ours: list[Line], naive: list[Line]) -> list[tuple[Line, Line | None]]:
     theirs = {line.meter: line for line in naive}
     return [(line, theirs.get(line.meter)) for line in ours]
+
+
+def _added(tariff: Prices) -> RenderableType:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("  parameter", no_wrap=True)
+    table.add_column(tariff.currency, justify="right", no_wrap=True)
+    for name, more in idle.added(tariff).items():
+        table.add_row(f"  {name}", f"{more:,.2f}")
+    return table
 
 
 def _bill(rows: list[tuple[Line, Line | None]], tariff: Prices) -> RenderableType:

@@ -1,4 +1,4 @@
-"""What the control plane costs: metered operations times dated prices; and what idles."""
+"""What the control plane costs: metered operations times dated prices."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,12 +9,10 @@ from pydantic import Field
 
 from pipeline.domain.definition_types import Strict
 
-HOURS, MINUTES, MILLION = 730, 43_800, 1_000_000  # of a month, of a month, items
-# Timers of the function app: two every minute, one every hour.
-_TIMER_RUNS = 2 * MINUTES + HOURS
-GRANTS = {"function-gb-second": 100_000, "function-execution": 250_000}
-# An execution of a 2 GB instance is billed for a second at least (unconfirmed), and takes less.
-GB_SECONDS = 2.0
+MILLION = 1_000_000  # items
+INSTANCE_MB = 2048  # of a function instance, as `infra/` deploys it
+EXECUTION_SECONDS = 1.0  # what an execution is billed for at least; ours take less
+GB_SECONDS = EXECUTION_SECONDS * INSTANCE_MB / 1024
 # One message and one invocation for each item, and one for its end: what such a design needs.
 NAIVE = {
     "event-grid-operation": 4.0,
@@ -23,34 +21,6 @@ NAIVE = {
     "function-execution": 2.0,
     "function-gb-second": 2.0 * GB_SECONDS,
 }
-# What is deployed and billed while idle, as often as `infra/` makes it; all else there is free or
-# by use, and the storage account by its data.
-IDLE = {
-    "Microsoft.Insights/scheduledQueryRules": "log-alert-month",
-    "Microsoft.Insights/metricAlerts": "metric-alert-month",
-    "Microsoft.Network/privateEndpoints": "private-endpoint-hour",
-    "Microsoft.Network/privateDnsZones": "private-zone-month",
-}
-BY_USE = (
-    "Microsoft.Storage/storageAccounts",
-    "Microsoft.Web/serverfarms",
-    "Microsoft.Web/sites",
-    "Microsoft.EventGrid/topics",
-    "Microsoft.EventGrid/systemTopics",
-    "Microsoft.OperationalInsights/workspaces",
-    "Microsoft.Insights/components",
-    "Microsoft.Batch/batchAccounts",
-)
-FREE = (
-    "Microsoft.Resources/resourceGroups",
-    "Microsoft.ManagedIdentity/userAssignedIdentities",
-    "Microsoft.Authorization/roleAssignments",
-    "Microsoft.Insights/actionGroups",
-    "Microsoft.Insights/workbooks",
-    "Microsoft.Network/networkSecurityGroups",
-    "Microsoft.Network/virtualNetworks",
-)
-LOG_ALERTS, METRIC_ALERTS, ENDPOINTS, ZONES = 4, 3, 7, 6
 
 
 class Meter(Strict):
@@ -59,6 +29,7 @@ class Meter(Strict):
     price: float = Field(ge=0)
     per: int = Field(gt=0)
     unit: str
+    free: float = Field(default=0, ge=0)  # of a month, shared with all else in the subscription
     source: str
     date: date
     confidence: Literal["documented", "quoted", "weak"]
@@ -74,6 +45,10 @@ class Prices(Strict):
         """Return what an amount of a meter costs."""
         found = self.meters[meter]
         return amount * found.price / found.per
+
+    def beyond_free(self, meter: str, amount: float) -> float:
+        """Return what an amount costs a month in which nothing else used up the free grant."""
+        return self.of(meter, max(0.0, amount - self.meters[meter].free))
 
 
 class Sample(Strict):
@@ -125,29 +100,6 @@ def bill(operations: Mapping[str, float], prices: Prices) -> list[Line]:
         for meter in prices.meters
         if operations.get(meter)
     ]
-
-
-def idle(prices: Prices, timer_operations: Mapping[str, float], *, private: bool) -> list[Line]:
-    """List what a month without a run costs, whatever the amount of stored data."""
-    timers = {
-        "function-execution": float(_TIMER_RUNS),
-        "function-gb-second": _TIMER_RUNS * GB_SECONDS,
-    }
-    lines = [
-        Line(f"timers: {meter}", amount, prices.of(meter, max(0.0, amount - GRANTS[meter])), meter)
-        for meter, amount in timers.items()
-    ]
-    lines += [
-        Line(f"timers: {meter}", amount * MINUTES, prices.of(meter, amount * MINUTES), meter)
-        for meter, amount in timer_operations.items()
-        if amount
-    ]
-    fixed = [("log alerts", LOG_ALERTS, "log-alert-month")]
-    fixed.append(("metric alerts", METRIC_ALERTS, "metric-alert-month"))
-    if private:
-        fixed.append(("private endpoints", ENDPOINTS * HOURS, "private-endpoint-hour"))
-        fixed.append(("private DNS zones", ZONES, "private-zone-month"))
-    return lines + [Line(what, n, prices.of(meter, n), meter) for what, n, meter in fixed]
 
 
 def naive(measured: Metered, items: int) -> dict[str, float]:

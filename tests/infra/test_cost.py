@@ -1,8 +1,12 @@
 """`fanfare cost` prices what is deployed: every type of resource, as often as the templates say."""
 
-from pipeline.domain import cost
+import re
+
+from pipeline.cli.cost_command import metered, prices
+from pipeline.domain import idle
+from pipeline.domain.cost import INSTANCE_MB
 from tests.infra.bicep import load
-from tests.infra.deployment import FILES, MODULES
+from tests.infra.deployment import FILES, MAIN, MODULES, app_settings, module
 
 
 def deployed():
@@ -16,7 +20,7 @@ def deployed():
 
 def test_every_type_that_is_deployed_has_its_idle_price_or_is_known_to_have_none():
     parents = {"/".join(kind.split("/")[:2]) for kind in deployed()}
-    known = {*cost.IDLE, *cost.BY_USE, *cost.FREE}
+    known = {*idle.BILLED, *idle.BY_USE, *idle.FREE}
     assert parents == known
 
 
@@ -27,8 +31,56 @@ def entries(module, name):
 
 
 def test_what_idles_is_counted_as_often_as_it_is_deployed():
+    rules = [r for r in module("alerts").resources.values() if "QueryRules" in r.what]
     counted = [
-        entries("alerts", "rules"), entries("alerts", "metrics"),
+        len(rules), entries("alerts", "metrics"),
         entries("endpoints", "endpoints"), entries("endpoints", "zoneNames"),
     ]  # fmt: skip
-    assert counted == [cost.LOG_ALERTS, cost.METRIC_ALERTS, cost.ENDPOINTS, cost.ZONES]
+    assert counted == [idle.LOG_ALERTS, idle.METRIC_ALERTS, idle.ENDPOINTS, idle.ZONES]
+
+
+def test_what_costs_by_itself_is_deployed_only_with_its_parameter():
+    text = MAIN.read_text("utf-8")
+    modules = {
+        path.stem
+        for path in MODULES.values()
+        if any(r.what.split("@")[0] in idle.BILLED for r in load(path).resources.values())
+    }
+    conditions = {
+        name: re.findall(rf"^module {name} '.*' = if \(!?(?:empty\()?(\w+)\)", text, re.MULTILINE)
+        for name in modules
+    }
+    assert conditions == {"alerts": ["alertEmail"], "endpoints": ["privateNetwork"]}
+    assert {name for names in conditions.values() for name in names} == set(idle.OPTIONS)
+
+
+def test_log_alerts_are_asked_at_the_pace_that_is_priced():
+    (rule,) = [r for r in module("alerts").resources.values() if "QueryRules" in r.what]
+    assert rule.body["properties"]["evaluationFrequency"] == "PT15M"
+
+
+def test_the_instances_are_of_the_size_that_is_priced():
+    text = MAIN.read_text("utf-8")
+    assert f"param instanceMemoryMB int = {INSTANCE_MB}\n" in text
+    allowed = re.search(r"@allowed\(\[([\d\s]+)\]\)\n.*\nparam instanceMemoryMB", text)
+    assert allowed
+    assert tuple(int(size) for size in allowed[1].split()) == idle.SIZES_MB
+
+
+def test_the_timers_are_those_that_are_priced():
+    minute, hour = app_settings()["FANFARE_TICK"], app_settings()["FANFARE_LOST_EVENTS"]
+    assert (minute, hour.split()[2:]) == ("0 * * * * *", ["*"] * 4)
+    assert sum("%FANFARE" in line for line in source()) == 2
+
+
+def source():
+    return (MAIN.parents[1] / "function_app.py").read_text("utf-8").splitlines()
+
+
+def test_the_page_on_costs_tells_what_the_command_tells():
+    page = (MAIN.parents[1] / "docs/cost.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)`( \d+)? \| ([\d.]+) \|", page, re.MULTILINE)
+    told = {f"{name}{size}": float(usd) for name, size, usd in rows}
+    assert told == {name: round(usd, 2) for name, usd in idle.added(prices()).items()}
+    month = sum(line.cost for line in idle.month(prices(), metered().idle_minute))
+    assert f"{month:.2f} USD for what the timer asks" in page

@@ -7,6 +7,7 @@ from tests.infra.bicep import load
 from tests.infra.deployment import INFRA, MAIN, PARAMETERS, ROOT, module
 
 GUIDE = (ROOT / "docs" / "deploy.md").read_text("utf-8")
+QUERY = str(module("alerts").variables["logQuery"])
 
 
 def test_every_parameter_is_in_the_guide():
@@ -33,9 +34,12 @@ def test_the_subscribers_of_the_guide_are_those_that_the_template_knows():
 
 
 def test_the_guide_counts_alerts_and_endpoints_right():
-    alerts = module("alerts").variables
-    assert "seven alerts" in GUIDE
-    assert len(alerts["rules"]) + len(alerts["metrics"]) == 7
+    alerts = module("alerts")
+    assert "three rules on metrics" in GUIDE
+    assert len(alerts.variables["metrics"]) == 3
+    kinds = re.findall(r'message (?:has|matches regex) @?"[^"]+", "([^"]+)"', QUERY)
+    assert len(kinds) == 4
+    assert all(kind in GUIDE for kind in kinds)
     assert "Seven private endpoints" in GUIDE
     assert len(module("endpoints").variables["endpoints"]) == 7
 

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.cli.cost_command import metered, prices
 from pipeline.cli.exits import Exit
-from pipeline.domain import cost
+from pipeline.domain import idle
 from tests.unit.cli.conftest import LINES
 
 
@@ -38,10 +38,37 @@ def test_a_private_network_shows_what_it_costs_while_idle(cli):
     assert more == pytest.approx(7 * 730 * 0.01 + 6 * 0.5)
 
 
-def test_free_grants_are_deducted_from_the_timers_and_never_below_nothing():
-    lines = {line.meter: line for line in cost.idle(prices(), {}, private=False)}
-    assert lines["function-execution"].cost == 0
-    assert lines["function-gb-second"].cost == pytest.approx((176_660 - 100_000) * 0.000026)
+def test_a_month_without_a_run_costs_what_the_timers_ask_of_storage_and_nothing_else(cli):
+    lines = {line["what"]: line["cost"] for line in cli.json("cost")["idle"]["lines"]}
+    paid = {what for what, cost in lines.items() if cost}
+    assert paid == {"timers: blob-write", "timers: table-operation"}
+    assert sum(lines.values()) < 0.5
+
+
+def test_free_grants_are_deducted_from_the_month_and_never_below_nothing():
+    small, usual, large = (
+        {line.meter: line for line in idle.month(prices(), {}, size_mb=size)}
+        for size in idle.SIZES_MB
+    )
+    assert {line["function-execution"].cost for line in (small, usual, large)} == {0}
+    assert small["function-gb-second"].cost == usual["function-gb-second"].cost == 0
+    beyond = (43_800 + 730) * 4 - 100_000
+    assert large["function-gb-second"].cost == pytest.approx(beyond * 0.000026)
+
+
+def test_alerts_cost_a_rule_on_the_log_and_nothing_on_metrics(cli):
+    without, with_alerts = cli.json("cost"), cli.json("cost", "--alerts")
+    assert with_alerts["idle"]["options"] == ["alertEmail"]
+    assert with_alerts["idle"]["month"] - without["idle"]["month"] == pytest.approx(0.5)
+
+
+def test_what_each_parameter_adds_is_what_choosing_it_adds(cli):
+    month, added = cli.json("cost")["idle"]["month"], cli.json("cost")["idle"]["added"]
+    both = cli.json("cost", "--alerts", "--private-network")["idle"]["month"]
+    assert both - month == pytest.approx(added["alertEmail"] + added["privateNetwork"])
+    assert added["instanceMemoryMB 512"] == 0 < added["instanceMemoryMB 4096"]
+    shown = cli("cost").stdout
+    assert all(name in shown for name in added)
 
 
 def test_the_samples_are_met_exactly():
