@@ -11,6 +11,7 @@ from emulators.batch.model.node import Node
 from emulators.batch.model.stateful import Stateful
 from emulators.batch.model.states import Allocation, NodeState, PoolState, check_move
 
+_AUTOSCALE = ("autoScaleFormula", "autoScaleEvaluationInterval")
 _OWN = ("targetDedicatedNodes", "targetLowPriorityNodes", "enableAutoScale")
 
 
@@ -84,7 +85,8 @@ class Pool(Stateful[PoolState]):
 
     def document(self, base: str) -> Doc:
         """Return the pool as clients see it."""
-        spec = {key: value for key, value in self.spec.items() if key not in _OWN}
+        hidden = _OWN if self.autoscale else (*_OWN, *_AUTOSCALE)
+        spec = {key: value for key, value in self.spec.items() if key not in hidden}
         shown: Doc = {
             "taskSlotsPerNode": 1,
             "taskSchedulingPolicy": {"nodeFillType": "Spread"},
@@ -101,9 +103,9 @@ class Pool(Stateful[PoolState]):
             "targetLowPriorityNodes": self.target_spot,
             "enableAutoScale": self.autoscale,
         }
-        if self.resize_errors:
+        if self.resize_errors and self.allocation is Allocation.STEADY:
             shown["resizeErrors"] = self.resize_errors
-        if self.autoscale_run:
+        if self.autoscale_run and self.autoscale:
             shown["autoScaleRun"] = self.autoscale_run
         return shown
 

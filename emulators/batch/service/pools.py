@@ -7,7 +7,7 @@ from emulators.batch.model.states import NodeState, PoolState
 from emulators.batch.service.context import Context
 from emulators.batch.service.job_manager import fit_manager
 from emulators.batch.service.nodes import break_runs
-from emulators.batch.service.resize import require_usable, resize
+from emulators.batch.service.resize import remove_nodes, require_usable, resize
 from emulators.batch.service.scaling import (
     Scaler,
     check_formula,
@@ -17,11 +17,10 @@ from emulators.batch.service.scaling import (
     run_formula,
 )
 
-_PATCHABLE = (
+_ALWAYS = ("startTask", "applicationPackageReferences", "metadata", "targetNodeCommunicationMode")
+_WHILE_EMPTY = (
     "displayName",
-    "startTask",
-    "applicationPackageReferences",
-    "metadata",
+    "vmSize",
     "taskSlotsPerNode",
     "taskSchedulingPolicy",
     "userAccounts",
@@ -30,10 +29,8 @@ _PATCHABLE = (
     "enableInterNodeCommunication",
     "mountConfiguration",
     "upgradePolicy",
+    "resourceTags",
 )
-_REPLACEABLE = ("startTask", "applicationPackageReferences", "metadata")
-
-
 _RESIZE_TIMEOUT = "PT15M"
 
 
@@ -60,8 +57,7 @@ class Pools:
         ctx.account.pools[pool_id.lower()] = pool
         ctx.keep(pool)
         # Jobs may have waited for it, or for another pool of its name.
-        for job in ctx.account.jobs_of(pool_id):
-            fit_manager(ctx, job)
+        self._fit_managers(pool)
         if scales:
             enable(ctx, pool, body["autoScaleFormula"], body.get("autoScaleEvaluationInterval"))
             pool.autoscale_changed = ""
@@ -71,21 +67,31 @@ class Pools:
         return pool
 
     def patch(self, pool: Pool, body: Doc) -> None:
-        """Change the properties that are present, each as a whole."""
+        """Change the properties that are present, each as a whole; most of them only while
+        the pool has no nodes."""
         require_usable(pool)
         self._check_packages(body)
-        pool.spec |= {name: body[name] for name in _PATCHABLE if body.get(name) is not None}
+        fixed = [name for name in _WHILE_EMPTY if name in body]
+        if fixed and pool.nodes:
+            detail = f"{fixed[0]} can be updated only when the pool is empty."
+            raise BatchError("OperationInvalidForCurrentState", detail)
+        pool.spec |= {name: body[name] for name in (*_ALWAYS, *fixed) if name in body}
+        self._fit_managers(pool)
         self._edited(pool)
 
     def replace(self, pool: Pool, body: Doc) -> None:
         """Set the updatable properties; omitted ones are cleared."""
         require_usable(pool)
         self._check_packages(body)
-        for name in _REPLACEABLE:
+        for name in _ALWAYS:
             pool.spec.pop(name, None)
-            if body.get(name) is not None:
+            if name in body:
                 pool.spec[name] = body[name]
         self._edited(pool)
+
+    def _fit_managers(self, pool: Pool) -> None:
+        for job in self._ctx.account.jobs_of(pool.id):
+            fit_manager(self._ctx, job)
 
     def _check_packages(self, body: Doc) -> None:
         for one in body.get("applicationPackageReferences") or ():
@@ -103,10 +109,21 @@ class Pools:
             pool,
             body.get("targetDedicatedNodes", pool.target_dedicated),
             body.get("targetLowPriorityNodes", pool.target_spot),
-            deallocation_option(body),
-            _limit_s(body),
+            _deallocation_option(body),
+            _limit_s(_with_timeout(pool, body)),
         )
         self._edited(pool)
+
+    def remove_nodes(self, pool: Pool, body: Doc) -> None:
+        """Take named nodes out of a pool."""
+        require_usable(pool, steady=True)
+        remove_nodes(
+            self._ctx,
+            pool,
+            body["nodeList"],
+            _deallocation_option(body),
+            _limit_s(_with_timeout(pool, body)),
+        )
 
     def enable_autoscale(self, pool: Pool, body: Doc) -> None:
         """Turn autoscale on, or change its formula; refused while
@@ -169,11 +186,17 @@ async def remove_pool(ctx: Context, pool: Pool) -> None:
     ctx.forget(pool)
 
 
+def _with_timeout(pool: Pool, body: Doc) -> Doc:
+    """Let the pool show the timeout of its latest resize; returns the body of that."""
+    pool.spec["resizeTimeout"] = body.get("resizeTimeout") or _RESIZE_TIMEOUT
+    return body
+
+
 def _limit_s(body: Doc) -> float | None:
     return seconds_of(body.get("resizeTimeout") or _RESIZE_TIMEOUT)
 
 
-def deallocation_option(body: Doc) -> str:
+def _deallocation_option(body: Doc) -> str:
     """Return what shall happen to tasks on nodes that go."""
     return str(body.get("nodeDeallocationOption", "requeue")).lower()
 

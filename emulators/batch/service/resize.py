@@ -158,11 +158,13 @@ def stop_resize(ctx: Context, pool: Pool) -> None:
     check_steady(ctx, pool)
 
 
-def remove_nodes(ctx: Context, pool: Pool, names: list[str], option: str) -> None:
+def remove_nodes(
+    ctx: Context, pool: Pool, names: list[str], option: str, limit_s: float | None = None
+) -> None:
     """Take named nodes out of the pool and lower its target accordingly."""
     nodes = [pool.node(name) for name in dict.fromkeys(names)]
     pool.allocate(Allocation.RESIZING, ctx.clock.now())
-    pool.deallocation = option
+    pool.deallocation, pool.resize_errors = option, []
     for node in nodes:
         if node.dedicated:
             pool.target_dedicated = max(0, pool.target_dedicated - 1)
@@ -171,6 +173,7 @@ def remove_nodes(ctx: Context, pool: Pool, names: list[str], option: str) -> Non
         begin_leaving(ctx, node, option)
     ctx.keep(pool)
     check_steady(ctx, pool)
+    _watch_limit(ctx, pool, limit_s)
 
 
 def _resize_error(code: str, message: str) -> Doc:

@@ -131,16 +131,16 @@ def autoscale(ctx: Context, pool: Pool) -> None:
 
 def enable(ctx: Context, pool: Pool, formula: str | None, interval: str | None) -> None:
     """Turn autoscale on or change it, and run the formula at once."""
-    formula = formula or pool.spec.get("autoScaleFormula")
+    formula = formula or (pool.spec.get("autoScaleFormula") if pool.autoscale else None)
     if not formula:
-        raise BatchError("InvalidAutoScalingSettings", "The first enable needs a formula.")
+        detail = "A formula is needed while autoscale is disabled."
+        raise BatchError("InvalidAutoScalingSettings", detail)
     check_formula(ctx, formula)
     if interval:
         check_interval(interval)
     pool.spec["autoScaleFormula"] = formula
-    pool.spec["autoScaleEvaluationInterval"] = (
-        interval or pool.spec.get("autoScaleEvaluationInterval") or _DEFAULT_INTERVAL
-    )
+    kept = pool.spec.get("autoScaleEvaluationInterval") if pool.autoscale else None
+    pool.spec["autoScaleEvaluationInterval"] = interval or kept or _DEFAULT_INTERVAL
     pool.autoscale = True
     pool.autoscale_changed = stamp(ctx.clock.now())
     autoscale(ctx, pool)

@@ -4,8 +4,7 @@ from emulators.batch.document import Doc
 from emulators.batch.model.pool import Pool
 from emulators.batch.query import properties
 from emulators.batch.service.emulator import Emulator
-from emulators.batch.service.pools import deallocation_option
-from emulators.batch.service.resize import remove_nodes, require_usable, stop_resize
+from emulators.batch.service.resize import require_usable, stop_resize
 from emulators.batch.wire.call import Call, Reply, Route, numbered
 
 _STATES = [
@@ -117,8 +116,7 @@ def stop_pool_resize(app: Emulator, call: Call) -> Reply:
 def remove_pool_nodes(app: Emulator, call: Call) -> Reply:
     """Take named nodes out of a pool."""
     pool = _pool(app, call)
-    require_usable(pool, steady=True)
-    remove_nodes(app.ctx, pool, call.body["nodeList"], deallocation_option(call.body))
+    app.pools.remove_nodes(pool, call.body)
     return Reply(thing=pool)
 
 
