@@ -127,7 +127,7 @@ def _pools(ward: Ward) -> list[Finding]:
     for name, pool in sorted(engine.catalogue.pools.items()):
         pool_id = engine.pool_id_of(pool)
         found += health.pool(name, pool_id, engine.ports.cluster.pool(pool_id), ward.where)
-        found.append(health_azure.retirement(pool, today))
+        found.append(health_azure.retirement(pool, today, ward.where))
     return found
 
 

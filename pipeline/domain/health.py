@@ -53,6 +53,11 @@ class Deployment:
         """The command that makes what is missing."""
         return "azd provision" if self.managed else "fanfare up"
 
+    @property
+    def batch_login(self) -> str:
+        """The command that tells the Azure CLI which Batch account its data plane commands mean."""
+        return f"az batch account login -n {self.batch} -g {self.group}"
+
 
 @dataclass(frozen=True)
 class QueueReading:
@@ -174,7 +179,14 @@ def pool(name: str, pool_id: str, report: PoolReading, where: Deployment) -> lis
 def _pool_faults(
     check: str, pool_id: str, report: PoolReading, where: Deployment
 ) -> Iterator[Finding]:
-    look = f"az batch pool show --pool-id {pool_id}" if where.managed else "fanfare show latest"
+    look = nodes = rest = "fanfare show latest"
+    if where.managed:
+        look = f"{where.batch_login}; az batch pool show --pool-id {pool_id}"
+        nodes = f"{where.batch_login}; az batch node list --pool-id {pool_id}"
+        rest = (
+            f"{where.batch_login}; az batch pool autoscale enable --pool-id {pool_id} "
+            "--auto-scale-formula '$TargetDedicatedNodes = 0' (the next run pushes its own)"
+        )
     if not report.state:
         why = "runs that need it end as failed"
         yield Finding(check, Level.FAULT, f"{pool_id} does not exist", why, where.provision)
@@ -184,12 +196,11 @@ def _pool_faults(
     if report.unusable_nodes and not report.errors:
         what = f"{report.unusable_nodes} of {report.nodes} nodes are unusable"
         why = "they cost money and take no task"
-        list_nodes = f"az batch node list --pool-id {pool_id}"
-        mend = list_nodes if where.managed else "fanfare show latest"
-        yield Finding(check, Level.FAULT, what, why, mend)
+        yield Finding(check, Level.FAULT, what, why, nodes)
     if not report.formula:
-        why = "it neither grows for runs nor falls to zero"
-        yield Finding(check, Level.FAULT, "has no autoscale formula", why, where.provision)
+        # A deployment leaves pools that are there alone.
+        why = "it neither grows for runs nor falls to zero, until a run gives it one"
+        yield Finding(check, Level.FAULT, "has no autoscale formula", why, rest)
 
 
 def _for_error(error: str, look: str, where: Deployment) -> str:

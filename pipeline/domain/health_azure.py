@@ -126,7 +126,7 @@ def app_roles(assigned: Collection[str]) -> Finding:
     return Finding("roles of the app", Level.FAULT, what, why, "azd provision")
 
 
-def retirement(pool: Pool, today: date) -> Finding:
+def retirement(pool: Pool, today: date, where: Deployment) -> Finding:
     """Judge how long the pool's node agent is supported; the table is dated, not asked for."""
     check = f"image of pool {pool.name}"
     for agent, end in RETIREMENTS:
@@ -137,6 +137,9 @@ def retirement(pool: Pool, today: date) -> Finding:
                 Level.FAULT if past else Level.NOTE,
                 f"support of {agent} {'ended' if past else 'ends'} {end}",
                 "new nodes stop starting after that",
-                f"az batch pool supported-images list; change `image` in pools/{pool.name}.yaml",
+                f"{where.batch_login}; az batch pool supported-images list; "
+                f"change `image` in pools/{pool.name}.yaml"
+                if where.managed
+                else f"change `image` in pools/{pool.name}.yaml",
             )
     return Finding(check, Level.OK, f"no end of {pool.image.agent} is near")

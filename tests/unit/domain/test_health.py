@@ -76,7 +76,7 @@ def test_poison_and_old_messages_are_findings():
         (PoolReport("active", errors=["AllocationFailed: no"], formula="x"), "Alloc", "list-skus"),
         (PoolReport("active", errors=["StartTaskFailed: 1"], formula="x"), "Start", "pool show"),
         (PoolReport("active", "steady", 2, 2, 1, formula="x"), "1 of 2 nodes", "node list"),
-        (PoolReport("active", "steady"), "no autoscale formula", "azd provision"),
+        (PoolReport("active", "steady"), "no autoscale formula", "enable --pool-id cpu-1"),
     ],
 )  # fmt: skip
 def test_every_trouble_of_a_pool_is_told_with_its_command(report, said, mend):
@@ -148,7 +148,7 @@ def test_a_role_that_the_app_lacks_is_told():
 )
 def test_an_image_that_goes_out_of_support_is_told_a_year_before(agent, today, level):
     pool = a_pool(image=a_pool().image.model_copy(update={"agent": agent}))
-    assert health_azure.retirement(pool, today).level is level
+    assert health_azure.retirement(pool, today, AZURE).level is level
 
 
 @pytest.mark.parametrize("time", ["2026-11-24T00:00:00Z", "nonsense", None, "2026-11-24T00:00:00"])

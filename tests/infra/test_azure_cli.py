@@ -1,0 +1,116 @@
+"""Every `az` command that the doctor or the documentation advises exists, with those options."""
+
+import ast
+import re
+from itertools import takewhile
+
+import pytest
+
+from pipeline.domain.health import Deployment
+from tests.infra.deployment import ROOT
+
+# As `az COMMAND --help` of azure-cli 2.91.0 lists them; -o and --query are everybody's.
+OPTIONS = {
+    "account get-access-token": {"--scope"},
+    "account set": {"-s"},
+    "ad app federated-credential create": {"--id", "--parameters"},
+    "batch account login": {"-n", "-g"},
+    "batch account show": {"-n", "-g"},
+    "batch location list-skus": {"-l"},
+    "batch node list": {"--pool-id"},
+    "batch pool autoscale enable": {"--pool-id", "--auto-scale-formula"},
+    "batch pool delete": {"--pool-id"},
+    "batch pool list": set(),
+    "batch pool show": {"--pool-id"},
+    "batch pool supported-images list": set(),
+    "bicep build": {"--file", "--stdout"},
+    "bicep install": {"--version"},
+    "bicep lint": {"--file"},
+    "deployment sub what-if": {
+        "--location",
+        "--template-file",
+        "--parameters",
+        "--validation-level",
+    },
+    "eventgrid system-topic event-subscription list": {"-g", "--system-topic-name"},
+    "functionapp list-flexconsumption-locations": set(),
+    "functionapp list-flexconsumption-runtimes": {"-l", "--runtime"},
+    "functionapp restart": {"-g", "-n"},
+    "functionapp show": {"-g", "-n"},
+    "identity federated-credential create": set(),
+    "login": set(),
+    "provider register": {"-n"},
+    "role assignment list": {"--resource-group", "--include-inherited", "--all"},
+    "storage blob list": {"-c", "--account-name", "--auth-mode"},
+    "storage message peek": {"-q", "--num-messages", "--account-name", "--auth-mode"},
+}
+ANYWHERE = {"-o", "--query"}
+# Batch's data plane: it has to be told which account.
+DATA_PLANE = re.compile(r"az batch (?:pool|node|job|task) ")
+DOCTOR = ("domain/health.py", "domain/health_azure.py", "cli/doctor_checks.py")
+GUIDES = ("docs/deploy.md", "docs/doctor.md", "docs/http.md", "README.md")
+WORKFLOWS = tuple(str(p.relative_to(ROOT)) for p in (ROOT / ".github/workflows").glob("*.yml"))
+
+
+def texts_of_the_doctor():
+    """Return its texts, with X for what is filled in."""
+    for name in DOCTOR:
+        tree = ast.parse((ROOT / "pipeline" / name).read_text("utf-8"))
+        filled = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
+        parts = {id(part) for text in filled for part in text.values}
+        for text in filled:
+            yield "".join(filled_in(part) for part in text.values)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and id(node) not in parts:
+                yield str(node.value)
+
+
+def filled_in(part):
+    if isinstance(part, ast.Constant):
+        return str(part.value)
+    login = ast.unparse(part.value).endswith(".batch_login")
+    return Deployment(batch="X", group="X").batch_login if login else "X"
+
+
+def commands_of(text):
+    """Return (command, options) of every `az` in a text."""
+    for said in re.findall(r"\baz ([a-z][^;`\n|)]*)", text.replace("\\\n", " ")):
+        words = said.split()
+        name = " ".join(takewhile(re.compile("[a-z][a-z-]*").fullmatch, words))
+        yield name, {w for w in words if re.fullmatch(r"--?[a-z][a-z-]*", w)} - ANYWHERE
+
+
+def every_text():
+    yield from (text for text in texts_of_the_doctor() if re.search(r"\baz [a-z]", text))
+    for name in (*GUIDES, *WORKFLOWS):
+        yield (ROOT / name).read_text("utf-8")
+
+
+def test_every_command_exists_with_its_options():
+    found = [command for text in every_text() for command in commands_of(text)]
+    assert len(found) > 25
+    assert [c for c in found if c[0] not in OPTIONS or not c[1] <= OPTIONS[c[0]]] == []
+
+
+def test_every_command_of_the_table_is_advised():
+    used = {name for text in every_text() for name, _ in commands_of(text)}
+    assert set(OPTIONS) - used == set()
+
+
+def test_who_is_sent_to_the_data_plane_of_batch_is_logged_in_to_the_account_first():
+    """Without it `az batch pool show` ends with: Specify batch account in command line …"""
+    for text in every_text():
+        for found in DATA_PLANE.finditer(text):
+            assert "az batch account login" in text[: found.start()], text
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("az a b -n X --all; rest", ("a b", {"-n", "--all"})),
+        ("`az a-b list`, and", ("a-b list", set())),
+        ("az a \\\n  --file x", ("a", {"--file"})),
+    ],
+)
+def test_commands_are_read(text, found):
+    assert list(commands_of(text)) == [found]
