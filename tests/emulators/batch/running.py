@@ -39,7 +39,10 @@ class Emulator:
         )
         assert self.process.stdout is not None
         self.endpoint = json.loads(self.process.stdout.readline())["endpoint"]
-        self.client = BatchClient(self.endpoint, AzureNamedKeyCredential(ACCOUNT, KEY))
+        self.client = self.connect(ACCOUNT, KEY)
+
+    def connect(self, account: str, key: str) -> BatchClient:
+        return BatchClient(self.endpoint, AzureNamedKeyCredential(account, key))
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.client.close()
