@@ -35,6 +35,13 @@ class Ending:
     phase: str = "process"
     may_retry: bool = False
 
+    @property
+    def told(self) -> str:
+        """How it ended, in a line of a log."""
+        code = [] if self.exit_code is None else [f"exit code {self.exit_code}"]
+        why = [f"{self.failure.code}: {self.failure.message}"] if self.failure else []
+        return "; ".join([*code, *why]) or "ended"
+
 
 @dataclass(frozen=True, slots=True)
 class Consequences:

@@ -45,6 +45,7 @@ class TaskRun:
         job.move_task(task, TaskState.RUNNING if ready else TaskState.PREPARING, now)
         for one in (node, *self._others):
             enter_node(self._ctx, one, task)
+            self._ctx.machine.note(one, f"Task {job.id}/{task.id} begins")
         self._ctx.runs[key] = self
         self._ctx.keep(task)
         self._work = self._ctx.spawn(self._run(ready), f"task {task.id}")
@@ -154,6 +155,8 @@ class TaskRun:
         if ctx.runs.get((job.id, task.id)) is self:
             del ctx.runs[(job.id, task.id)]
         for one in (node, *self._others):
+            told = outcome.told if isinstance(outcome, Ending) else "goes back to the queue"
+            ctx.machine.note(one, f"Task {job.id}/{task.id}: {told}")
             leave_node(ctx, one, job.id, task.id, task.slots)
             ctx.wake(one.pool_id, one)
         self.over.set()

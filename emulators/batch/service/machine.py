@@ -1,6 +1,7 @@
 """What nodes are made of: folders and programs, real ones in `programs`, others in `simulation`."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -54,6 +55,18 @@ class Machine(Protocol):
 
     async def clear(self, folder: Path) -> None:
         """Delete a folder on a node."""
+        ...
+
+    async def scrap(self, node: Node) -> None:
+        """Delete all that a node has."""
+        ...
+
+    def note(self, node: Node, what: str) -> None:
+        """Write down what happened on a node."""
+        ...
+
+    def logs(self, node: Node, since: datetime, until: datetime | None) -> list[Path]:
+        """Return the files that tell what happened on a node in a time."""
         ...
 
     def execution(

@@ -63,16 +63,23 @@ async def boot(ctx: Context, pool: Pool, node: Node) -> None:
         ctx.wake(pool.id, node)
 
 
+def change(ctx: Context, node: Node, state: NodeState) -> None:
+    """Take a node to another state."""
+    node.move(state, ctx.clock.now())
+    ctx.machine.note(node, f"Node is {state}")
+    ctx.keep(node)
+
+
 def _move(ctx: Context, node: Node, state: NodeState) -> None:
     if node.state is not NodeState.LEAVING_POOL and node.state is not NodeState.PREEMPTED:
-        node.move(state, ctx.clock.now())
-        ctx.keep(node)
+        change(ctx, node, state)
 
 
 def _give_up(ctx: Context, node: Node, failure: Failure) -> None:
     shown = failure.document()
     details = shown.get("details", [])
     node.errors = [{"code": shown["code"], "message": shown["message"], "errorDetails": details}]
+    ctx.machine.note(node, f"Node cannot be used, {failure.code}: {failure.message}")
     _move(ctx, node, NodeState.UNUSABLE)
 
 
@@ -85,6 +92,7 @@ async def _start_task(ctx: Context, pool: Pool, node: Node) -> bool:
         _keep_present(ctx, pool, node)
         startup = ctx.folders(node).root / "startup"
         ending = await ctx.machine.execution(node, spec, startup).run()
+        ctx.machine.note(node, f"Start task: {ending.told}")
         if not shall_retry(ending, info["retryCount"], allowed):
             break
         info["retryCount"] += 1
@@ -123,8 +131,7 @@ def leave_drained(ctx: Context, node: Node) -> None:
 
 
 def _leave(ctx: Context, node: Node, option: str) -> None:
-    node.move(NodeState.LEAVING_POOL, ctx.clock.now())
-    ctx.keep(node)
+    change(ctx, node, NodeState.LEAVING_POOL)
     break_runs(ctx, node, option)
     ctx.spawn(_gone(ctx, node), f"leaving of {node.id}")
 
@@ -132,7 +139,7 @@ def _leave(ctx: Context, node: Node, option: str) -> None:
 async def _gone(ctx: Context, node: Node) -> None:
     await ctx.settled(list(node.running.values()))
     await ctx.pace.step(10)
-    await ctx.machine.clear(ctx.folders(node).root)
+    await ctx.machine.scrap(node)
     pool = ctx.account.pools.get(node.pool_id.lower())
     if pool is not None:
         pool.nodes.pop(node.id, None)
@@ -142,8 +149,7 @@ async def _gone(ctx: Context, node: Node) -> None:
 
 def preempt(ctx: Context, pool: Pool, node: Node) -> None:
     """Take a node away as the cloud does; the pool seeks its target again."""
-    node.move(NodeState.PREEMPTED, ctx.clock.now())
-    ctx.keep(node)
+    change(ctx, node, NodeState.PREEMPTED)
     break_runs(ctx, node, "requeue")
     ctx.spawn(come_back(ctx, pool, node), f"return of {node.id}")
 
@@ -155,9 +161,9 @@ async def come_back(ctx: Context, pool: Pool, node: Node) -> None:
     while node.state is NodeState.PREEMPTED and not _has_capacity(ctx):
         await ctx.clock.sleep(_CAPACITY_LOOK_S)
     if node.state is NodeState.PREEMPTED:
-        await ctx.machine.clear(ctx.folders(node).root)
+        await ctx.machine.scrap(node)
         _forget_preparations(ctx, node)
-        _move_back(ctx, node)
+        change(ctx, node, NodeState.CREATING)
         await boot(ctx, pool, node)
 
 
@@ -175,11 +181,6 @@ def _has_capacity(ctx: Context) -> bool:
     return ctx.spot_capacity is None or spot_nodes(ctx) < ctx.spot_capacity
 
 
-def _move_back(ctx: Context, node: Node) -> None:
-    node.move(NodeState.CREATING, ctx.clock.now())
-    ctx.keep(node)
-
-
 def restart(ctx: Context, pool: Pool, node: Node, through: NodeState, option: str) -> None:
     """Reboot or reimage a node that is idle or running."""
     _take_out(ctx, node, through, option)
@@ -190,8 +191,7 @@ def _take_out(ctx: Context, node: Node, through: NodeState, option: str) -> None
     """Move a node out of service; its tasks end, go back to the queue, or are waited for."""
     if node.state not in READY:
         raise BatchError("OperationInvalidForCurrentState")
-    node.move(through, ctx.clock.now())
-    ctx.keep(node)
+    change(ctx, node, through)
     if option not in ("taskcompletion", "retaineddata"):
         break_runs(ctx, node, option)
 
@@ -223,7 +223,7 @@ async def _restarted(ctx: Context, pool: Pool, node: Node, through: NodeState) -
     await ctx.settled(list(node.running.values()))
     await ctx.pace.step(30)
     if through is NodeState.REIMAGING:
-        await ctx.machine.clear(ctx.folders(node).root)
+        await ctx.machine.scrap(node)
     _forget_preparations(ctx, node, rebooted=through is NodeState.REBOOTING)
     _move(ctx, node, NodeState.STARTING)
     await boot(ctx, pool, node)
@@ -244,5 +244,6 @@ def set_scheduling(ctx: Context, node: Node, target: str) -> None:
     if node.scheduling == target:
         raise BatchError("NodeAlreadyInTargetSchedulingState")
     node.scheduling = target
+    ctx.machine.note(node, f"Scheduling is {target}")
     ctx.keep(node)
     ctx.wake(node.pool_id, node)

@@ -6,7 +6,7 @@ from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import NodeState, PoolState
 from emulators.batch.service.context import Context
 from emulators.batch.service.job_manager import fit_manager
-from emulators.batch.service.nodes import break_runs
+from emulators.batch.service.nodes import break_runs, change
 from emulators.batch.service.resize import remove_nodes, require_usable, resize
 from emulators.batch.service.scaling import (
     Scaler,
@@ -171,14 +171,13 @@ async def remove_pool(ctx: Context, pool: Pool) -> None:
     """Let all nodes of a deleted pool go, then the pool."""
     for node in pool.nodes.values():
         if node.state is not NodeState.LEAVING_POOL:
-            node.move(NodeState.LEAVING_POOL, ctx.clock.now())
-            ctx.keep(node)
+            change(ctx, node, NodeState.LEAVING_POOL)
         break_runs(ctx, node, "requeue")
     await ctx.pace.step(10)
     for node in list(pool.nodes.values()):
         await ctx.settled(list(node.running.values()))
     for node in list(pool.nodes.values()):
-        await ctx.machine.clear(ctx.folders(node).root)
+        await ctx.machine.scrap(node)
         pool.nodes.pop(node.id, None)
         ctx.forget(node)
     ctx.account.pools.pop(pool.id.lower(), None)

@@ -118,6 +118,7 @@ async def _run_node_task(ctx: Context, job: Job, node: Node, which: str) -> None
         info["retryCount"] += 1
         info["lastRetryTime"] = stamp(ctx.clock.now())
     info |= outcome_of(ending, stamp(ctx.clock.now()))
+    ctx.machine.note(node, f"{which} of {job.id}: {ending.told}")
     # The job may have been deleted meanwhile, and must not come back.
     if ctx.account.jobs.get(job.id.lower()) is job:
         ctx.keep(job)

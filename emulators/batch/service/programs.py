@@ -7,6 +7,7 @@ import shlex
 import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from emulators.batch.agent.client import Exit, Order, Running
@@ -14,12 +15,13 @@ from emulators.batch.agent.environment import MARKER, Place, environment, enviro
 from emulators.batch.agent.users import user_id
 from emulators.batch.containers.command import Frame
 from emulators.batch.containers.runtime import ContainerFailed, Containers
-from emulators.batch.document import Doc, seconds_of
+from emulators.batch.document import Doc, seconds_of, stamp
 from emulators.batch.model.node import Node
 from emulators.batch.packages.deploy import Deployment
 from emulators.batch.scheduler.verdict import Ending, Failure, process_ended, time_is_up
 from emulators.batch.service.admission import Admission
 from emulators.batch.service.context import Context
+from emulators.batch.service.node_logs import NodeLogs
 from emulators.batch.transfer.identities import TransferFailed
 from emulators.batch.transfer.output_files import Upload, planned, upload_all
 from emulators.batch.transfer.resource_files import fetch_all
@@ -72,6 +74,7 @@ class RealMachine:
         self._containers = Containers(ctx.options.container_engine, ctx.options.data)
         self._packages = Deployment(ctx.catalogue)
         self._admission = Admission(ctx.options.missing_gpu)
+        self._logs = NodeLogs()
 
     async def start(self) -> None:
         """Start the agent, which kills what an earlier one may have left."""
@@ -81,6 +84,7 @@ class RealMachine:
     async def close(self) -> None:
         """End the agent and, with it, every program."""
         await self._ctx.agent.close()
+        self._logs.flush()
 
     def furnish(self, node: Node) -> None:
         """Make the folders that every node has."""
@@ -104,6 +108,23 @@ class RealMachine:
         """Delete a folder, off the loop since it may hold much."""
         if folder.exists():
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def scrap(self, node: Node) -> None:
+        """Delete a node's folders and its logs."""
+        await self.clear(self._ctx.folders(node).root)
+        await self.clear(self._log_folder(node))
+
+    def note(self, node: Node, what: str) -> None:
+        """Write down what happened on a node."""
+        self._logs.note(self._log_folder(node), f"{stamp(self._ctx.clock.now())} {what}")
+
+    def logs(self, node: Node, since: datetime, until: datetime | None) -> list[Path]:
+        """Return the log files with a line of this time."""
+        return list(self._logs.between(self._log_folder(node), since, until))
+
+    def _log_folder(self, node: Node) -> Path:
+        # Beside the node's folder, which its tasks see and may list.
+        return self._ctx.options.data / "logs" / self._ctx.folders(node).root.name
 
     def execution(
         self, node: Node, spec: Doc, directory: Path, *, job_id: str = "", task_id: str = ""

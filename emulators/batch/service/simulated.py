@@ -1,6 +1,7 @@
 """Nodes without folders and tasks without processes: they take emulated time and then end."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 
 from emulators.batch.document import Doc, seconds_of
@@ -34,6 +35,16 @@ class SimulatedMachine:
 
     async def clear(self, folder: Path) -> None:
         """Delete nothing."""
+
+    async def scrap(self, node: Node) -> None:
+        """Delete nothing."""
+
+    def note(self, node: Node, what: str) -> None:
+        """Write nothing down."""
+
+    def logs(self, node: Node, since: datetime, until: datetime | None) -> list[Path]:
+        """Have nothing to tell."""
+        return []
 
     def execution(
         self, node: Node, spec: Doc, directory: Path, *, job_id: str = "", task_id: str = ""

@@ -81,7 +81,9 @@ class Identities:
             if not _within(url, entry["blobEndpoint"]):
                 raise _denied(denied_code, url, "The identity has no role on this storage account.")
             return _grant(entry)
-        has_sas = any(name == "sig" for name, _ in parse_qsl(urlsplit(url).query))
+        has_sas = any(
+            name == "sig" for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)
+        )
         if has_sas or self._public:
             return Grant()
         raise _denied(denied_code, url, "The URL carries neither a SAS nor an identity.")

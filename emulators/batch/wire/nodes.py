@@ -7,6 +7,7 @@ from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import NodeState
 from emulators.batch.query import properties
 from emulators.batch.service.emulator import Emulator
+from emulators.batch.service.node_logs import upload_logs
 from emulators.batch.service.nodes import (
     break_runs,
     deallocate,
@@ -150,6 +151,14 @@ def get_node_extension(app: Emulator, call: Call) -> Reply:
     raise BatchError("ResourceNotFound")
 
 
+def upload_node_logs(app: Emulator, call: Call) -> Reply:
+    """Begin to upload what a node's agent wrote down."""
+    _, node = _find(app, call)
+    shown = upload_logs(app.ctx, node, call.body)
+    url = f"{call.base}/$metadata#uploadBatchServiceLogsResult"
+    return Reply(body={"odata.metadata": url, **shown})
+
+
 _NODE = "/pools/{poolId}/nodes/{nodeId}"
 _NO_LOGIN = "An emulated node is a folder on this machine; there is nothing to log in to."
 ROUTES = (
@@ -183,7 +192,7 @@ ROUTES = (
         "POST",
         f"{_NODE}/uploadbatchservicelogs",
         200,
-        why_not="An emulated node has no service logs.",
+        upload_node_logs,
     ),
     Route("list_nodes", "GET", "/pools/{poolId}/nodes", 200, list_nodes),
     Route(

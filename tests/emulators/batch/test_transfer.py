@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from azure.batch import models
+from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import ContainerClient, ContainerSasPermissions, generate_container_sas
 
-from tests.emulators.batch.running import Azurite, Emulator, shell
+from tests.emulators.batch.running import Azurite, Emulator, shell, until
 
 _PROVIDER = "/subscriptions/0/resourceGroups/g/providers/Microsoft.ManagedIdentity"
 IDENTITY = f"{_PROVIDER}/userAssignedIdentities/nodes"
@@ -235,3 +236,52 @@ def test_logs_of_a_task_whose_time_was_up_are_uploaded(
         "j", "late", shell("echo so far; sleep 100"), output_files=[logs], constraints=limits
     )
     assert container.download_blob("late/stdout").readall() == b"so far\n"
+
+
+@pytest.mark.parametrize("open_by", ["a SAS", "an identity"])
+def test_the_logs_of_a_node_go_to_a_container(
+    emulator: Emulator, azurite: Azurite, container: ContainerClient, open_by: str
+) -> None:
+    node = next(iter(emulator.client.list_nodes("p")))
+    began = datetime.now(UTC) - timedelta(hours=1)
+    emulator.run("j", f"logged-by-{open_by[-3:]}", shell("exit 3"))
+    options = models.UploadBatchServiceLogsOptions(
+        container_url=container.url if "identity" in open_by else f"{container.url}?{sas(azurite)}",
+        identity_reference=identity() if "identity" in open_by else None,
+        start_time=began,
+    )
+    told = emulator.client.upload_node_logs("p", node.id, options)
+    assert told.virtual_directory_name.startswith(f"p/{node.id}/")
+    assert told.number_of_files_uploaded == 1
+    names = until(lambda: list(container.list_blob_names(name_starts_with=f"p/{node.id}/")))
+    assert f"{told.virtual_directory_name}/agent-debug.log" in names
+    log = container.download_blob(f"{told.virtual_directory_name}/agent-debug.log").readall()
+    assert b"Node is idle" in log
+    assert f"Task j/logged-by-{open_by[-3:]}: exit code 3; FailureExitCode".encode() in log
+
+
+def test_no_log_of_a_time_without_a_line_is_uploaded(
+    emulator: Emulator, container: ContainerClient
+) -> None:
+    node = next(iter(emulator.client.list_nodes("p")))
+    long_ago = datetime(2001, 1, 1, tzinfo=UTC)
+    options = models.UploadBatchServiceLogsOptions(
+        container_url=container.url,
+        identity_reference=identity(),
+        start_time=long_ago,
+        end_time=long_ago + timedelta(days=1),
+    )
+    assert emulator.client.upload_node_logs("p", node.id, options).number_of_files_uploaded == 0
+
+
+def test_logs_for_a_container_that_nothing_opens_are_refused(
+    emulator: Emulator, container: ContainerClient
+) -> None:
+    node = next(iter(emulator.client.list_nodes("p")))
+    options = models.UploadBatchServiceLogsOptions(
+        container_url=container.url, start_time=datetime.now(UTC)
+    )
+    with pytest.raises(HttpResponseError) as error:
+        emulator.client.upload_node_logs("p", node.id, options)
+    assert error.value.error.code == "InvalidPropertyValue"
+    assert "neither a SAS nor an identity" in str(error.value)

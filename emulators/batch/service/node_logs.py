@@ -1,0 +1,102 @@
+"""What the agent of a node writes down, and its way into a container when somebody asks for it."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from uuid import uuid4
+
+from emulators.batch.document import Doc, parse_stamp
+from emulators.batch.errors import BatchError, invalid
+from emulators.batch.model.node import Node
+from emulators.batch.model.states import NodeState
+from emulators.batch.service.context import Context
+from emulators.batch.transfer.identities import TransferFailed
+from emulators.batch.transfer.output_files import Upload, upload_all
+
+_NAME, _OLDER = "agent-debug.log", "agent-debug.1.log"
+_MOST_BYTES = 1 << 20
+_WITHOUT_AGENT = frozenset(
+    {
+        NodeState.CREATING,
+        NodeState.LEAVING_POOL,
+        NodeState.PREEMPTED,
+        NodeState.DEALLOCATING,
+        NodeState.DEALLOCATED,
+    }
+)
+
+
+class NodeLogs:
+    """The logs of nodes, in files of a limited size; lines of one turn of the loop go together."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Path, list[str]] = {}
+
+    def note(self, folder: Path, line: str) -> None:
+        """Add a line to the log in a folder, soon."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self.flush)
+        self._waiting.setdefault(folder, []).append(" ".join(line.splitlines()))
+
+    def flush(self) -> None:
+        """Write what waits."""
+        waiting, self._waiting = self._waiting, {}
+        for folder, lines in waiting.items():
+            folder.mkdir(parents=True, exist_ok=True)
+            log = folder / _NAME
+            with log.open("a", encoding="utf-8") as file:
+                file.write("\n".join(lines) + "\n")
+                full = file.tell() > _MOST_BYTES
+            if full:
+                log.replace(folder / _OLDER)
+
+    def between(self, folder: Path, since: datetime, until: datetime | None) -> Iterator[Path]:
+        """Yield the files with a line of this time; whole files, as the service does."""
+        self.flush()
+        for path in (folder / _OLDER, folder / _NAME):
+            if any(since <= at and (until is None or at <= until) for at in _moments(path)):
+                yield path
+
+
+def _moments(log: Path) -> Iterator[datetime]:
+    if not log.exists():
+        return
+    with log.open(encoding="utf-8") as lines:
+        for line in lines:
+            # A full disk may have cut a line short.
+            with contextlib.suppress(ValueError):
+                yield parse_stamp(line.partition(" ")[0])
+
+
+def upload_logs(ctx: Context, node: Node, wanted: Doc) -> Doc:
+    """Begin to upload a node's logs of a time; return where they will be and how many they are."""
+    if node.state in _WITHOUT_AGENT:
+        raise BatchError("OperationInvalidForCurrentState")
+    url, identity = str(wanted["containerUrl"]), wanted.get("identityReference")
+    try:
+        ctx.identities.grant(url, identity, "FileUploadAccessDenied")
+    except TransferFailed as error:
+        reason = error.failure.details["Message"]
+        raise invalid("containerUrl", error.failure.details["BlobSource"], reason) from error
+    end = wanted.get("endTime")
+    files = ctx.machine.logs(
+        node, parse_stamp(str(wanted["startTime"])), parse_stamp(str(end)) if end else None
+    )
+    directory = f"{node.pool_id}/{node.id}/{uuid4()}"
+    uploads = [Upload(one, url, f"{directory}/{one.name}", identity, {}) for one in files]
+    ctx.spawn(_uploaded(ctx, node, uploads), f"logs of {node.id}")
+    return {"virtualDirectoryName": directory, "numberOfFilesUploaded": len(uploads)}
+
+
+async def _uploaded(ctx: Context, node: Node, uploads: list[Upload]) -> None:
+    try:
+        await upload_all(uploads, ctx.blobs, ctx.identities, _at_once)
+    except TransferFailed as error:
+        told = ", ".join(f"{name}: {value}" for name, value in error.failure.details.items())
+        ctx.machine.note(node, f"Logs not uploaded, {error.failure.code}: {told}")
+
+
+async def _at_once(_: Upload) -> None:
+    """Let an upload go ahead."""
