@@ -11,7 +11,8 @@ from pipeline.errors import Permanent, Transient
 
 ENDPOINT = "https://management.azure.com"
 _TIMEOUT_S = 15
-_BATCH, _ROLES, _PROVIDERS, _SITES = "2024-07-01", "2022-04-01", "2021-04-01", "2024-04-01"
+BATCH_VERSION = "2025-06-01"  # that of infra/: older ones are being retired
+_ROLES, _PROVIDERS, _SITES = "2022-04-01", "2021-04-01", "2024-04-01"
 _PAGES = 50
 
 type Body = Mapping[str, object]
@@ -38,7 +39,7 @@ class Management:
     def quotas(self) -> Quotas:
         """Read what the Batch account may use."""
         path = f"{self._group}/providers/Microsoft.Batch/batchAccounts/{self._where.batch}"
-        told = _mapping(self._get(path, _BATCH).get("properties"))
+        told = _mapping(self._get(path, BATCH_VERSION).get("properties"))
         families = told.get("dedicatedCoreQuotaPerVMFamily")
         return Quotas(
             _number(told.get("dedicatedCoreQuota")),
@@ -58,7 +59,7 @@ class Management:
         region = f"{self._subscription}/providers/Microsoft.Batch/locations/{self._where.location}"
         return {
             str(sku.get("name", "")).lower(): Size(str(sku.get("familyName", "")), _cores(sku))
-            for sku in self._all(f"{region}/virtualMachineSkus", _BATCH)
+            for sku in self._all(f"{region}/virtualMachineSkus", BATCH_VERSION)
         }
 
     def providers(self) -> set[str]:

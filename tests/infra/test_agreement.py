@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+from pipeline.adapters import management
 from pipeline.cli import local
 from pipeline.cli.target import definitions
 from pipeline.cli.up_down import pool_bodies
@@ -233,3 +234,9 @@ def test_the_doctor_names_the_system_topic_that_is_deployed():
 def test_the_doctor_asks_for_the_providers_of_what_the_deployment_makes():
     text = "".join(path.read_text("utf-8") for path in FILES)
     assert not [name for name in PROVIDERS if f"'{name}/" not in text]
+
+
+def test_the_doctor_asks_batch_by_the_version_that_the_templates_use():
+    """Older versions are announced to be retired (Azure/Batch issue 140)."""
+    (account,) = resources("Microsoft.Batch/batchAccounts")
+    assert account.what.split("@")[1] == management.BATCH_VERSION
