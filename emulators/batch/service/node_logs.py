@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from emulators.batch.transfer.output_files import Upload, upload_all
 
 _NAME, _OLDER = "agent-debug.log", "agent-debug.1.log"
 _MOST_BYTES = 1 << 20
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 _WITHOUT_AGENT = frozenset(
     {
         NodeState.CREATING,
@@ -44,13 +46,8 @@ class NodeLogs:
         """Write what waits."""
         waiting, self._waiting = self._waiting, {}
         for folder, lines in waiting.items():
-            folder.mkdir(parents=True, exist_ok=True)
-            log = folder / _NAME
-            with log.open("a", encoding="utf-8") as file:
-                file.write("\n".join(lines) + "\n")
-                full = file.tell() > _MOST_BYTES
-            if full:
-                log.replace(folder / _OLDER)
+            if _appended(folder / _NAME, "\n".join(lines) + "\n") > _MOST_BYTES:
+                (folder / _NAME).replace(folder / _OLDER)
 
     def between(self, folder: Path, since: datetime, until: datetime | None) -> Iterator[Path]:
         """Yield the files with a line of this time; whole files, as the service does."""
@@ -58,6 +55,20 @@ class NodeLogs:
         for path in (folder / _OLDER, folder / _NAME):
             if any(since <= at and (until is None or at <= until) for at in _moments(path)):
                 yield path
+
+
+def _appended(log: Path, text: str) -> int:
+    """Append to a log, which is made at its first line; return its length."""
+    try:
+        descriptor = os.open(log, _APPEND, 0o644)
+    except FileNotFoundError:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(log, _APPEND, 0o644)
+    try:
+        os.write(descriptor, text.encode())
+        return os.lseek(descriptor, 0, os.SEEK_CUR)
+    finally:
+        os.close(descriptor)
 
 
 def _moments(log: Path) -> Iterator[datetime]:
