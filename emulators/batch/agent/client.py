@@ -6,13 +6,15 @@ import errno
 import itertools
 import json
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from emulators.batch.agent import process
 
 _LINE_LIMIT = 1 << 20
+_SHORT_LIFE_S, _PAUSE_S = 10.0, 1.0
 
 
 class AgentLost(Exception):
@@ -60,10 +62,16 @@ class Running:
 
 
 class AgentClient:
-    """Starts programs under the agent; `folder` marks the processes that are ours to clean up."""
+    """Starts programs under the agent; `folder` marks the processes that are ours to clean up.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    An agent that died soon after its start is replaced only after a `pause`.
+    """
+
+    def __init__(
+        self, folder: Path, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
+        self._folder, self._pause = folder, pause
+        self._began = 0.0
         self._numbers = itertools.count(1)
         self._running: dict[int, Running] = {}
         self._orders: list[bytes] = []
@@ -74,6 +82,7 @@ class AgentClient:
     async def start(self) -> None:
         """Start the agent; it kills what an earlier one may have left before it obeys."""
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._began = time.monotonic()
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-SE",
@@ -99,6 +108,8 @@ class AgentClient:
         # One after the other: each of two replacements would wait for the other's end.
         async with self._starting:
             if self._process is None or self._process.returncode is not None:
+                if time.monotonic() - self._began < _SHORT_LIFE_S:
+                    await self._pause(_PAUSE_S)
                 await self.start()
         number = next(self._numbers)
         running = self._running[number] = Running(number, self)

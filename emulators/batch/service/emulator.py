@@ -27,6 +27,7 @@ from emulators.batch.service.jobs import Jobs, finish_deletion, finish_enabling
 from emulators.batch.service.nodes import boot, come_back, finish_deallocation, leave_drained
 from emulators.batch.service.pace import Pace
 from emulators.batch.service.pools import Pools, remove_pool
+from emulators.batch.service.preparation import forget_cut_off
 from emulators.batch.service.programs import RealMachine
 from emulators.batch.service.resize import check_steady, resize
 from emulators.batch.service.retention import Retention
@@ -107,11 +108,7 @@ class Emulator:
             # What ends below may itself begin the end of its job.
             state = job.state
             self._resume_tasks(job)
-            for entry in job.per_node.values():
-                info = entry.get("jobPreparationTaskExecutionInfo", {})
-                if info.get("state") == "running":
-                    del entry["jobPreparationTaskExecutionInfo"]
-                    ctx.keep(job)
+            forget_cut_off(ctx, job)
             self.jobs.watch_limit(job)
             if state is JobState.TERMINATING:
                 resume_termination(ctx, job)
@@ -145,6 +142,7 @@ class Emulator:
                 if node.state is NodeState.LEAVING_POOL or node.draining:
                     del pool.nodes[node.id]
                     ctx.forget(node)
+                    ctx.spawn(ctx.machine.scrap(node), f"end of {node.id}")
                 else:
                     self._resume_node(pool, node)
             if pool.allocation is Allocation.RESIZING:
@@ -165,7 +163,7 @@ class Emulator:
         elif node.state in (NodeState.REBOOTING, NodeState.REIMAGING):
             node.move(NodeState.STARTING, ctx.clock.now())
         ctx.keep(node)
-        ctx.spawn(boot(ctx, pool, node), f"boot in {pool.id}")
+        boot(ctx, pool, node)
 
     async def close(self) -> None:
         """Stop everything; what runs is taken up again at the next start."""

@@ -13,7 +13,7 @@ from emulators.batch.model.task import Task
 from emulators.batch.scheduler.verdict import Ending
 from emulators.batch.service.context import Context
 from emulators.batch.service.machine import Execution
-from emulators.batch.service.preparation import outcome_of
+from emulators.batch.service.node_tasks import outcome_of
 
 _PORT = 6000
 

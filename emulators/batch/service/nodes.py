@@ -6,9 +6,17 @@ from emulators.batch.model.identity import node_name
 from emulators.batch.model.node import READY, Node
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import NodeState
-from emulators.batch.scheduler.verdict import Failure, ended_by_user, shall_retry
+from emulators.batch.scheduler.verdict import Failure, ended_by_user
 from emulators.batch.service.context import Context, Requeue
-from emulators.batch.service.preparation import outcome_of, outlives_reboot
+from emulators.batch.service.node_tasks import (
+    Command,
+    at_rest,
+    end_node_tasks,
+    only_one,
+    outcome_of,
+    run_tries,
+)
+from emulators.batch.service.preparation import RELEASE, outlives_reboot
 
 _CREATE_S, _START_S = 20, 25
 _CAPACITY_LOOK_S = 30.0
@@ -33,13 +41,18 @@ def add_node(ctx: Context, pool: Pool, *, dedicated: bool) -> Node:
     return node
 
 
-async def boot(ctx: Context, pool: Pool, node: Node) -> None:
-    """Take a node from wherever it is to idle, through its start task."""
+def boot(ctx: Context, pool: Pool, node: Node) -> None:
+    """Begin to take a node from wherever it is to idle, through its start task."""
+    only_one(ctx, node, "boot", lambda: _boot(ctx, pool, node))
+
+
+async def _boot(ctx: Context, pool: Pool, node: Node) -> None:
     if node.state is NodeState.CREATING:
         await ctx.pace.step(_CREATE_S)
         _move(ctx, node, NodeState.STARTING)
         ctx.resized(pool)
     ctx.machine.furnish(node)
+    start = pool.spec.get("startTask")
     if node.state is NodeState.STARTING:
         await ctx.pace.step(_START_S)
         node.booted, node.errors = stamp(ctx.clock.now()), []
@@ -47,19 +60,20 @@ async def boot(ctx: Context, pool: Pool, node: Node) -> None:
         if failure is not None:
             _give_up(ctx, node, failure)
             return
-        if pool.spec.get("startTask"):
-            _move(ctx, node, NodeState.WAITING_FOR_START_TASK)
+        node.start_info = {"state": "running", "retryCount": 0} if start else {}
+        waits = start and start.get("waitForSuccess", True)
+        _move(ctx, node, NodeState.WAITING_FOR_START_TASK if waits else NodeState.IDLE)
+    ctx.wake(pool.id, node)
+    if node.start_info.get("state") == "running":
+        # Without a start task: its pool has lost it while this service was down.
+        succeeded = await _start_task(ctx, pool, node, start) if start else True
+        _started(ctx, pool, node, succeeded=succeeded)
+
+
+def _started(ctx: Context, pool: Pool, node: Node, *, succeeded: bool) -> None:
+    """Let a node work that has waited for its start task."""
     if node.state is NodeState.WAITING_FOR_START_TASK:
-        since = node.since
-        succeeded = await _start_task(ctx, pool, node)
-        if node.since != since:
-            # It was taken away meanwhile; should it come back, then it boots anew.
-            return
-        if not succeeded:
-            _move(ctx, node, NodeState.START_TASK_FAILED)
-            return
-    if node.state in (NodeState.STARTING, NodeState.WAITING_FOR_START_TASK):
-        _move(ctx, node, NodeState.IDLE)
+        _move(ctx, node, NodeState.IDLE if succeeded else NodeState.START_TASK_FAILED)
         ctx.wake(pool.id, node)
 
 
@@ -83,22 +97,21 @@ def _give_up(ctx: Context, node: Node, failure: Failure) -> None:
     _move(ctx, node, NodeState.UNUSABLE)
 
 
-async def _start_task(ctx: Context, pool: Pool, node: Node) -> bool:
-    spec = pool.spec["startTask"]
-    allowed = int(spec.get("maxTaskRetryCount") or 0)
-    info: Doc = {"state": "running", "retryCount": 0, "startTime": stamp(ctx.clock.now())}
+async def _start_task(ctx: Context, pool: Pool, node: Node, spec: Doc) -> bool:
+    info: Doc = {"state": "running", "retryCount": 0}
     node.start_info = info
-    while True:
-        _keep_present(ctx, pool, node)
-        startup = ctx.folders(node).root / "startup"
-        ending = await ctx.machine.execution(node, spec, startup).run()
-        ctx.machine.note(node, f"Start task: {ending.told}")
-        if not shall_retry(ending, info["retryCount"], allowed):
-            break
-        info["retryCount"] += 1
+    directory = ctx.folders(node).root / "startup"
+    command = Command(
+        "Start task",
+        lambda: ctx.machine.execution(node, spec, directory),
+        info,
+        int(spec.get("maxTaskRetryCount") or 0),
+        lambda: _keep_present(ctx, pool, node),
+    )
+    ending = await run_tries(ctx, node, command)
     info |= outcome_of(ending, stamp(ctx.clock.now()))
     _keep_present(ctx, pool, node)
-    return ending.failure is None or not spec.get("waitForSuccess", True)
+    return ending.failure is None
 
 
 def _keep_present(ctx: Context, pool: Pool, node: Node) -> None:
@@ -113,6 +126,12 @@ def break_runs(ctx: Context, node: Node, option: str) -> None:
         run = ctx.runs.get(key)
         if run is not None:
             run.interrupt(ended_by_user() if option == "terminate" else Requeue())
+
+
+def break_off(ctx: Context, node: Node, option: str) -> None:
+    """End everything on a node that goes: its tasks, its start task, what jobs do there."""
+    break_runs(ctx, node, option)
+    end_node_tasks(ctx, node)
 
 
 def begin_leaving(ctx: Context, node: Node, option: str) -> None:
@@ -132,12 +151,12 @@ def leave_drained(ctx: Context, node: Node) -> None:
 
 def _leave(ctx: Context, node: Node, option: str) -> None:
     change(ctx, node, NodeState.LEAVING_POOL)
-    break_runs(ctx, node, option)
+    break_off(ctx, node, option)
     ctx.spawn(_gone(ctx, node), f"leaving of {node.id}")
 
 
 async def _gone(ctx: Context, node: Node) -> None:
-    await ctx.settled(list(node.running.values()))
+    await at_rest(ctx, node)
     await ctx.pace.step(10)
     await ctx.machine.scrap(node)
     pool = ctx.account.pools.get(node.pool_id.lower())
@@ -150,13 +169,13 @@ async def _gone(ctx: Context, node: Node) -> None:
 def preempt(ctx: Context, pool: Pool, node: Node) -> None:
     """Take a node away as the cloud does; the pool seeks its target again."""
     change(ctx, node, NodeState.PREEMPTED)
-    break_runs(ctx, node, "requeue")
+    break_off(ctx, node, "requeue")
     ctx.spawn(come_back(ctx, pool, node), f"return of {node.id}")
 
 
 async def come_back(ctx: Context, pool: Pool, node: Node) -> None:
     """Rent a machine for a preempted node again, once there is one."""
-    await ctx.settled(list(node.running.values()))
+    await at_rest(ctx, node)
     await ctx.pace.step(60)
     while node.state is NodeState.PREEMPTED and not _has_capacity(ctx):
         await ctx.clock.sleep(_CAPACITY_LOOK_S)
@@ -164,7 +183,7 @@ async def come_back(ctx: Context, pool: Pool, node: Node) -> None:
         await ctx.machine.scrap(node)
         _forget_preparations(ctx, node)
         change(ctx, node, NodeState.CREATING)
-        await boot(ctx, pool, node)
+        boot(ctx, pool, node)
 
 
 def spot_nodes(ctx: Context) -> int:
@@ -204,7 +223,7 @@ def deallocate(ctx: Context, node: Node, option: str) -> None:
 
 async def finish_deallocation(ctx: Context, node: Node) -> None:
     """Call a node deallocated once nothing runs on it any more."""
-    await ctx.settled(list(node.running.values()))
+    await at_rest(ctx, node)
     await ctx.pace.step(30)
     if node.state is NodeState.DEALLOCATING:
         _move(ctx, node, NodeState.DEALLOCATED)
@@ -216,17 +235,18 @@ def start(ctx: Context, pool: Pool, node: Node) -> None:
         raise BatchError("OperationInvalidForCurrentState")
     _move(ctx, node, NodeState.STARTING)
     _forget_preparations(ctx, node)
-    ctx.spawn(boot(ctx, pool, node), f"start of {node.id}")
+    boot(ctx, pool, node)
 
 
 async def _restarted(ctx: Context, pool: Pool, node: Node, through: NodeState) -> None:
-    await ctx.settled(list(node.running.values()))
+    # A release would have to run again after a reboot; it is let end before instead.
+    await at_rest(ctx, node, spared={RELEASE} if through is NodeState.REBOOTING else ())
     await ctx.pace.step(30)
     if through is NodeState.REIMAGING:
         await ctx.machine.scrap(node)
     _forget_preparations(ctx, node, rebooted=through is NodeState.REBOOTING)
     _move(ctx, node, NodeState.STARTING)
-    await boot(ctx, pool, node)
+    boot(ctx, pool, node)
 
 
 def _forget_preparations(ctx: Context, node: Node, *, rebooted: bool = False) -> None:

@@ -6,7 +6,8 @@ from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import NodeState, PoolState
 from emulators.batch.service.context import Context
 from emulators.batch.service.job_manager import fit_manager
-from emulators.batch.service.nodes import break_runs, change
+from emulators.batch.service.node_tasks import at_rest
+from emulators.batch.service.nodes import break_off, change
 from emulators.batch.service.resize import remove_nodes, require_usable, resize
 from emulators.batch.service.scaling import (
     Scaler,
@@ -172,10 +173,10 @@ async def remove_pool(ctx: Context, pool: Pool) -> None:
     for node in pool.nodes.values():
         if node.state is not NodeState.LEAVING_POOL:
             change(ctx, node, NodeState.LEAVING_POOL)
-        break_runs(ctx, node, "requeue")
+        break_off(ctx, node, "requeue")
     await ctx.pace.step(10)
     for node in list(pool.nodes.values()):
-        await ctx.settled(list(node.running.values()))
+        await at_rest(ctx, node)
     for node in list(pool.nodes.values()):
         await ctx.machine.scrap(node)
         pool.nodes.pop(node.id, None)

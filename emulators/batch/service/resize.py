@@ -110,7 +110,7 @@ def _grow(ctx: Context, pool: Pool, missing: int, dedicated: bool) -> None:
     if not dedicated and ctx.spot_capacity is not None:
         allowed = min(allowed, max(0, ctx.spot_capacity - spot_nodes(ctx)))
     for _ in range(min(missing, allowed)):
-        ctx.spawn(boot(ctx, pool, add_node(ctx, pool, dedicated=dedicated)), f"boot in {pool.id}")
+        boot(ctx, pool, add_node(ctx, pool, dedicated=dedicated))
 
 
 def _pools(ctx: Context) -> Iterable[Pool]:

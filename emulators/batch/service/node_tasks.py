@@ -1,0 +1,93 @@
+"""What goes on at a node beside tasks: its boot with the start task, preparations, releases."""
+
+import asyncio
+from collections.abc import Callable, Container, Coroutine
+from dataclasses import dataclass
+
+from emulators.batch.agent.client import AgentLost
+from emulators.batch.document import Doc, stamp
+from emulators.batch.model.node import Node
+from emulators.batch.scheduler.verdict import Ending, shall_retry
+from emulators.batch.service.context import Context
+from emulators.batch.service.machine import Execution
+
+type Work = Coroutine[None, None, None]
+
+
+def only_one(
+    ctx: Context, node: Node, what: str, work: Callable[[], Work], job_id: str = ""
+) -> asyncio.Task[None]:
+    """Begin something at a node, unless it goes on already; ended, it lets go of its process."""
+    key = (job_id, node.id, what)
+    task = ctx.node_tasks.get(key)
+    if task is None or task.done():
+        task = ctx.node_tasks[key] = ctx.spawn(work(), f"{what} at {node.id}")
+        task.add_done_callback(lambda done: _over(ctx, key, done))
+    return task
+
+
+def _over(ctx: Context, key: tuple[str, str, str], done: asyncio.Task[None]) -> None:
+    if ctx.node_tasks.get(key) is done:
+        del ctx.node_tasks[key]
+
+
+def end_node_tasks(ctx: Context, node: Node, spared: Container[str] = ()) -> None:
+    """Begin to end what goes on at a node, its processes with it."""
+    for key, task in list(ctx.node_tasks.items()):
+        if key[1] == node.id and key[2] not in spared:
+            task.cancel()
+
+
+async def at_rest(ctx: Context, node: Node, spared: Container[str] = ()) -> None:
+    """Wait until no task runs on a node, then end what else goes on there; what is spared
+    may end by itself."""
+    await ctx.settled(list(node.running.values()))
+    end_node_tasks(ctx, node, spared)
+    while left := [task for key, task in ctx.node_tasks.items() if key[1] == node.id]:
+        await asyncio.wait(left)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A start, preparation or release task: `info` shows how it goes, `keep` saves that."""
+
+    name: str
+    execution: Callable[[], Execution]
+    info: Doc
+    retries: int
+    keep: Callable[[], None]
+
+
+async def run_tries(ctx: Context, node: Node, command: Command) -> Ending:
+    """Run a command until it needs no other try; cancelled, it kills the process first."""
+    info = command.info
+    while True:
+        info["startTime"] = stamp(ctx.clock.now())
+        command.keep()
+        what = command.execution()
+        try:
+            ending = await what.run()
+        except AgentLost:
+            continue
+        except asyncio.CancelledError:
+            await what.kill()
+            raise
+        ctx.machine.note(node, f"{command.name}: {ending.told}")
+        if not shall_retry(ending, info["retryCount"], command.retries):
+            return ending
+        info["retryCount"] += 1
+        info["lastRetryTime"] = stamp(ctx.clock.now())
+
+
+def outcome_of(ending: Ending, at: str) -> Doc:
+    """Return the execution info of a start, preparation or release task that has ended."""
+    shown: Doc = {
+        "state": "completed",
+        "endTime": at,
+        "result": "failure" if ending.failure else "success",
+    }
+    if ending.exit_code is not None:
+        shown["exitCode"] = ending.exit_code
+    if ending.failure is not None:
+        shown["failureInfo"] = ending.failure.document()
+    return shown
