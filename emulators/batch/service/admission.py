@@ -1,4 +1,5 @@
-"""What a node refuses before it begins: users that its pool lacks, GPUs that this machine lacks."""
+"""What a node refuses before it begins: containers on a pool that is not set up for them,
+users that its pool lacks, GPUs that this machine lacks."""
 
 import asyncio
 
@@ -19,6 +20,9 @@ class Admission:
 
     async def objection(self, pool: Doc, spec: Doc, *, is_task: bool) -> Failure | None:
         """Return why this command may not run on this pool's nodes, if so."""
+        machine = pool.get("virtualMachineConfiguration") or {}
+        if spec.get("containerSettings") and not machine.get("containerConfiguration"):
+            return _no_containers()
         identity = spec.get("userIdentity")
         if identity and identity.get("username"):
             try:
@@ -57,4 +61,14 @@ def _no_user(name: str) -> Failure:
         "CommandLaunchFailed",
         "The specified command could not be launched",
         details={"Message": f"The pool has no user account {name!r}."},
+    )
+
+
+def _no_containers() -> Failure:
+    return Failure(
+        "ContainerPoolNotSupported",
+        "The pool does not support container tasks",
+        details={
+            "Message": "Give the pool's virtualMachineConfiguration a containerConfiguration."
+        },
     )

@@ -100,6 +100,7 @@ class Emulator:
                     ),
                 ),
                 target_dedicated_nodes=1,
+                task_slots_per_node=4,
             )
         )
 

@@ -52,7 +52,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
 @pytest.fixture(scope="module")
 def running(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     emulator = Emulator(tmp_path_factory.mktemp("containers"))
-    emulator.add_pool("p", slots=4)
+    emulator.add_container_pool("p", [])
     emulator.add_job("j", "p")
     yield emulator
     assert emulator.stop() == 0
@@ -194,7 +194,7 @@ def test_a_pool_pulls_its_images_before_its_nodes_are_idle(running: Emulator) ->
 
 def test_no_container_outlives_a_killed_emulator(engine: Engine, tmp_path: Path) -> None:
     emulator = Emulator(tmp_path / "data")
-    emulator.add_pool("p")
+    emulator.add_container_pool("p", [])
     emulator.add_job("j", "p")
     emulator.add_task("j", "t", shell("echo on; sleep 300"), container_settings=inside())
     until(lambda: _has(emulator, "t", "on"))
@@ -207,7 +207,7 @@ def test_a_container_that_an_agent_left_is_removed_at_the_next_start(
 ) -> None:
     data = tmp_path / "data"
     emulator = Emulator(data)
-    emulator.add_pool("p")
+    emulator.add_container_pool("p", [])
     emulator.add_job("j", "p")
     emulator.run("j", "t", "true", container_settings=inside())
     emulator.stop(signal.SIGKILL)
@@ -220,9 +220,19 @@ def test_a_container_that_an_agent_left_is_removed_at_the_next_start(
     emulator.stop()
 
 
+def test_a_pool_without_a_container_configuration_runs_no_container(tmp_path: Path) -> None:
+    emulator = Emulator(tmp_path / "data", "--container-engine", "none")
+    emulator.add_pool("plain")
+    emulator.add_job("j", "plain")
+    info = emulator.run("j", "t", "true", container_settings=inside()).execution_info
+    emulator.stop()
+    failure = info.failure_info
+    assert (failure.category, failure.code) == ("usererror", "ContainerPoolNotSupported")
+
+
 def test_without_an_engine_a_container_task_says_what_to_do(tmp_path: Path) -> None:
     emulator = Emulator(tmp_path / "data", "--container-engine", "none")
-    emulator.add_pool("p")
+    emulator.add_container_pool("p", [])
     emulator.add_job("j", "p")
     info = emulator.run("j", "t", "true", container_settings=inside()).execution_info
     emulator.stop()
