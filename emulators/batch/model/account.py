@@ -59,7 +59,8 @@ class Account:
 
     def jobs_of(self, pool_id: str) -> list[Job]:
         """Return the jobs of a pool, the most urgent first."""
-        found = [job for job in self.jobs.values() if job.pool_id.lower() == pool_id.lower()]
+        key = pool_id.lower()
+        found = [job for job in self.jobs.values() if job.pool_id.lower() == key]
         return sorted(found, key=lambda job: (-job.priority, job.created))
 
     def active_jobs(self) -> int:

@@ -22,7 +22,8 @@ _LIVE = frozenset({JobState.ACTIVE, JobState.ENABLING})
 @dataclass(slots=True, kw_only=True)
 class Job(Stateful[JobState]):
     """A job and everything that belongs to it; `per_node` holds preparation and release by node,
-    `dying` the ids of deleted tasks whose processes or files are not gone yet."""
+    `dying` the ids of deleted tasks whose processes or files are not gone yet; `served` grows with
+    each of its turns to start a task."""
 
     id: str
     spec: Doc
@@ -34,6 +35,7 @@ class Job(Stateful[JobState]):
     ready: Ready = field(default_factory=Ready)
     dependencies: Dependencies = field(default_factory=Dependencies)
     dying: set[str] = field(default_factory=set)
+    served: int = 0
 
     @property
     def table_key(self) -> tuple[str, str, str]:

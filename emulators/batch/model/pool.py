@@ -50,6 +50,12 @@ class Pool(Stateful[PoolState]):
         policy = self.spec.get("taskSchedulingPolicy") or {}
         return str(policy.get("nodeFillType", "spread")).lower() == "pack"
 
+    @property
+    def starts_jobs_by_age(self) -> bool:
+        """Tell whether the older of two jobs of equal priority goes first."""
+        policy = self.spec.get("taskSchedulingPolicy") or {}
+        return str(policy.get("jobDefaultOrder", "none")).lower() == "creationtime"
+
     def spot_nodes(self) -> set[str]:
         """Return the ids of its spot nodes."""
         return {node.id for node in self.nodes.values() if not node.dedicated}

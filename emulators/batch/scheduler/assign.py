@@ -1,7 +1,9 @@
-"""Which tasks start now, and where: jobs by priority, tasks
+"""Which tasks start now, and where: jobs by priority, then by age or in turn, tasks
 by age, nodes by the pool's fill type."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from emulators.batch.model.job import Job
@@ -10,6 +12,20 @@ from emulators.batch.model.task import Task
 from emulators.batch.scheduler.shelf import Shelf
 
 _NONE: Set[str] = frozenset()
+_turns = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a pool wants its tasks started; `gangs` lets multi-instance tasks run.
+
+    `by_age` starts all tasks of the older of two jobs of equal priority first; otherwise such jobs
+    take turns, one task each.
+    """
+
+    pack: bool = False
+    gangs: bool = False
+    by_age: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,46 +39,63 @@ class Assignment:
 
 
 def assignments(
-    jobs: Sequence[Job],
+    jobs: Iterable[Job],
     shelf: Shelf,
     barred: Mapping[str, Set[str]],
-    *,
-    pack: bool,
+    policy: Policy,
     spot: Callable[[], Set[str]] = frozenset,
-    gangs: bool = False,
 ) -> Iterator[Assignment]:
     """Yield what fits, taking it off the shelf; act on each before asking for the next.
 
-    `jobs` are in order of urgency; `barred` names, by job id, the nodes where the job's
-    preparation failed, `spot` tells all spot nodes; `gangs` lets multi-instance tasks run.
+    `jobs` are in order of urgency, then of age; `barred` names, by job id, the nodes where the
+    job's preparation failed, `spot` tells all spot nodes.
     """
-    for job in jobs:
-        if not job.is_live:
-            continue
-        set_aside: list[Task] = []
-        avoided = barred.get(job.id, _NONE)
-        while (widest := shelf.widest(avoided)) > 0 and job.room() > 0:
-            task = job.ready.pop(widest)
-            if task is None:
-                break
-            if task.instances > 1 or task.dedicated_only:
-                # It waits for its own kind of place and lets others pass.
-                shunned = avoided | spot() if task.dedicated_only else avoided
-                nodes = (
-                    _gang(shelf, task, shunned, pack=pack) if gangs or task.instances == 1 else ()
-                )
-                if nodes:
-                    yield Assignment(job, task, nodes[0], tuple(nodes[1:]))
-                else:
-                    set_aside.append(task)
-                continue
-            node = shelf.take(task.slots, pack=pack, barred=avoided)
-            if node is None:
+    for _, equals in itertools.groupby(jobs, key=lambda job: job.priority):
+        if shelf.widest() == 0:
+            return
+        live = [job for job in equals if job.is_live]
+        if not policy.by_age and len(live) > 1:
+            live.sort(key=lambda job: job.served)
+        each = [_starts(job, shelf, barred.get(job.id, _NONE), policy, spot) for job in live]
+        yield from itertools.chain(*each) if policy.by_age else _in_turn(each)
+
+
+def _in_turn(each: Iterable[Iterator[Assignment]]) -> Iterator[Assignment]:
+    waiting = deque(each)
+    while waiting:
+        one = waiting.popleft()
+        if (found := next(one, None)) is not None:
+            found.job.served = next(_turns)
+            yield found
+            waiting.append(one)
+
+
+def _starts(
+    job: Job, shelf: Shelf, avoided: Set[str], policy: Policy, spot: Callable[[], Set[str]]
+) -> Iterator[Assignment]:
+    """Yield what of one job fits, until nothing does."""
+    set_aside: list[Task] = []
+    while (widest := shelf.widest(avoided)) > 0 and job.room() > 0:
+        task = job.ready.pop(widest)
+        if task is None:
+            break
+        if task.instances > 1 or task.dedicated_only:
+            # It waits for its own kind of place and lets others pass.
+            shunned = avoided | spot() if task.dedicated_only else avoided
+            may_run = policy.gangs or task.instances == 1
+            nodes = _gang(shelf, task, shunned, pack=policy.pack) if may_run else ()
+            if nodes:
+                yield Assignment(job, task, nodes[0], tuple(nodes[1:]))
+            else:
                 set_aside.append(task)
-                break
-            yield Assignment(job, task, node)
-        for task in set_aside:
-            job.ready.push(task)
+            continue
+        node = shelf.take(task.slots, pack=policy.pack, barred=avoided)
+        if node is None:
+            set_aside.append(task)
+            break
+        yield Assignment(job, task, node)
+    for task in set_aside:
+        job.ready.push(task)
 
 
 def _gang(shelf: Shelf, task: Task, avoided: Set[str], *, pack: bool) -> Sequence[Node]:

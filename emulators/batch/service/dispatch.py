@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from emulators.batch.model.node import Node
-from emulators.batch.scheduler.assign import assignments
+from emulators.batch.scheduler.assign import Policy, assignments
 from emulators.batch.scheduler.shelf import Shelf
 from emulators.batch.service.context import Context
 from emulators.batch.service.execution import TaskRun
@@ -37,8 +37,7 @@ class Dispatcher:
             ctx.account.jobs_of(pool.id),
             shelf,
             ctx.barred,
-            pack=pool.packs,
-            spot=pool.spot_nodes,
-            gangs=pool.runs_gangs,
+            Policy(pool.packs, pool.runs_gangs, pool.starts_jobs_by_age),
+            pool.spot_nodes,
         ):
             TaskRun(ctx, self._preparations, assignment).begin()

@@ -22,7 +22,7 @@ from emulators.batch.model.states import (
 from emulators.batch.model.task import Task
 from emulators.batch.query.filter import compile_filter
 from emulators.batch.query.properties import TASKS
-from emulators.batch.scheduler.assign import assignments
+from emulators.batch.scheduler.assign import Policy, assignments
 from emulators.batch.scheduler.shelf import Shelf
 from emulators.batch.scheduler.verdict import (
     Ending,
@@ -132,10 +132,15 @@ def node(name: str, slots: int, **more: object) -> Node:
 
 
 def assigned(
-    jobs: list[Job], nodes: list[Node], pack: bool = False, **barred: set[str]
+    jobs: list[Job],
+    nodes: list[Node],
+    *,
+    pack: bool = False,
+    by_age: bool = False,
+    **barred: set[str],
 ) -> list[tuple[str, str]]:
     found = []
-    for one in assignments(jobs, Shelf(nodes), barred, pack=pack):
+    for one in assignments(jobs, Shelf(nodes), barred, Policy(pack=pack, by_age=by_age)):
         found.append((one.task.id, one.node.id))
         one.node.used += one.task.slots
         one.job.counts.leave(one.task)
@@ -188,6 +193,40 @@ def test_limits_bars_and_disabled_nodes_are_respected() -> None:
     nodes = [node("a", 4), node("b", 4, scheduling="disabled"), node("c", 4, draining=True)]
     assert assigned([made], nodes, j={"a"}) == []
     assert assigned([made], nodes) == [("one", "a")]
+
+
+def three_jobs(tasks: int) -> list[Job]:
+    """Make one urgent job and two equal ones, each with so many tasks of its own name."""
+    jobs = [job("u", priority=5), job("a"), job("b")]
+    for one in jobs:
+        for _ in range(tasks):
+            add(one, f"{one.id}{len(one.order)}")
+    return jobs
+
+
+def test_jobs_of_equal_priority_take_turns_also_from_one_free_slot_to_the_next() -> None:
+    names = [name for name, _ in assigned(three_jobs(2), [node("n", 6)])]
+    assert names == ["u0", "u1", "a0", "b0", "a1", "b1"]
+    jobs = three_jobs(2)
+    single = [assigned(jobs, [node("n", 1)])[0][0] for _ in range(6)]
+    assert single == names
+
+
+def test_the_older_of_two_equal_jobs_goes_first_where_the_pool_says_so() -> None:
+    names = ["u0", "u1", "a0", "a1", "b0", "b1"]
+    assert [name for name, _ in assigned(three_jobs(2), [node("n", 6)], by_age=True)] == names
+    jobs = three_jobs(2)
+    assert [assigned(jobs, [node("n", 1)], by_age=True)[0][0] for _ in range(6)] == names
+
+
+def test_a_turn_that_a_job_cannot_use_goes_to_the_next() -> None:
+    jobs = three_jobs(0)
+    add(jobs[1], "large", slots=4)
+    add(jobs[1], "small")
+    for name in ("b0", "b1", "b2"):
+        add(jobs[2], name)
+    assert assigned(jobs, [node("n", 3)]) == [("small", "n"), ("b0", "n"), ("b1", "n")]
+    assert [name for name, _ in assigned(jobs, [node("m", 4)])] == ["large"]
 
 
 def test_slots_are_never_overcommitted_whatever_comes() -> None:

@@ -210,3 +210,23 @@ def test_a_preempted_node_gives_its_tasks_back_and_returns(
 def _running(emulator: Emulator, job: str) -> models.BatchTask | None:
     task = emulator.client.get_task(job, "one")
     return task if task.state == "running" else None
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [(None, ["a0", "b0", "a1", "b1"]), ("creationtime", ["a0", "a1", "b0", "b1"])],
+)
+def test_equal_jobs_take_turns_or_go_by_age_as_the_pool_says(
+    emulator: Emulator, order: str | None, expected: list[str]
+) -> None:
+    client, pool = emulator.client, f"order-{order}"
+    policy = models.BatchTaskSchedulingPolicy(node_fill_type="spread", job_default_order=order)
+    emulator.add_pool(pool, nodes=0, slots=1, task_scheduling_policy=policy)
+    names = [(f"{pool}-{job}", f"{job}{number}") for job in "ab" for number in range(2)]
+    for job in ("a", "b"):
+        emulator.add_job(f"{pool}-{job}", pool)
+    for job, task in names:
+        emulator.add_task(job, task, "true")
+    client.begin_resize_pool(pool, models.BatchPoolResizeOptions(target_dedicated_nodes=1))
+    started = {task: emulator.finished(job, task).execution_info.start_time for job, task in names}
+    assert sorted(started, key=lambda task: started[task]) == expected
