@@ -73,11 +73,11 @@ def environment(place: Place, settings: Iterable[Doc]) -> dict[str, str]:
         "AZ_BATCH_NODE_SHARED_DIR": f"{root}/shared",
         "AZ_BATCH_NODE_STARTUP_DIR": f"{root}/startup",
         "AZ_BATCH_NODE_MOUNTS_DIR": f"{root}/fsmounts",
+        "AZ_BATCH_CERTIFICATES_DIR": f"{directory}/certs",
+        "AZ_BATCH_TASK_RESERVED_EPHEMERAL_DISK_SPACE_BYTES": _RESERVED_BYTES,
     }
     if place.job_id:
         variables |= {"AZ_BATCH_JOB_ID": place.job_id, "AZ_BATCH_TASK_ID": place.task_id}
-        variables["AZ_BATCH_CERTIFICATES_DIR"] = f"{directory}/certs"
-        variables["AZ_BATCH_TASK_RESERVED_EPHEMERAL_DISK_SPACE_BYTES"] = _RESERVED_BYTES
     if place.preparation:
         variables |= {
             "AZ_BATCH_JOB_PREP_DIR": str(place.preparation),

@@ -39,7 +39,7 @@ class TaskRun:
         """Occupy the slots and start working."""
         job, task, node, now = self._job, self._task, self._node, self._ctx.clock.now()
         key = (job.id, task.id)
-        ready = self._preparations.is_ready(job, node)
+        ready = all([self._preparations.begin(job, one) for one in (node, *self._others)])
         task.clear_run()
         task.begin(node.pool_id, node.id, now)
         job.move_task(task, TaskState.RUNNING if ready else TaskState.PREPARING, now)
@@ -85,7 +85,7 @@ class TaskRun:
     async def _attempt(self, ready: bool) -> Ending | Requeue:
         job, task, ctx = self._job, self._task, self._ctx
         if not ready:
-            if not await self._preparations.ensure(job, self._node):
+            if not await self._preparations.ensure(job, (self._node, *self._others)):
                 return Requeue(counted=False)
             now = ctx.clock.now()
             job.move_task(task, TaskState.RUNNING, now)

@@ -18,7 +18,7 @@ from emulators.batch.service.completion import (
 from emulators.batch.service.context import Context
 from emulators.batch.service.job_changes import changed
 from emulators.batch.service.job_manager import add_manager, fit_manager
-from emulators.batch.service.preparation import release_everywhere, remaining_s
+from emulators.batch.service.preparation import INFO, release_everywhere, remaining_s
 
 # Moments are kept in microseconds, so a timer may seem to strike a little early.
 _ROUNDING_S = 0.001
@@ -125,11 +125,7 @@ class Jobs:
         """Return how preparation and release went, node by node."""
         if not job.spec.get("jobPreparationTask"):
             raise BatchError("JobPreparationTaskNotSpecified")
-        shown = []
-        for node_id, entry in job.per_node.items():
-            node_url = f"{self._ctx.endpoint}/pools/{entry['poolId']}/nodes/{node_id}"
-            shown.append({**entry, "nodeUrl": node_url})
-        return shown
+        return [_located(self._ctx.endpoint, one) for one in job.per_node.values()]
 
     def watch_limit(self, job: Job) -> None:
         """End the job when its own time is up; a moved limit is
@@ -149,6 +145,17 @@ class Jobs:
             return
         if remaining_s(job, self._ctx, limit) <= _ROUNDING_S:
             terminate(self._ctx, job, "MaxWallClockTimeExpiry")
+
+
+def _located(endpoint: str, entry: Doc) -> Doc:
+    """Add the addresses to what happened on a node: those of this life of the service."""
+    node_url = f"{endpoint}/pools/{entry['poolId']}/nodes/{entry['nodeId']}"
+    shown = {**entry, "nodeUrl": node_url}
+    for name in INFO.values():
+        if name in entry:
+            root_url = f"{node_url}/files/{entry[name]['taskRootDirectory']}"
+            shown[name] = {**entry[name], "taskRootDirectoryUrl": root_url}
+    return shown
 
 
 async def finish_enabling(ctx: Context, job: Job) -> None:

@@ -1,6 +1,7 @@
 """Job preparation before a job's first task on a node, and job release when the job ends there."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 from emulators.batch.agent.environment import task_directory
@@ -24,18 +25,26 @@ class Preparations:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
 
-    def is_ready(self, job: Job, node: Node) -> bool:
-        """Tell whether tasks of the job may start on the node at once."""
-        return not job.spec.get(PREPARATION) or _succeeded(job, node)
-
-    async def ensure(self, job: Job, node: Node) -> bool:
-        """Run the preparation unless it has run; False bars the node for the job."""
-        # A task that is ended while it waits must not end the preparation of the others.
-        await asyncio.shield(_only_run(self._ctx, job, node, PREPARATION))
-        if _succeeded(job, node) or not job.spec[PREPARATION].get("waitForSuccess", True):
+    def begin(self, job: Job, node: Node) -> bool:
+        """Begin what the job needs on the node first; tell whether its tasks may start at once."""
+        preparation = job.spec.get(PREPARATION)
+        if not preparation or _succeeded(job, node):
             return True
-        self._ctx.barred.setdefault(job.id, set()).add(node.id)
-        return False
+        waits: bool = preparation.get("waitForSuccess", True)
+        if waits or INFO[PREPARATION] not in job.per_node.get(node.id, {}):
+            _only_run(self._ctx, job, node, PREPARATION)
+        return not waits
+
+    async def ensure(self, job: Job, nodes: Sequence[Node]) -> bool:
+        """Wait for the preparation of all nodes; False bars those where it failed for the job."""
+        unready = [node for node in nodes if not self.begin(job, node)]
+        # A task that is ended while it waits must not end the preparation of the others.
+        going = [_only_run(self._ctx, job, node, PREPARATION) for node in unready]
+        await asyncio.shield(asyncio.gather(*going))
+        failed = {node.id for node in unready if not _succeeded(job, node)}
+        if failed:
+            self._ctx.barred.setdefault(job.id, set()).update(failed)
+        return not failed
 
 
 def outlives_reboot(job: Job, node: Node) -> bool:

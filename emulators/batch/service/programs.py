@@ -179,12 +179,11 @@ def program(ctx: Context, node: Node, spec: Doc, directory: Path, **where: str) 
     """Describe a command on a node; `where` names job and task."""
     root = ctx.folders(node).root
     job = ctx.account.jobs.get(where.get("job_id", "").lower())
-    has_preparation = job is not None and bool(job.spec.get("jobPreparationTask"))
-    preparation = (
-        preparation_folder(ctx, node, job.id, job.spec["jobPreparationTask"]["id"])
-        if job is not None and has_preparation
-        else None
-    )
+    prepares = (job.spec.get("jobPreparationTask") or {}).get("id") if job is not None else None
+    preparation = None
+    if prepares and prepares != where.get("task_id"):
+        # The preparation itself is not told where it is.
+        preparation = ctx.folders(node).task(where["job_id"], prepares)
     place = Place(
         account=ctx.options.account,
         account_url=ctx.endpoint,
@@ -201,11 +200,6 @@ def program(ctx: Context, node: Node, spec: Doc, directory: Path, **where: str) 
     return Program(
         spec, place, environment(place, [*common, *(spec.get("environmentSettings") or [])])
     )
-
-
-def preparation_folder(ctx: Context, node: Node, job_id: str, preparation_id: str) -> Path:
-    """Return where a job's preparation runs on a node."""
-    return ctx.folders(node).task(job_id, preparation_id)
 
 
 async def run_program(means: RealExecution, what: Program) -> Ending:

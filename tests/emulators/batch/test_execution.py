@@ -173,6 +173,47 @@ def test_a_failed_preparation_bars_the_node_and_says_why(emulator: Emulator) -> 
     until(lambda: emulator.client.get_task(job, "one").state == "active")
 
 
+def test_a_preparation_that_need_not_succeed_is_not_waited_for_and_runs_once(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    emulator.add_pool("hasty", nodes=1)
+    gate = tmp_path / "gate"
+    script = f"echo ran >> {tmp_path}/runs; until [ -e {gate} ]; do sleep 0.02; done; exit 3"
+    preparation = models.BatchJobPreparationTask(command_line=shell(script), wait_for_success=False)
+    job = emulator.add_job("hasty", "hasty", job_preparation_task=preparation)
+    assert emulator.run(job, "meanwhile", "true").execution_info.exit_code == 0
+    gate.touch()
+    assert until(lambda: _failed_preparation(emulator, job)).exit_code == 3
+    assert emulator.run(job, "afterwards", "true").execution_info.exit_code == 0
+    assert (tmp_path / "runs").read_text() == "ran\n"
+
+
+def test_preparation_and_start_task_know_what_the_documentation_gives_them(
+    emulator: Emulator,
+) -> None:
+    start = models.BatchStartTask(command_line="env")
+    emulator.add_pool("told", nodes=1, start_task=start)
+    prepare = models.BatchJobPreparationTask(command_line="env")
+    job = emulator.add_job("told", "told", job_preparation_task=prepare)
+    node = emulator.run(job, "t", "env").node_info.node_id
+    (status,) = emulator.client.list_job_preparation_and_release_task_status(job)
+    info = status.job_preparation_task_execution_info
+    assert info.task_root_directory_url == f"{status.node_url}/files/{info.task_root_directory}"
+
+    def names(path: str) -> set[str]:
+        out = b"".join(emulator.client.download_node_file("told", node, path)).decode()
+        return {line.split("=")[0].removeprefix("AZ_BATCH_") for line in out.splitlines()}
+
+    everywhere = {"TASK_DIR", "TASK_RESERVED_EPHEMERAL_DISK_SPACE_BYTES", "CERTIFICATES_DIR"}
+    in_start = names("startup/stdout.txt")
+    assert everywhere <= in_start
+    assert not {"JOB_ID", "TASK_ID", "JOB_PREP_DIR"} & in_start
+    in_preparation = names(f"{info.task_root_directory}/stdout.txt")
+    assert {*everywhere, "JOB_ID", "TASK_ID"} <= in_preparation
+    assert "JOB_PREP_DIR" not in in_preparation
+    assert "JOB_PREP_WORKING_DIR" in names(f"workitems/{job}/job-1/t/stdout.txt")
+
+
 def _failed_preparation(emulator: Emulator, job: str):
     for one in emulator.client.list_job_preparation_and_release_task_status(job):
         if one.job_preparation_task_execution_info.result == "failure":

@@ -164,3 +164,16 @@ def test_a_gang_of_one_coordinates_itself(emulator: Emulator) -> None:
     emulator.run(job, "mpi", command, multi_instance_settings=alone)
     assert emulator.file(job, "mpi", "stdout.txt") == "ready\n"
     assert list(emulator.client.list_subtasks(job, "mpi")) == []
+
+
+def test_every_node_of_a_gang_is_prepared_before_it_coordinates(emulator: Emulator) -> None:
+    emulator.add_pool("drilled", nodes=2, slots=1, enable_inter_node_communication=True)
+    drill = models.BatchJobPreparationTask(
+        command_line=shell("sleep 0.2; touch $AZ_BATCH_NODE_SHARED_DIR/drilled")
+    )
+    emulator.add_job("drilled", "drilled", job_preparation_task=drill)
+    gang = instances(2, shell("ls $AZ_BATCH_NODE_SHARED_DIR/drilled"))
+    task = emulator.run("drilled", "gang", "true", multi_instance_settings=gang)
+    assert task.execution_info.exit_code == 0
+    status = emulator.client.list_job_preparation_and_release_task_status("drilled")
+    assert [one.job_preparation_task_execution_info.result for one in status] == ["success"] * 2
