@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol, TextIO
 
 from emulators.batch.model.account import Account, Kept
+from emulators.batch.model.departed import Departed
 from emulators.batch.model.job import Job
 from emulators.batch.model.node import Node
 from emulators.batch.model.pool import Pool
@@ -62,6 +63,9 @@ def restored(bodies: Callable[[str], Iterable[str]]) -> Account:
     for body in bodies("job"):
         job = Job.restore(body)
         account.jobs[job.id.lower()] = job
+    for body in bodies("departed"):
+        departed = Departed.restore(body)
+        account.job(departed.job_id).departed[departed.task_id] = departed
     tasks = sorted((Task.restore(body) for body in bodies("task")), key=lambda task: task.seq)
     for task in tasks:
         account.job(task.job_id).add(task)

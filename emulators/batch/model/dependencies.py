@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from emulators.batch.document import Doc
+from emulators.batch.model.states import TaskState
 from emulators.batch.model.task import Task
 
 # Up to so many numbers of a task's ranges are waited for one by one, which is found at once;
@@ -58,12 +59,16 @@ def _is_short(ranges: list[tuple[int, int]]) -> bool:
 
 
 class Dependencies:
-    """The unmet dependencies of one job's tasks, by the tasks' numbers: an id may come again."""
+    """The unmet dependencies of one job's tasks, by the tasks' numbers: an id may come again.
+
+    A task that ended while it waited keeps its own: it may be reactivated.
+    """
 
     def __init__(self) -> None:
         self._unmet: dict[int, set[str | Span]] = {}
         self._dependents: defaultdict[str, list[Task]] = defaultdict(list)
         self._spans: dict[Span, Task] = {}
+        self._ended: set[int] = set()
 
     def add(
         self, task: Task, is_met: Callable[[str], bool], satisfied: Callable[[], Iterable[str]]
@@ -88,11 +93,19 @@ class Dependencies:
         return task.seq not in self._unmet
 
     def held(self) -> int:
-        """Return how many tasks wait for others."""
-        return len(self._unmet)
+        """Return how many active tasks wait for others."""
+        return len(self._unmet) - len(self._ended)
+
+    def moved(self, task: Task) -> None:
+        """Note whether a task that waits is active now."""
+        if task.seq in self._unmet and task.state is not TaskState.ACTIVE:
+            self._ended.add(task.seq)
+        else:
+            self._ended.discard(task.seq)
 
     def drop(self, task: Task) -> None:
         """Forget what a task waits for that is no more."""
+        self._ended.discard(task.seq)
         for one in self._unmet.pop(task.seq, ()):
             if isinstance(one, Span):
                 del self._spans[one]
@@ -117,6 +130,7 @@ class Dependencies:
         if unmet:
             return False
         del self._unmet[dependent.seq]
+        self._ended.discard(dependent.seq)
         return True
 
 

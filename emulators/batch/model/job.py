@@ -10,6 +10,7 @@ from typing import Self
 from emulators.batch.document import FOREVER, Doc
 from emulators.batch.errors import BatchError
 from emulators.batch.model.counts import TaskCounts
+from emulators.batch.model.departed import Departed
 from emulators.batch.model.dependencies import Dependencies
 from emulators.batch.model.ready import Ready
 from emulators.batch.model.stateful import Stateful
@@ -22,8 +23,9 @@ _LIVE = frozenset({JobState.ACTIVE, JobState.ENABLING})
 @dataclass(slots=True, kw_only=True)
 class Job(Stateful[JobState]):
     """A job and everything that belongs to it; `per_node` holds preparation and release by node,
-    `dying` the ids of deleted tasks whose processes or files are not gone yet; `served` grows with
-    each of its turns to start a task."""
+    `dying` the ids of deleted tasks whose processes or files are not gone yet, `departed` those
+    that satisfied what depends on them and are satisfied no more; `served` grows with each of its
+    turns to start a task."""
 
     id: str
     spec: Doc
@@ -36,6 +38,8 @@ class Job(Stateful[JobState]):
     dependencies: Dependencies = field(default_factory=Dependencies)
     dying: set[str] = field(default_factory=set)
     served: int = 0
+    departed: dict[str, Departed] = field(default_factory=dict)
+    has_dependents: bool = False
 
     @property
     def table_key(self) -> tuple[str, str, str]:
@@ -78,7 +82,13 @@ class Job(Stateful[JobState]):
         self.order[task.seq] = task
         self.counts.enter(task)
         if '"dependsOn"' in task.spec_text:
-            self.dependencies.add(task, self.is_satisfied, self._satisfied_ids)
+            self.has_dependents = True
+            self.dependencies.add(
+                task,
+                lambda one: self._is_met(one, task.seq),
+                lambda: self._met_ids(task.seq),
+            )
+            self.dependencies.moved(task)
         self.enqueue(task)
         if task.satisfied:
             for freed in self.dependencies.meet(task.id):
@@ -97,12 +107,25 @@ class Job(Stateful[JobState]):
             self.enqueue(self.tasks[task_id.lower()])
 
     def is_satisfied(self, task_id: str) -> bool:
-        """Tell whether a dependency on that task is met."""
+        """Tell whether a task is there and satisfies what depends on it."""
         found = self.tasks.get(task_id)
         return found is not None and found.satisfied
 
-    def _satisfied_ids(self) -> list[str]:
-        return [key for key, task in self.tasks.items() if task.satisfied]
+    def _is_met(self, task_id: str, seq: int) -> bool:
+        """Tell whether task number `seq` need not wait for that task."""
+        departed = self.departed.get(task_id)
+        return self.is_satisfied(task_id) or (departed is not None and seq < departed.before)
+
+    def _met_ids(self, seq: int) -> set[str]:
+        return {one for one in self.tasks.keys() | self.departed.keys() if self._is_met(one, seq)}
+
+    def depart(self, task: Task) -> Departed | None:
+        """Note that a task goes, or runs again, that has satisfied what depends on it so far."""
+        if not (task.satisfied and self.has_dependents):
+            return None
+        key = task.id.lower()
+        self.departed[key] = Departed(self.id, key, len(self.order))
+        return self.departed[key]
 
     def remove(self, task: Task) -> None:
         """Forget a task."""
@@ -122,6 +145,7 @@ class Job(Stateful[JobState]):
             task.execution = task.execution if execution is None else execution
         finally:
             self.counts.enter(task)
+        self.dependencies.moved(task)
 
     def tasks_from(self, seq: int) -> Iterator[Task]:
         """Walk over the tasks in order, starting at a number."""

@@ -180,5 +180,5 @@ async def finish_deletion(ctx: Context, job: Job) -> None:
             await ctx.machine.clear(folder)
     ctx.account.jobs.pop(job.id.lower(), None)
     ctx.barred.pop(job.id, None)
-    ctx.forget(job, *job.tasks.values())
+    ctx.forget(job, *job.tasks.values(), *job.departed.values())
     ctx.job_over(job)

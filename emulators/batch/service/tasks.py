@@ -107,6 +107,7 @@ class Tasks:
         if task.execution.get("result") == "success":
             raise BatchError("TaskSucceeded")
         now = self._ctx.clock.now()
+        self._depart(job, task)
         job.move_task(task, TaskState.ACTIVE, now, {"retryCount": 0, "requeueCount": 0})
         task.node_id, task.satisfied = "", False
         task.edited(now)
@@ -121,11 +122,18 @@ class Tasks:
         run = self._ctx.runs.get((job.id, task.id))
         if run is not None:
             run.interrupt(ended_by_user())
+        self._depart(job, task)
         # Last, because an interrupted run keeps its task.
         job.remove(task)
         self._ctx.forget(task)
         job.dying.add(task.id.lower())
         self._ctx.spawn(self._bury(job, task), f"files of {task.id}")
+
+    def _depart(self, job: Job, task: Task) -> None:
+        """Let the next life of this process know what the task has set free in this one."""
+        departed = job.depart(task)
+        if departed is not None:
+            self._ctx.keep(departed)
 
     async def _bury(self, job: Job, task: Task) -> None:
         """Let no other task of this id start before this one's process and files are gone."""

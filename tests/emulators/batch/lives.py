@@ -203,3 +203,4 @@ def _things(account: Account) -> Iterable[Kept]:
     for job in account.jobs.values():
         yield job
         yield from job.tasks.values()
+        yield from job.departed.values()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from emulators.batch.model.states import Allocation, NodeState, TaskState
 from emulators.batch.model.task import Task
 from emulators.batch.service.nodes import deallocate, preempt
 from emulators.batch.service.resize import remove_nodes
+from emulators.batch.service.scaling import metrics
 from emulators.batch.service.simulated import simulated_task
 from tests.emulators.batch.lives import Lives
 
@@ -40,10 +42,10 @@ class Story:
         self.lives.sim.run_for(timedelta(seconds=seconds))
         assert not self.lives.failures.seen
 
-    def add(self, name: str, *after: str, seconds: float = 60, slots: int = 1) -> None:
+    def add(self, name: str, *after: str, seconds: float = 60, **more: Any) -> None:
         """Add a task that comes after others."""
         body = simulated_task(
-            name, seconds=seconds, requiredSlots=slots, dependsOn={"taskIds": list(after)}
+            name, seconds=seconds, requiredSlots=1, dependsOn={"taskIds": list(after)}, **more
         )
         self.lives.do(lambda emulator: emulator.tasks.create(emulator.ctx.account.job("j"), body))
 
@@ -207,3 +209,96 @@ def test_a_pool_deleted_while_it_grows_is_not_brought_back_by_its_nodes(story: S
     story.wait(200)
     story.lives.kill_and_restart()
     assert not story.lives.nodes.ctx.account.pools
+
+
+@pytest.mark.parametrize("after", [("first",), ("first", "other")])
+def test_what_succeeded_and_was_deleted_is_not_waited_for_in_the_next_life(
+    story: Story, after: tuple[str, ...]
+) -> None:
+    story.begin()
+    story.add("first", seconds=10)
+    story.add("other", seconds=100)
+    story.add("last", *after, seconds=300)
+    story.wait(30)
+    story.delete("first")
+    story.lives.kill_and_restart()
+    story.wait(800)
+    assert story.task("last").state is TaskState.COMPLETED
+
+
+def test_of_a_long_range_too_what_was_deleted_stays_met(story: Story) -> None:
+    story.begin(taskSlotsPerNode=200)
+    for number in range(1, 1001):
+        story.add(str(number), seconds=1)
+    story.add("1001", seconds=200)
+    everything = {"taskIdRanges": [{"start": 1, "end": 1001}]}
+    story.lives.do(
+        lambda emulator: emulator.tasks.create(
+            emulator.ctx.account.job("j"), simulated_task("last", seconds=1, dependsOn=everything)
+        )
+    )
+    story.wait(60)
+    story.delete("7")
+    story.lives.kill_and_restart()
+    story.wait(400)
+    assert story.task("last").state is TaskState.COMPLETED
+
+
+def test_a_task_that_was_added_after_the_deletion_waits_in_every_life(story: Story) -> None:
+    story.begin()
+    story.add("first", seconds=10)
+    story.add("early", "first", seconds=10)
+    story.wait(30)
+    story.delete("first")
+    story.add("late", "first")
+    for _ in range(2):
+        story.wait(100)
+        assert story.task("late").state is TaskState.ACTIVE
+        assert story.task("early").state is TaskState.COMPLETED
+        story.lives.kill_and_restart()
+
+
+def test_a_reactivated_task_holds_nobody_back_that_it_had_let_go(story: Story) -> None:
+    story.begin()
+    satisfies = {"default": {"dependencyAction": "satisfy"}}
+    story.add("first", seconds=10, exit_code=3, exitConditions=satisfies)
+    story.add("other", seconds=100)
+    story.add("last", "first", "other", seconds=10)
+    story.wait(30)
+    story.lives.do(
+        lambda emulator: emulator.tasks.reactivate(
+            emulator.ctx.account.job("j"), story.task("first")
+        )
+    )
+    story.delete("first")
+    story.lives.kill_and_restart()
+    story.wait(300)
+    assert story.task("last").state is TaskState.COMPLETED
+
+
+def test_a_waiting_task_that_was_ended_is_none_that_waits(story: Story) -> None:
+    story.begin()
+    story.add("first", seconds=300)
+    story.add("second", "first")
+    story.add("third", seconds=300)
+    story.lives.do(
+        lambda emulator: emulator.tasks.terminate(
+            emulator.ctx.account.job("j"), story.task("second")
+        )
+    )
+    for _ in range(2):
+        story.wait(60)
+        assert metrics(story.lives.nodes.ctx, story.pool)["$ActiveTasks"] == 1
+        story.lives.kill_and_restart()
+
+
+def test_a_deleted_job_leaves_nothing_in_the_store(story: Story) -> None:
+    story.begin()
+    story.add("first", seconds=10)
+    story.add("second", "first", seconds=300)
+    story.wait(30)
+    story.delete("first")
+    story.lives.do(lambda emulator: emulator.jobs.delete(emulator.ctx.account.job("j")))
+    story.lives.do(lambda emulator: emulator.pools.delete(story.pool))
+    story.wait(60)
+    assert story.lives.saved() == {}

@@ -1,0 +1,28 @@
+"""Tasks that satisfied their dependents and were deleted, or tried again, since."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class Departed:
+    """What was added before number `before` does not wait for the task `task_id` any more."""
+
+    job_id: str
+    task_id: str
+    before: int
+
+    @property
+    def table_key(self) -> tuple[str, str, str]:
+        """Return where the store keeps it."""
+        return ("departed", self.job_id, self.task_id)
+
+    def record(self) -> str:
+        """Return it as text for the store."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def restore(cls, text: str) -> Self:
+        """Build what `record` wrote."""
+        return cls(**json.loads(text))
