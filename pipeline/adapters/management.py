@@ -5,15 +5,17 @@ from collections.abc import Callable, Iterator, Mapping
 import requests
 
 from pipeline.adapters.credentials import identity
-from pipeline.domain.health import Deployment
+from pipeline.domain.health import SYSTEM_TOPIC, Deployment
 from pipeline.domain.health_azure import Quotas, Size
+from pipeline.domain.health_roles import Assignment, Bearer
 from pipeline.errors import Permanent, Transient
 
 ENDPOINT = "https://management.azure.com"
 _TIMEOUT_S = 15
 BATCH_VERSION = "2025-06-01"  # that of infra/: older ones are being retired
 _ROLES, _PROVIDERS, _SITES = "2022-04-01", "2021-04-01", "2024-04-01"
-_PAGES = 50
+_IDENTITIES, _TOPICS = "2024-11-30", "2025-02-15"
+_PAGES, _NOT_FOUND = 50, 404
 
 type Body = Mapping[str, object]
 
@@ -35,11 +37,11 @@ class Management:
         self._where, self._token, self._endpoint = where, token, endpoint
         self._subscription = f"/subscriptions/{where.subscription}"
         self._group = f"{self._subscription}/resourceGroups/{where.group}"
+        self._account = f"{self._group}/providers/Microsoft.Batch/batchAccounts/{where.batch}"
 
     def quotas(self) -> Quotas:
         """Read what the Batch account may use."""
-        path = f"{self._group}/providers/Microsoft.Batch/batchAccounts/{self._where.batch}"
-        told = _mapping(self._get(path, BATCH_VERSION).get("properties"))
+        told = _mapping(self._get(self._account, BATCH_VERSION).get("properties"))
         families = told.get("dedicatedCoreQuotaPerVMFamily")
         return Quotas(
             _number(told.get("dedicatedCoreQuota")),
@@ -70,17 +72,41 @@ class Management:
             if found.get("registrationState") == "Registered"
         }
 
-    def app_roles(self) -> set[str]:
-        """Return the role definitions that the function app's identities hold, as GUIDs."""
-        site = self._get(f"{self._group}/providers/Microsoft.Web/sites/{self._where.app}", _SITES)
-        users = _mapping(_mapping(site.get("identity")).get("userAssignedIdentities"))
-        ids = [str(_mapping(user).get("principalId", "")) for user in users.values()]
+    def roles(self, bearer: Bearer) -> list[Assignment] | None:
+        """Return the roles that an identity of the deployment holds; None where there is none."""
+        principals = self._principals(bearer)
         path = f"{self._group}/providers/Microsoft.Authorization/roleAssignments"
-        return {
-            str(_mapping(found.get("properties")).get("roleDefinitionId", "")).rpartition("/")[2]
-            for principal in ids
+        if not principals:
+            return None
+        return [
+            Assignment(str(held.get("roleDefinitionId", "")).rpartition("/")[2], str(held["scope"]))
+            for principal in principals
             for found in self._all(path, _ROLES, {"$filter": f"principalId eq '{principal}'"})
-        }
+            if "scope" in (held := _mapping(found.get("properties")))
+        ]
+
+    def _principals(self, bearer: Bearer) -> list[str]:
+        """Return the principal ids of a resource's own identity, or of those it was given."""
+        where = self._where
+        path, version = {
+            Bearer.APP: (f"{self._group}/providers/Microsoft.Web/sites/{where.app}", _SITES),
+            Bearer.NODES: (where.node_identity, _IDENTITIES),
+            Bearer.BATCH: (self._account, BATCH_VERSION),
+            Bearer.EVENTS: (
+                f"{self._group}/providers/Microsoft.EventGrid/systemTopics/{SYSTEM_TOPIC}",
+                _TOPICS,
+            ),
+        }[bearer]
+        try:
+            body = self._get(path, version) if path else {}
+        except Refused as error:
+            if error.status != _NOT_FOUND:
+                raise
+            return []
+        identity = _mapping(body.get("identity"))
+        users = _mapping(identity.get("userAssignedIdentities")).values()
+        holders = [identity, *map(_mapping, users), _mapping(body.get("properties"))]
+        return [str(holder["principalId"]) for holder in holders if holder.get("principalId")]
 
     def _all(
         self, path: str, version: str, query: Mapping[str, str] | None = None

@@ -7,9 +7,10 @@ from functools import partial
 from itertools import islice
 from typing import Protocol
 
-from pipeline.domain import health, health_azure
+from pipeline.domain import health, health_azure, health_roles
 from pipeline.domain.health import Deployment, Finding, Level, QueueReading
 from pipeline.domain.health_azure import Quotas, Size
+from pipeline.domain.health_roles import Assignment, Bearer
 from pipeline.errors import FanfareError
 from pipeline.handlers import probe
 from pipeline.handlers.engine import Engine
@@ -44,7 +45,7 @@ class Management(Protocol):
     def quotas(self) -> Quotas: ...  # noqa: D102 see there
     def sizes(self) -> dict[str, Size]: ...  # noqa: D102
     def providers(self) -> set[str]: ...  # noqa: D102
-    def app_roles(self) -> set[str]: ...  # noqa: D102
+    def roles(self, bearer: Bearer) -> list[Assignment] | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def _delivered(ward: Ward, container: str) -> list[Finding]:
     why = "uploads start their runs late, by the hourly sweep: Event Grid, its role, a firewall "
     mend = (
         f"az eventgrid system-topic event-subscription list -g {ward.where.group} "
-        f"--system-topic-name fanfare-storage; az functionapp show -g {ward.where.group} "
+        f"--system-topic-name {health.SYSTEM_TOPIC}; az functionapp show -g {ward.where.group} "
         f"-n {ward.where.app} --query state; azd provision"
         if ward.where.managed
         else "fanfare up"
@@ -212,10 +213,11 @@ def _providers(ward: Ward) -> list[Finding]:
     return [health_azure.providers(ward.management.providers())]
 
 
-def _app_roles(ward: Ward) -> list[Finding]:
+def _roles(ward: Ward, bearer: Bearer) -> list[Finding]:
     if ward.management is None:
-        return [Finding("roles of the app", Level.AZURE, "a local stack has a key and no roles")]
-    return [health_azure.app_roles(ward.management.app_roles())]
+        check = f"roles of {bearer}"
+        return [Finding(check, Level.AZURE, "a local stack has a key and no roles")]
+    return health_roles.roles(bearer, ward.management.roles(bearer), ward.where)
 
 
 CHECKS: dict[str, Check] = {
@@ -226,7 +228,7 @@ CHECKS: dict[str, Check] = {
     "role: queues": _may_queues,
     "role: tables": _may_tables,
     "role: Batch": _may_batch,
-    "roles of the app": _app_roles,
+    **{f"roles of {bearer}": partial(_roles, bearer=bearer) for bearer in Bearer},
     "providers": _providers,
     "quotas": _account,
     "pools": _pools,

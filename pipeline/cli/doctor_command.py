@@ -57,7 +57,8 @@ def ward_of(session: Session, wait: float) -> Ward:
     values, settings = environment_of(session.target), settings_of(session.target)
     names = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_BATCH_ACCOUNT")
     more = ("AZURE_STORAGE_ACCOUNT", "AZURE_FUNCTION_APP", "AZURE_LOCATION")
-    where = Deployment(*(values.get(name, "") for name in (*names, *more)))
+    last = "FANFARE_NODE_IDENTITY"
+    where = Deployment(*(values.get(name, "") for name in (*names, *more, last)))
     return Ward(
         session.engine,
         survey.connect(settings),

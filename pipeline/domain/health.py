@@ -8,6 +8,7 @@ from typing import Protocol
 
 _SKEW_NOTED, _SKEW_REFUSED = timedelta(seconds=5), timedelta(minutes=5)
 _NO_LOGIN = ("CredentialUnavailableError", "ClientAuthenticationError")
+SYSTEM_TOPIC = "fanfare-storage"  # as infra/event-subscriptions.json names it
 _QUEUE_OLD = timedelta(minutes=15)
 
 
@@ -42,6 +43,7 @@ class Deployment:
     storage: str = ""
     app: str = ""
     location: str = ""
+    node_identity: str = ""
 
     @property
     def managed(self) -> bool:

@@ -17,15 +17,6 @@ PROVIDERS = (
     "Microsoft.Insights",
     "Microsoft.OperationalInsights",
 )
-# What `infra/` gives the identity of the function app, by role definition.
-APP_ROLES = {
-    "b7e6dc6d-f1e8-4753-8033-0f276bb0955b": "Storage Blob Data Owner",
-    "974c5e8b-45b9-4653-ba55-5f855dd0fb88": "Storage Queue Data Contributor",
-    "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3": "Storage Table Data Contributor",
-    "d5a91429-5739-47e2-a06b-3470a27159e7": "EventGrid Data Sender",
-    "6aaa78f1-f7de-44ca-8722-c64a23943cae": "Azure Batch Data Contributor",
-    "3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
-}
 # Announced ends of support, by the beginning of the node agent's SKU (Azure/Batch issue 200).
 RETIREMENTS = (
     ("batch.node.ubuntu 20.04", date(2025, 4, 23)),
@@ -114,16 +105,6 @@ def providers(registered: Collection[str]) -> Finding:
     mend = "; ".join(f"az provider register -n {name}" for name in gone)
     why = "their resources cannot be made"
     return Finding("providers", Level.FAULT, f"not registered: {', '.join(gone)}", why, mend)
-
-
-def app_roles(assigned: Collection[str]) -> Finding:
-    """Judge whether the function app's identity holds its roles, by role definition."""
-    gone = [name for guid, name in APP_ROLES.items() if guid not in assigned]
-    if not gone:
-        return Finding("roles of the app", Level.OK, f"all {len(APP_ROLES)} are assigned")
-    why = "the app's calls are refused with 403; a new role takes some minutes to spread"
-    what = f"missing: {', '.join(gone)}"
-    return Finding("roles of the app", Level.FAULT, what, why, "azd provision")
 
 
 def retirement(pool: Pool, today: date, where: Deployment) -> Finding:

@@ -9,10 +9,14 @@ import pytest
 from pipeline.adapters.management import Management, Refused
 from pipeline.domain.health import Deployment
 from pipeline.domain.health_azure import Size
+from pipeline.domain.health_roles import Assignment, Bearer
 from pipeline.errors import Transient
 
-WHERE = Deployment("s", "rg", "ba", "st", "func", "westeurope")
 GROUP = "/subscriptions/s/resourceGroups/rg/providers"
+NODES = f"{GROUP}/Microsoft.ManagedIdentity/userAssignedIdentities/id-node"
+WHERE = Deployment("s", "rg", "ba", "st", "func", "westeurope", NODES)
+USERS = {"identity": {"userAssignedIdentities": {"/id": {"principalId": "p-1"}}}}
+SYSTEM = {"identity": {"type": "SystemAssigned", "principalId": "p-1"}}
 SKUS = "/subscriptions/s/providers/Microsoft.Batch/locations/westeurope/virtualMachineSkus"
 ROLE = "/subscriptions/s/providers/Microsoft.Authorization/roleDefinitions/role-1"
 
@@ -90,15 +94,33 @@ def test_only_registered_providers_count(plane):
     assert plane.providers() == {"Microsoft.Batch"}
 
 
-def test_roles_are_those_of_the_identities_of_the_app(plane):
-    Arm.bodies[f"{GROUP}/Microsoft.Web/sites/func"] = {
-        "identity": {"userAssignedIdentities": {"/id": {"principalId": "p-1"}}}
-    }
+@pytest.mark.parametrize(
+    ("bearer", "path", "body"),
+    [
+        (Bearer.APP, f"{GROUP}/Microsoft.Web/sites/func", USERS),
+        (Bearer.BATCH, f"{GROUP}/Microsoft.Batch/batchAccounts/ba", USERS),
+        (Bearer.NODES, NODES, {"properties": {"principalId": "p-1"}}),
+        (Bearer.EVENTS, f"{GROUP}/Microsoft.EventGrid/systemTopics/fanfare-storage", SYSTEM),
+    ],
+)
+def test_roles_are_those_of_the_identity_that_is_meant(plane, bearer, path, body):
+    Arm.bodies[path] = body
     Arm.bodies[f"{GROUP}/Microsoft.Authorization/roleAssignments"] = {
-        "value": [{"properties": {"roleDefinitionId": ROLE, "principalId": "p-1"}}]
+        "value": [{"properties": {"roleDefinitionId": ROLE, "principalId": "p-1", "scope": "/x"}}]
     }
-    assert plane.app_roles() == {"role-1"}
+    assert plane.roles(bearer) == [Assignment("role-1", "/x")]
     assert "p-1" in Arm.asked[-1]
+
+
+def test_who_is_not_there_or_has_no_identity_has_no_roles(plane):
+    Arm.bodies[f"{GROUP}/Microsoft.Web/sites/func"] = {"identity": {"type": "None"}}
+    assert [plane.roles(bearer) for bearer in Bearer] == [None] * 4
+
+
+def test_roles_that_may_not_be_read_are_no_missing_roles(arm):
+    for bearer in Bearer:
+        with pytest.raises(Refused, match="403"):
+            Management(WHERE, lambda: "wrong", arm).roles(bearer)
 
 
 def test_a_refusal_and_silence_are_told_apart(arm):

@@ -9,7 +9,8 @@ from pipeline.cli import local
 from pipeline.cli.target import definitions
 from pipeline.cli.up_down import pool_bodies
 from pipeline.domain.definition_trigger import RESERVED_CONTAINERS
-from pipeline.domain.health_azure import APP_ROLES, PROVIDERS
+from pipeline.domain.health import SYSTEM_TOPIC
+from pipeline.domain.health_azure import PROVIDERS
 from pipeline.domain.pool_resource import pool_resource, registries
 from pipeline.handlers import dispatch
 from pipeline.settings import CONTAINERS, QUEUES, TABLES, HttpAccess, Settings
@@ -220,15 +221,9 @@ def test_doors_that_take_keys_are_shut():
     assert json.dumps(app_settings(), default=str).count("key") == 0
 
 
-def test_the_doctor_asks_for_the_roles_that_the_deployment_assigns():
-    text = "".join(path.read_text("utf-8") for path in FILES)
-    assert not [name for guid, name in APP_ROLES.items() if guid not in text]
-
-
 def test_the_doctor_names_the_system_topic_that_is_deployed():
     (topic,) = {each["topic"] for each in SUBSCRIPTIONS["eventSubscriptions"]}
-    text = (ROOT / "pipeline/cli/doctor_checks.py").read_text("utf-8")
-    assert f"--system-topic-name {topic}" in text
+    assert topic == SYSTEM_TOPIC
 
 
 def test_the_doctor_asks_for_the_providers_of_what_the_deployment_makes():

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from pipeline.domain.health_roles import ACCOUNT, BATCH, INSIGHTS, NEEDED, TOPIC, Bearer
 from tests.infra.deployment import FILES, module, resources
 
 # Azure's built-in roles, https://learn.microsoft.com/azure/role-based-access-control/built-in-roles.
@@ -80,3 +81,40 @@ def test_every_assignment_has_a_name_of_its_own_and_a_reason(assignment):
     ]
     lines = source.read_text("utf-8").splitlines()
     assert lines[assignment.line - 2].startswith("// ")
+
+
+BEARERS = {
+    "appPrincipalId": Bearer.APP,
+    "nodePrincipalId": Bearer.NODES,
+    "batchPrincipalId": Bearer.BATCH,
+    "systemTopicPrincipalId": Bearer.EVENTS,
+}
+
+
+def places(role, scope):
+    """Say on what a role is granted, in the words of the doctor."""
+    given = module("roles").variables
+    containers = f"{ACCOUNT}/blobServices/default/containers/"
+    if scope == "account":
+        return [BATCH if role == "batchDataContributor" else ACCOUNT]
+    listed = {
+        "topic": [TOPIC],
+        "insights": [INSIGHTS],
+        "deadLetters": [f"{containers}dead-letter"],
+        "readContainers[index]": [containers + name for name in given["nodeReads"]],
+        "writeContainers[index]": [containers + name for name in given["nodeWrites"]],
+        "eventQueues[index]": [
+            f"{ACCOUNT}/queueServices/default/queues/{name}" for name in given["deliveredQueues"]
+        ],
+    }
+    return listed[scope]
+
+
+def test_the_doctor_asks_for_the_roles_that_the_deployment_assigns_where_it_assigns_them():
+    granted = {
+        (BEARERS[who], BUILT_IN[role], place)
+        for who, role, scope in GRANTED
+        if who in BEARERS
+        for place in places(role, scope)
+    }
+    assert granted == {(b, role, place) for b, needs in NEEDED.items() for role, place in needs}

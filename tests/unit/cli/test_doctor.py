@@ -12,7 +12,8 @@ from pipeline.cli.exits import Exit
 from pipeline.cli.main import app as fanfare
 from pipeline.cli.session import Session
 from pipeline.domain.health import Deployment, QueueReading
-from pipeline.domain.health_azure import APP_ROLES, PROVIDERS, Quotas, Size
+from pipeline.domain.health_azure import PROVIDERS, Quotas, Size
+from pipeline.domain.health_roles import NEEDED, Assignment, Bearer
 from pipeline.errors import Transient
 from pipeline.ports import BlobRef
 from pipeline.settings import CONTAINERS, QUEUES, TABLES
@@ -67,8 +68,9 @@ class FakeManagement:
     def providers(self):
         return set(PROVIDERS)
 
-    def app_roles(self):
-        return set(APP_ROLES)
+    def roles(self, bearer):
+        group = "/subscriptions/s/resourceGroups/rg-x"
+        return [Assignment(role, group) for role, _ in NEEDED[bearer]]
 
 
 class Doctor:
@@ -154,6 +156,14 @@ def test_an_app_that_is_ill_is_told_with_its_restart(doctor):
     doctor.survey.status = 503
     _, wrong = doctor.findings()
     assert "az functionapp restart -g rg-x -n func-x" in wrong["topic"]["mend"]
+
+
+def test_an_identity_without_its_role_is_told_and_the_others_are_well(doctor):
+    whole = doctor.management.roles
+    doctor.management.roles = lambda bearer: whole(bearer) if bearer != Bearer.EVENTS else []
+    code, wrong = doctor.findings()
+    assert (code, list(wrong)) == (Exit.FAILED, ["roles of the system topic"])
+    assert wrong["roles of the system topic"]["mend"] == "azd provision"
 
 
 def test_a_run_that_stands_still_is_told_with_what_it_waits_for(doctor):

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.domain import health, health_azure
 from pipeline.domain.health import Deployment, Level, QueueReading
-from pipeline.domain.health_azure import APP_ROLES, PROVIDERS, Quotas, Size
+from pipeline.domain.health_azure import PROVIDERS, Quotas, Size
 from pipeline.ports import PoolReport
 from tests.fakes.definitions import written
 
@@ -129,12 +129,6 @@ def test_a_limit_that_is_used_up_is_told(count, level):
 def test_a_provider_that_is_not_registered_is_told():
     found = health_azure.providers([name.lower() for name in PROVIDERS if "Batch" not in name])
     assert found.mend == "az provider register -n Microsoft.Batch"
-
-
-def test_a_role_that_the_app_lacks_is_told():
-    found = health_azure.app_roles(list(APP_ROLES)[1:])
-    assert found.what == "missing: Storage Blob Data Owner"
-    assert health_azure.app_roles(APP_ROLES).level is Level.OK
 
 
 @pytest.mark.parametrize(
