@@ -6,7 +6,7 @@ import requests
 
 from pipeline.adapters.credentials import identity
 from pipeline.domain.health import SYSTEM_TOPIC, Deployment
-from pipeline.domain.health_azure import Quotas, Size
+from pipeline.domain.health_quotas import Quotas, Size
 from pipeline.domain.health_roles import Assignment, Bearer
 from pipeline.errors import Permanent, Transient
 

@@ -14,10 +14,12 @@ from pipeline.adapters.credentials import storage_account
 from pipeline.adapters.translate import translated
 from pipeline.adapters.transport import transport_to
 from pipeline.domain.health import QueueReading
+from pipeline.domain.health_quotas import Machines
 from pipeline.errors import Transient
 from pipeline.settings import Settings
 
 _TIMEOUT_S = 10
+_MACHINES = ["id", "vmSize", "currentDedicatedNodes", "currentLowPriorityNodes"]
 
 
 class Survey:
@@ -92,11 +94,19 @@ class Survey:
             jobs = client.list_jobs(filter="state eq 'active'", select=["id"])
             return _count(jobs) + _count(client.list_job_schedules(select=["id"]))
 
-    def pools(self) -> int:
-        """Count the account's pools."""
+    def pools(self) -> list[Machines]:
+        """Read how many nodes each of the account's pools has, of which size."""
         client = batch_client.connect(self._settings)
         with batch_client.batch("list pools"):
-            return _count(client.list_pools(select=["id"]))
+            return [
+                Machines(
+                    str(pool.id),
+                    str(pool.vm_size),
+                    pool.current_dedicated_nodes or 0,
+                    pool.current_low_priority_nodes or 0,
+                )
+                for pool in client.list_pools(select=_MACHINES)
+            ]
 
     def answers(self, url: str) -> int:
         """Ask a URL and return the status, whatever it is; raises Transient without an answer."""

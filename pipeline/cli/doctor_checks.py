@@ -7,9 +7,9 @@ from functools import partial
 from itertools import islice
 from typing import Protocol
 
-from pipeline.domain import health, health_azure, health_roles
+from pipeline.domain import health, health_azure, health_quotas, health_roles
 from pipeline.domain.health import Deployment, Finding, Level, QueueReading
-from pipeline.domain.health_azure import Quotas, Size
+from pipeline.domain.health_quotas import Machines, Quotas, Size
 from pipeline.domain.health_roles import Assignment, Bearer
 from pipeline.errors import FanfareError
 from pipeline.handlers import probe
@@ -35,7 +35,7 @@ class Survey(Protocol):
     def send_and_take_back(self, queue: str) -> None: ...  # noqa: D102
     def skew(self) -> timedelta: ...  # noqa: D102
     def active_jobs(self) -> int: ...  # noqa: D102
-    def pools(self) -> int: ...  # noqa: D102
+    def pools(self) -> list[Machines]: ...  # noqa: D102
     def answers(self, url: str) -> int: ...  # noqa: D102
 
 
@@ -200,10 +200,16 @@ def _account(ward: Ward) -> list[Finding]:
         return [Finding("quotas", Level.AZURE, "a local stack has no quota of cores")]
     quotas, sizes, where = ward.management.quotas(), ward.management.sizes(), ward.where
     pools = [pool for _, pool in sorted(ward.engine.catalogue.pools.items())]
+    machines = ward.survey.pools()
+    found = []
+    for pool in pools:
+        others = [one for one in machines if one.pool != ward.engine.pool_id_of(pool)]
+        found.append(health_quotas.cores(pool, sizes, quotas, others, where))
     return [
-        *(health_azure.cores(pool, sizes, quotas, where) for pool in pools),
-        health_azure.used("active jobs", ward.survey.active_jobs(), quotas.jobs, where),
-        health_azure.used("pools", ward.survey.pools(), quotas.pools, where),
+        *found,
+        *health_quotas.core_use(sizes, quotas, machines, pools),
+        health_quotas.used("active jobs", ward.survey.active_jobs(), quotas.jobs, where),
+        health_quotas.used("pools", len(machines), quotas.pools, where),
     ]
 
 

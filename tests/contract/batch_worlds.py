@@ -9,6 +9,7 @@ from azure.batch.models import (
     VirtualMachineConfiguration,
 )
 
+from pipeline.adapters.connect import connect
 from pipeline.ports import JobSpec, TaskSpec
 from tests.fakes.batch import Outcome
 from tests.fakes.world import fake_ports
@@ -54,8 +55,9 @@ class FakeBatchWorld:
 class BatchService:
     """The adapters over the Batch emulator; its nodes run the commands."""
 
-    def __init__(self, ports, client):
-        self.ports = ports
+    def __init__(self, settings, client):
+        self.settings = settings
+        self.ports = connect(settings)
         self.client = client
 
     def create_pools(self):

@@ -169,10 +169,10 @@ def batch_service(storage, tmp_path_factory):
     folder = tmp_path_factory.mktemp("batch")
     flags = ["--data", str(folder), "--account", "fanfare", "--key", KEY]
     with running("batch", *flags, *BATCH_FLAGS) as emulator:
-        ports = connect(settings_over(storage, "http://127.0.0.1:9", emulator.ready["endpoint"]))
+        settings = settings_over(storage, "http://127.0.0.1:9", emulator.ready["endpoint"])
         credential = AzureNamedKeyCredential("fanfare", KEY)
         with BatchClient(emulator.ready["endpoint"], credential) as client:
-            service = BatchService(ports, client)
+            service = BatchService(settings, client)
             service.create_pools()
             yield service
 

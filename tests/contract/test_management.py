@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.adapters.management import Management, Refused
 from pipeline.domain.health import Deployment
-from pipeline.domain.health_azure import Size
+from pipeline.domain.health_quotas import Size
 from pipeline.domain.health_roles import Assignment, Bearer
 from pipeline.errors import Transient
 

@@ -12,7 +12,8 @@ from pipeline.cli.exits import Exit
 from pipeline.cli.main import app as fanfare
 from pipeline.cli.session import Session
 from pipeline.domain.health import Deployment, QueueReading
-from pipeline.domain.health_azure import PROVIDERS, Quotas, Size
+from pipeline.domain.health_azure import PROVIDERS
+from pipeline.domain.health_quotas import Machines, Quotas, Size
 from pipeline.domain.health_roles import NEEDED, Assignment, Bearer
 from pipeline.errors import Transient
 from pipeline.ports import BlobRef
@@ -25,7 +26,7 @@ class FakeSurvey:
     """Says that all is well, but for what a test changes."""
 
     def __init__(self):
-        self.ahead, self.status, self.gone = timedelta(), 200, ""
+        self.ahead, self.status, self.gone, self.others = timedelta(), 200, "", 1
 
     def containers(self):
         return set(CONTAINERS)
@@ -50,7 +51,7 @@ class FakeSurvey:
         return 1
 
     def pools(self):
-        return 2
+        return [Machines("another", "standard_d2s_v5", self.others, 0)]
 
     def answers(self, url):
         return self.status
@@ -156,6 +157,16 @@ def test_an_app_that_is_ill_is_told_with_its_restart(doctor):
     doctor.survey.status = 503
     _, wrong = doctor.findings()
     assert "az functionapp restart -g rg-x -n func-x" in wrong["topic"]["mend"]
+
+
+def test_cores_that_other_pools_have_are_told_and_missing_for_ours(doctor):
+    told = json.loads(doctor.ask("--json").stdout)["findings"]
+    assert ("cores: dedicated", "2 of 100 are used") in [(f["check"], f["what"]) for f in told]
+    doctor.survey.others = 49
+    _, wrong = doctor.findings()
+    assert wrong["quota of pool cpu"]["what"] == (
+        "8 dedicated cores beside 98 of other pools, of 100"
+    )
 
 
 def test_an_identity_without_its_role_is_told_and_the_others_are_well(doctor):

@@ -6,14 +6,12 @@ import pytest
 
 from pipeline.domain import health, health_azure
 from pipeline.domain.health import Deployment, Level, QueueReading
-from pipeline.domain.health_azure import PROVIDERS, Quotas, Size
+from pipeline.domain.health_azure import PROVIDERS
 from pipeline.ports import PoolReport
 from tests.fakes.definitions import written
 
 AZURE = Deployment("s", "rg-x", "bax", "stx", "func-x", "westeurope")
 LOCAL = Deployment()
-SIZES = {"standard_d2s_v5": Size("standardDSv5Family", 2)}
-PLENTY = Quotas(100, 100, {"standarddsv5family": 100}, True, 100, 100)
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 
 
@@ -92,38 +90,6 @@ def test_a_pool_that_rests_is_well():
 def test_dead_letters_are_told():
     assert health.dead_letters(0, False, AZURE).level is Level.OK
     assert "firewall" in health.dead_letters(2, False, AZURE).why
-
-
-def test_a_region_without_the_size_is_told():
-    found = health_azure.cores(a_pool(), {}, PLENTY, AZURE)
-    assert found.level is Level.FAULT and "westeurope does not offer Standard_D2s_v5" in found.what
-    assert "az batch location list-skus -l westeurope" in found.mend
-
-
-@pytest.mark.parametrize(
-    ("quotas", "level", "said"),
-    [
-        (PLENTY, Level.OK, "covers 4 nodes"),
-        (Quotas(0, 0, {}, False, 1, 1), Level.FAULT, "0 dedicated cores of 8"),
-        (Quotas(100, 0, {}, True, 1, 1), Level.FAULT, "0 standardDSv5Family cores of 8"),
-        (Quotas(4, 0, {}, False, 1, 1), Level.NOTE, "4 dedicated cores of 8"),
-        (Quotas(None, None, {}, False, 1, 1), Level.OK, "covers"),
-    ],
-)
-def test_zero_and_small_quotas_are_told_apart(quotas, level, said):
-    found = health_azure.cores(a_pool(), SIZES, quotas, AZURE)
-    assert found.level is level and said in found.what
-
-
-def test_spot_quota_is_that_of_the_spot_share():
-    pool = a_pool(nodes=a_pool().nodes.model_copy(update={"spot_share": 0.5}))
-    found = health_azure.cores(pool, SIZES, Quotas(100, 0, {}, False, 1, 1), AZURE)
-    assert found.what == "0 spot cores of 4"
-
-
-@pytest.mark.parametrize(("count", "level"), [(1, Level.OK), (80, Level.NOTE), (100, Level.FAULT)])
-def test_a_limit_that_is_used_up_is_told(count, level):
-    assert health_azure.used("active jobs", count, 100, AZURE).level is level
 
 
 def test_a_provider_that_is_not_registered_is_told():

@@ -1,0 +1,13 @@
+"""What the doctor reads of the services, over the emulators."""
+
+from pipeline.adapters import survey
+from pipeline.domain.health_quotas import Machines
+from tests.contract.batch_worlds import BUSY, IDLE
+
+
+def test_every_pool_tells_its_size_and_the_nodes_that_it_has(batch_service):
+    batch_service.wait_until_steady(BUSY)
+    assert set(survey.connect(batch_service.settings).pools()) == {
+        Machines(IDLE, "standard_d2s_v3", 0, 0),
+        Machines(BUSY, "standard_d2s_v3", 1, 0),
+    }
