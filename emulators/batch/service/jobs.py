@@ -81,6 +81,8 @@ class Jobs:
         """Change a job: by PATCH what is present, by PUT everything updatable."""
         require_open(job)
         job.spec = changed(job, body, whole=whole)
+        if not auto_pool_of(job.spec):
+            job.execution["poolId"] = job.pool_id
         fit_manager(self._ctx, job)
         job.edited(self._ctx.clock.now())
         self._ctx.keep(job)
@@ -173,8 +175,8 @@ async def finish_deletion(ctx: Context, job: Job) -> None:
     await ctx.pace.step(1)
     await ctx.settled([key for key in ctx.runs if key[0] == job.id])
     await release_everywhere(ctx, job)
-    pool = ctx.account.pools.get(job.pool_id.lower())
-    for node in list(pool.nodes.values()) if pool else ():
+    # In all pools: it may have moved.
+    for node in [node for pool in ctx.account.pools.values() for node in pool.nodes.values()]:
         folder = ctx.folders(node).root / job_directory(job.id)
         if node.state in READY:
             await ctx.machine.clear(folder)

@@ -1,7 +1,7 @@
 """Job preparation before a job's first task on a node, and job release when the job ends there."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from emulators.batch.agent.environment import task_directory
@@ -78,13 +78,20 @@ async def release_everywhere(ctx: Context, job: Job) -> None:
     await _end_preparations(ctx, job)
     if not job.spec.get(RELEASE):
         return
-    pool = ctx.account.pools.get(job.pool_id.lower())
-    nodes = [pool.nodes[one] for one in job.per_node if one in pool.nodes] if pool else []
+    nodes = _prepared(ctx, job)
     here = [node for node in nodes if node.state in READY and not _released(job, node)]
     # Only waited for: a deletion may wait as well, and one that goes with its node is over too.
     releases = [_only_run(ctx, job, node, RELEASE) for node in here]
     if releases:
         await asyncio.wait(releases)
+
+
+def _prepared(ctx: Context, job: Job) -> Iterator[Node]:
+    """Yield the nodes where the job was prepared, those of a pool that it has left too."""
+    for node_id, entry in job.per_node.items():
+        pool = ctx.account.pools.get(entry["poolId"].lower())
+        if pool is not None and node_id in pool.nodes:
+            yield pool.nodes[node_id]
 
 
 def _released(job: Job, node: Node) -> bool:

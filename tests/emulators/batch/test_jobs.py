@@ -1,9 +1,11 @@
 """What the documentation says of jobs, one sentence a test."""
 
+from pathlib import Path
+
 from azure.batch import models
 
 from tests.emulators.batch.raw import refusal, send
-from tests.emulators.batch.running import Emulator, until
+from tests.emulators.batch.running import Emulator, shell, until
 
 _COMPLETE = models.BatchJobUpdateOptions(all_tasks_complete_mode="terminatejob")
 
@@ -26,9 +28,36 @@ def test_a_disabled_job_may_move_to_a_pool_that_does_not_exist_yet(emulator: Emu
     ).wait()
     goal = models.BatchPoolInfo(pool_id="goal")
     emulator.client.update_job("moving", models.BatchJobUpdateOptions(pool_info=goal))
+    assert emulator.client.get_job("moving").execution_info.pool_id == "goal"
     emulator.client.begin_enable_job("moving", polling_interval=0.02).wait()
     emulator.add_pool("goal")
     assert emulator.finished("moving", "t").node_info.pool_id == "goal"
+
+
+def test_a_job_that_has_moved_is_released_and_deleted_where_it_was_too(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    emulator.add_pool("old")
+    emulator.add_job(
+        "moved",
+        "old",
+        job_preparation_task=models.BatchJobPreparationTask(command_line="true"),
+        job_release_task=models.BatchJobReleaseTask(
+            command_line=shell(f"echo $AZ_BATCH_POOL_ID >> {tmp_path}/released")
+        ),
+    )
+    emulator.run("moved", "before", "true")
+    emulator.client.begin_disable_job(
+        "moved", models.BatchJobDisableOptions(disable_tasks="requeue"), polling_interval=0.02
+    ).wait()
+    emulator.add_pool("new")
+    goal = models.BatchPoolInfo(pool_id="new")
+    emulator.client.update_job("moved", models.BatchJobUpdateOptions(pool_info=goal))
+    emulator.client.begin_enable_job("moved", polling_interval=0.02).wait()
+    emulator.run("moved", "after", "true")
+    emulator.client.begin_delete_job("moved", polling_interval=0.02).wait()
+    assert sorted((tmp_path / "released").read_text().split()) == ["new", "old"]
+    assert not list(emulator.data.glob("nodes/*/workitems/moved/job-1"))
 
 
 def test_an_exclusive_manager_takes_all_slots_of_a_pool_that_comes_after_it(
