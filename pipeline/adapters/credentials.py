@@ -1,5 +1,6 @@
 """Who the app is to each service: the account's key locally, its managed identity in Azure."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -56,6 +57,8 @@ def identity(client_id: str) -> TokenCredential:
     # Half a second to import, and the local mode never needs it.
     from azure.identity import DefaultAzureCredential  # noqa: PLC0415 see above
 
+    # It warns, by a page, of every credential that it tried; the error that it raises says so too.
+    logging.getLogger("azure.identity").setLevel(logging.ERROR)
     return DefaultAzureCredential(managed_identity_client_id=client_id or None)
 
 

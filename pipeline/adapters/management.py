@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 import requests
 
 from pipeline.adapters.credentials import identity
+from pipeline.adapters.translate import translated
 from pipeline.domain.health import SYSTEM_TOPIC, Deployment
 from pipeline.domain.health_quotas import Quotas, Size
 from pipeline.domain.health_roles import Assignment, Bearer
@@ -124,7 +125,8 @@ class Management:
         return self._ask(f"{self._endpoint}{path}", {"api-version": version, **(query or {})})
 
     def _ask(self, url: str, query: Mapping[str, str]) -> Body:
-        headers = {"Authorization": f"Bearer {self._token()}"}
+        with translated("management plane"):
+            headers = {"Authorization": f"Bearer {self._token()}"}
         try:
             reply = requests.get(
                 url, params=query, headers=headers, timeout=_TIMEOUT_S, allow_redirects=False

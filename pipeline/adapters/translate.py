@@ -6,7 +6,7 @@ Messages carry status, code and the service's first line, never a URL: URLs may 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from azure.core.exceptions import AzureError, HttpResponseError
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 
 from pipeline.errors import Conflict, FanfareError, NotFound, Permanent, Transient
 
@@ -57,8 +57,11 @@ def code_of(error: AzureError) -> str:
 
 
 def _describe(error: AzureError, status: int | None) -> str:
+    kind = type(error).__name__
+    if status is None and isinstance(error, ClientAuthenticationError):
+        return f"no token ({kind}): log in with `az login`; the app needs its identity"
     if status is None:
-        return f"no answer ({type(error).__name__})"
+        return f"no answer ({kind})"
     lines = str(error.message).strip().splitlines()
     code = code_of(error)
     first = lines[0][:_LINE_LENGTH] if lines and "://" not in lines[0] else ""

@@ -1,18 +1,24 @@
 """The edges of the adapters: whose move an SDK error is, which account a connection means."""
 
+import logging
 import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from azure.core.exceptions import HttpResponseError, ResourceModifiedError, ServiceRequestError
+from azure.core.exceptions import (
+    ClientAuthenticationError,
+    HttpResponseError,
+    ResourceModifiedError,
+    ServiceRequestError,
+)
 
 from pipeline.adapters import blobs
 from pipeline.adapters.blob_sources import RANGE, Sources, granting, spans
 from pipeline.adapters.blob_span import open_span
 from pipeline.adapters.blob_writer import AzureBlobWriter
-from pipeline.adapters.credentials import storage_account
+from pipeline.adapters.credentials import identity, storage_account
 from pipeline.adapters.translate import translate
 from pipeline.errors import Conflict, NotFound, Permanent, Transient
 from pipeline.ports import BlobFacts, BlobRef
@@ -62,6 +68,21 @@ def test_a_status_says_whose_move_is_next(status, expected):
 
 def test_no_answer_is_transient():
     assert type(translate(ServiceRequestError("refused"), "do it")) is Transient
+
+
+def test_without_a_token_nobody_was_asked_and_a_login_may_help():
+    """What `DefaultAzureCredential` says of all it tried is a page, and no answer of a service."""
+    error = translate(ClientAuthenticationError("tried\nthis\nand that"), "list runs")
+    assert type(error) is Transient
+    assert str(error) == (
+        "list runs: no token (ClientAuthenticationError): log in with `az login`; "
+        "the app needs its identity"
+    )
+
+
+def test_what_a_credential_tried_is_told_once_by_the_error_and_not_in_the_log():
+    identity("")
+    assert not logging.getLogger("azure.identity").isEnabledFor(logging.WARNING)
 
 
 def test_a_signature_never_reaches_a_message():

@@ -5,6 +5,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
+from azure.identity import CredentialUnavailableError
 
 from pipeline.adapters.management import Management, Refused
 from pipeline.domain.health import Deployment
@@ -128,3 +129,11 @@ def test_a_refusal_and_silence_are_told_apart(arm):
         Management(WHERE, lambda: "wrong", arm).quotas()
     with pytest.raises(Transient, match="no answer"):
         Management(WHERE, lambda: "t", "http://127.0.0.1:9").quotas()
+
+
+def test_who_is_not_logged_in_is_told_to(arm):
+    def no_token():
+        raise CredentialUnavailableError("tried this and that")
+
+    with pytest.raises(Transient, match="az login"):
+        Management(WHERE, no_token, arm).quotas()

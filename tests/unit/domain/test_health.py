@@ -34,8 +34,8 @@ def test_no_answer_is_unreachable_and_another_answer_a_fault():
 
 
 def test_who_is_not_logged_in_is_told_to():
-    said = "list queues: no answer (CredentialUnavailableError)"
-    assert health.refusal("storage", None, said, AZURE).mend == "az login"
+    said = "list queues: no token (CredentialUnavailableError): log in"
+    assert health.refusal("storage", 0, said, AZURE).mend == "az login"
 
 
 def test_what_is_missing_is_named_with_what_makes_it():
