@@ -108,7 +108,10 @@ STATUS: Mapping[str, tuple[int, str]] = {
     "JobScheduleBeingTerminated": (_CONFLICT, "The specified job schedule is being terminated."),
     "JobScheduleBeingDeleted": (_CONFLICT, "The specified job schedule is being deleted."),
     "JobScheduleCompleted": (_CONFLICT, "The specified job schedule is completed."),
-    "JobPreparationTaskNotSpecified": (_CONFLICT, "The job has no job preparation task."),
+    "JobPreparationTaskOrReleaseTaskNotSpecified": (
+        _CONFLICT,
+        "The specified job does not have either job preparation task or job release task.",
+    ),
     "TaskExists": (_CONFLICT, "The specified task already exists."),
     "TaskIdSameAsJobPreparationTask": (
         _CONFLICT,

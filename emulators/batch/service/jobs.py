@@ -125,8 +125,8 @@ class Jobs:
 
     def preparation_status(self, job: Job) -> list[Doc]:
         """Return how preparation and release went, node by node."""
-        if not job.spec.get("jobPreparationTask"):
-            raise BatchError("JobPreparationTaskNotSpecified")
+        if not (job.spec.get("jobPreparationTask") or job.spec.get("jobReleaseTask")):
+            raise BatchError("JobPreparationTaskOrReleaseTaskNotSpecified")
         return [_located(self._ctx.endpoint, one) for one in job.per_node.values()]
 
     def watch_limit(self, job: Job) -> None:

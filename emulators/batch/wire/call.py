@@ -96,6 +96,11 @@ def numbered(documents: Callable[[], list[Doc]]) -> Callable[[int], Iterable[tup
     return walk
 
 
+def described(base: str, entity: str) -> str:
+    """Return where in the metadata an answer is described that belongs to no list."""
+    return f"{base}/$metadata#Microsoft.Azure.Batch.Protocol.Entities.{entity}"
+
+
 def http_date(stamped: str) -> str:
     """Write a timestamp as HTTP headers do."""
     return format_datetime(parse_stamp(stamped), usegmt=True)

@@ -87,7 +87,7 @@ def list_preparation_status(app: Emulator, call: Call) -> Reply:
 def get_job_task_counts(app: Emulator, call: Call) -> Reply:
     """Count a job's tasks by state."""
     job = app.ctx.account.job(call.params["jobId"])
-    return call.one("taskcounts", job.counts.document(), job)
+    return call.one("taskcountsresult", job.counts.document())
 
 
 ROUTES = (

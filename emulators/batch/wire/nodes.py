@@ -15,7 +15,7 @@ from emulators.batch.service.nodes import (
     set_scheduling,
     start,
 )
-from emulators.batch.wire.call import Call, Reply, Route, numbered
+from emulators.batch.wire.call import Call, Reply, Route, described, numbered
 
 
 def _find(app: Emulator, call: Call) -> tuple[Pool, Node]:
@@ -53,35 +53,35 @@ def list_nodes(app: Emulator, call: Call) -> Reply:
 def get_node(app: Emulator, call: Call) -> Reply:
     """Show one node."""
     pool, node = _find(app, call)
-    return call.one("nodes", _document(app, call, pool, node), node)
+    return call.one("nodes", _document(app, call, pool, node))
 
 
 def reboot_node(app: Emulator, call: Call) -> Reply:
     """Begin to reboot a node."""
     pool, node = _find(app, call)
     restart(app.ctx, pool, node, NodeState.REBOOTING, _option(call, "nodeRebootOption"))
-    return Reply(thing=node)
+    return Reply()
 
 
 def reimage_node(app: Emulator, call: Call) -> Reply:
     """Begin to reimage a node."""
     pool, node = _find(app, call)
     restart(app.ctx, pool, node, NodeState.REIMAGING, _option(call, "nodeReimageOption"))
-    return Reply(thing=node)
+    return Reply()
 
 
 def deallocate_node(app: Emulator, call: Call) -> Reply:
     """Begin to give a node's machine back."""
     _, node = _find(app, call)
     deallocate(app.ctx, node, _option(call, "nodeDeallocateOption"))
-    return Reply(thing=node)
+    return Reply()
 
 
 def start_node(app: Emulator, call: Call) -> Reply:
     """Begin to start a deallocated node."""
     pool, node = _find(app, call)
     start(app.ctx, pool, node)
-    return Reply(thing=node)
+    return Reply()
 
 
 def _option(call: Call, name: str) -> str:
@@ -95,14 +95,14 @@ def disable_node_scheduling(app: Emulator, call: Call) -> Reply:
     set_scheduling(app.ctx, node, "disabled")
     if option in ("requeue", "terminate"):
         break_runs(app.ctx, node, option)
-    return Reply(thing=node)
+    return Reply()
 
 
 def enable_node_scheduling(app: Emulator, call: Call) -> Reply:
     """Let a node take tasks again."""
     _, node = _find(app, call)
     set_scheduling(app.ctx, node, "enabled")
-    return Reply(thing=node)
+    return Reply()
 
 
 def _ready(app: Emulator, call: Call) -> Node:
@@ -119,7 +119,7 @@ def create_node_user(app: Emulator, call: Call) -> Reply:
         raise BatchError("NodeUserExists")
     node.users[name] = {"isAdmin": bool(call.body.get("isAdmin"))}
     app.ctx.keep(node)
-    return Reply(thing=node, location=f"{call.base}{call.path}/{name}")
+    return Reply(location=f"{call.base}{call.path}/{name}")
 
 
 def replace_node_user(app: Emulator, call: Call) -> Reply:
@@ -127,7 +127,7 @@ def replace_node_user(app: Emulator, call: Call) -> Reply:
     node = _ready(app, call)
     if call.params["userName"] not in node.users:
         raise BatchError("NodeUserNotFound")
-    return Reply(thing=node)
+    return Reply()
 
 
 def delete_node_user(app: Emulator, call: Call) -> Reply:
@@ -155,8 +155,8 @@ def upload_node_logs(app: Emulator, call: Call) -> Reply:
     """Begin to upload what a node's agent wrote down."""
     _, node = _find(app, call)
     shown = upload_logs(app.ctx, node, call.body)
-    url = f"{call.base}/$metadata#uploadBatchServiceLogsResult"
-    return Reply(body={"odata.metadata": url, **shown})
+    metadata = described(call.base, "UploadBatchServiceLogsResult")
+    return Reply(body={"odata.metadata": metadata, **shown})
 
 
 _NODE = "/pools/{poolId}/nodes/{nodeId}"

@@ -5,7 +5,7 @@ from emulators.batch.model.pool import Pool
 from emulators.batch.query import properties
 from emulators.batch.service.emulator import Emulator
 from emulators.batch.service.resize import require_usable, stop_resize
-from emulators.batch.wire.call import Call, Reply, Route, numbered
+from emulators.batch.wire.call import Call, Reply, Route, described, numbered
 
 _STATES = [
     "creating",
@@ -95,7 +95,7 @@ def evaluate_pool_auto_scale(app: Emulator, call: Call) -> Reply:
     """Try a formula."""
     pool = _pool(app, call)
     run: Doc = app.pools.evaluate(pool, call.body)
-    return Reply(body={"odata.metadata": f"{call.base}/$metadata#autoScaleRun", **run}, thing=pool)
+    return Reply(body={"odata.metadata": described(call.base, "AutoScaleRun"), **run})
 
 
 def resize_pool(app: Emulator, call: Call) -> Reply:

@@ -9,7 +9,20 @@ from emulators.batch.query.parameters import number, refuse
 from emulators.batch.validation import schema
 from emulators.batch.wire.contract import Contract
 
-VERSIONS = frozenset({"2025-06-01", "2024-07-01.20.0", "2024-02-01.19.0", "2022-10-01.16.0"})
+# Since nodes have task slots, requests and answers have kept their shape.
+VERSIONS = frozenset(
+    {
+        "2020-09-01.12.0",
+        "2021-06-01.14.0",
+        "2022-01-01.15.0",
+        "2022-10-01.16.0",
+        "2023-05-01.17.0",
+        "2023-11-01.18.0",
+        "2024-02-01.19.0",
+        "2024-07-01.20.0",
+        "2025-06-01",
+    }
+)
 _MOST_PARAMETERS = 64
 _LONGEST_S = 1 << 31
 

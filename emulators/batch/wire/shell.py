@@ -17,7 +17,7 @@ from emulators.batch.service.emulator import Emulator
 from emulators.batch.shared_key import Request
 from emulators.batch.validation import validate
 from emulators.batch.wire.body import read_body
-from emulators.batch.wire.call import Call, Reply, Route, http_date
+from emulators.batch.wire.call import Call, Reply, Route, described, http_date
 from emulators.batch.wire.conditions import counting
 from emulators.batch.wire.contract import contract_of
 from emulators.batch.wire.query_string import read_query, split_query
@@ -25,7 +25,7 @@ from emulators.batch.wire.ranges import send_file
 from emulators.batch.wire.routes import RouteTable
 
 log = logging.getLogger("emulators.batch")
-_WITHOUT_ID = frozenset({"create_task_collection", "upload_node_logs"})
+_WITHOUT_ID = frozenset({"create_task_collection", "upload_node_logs", "reactivate_task"})
 _JSON = "application/json; odata=minimalmetadata"
 
 
@@ -87,7 +87,7 @@ class Shell:
         reply = route.handler(self._emulator, call)
         self._emulator.ctx.save()
         await self._disturb(route, path, "after", headers)
-        if reply.thing is not None and _shows_id(route):
+        if _shows_id(route):
             headers["DataServiceId"] = base + path
         return await _respond(request, route, reply, headers)
 
@@ -122,7 +122,8 @@ class Shell:
         if request.method == "HEAD" or error.status == 304:  # noqa: PLR2004 - HTTP's own number
             return web.Response(status=error.status, headers=headers)
         base = f"{request.scheme}://{request.headers.get('Host', '')}"
-        document: Doc = {"odata.metadata": f"{base}/$metadata#error", **error.summary()}
+        metadata = described(base, "Container.errors/@Element")
+        document: Doc = {"odata.metadata": metadata, **error.summary()}
         tail = f"\nRequestId:{headers['request-id']}\nTime:{stamp(self._emulator.ctx.clock.now())}"
         document["message"]["value"] += tail
         return _json(error.status, document, headers)
@@ -130,8 +131,7 @@ class Shell:
 
 def _shows_id(route: Route) -> bool:
     """Tell whether an answer carries the address of what was asked; some odd ones do not."""
-    writes = route.method in ("POST", "PUT", "PATCH") and route.operation not in _WITHOUT_ID
-    return writes or route.operation == "get_task"
+    return route.method in ("POST", "PUT", "PATCH") and route.operation not in _WITHOUT_ID
 
 
 async def _respond(

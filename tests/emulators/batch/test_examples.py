@@ -26,6 +26,14 @@ MACHINE = {"imageReference": IMAGE, "nodeAgentSKUId": "batch.node.debian 12"}
 FORMULA = {"autoScaleFormula": "$TargetDedicatedNodes=1;"}
 # What an account of this emulator does not hold, and a resize that is over before it is stopped.
 NOT_THERE = {"ApplicationGet": 404, "ComputeNodeExtensionGet": 404, "PoolStopResize": 409}
+# Headers that the document names and the service was never seen to send, see test_recorded.
+UNSEEN = {
+    "Node": ("ETag", "Last-Modified"),
+    "JobGetTaskCounts": ("ETag", "Last-Modified"),
+    "PoolEvaluateAutoscale": ("ETag", "Last-Modified"),
+    "TaskGet": ("DataServiceId",),
+    "TaskReactivate": ("DataServiceId",),
+}
 
 
 class Stage:
@@ -220,11 +228,12 @@ def test_an_example_is_served_as_documented(served: Emulator, name: str) -> None
 
 
 def _headers(name: str, documented: dict[str, Any], *, paged: bool) -> list[str]:
-    """Return the headers to see: lists and files show less than the document says, as recorded."""
+    """Return the headers to see; lists and files show less than the document says, as recorded."""
     if paged or name.startswith(("File", "TaskListSubtasks")) or name.endswith("Delete"):
         return []
-    wanted = ("ETag", "Last-Modified", "DataServiceId")
-    return [header for header in wanted if header in documented.get("headers", {})]
+    unseen = next((headers for start, headers in UNSEEN.items() if name.startswith(start)), ())
+    wanted = {"ETag", "Last-Modified", "DataServiceId"} - set(unseen)
+    return sorted(wanted & set(documented.get("headers", {})))
 
 
 @pytest.mark.parametrize("name", ["PoolExists", "JobScheduleExists"])

@@ -1,0 +1,108 @@
+"""Answers look as recordings of the service show them where its documents differ or say nothing.
+
+The recordings are those of the JavaScript SDK's own tests (azure-sdk-for-js, sdk/batch/batch-rest).
+"""
+
+import pytest
+
+from tests.emulators.batch.raw import refusal, send
+from tests.emulators.batch.running import Emulator
+
+ENTITIES = "$metadata#Microsoft.Azure.Batch.Protocol.Entities"
+STATE = ("ETag", "Last-Modified")
+
+
+@pytest.fixture(scope="module")
+def node(emulator: Emulator) -> str:
+    emulator.add_pool("p")
+    emulator.add_job("j", "p")
+    emulator.run("j", "t", "/bin/false")
+    (found,) = emulator.client.list_nodes("p")
+    return f"/pools/p/nodes/{found.id}"
+
+
+def test_an_error_says_where_in_the_metadata_it_is_described(emulator: Emulator) -> None:
+    body = send(emulator, "GET", "/jobs/none").json()
+    assert body["odata.metadata"] == f"{emulator.endpoint}/{ENTITIES}.Container.errors/@Element"
+
+
+def test_a_job_without_preparation_and_release_refuses_their_status(
+    emulator: Emulator, node: str
+) -> None:
+    answer = send(emulator, "GET", "/jobs/j/jobpreparationandreleasetaskstatus")
+    assert refusal(answer)[:2] == (409, "JobPreparationTaskOrReleaseTaskNotSpecified")
+    words = "The specified job does not have either job preparation task or job release task.\n"
+    assert answer.json()["message"]["value"].startswith(words)
+
+
+def test_counts_have_no_version(emulator: Emulator, node: str) -> None:
+    answer = send(emulator, "GET", "/jobs/j/taskcounts")
+    metadata = answer.json()["odata.metadata"]
+    assert metadata == f"{emulator.endpoint}/$metadata#taskcountsresult/@Element"
+    assert not set(STATE) & set(answer.headers)
+
+
+def test_the_evaluation_of_a_formula_has_no_version(emulator: Emulator) -> None:
+    formula = "$TargetDedicatedNodes = 0"
+    emulator.add_pool("scaled", auto_scale_formula=formula)
+    body = {"autoScaleFormula": formula}
+    answer = send(emulator, "POST", "/pools/scaled/evaluateautoscale", body)
+    assert answer.json()["odata.metadata"] == f"{emulator.endpoint}/{ENTITIES}.AutoScaleRun"
+    assert not set(STATE) & set(answer.headers)
+    told = answer.headers["DataServiceId"]
+    assert told == f"{emulator.endpoint}/pools/scaled/evaluateautoscale"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "", None),
+        ("POST", "/users", {"name": "u", "password": "secret"}),
+        ("PUT", "/users/u", {"password": "other"}),
+        ("POST", "/disablescheduling", None),
+        ("POST", "/enablescheduling", None),
+        ("POST", "/reboot", None),
+    ],
+)
+def test_a_node_has_no_version(
+    emulator: Emulator, node: str, method: str, path: str, body: object
+) -> None:
+    answer = send(emulator, method, node + path, body)
+    assert answer.status_code < 300
+    assert not set(STATE) & set(answer.headers)
+    shown = "/users/u" if path == "/users" else path
+    wanted = None if method == "GET" else f"{emulator.endpoint}{node}{shown}"
+    assert answer.headers.get("DataServiceId") == wanted
+
+
+def test_reading_and_reactivating_a_task_tell_no_address(emulator: Emulator, node: str) -> None:
+    for method, path in (("GET", "/jobs/j/tasks/t"), ("POST", "/jobs/j/tasks/t/reactivate")):
+        answer = send(emulator, method, path)
+        assert answer.status_code < 300
+        assert set(STATE) <= set(answer.headers)
+        assert "DataServiceId" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        "2020-09-01.12.0",
+        "2021-06-01.14.0",
+        "2022-01-01.15.0",
+        "2022-10-01.16.0",
+        "2023-05-01.17.0",
+        "2023-11-01.18.0",
+        "2024-02-01.19.0",
+        "2024-07-01.20.0",
+        "2025-06-01",
+    ],
+)
+def test_every_version_since_task_slots_is_served(emulator: Emulator, version: str) -> None:
+    assert send(emulator, "GET", "/pools", version=version).status_code == 200
+
+
+@pytest.mark.parametrize("version", ["2020-03-01.11.0", "2025-06-01.21.0"])
+def test_older_and_unknown_versions_are_refused_by_name(emulator: Emulator, version: str) -> None:
+    status, code, values = refusal(send(emulator, "GET", "/pools", version=version))
+    assert (status, code) == (400, "UnsupportedRequestVersion")
+    assert values["QueryParameterValue"] == version
