@@ -72,7 +72,7 @@ async def run(options: Options, listener: socket.socket) -> None:
     shell = Shell(emulator, Gate(options, session))
     app.add_routes(Page(emulator.ctx, shell.handle).routes())
     app.add_routes(Admin(emulator).routes())
-    app.router.add_route("*", "/{path:.*}", shell.handle)
+    app.router.add_route("*", "/{path:(?s:.*)}", shell.handle)
 
     async def close(_: web.Application) -> None:
         await emulator.close()

@@ -75,8 +75,8 @@ class Page:
         if query.get("file") in ("stdout.txt", "stderr.txt"):
             with contextlib.suppress(BatchError, OSError):
                 job = self._ctx.account.job(query.get("job", ""))
-                folder = files.task_folder(self._ctx, job, job.task(query.get("task", "")))
-                text = _end_of(files.locate(folder, query["file"]))
+                folder, root = files.task_folder(self._ctx, job, job.task(query.get("task", "")))
+                text = _end_of(files.locate(folder, query["file"], root))
         return web.Response(text=text, headers=_HEADERS)
 
     async def why(self, request: web.Request) -> web.Response:

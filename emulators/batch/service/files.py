@@ -3,21 +3,22 @@
 import mimetypes
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from emulators.batch.document import Doc, stamp
 from emulators.batch.errors import BatchError
 from emulators.batch.model.job import Job
-from emulators.batch.model.node import Node
 from emulators.batch.model.task import Task
 from emulators.batch.service.context import Context
 from emulators.batch.service.retention import kept_until
 
 
-def task_folder(ctx: Context, job: Job, task: Task) -> Path:
-    """Return the folder of a task that has run on a node which still exists."""
+def task_folder(ctx: Context, job: Job, task: Task) -> tuple[Path, Path]:
+    """Return the folder of a task that has run on a node which still exists, and the node's."""
     until = kept_until(task)
     if until is not None and until <= ctx.clock.now():
         raise BatchError("TaskFilesCleanedup")
@@ -25,60 +26,88 @@ def task_folder(ctx: Context, job: Job, task: Task) -> Path:
     node = pool.nodes.get(task.node_id) if pool and task.node_id else None
     if node is None:
         raise BatchError("TaskFilesUnavailable")
-    folder = ctx.folders(node).task(job.id, task.id)
+    folders = ctx.folders(node)
+    folder = folders.task(job.id, task.id)
     if not folder.is_dir():
         raise BatchError("TaskFilesUnavailable")
-    return folder
+    return folder, folders.root
 
 
-def node_folder(ctx: Context, node: Node) -> Path:
-    """Return the root folder of a node."""
-    return ctx.folders(node).root
-
-
-def locate(folder: Path, relative: str) -> Path:
-    """Return a file below a folder, or refuse what is not there or not inside."""
+def locate(folder: Path, relative: str, root: Path) -> Path:
+    """Return a file or folder below a folder, or refuse what is not there, not one of these two,
+    or not on the node: links lead no further than its root."""
     path = Path(os.path.normpath(folder / relative))
+    if path == folder or not path.is_relative_to(folder):
+        raise BatchError("FileNotFound")
     try:
-        inside = path.resolve().is_relative_to(folder.resolve()) and path.exists()
+        on_node = path.resolve().is_relative_to(root.resolve())
     except (OSError, ValueError) as error:
         # No name of a file: too long, or with a NUL.
         raise BatchError("FileNotFound") from error
-    if not inside:
+    if not on_node:
         raise BatchError("FileNotFound")
+    status_of(path)
     return path
+
+
+def status_of(path: Path) -> os.stat_result:
+    """Return what the system says of a file or folder; pipes and the like are not there, because
+    reading one would never end."""
+    found = _status(path)
+    if found is None:
+        raise BatchError("FileNotFound")
+    return found
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        found = path.stat()
+    except OSError:
+        # Tasks delete their files while others look.
+        return None
+    return found if stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode) else None
 
 
 def listing(folder: Path, url: str, *, recursive: bool) -> Iterator[Doc]:
     """Yield the entries below a folder: files first as the service
     does, then folders and what is in them."""
-    for path in _walk(folder, recursive):
-        name = path.relative_to(folder).as_posix()
-        entry: Doc = {"name": name, "url": f"{url}/{name}", "isDirectory": path.is_dir()}
-        if not path.is_dir():
-            entry["properties"] = properties(path)
+    for path, status in _walk(folder, recursive):
+        raw = os.fsencode(path.relative_to(folder))
+        is_directory = stat.S_ISDIR(status.st_mode)
+        entry: Doc = {
+            "name": raw.decode(errors="replace"),
+            "url": f"{url}/{quote(raw)}",
+            "isDirectory": is_directory,
+        }
+        if not is_directory:
+            entry["properties"] = properties(path, status)
         yield entry
 
 
-def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
-    children = sorted(
-        folder.iterdir(), key=lambda path: (path.is_dir(), path.name != "stdout.txt", path.name)
+def _walk(folder: Path, recursive: bool) -> Iterator[tuple[Path, os.stat_result]]:
+    for path, status in _children(folder):
+        yield path, status
+        if recursive and stat.S_ISDIR(status.st_mode) and not path.is_symlink():
+            yield from _walk(path, recursive)
+
+
+def _children(folder: Path) -> list[tuple[Path, os.stat_result]]:
+    try:
+        paths = list(folder.iterdir())
+    except OSError:
+        paths = []
+    found = [(path, status) for path in paths if (status := _status(path)) is not None]
+    return sorted(
+        found,
+        key=lambda one: (stat.S_ISDIR(one[1].st_mode), one[0].name != "stdout.txt", one[0].name),
     )
-    for child in children:
-        if not child.exists():
-            continue
-        yield child
-        if recursive and child.is_dir() and not child.is_symlink():
-            yield from _walk(child, recursive)
 
 
-def properties(path: Path) -> Doc:
-    """Return what the service says about a file; its length is text."""
-    status = path.stat()
-    changed = stamp(datetime.fromtimestamp(status.st_mtime, UTC))
+def properties(path: Path, status: os.stat_result) -> Doc:
+    """Return what the service says about a file of a Linux node: no time of creation; its length
+    is text."""
     return {
-        "lastModified": changed,
-        "creationTime": changed,
+        "lastModified": stamp(datetime.fromtimestamp(status.st_mtime, UTC)),
         "contentLength": str(status.st_size),
         "contentType": content_type(path),
         "fileMode": f"0o{status.st_mode:o}",

@@ -1,5 +1,6 @@
 """The operations of files, of tasks and of nodes."""
 
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -19,12 +20,19 @@ class _Version:
     etag: str = ""
 
 
-def _folder(app: Emulator, call: Call) -> Path:
+def _place(app: Emulator, call: Call) -> tuple[Path, Path]:
+    """Return the folder that is asked about and the root of its node."""
     if "taskId" in call.params:
         job = app.ctx.account.job(call.params["jobId"])
         return files.task_folder(app.ctx, job, job.task(call.params["taskId"]))
     pool = app.ctx.account.pool(call.params["poolId"])
-    return files.node_folder(app.ctx, pool.node(call.params["nodeId"]))
+    root = app.ctx.folders(pool.node(call.params["nodeId"])).root
+    return root, root
+
+
+def _path(app: Emulator, call: Call) -> Path:
+    folder, root = _place(app, call)
+    return files.locate(folder, call.params["filePath"], root)
 
 
 def _recursive(call: Call) -> bool:
@@ -33,19 +41,19 @@ def _recursive(call: Call) -> bool:
 
 def list_files(app: Emulator, call: Call) -> Reply:
     """List the files of a task or node."""
-    folder, url = _folder(app, call), call.base + call.path
+    (folder, _), url = _place(app, call), call.base + call.path
     walk = numbered(lambda: list(files.listing(folder, url, recursive=_recursive(call))))
     return call.listed("files", properties.FILES, walk)
 
 
 def _headers(call: Call, path: Path) -> dict[str, str]:
-    shown = files.properties(path)
+    status = files.status_of(path)
+    shown = files.properties(path, status)
     call.condition(_Version(shown["lastModified"]))
     return {
         "ocp-batch-file-url": quote(f"{call.base}{call.path}", safe=""),
-        "ocp-batch-file-isdirectory": str(path.is_dir()),
+        "ocp-batch-file-isdirectory": str(stat.S_ISDIR(status.st_mode)),
         "ocp-batch-file-mode": shown["fileMode"],
-        "ocp-creation-time": http_date(shown["creationTime"]),
         "Last-Modified": http_date(shown["lastModified"]),
         "Content-Type": shown["contentType"],
     }
@@ -53,7 +61,7 @@ def _headers(call: Call, path: Path) -> dict[str, str]:
 
 def get_file(app: Emulator, call: Call) -> Reply:
     """Send a file, or the range of it that was asked for."""
-    path = files.locate(_folder(app, call), call.params["filePath"])
+    path = _path(app, call)
     if path.is_dir():
         raise BatchError("FileNotFound")
     return Reply(file=path, headers=_headers(call, path))
@@ -61,16 +69,14 @@ def get_file(app: Emulator, call: Call) -> Reply:
 
 def get_file_properties(app: Emulator, call: Call) -> Reply:
     """Tell a file's properties."""
-    path = files.locate(_folder(app, call), call.params["filePath"])
-    size = "0" if path.is_dir() else str(path.stat().st_size)
+    path = _path(app, call)
+    size = "0" if path.is_dir() else str(files.status_of(path).st_size)
     return Reply(headers={**_headers(call, path), "Content-Length": size})
 
 
 def delete_file(app: Emulator, call: Call) -> Reply:
     """Delete a file or folder."""
-    files.delete(
-        files.locate(_folder(app, call), call.params["filePath"]), recursive=_recursive(call)
-    )
+    files.delete(_path(app, call), recursive=_recursive(call))
     return Reply()
 
 

@@ -58,7 +58,8 @@ def _match(template: tuple[str, ...], parts: list[str]) -> dict[str, str] | None
             return None
         if part == _FILE:
             # A client that does not encode the slashes of a file's path is understood as well.
-            params["filePath"] = unquote("/".join(parts[index:]))
+            # Names of files need not be text.
+            params["filePath"] = unquote("/".join(parts[index:]), errors="surrogateescape")
             return params
         if part.startswith("{"):
             params[part[1:-1]] = unquote(parts[index])

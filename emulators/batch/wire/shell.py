@@ -49,8 +49,8 @@ class Shell:
             "X-Content-Type-Options": "nosniff",
             "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
         }
-        if "client-request-id" in request.headers:
-            headers["client-request-id"] = request.headers["client-request-id"]
+        if request.headers.get("return-client-request-id", "").lower() == "true":
+            headers["client-request-id"] = request.headers.get("client-request-id", "")
         try:
             return await self._answer(request, headers)
         except BatchError as error:

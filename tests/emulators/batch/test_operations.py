@@ -1,7 +1,9 @@
 """Each operation through the SDK's own method, sync and async, where no other test calls it."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from azure.batch import models
@@ -125,6 +127,63 @@ def test_files_of_tasks_and_nodes_are_seen_and_deleted(emulator: Emulator, pool:
     with pytest.raises(HttpResponseError) as error:
         client.delete_task_file(job, "t", "wd/a.txt")
     assert error.value.error.code == "FileNotFound"
+
+
+_ODD = ["a b", "100%", "%41", "q?x#y", "new\nline", "back\\slash", "plus+;&=", "日本", ".hidden"]
+
+
+def test_files_of_any_name_are_listed_under_addresses_that_lead_to_them(
+    emulator: Emulator, pool: str, tmp_path: Path
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(f"for name in {_ODD!r}: open(name, 'w').write(name)\n")
+    job = emulator.add_job("odd", pool)
+    emulator.run(job, "t", f"{sys.executable} {script}")
+    listed = {
+        one.name: one.url
+        for one in emulator.client.list_task_files(job, "t", recursive=True)
+        if not one.is_directory
+    }
+    assert {f"wd/{name}" for name in _ODD} < set(listed)
+    for name in _ODD:
+        content = b"".join(emulator.client.download_task_file(job, "t", f"wd/{name}"))
+        assert content.decode() == name
+        path = listed[f"wd/{name}"].removeprefix(emulator.endpoint)
+        assert send(emulator, "HEAD", path).headers["Content-Length"] == str(len(content))
+
+
+def test_pipes_and_links_that_leave_the_node_are_no_files(emulator: Emulator, pool: str) -> None:
+    job = emulator.add_job("piped", pool)
+    script = (
+        "mkfifo pipe; ln -s /etc/passwd out; ln -s nowhere broken; echo in > file; ln -s file in"
+    )
+    emulator.run(
+        job, "t", shell(f"{script}; ln -s $AZ_BATCH_NODE_SHARED_DIR shared; echo 1 > shared/x")
+    )
+    names = {one.name for one in emulator.client.list_task_files(job, "t", recursive=True)}
+    assert not {"wd/pipe", "wd/broken"} & names
+    for name in ("pipe", "out", "broken", ".."):
+        refused = refusal(send(emulator, "GET", f"/jobs/{job}/tasks/t/files/wd%2F{name}"))
+        assert refused[:2] == (404, "FileNotFound")
+    assert emulator.file(job, "t", "wd/in") == "in\n"
+    assert emulator.file(job, "t", "wd/shared/x") == "1\n"
+
+
+def test_files_of_linux_nodes_have_no_time_of_creation(emulator: Emulator, pool: str) -> None:
+    job = emulator.add_job("linux", pool)
+    emulator.run(job, "t", "true")
+    (stdout, *_) = send(emulator, "GET", f"/jobs/{job}/tasks/t/files").json()["value"]
+    assert "creationTime" not in stdout["properties"]
+    headers = send(emulator, "HEAD", f"/jobs/{job}/tasks/t/files/stdout.txt").headers
+    assert "ocp-creation-time" not in headers
+    assert headers["ocp-batch-file-mode"] == stdout["properties"]["fileMode"]
+
+
+def test_a_request_id_of_the_client_comes_back_when_that_is_asked_for(emulator: Emulator) -> None:
+    own = {"client-request-id": "mine"}
+    assert "client-request-id" not in send(emulator, "GET", "/pools", headers=own).headers
+    asked = send(emulator, "GET", "/pools", headers={**own, "return-client-request-id": "true"})
+    assert asked.headers["client-request-id"] == "mine"
 
 
 @pytest.mark.parametrize("name", ["%00", "a%00b", "x" * 5000, "..%2F..%2Fetc", "%2Fetc%2Fpasswd"])
