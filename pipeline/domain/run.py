@@ -85,6 +85,7 @@ class Run(Frozen):
     input: Input | None = None
     parameters: dict[str, str | int | float | bool] = {}
     definition: str
+    scripts: dict[str, str] = {}
     pool: str
     created_at: datetime
     changed_at: datetime

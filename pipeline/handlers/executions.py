@@ -4,9 +4,7 @@ An execution is named by what it is (run, generation, stage, how often before), 
 again meets what is there already.
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,7 +12,8 @@ from pipeline.domain import naming
 from pipeline.domain.bundle import PAGE_SIZE
 from pipeline.domain.plan import Page, PlannedInput, PlannedTask, page_name
 from pipeline.domain.run import PublishedPlan, Run
-from pipeline.errors import Conflict, Permanent
+from pipeline.errors import Conflict
+from pipeline.handlers import scripts
 from pipeline.handlers.engine import Engine
 from pipeline.ledger import runs
 from pipeline.ports import BlobRef, InputFile, JobSpec, TaskSpec, Upload
@@ -22,8 +21,6 @@ from pipeline.ports import BlobRef, InputFile, JobSpec, TaskSpec, Upload
 # The queue that goes on when a stage program has ended.
 STAGE_QUEUES = {naming.SPLIT: "plan", naming.ASSEMBLE: "assemble"}
 RUNNER = "/bin/sh -c 'exec python3 \"$AZ_BATCH_JOB_PREP_WORKING_DIR/runner.py\"'"
-_RUNTIME = ("environment.py", "runner.py")
-_ARCHIVE = "environment.zip"  # where environment.py looks for wheels
 
 
 def create_job(engine: Engine, run: Run, page: Page, execution: int = 0, stage: str = "") -> str:
@@ -42,7 +39,7 @@ def create_job(engine: Engine, run: Run, page: Page, execution: int = 0, stage: 
         priority=definition.priority,
         limit=definition.limits.run,
         preparation=command,
-        preparation_inputs=_scripts(engine, page),
+        preparation_inputs=scripts.files(engine, run, page.program),
         run=run.id,
     )
     engine.ports.jobs.create(spec)
@@ -117,26 +114,3 @@ def uploads(run: Run, unit: str) -> list[Upload]:
 
 def _files(inputs: Sequence[PlannedInput]) -> list[InputFile]:
     return [InputFile(planned.url, planned.file) for planned in inputs]
-
-
-def _scripts(engine: Engine, page: Page) -> list[InputFile]:
-    """Put the runner, the program and what it needs into Storage under their digests."""
-    runner = [name for name in engine.scripts if name in _RUNTIME or name.startswith("runner_")]
-    wanted = [page.program.file, page.program.environment]
-    files = [_publish(engine, name) for name in [*runner, *wanted] if name]
-    archive = (page.program.environment or "").removesuffix(".txt") + ".zip"
-    if archive in engine.scripts:
-        files.append(replace(_publish(engine, archive), path=_ARCHIVE))
-    return files
-
-
-def _publish(engine: Engine, name: str) -> InputFile:
-    content = engine.scripts.get(name)
-    if content is None:
-        raise Permanent(f"The definition asks for task_scripts/{name}, which was not deployed.")
-    ref = BlobRef("scripts", f"{hashlib.sha256(content).hexdigest()[:24]}/{name}")
-    if engine.ports.blobs.head(ref) is None:
-        # A conflict means that somebody else put the same bytes there.
-        with suppress(Conflict):
-            engine.ports.writer.write(ref, content, "*")
-    return InputFile(engine.ports.blobs.url(ref), name)

@@ -11,7 +11,7 @@ from pipeline.domain.messages import RunMessage, SubmitMessage
 from pipeline.domain.plan import Page, page_name, plan_digest
 from pipeline.domain.run import Input, PublishedPlan, Run
 from pipeline.errors import Conflict, NotFound, Permanent, QuotaReached
-from pipeline.handlers import admission, demand, executions, planning
+from pipeline.handlers import admission, demand, executions, planning, scripts
 from pipeline.handlers.conclude import fail
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.ledger import progress, runs
@@ -66,6 +66,7 @@ def _begin(engine: Engine, held: Held) -> Held | None:
     try:
         pinned = _pin(engine, run.input) if run.input else None
         parameters = planning.parameters(engine, run.model_copy(update={"input": pinned}))
+        programs = scripts.pin(engine, engine.definition(run))
     except (Conflict, NotFound):
         name = run.input.name if run.input else ""
         fail(engine, held, Cause.SUPERSEDED, f"{name!a} was replaced or deleted meanwhile.")
@@ -73,7 +74,14 @@ def _begin(engine: Engine, held: Held) -> Held | None:
     except Permanent as error:
         fail(engine, held, Cause.PLAN_FAILED, str(error))
         return None
-    begun = run.to(State.PLANNING, engine.now, engine.token(), input=pinned, parameters=parameters)
+    begun = run.to(
+        State.PLANNING,
+        engine.now,
+        engine.token(),
+        input=pinned,
+        parameters=parameters,
+        scripts=programs,
+    )
     return runs.move(engine.ports.tables, held, begun, *place)
 
 

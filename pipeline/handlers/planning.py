@@ -26,7 +26,7 @@ from pipeline.domain.split import (
     split_whole,
 )
 from pipeline.errors import NotFound
-from pipeline.handlers import executions, gather, stages
+from pipeline.handlers import executions, gather, scripts, stages
 from pipeline.handlers.engine import Engine
 from pipeline.ports import BlobRef
 
@@ -97,7 +97,7 @@ def program_of(definition: Pipeline) -> PlannedProgram:
         file=task.program,
         command=task.command,
         arguments=task.arguments,
-        environment=stages.requirements(task.environment),
+        environment=scripts.requirements(task.environment),
     )
 
 

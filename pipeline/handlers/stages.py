@@ -21,7 +21,7 @@ from pipeline.domain.plan import (
 from pipeline.domain.results import ItemOutput, TaskResult, TaskState
 from pipeline.domain.run import Run
 from pipeline.errors import JobGone, NotYet, Permanent
-from pipeline.handlers import executions, repeat
+from pipeline.handlers import executions, repeat, scripts
 from pipeline.handlers.engine import Engine
 from pipeline.ledger import tasks
 from pipeline.ports import BlobRef
@@ -59,11 +59,6 @@ class StageOutput:
 
     ref: BlobRef
     claim: ItemOutput
-
-
-def requirements(environment: str | None) -> str | None:
-    """Return the requirements file of an environment."""
-    return f"{environment}.txt" if environment else None
 
 
 def outcome(engine: Engine, run: Run, stage: Stage) -> Mapping[str, StageOutput] | None:
@@ -146,7 +141,7 @@ def stage_page(run: Run, stage: Stage, allowed: Mapping[str, int]) -> Page:
         program=PlannedProgram(
             file=program.program,
             arguments=program.arguments,
-            environment=requirements(program.environment),
+            environment=scripts.requirements(program.environment),
         ),
         item_timeout_s=program.limit.total_seconds(),
         tries=dict(allowed),

@@ -1,9 +1,15 @@
 """A new version is deployed while runs are going: they keep the definition they began with."""
 
+from dataclasses import replace
+
 import pytest
 
+from pipeline.handlers import steer
+from pipeline.ledger import runs
 from tests.fakes.definitions import written
-from tests.unit.handlers.conftest import BLOB, LINES, REQUEST, content_of, manifest_of
+from tests.fakes.node import Failure
+from tests.unit.handlers.conftest import BLOB, LINES, PROGRAMS, REQUEST, content_of, manifest_of
+from tests.unit.handlers.nodes import losing, scripted
 
 NEW = BLOB + "split: {lines: {lines_per_item: 2}}\n"
 NEW += "assemble: {concatenate: {format: plain, name: new.txt}}\n"
@@ -75,3 +81,69 @@ def test_a_run_whose_pipeline_is_gone_ends_all_the_same(app_with):
     )
     app.settle()
     assert app.only_run().state == "succeeded"
+
+
+def deploy_programs(app):
+    """Deploy other programs and another runner."""
+    changed = {name: text + b"# changed\n" for name, text in app.engine.scripts.items()}
+    app.engine = replace(app.engine, scripts=changed)
+
+
+def programs_of(app):
+    """Return what each job prepares its nodes with, by job."""
+    return {
+        job.spec.id: {file.path: file.url for file in job.spec.preparation_inputs}
+        for job in app.world.batch.jobs.values()
+    }
+
+
+def test_a_task_that_runs_again_runs_the_program_that_the_run_began_with(app_with):
+    app = app_with(LINES)
+    scripted(app, {"t000000": [losing(app, "o-")]})
+    app.upload("lines/a.txt", INPUT)
+    app.pump()
+    deploy_programs(app)
+    app.settle()
+    first, again = programs_of(app).values()
+    assert first == again
+    assert {"runner.py", "work.py"} <= first.keys()
+    assert app.only_run().state == "succeeded"
+
+
+def test_the_assembler_of_a_run_is_the_one_that_was_deployed_when_it_began(app_with):
+    app = app_with(PROGRAMS)
+    old = app.engine
+    app.upload("lines/a.txt", INPUT)
+    app._drain("blob-events")
+    app._drain("plan")
+    deploy_programs(app)
+    app.settle()
+    assert len(programs_of(app)) >= 1
+    for files in programs_of(app).values():
+        for path, url in files.items():
+            assert app.world.blobs.read(app.world.blobs.at(url)) == old.scripts[path]
+
+
+def test_a_redrive_runs_the_program_that_is_deployed_by_then(app_with):
+    app = app_with(LINES)
+    app.program = lambda _item: Failure()
+    app.upload("lines/a.txt", INPUT)
+    app.settle()
+    deploy_programs(app)
+    steer.redrive(app.engine, app.only_run().id)
+    app.settle()
+    first, second = programs_of(app).values()
+    assert first.keys() == second.keys()
+    assert not set(first.values()) & set(second.values())
+
+
+def test_a_run_that_an_older_version_planned_runs_what_is_deployed(app_with):
+    app = app_with(LINES)
+    scripted(app, {"t000000": [losing(app, "o-")]})
+    app.upload("lines/a.txt", INPUT)
+    app.pump()
+    held = runs.need(app.world.tables, app.only_run().id)
+    runs.move(app.world.tables, held, held.run.model_copy(update={"scripts": {}, "step": "old"}))
+    app.settle()
+    assert app.only_run().state == "succeeded"
+    assert len(programs_of(app)) == 2
