@@ -153,10 +153,12 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
   }
 }
 
-// No password opens the deployment endpoints: azd deploys with its own token.
+// No password opens the deployment endpoints: azd deploys with its own token. The service asks for a location, which its types do not know.
 resource ftp 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
   parent: site
   name: 'ftp'
+  #disable-next-line BCP187
+  location: location
   properties: {
     allow: false
   }
@@ -165,6 +167,8 @@ resource ftp 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01'
 resource scm 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
   parent: site
   name: 'scm'
+  #disable-next-line BCP187
+  location: location
   properties: {
     allow: false
   }

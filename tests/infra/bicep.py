@@ -155,7 +155,11 @@ def _object(node: Node) -> object:
 
 
 def _items(node: Node) -> list[Node]:
-    return [child for child in node.named_children if child.type != "comment"]
+    return [
+        child
+        for child in node.named_children
+        if child.type not in ("comment", "diagnostic_comment")
+    ]
 
 
 def _string(node: Node) -> object:
