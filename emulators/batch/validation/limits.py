@@ -115,6 +115,22 @@ def port(name: str, value: Any) -> None:  # noqa: ANN401 - JSON
         raise invalid(name, value, "The value must be a port that is not reserved.")
 
 
+def resource_id(*kinds: str) -> Limit:
+    """Accept the ARM id of a resource of some kinds, each with the kinds it lies in."""
+    shapes = "|".join(
+        "/".join(f"{re.escape(part)}/[^/]+" for part in kind.split("/")) for kind in kinds
+    )
+    shape = re.compile(
+        rf"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/[^/]+/(?:{shapes})/?", re.IGNORECASE
+    )
+
+    def check(name: str, value: Any) -> None:  # noqa: ANN401 - JSON
+        if not shape.fullmatch(value):
+            raise invalid(name, value, f"The value has to be the resource id of {kinds[0]}.")
+
+    return check
+
+
 _MINUTE, _FIVE_MINUTES = timedelta(minutes=1), timedelta(minutes=5)
 _RESIZE, _PRIORITY, _PERCENT = lasting(_FIVE_MINUTES), between(-1000, 1000), between(5, 100)
 
@@ -164,6 +180,9 @@ LIMITS: Mapping[str, Limit] = {
     "applicationPackageReferences": entries(0, 10),
     "BatchTaskDependencies.taskIds": dependency_list,
     "BatchTaskDependencies.taskIdRanges": dependency_ranges,
+    "subnetId": resource_id("virtualNetworks/subnets"),
+    "virtualMachineImageId": resource_id("galleries/images/versions", "galleries/images", "images"),
+    "inboundNATPools": entries(0, 5),
     "lun": between(0, 63),
     "diskSizeGB": at_least(1),
     "backendPort": port,

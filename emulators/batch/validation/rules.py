@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from emulators.batch.document import Doc, parse_stamp
 from emulators.batch.errors import BatchError, invalid, missing
+from emulators.batch.validation.network import endpoint, endpoints
 
 # A rule gets a whole object whose properties are each right, and raises. No value is null any more.
 type Rule = Callable[[Doc], None]
@@ -113,6 +114,27 @@ def auto_pool(body: Doc) -> None:
         raise missing("pool")
 
 
+def own_tasks(body: Doc) -> None:
+    """Let manager, preparation and release have three ids: each has a directory of its own."""
+    ids = {
+        name: str((body.get(f"job{name}Task") or {}).get("id", default)).lower()
+        for name, default in (("Preparation", "jobpreparation"), ("Release", "jobrelease"))
+        if f"job{name}Task" in body
+    }
+    manager = str((body.get("jobManagerTask") or {}).get("id", "")).lower()
+    for name, task_id in ids.items():
+        if task_id == manager:
+            raise BatchError(f"TaskIdSameAsJob{name}Task")
+    if len(set(ids.values())) < len(ids):
+        raise BatchError("TaskIdSameAsJobPreparationTask")
+
+
+def prefix_of_container(body: Doc) -> None:
+    """Let a prefix choose among the blobs of a container only."""
+    if "blobPrefix" in body and "httpUrl" in body:
+        raise invalid("blobPrefix", body["blobPrefix"], "A single file has no prefix.")
+
+
 _RELEASE = with_companion("jobReleaseTask", "jobPreparationTask")
 
 RULES: Mapping[str, tuple[Rule, ...]] = {
@@ -129,16 +151,21 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "BatchPoolResizeOptions": (at_least_one("targetDedicatedNodes", "targetLowPriorityNodes"),),
     "BatchVmImageReference": (image,),
     "BatchPoolInfo": (exactly_one("poolId", "autoPoolSpecification"),),
-    "BatchJobCreateOptions": (_RELEASE, auto_pool),
-    "BatchJobSpecification": (_RELEASE, auto_pool),
+    "BatchJobCreateOptions": (_RELEASE, auto_pool, own_tasks),
+    "BatchJobSpecification": (_RELEASE, auto_pool, own_tasks),
     "BatchJobScheduleConfiguration": (span_of_schedule,),
     "BatchTaskCreateOptions": (one_slot_when_shared, packages),
     "BatchTaskIdRange": (in_order("start", "end"),),
     "ExitCodeRangeMapping": (in_order("start", "end"),),
-    "BatchInboundNatPool": (in_order("frontendPortRangeStart", "frontendPortRangeEnd"),),
+    "BatchInboundNatPool": (
+        in_order("frontendPortRangeStart", "frontendPortRangeEnd"),
+        endpoint,
+    ),
+    "BatchPoolEndpointConfiguration": (endpoints,),
     "ResourceFile": (
         exactly_one("httpUrl", "storageContainerUrl", "autoStorageContainerName"),
         with_companion("httpUrl", "filePath"),
+        prefix_of_container,
     ),
     "OutputFileDestination": (at_least_one("container"),),
     "UserIdentity": (exactly_one("autoUser", "username"),),

@@ -21,6 +21,21 @@ OUTPUT = {
     "destination": {"container": {"containerUrl": "https://x"}},
     "uploadOptions": {"uploadCondition": "taskcompletion"},
 }
+RULE = {"priority": 150, "access": "allow", "sourceAddressPrefix": "*"}
+NAT = {
+    "name": "n",
+    "protocol": "tcp",
+    "backendPort": 80,
+    "frontendPortRangeStart": 60_000,
+    "frontendPortRangeEnd": 60_039,
+}
+
+
+def inbound(*changes: dict) -> dict:
+    """Return a network with an inbound NAT pool for each change of a good one."""
+    return {"endpointConfiguration": {"inboundNATPools": [{**NAT, **one} for one in changes]}}
+
+
 VALUE, MISSING, BODY = "InvalidPropertyValue", "MissingRequiredProperty", "InvalidRequestBody"
 
 WRONG = [
@@ -217,6 +232,43 @@ WRONG = [
         VALUE,
         "autoScaleEvaluationInterval",
     ),
+    *(
+        ("BatchPoolCreateOptions", {**POOL, "networkConfiguration": network}, VALUE, name)
+        for network, name in (
+            ({"subnetId": "vnet/subnet"}, "subnetId"),
+            (inbound({"backendPort": 29876}), "backendPort"),
+            (inbound({"name": "-n"}), "name"),
+            (inbound({"name": "x" * 78}), "name"),
+            (inbound({"frontendPortRangeStart": 54_990}), "frontendPortRangeStart"),
+            (inbound({"frontendPortRangeEnd": 60_038}), "frontendPortRangeEnd"),
+            (inbound({}, {"name": "b"}), "backendPort"),
+            (inbound({}, {"backendPort": 81}), "name"),
+            (inbound({}, {"name": "b", "backendPort": 81}), "frontendPortRangeStart"),
+            (inbound({"networkSecurityGroupRules": [RULE, RULE]}), "priority"),
+            (inbound(*({"name": f"n{n}", "backendPort": n + 1} for n in range(6))), None),
+        )
+    ),
+    (
+        "BatchPoolCreateOptions",
+        {
+            **POOL,
+            "virtualMachineConfiguration": {
+                **MACHINE,
+                "imageReference": {
+                    "virtualMachineImageId": "/subscriptions/s/resourceGroups/g/providers"
+                    "/Microsoft.Compute/gallery/G/images/I/versions/1"
+                },
+            },
+        },
+        VALUE,
+        "virtualMachineImageId",
+    ),
+    (
+        "BatchTaskCreateOptions",
+        {**TASK, "resourceFiles": [{**FILE, "blobPrefix": "x"}]},
+        VALUE,
+        "blobPrefix",
+    ),
     ("BatchNodeRemoveOptions", {"nodeList": []}, VALUE, "nodeList"),
     ("BatchNodeRemoveOptions", {"nodeList": ["n"] * 101}, VALUE, "nodeList"),
 ]
@@ -232,6 +284,52 @@ def test_a_violation_has_its_code_and_names_its_property(
     assert name is None or error.value.values["PropertyName"] == name
     if code == VALUE:
         assert set(error.value.values) == {"PropertyName", "PropertyValue", "Reason"}
+
+
+def test_the_networks_and_images_of_the_documentation_are_accepted() -> None:
+    subnet = (
+        "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/n"
+    )
+    other = {
+        "name": "b.2_",
+        "backendPort": 81,
+        "frontendPortRangeStart": 1,
+        "frontendPortRangeEnd": 40,
+    }
+    network = {"subnetId": subnet, **inbound({"networkSecurityGroupRules": [RULE]}, other)}
+    gallery = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/G/images/I"
+    for image in (gallery, f"{gallery}/versions/latest"):
+        machine = {**MACHINE, "imageReference": {"virtualMachineImageId": image}}
+        pool = {**POOL, "virtualMachineConfiguration": machine, "networkConfiguration": network}
+        assert validate("BatchPoolCreateOptions", pool) == pool
+
+
+@pytest.mark.parametrize(
+    ("tasks", "code"),
+    [
+        (
+            {"jobManagerTask": {"id": "JobPreparation", "commandLine": "x"}},
+            "TaskIdSameAsJobPreparationTask",
+        ),
+        (
+            {
+                "jobManagerTask": {"id": "r", "commandLine": "x"},
+                "jobReleaseTask": {"id": "R", "commandLine": "x"},
+            },
+            "TaskIdSameAsJobReleaseTask",
+        ),
+        (
+            {"jobReleaseTask": {"id": "jobpreparation", "commandLine": "x"}},
+            "TaskIdSameAsJobPreparationTask",
+        ),
+    ],
+)
+def test_manager_preparation_and_release_have_three_ids(tasks: dict, code: str) -> None:
+    with pytest.raises(BatchError) as error:
+        validate(
+            "BatchJobCreateOptions", {**JOB, "jobPreparationTask": {"commandLine": "x"}, **tasks}
+        )
+    assert (error.value.code, error.value.status) == (code, 409)
 
 
 def test_ids_of_dependencies_may_have_64000_characters_together() -> None:
