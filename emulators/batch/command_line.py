@@ -10,11 +10,19 @@ from typing import Any
 from emulators._entra import issuers_of
 from emulators.batch.autoscale.dialect import Dialect, DialectError, read_dialect
 from emulators.batch.options import Options
+from emulators.batch.timing import Profile, TimingError, read_profile
 
 ACCOUNT = "devbatch"
 # Everybody's: an account on loopback for development has no secret, as Azurite's has none.
 KEY = base64.b64encode(b"the well-known key of devbatch, not a secret").decode()
 _SWITCH = {"action": "store_true"}
+
+
+def _profile(text: str) -> Profile:
+    try:
+        return read_profile(text)
+    except TimingError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _dialect(text: str) -> Dialect:
@@ -89,6 +97,13 @@ _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
             "choices": ("immediate", "timed", "manual"),
             "default": "immediate",
             "help": "pace of nodes and jobs: at once, realistic, or one step a POST /_admin/tick",
+        },
+        "--timing-profile": {
+            "type": _profile,
+            "default": "",
+            "metavar": "PHASE=SECONDS,...",
+            "help": "how long phases take when timed: 45, or drawn by --seed from 30-60; README.md "
+            "lists them",
         },
         "--clock-speed": {
             "type": float,

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from emulators.batch.autoscale.dialect import Dialect
+from emulators.batch.timing import DEFAULT, Profile
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Options:
     profile: str = "benign"
     seed: int = 0
     timing: str = "immediate"
+    timing_profile: Profile = field(default_factory=lambda: DEFAULT)
     clock_speed: float = 1.0
     simulate: bool = False
     simulated_seconds: float = 60.0

@@ -67,7 +67,7 @@ def terminate(ctx: Context, job: Job, reason: str) -> None:
 
 
 async def _finish_termination(ctx: Context, job: Job) -> None:
-    await ctx.pace.step(1)
+    await ctx.pace.step("settle", job.id)
     # A job is completed only when its tasks are, and release runs where nothing else of it does.
     await ctx.settled([key for key in ctx.runs if key[0] == job.id])
     await release_everywhere(ctx, job)
@@ -96,7 +96,7 @@ def disable(ctx: Context, job: Job, tasks: str) -> None:
 
 
 async def _finish_disabling(ctx: Context, job: Job) -> None:
-    await ctx.pace.step(1)
+    await ctx.pace.step("settle", job.id)
     settle_disabling(ctx, job)
 
 

@@ -69,6 +69,7 @@ class Context:
     machine: Machine = field(init=False)
     endpoint: str = ""
     spot_capacity: int | None = None
+    allocating: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     resize_limits: dict[str, Timer] = field(default_factory=dict)
     runs: dict[tuple[str, str], Run] = field(default_factory=dict)
     node_tasks: dict[tuple[str, str, str], asyncio.Task[None]] = field(default_factory=dict)

@@ -66,7 +66,7 @@ class Emulator:
                 auto_storage=options.auto_storage,
             ),
             catalogue=Catalogue(options.applications),
-            pace=Pace(options.timing, clock),
+            pace=Pace(options.timing, clock, options.timing_profile, options.seed),
         )
         self._session = session
         self.scaler = Scaler(self.ctx)

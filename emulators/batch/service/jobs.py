@@ -162,7 +162,7 @@ def _located(endpoint: str, entry: Doc) -> Doc:
 
 async def finish_enabling(ctx: Context, job: Job) -> None:
     """Make a job active that is being enabled."""
-    await ctx.pace.step(1)
+    await ctx.pace.step("settle", job.id)
     if job.state is JobState.ENABLING:
         job.move(JobState.ACTIVE, ctx.clock.now())
         ctx.keep(job)
@@ -172,7 +172,7 @@ async def finish_enabling(ctx: Context, job: Job) -> None:
 
 async def finish_deletion(ctx: Context, job: Job) -> None:
     """Remove a job that is being deleted: release, folders, records."""
-    await ctx.pace.step(1)
+    await ctx.pace.step("settle", job.id)
     await ctx.settled([key for key in ctx.runs if key[0] == job.id])
     await release_everywhere(ctx, job)
     # In all pools: it may have moved.

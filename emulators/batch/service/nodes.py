@@ -18,7 +18,7 @@ from emulators.batch.service.node_tasks import (
 )
 from emulators.batch.service.preparation import RELEASE, outlives_reboot
 
-_CREATE_S, _START_S = 20, 25
+_RESTARTS = {NodeState.REBOOTING: "reboot", NodeState.REIMAGING: "reimage"}
 _CAPACITY_LOOK_S = 30.0
 
 
@@ -41,6 +41,10 @@ def add_node(ctx: Context, pool: Pool, *, dedicated: bool) -> Node:
     return node
 
 
+def _subject(node: Node) -> str:
+    return f"{node.pool_id}/{node.id}"
+
+
 def boot(ctx: Context, pool: Pool, node: Node) -> None:
     """Begin to take a node from wherever it is to idle, through its start task."""
     only_one(ctx, node, "boot", lambda: _boot(ctx, pool, node))
@@ -48,13 +52,13 @@ def boot(ctx: Context, pool: Pool, node: Node) -> None:
 
 async def _boot(ctx: Context, pool: Pool, node: Node) -> None:
     if node.state is NodeState.CREATING:
-        await ctx.pace.step(_CREATE_S)
+        await ctx.pace.step("create", _subject(node))
         _move(ctx, node, NodeState.STARTING)
         ctx.resized(pool)
     ctx.machine.furnish(node)
     start = pool.spec.get("startTask")
     if node.state is NodeState.STARTING:
-        await ctx.pace.step(_START_S)
+        await ctx.pace.step("start", _subject(node))
         node.booted, node.errors = stamp(ctx.clock.now()), []
         failure = await ctx.machine.equip(node, pool.spec)
         if failure is not None:
@@ -157,7 +161,7 @@ def _leave(ctx: Context, node: Node, option: str) -> None:
 
 async def _gone(ctx: Context, node: Node) -> None:
     await at_rest(ctx, node)
-    await ctx.pace.step(10)
+    await ctx.pace.step("leave", _subject(node))
     await ctx.machine.scrap(node)
     pool = ctx.account.pools.get(node.pool_id.lower())
     if pool is not None:
@@ -176,7 +180,7 @@ def preempt(ctx: Context, pool: Pool, node: Node) -> None:
 async def come_back(ctx: Context, pool: Pool, node: Node) -> None:
     """Rent a machine for a preempted node again, once there is one."""
     await at_rest(ctx, node)
-    await ctx.pace.step(60)
+    await ctx.pace.step("return", _subject(node))
     while node.state is NodeState.PREEMPTED and not _has_capacity(ctx):
         await ctx.clock.sleep(_CAPACITY_LOOK_S)
     if node.state is NodeState.PREEMPTED:
@@ -224,7 +228,7 @@ def deallocate(ctx: Context, node: Node, option: str) -> None:
 async def finish_deallocation(ctx: Context, node: Node) -> None:
     """Call a node deallocated once nothing runs on it any more."""
     await at_rest(ctx, node)
-    await ctx.pace.step(30)
+    await ctx.pace.step("deallocate", _subject(node))
     if node.state is NodeState.DEALLOCATING:
         _move(ctx, node, NodeState.DEALLOCATED)
 
@@ -241,7 +245,7 @@ def start(ctx: Context, pool: Pool, node: Node) -> None:
 async def _restarted(ctx: Context, pool: Pool, node: Node, through: NodeState) -> None:
     # A release would have to run again after a reboot; it is let end before instead.
     await at_rest(ctx, node, spared={RELEASE} if through is NodeState.REBOOTING else ())
-    await ctx.pace.step(30)
+    await ctx.pace.step(_RESTARTS[through], _subject(node))
     if through is NodeState.REIMAGING:
         await ctx.machine.scrap(node)
     _forget_preparations(ctx, node, rebooted=through is NodeState.REBOOTING)

@@ -2,25 +2,58 @@
 realistic while, or until somebody says tick."""
 
 import asyncio
+import random
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from emulators.batch.clock import Clock
+from emulators.batch.timing import Profile
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Waiting:
+    """A step that waits for a tick: a phase of the timing profile, and whose it is."""
+
+    phase: str
+    subject: str
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Pace:
-    """Waits between a resource's states."""
+    """Waits between a resource's states; the same seed draws the same waits."""
 
-    def __init__(self, timing: str, clock: Clock) -> None:
-        self._timing, self._clock = timing, clock
-        self._tick = asyncio.Event()
+    def __init__(self, timing: str, clock: Clock, profile: Profile, seed: int) -> None:
+        self._timing, self._clock, self._profile = timing, clock, profile
+        self._chance = random.Random(seed)  # noqa: S311 - reproducible, nothing secret
+        self._waiting: dict[Waiting, None] = {}
 
-    async def step(self, realistic_s: float) -> None:
+    async def step(self, phase: str, subject: str) -> None:
         """Wait for the next state; returns at once with immediate timing."""
         if self._timing == "timed":
-            await self._clock.sleep(realistic_s)
+            span = self._profile[phase]
+            await self._clock.sleep(self._chance.uniform(span.least_s, span.most_s))
         elif self._timing == "manual":
-            await self._tick.wait()
+            await self._turn(Waiting(phase, subject))
 
-    def tick(self) -> None:
-        """Let everything that waits take one step."""
-        old, self._tick = self._tick, asyncio.Event()
-        old.set()
+    async def _turn(self, one: Waiting) -> None:
+        self._waiting[one] = None
+        try:
+            await one.over.wait()
+        finally:
+            self._waiting.pop(one, None)
+
+    def waiting(self) -> list[Waiting]:
+        """Return what waits for a tick, the longest first."""
+        return list(self._waiting)
+
+    def tick(self, count: int | None = None, phase: str = "*", subject: str = "*") -> list[Waiting]:
+        """Let what waits take one step, or of what matches the first few; return what does."""
+        released = [
+            one
+            for one in self._waiting
+            if fnmatchcase(one.phase, phase) and fnmatchcase(one.subject, subject)
+        ][:count]
+        for one in released:
+            del self._waiting[one]
+            one.over.set()
+        return released

@@ -8,7 +8,7 @@ from emulators.batch.service.context import Context
 from emulators.batch.service.job_manager import fit_manager
 from emulators.batch.service.node_tasks import at_rest
 from emulators.batch.service.nodes import break_off, change
-from emulators.batch.service.resize import remove_nodes, require_usable, resize
+from emulators.batch.service.resize import remove_nodes, require_usable, resize, stop_allocating
 from emulators.batch.service.scaling import (
     Scaler,
     check_formula,
@@ -170,11 +170,12 @@ class Pools:
 
 async def remove_pool(ctx: Context, pool: Pool) -> None:
     """Let all nodes of a deleted pool go, then the pool."""
+    stop_allocating(ctx, pool)
     for node in pool.nodes.values():
         if node.state is not NodeState.LEAVING_POOL:
             change(ctx, node, NodeState.LEAVING_POOL)
         break_off(ctx, node, "requeue")
-    await ctx.pace.step(10)
+    await ctx.pace.step("delete", pool.id)
     for node in list(pool.nodes.values()):
         await at_rest(ctx, node)
     for node in list(pool.nodes.values()):

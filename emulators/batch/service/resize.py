@@ -39,7 +39,6 @@ def resize(
         pool.allocate(Allocation.RESIZING, ctx.clock.now())
     ctx.keep(pool)
     _seek(ctx, pool)
-    check_steady(ctx, pool)
     _watch_limit(ctx, pool, limit_s)
 
 
@@ -65,6 +64,7 @@ def _give_up(ctx: Context, pool: Pool) -> None:
 
 
 def _stay_as_it_is(ctx: Context, pool: Pool) -> None:
+    stop_allocating(ctx, pool)
     for node in list(pool.nodes.values()):
         if node.state in _COMING:
             begin_leaving(ctx, node, "requeue")
@@ -80,33 +80,69 @@ def _keep_node(ctx: Context, pool: Pool, node: Node) -> None:
 
 
 def _seek(ctx: Context, pool: Pool) -> None:
+    """Go from the nodes a pool has to its target: some leave now, others have to be found."""
+    missing = 0
     for dedicated in (True, False):
         staying = [node for node in _of_kind(pool, dedicated) if not node.draining]
-        missing = pool.target(dedicated) - len(staying)
-        if missing > 0:
-            _grow(ctx, pool, missing, dedicated)
-        elif missing < 0:
+        surplus = len(staying) - pool.target(dedicated)
+        if surplus > 0:
             victims = sorted(staying, key=lambda node: (node.used, -node.number))
-            for node in victims[:-missing]:
+            for node in victims[:surplus]:
                 begin_leaving(ctx, node, pool.deallocation)
+        else:
+            missing += _missing(ctx, pool, dedicated)
+    if missing:
+        _begin_allocating(ctx, pool)
+    else:
+        stop_allocating(ctx, pool)
+    check_steady(ctx, pool)
+
+
+def _missing(ctx: Context, pool: Pool, dedicated: bool) -> int:
+    """Return how many nodes of a kind are to be found, after those are kept that were to go."""
+    nodes = _of_kind(pool, dedicated)
+    going = [node for node in nodes if node.draining and node.state in READY]
+    missing = pool.target(dedicated) - sum(1 for node in nodes if not node.draining)
+    for node in going[: max(0, missing)]:
+        _keep_node(ctx, pool, node)
+    return max(0, missing - len(going))
+
+
+def _begin_allocating(ctx: Context, pool: Pool) -> None:
+    """Look for machines; a target that changes meanwhile is what counts when they come."""
+    if pool.id not in ctx.allocating:
+        task = ctx.spawn(_allocate(ctx, pool), f"allocation for {pool.id}")
+        if not task.done():
+            ctx.allocating[pool.id] = task
+
+
+async def _allocate(ctx: Context, pool: Pool) -> None:
+    await ctx.pace.step("allocate", pool.id)
+    for dedicated in (True, False):
+        _rent(ctx, pool, _missing(ctx, pool, dedicated), dedicated)
+    ctx.allocating.pop(pool.id, None)
+    check_steady(ctx, pool)
+
+
+def stop_allocating(ctx: Context, pool: Pool) -> None:
+    """Look for no more machines."""
+    task = ctx.allocating.pop(pool.id, None)
+    if task is not None:
+        task.cancel()
 
 
 def seek_again(ctx: Context, pool: Pool) -> None:
     """Go on with a resize that waits for spot capacity."""
     if pool.allocation is Allocation.RESIZING and pool.state is PoolState.ACTIVE:
         _seek(ctx, pool)
-        check_steady(ctx, pool)
 
 
-def _grow(ctx: Context, pool: Pool, missing: int, dedicated: bool) -> None:
-    going = [node for node in _of_kind(pool, dedicated) if node.draining and node.state in READY]
-    for node in going[:missing]:
-        _keep_node(ctx, pool, node)
-    missing -= len(going[:missing])
+def _rent(ctx: Context, pool: Pool, missing: int, dedicated: bool) -> None:
     allowed = max(0, ctx.options.node_quota - sum(len(one.nodes) for one in _pools(ctx)))
     if missing > allowed:
         code = "AccountCoreQuotaReached" if dedicated else "AccountLowPriorityCoreQuotaReached"
-        pool.resize_errors = [_resize_error(code, "The account has reached its core quota")]
+        error = _resize_error(code, "The account has reached its core quota")
+        pool.resize_errors = [*pool.resize_errors, error]
     if not dedicated and ctx.spot_capacity is not None:
         allowed = min(allowed, max(0, ctx.spot_capacity - spot_nodes(ctx)))
     for _ in range(min(missing, allowed)):
@@ -134,7 +170,7 @@ def check_steady(ctx: Context, pool: Pool) -> None:
         node.state in _COMING or node.state is NodeState.LEAVING_POOL or node.draining
         for node in pool.nodes.values()
     )
-    if not moving and not _waits_for_capacity(ctx, pool):
+    if not moving and pool.id not in ctx.allocating and not _waits_for_capacity(ctx, pool):
         pool.allocate(Allocation.STEADY, ctx.clock.now())
         ctx.keep(pool)
         ctx.wake(pool.id)

@@ -153,7 +153,7 @@ class Schedules:
         self._ctx.spawn(self._after_a_step(schedule), f"end of {schedule.id}")
 
     async def _after_a_step(self, schedule: Schedule) -> None:
-        await self._ctx.pace.step(1)
+        await self._ctx.pace.step("settle", schedule.id)
         if self._ctx.account.schedules.get(schedule.id.lower()) is schedule:
             self.look(schedule)
 

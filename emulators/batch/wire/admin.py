@@ -4,6 +4,7 @@ nodes. No signature needed; loopback only."""
 import asyncio
 import json
 from datetime import timedelta
+from typing import Any
 
 from aiohttp import web
 
@@ -13,6 +14,7 @@ from emulators.batch.faults import BadRule, parse_rules
 from emulators.batch.model.states import JobState, PoolState, ScheduleState
 from emulators.batch.service.emulator import Emulator
 from emulators.batch.service.nodes import preempt
+from emulators.batch.service.pace import Waiting
 from emulators.batch.wire.routes import OPERATIONS
 
 _RESET_LIMIT_S = 30.0
@@ -91,10 +93,15 @@ class Admin:
         self._emulator.ctx.faults.reset()
         return await self.list_faults(request)
 
-    async def tick(self, _: web.Request) -> web.Response:
-        """Let everything take one step, with manual timing."""
-        self._emulator.ctx.pace.tick()
-        return web.json_response({})
+    async def tick(self, request: web.Request) -> web.Response:
+        """Let what waits take one step, with manual timing: all of it, or what the body says."""
+        body = await _json(request) if request.can_read_body else {}
+        pace = self._emulator.ctx.pace
+        released = [_told(one) for one in pace.tick(**_choice(body))]
+        await asyncio.sleep(0)
+        return web.json_response(
+            {"released": released, "waiting": [_told(one) for one in pace.waiting()]}
+        )
 
     async def advance(self, request: web.Request) -> web.Response:
         """Move the clock forward by {"seconds": n}, through everything due on the way."""
@@ -144,6 +151,22 @@ class Admin:
             return web.json_response({"error": error.code}, status=error.status)
         preempt(self._emulator.ctx, pool, node)
         return web.json_response({"node": node.id, "state": node.state})
+
+
+def _told(one: Waiting) -> Doc:
+    return {"phase": one.phase, "subject": one.subject}
+
+
+def _choice(body: object) -> dict[str, Any]:
+    """Read what shall take a step; raises what answers a body that makes no sense."""
+    if isinstance(body, dict) and set(body) <= {"count", "phase", "subject"}:
+        count = body.get("count", 0)
+        texts = (body.get("phase", "*"), body.get("subject", "*"))
+        if type(count) is int and count >= 0 and all(isinstance(one, str) for one in texts):
+            return body
+    raise _refused(
+        'The body may hold {"count": a whole number, "phase": a pattern, "subject": a pattern}.'
+    )
 
 
 async def _json(request: web.Request) -> object:

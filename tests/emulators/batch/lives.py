@@ -20,6 +20,7 @@ from emulators.batch.service.emulator import Emulator
 from emulators.batch.service.simulated import SimulatedExecution, SimulatedMachine
 from emulators.batch.simulation.world import Simulation
 from emulators.batch.store import restored
+from emulators.batch.timing import read_profile
 
 _DYING_S = 4.0
 type Key = tuple[str, str, str]
@@ -112,6 +113,12 @@ class _Watched(SimulatedExecution):
             self._nodes.used[self._node.id] -= self._slots
 
 
+# Stories know when what they wait for has come.
+_PROFILE = read_profile(
+    "allocate=5,create=20,start=25,leave=10,reboot=30,reimage=30,deallocate=30,return=60,delete=10"
+)
+
+
 class Lives:
     """One account through any number of processes."""
 
@@ -123,7 +130,7 @@ class Lives:
         self.sim, self.nodes = self._born()
 
     def _born(self) -> tuple[Simulation, Nodes]:
-        sim = Simulation(self.records, node_quota=12)
+        sim = Simulation(self.records, node_quota=12, timing_profile=_PROFILE)
         return sim, sim.do(self._furnish)
 
     def _furnish(self, emulator: Emulator) -> Nodes:

@@ -10,13 +10,16 @@ from azure.batch import models
 from emulators.batch.service.simulated import SimulatedMachine, simulated_task
 from emulators.batch.simulation.report import Report
 from emulators.batch.simulation.world import NoTimeLeft, Simulation
+from emulators.batch.timing import read_profile
 from tests.emulators.batch.running import Emulator
 
+# What one would work out by hand has no chance in it.
+PROFILE = read_profile("allocate=0,create=20,start=25")
 BOOT_S = 45
 
 
 def run(nodes: int, tasks: int, *, slots: int = 1, seconds: float = 60.0) -> Report:
-    with Simulation() as simulation:
+    with Simulation(timing_profile=PROFILE) as simulation:
         add_pool(simulation, targetDedicatedNodes=nodes, taskSlotsPerNode=slots)
         simulation.add_tasks("j", (simulated_task(f"t{n}", seconds=seconds) for n in range(tasks)))
         simulation.run()
@@ -46,7 +49,7 @@ def test_the_same_simulation_has_the_same_figures() -> None:
 
 
 def test_a_task_may_fail_be_tried_again_and_run_out_of_time() -> None:
-    with Simulation() as simulation:
+    with Simulation(timing_profile=PROFILE) as simulation:
         add_pool(simulation, targetDedicatedNodes=3)
         again = {"constraints": {"maxTaskRetryCount": 2}}
         simulation.add_tasks(
@@ -64,7 +67,7 @@ def test_a_task_may_fail_be_tried_again_and_run_out_of_time() -> None:
 
 
 def test_work_that_comes_later_is_waited_for_in_emulated_time() -> None:
-    with Simulation() as simulation:
+    with Simulation(timing_profile=PROFILE) as simulation:
         add_pool(simulation, targetDedicatedNodes=1)
         late = [simulated_task("late", seconds=60)]
         simulation.after(3600, lambda: simulation.add_tasks("j", late))
@@ -75,7 +78,7 @@ def test_work_that_comes_later_is_waited_for_in_emulated_time() -> None:
 
 
 def test_what_never_comes_about_is_said_at_the_limit() -> None:
-    with Simulation() as simulation:
+    with Simulation(timing_profile=PROFILE) as simulation:
         add_pool(simulation, targetDedicatedNodes=0)
         simulation.add_tasks("j", [simulated_task("waits", seconds=1)])
         with pytest.raises(NoTimeLeft):
@@ -91,7 +94,7 @@ CALM = (
 
 def judge(formula: str) -> Report:
     """Bring 40 tasks every half hour, four times, to a pool that scales by a formula."""
-    with Simulation() as simulation:
+    with Simulation(timing_profile=PROFILE) as simulation:
         add_pool(
             simulation,
             enableAutoScale=True,
@@ -138,7 +141,7 @@ def test_a_defect_of_the_emulator_fails_its_task_and_nothing_else() -> None:
                 raise RuntimeError("a defect")
             return super().execution(node, spec, directory, job_id=job_id, task_id=task_id)
 
-    with Simulation() as simulation:
+    with Simulation(timing_profile=PROFILE) as simulation:
         ctx = simulation._emulator.ctx
         ctx.machine = Defective(ctx)
         add_pool(simulation, targetDedicatedNodes=1)
