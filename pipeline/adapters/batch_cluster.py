@@ -15,7 +15,11 @@ from pipeline.ports import JobReport, PoolReport, TaskEnd
 from pipeline.settings import Settings
 
 _EVALUATION = timedelta(minutes=5)  # the shortest that the service takes
-_NO_PREPARATION = "JobPreparationTaskNotSpecified"
+# The service was recorded to say the first; its list of error codes has only the second.
+_NO_PREPARATION = {
+    "JobPreparationTaskOrReleaseTaskNotSpecified",
+    "JobPreparationTaskNotSpecified",
+}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -109,7 +113,7 @@ class AzureCluster:
                     why = info.failure_info
                     return f"{why.code}: {why.message} (exit code {info.exit_code})"
         except HttpResponseError as error:
-            if code_of(error) != _NO_PREPARATION:
+            if code_of(error) not in _NO_PREPARATION:
                 raise
         return ""
 

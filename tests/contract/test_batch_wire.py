@@ -193,6 +193,19 @@ def test_reaping_leaves_jobs_of_others_alone(stub, jobs):
     assert stub.took("DELETE", "/jobs/theirs") == []
 
 
+@pytest.mark.parametrize(
+    "code", ["JobPreparationTaskOrReleaseTaskNotSpecified", "JobPreparationTaskNotSpecified"]
+)
+def test_a_job_without_a_preparation_has_no_preparation_error(stub, client, code):
+    answers = {
+        "/jobs/j": (200, {"id": "j", "state": "active"}),
+        "/jobs/j/taskcounts": (200, {"taskCounts": dict.fromkeys(COUNTS, 1)}),
+        "/jobs/j/jobpreparationandreleasetaskstatus": (409, error(code)),
+    }
+    stub.answer = lambda _method, path, _body: answers[path]
+    assert AzureCluster(client).job("j").preparation_error == ""
+
+
 def test_a_failed_preparation_and_a_full_subscription_are_reported(stub, client):
     failed = {"failureInfo": {"category": "usererror", "code": "FailureExitCode", "message": "no"}}
     answers = {
