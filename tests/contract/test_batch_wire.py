@@ -200,7 +200,7 @@ def test_a_job_without_a_preparation_has_no_preparation_error(stub, client, code
     answers = {
         "/jobs/j": (200, {"id": "j", "state": "active"}),
         "/jobs/j/taskcounts": (200, {"taskCounts": dict.fromkeys(COUNTS, 1)}),
-        "/jobs/j/jobpreparationandreleasetaskstatus": (409, error(code)),
+        "/jobs/j/jobpreparationandreleasetaskstatus": error(409, code),
     }
     stub.answer = lambda _method, path, _body: answers[path]
     assert AzureCluster(client).job("j").preparation_error == ""
