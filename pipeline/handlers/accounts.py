@@ -14,6 +14,7 @@ from pipeline.domain.results import ItemResult
 from pipeline.domain.run import Run
 from pipeline.errors import Permanent
 from pipeline.handlers.engine import Engine
+from pipeline.handlers.executions import PlannedItems
 from pipeline.handlers.gather import generations, items_of, total_items
 from pipeline.ledger import tasks
 
@@ -57,11 +58,12 @@ def tally(engine: Engine, run: Run, cause: Cause | None) -> tuple[Counts, list[M
     known: dict[int, ItemResult] = {}
     seconds = 0.0
     for generation, plan in generations(run):
+        planned = PlannedItems(engine, plan)
         for result in tasks.results(engine.ports.tables, run.id, generation):
             seconds += result.seconds if generation == run.generation else 0.0
             # A page or receipt that is gone must not keep the run from ending.
             with suppress(Permanent):
-                for item in items_of(engine, plan, result):
+                for item in items_of(engine, planned, result):
                     if item.succeeded or item.id not in known or not known[item.id].succeeded:
                         known[item.id] = item
     total = max(total_items(run), len(known))

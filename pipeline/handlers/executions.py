@@ -58,11 +58,28 @@ def read_page(engine: Engine, folder: str, number: int) -> tuple[Page, BlobRef]:
 
 def items_of(engine: Engine, plan: PublishedPlan | None, unit: str) -> tuple[int, ...]:
     """Return the ids of a unit's items; a stage program has one item."""
-    number = naming.unit_number(unit)
-    if number is None or plan is None:
-        return (0,)
-    page = read_page(engine, plan.folder, number // PAGE_SIZE)[0]
-    return next(task.item_ids for task in page.tasks if task.number == number)
+    return PlannedItems(engine, plan).of(unit)
+
+
+class PlannedItems:
+    """The items of a plan's units. Holds the page read last: units mostly come in order, and a page
+    may have ten thousand items.
+    """
+
+    def __init__(self, engine: Engine, plan: PublishedPlan | None) -> None:
+        self._engine, self._plan = engine, plan
+        self._page, self._items = -1, dict[int, tuple[int, ...]]()
+
+    def of(self, unit: str) -> tuple[int, ...]:
+        """Return the ids of a unit's items; a stage program has one item."""
+        number = naming.unit_number(unit)
+        if number is None or self._plan is None:
+            return (0,)
+        if self._page != number // PAGE_SIZE:
+            page = read_page(self._engine, self._plan.folder, number // PAGE_SIZE)[0]
+            self._items = {task.number: task.item_ids for task in page.tasks}
+            self._page = number // PAGE_SIZE
+        return self._items[number]
 
 
 def task_specs(

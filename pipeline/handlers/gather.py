@@ -60,10 +60,10 @@ def gather(engine: Engine, run: Run) -> Gathered:
     """Read the results of every generation; a success is never replaced by a later failure."""
     gathered = Gathered()
     for generation, plan in generations(run):
-        sizes = _sizes(engine, run, generation)
+        sizes, planned = _sizes(engine, run, generation), executions.PlannedItems(engine, plan)
         for result in tasks.results(engine.ports.tables, run.id, generation):
             folder = f"{naming.generation_folder(run.id, generation)}/out/{result.unit}"
-            whole = _take(items_of(engine, plan, result), folder, sizes, gathered)
+            whole = _take(items_of(engine, planned, result), folder, sizes, gathered)
             if generation == run.generation:
                 gathered.seconds += result.seconds
                 if result.state is TaskState.RETRYING:
@@ -122,11 +122,13 @@ def _sizes(engine: Engine, run: Run, generation: int) -> dict[str, int]:
     return {facts.ref.name: facts.size for facts in engine.ports.blobs.list("work", folder)}
 
 
-def items_of(engine: Engine, plan: PublishedPlan, result: TaskResult) -> tuple[ItemResult, ...]:
+def items_of(
+    engine: Engine, planned: executions.PlannedItems, result: TaskResult
+) -> tuple[ItemResult, ...]:
     """Return what became of a task's items, from wherever its row could keep it."""
     if result.items or not (result.receipt or result.cause):
         return result.items
-    expected = executions.items_of(engine, plan, result.unit)
+    expected = planned.of(result.unit)
     if not result.receipt:
         return failed_items(expected, result.cause or Cause.OUTPUT_LOST, result.why)
     try:
