@@ -101,7 +101,7 @@ class LocalBlobs:
             return opened.read(-1 if length is None else length)
 
     def stream(self, ref: BlobRef) -> Iterator[bytes]:
-        """Read the whole at once: planning streams nothing."""
+        """Read the whole at once: somebody waits for it on a machine of his own."""
         yield self.read(ref)
 
     def list(self, container: str, prefix: str) -> Iterator[BlobFacts]:
@@ -158,7 +158,7 @@ def preview(
         changed_at=now,
     )
     run = run.model_copy(update={"parameters": planning.parameters(engine, run)})
-    pages = planning.pages(engine, run) or []
+    pages = list(planning.pages(engine, run) or ())
     return Preview(definition, engine.pool(run), run, pages)
 
 

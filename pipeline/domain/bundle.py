@@ -1,34 +1,20 @@
 """Bundles items into tasks by count, and tasks into the pages of a plan."""
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 
-from pipeline.domain.split import Item, PlanError
+from pipeline.domain.split import PlanError
 
 PAGE_SIZE = 100  # what Batch takes in one call
-MAX_TASKS = 1_000_000  # task numbers have six digits
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One Batch task: its number within the run and the items that it carries."""
-
-    number: int
-    items: tuple[Item, ...]
-
-
-def bundle(items: Sequence[Item], per_task: int) -> list[Task]:
+def bundles[T](items: Iterable[T], per_task: int) -> Iterator[tuple[T, ...]]:
     """Put `per_task` neighbouring items into each task; the last one takes what is left."""
     if per_task < 1:
         raise PlanError(f"a bundle of {per_task} items carries nothing")
-    groups = itertools.batched(items, per_task, strict=False)
-    tasks = [Task(number, group) for number, group in enumerate(groups)]
-    if len(tasks) > MAX_TASKS:
-        raise PlanError(f"{len(tasks):,} tasks are too many: bundle more items into each")
-    return tasks
+    return itertools.batched(items, per_task, strict=False)
 
 
-def pages[T](tasks: Sequence[T], size: int = PAGE_SIZE) -> list[tuple[T, ...]]:
+def pages[T](tasks: Iterable[T], size: int = PAGE_SIZE) -> Iterator[tuple[T, ...]]:
     """Cut the tasks of a plan into pages."""
-    return list(itertools.batched(tasks, size, strict=False))
+    return itertools.batched(tasks, size, strict=False)

@@ -1,7 +1,7 @@
 """The plan of a generation as data: pages of tasks, exactly as nodes read them."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -76,7 +76,7 @@ def page_name(folder: str, page: int) -> str:
     return f"{folder}/p-{page:05d}.json"
 
 
-def plan_digest(pages: Sequence[bytes]) -> str:
+def plan_digest(pages: Iterable[bytes]) -> str:
     """Digest a plan over its pages; submit messages carry it."""
     digest = hashlib.sha256()
     for page in pages:

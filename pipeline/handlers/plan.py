@@ -3,7 +3,10 @@
 A planner works in a folder of its own; publishing is the conditional move that makes a plan count.
 """
 
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 from pipeline.domain.causes import Cause
 from pipeline.domain.lifecycle import State
@@ -104,8 +107,8 @@ def _carry_out(engine: Engine, held: Held) -> None:
         pages = planning.pages(engine, held.run)
         if pages is None:
             return  # a split program works on it; its receipt asks again
-        published = _write(engine, held.run, pages)
-        job = executions.create_job(engine, held.run, pages[0]) if pages else ""
+        published, first = _write(engine, held.run, pages)
+        job = executions.create_job(engine, held.run, first) if first else ""
     except QuotaReached as error:
         wait(engine, held, str(error))
         return
@@ -116,27 +119,56 @@ def _carry_out(engine: Engine, held: Held) -> None:
     runs.move(engine.ports.tables, held, run)
     log.info("Plan published", extra={**context(run, "plan"), "tasks": published.tasks})
     request_pages(engine, run)
-    if pages:
+    if first:
         demand.register(engine, run, published.tasks)
 
 
-def _write(engine: Engine, run: Run, pages: list[Page]) -> PublishedPlan:
+@dataclass
+class _Written:
+    """What a planner has written: the first page, and how much in all."""
+
+    first: Page | None = None
+    pages: int = 0
+    tasks: int = 0
+    items: int = 0
+
+    def encoded(self, pages: Iterable[Page]) -> Iterator[bytes]:
+        """Count pages as they pass, and yield each as the node reads it."""
+        for page in pages:
+            self.first = self.first or page
+            self.pages += 1
+            self.tasks += len(page.tasks)
+            self.items += sum(len(task.items) for task in page.tasks)
+            yield page.encode()
+
+
+def _write(engine: Engine, run: Run, pages: Iterable[Page]) -> tuple[PublishedPlan, Page | None]:
     folder = f"{run.id}/g{run.generation}/plan/{engine.token()}"
-    contents = [page.encode() for page in pages]
-
-    def write(number: int) -> None:
-        ref = BlobRef("work", page_name(folder, number))
-        engine.ports.writer.write(ref, contents[number], content_type="application/json")
-
-    if len(contents) > 1:
-        with ThreadPoolExecutor(_WRITERS) as pool:
-            list(pool.map(write, range(len(contents))))
-    elif contents:
-        write(0)
-    return PublishedPlan(
+    written = _Written()
+    digest = plan_digest(_stored(engine, folder, written.encoded(pages)))
+    published = PublishedPlan(
         folder=folder,
-        digest=plan_digest(contents),
-        pages=len(pages),
-        tasks=sum(len(page.tasks) for page in pages),
-        items=sum(len(task.items) for page in pages for task in page.tasks),
+        digest=digest,
+        pages=written.pages,
+        tasks=written.tasks,
+        items=written.items,
     )
+    return published, written.first
+
+
+def _stored(engine: Engine, folder: str, contents: Iterable[bytes]) -> Iterator[bytes]:
+    """Write pages side by side, and pass them on; only a few are in memory at a time."""
+
+    def write(number: int, content: bytes) -> None:
+        ref = BlobRef("work", page_name(folder, number))
+        engine.ports.writer.write(ref, content, content_type="application/json")
+
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        begun: deque[Future[None]] = deque()
+        for number, content in enumerate(contents):
+            begun.append(pool.submit(write, number, content))
+            if len(begun) > _WRITERS:
+                begun.popleft().result()
+            yield content
+        for one in begun:
+            one.result()

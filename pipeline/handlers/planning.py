@@ -3,11 +3,11 @@
 The split is a table; each entry reads what its kind needs and hands the decision to the domain.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+import codecs
+from collections.abc import Callable, Iterable, Iterator
 
 from pipeline.domain import naming
-from pipeline.domain.bundle import bundle
+from pipeline.domain.bundle import bundles
 from pipeline.domain.bundle import pages as paged
 from pipeline.domain.definition import Pipeline
 from pipeline.domain.mp4 import frame_count
@@ -17,6 +17,7 @@ from pipeline.domain.split import (
     Item,
     PlanError,
     Scalar,
+    check_count,
     items_from_program,
     split_blobs,
     split_frames,
@@ -28,19 +29,15 @@ from pipeline.domain.split import (
 from pipeline.errors import NotFound
 from pipeline.handlers import executions, gather, scripts, stages
 from pipeline.handlers.engine import Engine
-from pipeline.ports import BlobRef
+from pipeline.ports import BlobFacts, BlobRef
 
 MAX_TEXT = 256 << 20
 MAX_DEPTH = 8
 MAX_ITEMS_JSON = 64 << 20
 
 
-@dataclass(frozen=True)
-class Work:
-    """The items of a plan, and the blobs that only some of them need (by item id)."""
-
-    items: list[Item]
-    inputs: Mapping[int, tuple[PlannedInput, ...]]
+# An item, and the blobs that only it needs.
+type Work = Iterator[tuple[Item, tuple[PlannedInput, ...]]]
 
 
 def parameters(engine: Engine, run: Run) -> dict[str, Scalar]:
@@ -60,22 +57,22 @@ def parameters(engine: Engine, run: Run) -> dict[str, Scalar]:
     return definition.resolve_parameters(given)
 
 
-def pages(engine: Engine, run: Run) -> list[Page] | None:
-    """Plan a generation; None while a split program works on it. Raises PlanError and its kin."""
+def pages(engine: Engine, run: Run) -> Iterator[Page] | None:
+    """Plan a generation, page by page; None while a split program works on it.
+
+    Raises PlanError and its kin, at once or where it is met: of a plan that cannot be made, pages
+    may have come before.
+    """
     definition = engine.definition(run)
     work = _remaining(engine, run) if run.earlier else _split(engine, run, definition)
     if work is None:
         return None
     shared = _shared_inputs(engine, run)
-    planned = [
-        PlannedTask(
-            number=task.number,
-            inputs=tuple(blob for item in task.items for blob in work.inputs.get(item.id, ())),
-            items=tuple(_planned(run, item, work, shared) for item in task.items),
-        )
-        for task in bundle(work.items, definition.bundle.items)
-    ]
-    return [
+    tasks = (
+        _planned(run, number, bundled, shared)
+        for number, bundled in enumerate(bundles(work, definition.bundle.items))
+    )
+    return (
         Page(
             run=run.id,
             generation=run.generation,
@@ -84,10 +81,10 @@ def pages(engine: Engine, run: Run) -> list[Page] | None:
             item_timeout_s=definition.limits.item.total_seconds(),
             tries=stages.tries(definition),
             inputs=shared,
-            tasks=tuple(group),
+            tasks=group,
         )
-        for number, group in enumerate(paged(planned))
-    ]
+        for number, group in enumerate(paged(tasks))
+    )
 
 
 def program_of(definition: Pipeline) -> PlannedProgram:
@@ -101,13 +98,20 @@ def program_of(definition: Pipeline) -> PlannedProgram:
     )
 
 
-def _planned(run: Run, item: Item, work: Work, shared: Iterable[PlannedInput]) -> PlannedItem:
-    own = work.inputs.get(item.id, ())
-    return PlannedItem(
-        id=item.id,
-        inputs=tuple(blob.file for blob in (own or shared)),
-        parameters={**run.parameters, **item.parameters},
-    )
+def _planned(
+    run: Run,
+    number: int,
+    bundled: Iterable[tuple[Item, tuple[PlannedInput, ...]]],
+    shared: Iterable[PlannedInput],
+) -> PlannedTask:
+    inputs: list[PlannedInput] = []
+    items: list[PlannedItem] = []
+    for item, own in bundled:
+        inputs += own
+        files = tuple(blob.file for blob in (own or shared))
+        given = {**run.parameters, **item.parameters}
+        items.append(PlannedItem(id=item.id, inputs=files, parameters=given))
+    return PlannedTask(number=number, inputs=tuple(inputs), items=tuple(items))
 
 
 def _shared_inputs(engine: Engine, run: Run) -> tuple[PlannedInput, ...]:
@@ -131,30 +135,36 @@ def _split(engine: Engine, run: Run, definition: Pipeline) -> Work | None:
 def _blobs(engine: Engine, run: Run, definition: Pipeline) -> Work:
     split = definition.split.blobs
     if split is None or split.container is None:
-        return Work(split_whole(), {})
+        return _alike(split_whole())
     prefix = split.resolved_prefix(run.parameters)
     found = [
         facts
         for facts in engine.ports.blobs.list(split.container, prefix)
         if facts.size > 0 and split.matches(facts.ref.name)
     ]
-    items, inputs = split_blobs(facts.ref.name for facts in found), {}
-    for item, facts in zip(items, found, strict=True):
-        pinned = engine.ports.writer.snapshot(facts.ref, facts.etag)
-        inputs[item.id] = (
-            PlannedInput(
-                file=naming.local_input_name(str(item.id), facts.ref.name),
-                name=facts.ref.name,
-                url=engine.ports.blobs.url(pinned),
-                size=facts.size,
-            ),
-        )
-    return Work(items, inputs)
+    check_count(len(found))
+    items = split_blobs(facts.ref.name for facts in found)
+    return ((item, (_pin(engine, item, found[item.id]),)) for item in items)
+
+
+def _pin(engine: Engine, item: Item, facts: BlobFacts) -> PlannedInput:
+    pinned = engine.ports.writer.snapshot(facts.ref, facts.etag)
+    return PlannedInput(
+        file=naming.local_input_name(str(item.id), facts.ref.name),
+        name=facts.ref.name,
+        url=engine.ports.blobs.url(pinned),
+        size=facts.size,
+    )
+
+
+def _alike(items: Iterable[Item]) -> Work:
+    """Items that all work on the run's input."""
+    return ((item, ()) for item in items)
 
 
 def _range(_engine: Engine, run: Run, definition: Pipeline) -> Work:
     assert definition.split.range is not None  # noqa: S101 - the table is keyed by kind
-    return Work(split_range(*definition.split.range.resolved(run.parameters)), {})
+    return _alike(split_range(*definition.split.range.resolved(run.parameters)))
 
 
 def _frames(engine: Engine, run: Run, definition: Pipeline) -> Work:
@@ -165,11 +175,11 @@ def _frames(engine: Engine, run: Run, definition: Pipeline) -> Work:
         return engine.ports.blobs.read(ref, offset, length)
 
     step = definition.split.frames.resolved(run.parameters)
-    return Work(split_frames(frame_count(read, size), step), {})
+    return _alike(split_frames(frame_count(read, size), step))
 
 
 def _grid(_engine: Engine, _run: Run, definition: Pipeline) -> Work:
-    return Work(split_grid(definition.split.grid or {}), {})
+    return _alike(split_grid(definition.split.grid or {}))
 
 
 def _lines(engine: Engine, run: Run, definition: Pipeline) -> Work:
@@ -177,13 +187,17 @@ def _lines(engine: Engine, run: Run, definition: Pipeline) -> Work:
     ref, size = _pinned(run)
     if size > MAX_TEXT:
         raise PlanError(f"the text has {size:,} bytes; split lines takes at most {MAX_TEXT:,}")
-    try:
-        text = engine.ports.blobs.read(ref).decode()
-    except UnicodeDecodeError as error:
-        raise PlanError(f"the input is not UTF-8 text: {error}") from error
     split = definition.split.lines
     per_item = split.resolved(run.parameters)
-    return Work(split_lines(text, skip_header=split.skip_header, lines_per_item=per_item), {})
+    text = _text(engine.ports.blobs.stream(ref))
+    return _alike(split_lines(text, skip_header=split.skip_header, lines_per_item=per_item))
+
+
+def _text(content: Iterable[bytes]) -> Iterator[str]:
+    try:
+        yield from codecs.iterdecode(content, "utf-8")
+    except UnicodeDecodeError as error:
+        raise PlanError(f"the input is not UTF-8 text: {error}") from error
 
 
 def _program(engine: Engine, run: Run, definition: Pipeline) -> Work | None:
@@ -199,10 +213,7 @@ def _program(engine: Engine, run: Run, definition: Pipeline) -> Work | None:
     if written.claim.size > MAX_ITEMS_JSON:
         raise PlanError(f"items.json has {written.claim.size:,} bytes: at most {MAX_ITEMS_JSON:,}")
     text = engine.ports.blobs.read(written.ref, 0, MAX_ITEMS_JSON).decode(errors="replace")
-    try:
-        return Work(items_from_program(text, program.parameters), {})
-    except RecursionError as error:
-        raise PlanError("items.json is nested too deeply") from error
+    return _alike(items_from_program(text, program.parameters))
 
 
 _SPLITS: dict[str, Callable[[Engine, Run, Pipeline], Work | None]] = {
@@ -222,19 +233,16 @@ def _pinned(run: Run) -> tuple[BlobRef, int]:
 
 
 def _remaining(engine: Engine, run: Run) -> Work:
-    """Return the items of the last plan that did not succeed: what a redrive has left to do."""
+    """Yield the items of the last plan that did not succeed: what a redrive has left to do."""
     last = run.earlier[-1]
     done = gather.gather(engine, run).parts.keys()
-    items: list[Item] = []
-    inputs: dict[int, tuple[PlannedInput, ...]] = {}
     for page in read_pages(engine, last.plan.folder, last.plan.pages):
         for task in page.tasks:
             by_file = {blob.file: blob for blob in task.inputs}
             for item in task.items:
                 if item.id not in done:
-                    items.append(Item(item.id, item.parameters))
-                    inputs[item.id] = tuple(by_file[f] for f in item.inputs if f in by_file)
-    return Work(items, inputs)
+                    own = tuple(by_file[file] for file in item.inputs if file in by_file)
+                    yield Item(item.id, item.parameters), own
 
 
 def read_pages(engine: Engine, folder: str, count: int) -> Iterable[Page]:

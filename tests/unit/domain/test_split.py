@@ -1,4 +1,5 @@
 import json
+from collections import deque
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ from tests.unit.domain.quick import quick
 @quick
 @given(st.integers(-1000, 1000), st.integers(1, 2000), st.integers(1, 300))
 def test_a_range_is_covered_once_and_in_order(start, length, step):
-    items = split_range(start, start + length, step)
+    items = list(split_range(start, start + length, step))
     covered = [n for item in items for n in range(item.parameters["start"], item.parameters["end"])]
     assert covered == list(range(start, start + length))
     assert [item.id for item in items] == [item.parameters["index"] for item in items]
@@ -59,12 +60,27 @@ def test_a_grid_keeps_the_order_of_its_axes():
             "use fewer lines_per_item",
         ),
         (lambda: split_blobs([]), "no blob matches"),
-        (lambda: split_blobs(str(n) for n in range(MAX_ITEMS + 1)), "more than 1,000,000 blobs"),
     ],
 )
 def test_a_split_that_cannot_be_says_why(split, said):
     with pytest.raises(PlanError, match=said):
-        split()
+        list(split())
+
+
+@pytest.mark.parametrize("split", [split_blobs, split_lines])
+def test_too_many_items_are_refused_where_nobody_could_count_before(split):
+    with pytest.raises(PlanError, match="more than 1,000,000 items: make the items larger"):
+        deque(split("a\n" if split is split_lines else "a" for _ in range(MAX_ITEMS + 1)), 0)
+
+
+@quick
+@given(st.text("a\n\r\ufeffü ", max_size=40), st.integers(1, 7))
+def test_lines_are_the_same_in_whatever_pieces_a_text_comes(text, size):
+    text += "x"
+    pieces = [text[start : start + size] for start in range(0, len(text), size)]
+    lines = [line.removesuffix("\r") for line in text.removeprefix("\ufeff").split("\n")]
+    found = [item.parameters["line"] for item in split_lines(pieces)]
+    assert found == [line for line in lines if line.strip()]
 
 
 def test_each_blob_is_an_item_with_its_own_input():
@@ -112,6 +128,10 @@ def test_items_of_a_program_are_read():
         ('[{"parameters": {"x": NaN}}]', "NaN is no JSON"),
         ("{}", "not a list"),
         ("[]", "nothing to do"),
+        ("[{}", "not JSON"),
+        ("[{},]", "not JSON"),
+        ("[{} {}]", "not JSON"),
+        ("[{}] {}", "not JSON"),
         ("[1]", "item 0: expected"),
         ('[{"parameters": {}, "inputs": []}]', "item 0: expected"),
         ('[{"parameters": []}]', "not an object"),
@@ -126,4 +146,4 @@ def test_items_of_a_program_are_read():
 def test_items_of_a_program_are_not_trusted(text, said):
     expected = ("x",) if "missing" in said else ()
     with pytest.raises(PlanError, match=said):
-        items_from_program(text, expected)
+        list(items_from_program(text, expected))

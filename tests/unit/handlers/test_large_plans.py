@@ -5,7 +5,11 @@ import random
 
 import pytest
 
-from pipeline.handlers import dispatch
+from pipeline.domain.naming import unit_name
+from pipeline.domain.plan import page_name
+from pipeline.handlers import dispatch, planning
+from pipeline.handlers.executions import PlannedItems
+from pipeline.ports import BlobRef
 from tests.unit.handlers.conftest import BLOB, PLAIN, content_of
 
 LARGE = BLOB + PLAIN + "split: {range: {stop: 250, step: 1}}\n"
@@ -85,3 +89,32 @@ def test_bundles_carry_neighbouring_items(app_with):
     app.settle()
     assert content_of(app, app.only_run()) == WHOLE
     assert sum(len(job.tasks) for job in app.world.batch.jobs.values()) == 3
+
+
+def test_units_of_one_page_are_told_from_one_read(app_with):
+    app = planned(app_with)
+    plan = app.only_run().plan
+    items = PlannedItems(app.engine, plan)
+    assert items.of(unit_name(7)) == (7,)
+    app.world.blobs.delete(BlobRef("work", page_name(plan.folder, 0)))
+    assert [items.of(unit_name(n)) for n in (99, 100, 249)] == [(99,), (100,), (249,)]
+
+
+def test_a_plan_is_made_page_by_page_while_its_input_is_read(app_with):
+    app = app_with(BLOB + PLAIN + "split: {lines: {}}\n")
+    app.upload("lines/a.txt", b"some text\n" * 300)
+    app.pump()
+    (content,) = app.world.blobs.stream(BlobRef("input", "lines/a.txt"))
+    read: list[int] = []
+
+    def chunks(_ref):
+        for start in range(0, len(content), 100):
+            read.append(start)
+            yield content[start : start + 100]
+
+    app.world.blobs.stream = chunks
+    pages = planning.pages(app.engine, app.only_run())
+    assert read == []
+    assert len(next(pages).tasks) == 100
+    assert 0 < len(read) < 15
+    assert [len(page.tasks) for page in pages] == [100, 100]

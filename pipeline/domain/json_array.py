@@ -1,0 +1,43 @@
+"""Reads the elements of a JSON array one by one: all at once take many times the text's size."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import NoReturn
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+
+
+def elements(text: str) -> Iterator[object]:
+    """Yield the elements of an array; raises ValueError for what is no JSON, TypeError for what is
+    no array, RecursionError for what is nested too deeply.
+    """
+    at = _after_space(text, 0)
+    if text[at : at + 1] != "[":
+        _DECODER.decode(text)
+        raise TypeError("not a list")
+    at = _after_space(text, at + 1)
+    more = text[at : at + 1] != "]"
+    while more:
+        element, at = _DECODER.raw_decode(text, at)
+        yield element
+        at = _after_space(text, at)
+        more = text[at : at + 1] == ","
+        at = _after_space(text, at + 1) if more else at
+    if text[at : at + 1] != "]":
+        raise json.JSONDecodeError("Expecting ',' delimiter", text, at)
+    at = _after_space(text, at + 1)
+    if at < len(text):
+        raise json.JSONDecodeError("Extra data", text, at)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def _after_space(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return found.end() if found else at
