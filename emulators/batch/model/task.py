@@ -27,6 +27,9 @@ SET_BY_SERVICE = frozenset(
     }
 )
 
+# What the ids of affinity begin with.
+_NODE = "TVM:"
+
 
 @dataclass(slots=True, kw_only=True)
 class Task(Stateful[TaskState]):
@@ -57,6 +60,13 @@ class Task(Stateful[TaskState]):
         """Return where the store keeps it."""
         return ("task", self.job_id, self.id)
 
+    @property
+    def wanted_node(self) -> str:
+        """Return the node it would like to run on, empty for nearly every task."""
+        if '"affinityInfo"' not in self.spec_text:
+            return ""
+        return str((self.spec().get("affinityInfo") or {}).get("affinityId", ""))[len(_NODE) :]
+
     def spec(self) -> Doc:
         """Return what the user asked for, defaults included."""
         document: Doc = json.loads(self.spec_text)
@@ -78,7 +88,7 @@ class Task(Stateful[TaskState]):
         if self.node_id:
             node_url = f"{base}/pools/{self.pool_id}/nodes/{self.node_id}"
             shown["nodeInfo"] = {
-                "affinityId": f"TVM:{self.node_id}",
+                "affinityId": f"{_NODE}{self.node_id}",
                 "nodeUrl": node_url,
                 "poolId": self.pool_id,
                 "nodeId": self.node_id,

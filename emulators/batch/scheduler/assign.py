@@ -89,7 +89,7 @@ def _starts(
             else:
                 set_aside.append(task)
             continue
-        node = shelf.take(task.slots, pack=policy.pack, barred=avoided)
+        node = shelf.take(task.slots, pack=policy.pack, barred=avoided, wanted=task.wanted_node)
         if node is None:
             set_aside.append(task)
             break

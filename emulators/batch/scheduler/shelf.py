@@ -26,12 +26,20 @@ class Shelf:
         node = self._find(1, barred, emptiest_first=True)
         return node.free if node is not None else 0
 
-    def take(self, slots: int, *, pack: bool, barred: Set[str]) -> Node | None:
-        """Pick a node with room: the fullest that fits when packing, the emptiest otherwise."""
-        node = self._find(slots, barred, emptiest_first=not pack)
+    def take(self, slots: int, *, pack: bool, barred: Set[str], wanted: str = "") -> Node | None:
+        """Pick a node with room: the one that is wanted, else the fullest that fits when packing,
+        the emptiest otherwise."""
+        node = self._wanted(wanted, slots, barred) if wanted else None
+        node = node or self._find(slots, barred, emptiest_first=not pack)
         if node is not None:
             self._put(node, node.free - slots)
         return node
+
+    def _wanted(self, node_id: str, slots: int, barred: Set[str]) -> Node | None:
+        node = self._by_free.get(self._places.get(node_id, 0), {}).get(node_id)
+        if node is None or node_id in barred:
+            return None
+        return node if node.takes_tasks and node.free >= slots else None
 
     def _find(self, least: int, barred: Set[str], *, emptiest_first: bool) -> Node | None:
         while True:

@@ -271,3 +271,23 @@ def test_equal_jobs_take_turns_or_go_by_age_as_the_pool_says(
     client.begin_resize_pool(pool, models.BatchPoolResizeOptions(target_dedicated_nodes=1))
     started = {task: emulator.finished(job, task).execution_info.start_time for job, task in names}
     assert sorted(started, key=lambda task: started[task]) == expected
+
+
+def test_a_task_runs_on_the_node_it_has_an_affinity_to_while_that_is_free(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    emulator.add_pool("near", nodes=3, slots=1)
+    job = emulator.add_job("near", "near")
+    wanted = emulator.run(job, "first", "true").node_info
+    near = models.BatchAffinityInfo(affinity_id=wanted.affinity_id)
+    for number in range(4):
+        task = emulator.run(job, f"near-{number}", "true", affinity_info=near)
+        assert task.node_info.node_id == wanted.node_id
+    gate = tmp_path / "gate"
+    emulator.add_task(job, "busy", held(gate), affinity_info=near)
+    until(lambda: emulator.client.get_task(job, "busy").state == "running" or None)
+    elsewhere = emulator.run(job, "elsewhere", "true", affinity_info=near)
+    assert elsewhere.node_info.node_id != wanted.node_id
+    gone = models.BatchAffinityInfo(affinity_id="TVM:gone")
+    assert emulator.run(job, "gone", "true", affinity_info=gone).execution_info.exit_code == 0
+    gate.touch()
