@@ -34,6 +34,18 @@ class Ending:
     failure: Failure | None = None
     phase: str = "process"
     may_retry: bool = False
+    container_id: str = ""
+
+    def outcome(self) -> Doc:
+        """Return what it adds to the execution info of a task of any kind."""
+        shown: Doc = {"result": "failure" if self.failure else "success"}
+        if self.exit_code is not None:
+            shown["exitCode"] = self.exit_code
+        if self.failure is not None:
+            shown["failureInfo"] = self.failure.document()
+        if self.container_id:
+            shown["containerInfo"] = {"containerId": self.container_id, "state": "exited"}
+        return shown
 
     @property
     def told(self) -> str:

@@ -14,15 +14,7 @@ from emulators.batch.service.preparation import release_everywhere
 def complete_task(ctx: Context, job: Job, task: Task, ending: Ending) -> None:
     """Give a task its verdict and let everything that depends on it know."""
     now = ctx.clock.now()
-    execution = {
-        **task.execution,
-        "endTime": stamp(now),
-        "result": "failure" if ending.failure else "success",
-    }
-    if ending.exit_code is not None:
-        execution["exitCode"] = ending.exit_code
-    if ending.failure is not None:
-        execution["failureInfo"] = ending.failure.document()
+    execution = {**task.execution, "endTime": stamp(now), **ending.outcome()}
     # Most tasks have none, and the text is long.
     conditions = task.spec().get("exitConditions") if "exitConditions" in task.spec_text else None
     effects = consequences(conditions, ending)

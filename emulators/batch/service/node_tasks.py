@@ -81,13 +81,4 @@ async def run_tries(ctx: Context, node: Node, command: Command) -> Ending:
 
 def outcome_of(ending: Ending, at: str) -> Doc:
     """Return the execution info of a start, preparation or release task that has ended."""
-    shown: Doc = {
-        "state": "completed",
-        "endTime": at,
-        "result": "failure" if ending.failure else "success",
-    }
-    if ending.exit_code is not None:
-        shown["exitCode"] = ending.exit_code
-    if ending.failure is not None:
-        shown["failureInfo"] = ending.failure.document()
-    return shown
+    return {"state": "completed", "endTime": at, **ending.outcome()}

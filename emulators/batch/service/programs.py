@@ -355,7 +355,8 @@ async def _container(ctx: Context, containers: Containers, what: Program) -> End
         )
         ended = await _launched(ctx, what, order)
         refusal = None if what.expired else await container.refusal(ended.code, order.stderr)
-        return Ending(failure=refusal, phase="before") if refusal else _judged(what, ended)
+        ending = Ending(failure=refusal, phase="before") if refusal else _judged(what, ended)
+        return replace(ending, container_id=container.identifier)
     finally:
         await asyncio.shield(container.engine.remove(container.identifier))
 

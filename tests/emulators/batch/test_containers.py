@@ -79,6 +79,8 @@ def test_a_container_task_sees_the_nodes_folders_and_its_variables(running: Emul
         environment_settings=[setting],
     )
     assert (task.execution_info.result, task.execution_info.exit_code) == ("success", 0)
+    container = task.execution_info.container_info
+    assert (len(container.container_id), container.state) == (64, "exited")
     lines = running.file("j", "seen", "stdout.txt").splitlines()
     assert lines[0].endswith("/workitems/j/job-1/seen/wd")
     assert lines[1:3] == ["two", "lines $HOME"]
