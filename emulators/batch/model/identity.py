@@ -11,6 +11,12 @@ def etag(moment: datetime) -> str:
     return f"0x8D{(moment - _EPOCH) // timedelta(microseconds=1):X}"
 
 
+def later_etag(old: str, moment: datetime) -> str:
+    """Return the ETag of a user's change at that moment, another one than before it even where
+    the clock stands still."""
+    return f"0x{max(int(etag(moment), 16), int(old, 16) + 1):X}"
+
+
 def node_name(dedicated: bool) -> str:
     """Draw a node id; spot nodes end differently."""
     return f"tvmps_{secrets.token_hex(32)}_{'d' if dedicated else 'p'}"

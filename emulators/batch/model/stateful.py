@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from emulators.batch.document import Doc, parse_stamp, stamp
-from emulators.batch.model.identity import etag
+from emulators.batch.model.identity import etag, later_etag
 from emulators.batch.model.states import check_move
 
 
@@ -35,7 +35,7 @@ class Stateful[S: StrEnum]:
 
     def edited(self, at: datetime) -> None:
         """Note a user's change: new ETag, new last-modified."""
-        self.changed, self.etag = stamp(at), etag(at)
+        self.changed, self.etag = stamp(at), later_etag(self.etag, at)
 
     def history(self) -> Doc:
         """Return the properties that every resource shows."""

@@ -33,7 +33,7 @@ class AutoPools:
         """Give a new job its pool; returns the scheduling error where that is not possible."""
         wanted = auto_pool_of(job.spec)
         shared = schedule if _lifetime(wanted) == "jobschedule" else None
-        if shared is not None and shared.pool_id.lower() in self._ctx.account.pools:
+        if shared is not None and self._lives(shared.pool_id):
             job.execution["poolId"] = shared.pool_id
             return None
         pool_id = f"{wanted.get('autoPoolIdPrefix') or ''}{str(uuid.uuid4()).upper()}"
@@ -64,9 +64,12 @@ class AutoPools:
             self._delete(schedule.pool_id)
 
     def _delete(self, pool_id: str) -> None:
+        if self._lives(pool_id):
+            self._pools.delete(self._ctx.account.pool(pool_id))
+
+    def _lives(self, pool_id: str) -> bool:
         pool = self._ctx.account.pools.get(pool_id.lower())
-        if pool is not None and pool.state is PoolState.ACTIVE:
-            self._pools.delete(pool)
+        return pool is not None and pool.state is PoolState.ACTIVE
 
 
 def _lifetime(wanted: Doc) -> str:

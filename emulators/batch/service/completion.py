@@ -8,7 +8,10 @@ from emulators.batch.model.task import Task
 from emulators.batch.scheduler.verdict import Ending, consequences, ended_by_user
 from emulators.batch.service.context import Context, Requeue
 from emulators.batch.service.job_manager import ends_its_job
+from emulators.batch.service.multi_instance import end_subtasks
 from emulators.batch.service.preparation import release_everywhere
+
+_ENDED = frozenset({JobState.TERMINATING, JobState.COMPLETED, JobState.DELETING})
 
 
 def complete_task(ctx: Context, job: Job, task: Task, ending: Ending) -> None:
@@ -20,6 +23,7 @@ def complete_task(ctx: Context, job: Job, task: Task, ending: Ending) -> None:
     effects = consequences(conditions, ending)
     task.satisfied = effects.satisfies
     task.condemned = False
+    end_subtasks(task, ending, now)
     job.move_task(task, TaskState.COMPLETED, now, execution)
     ctx.keep(task)
     ctx.completed(task)
@@ -28,7 +32,7 @@ def complete_task(ctx: Context, job: Job, task: Task, ending: Ending) -> None:
             job.enqueue(freed)
     if str(job.spec.get("onTaskFailure")).lower() == "performexitoptionsjobaction":
         _act_on_job(ctx, job, effects.job_action)
-    if ends_its_job(job, task) and job.is_live:
+    if ends_its_job(job, task) and job.state not in _ENDED:
         terminate(ctx, job, "JMComplete")
     check_all_complete(ctx, job)
 

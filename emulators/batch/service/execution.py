@@ -98,6 +98,7 @@ class TaskRun:
             if failed is not None:
                 return self._final(spec, failed)
             spec["environmentSettings"] = self._coordination.environment(spec)
+            spec["constraints"] = self._coordination.time_left(spec["constraints"])
         ending = await self._process(spec)
         if ctx.faults.strike("task_rerun", task.id):
             ending = await self._process(spec)
@@ -188,7 +189,7 @@ def put_back(ctx: Context, job: Job, task: Task, *, requeued: bool, retried: boo
     if retried:
         task.execution["retryCount"] += 1
         task.execution["lastRetryTime"] = stamp(now)
-    task.node_id = ""
+    task.node_id, task.subtasks = "", ()
     job.move_task(task, TaskState.ACTIVE, now)
     job.enqueue(task)
     ctx.keep(task)

@@ -38,18 +38,20 @@ def _pool_info(job: Job, body: Doc) -> Doc:
     own: Doc = job.spec["poolInfo"]
     given: Doc = body.get("poolInfo") or {}
     moved, auto = given.get("poolId"), given.get("autoPoolSpecification")
+    before = own.get("autoPoolSpecification")
+    if (before and moved) or (auto and not before):
+        name, value = ("poolId", moved) if moved else ("autoPoolSpecification", auto)
+        raise invalid(name, value, "A job keeps its kind of pool.")
     if moved and moved.lower() != job.pool_id.lower():
         _require_disabled(job)
         return {"poolId": moved}
-    if not auto:
-        return own
-    before = own.get("autoPoolSpecification")
-    if not before:
-        reason = "A job keeps its kind of pool."
-        raise invalid("autoPoolSpecification", auto.get("poolLifetimeOption"), reason)
-    keep = bool(auto.get("keepAlive"))
+    return _auto_pool(job, before, auto) if before and auto else own
+
+
+def _auto_pool(job: Job, before: Doc, wanted: Doc) -> Doc:
+    keep = bool(wanted.get("keepAlive"))
     if keep == bool(before.get("keepAlive")):
-        return own
+        return {"autoPoolSpecification": before}
     _require_disabled(job)
     if str(before.get("poolLifetimeOption")).lower() != "job":
         reason = "Only an auto pool with the lifetime of its job can be kept."

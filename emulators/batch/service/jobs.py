@@ -24,11 +24,12 @@ from emulators.batch.service.preparation import INFO, release_everywhere, remain
 _ROUNDING_S = 0.001
 _GONE = {JobState.DELETING: "JobBeingDeleted"}
 _ENDING = {JobState.TERMINATING: "JobBeingTerminated", JobState.COMPLETED: "JobCompleted"}
+_OVER = _GONE | _ENDING
 
 
 def require_open(job: Job) -> None:
     """Refuse work on a job that ends or has ended."""
-    code = (_GONE | _ENDING).get(job.state)
+    code = _OVER.get(job.state)
     if code:
         raise BatchError(code)
 
@@ -133,17 +134,13 @@ class Jobs:
         """End the job when its own time is up; a moved limit is
         noticed when the old one strikes."""
         limit = seconds_of((job.spec.get("constraints") or {}).get("maxWallClockTime"))
-        if limit is not None and job.is_live:
+        if limit is not None and job.state not in _OVER:
             delay = remaining_s(job, self._ctx, limit)
             self._ctx.clock.after(delay, lambda: self._limit_struck(job))
 
     def _limit_struck(self, job: Job) -> None:
         limit = seconds_of((job.spec.get("constraints") or {}).get("maxWallClockTime"))
-        if limit is None or job.state in (
-            JobState.COMPLETED,
-            JobState.DELETING,
-            JobState.TERMINATING,
-        ):
+        if limit is None or job.state in _OVER:
             return
         if remaining_s(job, self._ctx, limit) <= _ROUNDING_S:
             terminate(self._ctx, job, "MaxWallClockTimeExpiry")

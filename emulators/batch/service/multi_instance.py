@@ -5,8 +5,9 @@ https://learn.microsoft.com/azure/batch/batch-mpi
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 
-from emulators.batch.document import Doc, stamp
+from emulators.batch.document import Doc, seconds_of, stamp
 from emulators.batch.model.job import Job
 from emulators.batch.model.node import Node
 from emulators.batch.model.task import Task
@@ -24,6 +25,7 @@ class Coordination:
     def __init__(self, ctx: Context, job: Job, task: Task, nodes: Sequence[Node]) -> None:
         self._ctx, self._job, self._task, self._nodes = ctx, job, task, nodes
         self._executions: list[Execution] = []
+        self._began = ctx.clock.seconds()
 
     async def run(self, spec: Doc) -> Ending | None:
         """Run the command on every node; returns the first failure once all have ended."""
@@ -55,6 +57,14 @@ class Coordination:
         if number:
             self._end(number, ending)
         return ending
+
+    def time_left(self, constraints: Doc) -> Doc:
+        """Return the task's constraints less the time that coordination took of its limit."""
+        limit = seconds_of(constraints.get("maxWallClockTime"))
+        if limit is None:
+            return constraints
+        left = max(0.0, limit - (self._ctx.clock.seconds() - self._began))
+        return {**constraints, "maxWallClockTime": f"PT{left:.6f}S"}
 
     async def kill(self) -> None:
         """Kill what still runs."""
@@ -95,11 +105,20 @@ class Coordination:
         }
 
     def _end(self, number: int, ending: Ending) -> None:
-        info = self._task.subtasks[number - 1]
-        now = stamp(self._ctx.clock.now())
-        before = {
-            "previousState": info["state"],
-            "previousStateTransitionTime": info["stateTransitionTime"],
-        }
-        info |= {**outcome_of(ending, now), **before, "stateTransitionTime": now}
+        _end_subtask(self._task.subtasks[number - 1], ending, self._ctx.clock.now())
         self._ctx.keep(self._task)
+
+
+def end_subtasks(task: Task, ending: Ending, at: datetime) -> None:
+    """Let the subtasks that still run end as their task does."""
+    for info in task.subtasks:
+        if info["state"] == "running":
+            _end_subtask(info, ending, at)
+
+
+def _end_subtask(info: Doc, ending: Ending, at: datetime) -> None:
+    before = {
+        "previousState": info["state"],
+        "previousStateTransitionTime": info["stateTransitionTime"],
+    }
+    info |= {**outcome_of(ending, stamp(at)), **before, "stateTransitionTime": stamp(at)}

@@ -1,7 +1,7 @@
 """What goes on at a node beside tasks: its boot with the start task, preparations, releases."""
 
 import asyncio
-from collections.abc import Callable, Container, Coroutine
+from collections.abc import Callable, Container, Coroutine, Iterable
 from dataclasses import dataclass
 
 from emulators.batch.agent.client import AgentLost
@@ -33,8 +33,15 @@ def _over(ctx: Context, key: tuple[str, str, str], done: asyncio.Task[None]) -> 
 
 def end_node_tasks(ctx: Context, node: Node, spared: Container[str] = ()) -> None:
     """Begin to end what goes on at a node, its processes with it."""
-    for key, task in list(ctx.node_tasks.items()):
-        if key[1] == node.id and key[2] not in spared:
+    end_once(
+        [task for key, task in ctx.node_tasks.items() if key[1] == node.id and key[2] not in spared]
+    )
+
+
+def end_once(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Begin to end these; one that is ending is let kill its process in peace."""
+    for task in tasks:
+        if not task.cancelling():
             task.cancel()
 
 

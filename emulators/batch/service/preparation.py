@@ -11,7 +11,7 @@ from emulators.batch.model.node import READY, Node
 from emulators.batch.model.states import JobState
 from emulators.batch.scheduler.verdict import ended_by_user
 from emulators.batch.service.context import Context
-from emulators.batch.service.node_tasks import Command, only_one, outcome_of, run_tries
+from emulators.batch.service.node_tasks import Command, end_once, only_one, outcome_of, run_tries
 
 PREPARATION, RELEASE = "jobPreparationTask", "jobReleaseTask"
 INFO = {PREPARATION: "jobPreparationTaskExecutionInfo", RELEASE: "jobReleaseTaskExecutionInfo"}
@@ -62,6 +62,14 @@ def forget_cut_off(ctx: Context, job: Job) -> None:
                 ctx.keep(job)
 
 
+def bar_again(ctx: Context, job: Job) -> None:
+    """Keep a job off the nodes where its preparation failed in an earlier life of this process."""
+    if (job.spec.get(PREPARATION) or {}).get("waitForSuccess", True):
+        for node_id, entry in job.per_node.items():
+            if entry.get(INFO[PREPARATION], {}).get("result") == "failure":
+                ctx.barred.setdefault(job.id, set()).add(node_id)
+
+
 def _only_run(ctx: Context, job: Job, node: Node, which: str) -> asyncio.Task[None]:
     """Begin a job's task of this kind on the node, unless it runs already."""
     return only_one(ctx, node, which, lambda: _run_node_task(ctx, job, node, which), job.id)
@@ -103,8 +111,7 @@ async def _end_preparations(ctx: Context, job: Job) -> None:
     running = [
         work for key, work in ctx.node_tasks.items() if key[0] == job.id and key[2] == PREPARATION
     ]
-    for work in running:
-        work.cancel()
+    end_once(running)
     await asyncio.gather(*running, return_exceptions=True)
 
 

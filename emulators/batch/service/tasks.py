@@ -109,7 +109,7 @@ class Tasks:
         now = self._ctx.clock.now()
         self._depart(job, task)
         job.move_task(task, TaskState.ACTIVE, now, {"retryCount": 0, "requeueCount": 0})
-        task.node_id, task.satisfied = "", False
+        task.node_id, task.satisfied, task.subtasks = "", False, ()
         task.edited(now)
         job.enqueue(task)
         self._ctx.keep(task)

@@ -14,7 +14,10 @@ from emulators.batch.model.account import Account
 from emulators.batch.model.job import Job
 from emulators.batch.model.pool import Pool
 from emulators.batch.options import Options
+from emulators.batch.service.context import Context
 from emulators.batch.service.emulator import Emulator
+from emulators.batch.service.machine import Machine
+from emulators.batch.service.simulated import SimulatedMachine
 from emulators.batch.simulation.loop import IdleLoop
 from emulators.batch.simulation.report import Observer, Report
 from emulators.batch.store import Keeper
@@ -33,9 +36,15 @@ class Simulation:
     """The service's own model, scheduler and autoscale on a virtual clock.
 
     Nothing is stored, unless a store is given: then a new simulation goes on where it left off.
+    `machine` makes what carries out the programs.
     """
 
-    def __init__(self, store: Keeper | None = None, **options: Any) -> None:  # noqa: ANN401 - whatever Options takes
+    def __init__(
+        self,
+        store: Keeper | None = None,
+        machine: Callable[[Context], Machine] = SimulatedMachine,
+        **options: Any,  # noqa: ANN401 - whatever Options takes
+    ) -> None:
         chosen = {"timing": "timed", "node_quota": 10_000, **options}
         self._loop = IdleLoop()
         self._options = Options(
@@ -46,13 +55,16 @@ class Simulation:
             clock_speed=0,
             **chosen,
         )
-        self._emulator, self._observer = self._await(self._begin(store or _Nothing()))
+        self._emulator, self._observer = self._await(self._begin(store or _Nothing(), machine))
         self._clock = self._emulator.ctx.clock
 
-    async def _begin(self, store: Keeper) -> tuple[Emulator, Observer]:
+    async def _begin(
+        self, store: Keeper, machine: Callable[[Context], Machine]
+    ) -> tuple[Emulator, Observer]:
         ahead_s = store.clock_ahead_s()
         clock = Clock(0, ahead_s) if ahead_s else Clock(speed=0, began=_BEGAN)
         emulator = Emulator(self._options, store, aiohttp.ClientSession(), clock)
+        emulator.ctx.machine = machine(emulator.ctx)
         await emulator.start("http://simulated")
         return emulator, Observer(emulator.ctx)
 

@@ -33,6 +33,7 @@ class Records:
     def __init__(self, bodies: dict[Key, str] | None = None) -> None:
         self.bodies = bodies or {}
         self.saves_left: int | None = None
+        self.stored: Callable[[Account], None] = lambda _: None
 
     def load(self) -> Account:
         """Build the account that was saved."""
@@ -57,6 +58,7 @@ class Records:
                 self.bodies.pop(key, None)
             else:
                 self.bodies[key] = thing.record()
+        self.stored(account)
 
     def close(self) -> None:
         """Hold nothing."""
@@ -122,21 +124,21 @@ _PROFILE = read_profile(
 class Lives:
     """One account through any number of processes."""
 
-    def __init__(self, began: Callable[[Program], None]) -> None:
-        self._began = began
+    def __init__(self, began: Callable[[Program], None], nodes: type[Nodes] = Nodes) -> None:
+        self._began, self._nodes = began, nodes
         self.records = Records()
         self.failures = _Failures()
         logging.getLogger("emulators.batch").addHandler(self.failures)
         self.sim, self.nodes = self._born()
 
     def _born(self) -> tuple[Simulation, Nodes]:
-        sim = Simulation(self.records, node_quota=12, timing_profile=_PROFILE)
-        return sim, sim.do(self._furnish)
+        made: list[Nodes] = []
 
-    def _furnish(self, emulator: Emulator) -> Nodes:
-        nodes = Nodes(emulator.ctx, self._began)
-        emulator.ctx.machine = nodes
-        return nodes
+        def furnish(ctx: Context) -> Nodes:
+            made.append(self._nodes(ctx, self._began))
+            return made[0]
+
+        return Simulation(self.records, furnish, node_quota=12, timing_profile=_PROFILE), made[0]
 
     def do[T](
         self,
@@ -166,7 +168,8 @@ class Lives:
     def kill_and_restart(self) -> None:
         """Kill the process, where it is or a few saves ago, and start the next one."""
         self._end()
-        self.records = Records(dict(self.records.bodies))
+        stored, self.records = self.records.stored, Records(dict(self.records.bodies))
+        self.records.stored = stored
         self.sim, self.nodes = self._born()
 
     def _end(self) -> None:
