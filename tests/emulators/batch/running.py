@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from azure.batch import BatchClient, models
@@ -85,7 +85,12 @@ class Emulator:
         )
         return pool_id
 
-    def add_container_pool(self, pool_id: str, images: list[str]) -> None:
+    def add_container_pool(
+        self,
+        pool_id: str,
+        images: list[str],
+        registries: Sequence[models.ContainerRegistryReference] = (),
+    ) -> None:
         self.client.create_pool(
             models.BatchPoolCreateOptions(
                 id=pool_id,
@@ -96,7 +101,9 @@ class Emulator:
                     ),
                     node_agent_sku_id="batch.node.ubuntu 22.04",
                     container_configuration=models.BatchContainerConfiguration(
-                        type="dockerCompatible", container_image_names=images
+                        type="dockerCompatible",
+                        container_image_names=images,
+                        container_registries=list(registries),
                     ),
                 ),
                 target_dedicated_nodes=1,

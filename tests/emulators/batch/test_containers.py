@@ -20,6 +20,7 @@ from emulators.batch.containers.command import (
 from emulators.batch.containers.engine import Engine, find_engine
 from emulators.batch.containers.images import ensure_image, qualified
 from emulators.batch.containers.runtime import owner_label
+from tests.emulators.batch.registry import PASSWORD, USER, layer, registry
 from tests.emulators.batch.running import Emulator, shell, until
 
 IMAGE = "localhost/fanfare-test:1"
@@ -32,18 +33,8 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     found = asyncio.run(find_engine("auto"))
     if found is None:
         pytest.skip("no container engine works on this machine: apt-get install podman runc")
-    busybox = next((p for p in map(Path, ("/bin/busybox", "/usr/bin/busybox")) if p.exists()), None)
-    if busybox is None:
-        pytest.skip("no program for an image on this machine: apt-get install busybox-static")
     archive = tmp_path_factory.mktemp("image") / "image.tar"
-    tree = archive.parent / "tree"
-    (tree / "bin").mkdir(parents=True)
-    (tree / "tmp").mkdir()
-    (tree / "bin" / "busybox").write_bytes(busybox.read_bytes())
-    (tree / "bin" / "busybox").chmod(0o755)
-    for name in ("sh", "env", "echo", "sleep", "pwd", "touch", "cat"):
-        (tree / "bin" / name).symlink_to("busybox")
-    subprocess.run(["tar", "-C", str(tree), "-cf", str(archive), "."], check=True)
+    archive.write_bytes(layer())
     command = [found.path, "import", str(archive), IMAGE]
     subprocess.run(command, check=True, capture_output=True)
     return found
@@ -192,6 +183,55 @@ def test_a_pool_pulls_its_images_before_its_nodes_are_idle(running: Emulator) ->
     until(lambda: [node.state for node in running.client.list_nodes("lacks")] == ["unusable"])
     (node,) = running.client.list_nodes("lacks")
     assert node.errors[0].code == "ContainerInvalidImage"
+
+
+@pytest.fixture
+def guarded(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Emulator, str]]:
+    """Run an emulator beside a registry that wants a password, over http."""
+    with registry(layer()) as address:
+        insecure = tmp_path / "registries.conf"
+        insecure.write_text(f'[[registry]]\nlocation = "{address}"\ninsecure = true\n')
+        monkeypatch.setenv("CONTAINERS_REGISTRIES_CONF", str(insecure))
+        emulator = Emulator(tmp_path / "data")
+        yield emulator, address
+        assert emulator.stop() == 0
+        remove = [engine.path, "rmi", "--force", f"{address}/tools:1", f"{address}/more/tools:1"]
+        subprocess.run(remove, check=False, capture_output=True)
+
+
+def login(address: str, password: str = PASSWORD) -> models.ContainerRegistryReference:
+    return models.ContainerRegistryReference(
+        registry_server=address, username=USER, password=password
+    )
+
+
+def test_images_come_from_a_registry_that_wants_a_password(guarded: tuple[Emulator, str]) -> None:
+    emulator, address = guarded
+    emulator.add_container_pool("p", [f"{address}/tools:1"], [login(address)])
+    until(lambda: [node.state for node in emulator.client.list_nodes("p")] == ["idle"])
+    emulator.add_job("j", "p")
+    own = inside(f"{address}/more/tools:1", registry=login(address))
+    for task_id, settings in (("pools", inside(f"{address}/tools:1")), ("own", own)):
+        emulator.run("j", task_id, shell("echo here"), container_settings=settings)
+        assert emulator.file("j", task_id, "stdout.txt") == "here\n"
+
+
+@pytest.mark.parametrize("given", ["no login", "a wrong password"])
+def test_a_registry_that_refuses_makes_the_node_unusable_and_keeps_the_password(
+    guarded: tuple[Emulator, str], given: str
+) -> None:
+    emulator, address = guarded
+    logins = [] if given == "no login" else [login(address, "knock knock")]
+    emulator.add_container_pool("p", [f"{address}/tools:1"], logins)
+    until(lambda: [node.state for node in emulator.client.list_nodes("p")] == ["unusable"])
+    (node,) = emulator.client.list_nodes("p")
+    told = {one.name: one.value for one in node.errors[0].error_details}
+    assert node.errors[0].code == "ContainerInvalidImage"
+    assert told["ImageName"] == f"{address}/tools:1"
+    assert "unauthorized" in told["Message"].lower() or "401" in told["Message"]
+    assert "knock" not in str(node.as_dict())
 
 
 def test_no_container_outlives_a_killed_emulator(engine: Engine, tmp_path: Path) -> None:
