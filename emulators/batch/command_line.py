@@ -48,7 +48,20 @@ _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
             "default": 300,
             "help": "jobs and job schedules that may be active at once",
         },
+        "--pool-quota": {"type": int, "default": 100, "help": "pools that the account may have"},
         "--node-quota": {"type": int, "default": 100, "help": "nodes that the account may have"},
+        "--dedicated-core-quota": {
+            "type": int,
+            "default": None,
+            "metavar": "CORES",
+            "help": "cores of dedicated nodes that it may have; by default any number",
+        },
+        "--low-priority-core-quota": {
+            "type": int,
+            "default": None,
+            "metavar": "CORES",
+            "help": "cores of spot nodes that it may have; by default any number",
+        },
     },
     "nodes and tasks": {
         "--node-path": {

@@ -27,7 +27,10 @@ class Options:
     autoscale_interval_scale: float = 1.0
     autoscale_dialect: Dialect = field(default_factory=Dialect)
     active_job_quota: int = 300
+    pool_quota: int = 100
     node_quota: int = 100
+    dedicated_core_quota: int | None = None
+    low_priority_core_quota: int | None = None
     spot_preemptions_per_hour: float = 0.0
     spot_trace: Path | None = None
     faults: Path | None = None

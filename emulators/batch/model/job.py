@@ -22,7 +22,8 @@ _LIVE = frozenset({JobState.ACTIVE, JobState.ENABLING})
 
 @dataclass(slots=True, kw_only=True)
 class Job(Stateful[JobState]):
-    """A job and everything that belongs to it; `per_node` holds preparation and release by node,
+    """A job and everything that belongs to it; `gangs` are its multi-instance tasks by number,
+    `per_node` holds preparation and release by node,
     `dying` the ids of deleted tasks whose processes or files are not gone yet, `departed` those
     that satisfied what depends on them and are satisfied no more; `served` grows with each of its
     turns to start a task."""
@@ -36,6 +37,7 @@ class Job(Stateful[JobState]):
     counts: TaskCounts = field(default_factory=TaskCounts)
     ready: Ready = field(default_factory=Ready)
     dependencies: Dependencies = field(default_factory=Dependencies)
+    gangs: dict[int, Task] = field(default_factory=dict)
     dying: set[str] = field(default_factory=set)
     served: int = 0
     departed: dict[str, Departed] = field(default_factory=dict)
@@ -67,6 +69,15 @@ class Job(Stateful[JobState]):
         limit = int(self.spec.get("maxParallelTasks") or -1)
         return 1 << 30 if limit < 0 else limit - self.counts["running"]
 
+    def waiting(self) -> int:
+        """Return how many of its tasks could start but have no place, each by its instances."""
+        more = sum(
+            task.instances - 1
+            for task in self.gangs.values()
+            if task.state is TaskState.ACTIVE and self.dependencies.is_free(task)
+        )
+        return self.counts["active"] - self.dependencies.held() + more
+
     def task(self, task_id: str) -> Task:
         """Return one task or refuse."""
         found = self.tasks.get(task_id.lower())
@@ -81,6 +92,8 @@ class Job(Stateful[JobState]):
             self.order.append(None)
         self.order[task.seq] = task
         self.counts.enter(task)
+        if task.instances > 1:
+            self.gangs[task.seq] = task
         if '"dependsOn"' in task.spec_text:
             self.has_dependents = True
             self.dependencies.add(
@@ -131,6 +144,7 @@ class Job(Stateful[JobState]):
         """Forget a task."""
         self.counts.leave(task)
         self.dependencies.drop(task)
+        self.gangs.pop(task.seq, None)
         del self.tasks[task.id.lower()]
         self.order[task.seq] = None
         task.ticket = 0

@@ -45,6 +45,11 @@ class Pool(Stateful[PoolState]):
         return int(self.spec.get("taskSlotsPerNode") or 1)
 
     @property
+    def vm_size(self) -> str:
+        """Return the size of its machines."""
+        return str(self.spec.get("vmSize") or "")
+
+    @property
     def packs(self) -> bool:
         """Tell whether tasks fill one node before the next."""
         policy = self.spec.get("taskSchedulingPolicy") or {}

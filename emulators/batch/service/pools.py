@@ -8,6 +8,7 @@ from emulators.batch.service.context import Context
 from emulators.batch.service.job_manager import fit_manager
 from emulators.batch.service.node_tasks import at_rest
 from emulators.batch.service.nodes import break_off, change
+from emulators.batch.service.quotas import require_room_for_pool
 from emulators.batch.service.resize import remove_nodes, require_usable, resize, stop_allocating
 from emulators.batch.service.scaling import (
     Scaler,
@@ -47,6 +48,7 @@ class Pools:
         pool_id: str = body["id"]
         if pool_id.lower() in ctx.account.pools:
             raise BatchError("PoolExists")
+        require_room_for_pool(ctx)
         scales = bool(body.get("enableAutoScale"))
         dedicated, spot = _targets(body)
         self._check_packages(body)

@@ -1,7 +1,5 @@
 """Brings a pool from the nodes it has to the nodes it shall have."""
 
-from collections.abc import Iterable
-
 from emulators.batch.document import Doc
 from emulators.batch.errors import BatchError
 from emulators.batch.model.node import READY, Node
@@ -9,6 +7,7 @@ from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import Allocation, NodeState, PoolState
 from emulators.batch.service.context import Context
 from emulators.batch.service.nodes import add_node, begin_leaving, boot, spot_nodes
+from emulators.batch.service.quotas import quota_error, room
 
 _COMING = frozenset({NodeState.CREATING})
 
@@ -138,19 +137,13 @@ def seek_again(ctx: Context, pool: Pool) -> None:
 
 
 def _rent(ctx: Context, pool: Pool, missing: int, dedicated: bool) -> None:
-    allowed = max(0, ctx.options.node_quota - sum(len(one.nodes) for one in _pools(ctx)))
+    allowed = room(ctx, pool, dedicated=dedicated)
     if missing > allowed:
-        code = "AccountCoreQuotaReached" if dedicated else "AccountLowPriorityCoreQuotaReached"
-        error = _resize_error(code, "The account has reached its core quota")
-        pool.resize_errors = [*pool.resize_errors, error]
+        pool.resize_errors = [*pool.resize_errors, quota_error(dedicated=dedicated)]
     if not dedicated and ctx.spot_capacity is not None:
         allowed = min(allowed, max(0, ctx.spot_capacity - spot_nodes(ctx)))
     for _ in range(min(missing, allowed)):
         boot(ctx, pool, add_node(ctx, pool, dedicated=dedicated))
-
-
-def _pools(ctx: Context) -> Iterable[Pool]:
-    return ctx.account.pools.values()
 
 
 def _of_kind(pool: Pool, dedicated: bool) -> list[Node]:

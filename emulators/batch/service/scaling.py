@@ -47,7 +47,7 @@ def metrics(ctx: Context, pool: Pool) -> dict[str, float]:
     active = running = succeeded = failed = 0
     for job in ctx.account.jobs_of(pool.id):
         if job.state in (JobState.ACTIVE, JobState.ENABLING):
-            active += job.counts["active"] - job.dependencies.held()
+            active += job.waiting()
         running += job.counts["running"]
         succeeded += job.counts["succeeded"]
         failed += job.counts["failed"]

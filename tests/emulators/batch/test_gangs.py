@@ -177,3 +177,22 @@ def test_every_node_of_a_gang_is_prepared_before_it_coordinates(emulator: Emulat
     assert task.execution_info.exit_code == 0
     status = emulator.client.list_job_preparation_and_release_task_status("drilled")
     assert [one.job_preparation_task_execution_info.result for one in status] == ["success"] * 2
+
+
+def test_active_tasks_of_a_formula_count_instances_whose_task_could_start(
+    emulator: Emulator,
+) -> None:
+    sum_up = "a = $ActiveTasks.GetSample(1); p = $PendingTasks.GetSample(1);"
+    scaled = {"auto_scale_formula": "$TargetDedicatedNodes = 0;"}
+    emulator.add_pool("summed", slots=1, enable_inter_node_communication=True, **scaled)
+    emulator.add_job("summed", "summed", uses_task_dependencies=True)
+    gang = instances(3, "true")
+    emulator.add_task("summed", "plain", "true")
+    emulator.add_task("summed", "gang", "true", multi_instance_settings=gang)
+    emulator.add_task("summed", "ended", "true", multi_instance_settings=gang)
+    emulator.client.terminate_task("summed", "ended")
+    after = models.BatchTaskDependencies(task_ids=["plain"])
+    emulator.add_task("summed", "held", "true", multi_instance_settings=gang, depends_on=after)
+    formula = models.BatchPoolEvaluateAutoScaleOptions(auto_scale_formula=sum_up)
+    results = emulator.client.evaluate_pool_auto_scale("summed", formula).results
+    assert results.endswith(";a=[4];p=[4]")

@@ -1,0 +1,32 @@
+"""How many cores a VM size has, for quotas: its name says so, but for the oldest sizes."""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+
+# The naming convention: family, number of vCPUs, perhaps a constrained number, features, version.
+_NAME = re.compile(r"^(?:standard|basic)_[a-z]+(\d+)(?:-(\d+))?", re.IGNORECASE)
+# D and Dv2, with or without premium storage, number their sizes instead.
+_NUMBERED = re.compile(r"^standard_ds?(\d+)(?:-(\d+))?(?:_v2)?(?:_promo)?$", re.IGNORECASE)
+_CORES: Mapping[int, int] = {
+    1: 1,
+    2: 2,
+    3: 4,
+    4: 8,
+    5: 16,
+    11: 2,
+    12: 4,
+    13: 8,
+    14: 16,
+    15: 20,
+}
+
+
+@lru_cache(maxsize=256)
+def cores_of(vm_size: str) -> int:
+    """Return the cores of a VM size; one whose name does not tell has one."""
+    numbered = _NUMBERED.match(vm_size)
+    if numbered and int(numbered[1]) in _CORES:
+        return int(numbered[2] or _CORES[int(numbered[1])])
+    named = _NAME.match(vm_size)
+    return max(1, int(named[2] or named[1])) if named else 1
