@@ -8,6 +8,7 @@ import fcntl
 import json
 import sqlite3
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol, TextIO
@@ -18,6 +19,7 @@ from emulators.batch.model.job import Job
 from emulators.batch.model.node import Node
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.schedule import Schedule
+from emulators.batch.model.stretch import Stretch
 from emulators.batch.model.task import Task
 
 _SCHEMA = """
@@ -60,6 +62,9 @@ def restored(bodies: Callable[[str], Iterable[str]]) -> Account:
     for body in bodies("node"):
         node = Node.restore(body)
         account.pool(node.pool_id).nodes[node.id] = node
+    stretches = sorted(map(Stretch.restore, bodies("samples")), key=lambda one: one.number)
+    for stretch in stretches:
+        account.stretches.setdefault(stretch.pool_id, deque()).append(stretch)
     for body in bodies("job"):
         job = Job.restore(body)
         account.jobs[job.id.lower()] = job

@@ -1,7 +1,7 @@
 """What a pool's metrics were, every 30 seconds."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from emulators.batch.autoscale.dialect import Dialect
@@ -37,12 +37,22 @@ class Samples:
             availability=dialect.sample_availability,
         )
 
-    def record(self, at: datetime, metrics: Mapping[str, float]) -> None:
+    def record(self, at: datetime, metrics: Mapping[str, float]) -> bool:
         """Add one sample, unless it is one of those that get lost; moments must not go back."""
         before = int(self._taken * self._availability / 100)
         self._taken += 1
-        if int(self._taken * self._availability / 100) > before:
+        is_kept = int(self._taken * self._availability / 100) > before
+        if is_kept:
             self._rows.append((at, metrics))
+        return is_kept
+
+    def restore(self, rows: Iterable[Row]) -> None:
+        """Take over samples that were kept before."""
+        self._rows.extend(rows)
+
+    def begin(self) -> datetime:
+        """Return the moment of the oldest sample, of which there has to be one."""
+        return self._rows[0][0]
 
     def rows(self) -> Sequence[Row]:
         """Return all samples, the oldest first."""

@@ -1,5 +1,6 @@
 """Everything in the account, and which of it the store has not seen yet."""
 
+from collections import deque
 from typing import Protocol
 
 from emulators.batch.errors import BatchError
@@ -7,6 +8,7 @@ from emulators.batch.model.job import Job
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.schedule import Schedule
 from emulators.batch.model.states import JobState
+from emulators.batch.model.stretch import Stretch
 
 
 class Kept(Protocol):
@@ -23,12 +25,14 @@ class Kept(Protocol):
 
 
 class Account:
-    """Pools, jobs and job schedules by lower-case id, and the changes since the last save."""
+    """Pools, jobs and job schedules by lower-case id, the samples of pools by their id as it is,
+    and the changes since the last save."""
 
     def __init__(self) -> None:
         self.pools: dict[str, Pool] = {}
         self.jobs: dict[str, Job] = {}
         self.schedules: dict[str, Schedule] = {}
+        self.stretches: dict[str, deque[Stretch]] = {}
         self.unsaved: dict[tuple[str, str, str], Kept | None] = {}
 
     def pool(self, pool_id: str) -> Pool:

@@ -30,6 +30,7 @@ class Pool(Stateful[PoolState]):
     autoscale_run: Doc = field(default_factory=dict)
     autoscale_changed: str = ""
     resize_errors: list[Doc] = field(default_factory=list)
+    resize_until: str = ""
     deallocation: str = "requeue"
     nodes: dict[str, Node] = field(default_factory=dict)
     next_number: int = 0
@@ -135,6 +136,7 @@ class Pool(Stateful[PoolState]):
                 "autoscale_run": self.autoscale_run,
                 "autoscale_changed": self.autoscale_changed,
                 "resize_errors": self.resize_errors,
+                "resize_until": self.resize_until,
                 "deallocation": self.deallocation,
                 "next_number": self.next_number,
             }

@@ -9,7 +9,7 @@ from emulators.batch.faults import Faults
 from emulators.batch.model.job import Job
 from emulators.batch.model.node import Node
 from emulators.batch.model.pool import Pool
-from emulators.batch.model.states import Allocation, JobState, NodeState, PoolState, TaskState
+from emulators.batch.model.states import JobState, NodeState, PoolState, TaskState
 from emulators.batch.options import Options
 from emulators.batch.packages.catalogue import Catalogue
 from emulators.batch.scheduler.verdict import ended_by_user
@@ -29,8 +29,9 @@ from emulators.batch.service.pace import Pace
 from emulators.batch.service.pools import Pools, remove_pool
 from emulators.batch.service.preparation import bar_again, forget_cut_off
 from emulators.batch.service.programs import RealMachine
-from emulators.batch.service.resize import check_steady, resize
+from emulators.batch.service.resize import check_steady, resume_resize
 from emulators.batch.service.retention import Retention
+from emulators.batch.service.sampling import Sampler
 from emulators.batch.service.scaling import Scaler
 from emulators.batch.service.schedules import Schedules
 from emulators.batch.service.simulated import SimulatedMachine
@@ -69,7 +70,7 @@ class Emulator:
             pace=Pace(options.timing, clock, options.timing_profile, options.seed),
         )
         self._session = session
-        self.scaler = Scaler(self.ctx)
+        self.sampler, self.scaler = Sampler(self.ctx), Scaler(self.ctx)
         trace = read_trace(options.spot_trace) if options.spot_trace else []
         self._market = SpotMarket(self.ctx, trace)
         self.pools = Pools(self.ctx, self.scaler)
@@ -94,6 +95,7 @@ class Emulator:
         self._resume_pools()
         self.schedules.resume()
         self._retention.resume()
+        self.sampler.start()
         self.scaler.start()
         self._market.start()
         self.ctx.save()
@@ -146,8 +148,7 @@ class Emulator:
                     ctx.spawn(ctx.machine.scrap(node), f"end of {node.id}")
                 else:
                     self._resume_node(pool, node)
-            if pool.allocation is Allocation.RESIZING:
-                resize(ctx, pool, pool.target_dedicated, pool.target_spot, pool.deallocation)
+            resume_resize(ctx, pool)
             check_steady(ctx, pool)
             ctx.wake(pool.id)
 
@@ -170,6 +171,6 @@ class Emulator:
         """Stop everything; what runs is taken up again at the next start."""
         await self.ctx.close()
         await self.ctx.machine.close()
-        self.ctx.save()
+        self.sampler.save()
         self.ctx.store.close()
         await self._session.close()

@@ -10,6 +10,7 @@ from emulators.batch.service.node_tasks import at_rest
 from emulators.batch.service.nodes import break_off, change
 from emulators.batch.service.quotas import require_room_for_pool
 from emulators.batch.service.resize import remove_nodes, require_usable, resize, stop_allocating
+from emulators.batch.service.sampling import forget_samples
 from emulators.batch.service.scaling import (
     Scaler,
     check_formula,
@@ -185,7 +186,7 @@ async def remove_pool(ctx: Context, pool: Pool) -> None:
         pool.nodes.pop(node.id, None)
         ctx.forget(node)
     ctx.account.pools.pop(pool.id.lower(), None)
-    ctx.samples.pop(pool.id, None)
+    forget_samples(ctx, pool)
     ctx.forget(pool)
 
 

@@ -1,6 +1,8 @@
 """Brings a pool from the nodes it has to the nodes it shall have."""
 
-from emulators.batch.document import Doc
+from datetime import timedelta
+
+from emulators.batch.document import Doc, parse_stamp, stamp
 from emulators.batch.errors import BatchError
 from emulators.batch.model.node import READY, Node
 from emulators.batch.model.pool import Pool
@@ -45,8 +47,11 @@ def _watch_limit(ctx: Context, pool: Pool, limit_s: float | None) -> None:
     old = ctx.resize_limits.pop(pool.id, None)
     if old is not None:
         old.cancel()
+    pool.resize_until = ""
     if limit_s is not None and pool.allocation is Allocation.RESIZING:
         ctx.resize_limits[pool.id] = ctx.clock.after(limit_s, lambda: _give_up(ctx, pool))
+        pool.resize_until = stamp(ctx.clock.now() + timedelta(seconds=limit_s))
+    ctx.keep(pool)
 
 
 def _give_up(ctx: Context, pool: Pool) -> None:
@@ -130,6 +135,14 @@ def stop_allocating(ctx: Context, pool: Pool) -> None:
         task.cancel()
 
 
+def resume_resize(ctx: Context, pool: Pool) -> None:
+    """Go on with a resize that the last life of this process began, in the time that is left."""
+    seek_again(ctx, pool)
+    if pool.resize_until:
+        left = parse_stamp(pool.resize_until) - ctx.clock.now()
+        _watch_limit(ctx, pool, max(0.0, left.total_seconds()))
+
+
 def seek_again(ctx: Context, pool: Pool) -> None:
     """Go on with a resize that waits for spot capacity."""
     if pool.allocation is Allocation.RESIZING and pool.state is PoolState.ACTIVE:
@@ -139,7 +152,9 @@ def seek_again(ctx: Context, pool: Pool) -> None:
 def _rent(ctx: Context, pool: Pool, missing: int, dedicated: bool) -> None:
     allowed = room(ctx, pool, dedicated=dedicated)
     if missing > allowed:
-        pool.resize_errors = [*pool.resize_errors, quota_error(dedicated=dedicated)]
+        reached = quota_error(dedicated=dedicated)
+        others = [one for one in pool.resize_errors if one != reached]
+        pool.resize_errors = [*others, reached]
     if not dedicated and ctx.spot_capacity is not None:
         allowed = min(allowed, max(0, ctx.spot_capacity - spot_nodes(ctx)))
     for _ in range(min(missing, allowed)):

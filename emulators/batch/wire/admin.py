@@ -110,7 +110,7 @@ class Admin:
         if not isinstance(seconds, int | float) or not 0 <= seconds <= _MOST_SECONDS:
             raise _refused(f'The body has to be {{"seconds": a number from 0 to {_MOST_SECONDS}}}.')
         await self._emulator.ctx.clock.advance(timedelta(seconds=seconds))
-        self._emulator.ctx.save()
+        self._emulator.sampler.save()
         return web.json_response({"now": self._emulator.ctx.clock.now().isoformat()})
 
     async def reset(self, _: web.Request) -> web.Response:

@@ -162,8 +162,12 @@ class Lives:
         return self.sim.do(checked)
 
     def saved(self) -> dict[Key, str]:
-        """Return what is saved of the account."""
-        return {key: body for key, body in self.records.bodies.items() if key[0] != "clock"}
+        """Return what is saved of the account; samples are saved now and then."""
+        return {
+            key: body
+            for key, body in self.records.bodies.items()
+            if key[0] not in ("clock", "samples")
+        }
 
     def kill_and_restart(self) -> None:
         """Kill the process, where it is or a few saves ago, and start the next one."""

@@ -13,7 +13,7 @@ from emulators.batch.model.states import Allocation, NodeState, TaskState
 from emulators.batch.model.task import Task
 from emulators.batch.service.nodes import deallocate, preempt
 from emulators.batch.service.resize import remove_nodes
-from emulators.batch.service.scaling import metrics
+from emulators.batch.service.sampling import metrics
 from emulators.batch.service.simulated import simulated_task
 from tests.emulators.batch.lives import Lives
 
