@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,11 +43,13 @@ class Stack:
         profile: str = "awkward",
         seed: int = 7,
         extra_settings: Mapping[str, str] | None = None,
+        batch_options: Sequence[str] = (),
     ) -> None:
         self.definitions = definitions_in(folder / "definitions")
         self.local = LocalStack(folder / "data")
         self._wishes = Wishes(profile, seed)
         self._extra_settings = dict(extra_settings or {})
+        self._batch_options = batch_options
         self._received: dict[str, dict[str, object]] = {}
 
     def start(self) -> None:
@@ -58,6 +60,7 @@ class Stack:
         settings |= {f"FANFARE_PATIENCE_{name}_S": str(s) for name, s in PATIENCE.items()}
         settings |= TIMERS | {"FANFARE_DEFINITIONS": str(self.definitions)}
         settings |= self._extra_settings
+        config["options"]["batch"] += self._batch_options
         config["clock_scale"] = 60  # ten minutes of hidden messages pass in ten seconds
         config["eventgrid_time_scale"] = 60
         self.local.start(config, ROOT)
