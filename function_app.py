@@ -9,6 +9,7 @@ from pipeline import bootstrap
 from pipeline.handlers import access, dispatch, http, lost_events, minute, reap
 
 bootstrap.configure_logging(logging.getLogger("fanfare"))
+bootstrap.load()
 # Without function keys (Azure) every route asks `access.serve`, which wants an Entra token.
 _level = func.AuthLevel.FUNCTION if bootstrap.by_function_key() else func.AuthLevel.ANONYMOUS
 app = func.FunctionApp(http_auth_level=_level)

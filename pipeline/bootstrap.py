@@ -8,11 +8,12 @@ from pathlib import Path
 from time import time
 
 from pipeline.adapters.connect import connect
+from pipeline.adapters.connect import load as load_adapters
 from pipeline.domain.access import Api
 from pipeline.domain.catalogue import load_catalogue
 from pipeline.handlers.access import Gate
 from pipeline.handlers.engine import Engine
-from pipeline.settings import HttpAccess, Settings
+from pipeline.settings import HttpAccess, SettingMissing, Settings
 
 APP_ROOT = Path(__file__).resolve().parent.parent
 # An archive of wheels lies beside its requirements where nodes reach no package index.
@@ -29,6 +30,17 @@ def engine() -> Engine:
 
         telemetry.configure(settings)
     return build(settings)
+
+
+def load() -> None:
+    """Import what the first invocation would: the start of an instance is not billed, and a timer
+    that meets a new instance every minute would pay seconds for it.
+    """
+    try:
+        settings = Settings.from_env(os.environ, APP_ROOT)
+    except SettingMissing:
+        return  # the invocation says which
+    load_adapters(settings)
 
 
 def by_function_key() -> bool:

@@ -25,15 +25,37 @@ class _Lazy:
         return cast("Callable[..., object]", getattr(self._made, verb))
 
 
+_MODULES = {
+    "tables": "tables",
+    "blobs": "blobs",
+    "writer": "blob_writer",
+    "queues": "queues",
+    "jobs": "batch_jobs",
+    "cluster": "batch_cluster",
+    "events": "events",
+}
+
+
 def connect(settings: Settings) -> Ports:
     """Return the ports; nothing is connected yet."""
+    lazy = {port: _Lazy(module, settings) for port, module in _MODULES.items()}
     return Ports(
-        tables=cast("Tables", _Lazy("tables", settings)),
-        blobs=cast("Blobs", _Lazy("blobs", settings)),
-        writer=cast("BlobWriter", _Lazy("blob_writer", settings)),
-        queues=cast("Queues", _Lazy("queues", settings)),
-        jobs=cast("Jobs", _Lazy("batch_jobs", settings)),
-        cluster=cast("Cluster", _Lazy("batch_cluster", settings)),
-        events=cast("Events", _Lazy("events", settings)),
+        tables=cast("Tables", lazy["tables"]),
+        blobs=cast("Blobs", lazy["blobs"]),
+        writer=cast("BlobWriter", lazy["writer"]),
+        queues=cast("Queues", lazy["queues"]),
+        jobs=cast("Jobs", lazy["jobs"]),
+        cluster=cast("Cluster", lazy["cluster"]),
+        events=cast("Events", lazy["events"]),
         clock=SystemClock(),
     )
+
+
+def load(settings: Settings) -> None:
+    """Import what the ports of these settings would import at their first use."""
+    for module in _MODULES.values():
+        import_module(f"pipeline.adapters.{module}")
+    if not settings.storage_connection:
+        import_module("azure.identity")
+    if settings.insights_connection:
+        import_module("azure.monitor.opentelemetry.exporter")

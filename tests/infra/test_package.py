@@ -1,12 +1,13 @@
 """What is deployed as the function app: what it needs, and nothing else."""
 
 import fnmatch
+import os
 import re
 import shutil
 import subprocess
 import sys
 
-from tests.infra.deployment import AZD, ROOT
+from tests.infra.deployment import AZD, ROOT, app_settings
 
 # None of ours is a path or a negation: a name that matches is left out, wherever it is.
 IGNORED = [line.rstrip("/") for line in (ROOT / ".funcignore").read_text("utf-8").split()]
@@ -48,6 +49,31 @@ def test_the_package_alone_has_all_functions(tmp_path):
     root, functions, others = done.stdout.strip().split(" ", 2)
     assert (root, others) == (str(package), "[]")
     assert int(functions) > 15
+
+
+def test_an_invocation_imports_nothing_that_the_start_could_have():
+    """Invocations are billed and starts are not; the settings are those that Azure sets."""
+    settings = {name: "https://example.org/x" for name in app_settings()}
+    settings["APPLICATIONINSIGHTS_CONNECTION_STRING"] = (
+        "InstrumentationKey=00000000-0000-0000-0000-000000000000"
+    )
+    script = (
+        "import function_app, sys\n"
+        "def packages(): return {'.'.join(n.split('.')[:2]) for n in sys.modules}\n"
+        "before = packages()\n"
+        "from pipeline import bootstrap\n"
+        "ports = bootstrap.engine().ports\n"
+        "ports.tables.get, ports.writer.write, ports.jobs.add, ports.cluster.pool\n"
+        "ports.queues.send, ports.events.publish\n"
+        "print(sorted(n for n in packages() - before if n.startswith('azure.')))\n"
+    )
+    environ = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **settings}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT, env=environ, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert done.stdout == "[]\n"
 
 
 def test_a_local_environment_and_keys_stay_at_home():
