@@ -31,6 +31,9 @@ SKIPS = {
     ("CKV_AZURE_213", "Microsoft.Web/sites.site"): (
         "Flex Consumption replaces instances itself, and a probe would keep one running"
     ),
+    ("CKV_AZURE_78", "Microsoft.Web/sites.site"): (
+        "Flex Consumption refuses ftpsState; the policy `ftp` lets no password in"
+    ),
     ("CKV_AZURE_206", "Microsoft.Storage/storageAccounts.account"): (
         "locally redundant is the cheapest; whoever needs more changes one line, the sku"
     ),

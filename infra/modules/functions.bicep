@@ -55,7 +55,6 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
     virtualNetworkSubnetId: privateNetwork ? functionSubnetId : null
     siteConfig: {
       minTlsVersion: '1.2'
-      ftpsState: 'Disabled'
       http20Enabled: true
       appSettings: [
         {

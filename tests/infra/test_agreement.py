@@ -235,3 +235,18 @@ def test_the_doctor_asks_batch_by_the_version_that_the_templates_use():
     """Older versions are announced to be retired (Azure/Batch issue 140)."""
     (account,) = resources("Microsoft.Batch/batchAccounts")
     assert account.what.split("@")[1] == management.BATCH_VERSION
+
+
+def test_the_app_sets_nothing_that_flex_consumption_refuses():
+    """BadRequest 51021 for each of these; functionAppConfig says what the plan has to know."""
+    (site,) = resources("Microsoft.Web/sites")
+    config = site.body["properties"]["siteConfig"]
+    refused = "alwaysOn ftpsState functionAppScaleLimit functionsRuntimeScaleMonitoringEnabled"
+    refused += " linuxFxVersion netFrameworkVersion preWarmedInstanceCount use32BitWorkerProcess"
+    assert set(refused.split()) & set(config) == set()
+    settings = "FUNCTIONS_EXTENSION_VERSION FUNCTIONS_WORKER_RUNTIME WEBSITE_RUN_FROM_PACKAGE"
+    settings += " FUNCTIONS_WORKER_RUNTIME_VERSION"
+    settings += " SCM_DO_BUILD_DURING_DEPLOYMENT ENABLE_ORYX_BUILD WEBSITE_VNET_ROUTE_ALL"
+    settings += " WEBSITE_CONTENTAZUREFILECONNECTIONSTRING WEBSITE_CONTENTSHARE"
+    settings += " WEBSITE_MAX_DYNAMIC_APPLICATION_SCALE_OUT WEBSITE_NODE_DEFAULT_VERSION"
+    assert set(settings.split()) & set(app_settings()) == set()
