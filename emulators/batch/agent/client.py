@@ -10,6 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from emulators.batch.agent import process
 
@@ -24,7 +25,8 @@ class AgentLost(Exception):
 @dataclass(frozen=True, slots=True)
 class Order:
     """A program to start: no shell, a clean environment, its output into two files.
-    `removal` is run when the agent ends before the program does."""
+    `removal` is run when the agent ends before the program does. What it leaves running dies with
+    it, unless it `lingers`: then that dies when it is killed."""
 
     argv: Sequence[str]
     cwd: Path
@@ -32,6 +34,7 @@ class Order:
     stdout: Path
     stderr: Path
     removal: Sequence[str] = ()
+    lingers: bool = False
     user: int | None = None
 
 
@@ -50,10 +53,11 @@ class Exit:
 
 
 class Running:
-    """A program that the agent was told to start."""
+    """A program that the agent was told to start; `gone` is set once nothing of it is left."""
 
     def __init__(self, number: int, agent: "AgentClient") -> None:
         self.ended: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
+        self.gone = asyncio.Event()
         self._number, self._agent = number, agent
 
     def kill(self) -> None:
@@ -124,6 +128,7 @@ class AgentClient:
                 "stderr": str(order.stderr),
                 "user": order.user,
                 "removal": list(order.removal),
+                "lingers": order.lingers,
             }
         )
         return running
@@ -146,15 +151,21 @@ class AgentClient:
             return
         while line := await agent.stdout.readline():
             report = json.loads(line)
-            running = self._running.pop(report["id"], None)
-            if running is None or running.ended.done():
-                continue
-            if report["event"] == "exited":
-                running.ended.set_result(Exit(code=report["code"]))
-            else:
-                running.ended.set_result(Exit(refusal=report["message"], errno=report["errno"]))
+            running = self._running.get(report["id"])
+            if running is not None:
+                self._note(running, report)
         await agent.wait()
         lost, self._running = self._running, {}
         for running in lost.values():
+            running.gone.set()
             if not running.ended.done():
                 running.ended.set_exception(AgentLost())
+
+    def _note(self, running: Running, report: dict[str, Any]) -> None:
+        if not report.get("lingers"):
+            del self._running[report["id"]]
+            running.gone.set()
+        if not running.ended.done():
+            running.ended.set_result(
+                Exit(report.get("code", 0), report.get("message", ""), report.get("errno", 0))
+            )

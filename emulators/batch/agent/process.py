@@ -96,11 +96,13 @@ def _identity(user: int | None) -> dict[str, Any]:
 
 
 class Agent:
-    """The running programs by process id, each with the number
-    and the task directory of its order."""
+    """The running programs by process id, each with the number and the task directory of its
+    order; of those that linger what they leave running lives on, until they are killed."""
 
     def __init__(self) -> None:
         self._running: dict[int, tuple[int, str]] = {}
+        self._lingers: set[int] = set()
+        self._left: dict[int, str] = {}
         self._removals: dict[int, list[str]] = {}
         self._reports: list[str] = []
         self._nothing = os.open(os.devnull, os.O_RDONLY)
@@ -110,9 +112,16 @@ class Agent:
         if order["op"] == "start":
             self._start(order)
         else:
-            for pid, (number, _) in list(self._running.items()):
-                if number == order["id"]:
-                    kill_tree(pid)
+            self._kill(order["id"])
+
+    def _kill(self, number: int) -> None:
+        self._lingers.discard(number)
+        for pid, (one, _) in list(self._running.items()):
+            if one == number:
+                kill_tree(pid)
+        if self._left.pop(number, None) is not None:
+            self._kill_strays()
+            self._report(id=number, event="gone")
 
     def _start(self, order: dict[str, Any]) -> None:
         try:
@@ -124,6 +133,8 @@ class Agent:
         # This loop waits for every child itself; telling Popen so keeps it from doing the same.
         child.returncode = 0
         self._running[child.pid] = (order["id"], order["env"].get(MARKER, ""))
+        if order["lingers"]:
+            self._lingers.add(order["id"])
         if order["removal"]:
             self._removals[child.pid] = order["removal"]
 
@@ -154,7 +165,8 @@ class Agent:
                 return
             if seen is None:
                 return
-            if seen.si_pid in self._running:
+            number, _ = self._running.get(seen.si_pid, (0, ""))
+            if number and number not in self._lingers:
                 # Before the leader is collected its group's number cannot belong to anybody else.
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(seen.si_pid, signal.SIGKILL)
@@ -162,17 +174,21 @@ class Agent:
             self._finish(seen.si_pid, os.waitstatus_to_exitcode(status))
 
     def _finish(self, pid: int, code: int) -> None:
-        number, _ = self._running.pop(pid, (0, ""))
+        number, marker = self._running.pop(pid, (0, ""))
         self._removals.pop(pid, None)
+        lingers = number in self._lingers
+        if lingers:
+            self._left[number] = marker
         self._kill_strays()
         if number:
-            self._report(id=number, event="exited", code=code)
+            self._report(id=number, event="exited", code=code, lingers=lingers)
 
     def _kill_strays(self) -> None:
         """Kill adopted processes that belong to no running program."""
         me = os.getpid()
         strays = [pid for pid in _children_of_thread(me, me) if pid not in self._running]
-        alive = {marker for _, marker in self._running.values() if marker} if strays else set()
+        at_work = [*(marker for _, marker in self._running.values()), *self._left.values()]
+        alive = {marker for marker in at_work if marker} if strays else set()
         for pid in strays:
             if marker_of(pid) not in alive and not _watches_container(pid):
                 kill_tree(pid)

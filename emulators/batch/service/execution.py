@@ -30,7 +30,6 @@ class TaskRun:
         self._forced: Ending | Requeue | None = None
         self._others = assignment.others
         self._execution: Execution | None = None
-        self._coordination: Coordination | None = None
         self._work: asyncio.Task[None] | None = None
         self._settled = False
         self.over = asyncio.Event()
@@ -71,8 +70,6 @@ class TaskRun:
         except asyncio.CancelledError:
             if self._forced is None:
                 raise
-            if self._coordination is not None:
-                await self._coordination.kill()
             if self._execution is not None:
                 await self._execution.kill()
             outcome = self._forced
@@ -92,16 +89,10 @@ class TaskRun:
             task.execution["startTime"] = stamp(now)
             ctx.keep(task)
         spec = task.spec()
-        if spec.get("multiInstanceSettings"):
-            self._coordination = Coordination(ctx, job, task, (self._node, *self._others))
-            failed = await self._coordination.run(spec)
-            if failed is not None:
-                return self._final(spec, failed)
-            spec["environmentSettings"] = self._coordination.environment(spec)
-            spec["constraints"] = self._coordination.time_left(spec["constraints"])
-        ending = await self._process(spec)
+        work = self._gang if spec.get("multiInstanceSettings") else self._process
+        ending = await work(spec)
         if ctx.faults.strike("task_rerun", task.id):
-            ending = await self._process(spec)
+            ending = await work(spec)
         if ctx.faults.strike("task_requeue", task.id):
             return Requeue()
         ending = self._final(spec, ending)
@@ -113,7 +104,23 @@ class TaskRun:
         again = shall_retry(ending, self._task.execution["retryCount"], allowed)
         return replace(ending, may_retry=again)
 
-    async def _process(self, spec: dict[str, object]) -> Ending:
+    async def _gang(self, spec: Doc) -> Ending:
+        """Coordinate, then run the task's own command; what coordination began ends with that."""
+        nodes = (self._node, *self._others)
+        coordination = Coordination(self._ctx, self._job, self._task, nodes)
+        try:
+            failed = await coordination.run(spec)
+            if failed is not None:
+                return failed
+            settings = coordination.environment(spec)
+            left = coordination.time_left(spec["constraints"])
+            return await self._process(
+                {**spec, "environmentSettings": settings, "constraints": left}
+            )
+        finally:
+            await coordination.kill()
+
+    async def _process(self, spec: Doc) -> Ending:
         directory = self._ctx.folders(self._node).task(self._job.id, self._task.id)
         where = {"job_id": self._job.id, "task_id": self._task.id}
         self._execution = self._ctx.machine.execution(self._node, spec, directory, **where)

@@ -14,8 +14,11 @@ from emulators.batch.transfer.output_files import Upload
 class Execution(Protocol):
     """One command on one node."""
 
-    async def run(self) -> Ending:
-        """Carry it out, its files fetched before it; may raise AgentLost."""
+    async def run(self, *, lingers: bool = False) -> Ending:
+        """Carry it out, its files fetched before it; may raise AgentLost.
+
+        What it leaves running ends with it, or, if it lingers, when it is killed.
+        """
         ...
 
     async def kill(self) -> None:

@@ -15,6 +15,7 @@ from emulators.batch.scheduler.verdict import Ending
 from emulators.batch.service.context import Context
 from emulators.batch.service.machine import Execution
 from emulators.batch.service.node_tasks import outcome_of
+from emulators.batch.service.task_folders import coordination
 
 _PORT = 6000
 
@@ -28,32 +29,43 @@ class Coordination:
         self._began = ctx.clock.seconds()
 
     async def run(self, spec: Doc) -> Ending | None:
-        """Run the command on every node; returns the first failure once all have ended."""
+        """Run the command on every node; returns the first failure, which breaks off the others."""
         now = stamp(self._ctx.clock.now())
         self._task.subtasks = [
             self._info(number, node, now) for number, node in enumerate(self._nodes) if number
         ]
         for number, node in enumerate(self._nodes):
             self._executions.append(self._execution(spec, number, node))
-        runs = [self._one(number, one) for number, one in enumerate(self._executions)]
-        endings = await asyncio.gather(*runs)
-        return next((ending for ending in endings if ending.failure is not None), None)
+        runs = [
+            asyncio.ensure_future(self._one(number, one))
+            for number, one in enumerate(self._executions)
+        ]
+        try:
+            for ended in asyncio.as_completed(runs):
+                ending = await ended
+                if ending.failure is not None:
+                    return ending
+            return None
+        finally:
+            for run in runs:
+                run.cancel()
+            await asyncio.gather(*runs, return_exceptions=True)
 
     def _execution(self, spec: Doc, number: int, node: Node) -> Execution:
         settings = spec["multiInstanceSettings"]
-        coordination = {
+        command = {
             "commandLine": settings["coordinationCommandLine"],
             "resourceFiles": settings.get("commonResourceFiles"),
             "environmentSettings": self.environment(spec, number),
             "userIdentity": spec.get("userIdentity"),
             "constraints": spec.get("constraints"),
         }
-        directory = self._ctx.folders(node).task(self._job.id, f"{self._task.id}.coordination")
+        directory = self._ctx.folders(node).task(self._job.id, coordination(self._task.id))
         where = {"job_id": self._job.id, "task_id": self._task.id}
-        return self._ctx.machine.execution(node, coordination, directory, **where)
+        return self._ctx.machine.execution(node, command, directory, **where)
 
     async def _one(self, number: int, execution: Execution) -> Ending:
-        ending = await execution.run()
+        ending = await execution.run(lingers=True)
         if number:
             self._end(number, ending)
         return ending
@@ -67,7 +79,7 @@ class Coordination:
         return {**constraints, "maxWallClockTime": f"PT{left:.6f}S"}
 
     async def kill(self) -> None:
-        """Kill what still runs."""
+        """Kill what still runs, and what the commands have left running."""
         await asyncio.gather(*(execution.kill() for execution in self._executions))
 
     def environment(self, spec: Doc, number: int = 0) -> list[Doc]:
@@ -77,7 +89,7 @@ class Coordination:
         """
         hosts = [f"127.0.{node.number // 250}.{node.number % 250 + 4}" for node in self._nodes]
         folders = self._ctx.folders(self._nodes[number])
-        shared = folders.task(self._job.id, f"{self._task.id}.coordination") / "wd"
+        shared = folders.task(self._job.id, coordination(self._task.id)) / "wd"
         known = {
             "AZ_BATCH_HOST_LIST": ",".join(hosts),
             "AZ_BATCH_NODE_LIST": ";".join(hosts),

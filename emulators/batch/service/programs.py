@@ -39,6 +39,7 @@ class Program:
     process: Running | None = None
     patience: asyncio.Timeout | None = None
     expired: bool = False
+    lingers: bool = False
     user: int | None = None
 
     @property
@@ -63,7 +64,7 @@ class Program:
         """Kill it and wait until it is gone; a lost agent has killed it already."""
         if self.process is not None:
             self.process.kill()
-            await asyncio.wait([self.process.ended])
+            await self.process.gone.wait()
 
 
 class RealMachine:
@@ -153,8 +154,9 @@ class RealExecution:
     admission: Admission
     what: Program
 
-    async def run(self) -> Ending:
+    async def run(self, *, lingers: bool = False) -> Ending:
         """Fetch its files and run it to its end, within its time limit."""
+        self.what.lingers = lingers
         return await run_program(self, self.what)
 
     async def kill(self) -> None:
@@ -311,7 +313,7 @@ async def _process(ctx: Context, what: Program) -> Ending:
 
 def _order(what: Program, argv: list[str], env: dict[str, str]) -> Order:
     out, err = what.directory / "stdout.txt", what.directory / "stderr.txt"
-    return Order(argv, what.wd, env, out, err, user=what.user)
+    return Order(argv, what.wd, env, out, err, user=what.user, lingers=what.lingers)
 
 
 async def _launched(ctx: Context, what: Program, order: Order) -> Exit:

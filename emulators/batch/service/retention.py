@@ -7,6 +7,7 @@ from emulators.batch.document import parse_stamp, seconds_of
 from emulators.batch.model.states import TaskState
 from emulators.batch.model.task import Task
 from emulators.batch.service.context import Context
+from emulators.batch.service.task_folders import task_folders
 
 _USUAL, _USUAL_TEXT = timedelta(days=7), '"retentionTime":"P7D"'
 
@@ -72,7 +73,5 @@ class Retention:
             self._set_timer(length)
 
     async def _clear(self, task: Task) -> None:
-        pool = self._ctx.account.pools.get(task.pool_id.lower())
-        node = pool.nodes.get(task.node_id) if pool else None
-        if node is not None:
-            await self._ctx.machine.clear(self._ctx.folders(node).task(task.job_id, task.id))
+        for folder in list(task_folders(self._ctx, task)):
+            await self._ctx.machine.clear(folder)

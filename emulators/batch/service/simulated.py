@@ -61,7 +61,7 @@ class SimulatedExecution:
     def __init__(self, ctx: Context, spec: Doc) -> None:
         self._ctx, self._spec = ctx, spec
 
-    async def run(self) -> Ending:
+    async def run(self, *, lingers: bool = False) -> Ending:
         """Wait for the declared time, or for the time limit if that is shorter."""
         declared = {
             one.get("name"): one.get("value") for one in self._spec.get("environmentSettings") or ()

@@ -12,6 +12,7 @@ from emulators.batch.scheduler.verdict import ended_by_user
 from emulators.batch.service.completion import complete_task
 from emulators.batch.service.context import Context
 from emulators.batch.service.jobs import require_open
+from emulators.batch.service.task_folders import task_folders
 from emulators.batch.validation import validate
 
 
@@ -144,13 +145,11 @@ class Tasks:
             self._ctx.wake(job.pool_id)
 
     async def _remove_files(self, job: Job, task: Task) -> None:
-        pool = self._ctx.account.pools.get(task.pool_id.lower())
-        node = pool.nodes.get(task.node_id) if pool else None
-        if node is None:
-            return
-        await self._ctx.settled([(job.id, task.id)])
-        folder = self._ctx.folders(node).task(job.id, task.id)
-        await self._ctx.machine.clear(folder)
+        folders = list(task_folders(self._ctx, task))
+        if folders:
+            await self._ctx.settled([(job.id, task.id)])
+        for folder in folders:
+            await self._ctx.machine.clear(folder)
 
 
 def _check(job: Job, body: Doc) -> None:

@@ -89,7 +89,7 @@ class _Watched(SimulatedExecution):
         self._nodes, self._node, self._program = nodes, node, program
         self._slots, self._lives = int(spec["requiredSlots"]), False
 
-    async def run(self) -> Ending:
+    async def run(self, *, lingers: bool = False) -> Ending:
         """Begin where nothing forbids it."""
         nodes, node = self._nodes, self._node
         self._lives = True

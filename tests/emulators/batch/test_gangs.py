@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from azure.batch import models
 
-from tests.emulators.batch.running import Emulator, shell, until
+from tests.emulators.batch.running import Emulator, alive, held, shell, until
 
 
 def manager(command: str, **more: object) -> models.BatchJobManagerTask:
@@ -126,6 +126,52 @@ def test_one_failing_instance_fails_the_task_and_its_retries_begin_on_all_nodes(
     assert len(list(tmp_path.iterdir())) == 4
     (subtask,) = emulator.client.list_subtasks(job, "mpi")
     assert (subtask.exit_code, subtask.result) == (1, "failure")
+
+
+def test_what_a_coordination_command_leaves_running_lives_as_long_as_the_task(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    job = add_gang_pool(emulator, "daemons", 2)
+    coordination = shell(
+        f"setsid sleep 300 & echo $! > {tmp_path}/$AZ_BATCH_NODE_ID.a; "
+        f"sleep 300 & echo $! > {tmp_path}/$AZ_BATCH_NODE_ID.b"
+    )
+    gang = instances(2, coordination)
+    emulator.add_task(job, "mpi", held(tmp_path / "go"), multi_instance_settings=gang)
+    until(lambda: len(list(tmp_path.glob("*.[ab]"))) == 4 or None)
+    until(lambda: [one.state for one in emulator.client.list_subtasks(job, "mpi")] == ["completed"])
+    # Whatever ends elsewhere on this machine takes nothing of the gang with it.
+    emulator.add_pool("elsewhere")
+    emulator.run(emulator.add_job("elsewhere", "elsewhere"), "t", "true")
+    pids = [int(file.read_text()) for file in tmp_path.glob("*.[ab]")]
+    assert all(alive(pid) for pid in pids)
+    (tmp_path / "go").touch()
+    assert emulator.finished(job, "mpi").execution_info.exit_code == 0
+    until(lambda: not any(alive(pid) for pid in pids))
+
+
+def test_a_coordination_command_that_fails_ends_the_others(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    job = add_gang_pool(emulator, "broken-off", 2)
+    coordination = shell(
+        f"if $AZ_BATCH_IS_CURRENT_NODE_MASTER; then echo $$ > {tmp_path}/pid; sleep 300; "
+        f"else until [ -s {tmp_path}/pid ]; do sleep 0.02; done; exit 3; fi"
+    )
+    gang = instances(2, coordination)
+    task = emulator.run(job, "mpi", "true", multi_instance_settings=gang)
+    assert task.execution_info.exit_code == 3
+    assert not alive(int((tmp_path / "pid").read_text()))
+
+
+def test_a_deleted_gang_leaves_no_folder_on_any_node(emulator: Emulator) -> None:
+    job = add_gang_pool(emulator, "folders", 2)
+    gang = instances(2, "true")
+    emulator.run(job, "mpi", "true", multi_instance_settings=gang)
+    folders = f"nodes/*/workitems/{job}/job-1/mpi*"
+    assert len(list(emulator.data.glob(folders))) == 3
+    emulator.client.delete_task(job, "mpi")
+    until(lambda: not list(emulator.data.glob(folders)))
 
 
 def test_a_gang_waits_for_enough_nodes_and_lets_others_pass(emulator: Emulator) -> None:
