@@ -9,14 +9,16 @@ import sys
 
 from tests.infra.deployment import AZD, ROOT, app_settings
 
-# None of ours is a path or a negation: a name that matches is left out, wherever it is.
-IGNORED = [line.rstrip("/") for line in (ROOT / ".funcignore").read_text("utf-8").split()]
+# None of ours is a path: a name that matches is left out, unless a later line has it back.
+LINES = [line.rstrip("/") for line in (ROOT / ".funcignore").read_text("utf-8").split()]
+IGNORED = [line for line in LINES if not line.startswith("!")]
 NEEDED = {"function_app.py", "host.json", "requirements.txt"}
 FOLDERS = {"pipeline", "pipelines", "pools", "task_scripts"}
 
 
 def left_out(path):
-    return any(fnmatch.fnmatch(path.name, pattern) for pattern in IGNORED)
+    matching = [line for line in LINES if fnmatch.fnmatch(path.name, line.removeprefix("!"))]
+    return bool(matching) and not matching[-1].startswith("!")
 
 
 def test_the_package_holds_what_the_app_needs_and_nothing_else():
@@ -79,6 +81,11 @@ def test_an_invocation_imports_nothing_that_the_start_could_have():
 def test_a_local_environment_and_keys_stay_at_home():
     for name in (".venv", ".fanfare", ".azure", ".git", ".github"):
         assert left_out(ROOT / name), name
+
+
+def test_packages_that_were_built_here_travel_too():
+    """The way out where the remote build takes another Python (docs/deploy.md)."""
+    assert not left_out(ROOT / ".python_packages")
 
 
 def test_archives_of_environments_travel_with_the_app():
