@@ -1,6 +1,7 @@
 """Checks of whole bodies, compiled once per model from its fields, limits and rules."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Set
 from functools import cache
 from typing import Any
 
@@ -11,6 +12,21 @@ from emulators.batch.validation.leaves import LEAVES, Check, one_of, wrong_type
 from emulators.batch.validation.limits import Limit, limit_of
 from emulators.batch.validation.rules import RULES
 
+# What the service took before 2025-06-01 and its models of today lack: older clients still send it.
+_OLDER = frozenset(
+    {
+        "authenticationTokenSettings",
+        "certificateReferences",
+        "cloudServiceConfiguration",
+        "currentNodeCommunicationMode",
+        "resourceTags",
+        "targetNodeCommunicationMode",
+    }
+)
+# From a model's name to the entity's, as far as the service was seen to tell it.
+_ENTITY = re.compile(r"^Batch(?=[A-Z])|(?<=[a-z])(Create|Update|Replace)?Options$")
+# Annotations of OData, which a client sends back that got them.
+_ANNOTATION = ("odata.", "@odata.")
 # Tasks of a collection succeed or fail one by one, so the collection does not look into them.
 _LOOSE = {("BatchTaskGroup", "value"): ["list", "any"]}
 
@@ -18,8 +34,8 @@ _LOOSE = {("BatchTaskGroup", "value"): ["list", "any"]}
 def validate(model: str, body: Doc) -> Doc:
     """Return the body as the service understands it, or refuse it by its first violation.
 
-    Nulls are gone, known names have their own spelling, numbers and truths their own type;
-    unknown properties are kept. The body itself is changed.
+    Nulls are gone, numbers and truths have their own type; what older versions had is kept,
+    an unknown property refused. The body itself is changed.
     """
     checked: Doc = _model(model)(body)
     return checked
@@ -30,7 +46,7 @@ def _model(model: str) -> Check:
     """Compile one model; models that hold one another are compiled when first met."""
     fields = {name: field for name, field in schema.fields(model).items() if not field.read_only}
     checks = {name: _property(model, name, field.kind) for name, field in fields.items()}
-    by_lower = {name.lower(): name for name in fields}
+    known = frozenset(schema.fields(model)) | _OLDER
     required = [name for name, field in fields.items() if field.required]
     rules = RULES.get(model, ())
 
@@ -38,7 +54,7 @@ def _model(model: str) -> Check:
         if type(body) is not dict:
             raise wrong_type(model, body, "an object")
         if any(value is None or name not in checks for name, value in body.items()):
-            body = _tidy(body, by_lower)
+            body = _tidy(model, body, known)
         for name, value in body.items():
             one = checks.get(name)
             if one is not None:
@@ -53,18 +69,20 @@ def _model(model: str) -> Check:
     return check
 
 
-def _tidy(body: Doc, by_lower: dict[str, str]) -> Doc:
-    """Drop nulls and spell known names as the service does."""
-    tidy: Doc = {}
-    for given, value in body.items():
-        name = by_lower.get(given.lower(), given)
-        if value is None:
-            continue
-        if name in tidy:
-            reason = "The property is specified more than once."
-            raise BatchError("InvalidRequestBody", PropertyName=name, Reason=reason)
-        tidy[name] = value
-    return tidy
+def _tidy(model: str, body: Doc, known: Set[str]) -> Doc:
+    """Drop nulls; refuse names that nothing has, in the service's words."""
+    for name in body:
+        if name not in known and not name.startswith(_ANNOTATION):
+            raise BatchError("InvalidRequestBody", Reason=_unknown(model, name))
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def _unknown(model: str, name: str) -> str:
+    entity = f"Microsoft.Azure.Batch.Protocol.Entities.{_ENTITY.sub('', model)}"
+    return (
+        f"The property '{name[:100]}' does not exist on type '{entity}'. Make sure to only use "
+        "property names that are defined by the type."
+    )
 
 
 def _property(model: str, name: str, kind: schema.Kind) -> Check:

@@ -14,7 +14,7 @@ from emulators.batch.query.filter import compile_filter
 from emulators.batch.query.page import AS_IT_IS, View, cut, read_query
 from emulators.batch.query.properties import TASKS, type_of
 from emulators.batch.wire.tasks import READERS, shown
-from tests.emulators.batch.raw import send
+from tests.emulators.batch.raw import refusal, send
 from tests.emulators.batch.running import Emulator
 
 _BEGAN = datetime(2030, 1, 1, tzinfo=UTC)
@@ -102,8 +102,7 @@ def test_what_is_selected_is_what_the_document_says(task: Task, names: set[str])
 def job(emulator: Emulator) -> str:
     emulator.add_pool("filtered", nodes=0)
     emulator.add_job("filtered", "filtered")
-    body = {"id": "t", "commandLine": "true", "nodeInfo": {"poolId": "mine"}, "previousState": "x"}
-    assert send(emulator, "POST", "/jobs/filtered/tasks", body).status_code == 201
+    emulator.add_task("filtered", "t", "true")
     return "filtered"
 
 
@@ -120,6 +119,8 @@ def test_last_modified_time_of_a_filter_is_the_property_last_modified(
     assert found == [["t"], []]
 
 
-def test_what_the_service_sets_cannot_be_given(emulator: Emulator, job: str) -> None:
-    task = emulator.client.get_task(job, "t")
-    assert (task.node_info, task.previous_state) == (None, None)
+@pytest.mark.parametrize("name", ["nodeInfo", "previousState", "State"])
+def test_what_the_service_sets_cannot_be_given(emulator: Emulator, job: str, name: str) -> None:
+    body = {"id": "other", "commandLine": "true", name: "mine"}
+    answer = send(emulator, "POST", f"/jobs/{job}/tasks", body)
+    assert refusal(answer)[:2] == (400, "InvalidRequestBody")

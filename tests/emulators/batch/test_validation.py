@@ -142,7 +142,10 @@ WRONG = [
             **JOB,
             "poolInfo": {
                 "poolId": "p",
-                "autoPoolSpecification": {"poolLifetimeOption": "job", "pool": POOL},
+                "autoPoolSpecification": {
+                    "poolLifetimeOption": "job",
+                    "pool": {"vmSize": "s", "virtualMachineConfiguration": MACHINE},
+                },
             },
         },
         VALUE,
@@ -367,22 +370,52 @@ def test_a_schedule_that_recurs_in_ages_is_no_ones_trouble(emulator: Emulator) -
 
 def test_what_clients_of_the_field_send_is_understood() -> None:
     body = {
-        "ID": "j",
-        "poolinfo": {"poolId": "p"},
+        "id": "j",
+        "poolInfo": {"poolId": "p"},
         "priority": "5",
         "usesTaskDependencies": "TRUE",
         "onAllTasksComplete": "NoAction",
         "constraints": None,
-        "novelty": {"kept": [None]},
+        "odata.metadata": "where it came from",
     }
-    assert validate("BatchJobCreateOptions", body) == {
-        "id": "j",
-        "poolInfo": {"poolId": "p"},
+    assert validate("BatchJobCreateOptions", dict(body)) == {
+        **{name: value for name, value in body.items() if value is not None},
         "priority": 5,
         "usesTaskDependencies": True,
-        "onAllTasksComplete": "NoAction",
-        "novelty": {"kept": [None]},
     }
+
+
+@pytest.mark.parametrize(
+    ("model", "older"),
+    [
+        ("BatchPoolCreateOptions", {"targetNodeCommunicationMode": "simplified"}),
+        ("BatchPoolUpdateOptions", {"certificateReferences": []}),
+        ("BatchTaskCreateOptions", {"authenticationTokenSettings": {"access": ["job"]}}),
+    ],
+)
+def test_what_older_versions_had_is_kept(model: str, older: dict[str, object]) -> None:
+    needed = {"BatchPoolCreateOptions": POOL, "BatchTaskCreateOptions": TASK}.get(model, {})
+    assert validate(model, {**needed, **older}) == {**needed, **older}
+
+
+@pytest.mark.parametrize(
+    ("body", "name", "entity"),
+    [
+        ({**JOB, "prioritty": 5}, "prioritty", "Job"),
+        ({**JOB, "Priority": 5}, "Priority", "Job"),
+        ({**JOB, "constraints": {"maxRetries": 1}}, "maxRetries", "JobConstraints"),
+    ],
+)
+def test_an_unknown_property_is_refused_in_the_words_of_the_service(
+    body: dict[str, object], name: str, entity: str
+) -> None:
+    with pytest.raises(BatchError) as refused:
+        validate("BatchJobCreateOptions", body)
+    assert refused.value.code == BODY
+    assert refused.value.values["Reason"] == (
+        f"The property '{name}' does not exist on type 'Microsoft.Azure.Batch.Protocol.Entities."
+        f"{entity}'. Make sure to only use property names that are defined by the type."
+    )
 
 
 @pytest.mark.parametrize(
