@@ -27,7 +27,7 @@ from emulators.batch.service.jobs import Jobs, finish_deletion, finish_enabling
 from emulators.batch.service.nodes import boot, come_back, finish_deallocation, leave_drained
 from emulators.batch.service.pace import Pace
 from emulators.batch.service.pools import Pools, remove_pool
-from emulators.batch.service.preparation import bar_again, forget_cut_off
+from emulators.batch.service.preparation import bar_again, forget_cut_off, watch_files_again
 from emulators.batch.service.programs import RealMachine
 from emulators.batch.service.resize import check_steady, resume_resize
 from emulators.batch.service.retention import Retention
@@ -112,6 +112,7 @@ class Emulator:
             self._resume_tasks(job)
             forget_cut_off(ctx, job)
             bar_again(ctx, job)
+            watch_files_again(ctx, job)
             self.jobs.watch_limit(job)
             if state is JobState.TERMINATING:
                 resume_termination(ctx, job)

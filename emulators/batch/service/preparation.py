@@ -12,6 +12,7 @@ from emulators.batch.model.states import JobState
 from emulators.batch.scheduler.verdict import ended_by_user
 from emulators.batch.service.context import Context
 from emulators.batch.service.node_tasks import Command, end_once, only_one, outcome_of, run_tries
+from emulators.batch.service.retention import watch_folder
 
 PREPARATION, RELEASE = "jobPreparationTask", "jobReleaseTask"
 INFO = {PREPARATION: "jobPreparationTaskExecutionInfo", RELEASE: "jobReleaseTaskExecutionInfo"}
@@ -145,6 +146,28 @@ async def _run_node_task(ctx: Context, job: Job, node: Node, which: str) -> None
         ctx.machine.note(node, f"{command.name}: {ending.told}")
     info |= outcome_of(ending, stamp(ctx.clock.now()))
     _keep_present(ctx, job)
+    _watch_files(ctx, job, node, which)
+
+
+def _watch_files(ctx: Context, job: Job, node: Node, which: str) -> None:
+    """Let the files go when they have been kept for their time."""
+    spec, info = job.spec[which], job.per_node[node.id][INFO[which]]
+    folder = ctx.folders(node).task(job.id, spec["id"])
+    length = (spec if which == RELEASE else spec.get("constraints") or {}).get("retentionTime")
+
+    def is_latest() -> bool:
+        shown = job.per_node.get(node.id, {}).get(INFO[which])
+        return shown is info and ctx.account.jobs.get(job.id.lower()) is job
+
+    watch_folder(ctx, folder, info, length, is_latest)
+
+
+def watch_files_again(ctx: Context, job: Job) -> None:
+    """Keep the files of what ended in an earlier life of this process for their time."""
+    for node in _prepared(ctx, job):
+        for which, name in INFO.items():
+            if job.per_node[node.id].get(name, {}).get("state") == "completed":
+                _watch_files(ctx, job, node, which)
 
 
 def _keep_present(ctx: Context, job: Job) -> None:

@@ -1,15 +1,18 @@
-"""Files of completed tasks, deleted once their retention time has passed."""
+"""Files of tasks, preparations and releases that ended: deleted once their time has passed."""
 
 from collections import deque
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
-from emulators.batch.document import parse_stamp, seconds_of
+from emulators.batch.document import Doc, parse_stamp, seconds_of
 from emulators.batch.model.states import TaskState
 from emulators.batch.model.task import Task
 from emulators.batch.service.context import Context
 from emulators.batch.service.task_folders import task_folders
 
-_USUAL, _USUAL_TEXT = timedelta(days=7), '"retentionTime":"P7D"'
+USUAL = "P7D"
+_USUAL, _USUAL_TEXT = timedelta(days=7), f'"retentionTime":"{USUAL}"'
 
 
 def kept_until(task: Task) -> datetime | None:
@@ -24,6 +27,23 @@ def _retention(task: Task) -> timedelta | None:
         return _USUAL
     seconds = seconds_of(task.spec()["constraints"]["retentionTime"])
     return None if seconds is None else timedelta(seconds=seconds)
+
+
+def watch_folder(
+    ctx: Context, folder: Path, info: Doc, length: str | None, is_latest: Callable[[], bool]
+) -> None:
+    """Delete the folder of a preparation or release once its retention time has passed; by then
+    it may have run again, or its job be gone."""
+    seconds = seconds_of(length or USUAL)
+    if seconds is None or ctx.options.simulate:
+        return
+
+    def strike() -> None:
+        if is_latest():
+            ctx.spawn(ctx.machine.clear(folder), f"files in {folder.name}")
+
+    until = parse_stamp(info["endTime"]) + timedelta(seconds=seconds)
+    ctx.clock.after((until - ctx.clock.now()).total_seconds(), strike)
 
 
 class Retention:

@@ -9,6 +9,7 @@ from azure.batch import models
 from azure.core.exceptions import HttpResponseError
 
 from tests.emulators.batch.running import Emulator, shell, until
+from tests.emulators.batch.test_ending import send
 
 
 def add_done_task(emulator: Emulator, name: str, **limits: timedelta) -> str:
@@ -70,3 +71,37 @@ def test_files_that_are_kept_for_ever_trouble_neither_the_task_nor_a_restart(
     emulator.start()
     assert directory(emulator, "ever") is not None
     emulator.stop()
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_files_of_preparation_and_release_have_a_time_of_their_own(
+    tmp_path: Path, killed: bool
+) -> None:
+    emulator = Emulator(tmp_path, "--clock-speed", "0")
+    emulator.add_pool("p")
+    preparation = models.BatchJobPreparationTask(
+        command_line="true",
+        constraints=models.BatchTaskConstraints(retention_time=timedelta(hours=1)),
+    )
+    release = models.BatchJobReleaseTask(command_line="true", retention_time=timedelta(hours=3))
+    emulator.add_job("j", "p", job_preparation_task=preparation, job_release_task=release)
+    emulator.run("j", "t", "true")
+    send(emulator, "POST", "/jobs/j/terminate")
+    until(lambda: emulator.client.get_job("j").state == "completed")
+    if killed:
+        emulator.stop(signal.SIGKILL)
+        emulator.start()
+    assert job_folders(emulator) == {"jobpreparation", "jobrelease", "t"}
+    emulator.admin("POST", "/_admin/clock", {"seconds": 3000})
+    assert job_folders(emulator) == {"jobpreparation", "jobrelease", "t"}
+    emulator.admin("POST", "/_admin/clock", {"seconds": 601})
+    until(lambda: job_folders(emulator) == {"jobrelease", "t"})
+    emulator.admin("POST", "/_admin/clock", {"seconds": 7200})
+    until(lambda: job_folders(emulator) == {"t"})
+    emulator.admin("POST", "/_admin/clock", {"seconds": 7 * 86400})
+    until(lambda: job_folders(emulator) == set())
+    assert emulator.stop() == 0
+
+
+def job_folders(emulator: Emulator) -> set[str]:
+    return {folder.name for folder in emulator.data.glob("nodes/*/workitems/j/job-1/*")}
