@@ -23,7 +23,7 @@ from pipeline.ledger import tasks
 from pipeline.ports import BlobRef
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Part:
     """One output of one item, as it lies in Storage."""
 
@@ -36,11 +36,12 @@ class Part:
 
 @dataclass
 class Gathered:
-    """What became of a run's items; `lost` are units whose outputs are not all there,
-    `seconds` those of this generation's tasks.
+    """What became of a run's items: those that succeeded are kept as their parts alone, since there
+    may be a million. `lost` are units whose outputs are not all there, `seconds` those of this
+    generation's tasks.
     """
 
-    items: dict[int, ItemResult] = field(default_factory=dict)
+    failures: dict[int, ItemResult] = field(default_factory=dict)
     parts: dict[int, tuple[Part, ...]] = field(default_factory=dict)
     retrying: list[TaskResult] = field(default_factory=list)
     lost: list[TaskResult] = field(default_factory=list)
@@ -49,7 +50,7 @@ class Gathered:
     @property
     def failed(self) -> list[ItemResult]:
         """The items that failed, in order."""
-        return [item for _, item in sorted(self.items.items()) if not item.succeeded]
+        return [item for _, item in sorted(self.failures.items())]
 
     def in_order(self) -> list[Part]:
         """Return the parts of the items that succeeded, in item order."""
@@ -98,9 +99,10 @@ def _take(
         )
         there = all(sizes.get(part.ref.name) == part.size for part in parts)
         if item.succeeded and there:
-            gathered.items[item.id], gathered.parts[item.id] = item, parts
+            gathered.parts[item.id] = parts
+            gathered.failures.pop(item.id, None)
         elif item.id not in gathered.parts:
-            gathered.items[item.id] = item if not item.succeeded else lost(item)
+            gathered.failures[item.id] = item if not item.succeeded else lost(item)
         whole = whole and (there or not item.succeeded)
     return whole
 
