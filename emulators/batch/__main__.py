@@ -60,10 +60,13 @@ async def run(options: Options, listener: socket.socket) -> None:
         emulator = Emulator(options, store, session)
         if options.faults is not None:
             emulator.ctx.faults.add(read_rules(options.faults, OPERATIONS))
+        tls = _tls(options)
     except (BadTrace, BadRule) as error:
         await session.close()
         sys.exit(str(error))
-    tls = _tls(options)
+    except SystemExit:
+        await session.close()
+        raise
     scheme = "https" if tls else "http"
     endpoint = f"{scheme}://{_http.HOST}:{listener.getsockname()[1]}"
     await emulator.start(endpoint)

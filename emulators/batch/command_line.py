@@ -32,10 +32,29 @@ def _dialect(text: str) -> Dialect:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def _between(least: float, most: float, kind: type[int] | type[float] = float) -> Any:  # noqa: ANN401 - as argparse has it
+    """Make the reader of a number within bounds."""
+
+    def read(text: str) -> float:
+        number = kind(text)
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not from {least:g} to {most:g}")
+        return number
+
+    read.__name__ = "whole number" if kind is int else "number"
+    return read
+
+
+_COUNT = _between(0, 1 << 31, int)
+_SECONDS = _between(0, 1e9)
 # Group → flag → how argparse reads it; the help says what it is, its default follows.
 _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
     "account": {
-        "--port": {"type": int, "default": 0, "help": "port on 127.0.0.1; 0 takes any free one"},
+        "--port": {
+            "type": _between(0, 65_535, int),
+            "default": 0,
+            "help": "port on 127.0.0.1; 0 takes any free one",
+        },
         "--account": {"default": ACCOUNT, "help": "name of the Batch account"},
         "--key": {"default": KEY, "help": "its key, base64; by default one that everybody knows"},
         "--data": {
@@ -44,20 +63,20 @@ _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
             "help": "folder for state and nodes; kept across restarts",
         },
         "--active-job-quota": {
-            "type": int,
+            "type": _COUNT,
             "default": 300,
             "help": "jobs and job schedules that may be active at once",
         },
-        "--pool-quota": {"type": int, "default": 100, "help": "pools that the account may have"},
-        "--node-quota": {"type": int, "default": 100, "help": "nodes that the account may have"},
+        "--pool-quota": {"type": _COUNT, "default": 100, "help": "pools that the account may have"},
+        "--node-quota": {"type": _COUNT, "default": 100, "help": "nodes that the account may have"},
         "--dedicated-core-quota": {
-            "type": int,
+            "type": _COUNT,
             "default": None,
             "metavar": "CORES",
             "help": "cores of dedicated nodes that it may have; by default any number",
         },
         "--low-priority-core-quota": {
-            "type": int,
+            "type": _COUNT,
             "default": None,
             "metavar": "CORES",
             "help": "cores of spot nodes that it may have; by default any number",
@@ -119,7 +138,7 @@ _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
             "lists them",
         },
         "--clock-speed": {
-            "type": float,
+            "type": _between(0, 1e6),
             "default": 1.0,
             "help": "emulated seconds a second; 0 stands still until POST /_admin/clock",
         },
@@ -128,19 +147,19 @@ _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
             "help": "tasks only take emulated time: no processes, no files",
         },
         "--simulated-seconds": {
-            "type": float,
+            "type": _SECONDS,
             "default": 60.0,
             "help": "length of a simulated task that does not set SIMULATED_SECONDS",
         },
     },
     "autoscale": {
         "--autoscale-min-seconds": {
-            "type": float,
+            "type": _SECONDS,
             "default": 30.0,
             "help": "least time between two enable calls",
         },
         "--autoscale-interval-scale": {
-            "type": float,
+            "type": _between(1e-6, 1e6),
             "default": 1.0,
             "help": "factor on evaluation and sample intervals",
         },
@@ -160,7 +179,7 @@ _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
         "--seed": {"type": int, "default": 0, "help": "seed of everything left to chance"},
         "--faults": {"type": Path, "help": "JSON file with rules, as for POST /_admin/faults"},
         "--spot-preemptions-per-hour": {
-            "type": float,
+            "type": _between(0, 1e6),
             "default": 0.0,
             "help": "how often an hour a spot node is preempted, on average",
         },
@@ -207,11 +226,19 @@ def read_options(argv: list[str]) -> tuple[int, Options]:
     if given["users"] == "map" and os.geteuid() != 0:
         parser.error("--users map takes root: only root can become somebody else")
     _settle_authentication(parser, given)
-    try:
-        base64.b64decode(given["key"], validate=True)
-    except binascii.Error:
-        parser.error("--key has to be base64")
+    _check_key(parser, given["key"])
+    if given["applications"] is not None and not given["applications"].is_dir():
+        parser.error(f"--applications {given['applications']} is no folder")
     return port, Options(**given)
+
+
+def _check_key(parser: argparse.ArgumentParser, key: str) -> None:
+    try:
+        good = base64.b64decode(key, validate=True)
+    except binascii.Error:
+        good = b""
+    if not good:
+        parser.error("--key has to be base64, and not empty")
 
 
 def make_parser() -> argparse.ArgumentParser:

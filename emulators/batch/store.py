@@ -81,8 +81,11 @@ class Store:
     """The account's records on disk; one process at a time."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._lock = _lock(folder / "lock")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = _lock(folder / "lock")
+        except OSError as error:
+            sys.exit(f"{folder} cannot be used ({error.strerror}): pass another --data folder.")
         self.path = folder / "batch.sqlite"
         try:
             self._db = self._open()

@@ -183,6 +183,32 @@ def test_rules_of_a_file_are_in_force_from_the_start(tmp_path: Path) -> None:
     emulator.stop()
 
 
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--port", "99999"], "99999 is not from 0 to 65535"),
+        (["--clock-speed", "-1"], "-1 is not from 0"),
+        (["--clock-speed", "nan"], "nan is not from 0"),
+        (["--node-quota", "-3"], "-3 is not from 0"),
+        (["--autoscale-interval-scale", "0"], "0 is not from"),
+        (["--key", "no key!"], "--key has to be base64"),
+        (["--key", ""], "--key has to be base64"),
+        (["--applications", "/nowhere"], "/nowhere is no folder"),
+        (["--identities", "/nowhere"], "/nowhere is not a usable identities file"),
+        (["--data", "/proc/nowhere"], "pass another --data folder"),
+    ],
+)
+def test_what_cannot_be_is_refused_at_the_start_with_a_reason(
+    tmp_path: Path, flags: list[str], told: str
+) -> None:
+    command = [sys.executable, "-m", "emulators.batch", "--data", str(tmp_path), *flags]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode in (1, 2)
+    assert told in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "Unclosed" not in ended.stderr
+
+
 def test_a_stranger_is_told_what_the_program_takes() -> None:
     command = [sys.executable, "-m", "emulators.batch", "--help"]
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
