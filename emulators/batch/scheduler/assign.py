@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from emulators.batch.model.job import Job
 from emulators.batch.model.node import Node
 from emulators.batch.model.task import Task
-from emulators.batch.scheduler.shelf import Shelf
+from emulators.batch.scheduler.shelf import NoRoom, Shelf
 
 _NONE: Set[str] = frozenset()
 _turns = itertools.count(1)
@@ -75,10 +75,8 @@ def _starts(
 ) -> Iterator[Assignment]:
     """Yield what of one job fits, until nothing does."""
     set_aside: list[Task] = []
-    while (widest := shelf.widest(avoided)) > 0 and job.room() > 0:
-        task = job.ready.pop(widest)
-        if task is None:
-            break
+    # No task wants no slot, so where no node has one free there is none that fits.
+    while job.room() > 0 and (task := job.ready.pop(shelf.widest(avoided))) is not None:
         if task.instances > 1 or task.dedicated_only:
             # It waits for its own kind of place and lets others pass.
             shunned = avoided | spot() if task.dedicated_only else avoided
@@ -89,10 +87,8 @@ def _starts(
             else:
                 set_aside.append(task)
             continue
-        node = shelf.take(task.slots, pack=policy.pack, barred=avoided, wanted=task.wanted_node)
-        if node is None:
-            set_aside.append(task)
-            break
+        wanted = task.wanted_node
+        node = shelf.take(task.slots, pack=policy.pack, barred=avoided, wanted=wanted)
         yield Assignment(job, task, node)
     for task in set_aside:
         job.ready.push(task)
@@ -103,10 +99,10 @@ def _gang(shelf: Shelf, task: Task, avoided: Set[str], *, pack: bool) -> Sequenc
     taken: list[Node] = []
     while len(taken) < task.instances:
         barred = avoided | {node.id for node in taken}
-        node = shelf.take(task.slots, pack=pack, barred=barred)
-        if node is None:
+        try:
+            taken.append(shelf.take(task.slots, pack=pack, barred=barred))
+        except NoRoom:
             for one in taken:
                 shelf.offer(one)
             return ()
-        taken.append(node)
     return taken

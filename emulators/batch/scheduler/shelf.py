@@ -5,6 +5,10 @@ from collections.abc import Iterable, Iterator, Set
 from emulators.batch.model.node import Node
 
 
+class NoRoom(Exception):
+    """No node has so many slots free."""
+
+
 class Shelf:
     """Nodes that take tasks, grouped by how many slots they have free.
 
@@ -26,13 +30,14 @@ class Shelf:
         node = self._find(1, barred, emptiest_first=True)
         return node.free if node is not None else 0
 
-    def take(self, slots: int, *, pack: bool, barred: Set[str], wanted: str = "") -> Node | None:
+    def take(self, slots: int, *, pack: bool, barred: Set[str], wanted: str = "") -> Node:
         """Pick a node with room: the one that is wanted, else the fullest that fits when packing,
-        the emptiest otherwise."""
+        the emptiest otherwise; raises NoRoom, never for so many slots as `widest` has just told."""
         node = self._wanted(wanted, slots, barred) if wanted else None
         node = node or self._find(slots, barred, emptiest_first=not pack)
-        if node is not None:
-            self._put(node, node.free - slots)
+        if node is None:
+            raise NoRoom
+        self._put(node, node.free - slots)
         return node
 
     def _wanted(self, node_id: str, slots: int, barred: Set[str]) -> Node | None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from azure.batch import BatchClient
+from hypothesis import given
+from hypothesis import strategies as st
 
 from emulators.batch import coverage
 from emulators.batch.errors import BatchError
@@ -23,7 +25,7 @@ from emulators.batch.model.task import Task
 from emulators.batch.query.filter import compile_filter
 from emulators.batch.query.properties import TASKS
 from emulators.batch.scheduler.assign import Policy, assignments
-from emulators.batch.scheduler.shelf import Shelf
+from emulators.batch.scheduler.shelf import NoRoom, Shelf
 from emulators.batch.scheduler.verdict import (
     Ending,
     Failure,
@@ -184,6 +186,28 @@ def test_a_node_that_changed_since_it_was_offered_is_found_where_it_belongs_now(
     changed.used = 1
     assert shelf.widest() == 3
     assert shelf.take(3, pack=True, barred=set()) is changed
+
+
+USED = st.lists(st.integers(0, 4), min_size=1, max_size=5)
+
+
+@given(before=USED, after=USED, barred=st.sets(st.integers(0, 4)), pack=st.booleans())
+def test_what_the_widest_node_has_room_for_finds_a_node(
+    before: list[int], after: list[int], barred: set[int], pack: bool
+) -> None:
+    nodes = [node(str(number), 4, used=used) for number, used in enumerate(before)]
+    names = {str(number) for number in barred}
+    for slots in range(1, 5):
+        shelf = Shelf(nodes)
+        for one, used in zip(nodes, after, strict=False):
+            one.used = used
+        if slots <= shelf.widest(names):
+            found = shelf.take(slots, pack=pack, barred=names)
+            assert found.free >= slots
+            assert found.id not in names
+        else:
+            with pytest.raises(NoRoom):
+                shelf.take(slots, pack=pack, barred=names)
 
 
 def test_limits_bars_and_disabled_nodes_are_respected() -> None:
