@@ -39,6 +39,17 @@ def parse_duration(text: str) -> timedelta:
     return timedelta(**parts)
 
 
+def written_duration(seconds: float) -> str:
+    """Write a length of time as an ISO 8601 duration."""
+    whole = timedelta(seconds=max(0.0, seconds))
+    minutes, rest = divmod(whole.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [(hours, "H"), (minutes, "M"), (rest + whole.microseconds / 1e6, "S")]
+    times = "".join(f"{number:.9g}{unit}" for number, unit in parts if number)
+    days = f"{whole.days}D" if whole.days else ""
+    return f"P{days}{'T' + times if times else ''}" if days or times else "PT0S"
+
+
 def seconds_of(duration: str | None) -> float | None:
     """Return the seconds of an ISO duration, None where it means "no limit"."""
     if not duration:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from emulators.batch.agent import process
+from emulators.batch.model.usage import Usage
 
 _LINE_LIMIT = 1 << 20
 _SHORT_LIFE_S, _PAUSE_S = 10.0, 1.0
@@ -58,6 +59,7 @@ class Running:
     def __init__(self, number: int, agent: "AgentClient") -> None:
         self.ended: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
         self.gone = asyncio.Event()
+        self.usage: Usage | None = None
         self._number, self._agent = number, agent
 
     def kill(self) -> None:
@@ -162,6 +164,8 @@ class AgentClient:
                 running.ended.set_exception(AgentLost())
 
     def _note(self, running: Running, report: dict[str, Any]) -> None:
+        if "usage" in report:
+            running.usage = Usage(*report["usage"])
         if not report.get("lingers"):
             del self._running[report["id"]]
             running.gone.set()

@@ -12,6 +12,7 @@ import ctypes
 import fcntl
 import json
 import os
+import resource
 import selectors
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from typing import Any
 PR_SET_CHILD_SUBREAPER = 36
 MARKER = "AZ_BATCH_TASK_DIR"
 PATIENCE_S = 5.0
+BLOCK_BYTES = 512  # Linux counts what goes from and to disks in these
 MONITORS = frozenset({"conmon", "podman"})
 _PROC = Path("/proc")
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
@@ -170,10 +172,10 @@ class Agent:
                 # Before the leader is collected its group's number cannot belong to anybody else.
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(seen.si_pid, signal.SIGKILL)
-            _, status = os.waitpid(seen.si_pid, 0)
-            self._finish(seen.si_pid, os.waitstatus_to_exitcode(status))
+            _, status, used = os.wait4(seen.si_pid, 0)
+            self._finish(seen.si_pid, os.waitstatus_to_exitcode(status), used)
 
-    def _finish(self, pid: int, code: int) -> None:
+    def _finish(self, pid: int, code: int, used: resource.struct_rusage) -> None:
         number, marker = self._running.pop(pid, (0, ""))
         self._removals.pop(pid, None)
         lingers = number in self._lingers
@@ -181,7 +183,9 @@ class Agent:
             self._left[number] = marker
         self._kill_strays()
         if number:
-            self._report(id=number, event="exited", code=code, lingers=lingers)
+            moved = (used.ru_inblock * BLOCK_BYTES, used.ru_oublock * BLOCK_BYTES)
+            usage = (used.ru_utime, used.ru_stime, *moved)
+            self._report(id=number, event="exited", code=code, usage=usage, lingers=lingers)
 
     def _kill_strays(self) -> None:
         """Kill adopted processes that belong to no running program."""

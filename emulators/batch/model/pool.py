@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
 
-from emulators.batch.document import Doc, stamp
+from emulators.batch.document import Doc, parse_stamp, stamp
 from emulators.batch.errors import BatchError
 from emulators.batch.model.node import Node
 from emulators.batch.model.stateful import Stateful
 from emulators.batch.model.states import Allocation, NodeState, PoolState, check_move
+from emulators.batch.vm_sizes import cores_of
 
 _AUTOSCALE = ("autoScaleFormula", "autoScaleEvaluationInterval")
 _OWN = ("targetDedicatedNodes", "targetLowPriorityNodes", "enableAutoScale")
@@ -18,7 +19,8 @@ _OWN = ("targetDedicatedNodes", "targetLowPriorityNodes", "enableAutoScale")
 @dataclass(slots=True, kw_only=True)
 class Pool(Stateful[PoolState]):
     """A pool and its nodes; targets and autoscale live here,
-    everything else in `spec` as the user gave it."""
+    everything else in `spec` as the user gave it; `core_s` is the time of dedicated cores whose
+    nodes are gone."""
 
     id: str
     spec: Doc
@@ -34,6 +36,7 @@ class Pool(Stateful[PoolState]):
     deallocation: str = "requeue"
     nodes: dict[str, Node] = field(default_factory=dict)
     next_number: int = 0
+    core_s: float = 0.0
 
     @property
     def table_key(self) -> tuple[str, str, str]:
@@ -85,6 +88,19 @@ class Pool(Stateful[PoolState]):
             for node in self.nodes.values()
             if node.dedicated is dedicated and node.state is not NodeState.LEAVING_POOL
         )
+
+    def let_go(self, node: Node, at: datetime) -> None:
+        """Forget a node that is gone."""
+        if self.nodes.pop(node.id, None) is not None and node.dedicated:
+            self.core_s += self._core_s(node, at)
+
+    def dedicated_core_seconds(self, now: datetime) -> float:
+        """Return the time of all cores that its dedicated nodes had so far."""
+        present = (self._core_s(node, now) for node in self.nodes.values() if node.dedicated)
+        return self.core_s + sum(present)
+
+    def _core_s(self, node: Node, now: datetime) -> float:
+        return (now - parse_stamp(node.created)).total_seconds() * cores_of(self.vm_size)
 
     def target(self, dedicated: bool) -> int:
         """Return how many nodes of one kind it shall have."""
@@ -139,6 +155,7 @@ class Pool(Stateful[PoolState]):
                 "resize_until": self.resize_until,
                 "deallocation": self.deallocation,
                 "next_number": self.next_number,
+                "core_s": self.core_s,
             }
         )
 

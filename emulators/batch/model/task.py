@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import datetime
 from typing import Self
 
 from emulators.batch.document import FOREVER, Doc, stamp
 from emulators.batch.model.stateful import Stateful
 from emulators.batch.model.states import TaskState
+from emulators.batch.model.usage import Usage, total
 
 # Lower case, as names are compared; a user's property of such a name is not kept.
 SET_BY_SERVICE = frozenset(
@@ -37,7 +38,8 @@ class Task(Stateful[TaskState]):
 
     `instances` is how many nodes it needs at once, `subtasks` what became of it on all but the
     first; `dedicated_only` keeps it off spot nodes. `condemned` says that somebody ended it while
-    it ran, and that its process is not gone yet.
+    it ran, and that its process is not gone yet. `wall_s` and `usage` are what the tries took that
+    are over, as far as it was measured.
     """
 
     id: str
@@ -54,6 +56,8 @@ class Task(Stateful[TaskState]):
     ticket: int = 0
     satisfied: bool = False
     condemned: bool = False
+    wall_s: float = 0.0
+    usage: Usage | None = None
 
     @property
     def table_key(self) -> tuple[str, str, str]:
@@ -102,6 +106,11 @@ class Task(Stateful[TaskState]):
         self.pool_id, self.node_id = pool_id, node_id
         self.execution["startTime"] = stamp(at)
 
+    def ran(self, seconds: float, usage: Usage | None) -> None:
+        """Note what a try took that is over."""
+        self.wall_s += seconds
+        self.usage = total(self.usage, usage)
+
     def clear_run(self) -> None:
         """Forget the last run's outcome, keeping the counts of retries and requeues."""
         kept = ("retryCount", "requeueCount", "lastRetryTime", "lastRequeueTime")
@@ -125,6 +134,8 @@ class Task(Stateful[TaskState]):
                 "node_id": self.node_id,
                 "satisfied": self.satisfied,
                 "condemned": self.condemned,
+                "wall_s": self.wall_s,
+                "usage": None if self.usage is None else astuple(self.usage),
             }
         )
 
@@ -132,7 +143,9 @@ class Task(Stateful[TaskState]):
     def restore(cls, text: str) -> Self:
         """Build the task that `record` wrote."""
         saved = json.loads(text)
-        return cls(**{**saved, "state": TaskState(saved["state"])})
+        usage = saved.get("usage")
+        read = {"state": TaskState(saved["state"]), "usage": Usage(*usage) if usage else None}
+        return cls(**{**saved, **read})
 
 
 def with_task_defaults(body: Doc) -> Doc:

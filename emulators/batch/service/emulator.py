@@ -144,8 +144,9 @@ class Emulator:
                 continue
             for node in list(pool.nodes.values()):
                 if node.state is NodeState.LEAVING_POOL or node.draining:
-                    del pool.nodes[node.id]
+                    pool.let_go(node, ctx.clock.now())
                     ctx.forget(node)
+                    ctx.keep(pool)
                     ctx.spawn(ctx.machine.scrap(node), f"end of {node.id}")
                 else:
                     self._resume_node(pool, node)

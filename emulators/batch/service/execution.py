@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import datetime
 
 from emulators.batch.agent.client import AgentLost
 from emulators.batch.document import Doc, stamp
@@ -32,6 +33,7 @@ class TaskRun:
         self._execution: Execution | None = None
         self._work: asyncio.Task[None] | None = None
         self._settled = False
+        self._began: datetime | None = None
         self.over = asyncio.Event()
 
     def begin(self) -> None:
@@ -41,6 +43,7 @@ class TaskRun:
         ready = all([self._preparations.begin(job, one) for one in (node, *self._others)])
         task.clear_run()
         task.begin(node.pool_id, node.id, now)
+        self._began = now if ready else None
         job.move_task(task, TaskState.RUNNING if ready else TaskState.PREPARING, now)
         for one in (node, *self._others):
             enter_node(self._ctx, one, task)
@@ -84,7 +87,7 @@ class TaskRun:
         if not ready:
             if not await self._preparations.ensure(job, (self._node, *self._others)):
                 return Requeue(counted=False)
-            now = ctx.clock.now()
+            self._began = now = ctx.clock.now()
             job.move_task(task, TaskState.RUNNING, now)
             task.execution["startTime"] = stamp(now)
             ctx.keep(task)
@@ -160,6 +163,9 @@ class TaskRun:
     def _settle(self, outcome: Ending | Requeue) -> None:
         ctx, job, task, node = self._ctx, self._job, self._task, self._node
         self._settled = True
+        if self._began is not None:
+            took = (ctx.clock.now() - self._began).total_seconds()
+            task.ran(took, self._execution.usage() if self._execution is not None else None)
         if ctx.runs.get((job.id, task.id)) is self:
             del ctx.runs[(job.id, task.id)]
         for one in (node, *self._others):

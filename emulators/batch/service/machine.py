@@ -7,6 +7,7 @@ from typing import Protocol
 
 from emulators.batch.document import Doc
 from emulators.batch.model.node import Node
+from emulators.batch.model.usage import Usage
 from emulators.batch.scheduler.verdict import Ending, Failure
 from emulators.batch.transfer.output_files import Upload
 
@@ -23,6 +24,10 @@ class Execution(Protocol):
 
     async def kill(self) -> None:
         """Kill it and wait until it is gone."""
+        ...
+
+    def usage(self) -> Usage | None:
+        """Return what its process took that is over; None where nobody knows."""
         ...
 
     async def upload(

@@ -165,8 +165,9 @@ async def _gone(ctx: Context, node: Node) -> None:
     await ctx.machine.scrap(node)
     pool = ctx.account.pools.get(node.pool_id.lower())
     if pool is not None:
-        pool.nodes.pop(node.id, None)
+        pool.let_go(node, ctx.clock.now())
         ctx.forget(node)
+        ctx.keep(pool)
         ctx.resized(pool)
 
 

@@ -17,6 +17,7 @@ from emulators.batch.containers.command import Frame
 from emulators.batch.containers.runtime import ContainerFailed, Containers
 from emulators.batch.document import Doc, seconds_of, stamp
 from emulators.batch.model.node import Node
+from emulators.batch.model.usage import Usage
 from emulators.batch.packages.deploy import Deployment
 from emulators.batch.scheduler.verdict import Ending, Failure, process_ended, time_is_up
 from emulators.batch.service.admission import Admission
@@ -162,6 +163,12 @@ class RealExecution:
     async def kill(self) -> None:
         """Kill it and wait until it is gone; a lost agent has killed it already."""
         await self.what.kill()
+
+    def usage(self) -> Usage | None:
+        """Return what its process took; a container's own processes are the engine's children."""
+        process = self.what.process
+        known = process is not None and not self.what.spec.get("containerSettings")
+        return process.usage if process is not None and known else None
 
     async def upload(
         self,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from emulators.batch.document import Doc, seconds_of
 from emulators.batch.model.node import Node
+from emulators.batch.model.usage import Usage
 from emulators.batch.scheduler.verdict import Ending, Failure, process_ended, time_is_up
 from emulators.batch.service.context import Context
 from emulators.batch.transfer.output_files import Upload
@@ -76,6 +77,10 @@ class SimulatedExecution:
 
     async def kill(self) -> None:
         """Be gone already."""
+
+    def usage(self) -> Usage | None:
+        """Take nothing that could be measured."""
+        return None
 
     async def upload(
         self,

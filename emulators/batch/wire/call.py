@@ -34,6 +34,13 @@ class Call:
         """Check the conditional headers; raise ConditionNotMet where they do not hold."""
         check(self.headers, thing, reads=self.method in ("GET", "HEAD"))
 
+    def expanded(self, document: Doc, statistics: Callable[[str], Doc]) -> Doc:
+        """Add statistics, which are made of their URL, where $expand asks for them."""
+        asked = [name.strip().lower() for name in self.query.get("$expand", "").split(",")]
+        if "stats" not in asked:
+            return document
+        return {**document, "stats": statistics(f"{document['url']}/stats")}
+
     def one(self, kind: str, document: Doc, thing: Versioned | None = None) -> "Reply":
         """Answer with one object, reduced to what was selected."""
         shown = {

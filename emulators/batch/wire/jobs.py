@@ -1,6 +1,8 @@
 """The operations of jobs."""
 
+from emulators.batch.document import Doc
 from emulators.batch.model.job import Job
+from emulators.batch.model.statistics import statistics_of_jobs
 from emulators.batch.query import properties
 from emulators.batch.service.emulator import Emulator
 from emulators.batch.wire.call import Call, Reply, Route, numbered
@@ -10,6 +12,14 @@ def _job(app: Emulator, call: Call) -> Job:
     job = app.ctx.account.job(call.params["jobId"])
     call.condition(job)
     return job
+
+
+def shown(app: Emulator, call: Call, job: Job) -> Doc:
+    """Return a job as clients see it."""
+    now = app.ctx.clock.now()
+    return call.expanded(
+        job.document(call.base), lambda url: statistics_of_jobs([job], job.created, url, now)
+    )
 
 
 def create_job(app: Emulator, call: Call) -> Reply:
@@ -24,14 +34,14 @@ def list_jobs(app: Emulator, call: Call) -> Reply:
     return call.listed(
         "jobs",
         properties.JOBS,
-        numbered(lambda: [job.document(call.base) for job in jobs.values()]),
+        numbered(lambda: [shown(app, call, job) for job in jobs.values()]),
     )
 
 
 def get_job(app: Emulator, call: Call) -> Reply:
     """Show one job."""
     job = _job(app, call)
-    return call.one("jobs", job.document(call.base), job)
+    return call.one("jobs", shown(app, call, job), job)
 
 
 def update_job(app: Emulator, call: Call) -> Reply:

@@ -2,6 +2,7 @@
 
 from emulators.batch.document import Doc
 from emulators.batch.model.pool import Pool
+from emulators.batch.model.statistics import statistics_of_pool
 from emulators.batch.query import properties
 from emulators.batch.service.emulator import Emulator
 from emulators.batch.service.resize import require_usable, stop_resize
@@ -33,6 +34,11 @@ def _pool(app: Emulator, call: Call) -> Pool:
     return pool
 
 
+def _shown(app: Emulator, call: Call, pool: Pool) -> Doc:
+    now = app.ctx.clock.now()
+    return call.expanded(pool.document(call.base), lambda url: statistics_of_pool(pool, url, now))
+
+
 def create_pool(app: Emulator, call: Call) -> Reply:
     """Create a pool."""
     pool = app.pools.create(call.body)
@@ -42,14 +48,14 @@ def create_pool(app: Emulator, call: Call) -> Reply:
 def list_pools(app: Emulator, call: Call) -> Reply:
     """List the pools."""
     pools = app.ctx.account.pools
-    walk = numbered(lambda: [pool.document(call.base) for pool in pools.values()])
+    walk = numbered(lambda: [_shown(app, call, pool) for pool in pools.values()])
     return call.listed("pools", properties.POOLS, walk)
 
 
 def get_pool(app: Emulator, call: Call) -> Reply:
     """Show one pool."""
     pool = _pool(app, call)
-    return call.one("pools", pool.document(call.base), pool)
+    return call.one("pools", _shown(app, call, pool), pool)
 
 
 def pool_exists(app: Emulator, call: Call) -> Reply:

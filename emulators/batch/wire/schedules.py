@@ -2,9 +2,11 @@
 
 from emulators.batch.document import Doc
 from emulators.batch.model.schedule import Schedule
+from emulators.batch.model.statistics import statistics_of_jobs
 from emulators.batch.query import properties
 from emulators.batch.service.emulator import Emulator
 from emulators.batch.wire.call import Call, Reply, Route, numbered
+from emulators.batch.wire.jobs import shown
 
 
 def _schedule(app: Emulator, call: Call) -> Schedule:
@@ -14,7 +16,12 @@ def _schedule(app: Emulator, call: Call) -> Schedule:
 
 
 def _document(app: Emulator, call: Call, schedule: Schedule) -> Doc:
-    return schedule.document(call.base, app.ctx.clock.now())
+    now = app.ctx.clock.now()
+    jobs = app.ctx.account.jobs_made_by(schedule)
+    return call.expanded(
+        schedule.document(call.base, now),
+        lambda url: statistics_of_jobs(jobs, schedule.created, url, now),
+    )
 
 
 def create_job_schedule(app: Emulator, call: Call) -> Reply:
@@ -86,7 +93,7 @@ def list_jobs_from_schedule(app: Emulator, call: Call) -> Reply:
     """List the jobs that a schedule has made."""
     schedule = app.ctx.account.schedule(call.params["jobScheduleId"])
     jobs = app.ctx.account.jobs_made_by(schedule)
-    walk = numbered(lambda: [job.document(call.base) for job in jobs])
+    walk = numbered(lambda: [shown(app, call, job) for job in jobs])
     return call.listed("jobs", properties.JOBS_OF_SCHEDULE, walk)
 
 

@@ -1,11 +1,13 @@
 """The operations of tasks."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from operator import attrgetter
 
 from emulators.batch.agent.environment import task_directory
 from emulators.batch.document import Doc
 from emulators.batch.model.job import Job
+from emulators.batch.model.statistics import statistics_of_task
 from emulators.batch.model.task import SET_BY_SERVICE, Task
 from emulators.batch.query import properties
 from emulators.batch.query.filter import Reader, Readers
@@ -51,6 +53,11 @@ def shown(base: str, task: Task, names: tuple[str, ...] = ()) -> Doc:
     return task.document(base, root)
 
 
+def _told(call: Call, task: Task, now: datetime, names: tuple[str, ...] = ()) -> Doc:
+    document = shown(call.base, task, names)
+    return call.expanded(document, lambda url: statistics_of_task(task, url, now))
+
+
 def create_task(app: Emulator, call: Call) -> Reply:
     """Add one task."""
     job = app.ctx.account.job(call.params["jobId"])
@@ -74,14 +81,15 @@ def list_tasks(app: Emulator, call: Call) -> Reply:
         for task in job.tasks_from(start):
             yield task.seq, task
 
-    view = View(READERS, lambda task, names: shown(call.base, task, names))
+    now = app.ctx.clock.now()
+    view = View(READERS, lambda task, names: _told(call, task, now, names))
     return call.listed("tasks", properties.TASKS, walk, view=view)
 
 
 def get_task(app: Emulator, call: Call) -> Reply:
     """Show one task."""
     _, task = _find(app, call)
-    return call.one("tasks", shown(call.base, task), task)
+    return call.one("tasks", _told(call, task, app.ctx.clock.now()), task)
 
 
 def replace_task(app: Emulator, call: Call) -> Reply:
