@@ -1,71 +1,30 @@
-"""Runs one command on a node: its folder, its files, its process, and what its end means."""
+"""The real machine: nodes are folders, and commands run on them with everything they need."""
 
 import asyncio
 import errno
 import os
-import shlex
 import shutil
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from emulators.batch.agent.client import Exit, Order, Running
-from emulators.batch.agent.environment import MARKER, Place, environment, environment_inside
+from emulators.batch.agent.environment import Place, environment
 from emulators.batch.agent.users import user_id
-from emulators.batch.containers.command import Frame
-from emulators.batch.containers.runtime import ContainerFailed, Containers
+from emulators.batch.containers.runtime import Containers
 from emulators.batch.document import Doc, seconds_of, stamp
 from emulators.batch.model.node import Node
 from emulators.batch.model.usage import Usage
 from emulators.batch.packages.deploy import Deployment
-from emulators.batch.scheduler.verdict import Ending, Failure, process_ended, time_is_up
+from emulators.batch.scheduler.verdict import Ending, Failure, time_is_up
 from emulators.batch.service.admission import Admission
+from emulators.batch.service.contained import run_contained
 from emulators.batch.service.context import Context
 from emulators.batch.service.node_logs import NodeLogs
+from emulators.batch.service.program import Program, run_process
 from emulators.batch.transfer.identities import TransferFailed
 from emulators.batch.transfer.output_files import Upload, planned, upload_all
 from emulators.batch.transfer.resource_files import fetch_all
-
-_SIGNAL_BASE = 128
-
-
-@dataclass(slots=True)
-class Program:
-    """A command with everything it needs; `process` is there while it runs."""
-
-    spec: Doc
-    place: Place
-    env: dict[str, str]
-    process: Running | None = None
-    patience: asyncio.Timeout | None = None
-    expired: bool = False
-    lingers: bool = False
-    user: int | None = None
-
-    @property
-    def directory(self) -> Path:
-        """Return its directory, which holds its logs and `wd`."""
-        return self.place.directory
-
-    @property
-    def wd(self) -> Path:
-        """Return its working directory."""
-        return self.directory / "wd"
-
-    def expire(self) -> None:
-        """Kill it because its time is up."""
-        self.expired = True
-        if self.patience is not None:
-            self.patience.reschedule(0.0)
-        if self.process is not None:
-            self.process.kill()
-
-    async def kill(self) -> None:
-        """Kill it and wait until it is gone; a lost agent has killed it already."""
-        if self.process is not None:
-            self.process.kill()
-            await self.process.gone.wait()
 
 
 class RealMachine:
@@ -221,8 +180,8 @@ async def run_program(means: RealExecution, what: Program) -> Ending:
         if refused is not None:
             return refused
         if what.spec.get("containerSettings"):
-            return await _container(ctx, means.containers, what)
-        return await _process(ctx, what)
+            return await run_contained(ctx, means.containers, what)
+        return await run_process(ctx, what)
     finally:
         if timer is not None:
             timer.cancel()
@@ -302,81 +261,3 @@ def _no_folder(error: OSError) -> Failure:
         "servererror",
         {"Message": error.strerror or str(error)},
     )
-
-
-async def _process(ctx: Context, what: Program) -> Ending:
-    try:
-        argv = shlex.split(str(what.spec["commandLine"]))
-    except ValueError as error:
-        return _not_launched("CommandLaunchFailed", str(error))
-    if not argv:
-        return _not_launched("CommandProgramNotFound", "The command line is empty")
-    ended = await _launched(ctx, what, _order(what, argv, what.env))
-    if ended.refusal:
-        code = "CommandProgramNotFound" if ended.not_found else "CommandLaunchFailed"
-        return _not_launched(code, ended.refusal)
-    return _judged(what, ended)
-
-
-def _order(what: Program, argv: list[str], env: dict[str, str]) -> Order:
-    out, err = what.directory / "stdout.txt", what.directory / "stderr.txt"
-    return Order(argv, what.wd, env, out, err, user=what.user, lingers=what.lingers)
-
-
-async def _launched(ctx: Context, what: Program, order: Order) -> Exit:
-    what.process = await ctx.agent.launch(order)
-    if what.expired:
-        what.process.kill()
-    return await asyncio.shield(what.process.ended)
-
-
-def _judged(what: Program, ended: Exit) -> Ending:
-    exit_code = ended.code if ended.code >= 0 else _SIGNAL_BASE - ended.code
-    return time_is_up(exit_code) if what.expired else process_ended(exit_code)
-
-
-async def _container(ctx: Context, containers: Containers, what: Program) -> Ending:
-    """Run it in a container; however this ends, the container is gone then."""
-    place = what.place
-    try:
-        async with asyncio.timeout(None) as what.patience:
-            container = await containers.create(
-                what.spec["containerSettings"],
-                shlex.split(str(what.spec.get("commandLine") or "")),
-                environment_inside(place, what.env),
-                Frame(place.root, place.directory, place.preparation),
-            )
-    except ContainerFailed as error:
-        return Ending(failure=error.failure, phase="before")
-    except ValueError as error:
-        return _not_launched("CommandLaunchFailed", str(error))
-    except TimeoutError:
-        return time_is_up(None)
-    finally:
-        what.patience = None
-    try:
-        # The engine's program runs in the emulator's own surroundings, not in the task's.
-        env = {**os.environ, MARKER: str(what.directory)}
-        order = replace(
-            _order(what, container.start_command, env),
-            removal=container.remove_command,
-            user=None,
-        )
-        ended = await _launched(ctx, what, order)
-        refusal = None if what.expired else await container.refusal(ended.code, order.stderr)
-        ending = Ending(failure=refusal, phase="before") if refusal else _judged(what, ended)
-        return replace(ending, container_id=container.identifier)
-    finally:
-        await asyncio.shield(container.engine.remove(container.identifier))
-
-
-def _not_launched(code: str, message: str) -> Ending:
-    words = "The specified command program is not found"
-    failure = Failure(
-        code,
-        words
-        if code == "CommandProgramNotFound"
-        else "The specified command could not be launched",
-        details={"Message": message},
-    )
-    return Ending(failure=failure, phase="before")
