@@ -8,6 +8,7 @@ from typing import Self
 from emulators.batch.document import Doc, parse_stamp, stamp
 from emulators.batch.errors import BatchError
 from emulators.batch.model.node import Node
+from emulators.batch.model.pool_settings import shown_settings
 from emulators.batch.model.stateful import Stateful
 from emulators.batch.model.states import Allocation, NodeState, PoolState, check_move
 from emulators.batch.vm_sizes import cores_of
@@ -114,13 +115,13 @@ class Pool(Stateful[PoolState]):
     def document(self, base: str) -> Doc:
         """Return the pool as clients see it."""
         hidden = _OWN if self.autoscale else (*_OWN, *_AUTOSCALE)
-        spec = {key: value for key, value in self.spec.items() if key not in hidden}
+        given = {key: value for key, value in self.spec.items() if key not in hidden}
         shown: Doc = {
             "taskSlotsPerNode": 1,
             "taskSchedulingPolicy": {"nodeFillType": "Spread"},
             "resizeTimeout": "PT15M",
             "enableInterNodeCommunication": False,
-            **spec,
+            **shown_settings(given),
             "url": f"{base}/pools/{self.id}",
             **self.history(),
             "allocationState": str(self.allocation),

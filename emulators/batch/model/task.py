@@ -158,6 +158,8 @@ def with_task_defaults(body: Doc) -> Doc:
         **_given(body.get("constraints")),
     }
     asked = {key: value for key, value in body.items() if key.lower() not in SET_BY_SERVICE}
+    if container := asked.get("containerSettings"):
+        asked["containerSettings"] = {"workingDirectory": "taskWorkingDirectory", **container}
     return {
         "userIdentity": {"autoUser": {"scope": "pool", "elevationLevel": "nonadmin"}},
         "requiredSlots": 1,

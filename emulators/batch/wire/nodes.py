@@ -4,6 +4,7 @@ from emulators.batch.document import Doc
 from emulators.batch.errors import BatchError
 from emulators.batch.model.node import READY, Node
 from emulators.batch.model.pool import Pool
+from emulators.batch.model.pool_settings import shown_settings
 from emulators.batch.model.states import NodeState
 from emulators.batch.query import properties
 from emulators.batch.service.emulator import Emulator
@@ -23,8 +24,8 @@ def _find(app: Emulator, call: Call) -> tuple[Pool, Node]:
     return pool, pool.node(call.params["nodeId"])
 
 
-def _document(app: Emulator, call: Call, pool: Pool, node: Node) -> Doc:
-    shown = node.document(call.base, pool.spec)
+def _document(app: Emulator, call: Call, pool: Doc, node: Node) -> Doc:
+    shown = node.document(call.base, pool)
     shown["recentTasks"] = [_recent(app, call, *one) for one in node.recent]
     return shown
 
@@ -46,14 +47,15 @@ def _recent(app: Emulator, call: Call, job_id: str, task_id: str) -> Doc:
 def list_nodes(app: Emulator, call: Call) -> Reply:
     """List a pool's nodes."""
     pool = app.ctx.account.pool(call.params["poolId"])
-    walk = numbered(lambda: [_document(app, call, pool, node) for node in pool.nodes.values()])
+    told = shown_settings(pool.spec)
+    walk = numbered(lambda: [_document(app, call, told, node) for node in pool.nodes.values()])
     return call.listed("nodes", properties.NODES, walk)
 
 
 def get_node(app: Emulator, call: Call) -> Reply:
     """Show one node."""
     pool, node = _find(app, call)
-    return call.one("nodes", _document(app, call, pool, node))
+    return call.one("nodes", _document(app, call, shown_settings(pool.spec), node))
 
 
 def reboot_node(app: Emulator, call: Call) -> Reply:

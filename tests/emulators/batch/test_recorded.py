@@ -4,9 +4,10 @@ The recordings are those of the JavaScript SDK's own tests (azure-sdk-for-js, sd
 """
 
 import pytest
+from azure.batch import models
 
 from tests.emulators.batch.raw import refusal, send
-from tests.emulators.batch.running import Emulator
+from tests.emulators.batch.running import Emulator, until
 
 ENTITIES = "$metadata#Microsoft.Azure.Batch.Protocol.Entities"
 STATE = ("ETag", "Last-Modified")
@@ -106,3 +107,46 @@ def test_older_and_unknown_versions_are_refused_by_name(emulator: Emulator, vers
     status, code, values = refusal(send(emulator, "GET", "/pools", version=version))
     assert (status, code) == (400, "UnsupportedRequestVersion")
     assert values["QueryParameterValue"] == version
+
+
+def test_a_pool_is_shown_with_defaults_and_without_passwords(emulator: Emulator) -> None:
+    given = {
+        "id": "told",
+        "vmSize": "Standard_A1_v2",
+        "virtualMachineConfiguration": {
+            "imageReference": {"publisher": "debian", "offer": "debian-12", "sku": "12"},
+            "nodeAgentSKUId": "batch.node.debian 12",
+            "dataDisks": [{"lun": 1, "diskSizeGB": 50}],
+        },
+        "startTask": {"commandLine": "true"},
+        "userAccounts": [{"name": "somebody", "password": "secret"}],
+    }
+    assert send(emulator, "POST", "/pools", given).status_code == 201
+    shown = send(emulator, "GET", "/pools/told").json()
+    assert shown["vmSize"] == "standard_a1_v2"
+    machine = shown["virtualMachineConfiguration"]
+    assert machine["imageReference"]["version"] == "latest"
+    (disk,) = machine["dataDisks"]
+    assert (disk["caching"], disk["storageAccountType"]) == ("none", "standard_lrs")
+    assert shown["startTask"] == {
+        "commandLine": "true",
+        "userIdentity": {"autoUser": {"scope": "pool", "elevationLevel": "nonadmin"}},
+        "maxTaskRetryCount": 0,
+        "waitForSuccess": True,
+    }
+    assert shown["userAccounts"] == [{"name": "somebody", "elevationLevel": "nonadmin"}]
+
+
+def test_a_nodes_start_task_is_shown_with_its_defaults(emulator: Emulator) -> None:
+    emulator.add_pool("started", start_task=models.BatchStartTask(command_line="/bin/true"))
+    node = until(lambda: next(iter(emulator.client.list_nodes("started")), None))
+    assert (node.start_task.max_task_retry_count, node.start_task.wait_for_success) == (0, True)
+
+
+def test_a_container_task_is_shown_with_its_working_directory(
+    emulator: Emulator, node: str
+) -> None:
+    body = {"id": "c", "commandLine": "true", "containerSettings": {"imageName": "centos"}}
+    assert send(emulator, "POST", "/jobs/j/tasks", body).status_code == 201
+    shown = send(emulator, "GET", "/jobs/j/tasks/c").json()["containerSettings"]
+    assert shown == {"imageName": "centos", "workingDirectory": "taskWorkingDirectory"}
