@@ -89,6 +89,8 @@ resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01
   }
 ]
 
+// One by one: an account refuses a second connection while it makes the first.
+@batchSize(1)
 resource privateEndpoints 'Microsoft.Network/privateEndpoints@2024-05-01' = [
   for endpoint in endpoints: {
     name: 'pe-${endpoint.name}-${token}'
@@ -113,6 +115,7 @@ resource privateEndpoints 'Microsoft.Network/privateEndpoints@2024-05-01' = [
   }
 ]
 
+@batchSize(1)
 resource zoneGroups 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2024-05-01' = [
   for (endpoint, index) in endpoints: {
     parent: privateEndpoints[index]

@@ -12,6 +12,8 @@ resource systemTopic 'Microsoft.EventGrid/systemTopics@2025-02-15' existing = {
   name: systemTopicName
 }
 
+// One by one: each changes what the storage account tells Event Grid.
+@batchSize(1)
 resource subscriptions 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15' = [
   for subscription in declared.eventSubscriptions: {
     parent: systemTopic

@@ -102,3 +102,17 @@ def test_a_name_that_is_not_declared_is_seen(source, seen):
 @pytest.mark.parametrize("source", ["resource x 'a@1' = {\n", "param\n", "var a = {b: }\n"])
 def test_what_does_not_parse_is_seen(source):
     assert parse(source).errors
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "Microsoft.EventGrid/systemTopics/eventSubscriptions",
+        "Microsoft.Network/privateEndpoints",
+        "Microsoft.Network/privateEndpoints/privateDnsZoneGroups",
+    ],
+)
+def test_what_a_service_refuses_to_make_at_once_is_made_one_by_one(kind):
+    """Else StorageAccountOperationInProgress, AnotherOperationInProgress or Conflict, at times."""
+    (made,) = resources(kind)
+    assert made.decorators == ("batchSize(1)",)
