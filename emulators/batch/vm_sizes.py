@@ -22,11 +22,16 @@ _CORES: Mapping[int, int] = {
 }
 
 
-@lru_cache(maxsize=256)
 def cores_of(vm_size: str) -> int:
     """Return the cores of a VM size; one whose name does not tell has one."""
+    return told_cores(vm_size) or 1
+
+
+@lru_cache(maxsize=256)
+def told_cores(vm_size: str) -> int | None:
+    """Return the cores that the name of a VM size tells, None where it tells nothing."""
     numbered = _NUMBERED.match(vm_size)
     if numbered and int(numbered[1]) in _CORES:
         return int(numbered[2] or _CORES[int(numbered[1])])
     named = _NAME.match(vm_size)
-    return max(1, int(named[2] or named[1])) if named else 1
+    return max(1, int(named[2] or named[1])) if named else None

@@ -1,7 +1,7 @@
 """Pools: created, changed, resized, scaled, deleted."""
 
 from emulators.batch.document import Doc, seconds_of, stamp
-from emulators.batch.errors import BatchError
+from emulators.batch.errors import BatchError, invalid
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import NodeState, PoolState
 from emulators.batch.service.context import Context
@@ -19,6 +19,7 @@ from emulators.batch.service.scaling import (
     enable,
     run_formula,
 )
+from emulators.batch.vm_sizes import told_cores
 
 _ALWAYS = ("startTask", "applicationPackageReferences", "metadata", "targetNodeCommunicationMode")
 _WHILE_EMPTY = (
@@ -35,6 +36,7 @@ _WHILE_EMPTY = (
     "resourceTags",
 )
 _RESIZE_TIMEOUT = "PT15M"
+_SLOTS_A_CORE = 4
 
 
 class Pools:
@@ -53,6 +55,7 @@ class Pools:
         scales = bool(body.get("enableAutoScale"))
         dedicated, spot = _targets(body)
         self._check_packages(body)
+        _check_slots(body)
         if scales:
             _check_autoscale(ctx, body)
         pool = Pool(
@@ -79,6 +82,7 @@ class Pools:
         if fixed and pool.nodes:
             detail = f"{fixed[0]} can be updated only when the pool is empty."
             raise BatchError("OperationInvalidForCurrentState", detail)
+        _check_slots({**pool.spec, **body})
         pool.spec |= {name: body[name] for name in (*_ALWAYS, *fixed) if name in body}
         self._fit_managers(pool)
         self._edited(pool)
@@ -188,6 +192,14 @@ async def remove_pool(ctx: Context, pool: Pool) -> None:
     ctx.account.pools.pop(pool.id.lower(), None)
     forget_samples(ctx, pool)
     ctx.forget(pool)
+
+
+def _check_slots(spec: Doc) -> None:
+    """Bound the slots of a node by its cores, where the name of its size tells them."""
+    slots, cores = int(spec.get("taskSlotsPerNode") or 1), told_cores(str(spec.get("vmSize") or ""))
+    if cores is not None and slots > _SLOTS_A_CORE * cores:
+        reason = f"A node of {cores} cores has at most {_SLOTS_A_CORE * cores} slots."
+        raise invalid("taskSlotsPerNode", slots, reason)
 
 
 def _with_timeout(pool: Pool, body: Doc) -> Doc:

@@ -101,3 +101,12 @@ def test_a_formula_is_shown_and_remembered_only_while_autoscale_is_enabled(
     )
     found = emulator.client.get_pool(pool)
     assert found.auto_scale_evaluation_interval == timedelta(minutes=15)
+
+
+def test_a_node_has_at_most_four_slots_a_core(emulator: Emulator) -> None:
+    emulator.add_pool("full", nodes=0, slots=8, vm_size="standard_d2s_v5")
+    with pytest.raises(HttpResponseError) as error:
+        emulator.add_pool("overfull", nodes=0, slots=9, vm_size="standard_d2s_v5")
+    assert (error.value.status_code, error.value.error.code) == (400, "InvalidPropertyValue")
+    assert "taskSlotsPerNode" in [one.value for one in error.value.model.error_values]
+    emulator.add_pool("unknown", nodes=0, slots=9, vm_size="size_of_tomorrow")
