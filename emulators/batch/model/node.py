@@ -64,7 +64,6 @@ class Node(Stateful[NodeState]):
             "lastBootTime": self.booted or self.created,
             "allocationTime": self.created,
             "ipAddress": f"10.0.{self.number // 250}.{self.number % 250 + 4}",
-            "ipv6Address": "",
             "affinityId": f"TVM:{self.id}",
             "vmSize": pool.get("vmSize", ""),
             "totalTasksRun": self.total_run,

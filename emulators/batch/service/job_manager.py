@@ -4,6 +4,7 @@ import json
 
 from emulators.batch.document import Doc, stamp
 from emulators.batch.model.job import Job
+from emulators.batch.model.node import Node
 from emulators.batch.model.states import TaskState
 from emulators.batch.model.task import Task, with_task_defaults
 from emulators.batch.service.context import Context
@@ -55,8 +56,19 @@ def _slots(ctx: Context, job: Job) -> int:
     return max(own, pool.slots) if given.get("runExclusive", True) and pool is not None else own
 
 
+def runs_manager(ctx: Context, node: Node) -> bool:
+    """Tell whether the manager of a job runs on a node."""
+    for job_id, task_id in node.running.values():
+        job = ctx.account.jobs.get(job_id.lower())
+        if job is not None and _is_manager(job, task_id):
+            return True
+    return False
+
+
+def _is_manager(job: Job, task_id: str) -> bool:
+    return str(manager_of(job).get("id", "")).lower() == task_id.lower()
+
+
 def ends_its_job(job: Job, task: Task) -> bool:
     """Tell whether the end of this task shall be the end of its job."""
-    given = manager_of(job)
-    is_manager = bool(given) and str(given["id"]).lower() == task.id.lower()
-    return is_manager and bool(given.get("killJobOnCompletion", True))
+    return _is_manager(job, task.id) and bool(manager_of(job).get("killJobOnCompletion", True))

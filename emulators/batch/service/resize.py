@@ -8,6 +8,7 @@ from emulators.batch.model.node import READY, Node
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import Allocation, NodeState, PoolState
 from emulators.batch.service.context import Context
+from emulators.batch.service.job_manager import runs_manager
 from emulators.batch.service.nodes import add_node, begin_leaving, boot, spot_nodes
 from emulators.batch.service.quotas import quota_error, room
 
@@ -90,7 +91,10 @@ def _seek(ctx: Context, pool: Pool) -> None:
         staying = [node for node in _of_kind(pool, dedicated) if not node.draining]
         surplus = len(staying) - pool.target(dedicated)
         if surplus > 0:
-            victims = sorted(staying, key=lambda node: (node.used, -node.number))
+            # Job managers are disturbed last.
+            victims = sorted(
+                staying, key=lambda node: (runs_manager(ctx, node), node.used, -node.number)
+            )
             for node in victims[:surplus]:
                 begin_leaving(ctx, node, pool.deallocation)
         else:

@@ -26,7 +26,8 @@ def _find(app: Emulator, call: Call) -> tuple[Pool, Node]:
 
 def _document(app: Emulator, call: Call, pool: Doc, node: Node) -> Doc:
     shown = node.document(call.base, pool)
-    shown["recentTasks"] = [_recent(app, call, *one) for one in node.recent]
+    if node.recent:
+        shown["recentTasks"] = [_recent(app, call, *one) for one in node.recent]
     return shown
 
 

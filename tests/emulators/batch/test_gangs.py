@@ -242,3 +242,35 @@ def test_active_tasks_of_a_formula_count_instances_whose_task_could_start(
     formula = models.BatchPoolEvaluateAutoScaleOptions(auto_scale_formula=sum_up)
     results = emulator.client.evaluate_pool_auto_scale("summed", formula).results
     assert results.endswith(";a=[4];p=[4]")
+
+
+def test_a_pool_that_shrinks_keeps_the_node_of_a_job_manager_longest(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    pool, gate = emulator.add_pool("shrinking", nodes=2, slots=4), tmp_path / "gate"
+    small = manager(held(gate), run_exclusive=False)
+    emulator.add_job("shrinking", pool, job_manager_task=small)
+    until(lambda: emulator.client.get_task("shrinking", "manager").state == "running" or None)
+    home = emulator.client.get_task("shrinking", "manager").node_info.node_id
+    emulator.add_task("shrinking", "large", held(gate), required_slots=4)
+    until(lambda: emulator.client.get_task("shrinking", "large").state == "running" or None)
+    emulator.client.begin_resize_pool(pool, models.BatchPoolResizeOptions(target_dedicated_nodes=1))
+    until(lambda: len(list(emulator.client.list_nodes(pool))) == 1 or None)
+    assert [node.id for node in emulator.client.list_nodes(pool)] == [home]
+    assert emulator.client.get_task("shrinking", "manager").execution_info.requeue_count == 0
+    gate.touch()
+    until(lambda: completed(emulator, "shrinking"))
+
+
+def test_a_node_shows_recent_tasks_only_once_it_has_any(emulator: Emulator) -> None:
+    pool = emulator.add_pool("recent")
+    job = emulator.add_job("recent", pool)
+    (node,) = until(lambda: list(emulator.client.list_nodes(pool)))
+    assert "recentTasks" not in node
+    emulator.run(job, "t", "true")
+    (recent,) = emulator.client.get_node(pool, node.id).recent_tasks
+    assert (recent.task_id, recent.task_state, recent.execution_info.exit_code) == (
+        "t",
+        "completed",
+        0,
+    )
