@@ -52,9 +52,9 @@ STATUS: Mapping[str, tuple[int, str]] = {
         "A query parameter that is mandatory is not specified.",
     ),
     "UnsupportedRequestVersion": (_BAD, "The specified api version is not supported."),
-    "TaskDependenciesNotSpecifiedOnJob": (
+    "UnsupportedProperty": (
         _BAD,
-        "The job was not created to use task dependencies.",
+        "One of the properties specified in the request body is not supported.",
     ),
     "TaskDependencyListTooLong": (_BAD, "The list of task ids to depend on is too long."),
     "TaskDependencyRangesTooLong": (_BAD, "The ranges of task ids to depend on are too long."),

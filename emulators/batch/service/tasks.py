@@ -155,7 +155,8 @@ class Tasks:
 def _check(job: Job, body: Doc) -> None:
     """Refuse what does not fit the job."""
     if body.get("dependsOn") and not job.spec.get("usesTaskDependencies"):
-        raise BatchError("TaskDependenciesNotSpecifiedOnJob")
+        reason = "The job was created without usesTaskDependencies."
+        raise BatchError("UnsupportedProperty", PropertyName="dependsOn", Reason=reason)
     _check_job_actions(job, body)
 
 

@@ -18,7 +18,7 @@ class Call:
     """A request; names of query parameters and headers are lower case, path parameters decoded.
 
     `given` is the query as it came: every name in its own spelling, in order. Of the conditional
-    headers only those are here that the operation heeds.
+    headers only those are here that the operation heeds. `mark` ends the words of every error.
     """
 
     method: str
@@ -29,6 +29,7 @@ class Call:
     headers: Mapping[str, str]
     body: Doc
     given: tuple[tuple[str, str], ...] = ()
+    mark: str = ""
 
     def condition(self, thing: Versioned) -> None:
         """Check the conditional headers; raise ConditionNotMet where they do not hold."""

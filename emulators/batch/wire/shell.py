@@ -83,7 +83,9 @@ class Shell:
             raise BatchError("NotImplemented", f"{route.operation}: {route.why_not}")
         if contract.takes:
             body = validate(contract.takes, body)
-        call = Call(request.method, base, path, params, query, heeded, body, given)
+        call = Call(
+            request.method, base, path, params, query, heeded, body, given, self._mark(headers)
+        )
         reply = route.handler(self._emulator, call)
         self._emulator.ctx.save()
         await self._disturb(route, path, "after", headers)
@@ -101,6 +103,10 @@ class Shell:
             if rule.retry_after_s is not None:
                 headers["Retry-After"] = f"{rule.retry_after_s:g}"
             raise BatchError(rule.code or "ServerBusy", "(a planned fault)", status=rule.status)
+
+    def _mark(self, headers: Mapping[str, str]) -> str:
+        now = stamp(self._emulator.ctx.clock.now())
+        return f"\nRequestId:{headers['request-id']}\nTime:{now}"
 
     def _refusal(
         self, request: web.Request, error: BatchError, headers: dict[str, str]
@@ -124,8 +130,7 @@ class Shell:
         base = f"{request.scheme}://{request.headers.get('Host', '')}"
         metadata = described(base, "Container.errors/@Element")
         document: Doc = {"odata.metadata": metadata, **error.summary()}
-        tail = f"\nRequestId:{headers['request-id']}\nTime:{stamp(self._emulator.ctx.clock.now())}"
-        document["message"]["value"] += tail
+        document["message"]["value"] += self._mark(headers)
         return _json(error.status, document, headers)
 
 

@@ -69,6 +69,9 @@ def create_task_collection(app: Emulator, call: Call) -> Reply:
     """Add up to a hundred tasks."""
     job = app.ctx.account.job(call.params["jobId"])
     value = app.tasks.create_many(job, call.body)
+    for one in value:
+        if "error" in one:
+            one["error"]["message"]["value"] += call.mark
     metadata = f"{call.base}/$metadata#taskaddresult"
     return Reply(body={"odata.metadata": metadata, "value": value}, thing=job)
 

@@ -84,6 +84,22 @@ def test_reading_and_reactivating_a_task_tell_no_address(emulator: Emulator, nod
         assert "DataServiceId" not in answer.headers
 
 
+# azure-sdk-for-python, issues 27859 and 42399; documented is TaskDependenciesNotSpecifiedOnJob.
+def test_a_dependency_that_the_job_does_not_allow_is_an_unsupported_property(
+    emulator: Emulator, node: str
+) -> None:
+    body = {"id": "dependent", "commandLine": "true", "dependsOn": {"taskIds": ["t"]}}
+    code = "UnsupportedProperty"
+    assert refusal(send(emulator, "POST", "/jobs/j/tasks", body))[:2] == (400, code)
+    answer = send(emulator, "POST", "/jobs/j/addtaskcollection", {"value": [body]})
+    (one,) = answer.json()["value"]
+    assert (one["status"], one["error"]["code"]) == ("clienterror", code)
+    words, request, time = one["error"]["message"]["value"].splitlines()
+    assert words.startswith("One of the properties specified in the request body is not supported.")
+    assert request == f"RequestId:{answer.headers['request-id']}"
+    assert time.startswith("Time:20")
+
+
 @pytest.mark.parametrize(
     "version",
     [
