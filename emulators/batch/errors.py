@@ -49,7 +49,7 @@ STATUS: Mapping[str, tuple[int, str]] = {
     "MissingRequiredProperty": (_BAD, "A required property was not specified in the request body."),
     "MissingRequiredQueryParameter": (
         _BAD,
-        "A query parameter that is mandatory is not specified.",
+        "A query parameter that's mandatory for this request is not specified.",
     ),
     "UnsupportedRequestVersion": (_BAD, "The specified api version is not supported."),
     "UnsupportedProperty": (
@@ -75,7 +75,7 @@ STATUS: Mapping[str, tuple[int, str]] = {
     "UnsupportedHttpVerb": (405, "The resource doesn't support the specified HTTP verb."),
     "OperationInvalidForCurrentState": (
         _CONFLICT,
-        "The operation is invalid for the current state of the resource.",
+        "The specified operation is not valid for the current state of the resource.",
     ),
     "InvalidApplicationPackageReferences": (
         _CONFLICT,

@@ -12,6 +12,7 @@ from emulators.batch.query.parameters import number, refuse
 from emulators.batch.query.properties import Filterable
 
 _MOST = 1000
+_ANY = 10**200
 _TOKEN = "$skiptoken"  # noqa: S105 - the name of a query parameter
 
 
@@ -53,9 +54,17 @@ def read_query(
     return ListQuery(
         predicate=compile_filter(text, allowed, view.readers) if text else None,
         names=selected(query),
-        size=number(query, "maxresults", most, 1, most),
+        size=_size(query, most),
         start=_start(query, scope),
     )
+
+
+def _size(query: Mapping[str, str], most: int) -> int:
+    size = number(query, "maxresults", most, -_ANY, _ANY)
+    if not 1 <= size <= most:
+        limit = "less than 1" if size < 1 else f"greater than {most}"
+        raise refuse("maxresults", str(size), f"MaxResults cannot be {limit}")
+    return size
 
 
 def selected(query: Mapping[str, str]) -> tuple[str, ...]:

@@ -84,6 +84,37 @@ def test_reading_and_reactivating_a_task_tell_no_address(emulator: Emulator, nod
         assert "DataServiceId" not in answer.headers
 
 
+@pytest.mark.parametrize(("query", "value"), [("maxResults=-5", "-5"), ("maxresults=0", "0")])
+def test_a_page_has_one_entry_at_least(emulator: Emulator, query: str, value: str) -> None:
+    assert refusal(send(emulator, "GET", f"/pools?{query}")) == (
+        400,
+        "InvalidQueryParameterValue",
+        {
+            "QueryParameterName": "maxresults",
+            "QueryParameterValue": value,
+            "Reason": "MaxResults cannot be less than 1",
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/pools", "A query parameter that's mandatory for this request is not specified."),
+        (
+            "/pools/p/evaluateautoscale?api-version=2025-06-01",
+            "The specified operation is not valid for the current state of the resource.",
+        ),
+    ],
+)
+def test_errors_that_users_show_have_the_words_of_the_service(
+    emulator: Emulator, node: str, path: str, words: str
+) -> None:
+    method, body = ("POST", {"autoScaleFormula": "$a = 1"}) if "evaluate" in path else ("GET", None)
+    answer = send(emulator, method, path, body, version=None)
+    assert answer.json()["message"]["value"].startswith(words)
+
+
 # azure-sdk-for-python, issues 27859 and 42399; documented is TaskDependenciesNotSpecifiedOnJob.
 def test_a_dependency_that_the_job_does_not_allow_is_an_unsupported_property(
     emulator: Emulator, node: str
