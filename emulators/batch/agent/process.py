@@ -178,7 +178,8 @@ class Agent:
     def _finish(self, pid: int, code: int, used: resource.struct_rusage) -> None:
         number, marker = self._running.pop(pid, (0, ""))
         self._removals.pop(pid, None)
-        lingers = number in self._lingers
+        lingers = number in self._lingers and self._has_left(marker)
+        self._lingers.discard(number)
         if lingers:
             self._left[number] = marker
         self._kill_strays()
@@ -187,10 +188,17 @@ class Agent:
             usage = (used.ru_utime, used.ru_stime, *moved)
             self._report(id=number, event="exited", code=code, usage=usage, lingers=lingers)
 
+    def _strays(self) -> list[int]:
+        me = os.getpid()
+        return [pid for pid in _children_of_thread(me, me) if pid not in self._running]
+
+    def _has_left(self, marker: str) -> bool:
+        """Tell whether a program that has ended left something running."""
+        return any(marker_of(pid) == marker for pid in self._strays())
+
     def _kill_strays(self) -> None:
         """Kill adopted processes that belong to no running program."""
-        me = os.getpid()
-        strays = [pid for pid in _children_of_thread(me, me) if pid not in self._running]
+        strays = self._strays()
         at_work = [*(marker for _, marker in self._running.values()), *self._left.values()]
         alive = {marker for marker in at_work if marker} if strays else set()
         for pid in strays:

@@ -14,7 +14,8 @@ READY = frozenset({NodeState.IDLE, NodeState.RUNNING})
 
 @dataclass(slots=True, kw_only=True)
 class Node(Stateful[NodeState]):
-    """A node; `used` counts the slots of what runs on it now and is never stored."""
+    """A node; `used` counts the slots of what runs on it now and is never stored; `left_running`
+    says that its start task serves its tasks with processes in the background."""
 
     id: str
     pool_id: str
@@ -24,6 +25,7 @@ class Node(Stateful[NodeState]):
     scheduling: str = "enabled"
     booted: str = ""
     start_info: Doc = field(default_factory=dict)
+    left_running: bool = False
     total_run: int = 0
     total_succeeded: int = 0
     used: int = 0
@@ -97,6 +99,7 @@ class Node(Stateful[NodeState]):
                 "scheduling": self.scheduling,
                 "booted": self.booted,
                 "start_info": self.start_info,
+                "left_running": self.left_running,
                 "total_run": self.total_run,
                 "total_succeeded": self.total_succeeded,
                 "recent": self.recent,

@@ -38,6 +38,7 @@ async def run_contained(ctx: Context, containers: Containers, what: Program) -> 
         order = replace(
             order_of(what, container.start_command, env),
             removal=container.remove_command,
+            lingers=False,
             user=None,
         )
         ended = await launched(ctx, what, order)

@@ -23,7 +23,7 @@ from emulators.batch.model.task import Task
 from emulators.batch.options import Options
 from emulators.batch.packages.catalogue import Catalogue
 from emulators.batch.scheduler.verdict import Ending
-from emulators.batch.service.machine import Machine
+from emulators.batch.service.machine import Execution, Machine
 from emulators.batch.service.pace import Pace
 from emulators.batch.store import Keeper
 from emulators.batch.transfer.blobs import Blobs
@@ -73,6 +73,7 @@ class Context:
     resize_limits: dict[str, Timer] = field(default_factory=dict)
     runs: dict[tuple[str, str], Run] = field(default_factory=dict)
     node_tasks: dict[tuple[str, str, str], asyncio.Task[None]] = field(default_factory=dict)
+    left_running: dict[tuple[str, str, str], Execution] = field(default_factory=dict)
     refused: deque[Doc] = field(default_factory=lambda: deque(maxlen=_MOST_REFUSED))
     barred: dict[str, set[str]] = field(default_factory=dict)
     samples: dict[str, Samples] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from emulators.batch.agent.client import AgentClient
 from emulators.batch.clock import Clock
 from emulators.batch.faults import Faults
 from emulators.batch.model.job import Job
-from emulators.batch.model.node import Node
+from emulators.batch.model.node import READY, Node
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import JobState, NodeState, PoolState, TaskState
 from emulators.batch.options import Options
@@ -162,6 +162,9 @@ class Emulator:
         if node.state is NodeState.DEALLOCATING:
             ctx.spawn(finish_deallocation(ctx, node), f"deallocation of {node.id}")
             return
+        if node.state in READY and node.left_running:
+            # What its start task had left running for its tasks died with the last life.
+            node.move(NodeState.REBOOTING, ctx.clock.now())
         if node.state is NodeState.RUNNING:
             node.move(NodeState.IDLE, ctx.clock.now())
         elif node.state in (NodeState.REBOOTING, NodeState.REIMAGING):

@@ -18,7 +18,7 @@ from emulators.batch.service.completion import (
 from emulators.batch.service.context import Context
 from emulators.batch.service.job_changes import changed
 from emulators.batch.service.job_manager import add_manager, fit_manager
-from emulators.batch.service.preparation import INFO, release_everywhere, remaining_s
+from emulators.batch.service.preparation import INFO, LEFT_RUNNING, release_everywhere, remaining_s
 
 # Moments are kept in microseconds, so a timer may seem to strike a little early.
 _ROUNDING_S = 0.001
@@ -150,6 +150,7 @@ def _located(endpoint: str, entry: Doc) -> Doc:
     """Add the addresses to what happened on a node: those of this life of the service."""
     node_url = f"{endpoint}/pools/{entry['poolId']}/nodes/{entry['nodeId']}"
     shown = {**entry, "nodeUrl": node_url}
+    shown.pop(LEFT_RUNNING, None)
     for name in INFO.values():
         if name in entry:
             root_url = f"{node_url}/files/{entry[name]['taskRootDirectory']}"

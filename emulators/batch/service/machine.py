@@ -26,6 +26,10 @@ class Execution(Protocol):
         """Kill it and wait until it is gone."""
         ...
 
+    def has_left(self) -> bool:
+        """Tell whether it lingers and left something running."""
+        ...
+
     def usage(self) -> Usage | None:
         """Return what its process took that is over; None where nobody knows."""
         ...

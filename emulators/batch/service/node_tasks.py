@@ -12,6 +12,7 @@ from emulators.batch.service.context import Context
 from emulators.batch.service.machine import Execution
 
 type Work = Coroutine[None, None, None]
+type Key = tuple[str, str, str]
 
 
 def only_one(
@@ -26,7 +27,7 @@ def only_one(
     return task
 
 
-def _over(ctx: Context, key: tuple[str, str, str], done: asyncio.Task[None]) -> None:
+def _over(ctx: Context, key: Key, done: asyncio.Task[None]) -> None:
     if ctx.node_tasks.get(key) is done:
         del ctx.node_tasks[key]
 
@@ -52,17 +53,26 @@ async def at_rest(ctx: Context, node: Node, spared: Container[str] = ()) -> None
     end_node_tasks(ctx, node, spared)
     while left := [task for key, task in ctx.node_tasks.items() if key[1] == node.id]:
         await asyncio.wait(left)
+    await end_left_running(ctx, lambda key: key[1] == node.id)
+
+
+async def end_left_running(ctx: Context, whose: Callable[[Key], bool]) -> None:
+    """Kill what start tasks and preparations have left running: it serves tasks until then."""
+    ended = [ctx.left_running.pop(key) for key in list(ctx.left_running) if whose(key)]
+    await asyncio.gather(*(execution.kill() for execution in ended))
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A start, preparation or release task: `info` shows how it goes, `keep` saves that."""
+    """A start, preparation or release task: `info` shows how it goes, `keep` saves that; under
+    `left` is noted what of it runs on when it has succeeded, without that all of it ends."""
 
     name: str
     execution: Callable[[], Execution]
     info: Doc
     retries: int
     keep: Callable[[], None]
+    left: Key | None = None
 
 
 async def run_tries(ctx: Context, node: Node, command: Command) -> Ending:
@@ -73,13 +83,17 @@ async def run_tries(ctx: Context, node: Node, command: Command) -> Ending:
         command.keep()
         what = command.execution()
         try:
-            ending = await what.run()
+            ending = await what.run(lingers=command.left is not None)
         except AgentLost:
             continue
         except asyncio.CancelledError:
             await what.kill()
             raise
         ctx.machine.note(node, f"{command.name}: {ending.told}")
+        if ending.failure is not None:
+            await what.kill()
+        elif command.left is not None and what.has_left():
+            ctx.left_running[command.left] = what
         if not shall_retry(ending, info["retryCount"], command.retries):
             return ending
         info["retryCount"] += 1

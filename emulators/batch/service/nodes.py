@@ -65,6 +65,7 @@ async def _boot(ctx: Context, pool: Pool, node: Node) -> None:
             _give_up(ctx, node, failure)
             return
         node.start_info = {"state": "running", "retryCount": 0} if start else {}
+        node.left_running = False
         waits = start and start.get("waitForSuccess", True)
         _move(ctx, node, NodeState.WAITING_FOR_START_TASK if waits else NodeState.IDLE)
     ctx.wake(pool.id, node)
@@ -111,8 +112,10 @@ async def _start_task(ctx: Context, pool: Pool, node: Node, spec: Doc) -> bool:
         info,
         int(spec.get("maxTaskRetryCount") or 0),
         lambda: _keep_present(ctx, pool, node),
+        left=("", node.id, "startTask"),
     )
     ending = await run_tries(ctx, node, command)
+    node.left_running = command.left in ctx.left_running
     info |= outcome_of(ending, stamp(ctx.clock.now()))
     _keep_present(ctx, pool, node)
     return ending.failure is None

@@ -11,10 +11,18 @@ from emulators.batch.model.node import READY, Node
 from emulators.batch.model.states import JobState
 from emulators.batch.scheduler.verdict import ended_by_user
 from emulators.batch.service.context import Context
-from emulators.batch.service.node_tasks import Command, end_once, only_one, outcome_of, run_tries
+from emulators.batch.service.node_tasks import (
+    Command,
+    end_left_running,
+    end_once,
+    only_one,
+    outcome_of,
+    run_tries,
+)
 from emulators.batch.service.retention import watch_folder
 
 PREPARATION, RELEASE = "jobPreparationTask", "jobReleaseTask"
+LEFT_RUNNING = "leftRunning"
 INFO = {PREPARATION: "jobPreparationTaskExecutionInfo", RELEASE: "jobReleaseTaskExecutionInfo"}
 
 _ENDS_PREPARATIONS = frozenset({JobState.TERMINATING, JobState.DELETING})
@@ -55,8 +63,12 @@ def outlives_reboot(job: Job, node: Node) -> bool:
 
 
 def forget_cut_off(ctx: Context, job: Job) -> None:
-    """Forget what ran when the last life of this process ended: it begins anew."""
+    """Forget what ran when the last life of this process ended: it begins anew. So does a
+    preparation that has served its job with processes in the background: they died."""
     for entry in job.per_node.values():
+        if entry.pop(LEFT_RUNNING, False) and INFO[PREPARATION] in entry:
+            del entry[INFO[PREPARATION]]
+            ctx.keep(job)
         for name in INFO.values():
             if entry.get(name, {}).get("state") == "running":
                 del entry[name]
@@ -85,14 +97,15 @@ async def release_everywhere(ctx: Context, job: Job) -> None:
     """End the preparations that still run, then run the release task once on every node
     where one ran; its failures stop nothing."""
     await _end_preparations(ctx, job)
-    if not job.spec.get(RELEASE):
-        return
-    nodes = _prepared(ctx, job)
+    nodes = _prepared(ctx, job) if job.spec.get(RELEASE) else ()
     here = [node for node in nodes if node.state in READY and not _released(job, node)]
     # Only waited for: a deletion may wait as well, and one that goes with its node is over too.
     releases = [_only_run(ctx, job, node, RELEASE) for node in here]
     if releases:
         await asyncio.wait(releases)
+    await end_left_running(ctx, lambda key: key[0] == job.id)
+    for entry in job.per_node.values():
+        entry.pop(LEFT_RUNNING, None)
 
 
 def _prepared(ctx: Context, job: Job) -> Iterator[Node]:
@@ -135,6 +148,7 @@ async def _run_node_task(ctx: Context, job: Job, node: Node, which: str) -> None
         info,
         int((spec.get("constraints") or {}).get("maxTaskRetryCount") or 0),
         lambda: _keep_present(ctx, job),
+        left=(job.id, node.id, which) if which == PREPARATION else None,
     )
     try:
         ending = await run_tries(ctx, node, command)
@@ -145,6 +159,8 @@ async def _run_node_task(ctx: Context, job: Job, node: Node, which: str) -> None
         ending = ended_by_user()
         ctx.machine.note(node, f"{command.name}: {ending.told}")
     info |= outcome_of(ending, stamp(ctx.clock.now()))
+    if command.left in ctx.left_running:
+        entry[LEFT_RUNNING] = True
     _keep_present(ctx, job)
     _watch_files(ctx, job, node, which)
 

@@ -123,6 +123,11 @@ class RealExecution:
         """Kill it and wait until it is gone; a lost agent has killed it already."""
         await self.what.kill()
 
+    def has_left(self) -> bool:
+        """Tell whether it lingers and left something running."""
+        process = self.what.process
+        return process is not None and process.ended.done() and not process.gone.is_set()
+
     def usage(self) -> Usage | None:
         """Return what its process took; a container's own processes are the engine's children."""
         process = self.what.process

@@ -78,6 +78,10 @@ class SimulatedExecution:
     async def kill(self) -> None:
         """Be gone already."""
 
+    def has_left(self) -> bool:
+        """Leave nothing running."""
+        return False
+
     def usage(self) -> Usage | None:
         """Take nothing that could be measured."""
         return None
