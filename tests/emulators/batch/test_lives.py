@@ -227,7 +227,7 @@ def test_what_succeeded_and_was_deleted_is_not_waited_for_in_the_next_life(
 
 
 def test_of_a_long_range_too_what_was_deleted_stays_met(story: Story) -> None:
-    story.begin(taskSlotsPerNode=200)
+    story.begin(taskSlotsPerNode=200, vmSize="standard_d64s_v5")
     for number in range(1, 1001):
         story.add(str(number), seconds=1)
     story.add("1001", seconds=200)
