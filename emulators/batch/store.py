@@ -19,6 +19,7 @@ from emulators.batch.model.job import Job
 from emulators.batch.model.node import Node
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.schedule import Schedule
+from emulators.batch.model.stateful import next_serial
 from emulators.batch.model.stretch import Stretch
 from emulators.batch.model.task import Task
 
@@ -53,20 +54,16 @@ class Keeper(Protocol):
 def restored(bodies: Callable[[str], Iterable[str]]) -> Account:
     """Build an account from the saved texts of each kind."""
     account = Account()
-    for body in bodies("pool"):
-        pool = Pool.restore(body)
+    for pool in _by_age(map(Pool.restore, bodies("pool"))):
         account.pools[pool.id.lower()] = pool
-    for body in bodies("schedule"):
-        schedule = Schedule.restore(body)
+    for schedule in _by_age(map(Schedule.restore, bodies("schedule"))):
         account.schedules[schedule.id.lower()] = schedule
-    for body in bodies("node"):
-        node = Node.restore(body)
+    for node in sorted(map(Node.restore, bodies("node")), key=lambda node: node.number):
         account.pool(node.pool_id).nodes[node.id] = node
     stretches = sorted(map(Stretch.restore, bodies("samples")), key=lambda one: one.number)
     for stretch in stretches:
         account.stretches.setdefault(stretch.pool_id, deque()).append(stretch)
-    for body in bodies("job"):
-        job = Job.restore(body)
+    for job in _by_age(map(Job.restore, bodies("job"))):
         account.jobs[job.id.lower()] = job
     for body in bodies("departed"):
         departed = Departed.restore(body)
@@ -75,6 +72,14 @@ def restored(bodies: Callable[[str], Iterable[str]]) -> Account:
     for task in tasks:
         account.job(task.job_id).add(task)
     return account
+
+
+def _by_age[T: (Pool, Schedule, Job)](things: Iterable[T]) -> list[T]:
+    """Return things in order of creation, numbered anew in that order."""
+    found = sorted(things, key=lambda thing: thing.created)
+    for thing in found:
+        thing.serial = next_serial()
+    return found
 
 
 class Store:

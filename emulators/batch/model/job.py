@@ -13,7 +13,7 @@ from emulators.batch.model.counts import TaskCounts
 from emulators.batch.model.departed import Departed
 from emulators.batch.model.dependencies import Dependencies
 from emulators.batch.model.ready import Ready
-from emulators.batch.model.stateful import Stateful
+from emulators.batch.model.stateful import Stateful, next_serial
 from emulators.batch.model.states import JobState, TaskState
 from emulators.batch.model.task import Task
 
@@ -29,6 +29,7 @@ class Job(Stateful[JobState]):
     turns to start a task."""
 
     id: str
+    serial: int = field(default_factory=next_serial)
     spec: Doc
     execution: Doc = field(default_factory=dict)
     per_node: dict[str, Doc] = field(default_factory=dict)

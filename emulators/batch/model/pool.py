@@ -9,7 +9,7 @@ from emulators.batch.document import Doc, parse_stamp, stamp
 from emulators.batch.errors import BatchError
 from emulators.batch.model.node import Node
 from emulators.batch.model.pool_settings import shown_settings
-from emulators.batch.model.stateful import Stateful
+from emulators.batch.model.stateful import Stateful, next_serial
 from emulators.batch.model.states import Allocation, NodeState, PoolState, check_move
 from emulators.batch.vm_sizes import cores_of
 
@@ -24,6 +24,7 @@ class Pool(Stateful[PoolState]):
     nodes are gone."""
 
     id: str
+    serial: int = field(default_factory=next_serial)
     spec: Doc
     allocation: Allocation = Allocation.STEADY
     allocation_since: str = ""

@@ -1,13 +1,13 @@
 """One job schedule: what it makes, when, and what it has made so far."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Self
 
 from emulators.batch.document import Doc, parse_duration, parse_stamp, stamp
 from emulators.batch.model.job import with_job_defaults
-from emulators.batch.model.stateful import Stateful
+from emulators.batch.model.stateful import Stateful, next_serial
 from emulators.batch.model.states import ScheduleState
 
 
@@ -57,6 +57,7 @@ class Schedule(Stateful[ScheduleState]):
     """A job schedule; `made` counts its jobs, `last` is the due moment of the latest one."""
 
     id: str
+    serial: int = field(default_factory=next_serial)
     spec: Doc
     made: int = 0
     last: str = ""

@@ -1,6 +1,7 @@
 """What every resource has: a state with its history, and a
 version that only users' changes move."""
 
+import itertools
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -8,6 +9,13 @@ from enum import StrEnum
 from emulators.batch.document import Doc, parse_stamp, stamp
 from emulators.batch.model.identity import etag, later_etag
 from emulators.batch.model.states import check_move
+
+_serials = itertools.count(1)
+
+
+def next_serial() -> int:
+    """Return a number that is larger than all before: lists are in its order, page by page."""
+    return next(_serials)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -96,7 +96,7 @@ class Route:
 
 
 def numbered(documents: Callable[[], list[Doc]]) -> Callable[[int], Iterable[tuple[int, Doc]]]:
-    """Make a short list walkable from a position on."""
+    """Make a short list that does not change walkable from a position on."""
 
     def walk(start: int) -> Iterable[tuple[int, Doc]]:
         return list(enumerate(documents()))[start:]
@@ -107,6 +107,18 @@ def numbered(documents: Callable[[], list[Doc]]) -> Callable[[int], Iterable[tup
 def described(base: str, entity: str) -> str:
     """Return where in the metadata an answer is described that belongs to no list."""
     return f"{base}/$metadata#Microsoft.Azure.Batch.Protocol.Entities.{entity}"
+
+
+def in_order[T](
+    things: Iterable[T], number: Callable[[T], int], show: Callable[[T], Doc]
+) -> Callable[[int], Iterable[tuple[int, Doc]]]:
+    """Make things walkable from a number on that each keeps: what goes between two pages takes
+    none along."""
+
+    def walk(start: int) -> Iterable[tuple[int, Doc]]:
+        return ((number(one), show(one)) for one in list(things) if number(one) >= start)
+
+    return walk
 
 
 def http_date(stamped: str) -> str:

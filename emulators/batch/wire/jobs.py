@@ -5,7 +5,7 @@ from emulators.batch.model.job import Job
 from emulators.batch.model.statistics import statistics_of_jobs
 from emulators.batch.query import properties
 from emulators.batch.service.emulator import Emulator
-from emulators.batch.wire.call import Call, Reply, Route, numbered
+from emulators.batch.wire.call import Call, Reply, Route, in_order, numbered
 
 
 def _job(app: Emulator, call: Call) -> Job:
@@ -22,6 +22,11 @@ def shown(app: Emulator, call: Call, job: Job) -> Doc:
     )
 
 
+def serial(job: Job) -> int:
+    """Return the place of a job in lists."""
+    return job.serial
+
+
 def create_job(app: Emulator, call: Call) -> Reply:
     """Create a job."""
     # The service's own Location of a new job ends in this constant.
@@ -34,7 +39,7 @@ def list_jobs(app: Emulator, call: Call) -> Reply:
     return call.listed(
         "jobs",
         properties.JOBS,
-        numbered(lambda: [shown(app, call, job) for job in jobs.values()]),
+        in_order(jobs.values(), serial, lambda job: shown(app, call, job)),
     )
 
 

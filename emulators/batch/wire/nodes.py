@@ -16,7 +16,7 @@ from emulators.batch.service.nodes import (
     set_scheduling,
     start,
 )
-from emulators.batch.wire.call import Call, Reply, Route, described, numbered
+from emulators.batch.wire.call import Call, Reply, Route, described, in_order, numbered
 
 
 def _find(app: Emulator, call: Call) -> tuple[Pool, Node]:
@@ -49,7 +49,11 @@ def list_nodes(app: Emulator, call: Call) -> Reply:
     """List a pool's nodes."""
     pool = app.ctx.account.pool(call.params["poolId"])
     told = shown_settings(pool.spec)
-    walk = numbered(lambda: [_document(app, call, told, node) for node in pool.nodes.values()])
+    walk = in_order(
+        pool.nodes.values(),
+        lambda node: node.number,
+        lambda node: _document(app, call, told, node),
+    )
     return call.listed("nodes", properties.NODES, walk)
 
 

@@ -6,7 +6,7 @@ from emulators.batch.model.statistics import statistics_of_pool
 from emulators.batch.query import properties
 from emulators.batch.service.emulator import Emulator
 from emulators.batch.service.resize import require_usable, stop_resize
-from emulators.batch.wire.call import Call, Reply, Route, described, numbered
+from emulators.batch.wire.call import Call, Reply, Route, described, in_order
 
 _STATES = [
     "creating",
@@ -39,6 +39,10 @@ def _shown(app: Emulator, call: Call, pool: Pool) -> Doc:
     return call.expanded(pool.document(call.base), lambda url: statistics_of_pool(pool, url, now))
 
 
+def _serial(pool: Pool) -> int:
+    return pool.serial
+
+
 def create_pool(app: Emulator, call: Call) -> Reply:
     """Create a pool."""
     pool = app.pools.create(call.body)
@@ -48,7 +52,7 @@ def create_pool(app: Emulator, call: Call) -> Reply:
 def list_pools(app: Emulator, call: Call) -> Reply:
     """List the pools."""
     pools = app.ctx.account.pools
-    walk = numbered(lambda: [_shown(app, call, pool) for pool in pools.values()])
+    walk = in_order(pools.values(), _serial, lambda pool: _shown(app, call, pool))
     return call.listed("pools", properties.POOLS, walk)
 
 
@@ -129,7 +133,7 @@ def remove_pool_nodes(app: Emulator, call: Call) -> Reply:
 def list_pool_node_counts(app: Emulator, call: Call) -> Reply:
     """Count the nodes of every pool by state."""
     pools = app.ctx.account.pools
-    walk = numbered(lambda: [_counts(pool) for pool in pools.values()])
+    walk = in_order(pools.values(), _serial, _counts)
     return call.listed("poolnodecounts", properties.NODE_COUNTS, walk, most=10)
 
 

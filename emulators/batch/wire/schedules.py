@@ -5,8 +5,8 @@ from emulators.batch.model.schedule import Schedule
 from emulators.batch.model.statistics import statistics_of_jobs
 from emulators.batch.query import properties
 from emulators.batch.service.emulator import Emulator
-from emulators.batch.wire.call import Call, Reply, Route, numbered
-from emulators.batch.wire.jobs import shown
+from emulators.batch.wire.call import Call, Reply, Route, in_order
+from emulators.batch.wire.jobs import serial, shown
 
 
 def _schedule(app: Emulator, call: Call) -> Schedule:
@@ -33,7 +33,7 @@ def create_job_schedule(app: Emulator, call: Call) -> Reply:
 def list_job_schedules(app: Emulator, call: Call) -> Reply:
     """List the job schedules."""
     found = app.ctx.account.schedules
-    walk = numbered(lambda: [_document(app, call, schedule) for schedule in found.values()])
+    walk = in_order(found.values(), lambda one: one.serial, lambda one: _document(app, call, one))
     return call.listed("jobschedules", properties.SCHEDULES, walk)
 
 
@@ -93,7 +93,7 @@ def list_jobs_from_schedule(app: Emulator, call: Call) -> Reply:
     """List the jobs that a schedule has made."""
     schedule = app.ctx.account.schedule(call.params["jobScheduleId"])
     jobs = app.ctx.account.jobs_made_by(schedule)
-    walk = numbered(lambda: [shown(app, call, job) for job in jobs])
+    walk = in_order(jobs, serial, lambda job: shown(app, call, job))
     return call.listed("jobs", properties.JOBS_OF_SCHEDULE, walk)
 
 

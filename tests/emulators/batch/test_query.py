@@ -1,6 +1,7 @@
 """Queries and headers of requests: what is understood, and how the rest is refused."""
 
 import asyncio
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -11,7 +12,7 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import HttpResponseError
 
 from tests.emulators.batch.raw import refusal, send
-from tests.emulators.batch.running import ACCOUNT, KEY, Emulator
+from tests.emulators.batch.running import ACCOUNT, KEY, Emulator, until
 
 
 @pytest.fixture(scope="module")
@@ -154,3 +155,42 @@ def test_a_verb_that_a_resource_lacks_and_a_path_that_leads_nowhere(emulator: Em
     assert refusal(send(emulator, "PUT", "/pools"))[:2] == (405, "UnsupportedHttpVerb")
     for path in ("/", "/poolz", "/jobs/a/b/c/d/e"):
         assert refusal(send(emulator, "GET", path))[:2] == (404, "InvalidUri")
+
+
+def test_what_is_deleted_while_a_list_is_read_takes_nothing_else_out_of_it(
+    emulator: Emulator,
+) -> None:
+    names = [f"deleted-{number}" for number in range(9)]
+    for name in names:
+        emulator.add_job(name, "nowhere")
+    seen = []
+    for job in emulator.client.list_jobs(filter="startswith(id, 'deleted-')", max_results=2):
+        seen.append(job.id)
+        emulator.client.begin_delete_job(job.id, polling_interval=0.01).wait()
+    assert seen == names
+
+
+def test_nodes_that_leave_while_they_are_listed_take_no_other_out_of_the_list(
+    emulator: Emulator,
+) -> None:
+    pool = emulator.add_pool("listed", nodes=5)
+    nodes = until(lambda: list(emulator.client.list_nodes(pool)))
+    seen = []
+    for node in emulator.client.list_nodes(pool, max_results=2):
+        seen.append(node.id)
+        leave = models.BatchNodeRemoveOptions(node_ids=[node.id])
+        emulator.client.begin_remove_nodes(pool, leave, polling_interval=0.01).wait()
+    assert seen == [node.id for node in nodes]
+
+
+def test_lists_are_in_order_of_creation_after_a_restart_as_well(tmp_path: Path) -> None:
+    running = Emulator(tmp_path)
+    names = ["c", "a", "b"]
+    for name in names:
+        running.add_pool(name, nodes=0)
+        running.add_job(name, name)
+    running.stop()
+    running.start()
+    assert [pool.id for pool in running.client.list_pools()] == names
+    assert [job.id for job in running.client.list_jobs()] == names
+    running.stop()
