@@ -19,6 +19,7 @@ _ENDED = {
     JobState.COMPLETED: {JobState.COMPLETED, JobState.DELETING},
     JobState.DELETING: {JobState.DELETING},
 }
+_WITHOUT_PROGRAMS = {NodeState.CREATING, NodeState.STARTING, NodeState.DEALLOCATED}
 _RESTING = READY | {NodeState.DEALLOCATED, NodeState.START_TASK_FAILED}
 
 
@@ -62,8 +63,13 @@ class Ledger:
         assert not seen.is_condemned, f"{program} was ended and runs again"
         assert job.id.lower() not in self.jobs or self.jobs[job_id].end is None
 
-    def look(self, ctx: Context) -> None:
+    def look(self, ctx: Context, nodes: Nodes) -> None:
         """Check all that holds at any moment, and remember what is final."""
+        present = {node: pool for pool in ctx.account.pools.values() for node in pool.nodes}
+        for name in nodes.nodes_at_work():
+            assert name in present, f"{name} is gone and its processes are not"
+            state = present[name].nodes[name].state
+            assert state not in _WITHOUT_PROGRAMS, f"{name} is {state} and a program runs there"
         for job_id, seen in list(self.jobs.items()):
             job = ctx.account.jobs.get(job_id)
             if job is None:

@@ -72,15 +72,48 @@ class Nodes(SimulatedMachine):
         self.ctx, self.began = ctx, began
         self.alive: Counter[Program] = Counter()
         self.used: Counter[str] = Counter()
+        self.alive_at: Counter[tuple[str, str]] = Counter()
         self.is_over = False
 
     def execution(
         self, node: Node, spec: Doc, directory: Path, *, job_id: str = "", task_id: str = ""
     ) -> SimulatedExecution:
-        """Watch a task's program; those of nodes and jobs themselves take no slots."""
+        """Watch a program; those of nodes and jobs themselves take no slots."""
         if "requiredSlots" not in spec:
-            return SimulatedExecution(self.ctx, spec)
+            return _OfNode(self, node, spec, directory)
         return _Watched(self, node, spec, (job_id.lower(), task_id.lower()))
+
+    def nodes_at_work(self) -> set[str]:
+        """Return the nodes where a start, preparation or release task is alive."""
+        return {node for (node, _), count in self.alive_at.items() if count}
+
+
+class _OfNode(SimulatedExecution):
+    """A start, preparation or release task: never twice at once, and slow to die."""
+
+    def __init__(self, nodes: Nodes, node: Node, spec: Doc, directory: Path) -> None:
+        super().__init__(nodes.ctx, spec)
+        self._nodes, self._key, self._lives = nodes, (node.id, str(directory)), False
+
+    async def run(self, *, lingers: bool = False) -> Ending:
+        """Begin where the last one of the same folder is gone."""
+        self._lives = True
+        self._nodes.alive_at[self._key] += 1
+        assert self._nodes.alive_at[self._key] == 1, f"{self._key} runs twice"
+        ending = await super().run()
+        self._gone()
+        return ending
+
+    async def kill(self) -> None:
+        """Die slowly."""
+        if self._lives and not self._nodes.is_over:
+            await self._nodes.ctx.clock.sleep(_DYING_S)
+        self._gone()
+
+    def _gone(self) -> None:
+        if self._lives:
+            self._lives = False
+            self._nodes.alive_at[self._key] -= 1
 
 
 class _Watched(SimulatedExecution):

@@ -25,6 +25,7 @@ POOLS = st.sampled_from(["p", "p", "p", "Q"])
 JOBS = st.sampled_from(["j", "j", "j", "K"])
 TASKS = st.sampled_from(["1", "2", "3", "a", "B"])
 SIZES = st.integers(0, 3)
+STARTS = st.sampled_from([None, None, 10, 120])
 LEAVING = st.sampled_from(["requeue", "terminate", "taskcompletion"])
 DEPENDENCIES = st.one_of(
     st.none(),
@@ -101,10 +102,10 @@ class Machine(RuleBasedStateMachine):
             pass  # The wire answers OperationInvalidForCurrentState.
         return None
 
-    @initialize(slots=st.integers(1, 4), spot=st.integers(0, 2), body=JOB_BODIES)
-    def begin(self, slots: int, spot: int, body: Doc) -> None:
+    @initialize(slots=st.integers(1, 4), spot=st.integers(0, 2), start=STARTS, body=JOB_BODIES)
+    def begin(self, slots: int, spot: int, start: float | None, body: Doc) -> None:
         """Begin with a pool and a job, so that there is something to do."""
-        self.create_pool("p", 1, spot, slots, packs=False, start=None)
+        self.create_pool("p", 1, spot, slots, packs=False, start=start)
         self.create_job("j", "p", body)
 
     # --- pools and nodes
@@ -115,7 +116,7 @@ class Machine(RuleBasedStateMachine):
         spot=SIZES,
         slots=st.integers(1, 4),
         packs=st.booleans(),
-        start=st.sampled_from([None, None, 10, 120]),
+        start=STARTS,
     )
     def create_pool(
         self, name: str, dedicated: int, spot: int, slots: int, packs: bool, start: float | None
@@ -128,7 +129,7 @@ class Machine(RuleBasedStateMachine):
             "targetDedicatedNodes": dedicated,
             "targetLowPriorityNodes": spot,
             "taskSchedulingPolicy": {"nodeFillType": "pack" if packs else "spread"},
-            **({"startTask": node_task(start)} if start else {}),
+            **({"startTask": {**node_task(start), "waitForSuccess": start > 60}} if start else {}),
         }
         self.ask(lambda emulator: emulator.pools.create(body))
 
@@ -327,7 +328,7 @@ class Machine(RuleBasedStateMachine):
         """Check what holds at every moment, as somebody who asks for it sees it."""
         self.lives.nodes.ctx.save()
         assert not self.lives.failures.seen
-        self.ledger.look(self.lives.nodes.ctx)
+        self.ledger.look(self.lives.nodes.ctx, self.lives.nodes)
 
     def teardown(self) -> None:
         """Let everything come to rest."""
