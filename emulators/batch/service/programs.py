@@ -25,6 +25,7 @@ from emulators.batch.service.program import Program, run_process
 from emulators.batch.transfer.identities import TransferFailed
 from emulators.batch.transfer.output_files import Upload, planned, upload_all
 from emulators.batch.transfer.resource_files import fetch_all
+from emulators.batch.transfer.upload_log import UploadLog
 
 
 class RealMachine:
@@ -145,7 +146,12 @@ class RealExecution:
         """Upload what the patterns find in its folder."""
         uploads = planned(outputs, self.what.wd, self.what.env, succeeded=succeeded)
         arrange(uploads)
-        await upload_all(uploads, self.ctx.blobs, self.ctx.identities, disturb)
+        told = UploadLog()
+        try:
+            await upload_all(uploads, self.ctx.blobs, self.ctx.identities, disturb, told.note)
+        finally:
+            if uploads:
+                told.write(self.what.directory)
 
 
 def program(ctx: Context, node: Node, spec: Doc, directory: Path, **where: str) -> Program:

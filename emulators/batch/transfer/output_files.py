@@ -72,28 +72,43 @@ def _uploads_of(output: Doc, wd: Path, env: Mapping[str, str]) -> Iterator[Uploa
         )
 
 
+def _tell_nobody(upload: Upload, failed: TransferFailed | None) -> None:
+    """Keep the end of an upload to oneself."""
+
+
 async def upload_all(
     uploads: list[Upload],
     blobs: Blobs,
     identities: Identities,
     before: Callable[[Upload], Awaitable[None]],
+    tell: Callable[[Upload, TransferFailed | None], None] = _tell_nobody,
 ) -> None:
     """Upload in the given order; all are tried, the first failure is raised at the end."""
-    failed: TransferFailed | None = None
+    first: TransferFailed | None = None
     for upload in uploads:
-        try:
-            await before(upload)
-            grant = identities.grant(
-                upload.container_url, upload.identity, "FileUploadAccessDenied"
-            )
-            url = blob_url(upload.container_url, upload.name)
-            await persistently(partial(blobs.upload, url, grant, upload.source, upload.headers))
-        except TransferFailed as error:
-            failed = failed or error
-        except (BlobRefused, aiohttp.ClientError, TimeoutError, OSError) as error:
-            failed = failed or _failed(upload, error)
-    if failed:
-        raise failed
+        failed = await _tried(upload, blobs, identities, before)
+        tell(upload, failed)
+        first = first or failed
+    if first:
+        raise first
+
+
+async def _tried(
+    upload: Upload,
+    blobs: Blobs,
+    identities: Identities,
+    before: Callable[[Upload], Awaitable[None]],
+) -> TransferFailed | None:
+    try:
+        await before(upload)
+        grant = identities.grant(upload.container_url, upload.identity, "FileUploadAccessDenied")
+        url = blob_url(upload.container_url, upload.name)
+        await persistently(partial(blobs.upload, url, grant, upload.source, upload.headers))
+    except TransferFailed as error:
+        return error
+    except (BlobRefused, aiohttp.ClientError, TimeoutError, OSError) as error:
+        return _failed(upload, error)
+    return None
 
 
 def _failed(upload: Upload, error: Exception) -> TransferFailed:

@@ -227,6 +227,26 @@ def test_an_upload_that_fails_fails_the_task_without_a_retry(
         assert task.execution_info.retry_count == 0
 
 
+def test_a_node_logs_its_uploads_beside_the_logs_of_the_task(
+    emulator: Emulator, azurite: Azurite, container: ContainerClient
+) -> None:
+    signed = f"{container.url}?{sas(azurite)}"
+    outputs = [
+        output("good.txt", signed, "logged/good.txt"),
+        output("good.txt", f"{azurite.endpoint}/work", "bare"),
+    ]
+    emulator.run("j", "logged", shell("echo > good.txt"), output_files=outputs)
+    out = emulator.file("j", "logged", "fileuploadout.txt")
+    assert out.endswith(f"wd/good.txt uploaded to {container.url}/logged/good.txt\n")
+    err = emulator.file("j", "logged", "fileuploaderr.txt")
+    assert f"not uploaded to {azurite.endpoint}/work/bare: FileUploadAccessDenied" in err
+    assert "sig=" not in out + err
+    emulator.run("j", "quiet", "true")
+    assert not {
+        one.name for one in emulator.client.list_task_files("j", "quiet") if "upload" in one.name
+    }
+
+
 def test_logs_of_a_task_whose_time_was_up_are_uploaded(
     emulator: Emulator, container: ContainerClient
 ) -> None:
