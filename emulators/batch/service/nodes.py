@@ -5,7 +5,7 @@ from emulators.batch.errors import BatchError
 from emulators.batch.model.identity import node_name
 from emulators.batch.model.node import READY, Node
 from emulators.batch.model.pool import Pool
-from emulators.batch.model.states import NodeState
+from emulators.batch.model.states import JobState, NodeState
 from emulators.batch.scheduler.verdict import Failure, ended_by_user
 from emulators.batch.service.context import Context, Requeue
 from emulators.batch.service.node_tasks import (
@@ -259,6 +259,9 @@ async def _restarted(ctx: Context, pool: Pool, node: Node, through: NodeState) -
 
 def _forget_preparations(ctx: Context, node: Node, *, rebooted: bool = False) -> None:
     for job in ctx.account.jobs.values():
+        if job.state is JobState.COMPLETED:
+            # What it has done there remains its history.
+            continue
         # A reboot leaves the disk as it is; nothing else does.
         if rebooted and outlives_reboot(job, node):
             continue

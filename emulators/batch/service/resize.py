@@ -209,16 +209,16 @@ def stop_resize(ctx: Context, pool: Pool) -> None:
 def remove_nodes(
     ctx: Context, pool: Pool, names: list[str], option: str, limit_s: float | None = None
 ) -> None:
-    """Take named nodes out of the pool and lower its target accordingly."""
+    """Take named nodes out of the pool and lower its target to those that stay."""
     nodes = [pool.node(name) for name in dict.fromkeys(names)]
     pool.allocate(Allocation.RESIZING, ctx.clock.now())
     pool.deallocation, pool.resize_errors = option, []
     for node in nodes:
-        if node.dedicated:
-            pool.target_dedicated = max(0, pool.target_dedicated - 1)
-        else:
-            pool.target_spot = max(0, pool.target_spot - 1)
         begin_leaving(ctx, node, option)
+    pool.target_dedicated, pool.target_spot = (
+        sum(1 for node in _of_kind(pool, dedicated) if not node.draining)
+        for dedicated in (True, False)
+    )
     ctx.keep(pool)
     check_steady(ctx, pool)
     _watch_limit(ctx, pool, limit_s)

@@ -36,13 +36,14 @@ class Simulation:
     """The service's own model, scheduler and autoscale on a virtual clock.
 
     Nothing is stored, unless a store is given: then a new simulation goes on where it left off.
-    `machine` makes what carries out the programs.
+    `machine` makes what carries out the programs; `began` is the moment in seconds since 1970.
     """
 
     def __init__(
         self,
         store: Keeper | None = None,
         machine: Callable[[Context], Machine] = SimulatedMachine,
+        began: float | None = None,
         **options: Any,  # noqa: ANN401 - whatever Options takes
     ) -> None:
         chosen = {"timing": "timed", "node_quota": 10_000, **options}
@@ -55,14 +56,17 @@ class Simulation:
             clock_speed=0,
             **chosen,
         )
-        self._emulator, self._observer = self._await(self._begin(store or _Nothing(), machine))
+        self._emulator, self._observer = self._await(
+            self._begin(store or _Nothing(), machine, began)
+        )
         self._clock = self._emulator.ctx.clock
 
     async def _begin(
-        self, store: Keeper, machine: Callable[[Context], Machine]
+        self, store: Keeper, machine: Callable[[Context], Machine], began: float | None
     ) -> tuple[Emulator, Observer]:
         ahead_s = store.clock_ahead_s()
-        clock = Clock(0, ahead_s) if ahead_s else Clock(speed=0, began=_BEGAN)
+        goes_on = bool(ahead_s) and began is None
+        clock = Clock(0, ahead_s) if goes_on else Clock(speed=0, began=began or _BEGAN)
         emulator = Emulator(self._options, store, aiohttp.ClientSession(), clock)
         emulator.ctx.machine = machine(emulator.ctx)
         await emulator.start("http://simulated")

@@ -162,16 +162,18 @@ class Lives:
         self.records = Records()
         self.failures = _Failures()
         logging.getLogger("emulators.batch").addHandler(self.failures)
-        self.sim, self.nodes = self._born()
+        self.sim, self.nodes = self._born(None)
 
-    def _born(self) -> tuple[Simulation, Nodes]:
+    def _born(self, began: float | None) -> tuple[Simulation, Nodes]:
         made: list[Nodes] = []
 
         def furnish(ctx: Context) -> Nodes:
             made.append(self._nodes(ctx, self._began))
             return made[0]
 
-        return Simulation(self.records, furnish, node_quota=12, timing_profile=_PROFILE), made[0]
+        return Simulation(
+            self.records, furnish, began, node_quota=12, timing_profile=_PROFILE
+        ), made[0]
 
     def do[T](
         self,
@@ -204,10 +206,11 @@ class Lives:
 
     def kill_and_restart(self) -> None:
         """Kill the process, where it is or a few saves ago, and start the next one."""
+        now = self.nodes.ctx.clock.seconds()
         self._end()
         stored, self.records = self.records.stored, Records(dict(self.records.bodies))
         self.records.stored = stored
-        self.sim, self.nodes = self._born()
+        self.sim, self.nodes = self._born(now)
 
     def _end(self) -> None:
         self.nodes.is_over, self.records.saves_left = True, 0

@@ -168,11 +168,11 @@ class _Watched(SimulatedExecution):
         super().__init__(onlooker.ctx, spec)
         self._onlooker, self._seen, self._lives = onlooker, seen, False
 
-    async def run(self) -> Ending:
+    async def run(self, *, lingers: bool = False) -> Ending:
         """Begin where nothing forbids it."""
         self._onlooker.begins(self._seen)
         self._lives = True
-        ending = await super().run()
+        ending = await super().run(lingers=lingers)
         self._over(ending)
         return ending
 

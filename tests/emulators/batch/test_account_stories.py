@@ -8,9 +8,12 @@ import pytest
 from emulators.batch.document import Doc
 from emulators.batch.errors import BatchError
 from emulators.batch.model.job import Job
+from emulators.batch.model.node import Node
+from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import JobState, NodeState, TaskState
 from emulators.batch.service.emulator import Emulator
-from emulators.batch.service.nodes import deallocate
+from emulators.batch.service.nodes import deallocate, restart
+from emulators.batch.service.resize import remove_nodes
 from emulators.batch.service.simulated import simulated_task
 from tests.emulators.batch.lives import Lives
 from tests.emulators.batch.onlooker import Onlooker, errand
@@ -29,6 +32,17 @@ class Account:
         """Return the nodes of the present life."""
         assert isinstance(self.lives.nodes, Onlooker)
         return self.lives.nodes
+
+    @property
+    def p(self) -> Pool:
+        """Return the pool."""
+        return self.nodes.ctx.account.pool("p")
+
+    @property
+    def node(self) -> Node:
+        """Return the pool's only node."""
+        (node,) = self.p.nodes.values()
+        return node
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
@@ -175,6 +189,35 @@ def test_a_failed_preparation_is_not_tried_again_because_of_a_kill(account: Acco
     assert account.seen.task("t").state is TaskState.ACTIVE
 
 
+def test_a_completed_job_shows_its_preparation_though_its_node_gets_a_new_image(
+    account: Account,
+) -> None:
+    account.pool()
+    account.job(jobPreparationTask=errand(5))
+    account.add("t", 5)
+    account.wait(20)
+    account.act(lambda emulator, job: emulator.jobs.terminate(job, {}))
+    account.wait(5)
+    before = account.info("Preparation")
+    account.lives.do(
+        lambda emulator: restart(
+            emulator.ctx, account.p, account.node, NodeState.REIMAGING, "requeue"
+        )
+    )
+    account.wait(120)
+    assert account.info("Preparation") == before != []
+
+
+def test_a_pool_that_is_short_of_nodes_has_its_size_after_a_removal(account: Account) -> None:
+    account.pool(targetDedicatedNodes=14)
+    assert len(account.p.nodes) == 12
+    name = next(iter(account.p.nodes))
+    account.lives.do(lambda emulator: remove_nodes(emulator.ctx, account.p, [name], "requeue"))
+    account.wait(60)
+    assert (account.p.target_dedicated, account.p.current(True)) == (11, 11)
+    assert not account.p.resize_errors
+
+
 def test_a_node_waits_for_the_end_of_a_preparation_that_is_being_killed(account: Account) -> None:
     account.pool()
     account.job(jobPreparationTask=errand(50))
@@ -182,7 +225,7 @@ def test_a_node_waits_for_the_end_of_a_preparation_that_is_being_killed(account:
     account.wait(10)
     account.act(lambda emulator, job: emulator.jobs.terminate(job, {}))
     account.wait(2)
-    (node,) = account.lives.nodes.ctx.account.pool("p").nodes.values()
+    node = account.node
     account.lives.do(lambda emulator: deallocate(emulator.ctx, node, "requeue"))
     account.wait(1)
     assert node.state is NodeState.DEALLOCATING
