@@ -7,7 +7,7 @@ time.
 >>> from emulators.batch.autoscale.samples import Samples
 >>> now = datetime(2030, 1, 2, 3, 4, tzinfo=UTC)
 >>> samples = Samples()
->>> samples.record(now - timedelta(seconds=30), {"$PendingTasks": 7.0})
+>>> _ = samples.record(now - timedelta(seconds=30), {"$PendingTasks": 7.0})
 >>> formula = parse("$TargetDedicatedNodes = ceil(max($PendingTasks.GetSample(1)) / 2);")
 >>> evaluate(formula, Situation(now, samples)).dedicated
 4
