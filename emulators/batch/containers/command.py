@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from emulators.batch.agent.environment import MARKER
 from emulators.batch.document import Doc
 
 # The engine's program obeys these itself, so a task's own travel as arguments. All others are
@@ -12,6 +13,8 @@ from emulators.batch.document import Doc
 ENGINES_OWN = (
     *("PATH", "HOME", "TMPDIR", "LD_", "LC_", "XDG_", "SSL_"),
     *("CONTAINER", "DOCKER_", "DBUS_", "STORAGE_", "REGISTRY_", "BUILDAH_"),
+    # A new agent kills every program that has it for what an earlier one left running.
+    MARKER,
 )
 _NETWORK_FLAGS = ("--network", "--net")
 _MOUNTS = {

@@ -38,7 +38,8 @@ class Answer:
     @property
     def reason(self) -> str:
         """Return the last thing it complained about."""
-        return (self.err.strip() or self.out.strip())[-_ANSWER_CHARACTERS:]
+        said = (self.err.strip() or self.out.strip())[-_ANSWER_CHARACTERS:]
+        return said or f"It said nothing and ended with exit code {self.code}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,16 @@ class Engine:
         ).out.split()
         if found:
             await self.call("rm", "--force", *self.at_once, *found)
+
+    @property
+    def own_codes(self) -> frozenset[int]:
+        """Return what `start --attach` may exit with when it cannot start a program."""
+        return frozenset({125, 126, 127} if self.name == "podman" else {1, 125, 126, 127})
+
+    @property
+    def deaf(self) -> tuple[str, ...]:
+        """Return what keeps `start --attach` from handing signals on; Docker has no such flag."""
+        return ("--sig-proxy=false",) if self.name == "podman" else ()
 
     @property
     def at_once(self) -> tuple[str, ...]:

@@ -21,8 +21,6 @@ from emulators.batch.document import Doc
 from emulators.batch.scheduler.verdict import Failure
 
 _STARTED, _NEVER = "{{.State.StartedAt}}", "0001-01-01"
-# What the engine answers itself when it cannot start a container's program.
-ENGINE_CODES = frozenset({125, 126, 127})
 _NO_PROGRAM = re.compile(r"exec: .*(executable file not found|no such file or directory)")
 _READ_BYTES = 4096
 
@@ -45,7 +43,7 @@ class Container:
     @property
     def start_command(self) -> list[str]:
         """Return the command that runs it and ends with its exit code."""
-        return [self.engine.path, "start", "--attach", "--sig-proxy=false", self.identifier]
+        return [self.engine.path, "start", "--attach", *self.engine.deaf, self.identifier]
 
     @property
     def remove_command(self) -> list[str]:
@@ -54,7 +52,7 @@ class Container:
 
     async def refusal(self, code: int, errors: Path) -> Failure | None:
         """Return why its program never started, None if the code is the program's own."""
-        if code not in ENGINE_CODES:
+        if code not in self.engine.own_codes:
             return None
         shown = await self.engine.call("inspect", "--format", _STARTED, self.identifier)
         if shown.code or not shown.out.startswith(_NEVER):

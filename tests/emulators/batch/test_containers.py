@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from azure.batch import models
 
+from emulators.batch.agent.environment import MARKER
 from emulators.batch.containers.command import (
     Frame,
     InvalidSettings,
@@ -27,12 +28,14 @@ IMAGE = "localhost/fanfare-test:1"
 FRAME = Frame(Path("/n"), Path("/n/workitems/j/job-1/t"))
 
 
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    """Return the engine, with an image made of one static program."""
-    found = asyncio.run(find_engine("auto"))
+@pytest.fixture(scope="module", params=["podman", "docker"])
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """Return one of the engines, with an image made of one static program."""
+    found = asyncio.run(find_engine(request.param))
     if found is None:
-        pytest.skip("no container engine works on this machine: apt-get install podman runc")
+        pytest.skip(
+            f"{request.param} does not work on this machine: apt-get install {request.param}"
+        )
     archive = tmp_path_factory.mktemp("image") / "image.tar"
     archive.write_bytes(layer())
     command = [found.path, "import", str(archive), IMAGE]
@@ -42,7 +45,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
 
 @pytest.fixture(scope="module")
 def running(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    emulator = Emulator(tmp_path_factory.mktemp("containers"))
+    emulator = Emulator(tmp_path_factory.mktemp("containers"), "--container-engine", engine.name)
     emulator.add_container_pool("p", [])
     emulator.add_job("j", "p")
     yield emulator
@@ -83,6 +86,7 @@ def test_a_container_task_sees_the_nodes_folders_and_its_variables(running: Emul
 @pytest.mark.parametrize(
     ("name", "command", "code", "failure"),
     [
+        ("one", shell("exit 1"), 1, "FailureExitCode"),
         ("seven", shell("exit 7"), 7, "FailureExitCode"),
         ("its-own-127", shell("exit 127"), 127, "FailureExitCode"),
         ("no-program", "/no/such/program", None, "CommandProgramNotFound"),
@@ -194,7 +198,7 @@ def guarded(
         insecure = tmp_path / "registries.conf"
         insecure.write_text(f'[[registry]]\nlocation = "{address}"\ninsecure = true\n')
         monkeypatch.setenv("CONTAINERS_REGISTRIES_CONF", str(insecure))
-        emulator = Emulator(tmp_path / "data")
+        emulator = Emulator(tmp_path / "data", "--container-engine", engine.name)
         yield emulator, address
         assert emulator.stop() == 0
         remove = [engine.path, "rmi", "--force", f"{address}/tools:1", f"{address}/more/tools:1"]
@@ -230,12 +234,13 @@ def test_a_registry_that_refuses_makes_the_node_unusable_and_keeps_the_password(
     told = {one.name: one.value for one in node.errors[0].error_details}
     assert node.errors[0].code == "ContainerInvalidImage"
     assert told["ImageName"] == f"{address}/tools:1"
-    assert "unauthorized" in told["Message"].lower() or "401" in told["Message"]
+    refusals = ("unauthorized", "no basic auth credentials")  # Podman's words, and Docker's
+    assert any(words in told["Message"].lower() for words in refusals)
     assert "knock" not in str(node.as_dict())
 
 
 def test_no_container_outlives_a_killed_emulator(engine: Engine, tmp_path: Path) -> None:
-    emulator = Emulator(tmp_path / "data")
+    emulator = Emulator(tmp_path / "data", "--container-engine", engine.name)
     emulator.add_container_pool("p", [])
     emulator.add_job("j", "p")
     emulator.add_task("j", "t", shell("echo on; sleep 300"), container_settings=inside())
@@ -248,7 +253,7 @@ def test_a_container_that_an_agent_left_is_removed_at_the_next_start(
     engine: Engine, tmp_path: Path
 ) -> None:
     data = tmp_path / "data"
-    emulator = Emulator(data)
+    emulator = Emulator(data, "--container-engine", engine.name)
     emulator.add_container_pool("p", [])
     emulator.add_job("j", "p")
     emulator.run("j", "t", "true", container_settings=inside())
@@ -294,6 +299,12 @@ def test_secrets_do_not_appear_among_the_engines_arguments() -> None:
         "LD_PRELOAD": "/outside.so",
         "AZ_BATCH_TASK_ID": "t",
     }
+
+
+def test_the_engines_program_does_not_look_like_a_task_that_was_left_running() -> None:
+    env = {MARKER: "/n/workitems/j/job-1/t"}
+    assert f"{MARKER}=/n/workitems/j/job-1/t" in create_arguments({}, [], env, FRAME)
+    assert surroundings(env, {"PATH": "/bin"}) == {"PATH": "/bin"}
 
 
 def test_mounts_are_the_nodes_root_or_what_is_listed() -> None:
