@@ -3,7 +3,7 @@ by age, nodes by the pool's fill type."""
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from emulators.batch.model.job import Job
@@ -38,6 +38,9 @@ class Assignment:
     others: tuple[Node, ...] = ()
 
 
+type _Starts = Generator[Assignment]
+
+
 def assignments(
     jobs: Iterable[Job],
     shelf: Shelf,
@@ -56,42 +59,56 @@ def assignments(
         live = [job for job in equals if job.is_live]
         if not policy.by_age and len(live) > 1:
             live.sort(key=lambda job: job.served)
-        each = [_starts(job, shelf, barred.get(job.id, _NONE), policy, spot) for job in live]
-        yield from itertools.chain(*each) if policy.by_age else _in_turn(each)
+        each = (_starts(job, shelf, barred.get(job.id, _NONE), policy, spot) for job in live)
+        yield from _by_age(each, shelf) if policy.by_age else _in_turn(each, shelf)
 
 
-def _in_turn(each: Iterable[Iterator[Assignment]]) -> Iterator[Assignment]:
-    waiting = deque(each)
-    while waiting:
-        one = waiting.popleft()
+def _by_age(each: Iterable[_Starts], shelf: Shelf) -> Iterator[Assignment]:
+    for one in each:
+        yield from one
+        if shelf.widest() == 0:
+            return
+
+
+def _in_turn(each: Iterable[_Starts], shelf: Shelf) -> Iterator[Assignment]:
+    # Mostly one node has come free, which the first of many jobs takes: the others are not asked.
+    fresh, again = iter(each), deque[_Starts]()
+    while shelf.widest() > 0:
+        one = next(fresh, None) or (again.popleft() if again else None)
+        if one is None:
+            break
         if (found := next(one, None)) is not None:
             found.job.served = next(_turns)
             yield found
-            waiting.append(one)
+            again.append(one)
+    for one in again:
+        one.close()
 
 
 def _starts(
     job: Job, shelf: Shelf, avoided: Set[str], policy: Policy, spot: Callable[[], Set[str]]
-) -> Iterator[Assignment]:
+) -> _Starts:
     """Yield what of one job fits, until nothing does."""
     set_aside: list[Task] = []
-    # No task wants no slot, so where no node has one free there is none that fits.
-    while job.room() > 0 and (task := job.ready.pop(shelf.widest(avoided))) is not None:
-        if task.instances > 1 or task.dedicated_only:
-            # It waits for its own kind of place and lets others pass.
-            shunned = avoided | spot() if task.dedicated_only else avoided
-            may_run = policy.gangs or task.instances == 1
-            nodes = _gang(shelf, task, shunned, pack=policy.pack) if may_run else ()
-            if nodes:
-                yield Assignment(job, task, nodes[0], tuple(nodes[1:]))
-            else:
-                set_aside.append(task)
-            continue
-        wanted = task.wanted_node
-        node = shelf.take(task.slots, pack=policy.pack, barred=avoided, wanted=wanted)
-        yield Assignment(job, task, node)
-    for task in set_aside:
-        job.ready.push(task)
+    try:
+        # No task wants no slot, so where no node has one free there is none that fits.
+        while job.room() > 0 and (task := job.ready.pop(shelf.widest(avoided))) is not None:
+            if task.instances > 1 or task.dedicated_only:
+                # It waits for its own kind of place and lets others pass.
+                shunned = avoided | spot() if task.dedicated_only else avoided
+                may_run = policy.gangs or task.instances == 1
+                nodes = _gang(shelf, task, shunned, pack=policy.pack) if may_run else ()
+                if nodes:
+                    yield Assignment(job, task, nodes[0], tuple(nodes[1:]))
+                else:
+                    set_aside.append(task)
+                continue
+            wanted = task.wanted_node
+            node = shelf.take(task.slots, pack=policy.pack, barred=avoided, wanted=wanted)
+            yield Assignment(job, task, node)
+    finally:
+        for task in set_aside:
+            job.ready.push(task)
 
 
 def _gang(shelf: Shelf, task: Task, avoided: Set[str], *, pack: bool) -> Sequence[Node]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from emulators.batch.clock import Clock
-from emulators.batch.timing import Profile
+from emulators.batch.timing import Profile, Span
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,10 +30,16 @@ class Pace:
     async def step(self, phase: str, subject: str) -> None:
         """Wait for the next state; returns at once with immediate timing."""
         if self._timing == "timed":
-            span = self._profile[phase]
-            await self._clock.sleep(self._chance.uniform(span.least_s, span.most_s))
+            await self._clock.sleep(self._drawn(self._profile[phase]))
         elif self._timing == "manual":
             await self._turn(Waiting(phase, subject))
+
+    def _drawn(self, span: Span) -> float:
+        seconds = self._chance.uniform(span.least_s, span.most_s)
+        # Whole ones, so that what ends in the same second of a simulation ends at the same moment:
+        # a turn of the loop for each end of a million tasks would take half as long again.
+        whole = float(round(seconds))
+        return whole if span.least_s <= whole <= span.most_s else seconds
 
     async def _turn(self, one: Waiting) -> None:
         self._waiting[one] = None

@@ -406,3 +406,13 @@ def test_ranges_are_cut_to_the_file() -> None:
     assert wanted_range("bytes=-3", 10) == (7, 10)
     with pytest.raises(BatchError):
         wanted_range("bytes=10-", 10)
+
+
+def test_what_a_job_has_set_aside_is_there_again_when_another_takes_the_last_place() -> None:
+    jobs = three_jobs(0)
+    gang = add(jobs[1], "gang")
+    gang.instances = 2
+    for made, name in ((jobs[1], "a0"), (jobs[2], "b0")):
+        add(made, name)
+    assert assigned(jobs, [node("n", 2)]) == [("a0", "n"), ("b0", "n")]
+    assert jobs[1].ready.pop(1) is gang
