@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol, TextIO
 
-from emulators.batch.model.account import Account, Kept
+from emulators.batch.model.account import Account
 from emulators.batch.model.departed import Departed
 from emulators.batch.model.job import Job
 from emulators.batch.model.node import Node
@@ -31,6 +31,10 @@ CREATE TABLE IF NOT EXISTS records (
 _VERSION = 1
 
 
+class NotSaved(Exception):
+    """The changes are still to be saved: the disk is full, for one."""
+
+
 class Keeper(Protocol):
     """What the service needs of a store."""
 
@@ -43,7 +47,7 @@ class Keeper(Protocol):
         ...
 
     def save(self, account: Account) -> None:
-        """Take over everything that changed."""
+        """Take over everything that changed; raises NotSaved and leaves it as it is."""
         ...
 
     def close(self) -> None:
@@ -129,14 +133,21 @@ class Store:
         """Write everything that changed, in one transaction."""
         if not account.unsaved:
             return
-        changes: dict[tuple[str, str, str], Kept | None] = account.unsaved
-        account.unsaved = {}
+        changes = account.unsaved
         kept = [(*key, thing.record()) for key, thing in changes.items() if thing is not None]
         gone = [key for key, thing in changes.items() if thing is None]
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?)", kept)
-        self._db.executemany("DELETE FROM records WHERE kind = ? AND owner = ? AND name = ?", gone)
-        self._db.execute("COMMIT")
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?)", kept)
+            self._db.executemany(
+                "DELETE FROM records WHERE kind = ? AND owner = ? AND name = ?", gone
+            )
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise NotSaved(f"{self.path} cannot be saved ({error}): make room for it.") from error
+        account.unsaved = {}
 
     def close(self) -> None:
         """Close the file and let another process have the folder."""

@@ -25,11 +25,12 @@ from emulators.batch.packages.catalogue import Catalogue
 from emulators.batch.scheduler.verdict import Ending
 from emulators.batch.service.machine import Execution, Machine
 from emulators.batch.service.pace import Pace
-from emulators.batch.store import Keeper
+from emulators.batch.store import Keeper, NotSaved
 from emulators.batch.transfer.blobs import Blobs
 from emulators.batch.transfer.identities import Identities
 
 _MOST_REFUSED = 100
+_PATIENCE_S = 1.0
 log = logging.getLogger("emulators.batch")
 
 
@@ -112,8 +113,7 @@ class Context:
         self._save_soon()
 
     def save(self) -> None:
-        """Save now; nothing may be answered or started on unsaved ground."""
-        self._saving = False
+        """Save now; nothing may be answered on unsaved ground. Raises NotSaved."""
         if self.clock.has_moved():
             self.account.keep(self.clock)
         self.store.save(self.account)
@@ -121,7 +121,17 @@ class Context:
     def _save_soon(self) -> None:
         if not self._saving:
             self._saving = True
-            asyncio.get_running_loop().call_soon(self.save)
+            asyncio.get_running_loop().call_soon(self._save_later)
+
+    def _save_later(self) -> None:
+        """Save what nobody waits for; where that is not possible, try again."""
+        try:
+            self.save()
+        except NotSaved as error:
+            log.error("Trying again in a second: %s", error, extra={"action": "save"})  # noqa: TRY400 - the trace says nothing
+            asyncio.get_running_loop().call_later(_PATIENCE_S, self._save_later)
+        else:
+            self._saving = False
 
     def spawn(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
         """Do something on the side, beginning at once."""

@@ -20,7 +20,7 @@ from emulators.batch.service.completion import (
     resume_termination,
     settle_disabling,
 )
-from emulators.batch.service.context import Context
+from emulators.batch.service.context import Context, log
 from emulators.batch.service.dispatch import Dispatcher
 from emulators.batch.service.execution import put_back
 from emulators.batch.service.jobs import Jobs, finish_deletion, finish_enabling
@@ -37,7 +37,7 @@ from emulators.batch.service.schedules import Schedules
 from emulators.batch.service.simulated import SimulatedMachine
 from emulators.batch.service.spot import SpotMarket, read_trace
 from emulators.batch.service.tasks import Tasks
-from emulators.batch.store import Keeper
+from emulators.batch.store import Keeper, NotSaved
 from emulators.batch.transfer.blobs import Blobs
 from emulators.batch.transfer.identities import Identities
 
@@ -176,6 +176,9 @@ class Emulator:
         """Stop everything; what runs is taken up again at the next start."""
         await self.ctx.close()
         await self.ctx.machine.close()
-        self.sampler.save()
+        try:
+            self.sampler.save()
+        except NotSaved as error:
+            log.error("The last changes are lost: %s", error, extra={"action": "close"})
         self.ctx.store.close()
         await self._session.close()

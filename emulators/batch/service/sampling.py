@@ -89,7 +89,7 @@ class Sampler:
                 if has_samples(self._ctx, pool):
                     self._sample(pool)
             if time.monotonic() - self._saved_at >= _SAVE_S:
-                self.save()
+                self._hand_over()
 
     def _sample(self, pool: Pool) -> None:
         ctx = self._ctx
@@ -107,10 +107,11 @@ class Sampler:
 
     def save(self) -> None:
         """Save the samples that are not saved yet, of the pools that are still there."""
+        self._hand_over()
+        self._ctx.save()
+
+    def _hand_over(self) -> None:
         self._saved_at = time.monotonic()
         kept = self._ctx.account.stretches
-        for one in self._unsaved.values():
-            if one in kept.get(one.pool_id, ()):
-                self._ctx.account.keep(one)
+        self._ctx.keep(*(one for one in self._unsaved.values() if one in kept.get(one.pool_id, ())))
         self._unsaved.clear()
-        self._ctx.save()

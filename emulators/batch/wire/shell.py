@@ -1,6 +1,7 @@
 """What every request goes through: route, version, signature, faults, body, handler, answer."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import uuid
@@ -15,6 +16,7 @@ from emulators.batch.faults import Rule
 from emulators.batch.model.states import IllegalMove
 from emulators.batch.service.emulator import Emulator
 from emulators.batch.shared_key import Request
+from emulators.batch.store import NotSaved
 from emulators.batch.validation import validate
 from emulators.batch.wire.body import read_body
 from emulators.batch.wire.call import Call, Reply, Route, described, http_date
@@ -55,6 +57,8 @@ class Shell:
             return await self._answer(request, headers)
         except BatchError as error:
             return self._refusal(request, error, headers)
+        except NotSaved as error:
+            return self._refusal(request, BatchError("ServerBusy", str(error)), headers)
         except IllegalMove as error:
             return self._refusal(
                 request, BatchError("OperationInvalidForCurrentState", str(error)), headers
@@ -112,7 +116,9 @@ class Shell:
         self, request: web.Request, error: BatchError, headers: dict[str, str]
     ) -> web.Response:
         ctx = self._emulator.ctx
-        ctx.save()
+        with contextlib.suppress(NotSaved):
+            # A refusal promises nothing, and what changed before it is saved later.
+            ctx.save()
         ctx.refused.append(
             {
                 "at": stamp(ctx.clock.now()),
