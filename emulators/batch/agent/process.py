@@ -24,6 +24,8 @@ from typing import Any
 PR_SET_CHILD_SUBREAPER = 36
 MARKER = "AZ_BATCH_TASK_DIR"
 PATIENCE_S = 5.0
+# A process that is met without an environment is looked at again so soon, and for so long.
+AGAIN_S, DOUBT_S = 0.01, 1.0
 BLOCK_BYTES = 512  # Linux counts what goes from and to disks in these
 MONITORS = frozenset({"conmon", "podman"})
 _PROC = Path("/proc")
@@ -53,12 +55,24 @@ def tree_of(pid: int) -> list[int]:
     return tree
 
 
+def environment_of(pid: int) -> bytes:
+    """Return a process's environment; while it becomes another program, and when it is dead, it
+    has none."""
+    with contextlib.suppress(OSError):
+        return (_PROC / str(pid) / "environ").read_bytes()
+    return b""
+
+
 def marker_of(pid: int) -> str:
     """Return the task directory in a process's environment, empty where there is none."""
-    with contextlib.suppress(OSError):
-        for entry in (_PROC / str(pid) / "environ").read_bytes().split(b"\0"):
-            if entry.startswith(MARKER.encode() + b"="):
-                return os.fsdecode(entry.partition(b"=")[2])
+    return marker_in(environment_of(pid))
+
+
+def marker_in(environment: bytes) -> str:
+    """Return the task directory in an environment, empty where there is none."""
+    for entry in environment.split(b"\0"):
+        if entry.startswith(MARKER.encode() + b"="):
+            return os.fsdecode(entry.partition(b"=")[2])
     return ""
 
 
@@ -105,6 +119,7 @@ class Agent:
         self._running: dict[int, tuple[int, str]] = {}
         self._lingers: set[int] = set()
         self._left: dict[int, str] = {}
+        self._doubtful: dict[int, float] = {}
         self._removals: dict[int, list[str]] = {}
         self._reports: list[str] = []
         self._nothing = os.open(os.devnull, os.O_RDONLY)
@@ -122,7 +137,7 @@ class Agent:
             if one == number:
                 kill_tree(pid)
         if self._left.pop(number, None) is not None:
-            self._kill_strays()
+            self.kill_strays()
             self._report(id=number, event="gone")
 
     def _start(self, order: dict[str, Any]) -> None:
@@ -182,7 +197,7 @@ class Agent:
         self._lingers.discard(number)
         if lingers:
             self._left[number] = marker
-        self._kill_strays()
+        self.kill_strays()
         if number:
             moved = (used.ru_inblock * BLOCK_BYTES, used.ru_oublock * BLOCK_BYTES)
             usage = (used.ru_utime, used.ru_stime, *moved)
@@ -194,15 +209,28 @@ class Agent:
 
     def _has_left(self, marker: str) -> bool:
         """Tell whether a program that has ended left something running."""
-        return any(marker_of(pid) == marker for pid in self._strays())
+        found = [environment_of(pid) for pid in self._strays()]
+        return any(not one or marker_in(one) == marker for one in found)
 
-    def _kill_strays(self) -> None:
+    @property
+    def is_unsure(self) -> bool:
+        """Tell whether a stray was met without an environment: it is to be looked at again."""
+        return bool(self._doubtful)
+
+    def kill_strays(self) -> None:
         """Kill adopted processes that belong to no running program."""
         strays = self._strays()
         at_work = [*(marker for _, marker in self._running.values()), *self._left.values()]
         alive = {marker for marker in at_work if marker} if strays else set()
+        doubtful, self._doubtful, now = self._doubtful, {}, time.monotonic()
         for pid in strays:
-            if marker_of(pid) not in alive and not _watches_container(pid):
+            environment = environment_of(pid)
+            if marker_in(environment) in alive or _watches_container(pid):
+                continue
+            since = doubtful.get(pid, now)
+            if not environment and now - since < DOUBT_S:
+                self._doubtful[pid] = since
+            else:
                 kill_tree(pid)
 
     def _report(self, **event: object) -> None:
@@ -252,7 +280,9 @@ def main(folder: str) -> None:
     selector.register(wake_read, selectors.EVENT_READ)
     agent, pending = Agent(), b""
     while True:
-        ready = {key.fd for key, _ in selector.select()}
+        ready = {key.fd for key, _ in selector.select(AGAIN_S if agent.is_unsure else None)}
+        if not ready:
+            agent.kill_strays()
         if wake_read in ready:
             with contextlib.suppress(BlockingIOError):
                 os.read(wake_read, 65536)
