@@ -24,7 +24,13 @@ from emulators.batch.service.context import Context, log
 from emulators.batch.service.dispatch import Dispatcher
 from emulators.batch.service.execution import put_back
 from emulators.batch.service.jobs import Jobs, finish_deletion, finish_enabling
-from emulators.batch.service.nodes import boot, come_back, finish_deallocation, leave_drained
+from emulators.batch.service.nodes import (
+    boot,
+    come_back,
+    finish_deallocation,
+    finish_restart,
+    leave_drained,
+)
 from emulators.batch.service.pace import Pace
 from emulators.batch.service.pools import Pools, remove_pool
 from emulators.batch.service.preparation import bar_again, forget_cut_off, watch_files_again
@@ -165,11 +171,13 @@ class Emulator:
         if node.state in READY and node.left_running:
             # What its start task had left running for its tasks died with the last life.
             node.move(NodeState.REBOOTING, ctx.clock.now())
-        if node.state is NodeState.RUNNING:
+        elif node.state is NodeState.RUNNING:
             node.move(NodeState.IDLE, ctx.clock.now())
-        elif node.state in (NodeState.REBOOTING, NodeState.REIMAGING):
-            node.move(NodeState.STARTING, ctx.clock.now())
         ctx.keep(node)
+        if node.state in (NodeState.REBOOTING, NodeState.REIMAGING):
+            work = finish_restart(ctx, pool, node, node.state)
+            ctx.spawn(work, f"restart of {node.id}")
+            return
         boot(ctx, pool, node)
 
     async def close(self) -> None:

@@ -211,7 +211,7 @@ def _has_capacity(ctx: Context) -> bool:
 def restart(ctx: Context, pool: Pool, node: Node, through: NodeState, option: str) -> None:
     """Reboot or reimage a node that is idle or running."""
     _take_out(ctx, node, through, option)
-    ctx.spawn(_restarted(ctx, pool, node, through), f"restart of {node.id}")
+    ctx.spawn(finish_restart(ctx, pool, node, through), f"restart of {node.id}")
 
 
 def _take_out(ctx: Context, node: Node, through: NodeState, option: str) -> None:
@@ -246,7 +246,8 @@ def start(ctx: Context, pool: Pool, node: Node) -> None:
     boot(ctx, pool, node)
 
 
-async def _restarted(ctx: Context, pool: Pool, node: Node, through: NodeState) -> None:
+async def finish_restart(ctx: Context, pool: Pool, node: Node, through: NodeState) -> None:
+    """Boot a node anew once nothing runs on it any more; its preparations have to run again."""
     # A release would have to run again after a reboot; it is let end before instead.
     await at_rest(ctx, node, spared={RELEASE} if through is NodeState.REBOOTING else ())
     await ctx.pace.step(_RESTARTS[through], _subject(node))

@@ -159,6 +159,7 @@ def _rent(ctx: Context, pool: Pool, missing: int, dedicated: bool) -> None:
         reached = quota_error(dedicated=dedicated)
         others = [one for one in pool.resize_errors if one != reached]
         pool.resize_errors = [*others, reached]
+        ctx.keep(pool)
     if not dedicated and ctx.spot_capacity is not None:
         allowed = min(allowed, max(0, ctx.spot_capacity - spot_nodes(ctx)))
     for _ in range(min(missing, allowed)):

@@ -112,7 +112,10 @@ def test_one_failing_instance_fails_the_task_and_its_retries_begin_on_all_nodes(
 ) -> None:
     job = add_gang_pool(emulator, "gang-fails", 2)
     coordination = shell(
-        f'touch {tmp_path}/$AZ_BATCH_NODE_ID.$$; [ "$AZ_BATCH_IS_CURRENT_NODE_MASTER" = true ]'
+        # The one that fails waits for the other's mark of this try.
+        f"touch {tmp_path}/$AZ_BATCH_NODE_ID.$$; "
+        '[ "$AZ_BATCH_IS_CURRENT_NODE_MASTER" = true ] && exit 0; '
+        f"until [ $(( $(ls {tmp_path} | wc -l) % 2 )) = 0 ]; do sleep 0.02; done; exit 1"
     )
     task = emulator.run(
         job,
