@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
+from emulators.batch.agent.environment import task_directory
 from emulators.batch.document import Doc, seconds_of, stamp
 from emulators.batch.model.job import Job
 from emulators.batch.model.node import Node
@@ -102,14 +103,17 @@ class Coordination:
         return [*(spec.get("environmentSettings") or ()), *more]
 
     def _info(self, number: int, node: Node, at: str) -> Doc:
-        base = self._ctx.endpoint
+        node_url = f"{self._ctx.endpoint}/pools/{node.pool_id}/nodes/{node.id}"
+        root = task_directory(self._job.id, coordination(self._task.id))
         return {
             "id": number,
             "nodeInfo": {
                 "affinityId": f"TVM:{node.id}",
-                "nodeUrl": f"{base}/pools/{node.pool_id}/nodes/{node.id}",
+                "nodeUrl": node_url,
                 "poolId": node.pool_id,
                 "nodeId": node.id,
+                "taskRootDirectory": root,
+                "taskRootDirectoryUrl": f"{node_url}/files/{root}",
             },
             "startTime": at,
             "state": "running",

@@ -105,6 +105,16 @@ def test_a_multi_instance_task_coordinates_its_nodes_and_then_runs_on_the_primar
     ]
     nodes = {one.node_info.node_id for one in subtasks} | {task.node_info.node_id}
     assert len(nodes) == 3
+    for one in subtasks:
+        root = one.node_info.task_root_directory
+        assert one.node_info.task_root_directory_url == f"{one.node_info.node_url}/files/{root}"
+        logs = emulator.client.list_node_files(
+            one.node_info.pool_id,
+            one.node_info.node_id,
+            recursive=True,
+            filter=f"startswith(name,'{root}')",
+        )
+        assert f"{root}/stdout.txt" in {log.name for log in logs}
 
 
 def test_one_failing_instance_fails_the_task_and_its_retries_begin_on_all_nodes(
