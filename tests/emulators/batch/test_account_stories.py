@@ -15,7 +15,7 @@ from emulators.batch.service.emulator import Emulator
 from emulators.batch.service.nodes import deallocate, restart
 from emulators.batch.service.resize import remove_nodes
 from emulators.batch.service.simulated import simulated_task
-from tests.emulators.batch.lives import Lives
+from tests.emulators.batch.lives import Lives, present
 from tests.emulators.batch.onlooker import Onlooker, errand
 
 GANG_POOL = {"enableInterNodeCommunication": True, "targetDedicatedNodes": 2}
@@ -216,6 +216,39 @@ def test_a_pool_that_is_short_of_nodes_has_its_size_after_a_removal(account: Acc
     account.wait(60)
     assert (account.p.target_dedicated, account.p.current(True)) == (11, 11)
     assert not account.p.resize_errors
+
+
+@pytest.mark.parametrize("through", [NodeState.REBOOTING, NodeState.REIMAGING])
+def test_a_preparation_runs_again_after_a_restart_of_its_node_that_a_kill_cut_off(
+    account: Account, through: NodeState
+) -> None:
+    account.pool()
+    account.job(jobPreparationTask=errand(5))
+    account.add("first", 5)
+    account.wait(20)
+    (before,) = account.info("Preparation")
+    account.lives.do(
+        lambda emulator: restart(emulator.ctx, account.p, account.node, through, "requeue")
+    )
+    account.wait(10)
+    account.lives.kill_and_restart()
+    account.add("second", 5)
+    account.wait(120)
+    (after,) = account.info("Preparation")
+    assert account.seen.task("second").state is TaskState.COMPLETED
+    assert before["startTime"] < after["startTime"]
+
+
+def test_the_quota_that_a_pool_has_reached_is_saved_at_once(account: Account) -> None:
+    account.pool(targetDedicatedNodes=12)
+    wanted = {"targetDedicatedNodes": 11, "targetLowPriorityNodes": 2}
+    account.lives.do(lambda emulator: emulator.pools.resize(account.p, wanted))
+    # The node that goes still counts when the new ones are looked for.
+    account.wait(7)
+    assert [one["code"] for one in account.p.resize_errors] == [
+        "AccountLowPriorityCoreQuotaReached"
+    ]
+    assert account.lives.saved() == present(account.nodes.ctx.account)
 
 
 def test_a_node_waits_for_the_end_of_a_preparation_that_is_being_killed(account: Account) -> None:
