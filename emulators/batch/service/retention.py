@@ -51,7 +51,7 @@ class Retention:
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self._queues: dict[timedelta, deque[Task]] = {}
+        self._queues: dict[timedelta, deque[tuple[datetime, Task]]] = {}
 
     def resume(self) -> None:
         """Take up all tasks that the last life of this process completed."""
@@ -68,29 +68,31 @@ class Retention:
         """Keep the files of a task that has just completed for their time."""
         if not task.node_id:
             return
-        length = _retention(task)
-        if length is None:
+        length, until = _retention(task), kept_until(task)
+        if length is None or until is None:
             return
         queue = self._queues.setdefault(length, deque())
-        queue.append(task)
+        queue.append((until, task))
         if len(queue) == 1:
             self._set_timer(length)
 
     def _set_timer(self, length: timedelta) -> None:
-        until = kept_until(self._queues[length][0])
-        now = self._ctx.clock.now()
-        # One that runs again is met here as well, and dropped.
-        wait = max(0.0, (until - now).total_seconds()) if until else 0.0
-        self._ctx.clock.after(wait + 0.001, lambda: self._strike(length))
+        wait = self._queues[length][0][0] - self._ctx.clock.now()
+        self._ctx.clock.after(max(0.0, wait.total_seconds()) + 0.001, lambda: self._strike(length))
 
     def _strike(self, length: timedelta) -> None:
         queue, now = self._queues[length], self._ctx.clock.now()
-        while queue and ((until := kept_until(queue[0])) is None or until <= now):
-            task = queue.popleft()
-            if until is not None:
+        while queue and queue[0][0] <= now:
+            until, task = queue.popleft()
+            if self._is_there(task) and kept_until(task) == until:
                 self._ctx.spawn(self._clear(task), f"files of {task.id}")
         if queue:
             self._set_timer(length)
+
+    def _is_there(self, task: Task) -> bool:
+        """Tell whether a task was not deleted: its folder may be that of another by now."""
+        job = self._ctx.account.jobs.get(task.job_id.lower())
+        return job is not None and job.tasks.get(task.id.lower()) is task
 
     async def _clear(self, task: Task) -> None:
         for folder in list(task_folders(self._ctx, task)):

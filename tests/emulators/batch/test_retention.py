@@ -37,6 +37,32 @@ def test_files_are_there_until_their_time_has_passed_and_are_called_cleaned_up_t
     until(lambda: directory(emulator, "kept") is None)
 
 
+def test_the_time_of_a_deleted_task_is_not_that_of_the_next_one_of_its_id(
+    emulator: Emulator,
+) -> None:
+    add_done_task(emulator, "again", retention_time=timedelta(hours=1))
+    emulator.client.delete_task("again", "t")
+    emulator.run("again", "t", shell("echo new"))
+    emulator.admin("POST", "/_admin/clock", {"seconds": 3601})
+    emulator.run("again", "later", "true")
+    assert emulator.file("again", "t", "stdout.txt") == "new\n"
+
+
+def test_a_task_that_ran_again_does_not_lengthen_the_time_of_the_others(
+    emulator: Emulator,
+) -> None:
+    emulator.add_pool("order")
+    job = emulator.add_job("order", "order")
+    hour = models.BatchTaskConstraints(retention_time=timedelta(hours=1))
+    emulator.run(job, "twice", "false", constraints=hour)
+    emulator.run(job, "t", shell("echo text"), constraints=hour)
+    emulator.admin("POST", "/_admin/clock", {"seconds": 1800})
+    emulator.client.reactivate_task(job, "twice")
+    emulator.finished(job, "twice")
+    emulator.admin("POST", "/_admin/clock", {"seconds": 1810})
+    until(lambda: directory(emulator, "order") is None, 10)
+
+
 def test_without_a_word_files_are_kept_a_week(emulator: Emulator) -> None:
     add_done_task(emulator, "week")
     emulator.admin("POST", "/_admin/clock", {"seconds": 6 * 86400})
