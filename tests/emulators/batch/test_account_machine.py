@@ -570,7 +570,7 @@ TestMachine.settings = settings(
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=80,
-    stateful_step_count=40,
+    max_examples=40,
+    stateful_step_count=100,
     suppress_health_check=list(HealthCheck),
 )
