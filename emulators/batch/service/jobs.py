@@ -172,7 +172,9 @@ async def finish_deletion(ctx: Context, job: Job) -> None:
     """Remove a job that is being deleted: release, folders, records."""
     await ctx.pace.step("settle", job.id)
     await ctx.settled([key for key in ctx.runs if key[0] == job.id])
-    await release_everywhere(ctx, job)
+    # One that had completed has had its release.
+    if job.previous != JobState.COMPLETED:
+        await release_everywhere(ctx, job)
     # In all pools: it may have moved.
     for node in [node for pool in ctx.account.pools.values() for node in pool.nodes.values()]:
         folder = ctx.folders(node).root / job_directory(job.id)

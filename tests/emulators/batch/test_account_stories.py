@@ -12,7 +12,7 @@ from emulators.batch.model.node import Node
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import JobState, NodeState, TaskState
 from emulators.batch.service.emulator import Emulator
-from emulators.batch.service.nodes import deallocate, restart
+from emulators.batch.service.nodes import deallocate, restart, start
 from emulators.batch.service.resize import remove_nodes
 from emulators.batch.service.simulated import simulated_task
 from tests.emulators.batch.lives import Lives, present
@@ -249,6 +249,23 @@ def test_the_quota_that_a_pool_has_reached_is_saved_at_once(account: Account) ->
         "AccountLowPriorityCoreQuotaReached"
     ]
     assert account.lives.saved() == present(account.nodes.ctx.account)
+
+
+def test_the_deletion_of_a_completed_job_releases_no_node(account: Account) -> None:
+    account.pool()
+    account.job(jobPreparationTask=errand(5), jobReleaseTask=errand(5))
+    account.add("t", 5)
+    account.wait(20)
+    account.lives.do(lambda emulator: deallocate(emulator.ctx, account.node, "requeue"))
+    account.wait(40)
+    account.act(lambda emulator, job: emulator.jobs.terminate(job, {}))
+    account.wait(5)
+    account.lives.do(lambda emulator: start(emulator.ctx, account.p, account.node))
+    account.wait(60)
+    account.act(lambda emulator, job: emulator.jobs.delete(job))
+    account.wait(20)
+    assert not account.nodes.ctx.account.jobs
+    assert not account.nodes.released
 
 
 def test_a_node_waits_for_the_end_of_a_preparation_that_is_being_killed(account: Account) -> None:
