@@ -43,20 +43,25 @@ $(VENV)/batch-14/.ready: requirements/batch-14.txt $(VENV)/.ready
 demo: setup
 	@$(PY) scripts/demo.py
 
-test: setup clients check infra
+test: setup clients check
 	@$(PY) -m pytest -n 2 --dist loadfile --ignore tests/e2e
 	@$(PY) -m pytest -n 2 --dist loadfile tests/e2e
 
-check: $(VENV)/.ready
+check: $(VENV)/.ready $(VENV)/infra/.met
 	@$(VENV)/bin/ruff format --check --quiet . && $(VENV)/bin/ruff check --quiet .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-cache > $(VENV)/imports.txt || (cat $(VENV)/imports.txt; exit 1)
 	@$(VENV)/bin/vulture
 	@$(PY) -m pytest -rs tests/infra
 
-# Checkov is large and slow, so it has an environment of its own and is no part of `make check`.
-infra: $(VENV)/infra/.ready
+# Checkov is large and slow: it has an environment of its own, and `make check` asks it again only when the templates have changed.
+infra:
+	@rm -f $(VENV)/infra/.met
+	@$(MAKE) --no-print-directory $(VENV)/infra/.met
+
+$(VENV)/infra/.met: $(VENV)/infra/.ready scripts/policy.py $(shell find infra -type f)
 	@$(PY) scripts/policy.py $(VENV)/infra/bin/checkov
+	@touch $@
 
 $(VENV)/infra/.ready: requirements/infra.txt $(VENV)/.ready
 	@echo "setup: checkov into $(VENV)/infra (about 30 s)"

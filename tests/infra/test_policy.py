@@ -1,4 +1,4 @@
-"""The verdict over checkov's report; `make infra` runs checkov itself."""
+"""The verdict over checkov's report; `make check` runs checkov itself."""
 
 from scripts.policy import SKIPS, problems
 
