@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
@@ -43,21 +43,20 @@ def main() -> None:
 
 
 @contextmanager
-def emulator(nodes: int = 0, place: Path | None = None) -> Iterator[Emulator]:
+def emulator(data: Path, nodes: int = 0) -> Iterator[Emulator]:
     """Run an emulator with one pool for the length of a with block."""
-    with tempfile.TemporaryDirectory(dir=place) as folder:
-        running = Emulator(Path(folder) / "data")
-        running.add_pool("p", nodes=nodes, slots=SLOTS)
-        try:
-            yield running
-        finally:
-            running.stop()
+    running = Emulator(data)
+    running.add_pool("p", nodes=nodes, slots=SLOTS)
+    try:
+        yield running
+    finally:
+        running.stop()
 
 
 def accepting(most: int) -> None:
     """Submit jobs of growing size through the SDK, then list the largest."""
     small = min(1000, most)
-    with emulator() as running:
+    with tempfile.TemporaryDirectory() as folder, emulator(Path(folder) / "data") as running:
         _submit(running, "warm-up", small, 1)
         for threads in (1, 4, 16):
             seconds = _submit(running, f"threads-{threads}", min(10_000, most), threads)
@@ -109,42 +108,44 @@ def against_xargs(count: int) -> None:
     """Run no-op tasks as processes, and the same commands by xargs, which leaves no files.
 
     A task has two directories and two files. What these cost is the file system's, so the emulator
-    runs once on the disk of temporary files and once in memory.
+    runs once on the disk of temporary files and once in memory. Nothing is deleted in between: ext4
+    passes over every inode that was deleted within some minutes each time that it takes a new one.
     """
     places = [Path(tempfile.gettempdir()), *(place for place in [MEMORY] if place.is_dir())]
-    for place in places:
-        _share_of_xargs(count, place)
+    with ExitStack() as folders:
+        for place in places:
+            folder = folders.enter_context(tempfile.TemporaryDirectory(dir=place))
+            _share_of_xargs(count, Path(folder))
 
 
-def _share_of_xargs(count: int, place: Path) -> None:
+def _share_of_xargs(count: int, folder: Path) -> None:
     shares = []
-    for _ in range(RUNS):
+    for number in range(RUNS):
         theirs = _seconds(lambda: _xargs(count))
-        with emulator(nodes=1, place=place) as running:
+        with emulator(folder / str(number), nodes=1) as running:
             ours = _seconds(lambda running=running: _run_all(running, count))
         shares.append(theirs / ours)
     share = statistics.median(shares)
     spread = f"{min(shares):.2f}–{max(shares):.2f}"
     console.print(
-        f"{count:,} no-op tasks, {SLOTS} at once, data in {place}: {share:.2f}× the speed of "
-        f"xargs -P {SLOTS} ({spread}, n={RUNS}; goal ≥ 0.5×); "
-        f"a task's folders and files alone take {_cost_of_files(place):.0f} µs there"
+        f"{count:,} no-op tasks, {SLOTS} at once, data in {folder.parent}: "
+        f"{share:.2f}× the speed of xargs -P {SLOTS} ({spread}, n={RUNS}; goal ≥ 0.5×); "
+        f"a task's folders and files alone take {_cost_of_files(folder):.0f} µs there"
     )
 
 
-def _cost_of_files(place: Path) -> float:
+def _cost_of_files(folder: Path) -> float:
     """Return the microseconds that two directories and two files take."""
     count = 500
-    with tempfile.TemporaryDirectory(dir=place) as folder:
 
-        def make() -> None:
-            for number in range(count):
-                task = Path(folder) / str(number)
-                (task / "wd").mkdir(parents=True)
-                for name in ("stdout.txt", "stderr.txt"):
-                    (task / name).touch()
+    def make() -> None:
+        for number in range(count):
+            task = folder / "alone" / str(number)
+            (task / "wd").mkdir(parents=True)
+            for name in ("stdout.txt", "stderr.txt"):
+                (task / name).touch()
 
-        return _seconds(make) / count * 1e6
+    return _seconds(make) / count * 1e6
 
 
 def _run_all(running: Emulator, count: int) -> None:
