@@ -18,6 +18,7 @@ from emulators.batch.transfer.output_files import Upload, upload_all
 
 _NAME, _OLDER = "agent-debug.log", "agent-debug.1.log"
 _MOST_BYTES = 1 << 20
+_GATHER_S = 0.2
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 _WITHOUT_AGENT = frozenset(
     {
@@ -31,7 +32,7 @@ _WITHOUT_AGENT = frozenset(
 
 
 class NodeLogs:
-    """The logs of nodes, in files of a limited size; lines of one turn of the loop go together."""
+    """The logs of nodes, in files of a limited size; lines are written together, a moment later."""
 
     def __init__(self) -> None:
         self._waiting: dict[Path, list[str]] = {}
@@ -39,7 +40,7 @@ class NodeLogs:
     def note(self, folder: Path, line: str) -> None:
         """Add a line to the log in a folder, soon."""
         if not self._waiting:
-            asyncio.get_running_loop().call_soon(self.flush)
+            asyncio.get_running_loop().call_later(_GATHER_S, self.flush)
         self._waiting.setdefault(folder, []).append(" ".join(line.splitlines()))
 
     def flush(self) -> None:

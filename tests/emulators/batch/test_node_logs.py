@@ -25,10 +25,9 @@ def test_a_log_that_is_full_makes_room_and_both_files_are_found(tmp_path: Path) 
 
 def test_a_line_of_a_log_stays_one_line(tmp_path: Path) -> None:
     async def write() -> None:
-        NodeLogs().note(
-            tmp_path, "2026-01-01T00:00:00Z Task j/t: said\n2026-02-02T00:00:00Z\u2028 this"
-        )
-        await asyncio.sleep(0)
+        logs = NodeLogs()
+        logs.note(tmp_path, "2026-01-01T00:00:00Z Task j/t: said\n2026-02-02T00:00:00Z\u2028 this")
+        logs.flush()
 
     asyncio.run(write())
     assert len((tmp_path / "agent-debug.log").read_text().splitlines()) == 1
