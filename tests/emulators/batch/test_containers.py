@@ -28,14 +28,16 @@ IMAGE = "localhost/fanfare-test:1"
 FRAME = Frame(Path("/n"), Path("/n/workitems/j/job-1/t"))
 
 
-@pytest.fixture(scope="module", params=["podman", "docker"])
+PACKAGES = {"podman": "podman runc", "docker": "docker.io"}
+
+
+@pytest.fixture(scope="module", params=PACKAGES)
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Engine:
     """Return one of the engines, with an image made of one static program."""
     found = asyncio.run(find_engine(request.param))
     if found is None:
-        pytest.skip(
-            f"{request.param} does not work on this machine: apt-get install {request.param}"
-        )
+        needed = PACKAGES[request.param]
+        pytest.skip(f"{request.param} does not work on this machine: apt-get install {needed}")
     archive = tmp_path_factory.mktemp("image") / "image.tar"
     archive.write_bytes(layer())
     command = [found.path, "import", str(archive), IMAGE]
