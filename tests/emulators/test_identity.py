@@ -50,7 +50,7 @@ def test_a_node_identity_has_a_key_or_the_id_of_a_client(tmp_path):
     path = tmp_path / "identities.json"
     path.write_text(json.dumps({"/x": {**ENTRY, "clientId": "c"}, "/y": {**ENTRY, "key": "a2V5"}}))
     identities = Identities.read(path)
-    url = f"{ENTRY['blobEndpoint']}/work/in"
+    url = f"{ENTRY['blobEndpoint']}/input/a"
     assert identities.grant(url, {"resourceId": "/X"}, "No") == Grant("a", client_id="c")
     assert identities.grant(url, {"resourceId": "/y"}, "No") == Grant("a", "a2V5")
     path.write_text(json.dumps({"/x": ENTRY}))

@@ -95,8 +95,9 @@ def test_every_file_that_the_architecture_names_exists():
     assert not missing
 
 
-def test_no_lock_file_names_a_registry():
-    files = [ROOT / "requirements.txt", ROOT / "emulators/storage/package-lock.json"]
+def test_no_lock_file_names_a_registry_or_any_address():
+    locks = ("emulators/storage", "tests/emulators/batch/clients")
+    files = [ROOT / "requirements.txt", *(ROOT / lock / "package-lock.json" for lock in locks)]
     files += [*(ROOT / "requirements").iterdir(), *(ROOT / "task_scripts/environments").iterdir()]
-    words = ("registry.", "pypi.org", "pythonhosted")
+    words = ("registry.", "pypi.org", "pythonhosted", "://")
     assert not [name_of(p) for p in files if any(w in p.read_text("utf-8") for w in words)]

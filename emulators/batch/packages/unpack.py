@@ -27,6 +27,7 @@ def unpack(archive: Path, target: Path, most_bytes: int = _MOST_BYTES) -> None:
         with zipfile.ZipFile(archive) as opened:
             _extract(opened, rough, most_bytes)
         rough.rename(target)
+    # NotImplementedError: zipfile knows no such compression; RuntimeError: it wants a password.
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
         raise BadPackage(f"{type(error).__name__}: {error}") from error
     finally:
