@@ -1,9 +1,9 @@
 """An HTTP server that answers as Batch might on a bad day: each answer is the test's."""
 
 import json
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests import loopback
 
 
 class Stub:
@@ -27,7 +27,7 @@ def error(status, code):
 def running_stub():
     stub = Stub()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(loopback.Handler):
         protocol_version = "HTTP/1.1"
 
         def _serve(self):
@@ -45,17 +45,5 @@ def running_stub():
 
         do_GET = do_POST = do_PATCH = do_DELETE = _serve
 
-        def log_message(self, *_args):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    stub.endpoint = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with loopback.listening(Handler) as stub.endpoint:
         yield stub
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

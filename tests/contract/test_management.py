@@ -1,8 +1,6 @@
 """The management plane over HTTP, from a small server that answers in the documented shapes."""
 
 import json
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 from azure.identity import CredentialUnavailableError
@@ -12,6 +10,7 @@ from pipeline.domain.health import Deployment
 from pipeline.domain.health_quotas import Size
 from pipeline.domain.health_roles import Assignment, Bearer
 from pipeline.errors import Transient
+from tests import loopback
 
 GROUP = "/subscriptions/s/resourceGroups/rg/providers"
 NODES = f"{GROUP}/Microsoft.ManagedIdentity/userAssignedIdentities/id-node"
@@ -22,7 +21,7 @@ SKUS = "/subscriptions/s/providers/Microsoft.Batch/locations/westeurope/virtualM
 ROLE = "/subscriptions/s/providers/Microsoft.Authorization/roleDefinitions/role-1"
 
 
-class Arm(BaseHTTPRequestHandler):
+class Arm(loopback.Handler):
     """Answers by path; whoever has no token is refused."""
 
     bodies: dict[str, dict] = {}  # noqa: RUF012 a server's handlers are made by it
@@ -39,20 +38,12 @@ class Arm(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def log_message(self, *_):
-        """Say nothing."""
-
 
 @pytest.fixture
 def arm():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Arm)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
     Arm.bodies, Arm.asked = {}, []
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with loopback.listening(Arm) as url:
+        yield url
 
 
 @pytest.fixture

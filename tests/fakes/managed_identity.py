@@ -1,14 +1,13 @@
 """App Service's endpoint for managed identities, as azure-identity asks it, for tests."""
 
 import json
-import threading
 import time
 import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests import loopback
 from tests.fakes.tenant import signed
 
 TENANT = "11111111-2222-3333-4444-555555555555"
@@ -43,7 +42,7 @@ def serving() -> Iterator[IdentityEndpoint]:
     """Serve the endpoint; without the secret header nobody gets a token."""
     endpoint = IdentityEndpoint()
 
-    class Answer(BaseHTTPRequestHandler):
+    class Answer(loopback.Handler):
         def do_GET(self) -> None:
             allowed = self.headers.get("X-IDENTITY-HEADER") == SECRET
             body = endpoint.answer(urllib.parse.urlsplit(self.path).query) if allowed else {}
@@ -52,14 +51,6 @@ def serving() -> Iterator[IdentityEndpoint]:
             self.end_headers()
             self.wfile.write(json.dumps(body).encode())
 
-        def log_message(self, *args: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    endpoint.url = f"http://127.0.0.1:{server.server_port}/msi/token"
-    try:
+    with loopback.listening(Answer) as url:
+        endpoint.url = f"{url}/msi/token"
         yield endpoint
-    finally:
-        server.shutdown()
-        server.server_close()

@@ -2,15 +2,15 @@
 
 import base64
 import json
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
+
+from tests import loopback
 
 OURS = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 FOREIGN = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -47,7 +47,7 @@ def claims(authority: str, *roles: str, **other: object) -> dict[str, object]:
 def serving() -> Iterator[str]:
     """Serve the tenant's keys where Entra would; yields the authority."""
 
-    class Answer(BaseHTTPRequestHandler):
+    class Answer(loopback.Handler):
         def do_GET(self) -> None:
             known = self.path == f"/{TENANT}/discovery/v2.0/keys"
             self.send_response(200 if known else 302)
@@ -55,13 +55,5 @@ def serving() -> Iterator[str]:
             self.end_headers()
             self.wfile.write(published(k1=OURS) if known else b"")
 
-        def log_message(self, *args: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with loopback.listening(Answer) as url:
+        yield url

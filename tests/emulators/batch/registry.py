@@ -6,13 +6,13 @@ import io
 import json
 import platform
 import tarfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
+from tests import loopback
 
 USER, PASSWORD = "puller", "open sesame"
 _PROGRAMS = ("sh", "env", "echo", "sleep", "pwd", "touch", "cat")
@@ -80,7 +80,7 @@ def registry(content: bytes) -> Iterator[str]:
     found = _image(content)
     wanted = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(loopback.Handler):
         def do_GET(self) -> None:
             if self.headers.get("Authorization") != wanted:
                 self._answer(401, "application/json", b"{}", challenge=True)
@@ -104,13 +104,5 @@ def registry(content: bytes) -> Iterator[str]:
             if self.command == "GET":
                 self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
-            """Keep quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with loopback.listening(Handler) as url:
+        yield url.removeprefix("http://")
