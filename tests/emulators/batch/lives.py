@@ -3,6 +3,7 @@ when the service does what no machine could bear."""
 
 import json
 import logging
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,8 +14,10 @@ from emulators.batch.document import Doc
 from emulators.batch.errors import BatchError
 from emulators.batch.model.account import Account, Kept
 from emulators.batch.model.node import Node
-from emulators.batch.model.states import IllegalMove
+from emulators.batch.model.pool import Pool
+from emulators.batch.model.states import IllegalMove, NodeState
 from emulators.batch.scheduler.verdict import Ending
+from emulators.batch.service import nodes as node_verbs
 from emulators.batch.service.context import Context
 from emulators.batch.service.emulator import Emulator
 from emulators.batch.service.simulated import SimulatedExecution, SimulatedMachine
@@ -88,49 +91,21 @@ class Nodes(SimulatedMachine):
         return {node for (node, _), count in self.alive_at.items() if count}
 
 
-class _OfNode(SimulatedExecution):
-    """A start, preparation or release task: never twice at once, and slow to die."""
+class _Mortal(SimulatedExecution):
+    """A program that is counted while it lives, and slow to die."""
 
-    def __init__(self, nodes: Nodes, node: Node, spec: Doc, directory: Path) -> None:
+    def __init__(self, nodes: Nodes, spec: Doc) -> None:
         super().__init__(nodes.ctx, spec)
-        self._nodes, self._key, self._lives = nodes, (node.id, str(directory)), False
+        self._nodes, self._lives = nodes, False
 
-    async def run(self, *, lingers: bool = False) -> Ending:
-        """Begin where the last one of the same folder is gone."""
-        self._lives = True
-        self._nodes.alive_at[self._key] += 1
-        assert self._nodes.alive_at[self._key] == 1, f"{self._key} runs twice"
-        ending = await super().run()
-        self._gone()
-        return ending
-
-    async def kill(self) -> None:
-        """Die slowly."""
-        if self._lives and not self._nodes.is_over:
-            await self._nodes.ctx.clock.sleep(_DYING_S)
-        self._gone()
-
-    def _gone(self) -> None:
-        if self._lives:
-            self._lives = False
-            self._nodes.alive_at[self._key] -= 1
-
-
-class _Watched(SimulatedExecution):
-    def __init__(self, nodes: Nodes, node: Node, spec: Doc, program: Program) -> None:
-        super().__init__(nodes.ctx, spec)
-        self._nodes, self._node, self._program = nodes, node, program
-        self._slots, self._lives = int(spec["requiredSlots"]), False
+    @abstractmethod
+    def _counted(self, change: int) -> None:
+        """Add to what lives of its kind."""
 
     async def run(self, *, lingers: bool = False) -> Ending:
         """Begin where nothing forbids it."""
-        nodes, node = self._nodes, self._node
         self._lives = True
-        nodes.alive[self._program] += 1
-        nodes.used[node.id] += self._slots
-        assert nodes.alive[self._program] == 1, f"{self._program} runs twice"
-        assert nodes.used[node.id] <= node.slots, f"{node.id} has too few slots"
-        nodes.began(self._program)
+        self._counted(1)
         ending = await super().run()
         self._gone()
         return ending
@@ -144,8 +119,38 @@ class _Watched(SimulatedExecution):
     def _gone(self) -> None:
         if self._lives:
             self._lives = False
-            self._nodes.alive[self._program] -= 1
-            self._nodes.used[self._node.id] -= self._slots
+            self._counted(-1)
+
+
+class _OfNode(_Mortal):
+    """A start, preparation or release task: never twice at once in one folder."""
+
+    def __init__(self, nodes: Nodes, node: Node, spec: Doc, directory: Path) -> None:
+        super().__init__(nodes, spec)
+        self._key = (node.id, str(directory))
+
+    def _counted(self, change: int) -> None:
+        alive = self._nodes.alive_at
+        alive[self._key] += change
+        if change > 0:
+            assert alive[self._key] == 1, f"{self._key} runs twice"
+
+
+class _Watched(_Mortal):
+    """A task: never twice at once, in slots that are free, after what it depends on."""
+
+    def __init__(self, nodes: Nodes, node: Node, spec: Doc, program: Program) -> None:
+        super().__init__(nodes, spec)
+        self._node, self._program, self._slots = node, program, int(spec["requiredSlots"])
+
+    def _counted(self, change: int) -> None:
+        nodes, node = self._nodes, self._node
+        nodes.alive[self._program] += change
+        nodes.used[node.id] += change * self._slots
+        if change > 0:
+            assert nodes.alive[self._program] == 1, f"{self._program} runs twice"
+            assert nodes.used[node.id] <= node.slots, f"{node.id} has too few slots"
+            nodes.began(self._program)
 
 
 # Stories know when what they wait for has come.
@@ -254,3 +259,19 @@ def _things(account: Account) -> Iterable[Kept]:
         yield job
         yield from job.tasks.values()
         yield from job.departed.values()
+
+
+RESTS = ("reboot", "reimage", "deallocate", "start")
+
+
+def rest(ctx: Context, pool: Pool, node: Node, what: str, option: str) -> None:
+    """Reboot, reimage, deallocate or start a node."""
+    match what:
+        case "reboot":
+            node_verbs.restart(ctx, pool, node, NodeState.REBOOTING, option)
+        case "reimage":
+            node_verbs.restart(ctx, pool, node, NodeState.REIMAGING, option)
+        case "deallocate":
+            node_verbs.deallocate(ctx, node, option)
+        case _:
+            node_verbs.start(ctx, pool, node)

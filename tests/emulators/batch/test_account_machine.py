@@ -14,14 +14,14 @@ from emulators.batch.model.job import Job
 from emulators.batch.model.node import Node
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.schedule import Schedule
-from emulators.batch.model.states import IllegalMove, NodeState
+from emulators.batch.model.states import IllegalMove
 from emulators.batch.model.task import Task
 from emulators.batch.service import nodes as node_verbs
 from emulators.batch.service.emulator import Emulator
 from emulators.batch.service.resize import remove_nodes, require_usable, stop_resize
 from emulators.batch.service.simulated import simulated_task
 from tests.emulators.batch.chronicle import Chronicle
-from tests.emulators.batch.lives import Key, Lives, present
+from tests.emulators.batch.lives import RESTS, Key, Lives, present, rest
 from tests.emulators.batch.onlooker import Onlooker, errand
 
 POOLS = st.sampled_from(["p", "p", "Q"])
@@ -298,22 +298,13 @@ class Machine(RuleBasedStateMachine):
 
         self.ask(verb)
 
-    @rule(at=AT, node=AT, option=LEAVING, what=st.sampled_from("ridn"))
+    @rule(at=AT, node=AT, option=LEAVING, what=st.sampled_from(RESTS))
     def rest(self, at: int, node: int, option: str, what: str) -> None:
         """Reboot, reimage, deallocate or start a node."""
 
         def verb(emulator: Emulator) -> None:
             pool, one = self.node(emulator, at, node)
-            ctx = emulator.ctx
-            match what:
-                case "r":
-                    node_verbs.restart(ctx, pool, one, NodeState.REBOOTING, option)
-                case "i":
-                    node_verbs.restart(ctx, pool, one, NodeState.REIMAGING, option)
-                case "d":
-                    node_verbs.deallocate(ctx, one, option)
-                case _:
-                    node_verbs.start(ctx, pool, one)
+            rest(emulator.ctx, pool, one, what, option)
 
         self.ask(verb)
 

@@ -12,14 +12,14 @@ from emulators.batch.errors import STATUS, BatchError
 from emulators.batch.model.job import Job
 from emulators.batch.model.node import Node
 from emulators.batch.model.pool import Pool
-from emulators.batch.model.states import IllegalMove, JobState, NodeState
+from emulators.batch.model.states import IllegalMove, JobState
 from emulators.batch.model.task import Task
 from emulators.batch.service import nodes as node_verbs
 from emulators.batch.service.emulator import Emulator
 from emulators.batch.service.resize import remove_nodes, require_usable, stop_resize
 from emulators.batch.service.simulated import simulated_task
 from tests.emulators.batch.ledger import Ledger, SeenJob
-from tests.emulators.batch.lives import Key, Lives, present
+from tests.emulators.batch.lives import RESTS, Key, Lives, present, rest
 
 POOLS = st.sampled_from(["p", "p", "p", "Q"])
 JOBS = st.sampled_from(["j", "j", "j", "K"])
@@ -182,22 +182,12 @@ class Machine(RuleBasedStateMachine):
 
         self.ask(verb)
 
-    @rule(name=POOLS, at=st.integers(0, 5), option=LEAVING, what=st.sampled_from("ridn"))
+    @rule(name=POOLS, at=st.integers(0, 5), option=LEAVING, what=st.sampled_from(RESTS))
     def rest(self, name: str, at: int, option: str, what: str) -> None:
         """Reboot, reimage, deallocate or start a node."""
 
         def verb(emulator: Emulator) -> None:
-            pool, node = _node(emulator, name, at)
-            ctx = emulator.ctx
-            match what:
-                case "r":
-                    node_verbs.restart(ctx, pool, node, NodeState.REBOOTING, option)
-                case "i":
-                    node_verbs.restart(ctx, pool, node, NodeState.REIMAGING, option)
-                case "d":
-                    node_verbs.deallocate(ctx, node, option)
-                case _:
-                    node_verbs.start(ctx, pool, node)
+            rest(emulator.ctx, *_node(emulator, name, at), what, option)
 
         self.ask(verb)
 
