@@ -1,6 +1,7 @@
 // The story of clients/story.py, told by @azure/batch (api-version 2022-10-01.16.0).
 import { text } from "node:stream/consumers";
 import { BatchServiceClient, BatchSharedKeyCredentials } from "@azure/batch";
+import { POOL } from "./pool.mjs";
 
 const [endpoint, account, key, wrongKey] = process.argv.slice(2);
 const client = new BatchServiceClient(new BatchSharedKeyCredentials(account, key), endpoint);
@@ -30,16 +31,7 @@ async function collected(first) {
 }
 
 const poolInfo = { poolId: "pool" };
-await client.pool.add({
-  id: "pool",
-  vmSize: "standard_d2s_v5",
-  targetDedicatedNodes: 1,
-  taskSlotsPerNode: 4,
-  virtualMachineConfiguration: {
-    imageReference: { publisher: "debian", offer: "debian-12", sku: "12" },
-    nodeAgentSKUId: "batch.node.debian 12",
-  },
-});
+await client.pool.add(POOL);
 seen.exists = [(await client.pool.exists("pool")).body, (await client.pool.exists("other")).body];
 const pool = await client.pool.get("pool");
 seen.pool = [pool.id, pool.state, pool.vmSize, pool.taskSlotsPerNode, pool.targetDedicatedNodes];

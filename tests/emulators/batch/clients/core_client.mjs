@@ -4,6 +4,7 @@ import { text } from "node:stream/consumers";
 import { getClient } from "@azure-rest/core-client";
 import { AzureNamedKeyCredential } from "@azure/core-auth";
 import { sharedKeyPolicy } from "./shared_key.mjs";
+import { POOL } from "./pool.mjs";
 
 const [endpoint, account, key, wrongKey] = process.argv.slice(2);
 const contentType = "application/json; odata=minimalmetadata";
@@ -50,18 +51,7 @@ const post = (path, body) => batch(path).post({ body, contentType });
 const exists = async (path) => (await batch(path).head()).status === "200";
 
 const poolInfo = { poolId: "pool" };
-await done(
-  post("/pools", {
-    id: "pool",
-    vmSize: "standard_d2s_v5",
-    targetDedicatedNodes: 1,
-    taskSlotsPerNode: 4,
-    virtualMachineConfiguration: {
-      imageReference: { publisher: "debian", offer: "debian-12", sku: "12" },
-      nodeAgentSKUId: "batch.node.debian 12",
-    },
-  }),
-);
+await done(post("/pools", POOL));
 seen.exists = [await exists("/pools/pool"), await exists("/pools/other")];
 const { body: pool } = await done(batch("/pools/pool").get());
 seen.pool = [pool.id, pool.state, pool.vmSize, pool.taskSlotsPerNode, pool.targetDedicatedNodes];
