@@ -111,6 +111,12 @@ def _denied(code: str, url: str, reason: str) -> TransferFailed:
     )
 
 
+def hushed(text: str, url: str) -> str:
+    """Return a text about a URL without the query of that URL, which may hold a secret."""
+    query = urlsplit(url).query
+    return text.replace(query, "***") if query else text
+
+
 def without_query(url: str) -> str:
     """Return a URL without its query, which may hold a secret."""
     return urlsplit(url)._replace(query="", fragment="").geturl()

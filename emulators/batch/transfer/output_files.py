@@ -10,7 +10,7 @@ import aiohttp
 from emulators.batch.document import Doc
 from emulators.batch.scheduler.verdict import Failure
 from emulators.batch.transfer.blobs import BlobRefused, Blobs, blob_url
-from emulators.batch.transfer.identities import Identities, TransferFailed, without_query
+from emulators.batch.transfer.identities import Identities, TransferFailed, hushed, without_query
 from emulators.batch.transfer.patterns import expand, is_wild, matches
 from emulators.batch.transfer.retries import persistently
 
@@ -115,7 +115,7 @@ def _failed(upload: Upload, error: Exception) -> TransferFailed:
     details = {
         "FilePath": upload.source.name,
         "Destination": without_query(upload.container_url),
-        "Message": str(error),
+        "Message": hushed(str(error), upload.container_url),
     }
     status = error.status if isinstance(error, BlobRefused) else 0
     if status in _DENIED:

@@ -13,7 +13,13 @@ import aiohttp
 from emulators.batch.document import Doc
 from emulators.batch.scheduler.verdict import Failure
 from emulators.batch.transfer.blobs import BlobRefused, Blobs, blob_url
-from emulators.batch.transfer.identities import Grant, Identities, TransferFailed, without_query
+from emulators.batch.transfer.identities import (
+    Grant,
+    Identities,
+    TransferFailed,
+    hushed,
+    without_query,
+)
 from emulators.batch.transfer.retries import persistently
 
 _DEFAULT_MODE = "0770"
@@ -136,7 +142,7 @@ def _refused(reason: str, what: str) -> TransferFailed:
 
 
 def _failed(url: str, error: Exception) -> TransferFailed:
-    details = {"BlobSource": without_query(url), "Message": str(error)}
+    details = {"BlobSource": without_query(url), "Message": hushed(str(error), url)}
     status = error.status if isinstance(error, BlobRefused) else 0
     if status == _NOT_FOUND:
         return TransferFailed(

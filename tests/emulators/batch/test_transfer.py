@@ -306,3 +306,17 @@ def test_logs_for_a_container_that_nothing_opens_are_refused(
         emulator.client.upload_node_logs("p", node.id, options)
     assert error.value.error.code == "InvalidPropertyValue"
     assert "neither a SAS nor an identity" in str(error.value)
+
+
+def test_no_secret_of_a_url_that_is_none_is_told(emulator: Emulator) -> None:
+    url = "no url at all?sig=hush"
+    files = [models.ResourceFile(http_url=url, file_path="a")]
+    incoming = emulator.run("j", "no-source", "true", resource_files=files)
+    outgoing = emulator.run(
+        "j", "no-target", shell("echo > a.txt"), output_files=[output("a.txt", url, "a")]
+    )
+    for task in (incoming, outgoing):
+        details = {one.name: one.value for one in task.execution_info.failure_info.details}
+        assert "no url at all" in details["Message"]
+        assert "hush" not in str(task.as_dict()["executionInfo"])
+    assert "hush" not in emulator.file("j", "no-target", "fileuploaderr.txt")
