@@ -43,6 +43,10 @@ class NodeLogs:
             asyncio.get_running_loop().call_later(_GATHER_S, self.flush)
         self._waiting.setdefault(folder, []).append(" ".join(line.splitlines()))
 
+    def forget(self, folder: Path) -> None:
+        """Write nothing more of what waits for a folder that goes."""
+        self._waiting.pop(folder, None)
+
     def flush(self) -> None:
         """Write what waits."""
         waiting, self._waiting = self._waiting, {}

@@ -74,6 +74,7 @@ class RealMachine:
     async def scrap(self, node: Node) -> None:
         """Delete a node's folders and its logs."""
         await self.clear(self._ctx.folders(node).root)
+        self._logs.forget(self._log_folder(node))
         await self.clear(self._log_folder(node))
 
     def note(self, node: Node, what: str) -> None:

@@ -4,7 +4,10 @@ import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
+from azure.batch import models
+
 from emulators.batch.service.node_logs import NodeLogs
+from tests.emulators.batch.running import Emulator
 
 
 def test_a_log_that_is_full_makes_room_and_both_files_are_found(tmp_path: Path) -> None:
@@ -31,3 +34,15 @@ def test_a_line_of_a_log_stays_one_line(tmp_path: Path) -> None:
 
     asyncio.run(write())
     assert len((tmp_path / "agent-debug.log").read_text().splitlines()) == 1
+
+
+def test_nothing_is_written_for_a_node_that_has_gone(tmp_path: Path) -> None:
+    emulator = Emulator(tmp_path / "data")
+    emulator.add_pool("p")
+    (node,) = emulator.client.list_nodes("p")
+    emulator.client.begin_remove_nodes(
+        "p", models.BatchNodeRemoveOptions(node_ids=[node.id]), polling_interval=0.05
+    ).result()
+    # Whatever waited is written at the end.
+    emulator.stop()
+    assert list((tmp_path / "data" / "logs").glob("*")) == []
