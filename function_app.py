@@ -6,7 +6,7 @@ import logging
 import azure.functions as func
 
 from pipeline import bootstrap
-from pipeline.handlers import access, dispatch, http, lost_events, minute, reap
+from pipeline.handlers.doors import access, dispatch, http, timers
 
 bootstrap.configure_logging(logging.getLogger("fanfare"))
 bootstrap.load()
@@ -50,16 +50,13 @@ def on_blob_event(event: func.EventGridEvent) -> None:
 @app.timer_trigger(arg_name="timer", schedule="%FANFARE_TICK%")
 def on_tick(timer: func.TimerRequest) -> None:
     """Every minute: start what schedules are due for, then find what any arrow lost."""
-    minute.every_minute(bootstrap.engine())
+    timers.every_minute(bootstrap.engine())
 
 
 @app.timer_trigger(arg_name="timer", schedule="%FANFARE_LOST_EVENTS%")
 def on_lost_events(timer: func.TimerRequest) -> None:
     """Every hour: start the runs whose events were lost, and reap jobs that completed long ago."""
-    try:
-        lost_events.sweep_events(bootstrap.engine())
-    finally:  # neither keeps the other from its work
-        reap.reap(bootstrap.engine())
+    timers.every_hour(bootstrap.engine())
 
 
 @app.route(route="runs", methods=["POST"])

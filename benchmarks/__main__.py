@@ -16,10 +16,10 @@ from rich.table import Table
 
 from benchmarks.machine import machine_line
 from benchmarks.operations import operations_per_item
-from pipeline.domain import naming
-from pipeline.domain.run import Run
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.runs.run import Run
 from pipeline.ledger import tasks
-from pipeline.ports import BlobRef
 from tests.e2e.local import EXTRA, Stack
 
 RUNS = 5

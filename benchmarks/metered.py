@@ -10,9 +10,9 @@ from datetime import date
 from pathlib import Path
 
 from benchmarks.operations import PIPELINE
-from pipeline.domain.cost import GB_SECONDS
-from pipeline.handlers.minute import every_minute
-from pipeline.ports import QueueMessage
+from pipeline.domain.money.cost import GB_SECONDS
+from pipeline.handlers.doors.timers import every_minute
+from pipeline.ports.queues import QueueMessage
 from tests.fakes.app import FakeApp
 from tests.fakes.crash import Injector
 from tests.fakes.definitions import written

@@ -20,11 +20,11 @@ import psutil
 from rich.console import Console
 
 from benchmarks.machine import machine_line
-from pipeline.domain.lifecycle import State
-from pipeline.domain.run import Run
-from pipeline.handlers import executions
+from pipeline.domain.runs.lifecycle import State
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.runs.run import Run
+from pipeline.handlers.running import executions
 from pipeline.ledger import runs
-from pipeline.ports import BlobRef
 from tests.e2e.local import Stack, until
 from tests.fakes.node import FakeNode, Item, Outputs
 

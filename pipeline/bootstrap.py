@@ -10,8 +10,8 @@ from time import time
 from pipeline.adapters.connect import connect
 from pipeline.adapters.connect import load as load_adapters
 from pipeline.domain.access import Api
-from pipeline.domain.catalogue import load_catalogue
-from pipeline.handlers.access import Gate
+from pipeline.domain.catalogue.catalogue import load_catalogue
+from pipeline.handlers.doors.access import Gate
 from pipeline.handlers.engine import Engine
 from pipeline.settings import HttpAccess, SettingMissing, Settings
 
@@ -26,7 +26,7 @@ def engine() -> Engine:
     settings = Settings.from_env(os.environ, APP_ROOT)
     if settings.otlp_endpoint or settings.insights_connection:
         # Imported only where it is wanted: it doubles the time of a cold start.
-        from pipeline.adapters import telemetry  # noqa: PLC0415
+        from pipeline.adapters.telemetry import traces as telemetry  # noqa: PLC0415
 
         telemetry.configure(settings)
     return build(settings)
@@ -56,7 +56,7 @@ def gate() -> Gate | None:
         return None
     access.check()
     # Only where tokens are checked: the local mode starts without cryptography.
-    from pipeline.adapters import tokens  # noqa: PLC0415 see above
+    from pipeline.adapters.identity import tokens  # noqa: PLC0415 see above
 
     api = Api(access.authority, access.tenant, access.client)
     keys = tokens.SigningKeys(tokens.published_at(api.keys))

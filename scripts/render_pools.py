@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from pipeline.cli.target import definitions
-from pipeline.domain.pool_resource import pool_resources
+from pipeline.domain.pools.resource import pool_resources
 
 PATH = Path(__file__).resolve().parents[1] / "infra" / "pools.json"
 

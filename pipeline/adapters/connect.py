@@ -6,7 +6,11 @@ from threading import Lock
 from typing import cast
 
 from pipeline.adapters.clock import SystemClock
-from pipeline.ports import Blobs, BlobWriter, Cluster, Events, Jobs, Ports, Queues, Tables
+from pipeline.ports.batch import Cluster, Jobs
+from pipeline.ports.blobs import Blobs, BlobWriter
+from pipeline.ports.queues import Queues
+from pipeline.ports.tables import Tables
+from pipeline.ports.world import Events, Ports
 from pipeline.settings import Settings
 
 
@@ -26,13 +30,13 @@ class _Lazy:
 
 
 _MODULES = {
-    "tables": "tables",
-    "blobs": "blobs",
-    "writer": "blob_writer",
-    "queues": "queues",
-    "jobs": "batch_jobs",
-    "cluster": "batch_cluster",
-    "events": "events",
+    "tables": "storage.tables",
+    "blobs": "storage.blobs",
+    "writer": "storage.writer",
+    "queues": "storage.queues",
+    "jobs": "batch.jobs",
+    "cluster": "batch.cluster",
+    "events": "events.topic",
 }
 
 

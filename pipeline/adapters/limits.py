@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pipeline.errors import Permanent
-from pipeline.ports import Insert, Operation, Remove, Replace, Row, Value
+from pipeline.ports.tables import Insert, Operation, Remove, Replace, Row, Value
 
 MAX_OPERATIONS = 100
 MAX_STRING_CHARACTERS = 32 * 1024

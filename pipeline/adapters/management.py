@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Mapping
 
 import requests
 
-from pipeline.adapters.credentials import identity
+from pipeline.adapters.identity.credentials import identity
 from pipeline.adapters.translate import translated
-from pipeline.domain.health import SYSTEM_TOPIC, Deployment
-from pipeline.domain.health_quotas import Quotas, Size
-from pipeline.domain.health_roles import Assignment, Bearer
+from pipeline.domain.health.findings import SYSTEM_TOPIC, Deployment
+from pipeline.domain.health.quotas import Quotas, Size
+from pipeline.domain.health.roles import Assignment, Bearer
 from pipeline.errors import Permanent, Transient
 
 ENDPOINT = "https://management.azure.com"

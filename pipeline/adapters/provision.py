@@ -13,8 +13,8 @@ from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
-from pipeline.adapters import batch_client
-from pipeline.adapters.credentials import storage_account
+from pipeline.adapters.batch import client as batch_client
+from pipeline.adapters.identity.credentials import storage_account
 from pipeline.adapters.translate import translated
 from pipeline.adapters.transport import transport_to
 from pipeline.settings import CONTAINERS, QUEUES, TABLES, Settings

@@ -9,12 +9,12 @@ from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
-from pipeline.adapters import batch_client
-from pipeline.adapters.credentials import storage_account
+from pipeline.adapters.batch import client as batch_client
+from pipeline.adapters.identity.credentials import storage_account
 from pipeline.adapters.translate import translated
 from pipeline.adapters.transport import transport_to
-from pipeline.domain.health import QueueReading
-from pipeline.domain.health_quotas import Machines
+from pipeline.domain.health.findings import QueueReading
+from pipeline.domain.health.quotas import Machines
 from pipeline.errors import Transient
 from pipeline.settings import Settings
 

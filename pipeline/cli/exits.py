@@ -2,8 +2,8 @@
 
 from enum import IntEnum
 
-from pipeline.domain.catalogue import DefinitionError
-from pipeline.domain.definition_parameters import InvalidParameters
+from pipeline.domain.catalogue.catalogue import DefinitionError
+from pipeline.domain.definitions.parameters import InvalidParameters
 from pipeline.errors import Conflict, FanfareError, Permanent, Transient
 from pipeline.settings import SettingMissing
 

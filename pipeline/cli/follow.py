@@ -8,11 +8,11 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from pipeline.cli import display
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.look import Standing, look
 from pipeline.cli.session import Session
-from pipeline.domain.lifecycle import State
+from pipeline.cli.views import runs as display
+from pipeline.domain.runs.lifecycle import State
 from pipeline.errors import Transient
 
 POLL_S = 0.4

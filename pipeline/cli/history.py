@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from pipeline.cli.look import recent_runs
-from pipeline.domain.lifecycle import State
-from pipeline.domain.run import Run
+from pipeline.domain.runs.lifecycle import State
+from pipeline.domain.runs.run import Run
 from pipeline.handlers.engine import Engine
 
 _LOOKED_AT = 60

@@ -7,16 +7,16 @@ from itertools import islice
 from pydantic import ValidationError
 
 from pipeline.cli.exits import CommandError
-from pipeline.domain import naming
-from pipeline.domain.manifest import Manifest
-from pipeline.domain.results import ItemResult, Receipt, TaskResult
-from pipeline.domain.run import Run
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.manifest import Manifest
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.runs.results import ItemResult, Receipt, TaskResult
+from pipeline.domain.runs.run import Run
 from pipeline.errors import NotFound
+from pipeline.handlers.collecting.gather import total_items
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.gather import total_items
 from pipeline.handlers.why import explain
 from pipeline.ledger import progress, runs, tasks
-from pipeline.ports import BlobRef
 
 LATEST = "latest"
 _SEARCHED = 200

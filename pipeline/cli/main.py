@@ -10,18 +10,16 @@ from typing import Annotated
 import typer
 
 from pipeline.bootstrap import APP_ROOT
-from pipeline.cli import (
-    cost_command,
-    doctor_command,
-    plan_command,
-    read_commands,
-    run_commands,
-    steer_commands,
-    up_down,
-)
+from pipeline.cli.commands import cost as cost_command
+from pipeline.cli.commands import doctor as doctor_command
+from pipeline.cli.commands import plan as plan_command
+from pipeline.cli.commands import read as read_commands
+from pipeline.cli.commands import run as run_commands
+from pipeline.cli.commands import steer as steer_commands
+from pipeline.cli.commands import up_down
 from pipeline.cli.exits import Exit
 from pipeline.cli.session import Session, command
-from pipeline.cli.wording import one_line
+from pipeline.cli.views.wording import one_line
 
 app = typer.Typer(
     name="fanfare",

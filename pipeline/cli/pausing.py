@@ -1,10 +1,10 @@
 """Pauses and resumes a pipeline: one row beside its runs, which admission looks for."""
 
 from pipeline.errors import Conflict
-from pipeline.handlers import admission
 from pipeline.handlers.engine import Engine
+from pipeline.handlers.starting import admission
 from pipeline.ledger import runs
-from pipeline.ports import Insert, Remove, Row
+from pipeline.ports.tables import Insert, Remove, Row
 
 _PAUSED = "!paused"
 _ADMITTED = 100

@@ -8,29 +8,23 @@ from typing import Never, cast
 from urllib.parse import quote
 
 from pipeline.adapters.clock import SystemClock
-from pipeline.cli import wording
 from pipeline.cli.exits import CommandError
-from pipeline.domain import naming
-from pipeline.domain.catalogue import Catalogue
-from pipeline.domain.definition import Pipeline
-from pipeline.domain.plan import Page
-from pipeline.domain.pool import Pool
-from pipeline.domain.run import Input, Origin, OriginKind, Run
-from pipeline.handlers import planning
+from pipeline.cli.views import wording
+from pipeline.domain.catalogue.catalogue import Catalogue
+from pipeline.domain.definitions.pipeline import Pipeline
+from pipeline.domain.definitions.pool import Pool
+from pipeline.domain.plans.plan import Page
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.runs.run import Input, Origin, OriginKind, Run
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.start import input_of
-from pipeline.ports import (
-    BlobFacts,
-    BlobRef,
-    Blobs,
-    BlobWriter,
-    Cluster,
-    Events,
-    Jobs,
-    Ports,
-    Queues,
-    Tables,
-)
+from pipeline.handlers.planning import pages as planning
+from pipeline.handlers.starting.start import input_of
+from pipeline.ports.batch import Cluster, Jobs
+from pipeline.ports.blobs import BlobFacts, Blobs, BlobWriter
+from pipeline.ports.queues import Queues
+from pipeline.ports.tables import Tables
+from pipeline.ports.world import Events, Ports
 from pipeline.settings import Patience
 
 LOCAL = "local-file"

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from pipeline.domain.manifest import Manifest
-from pipeline.domain.run import Run
+from pipeline.domain.runs.manifest import Manifest
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict
 from pipeline.handlers.engine import Engine
 from pipeline.ledger import progress, runs, tasks
-from pipeline.ports import BlobFacts, BlobRef, Remove
+from pipeline.ports.blobs import BlobFacts
+from pipeline.ports.tables import Remove
 
 _PER_TRANSACTION = 100
 

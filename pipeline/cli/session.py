@@ -14,12 +14,12 @@ import typer
 from rich.console import Console, RenderableType
 from rich.status import Status
 
-from pipeline.cli.doctor_checks import Ward
+from pipeline.cli.checks import Ward
 from pipeline.cli.exits import CommandError, Exit, exit_code
 from pipeline.cli.target import connect, definitions
-from pipeline.domain.catalogue import Catalogue
-from pipeline.domain.definition import Pipeline
-from pipeline.domain.spelling import nearest
+from pipeline.domain.catalogue.catalogue import Catalogue
+from pipeline.domain.definitions.pipeline import Pipeline
+from pipeline.domain.notation.spelling import nearest
 from pipeline.errors import FanfareError
 from pipeline.handlers.engine import Engine
 

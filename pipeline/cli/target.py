@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pipeline.bootstrap import APP_ROOT, build
 from pipeline.cli.exits import CommandError, Exit
-from pipeline.cli.stack import DATA, LocalStack
-from pipeline.domain.catalogue import Catalogue, load_catalogue
+from pipeline.cli.stack.process import DATA, LocalStack
+from pipeline.domain.catalogue.catalogue import Catalogue, load_catalogue
 from pipeline.handlers.engine import Engine
 from pipeline.settings import Settings
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.session import Session
-from pipeline.domain import naming
-from pipeline.domain.definition import Pipeline
-from pipeline.domain.definition_trigger import Api
-from pipeline.handlers.lost_events import event_of
-from pipeline.handlers.start import blob_key, start_for_request
+from pipeline.domain.definitions.pipeline import Pipeline
+from pipeline.domain.definitions.trigger import Api
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.handlers.starting.lost_events import event_of
+from pipeline.handlers.starting.start import blob_key, start_for_request
 from pipeline.ledger import runs
-from pipeline.ports import BlobFacts, BlobRef
+from pipeline.ports.blobs import BlobFacts
 
 _CHUNK = 4 << 20
 _EVENT_POLL_S = 0.1

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
-from pipeline.domain.catalogue import Catalogue
-from pipeline.domain.definition import Pipeline
-from pipeline.domain.messages import Message, RunMessage
-from pipeline.domain.pool import Pool, physical_id
-from pipeline.domain.run import Run
+from pipeline.domain.catalogue.catalogue import Catalogue
+from pipeline.domain.definitions.pipeline import Pipeline
+from pipeline.domain.definitions.pool import Pool, physical_id
+from pipeline.domain.runs.messages import Message, RunMessage
+from pipeline.domain.runs.run import Run
 from pipeline.errors import Permanent
-from pipeline.ports import Ports
+from pipeline.ports.world import Ports
 from pipeline.settings import Patience
 
 log = logging.getLogger("fanfare")

@@ -4,9 +4,9 @@ That it goes shows the whole way: Storage, Event Grid, the queue, the function a
 empty blob starts nothing, so an app that knows no probe is not disturbed by one either.
 """
 
-from pipeline.domain.events import BlobCreated
+from pipeline.domain.runs.events import BlobCreated
+from pipeline.domain.runs.naming import BlobRef
 from pipeline.handlers.engine import Engine, log
-from pipeline.ports import BlobRef
 
 FOLDER = ".fanfare-doctor/"
 CONTAINERS = ("input", "receipts")

@@ -1,10 +1,10 @@
 """Says in one line what a run waits for: a pure reading of what Batch reports."""
 
-from pipeline.domain.lifecycle import State
-from pipeline.domain.run import Run
+from pipeline.domain.runs.lifecycle import State
+from pipeline.domain.runs.reports import JobReport, PoolReport
+from pipeline.domain.runs.run import Run
 from pipeline.errors import FanfareError
 from pipeline.handlers.engine import Engine
-from pipeline.ports import JobReport, PoolReport
 
 _FINISHING = frozenset({State.ASSEMBLING, State.COMMITTING})
 

@@ -8,10 +8,10 @@ import base64
 from collections.abc import Iterable
 from typing import Literal
 
-from pipeline.domain.progress import Bitmap
+from pipeline.domain.runs.progress import Bitmap
 from pipeline.errors import Conflict, Transient
 from pipeline.ledger.tasks import partition
-from pipeline.ports import Insert, Replace, Row, Tables
+from pipeline.ports.tables import Insert, Replace, Row, Tables
 
 TABLE = "progress"
 SLOTS = 16

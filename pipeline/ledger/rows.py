@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pydantic import BaseModel, ValidationError
 
 from pipeline.errors import Permanent
-from pipeline.ports import Row, Value
+from pipeline.ports.tables import Row, Value
 
 _JSON = "_json"
 

@@ -12,11 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from pipeline.domain import naming
-from pipeline.domain.run import Run
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict, NotFound
 from pipeline.ledger.rows import Unreadable, from_values, to_values
-from pipeline.ports import Insert, Operation, Remove, Replace, Row, Tables, Value
+from pipeline.ports.tables import Insert, Operation, Remove, Replace, Row, Tables, Value
 
 TABLE = "runs"
 _REGISTRY = "!pipelines"

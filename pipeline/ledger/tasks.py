@@ -6,10 +6,10 @@ exception: a result whose outputs never arrived is rejected, and its task runs a
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from pipeline.domain.results import TaskResult, TaskState
+from pipeline.domain.runs.results import TaskResult, TaskState
 from pipeline.errors import TransactionConflict
 from pipeline.ledger.rows import from_values, to_values
-from pipeline.ports import Insert, Operation, Replace, Row, Tables
+from pipeline.ports.tables import Insert, Operation, Replace, Row, Tables
 
 TABLE = "tasks"
 _PER_TRANSACTION = 100

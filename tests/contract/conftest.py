@@ -15,7 +15,7 @@ from azure.storage.queue import QueueServiceClient
 
 from pipeline.adapters.connect import connect
 from pipeline.settings import CONTAINERS, QUEUES, TABLES, Settings
-from tests.contract.batch_worlds import BatchService, FakeBatchWorld
+from tests.contract.batch.worlds import BatchService, FakeBatchWorld
 from tests.emulators.storage.processes import KEY, running, storage_flags
 from tests.fakes.world import fake_ports
 

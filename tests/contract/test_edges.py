@@ -14,14 +14,15 @@ from azure.core.exceptions import (
     ServiceRequestError,
 )
 
-from pipeline.adapters import blobs
-from pipeline.adapters.blob_sources import RANGE, Sources, granting, spans
-from pipeline.adapters.blob_span import open_span
-from pipeline.adapters.blob_writer import AzureBlobWriter
-from pipeline.adapters.credentials import identity, storage_account
+from pipeline.adapters.identity.credentials import identity, storage_account
+from pipeline.adapters.storage import blobs
+from pipeline.adapters.storage.sources import RANGE, Sources, granting, spans
+from pipeline.adapters.storage.span import open_span
+from pipeline.adapters.storage.writer import AzureBlobWriter
 from pipeline.adapters.translate import translate
+from pipeline.domain.runs.naming import BlobRef
 from pipeline.errors import Conflict, NotFound, Permanent, Transient
-from pipeline.ports import BlobFacts, BlobRef
+from pipeline.ports.blobs import BlobFacts
 from pipeline.settings import Settings
 from tests.contract.conftest import settings_over
 

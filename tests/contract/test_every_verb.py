@@ -5,7 +5,7 @@ from typing import get_type_hints
 
 import pytest
 
-from pipeline.ports import Ports
+from pipeline.ports.world import Ports
 
 VERBS = [
     (name, verb)
@@ -13,7 +13,7 @@ VERBS = [
     for verb in vars(protocol)
     if not verb.startswith("_")
 ]
-SUITE = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+SUITE = "".join(path.read_text() for path in Path(__file__).parent.rglob("test_*.py"))
 
 
 @pytest.mark.parametrize(("port", "verb"), VERBS)

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
+from pipeline.domain.runs.naming import BlobRef
 from pipeline.errors import Transient
-from pipeline.ports import BlobRef, InputFile, Upload
-from tests.contract.batch_worlds import job_spec, task_spec
+from pipeline.ports.batch import InputFile, Upload
+from tests.contract.batch.worlds import job_spec, task_spec
 from tests.fakes.batch import NodeLost, Outcome
 from tests.fakes.crash import Crash, Injector
 from tests.fakes.node import Failure

@@ -6,9 +6,9 @@ import pytest
 from azure.identity import CredentialUnavailableError
 
 from pipeline.adapters.management import Management, Refused
-from pipeline.domain.health import Deployment
-from pipeline.domain.health_quotas import Size
-from pipeline.domain.health_roles import Assignment, Bearer
+from pipeline.domain.health.findings import Deployment
+from pipeline.domain.health.quotas import Size
+from pipeline.domain.health.roles import Assignment, Bearer
 from pipeline.errors import Transient
 from tests import loopback
 

@@ -1,8 +1,8 @@
 """What the doctor reads of the services, over the emulators."""
 
 from pipeline.adapters import survey
-from pipeline.domain.health_quotas import Machines
-from tests.contract.batch_worlds import BUSY, IDLE
+from pipeline.domain.health.quotas import Machines
+from tests.contract.batch.worlds import BUSY, IDLE
 
 
 def test_every_pool_tells_its_size_and_the_nodes_that_it_has(batch_service):

@@ -3,11 +3,11 @@
 import json
 from collections import Counter, defaultdict
 
-from pipeline.domain import naming
-from pipeline.domain.results import TaskState
-from pipeline.domain.run import Run
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.runs.results import TaskState
+from pipeline.domain.runs.run import Run
 from pipeline.ledger import runs, tasks
-from pipeline.ports import BlobRef
 from tests.crash.scenarios import Scenario
 from tests.fakes.app import FakeApp
 

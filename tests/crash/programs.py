@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 
-from pipeline.ports import TaskSpec
+from pipeline.ports.batch import TaskSpec
 from tests.fakes.batch import NodeLost, Outcome
 from tests.fakes.node import Failure, FakeNode, Item, Outputs, Program
 from tests.fakes.world import FakeWorld

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from pipeline.handlers import http, steer
-from pipeline.handlers.tick import on_tick
+from pipeline.handlers.doors import http
+from pipeline.handlers.ending import steer
+from pipeline.handlers.starting.tick import on_tick
 from tests.crash.definitions import definitions
 from tests.crash.programs import (
     Lies,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.ports import Ports
+from pipeline.ports.world import Ports
 from tests.crash.invariants import check_scenario, watch
 from tests.crash.scenarios import SCENARIOS
 from tests.crash.trace import calls, disturbed

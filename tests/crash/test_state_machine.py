@@ -7,14 +7,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from pipeline.domain import naming
-from pipeline.domain.lifecycle import LEGAL, State
-from pipeline.domain.results import TaskResult, TaskState
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.lifecycle import LEGAL, State
+from pipeline.domain.runs.results import TaskResult, TaskState
 from pipeline.errors import Conflict
-from pipeline.handlers import steer
+from pipeline.handlers.ending import steer
 from pipeline.ledger import tasks
 from pipeline.ledger.rows import from_values
-from pipeline.ports import TaskSpec
+from pipeline.ports.batch import TaskSpec
 from tests.crash.definitions import definitions
 from tests.crash.invariants import check, watch
 from tests.crash.programs import work

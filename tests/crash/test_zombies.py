@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from pipeline.domain.run import Run
-from pipeline.handlers import steer
+from pipeline.domain.runs.run import Run
+from pipeline.handlers.ending import steer
 from tests.crash.invariants import check, check_scenario, watch
 from tests.crash.scenarios import SCENARIOS
 from tests.crash.trace import EVERY_CALL, Where, calls, writes

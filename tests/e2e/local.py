@@ -12,19 +12,19 @@ from pathlib import Path
 
 from pipeline import bootstrap
 from pipeline.adapters.provision import provision
-from pipeline.cli import local
-from pipeline.cli.local import Wishes
-from pipeline.cli.stack import LocalStack
-from pipeline.cli.up_down import node_path
-from pipeline.domain import naming
-from pipeline.domain.formula import render_formula
-from pipeline.domain.pool import pool_body
-from pipeline.domain.run import Run
+from pipeline.cli.commands.up_down import node_path
+from pipeline.cli.stack import config as local
+from pipeline.cli.stack.config import Wishes
+from pipeline.cli.stack.process import LocalStack
+from pipeline.domain.definitions.pool import pool_body
+from pipeline.domain.pools.formula import render_formula
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.runs.run import Run
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.lost_events import event_of
-from pipeline.handlers.start import blob_key
+from pipeline.handlers.starting.lost_events import event_of
+from pipeline.handlers.starting.start import blob_key
 from pipeline.ledger import runs
-from pipeline.ports import BlobRef
 from pipeline.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.ports import BlobRef
+from pipeline.domain.runs.naming import BlobRef
 from tests.e2e.http_client import call, send
 from tests.e2e.local import Stack, until
 

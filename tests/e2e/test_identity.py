@@ -22,11 +22,11 @@ from azure.storage.blob import BlobClient
 
 from pipeline import bootstrap
 from pipeline.adapters.provision import provision
-from pipeline.cli import local
-from pipeline.cli.up_down import node_path
-from pipeline.domain.formula import render_formula
-from pipeline.domain.pool import pool_body
-from pipeline.ports import BlobRef
+from pipeline.cli.commands.up_down import node_path
+from pipeline.cli.stack import config as local
+from pipeline.domain.definitions.pool import pool_body
+from pipeline.domain.pools.formula import render_formula
+from pipeline.domain.runs.naming import BlobRef
 from pipeline.settings import Settings
 from tests.e2e.local import PATIENCE, ROOT, TIMERS, Stack
 from tests.emulators.certificate import certificate

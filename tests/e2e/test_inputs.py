@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipeline.domain.lifecycle import State
+from pipeline.domain.runs.lifecycle import State
 from pipeline.errors import Conflict
-from pipeline.handlers import steer
+from pipeline.handlers.ending import steer
 from pipeline.ledger import runs
 from tests.e2e.local import Stack, until
 

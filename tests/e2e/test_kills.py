@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from pipeline.domain.lifecycle import State
-from pipeline.domain.naming import job_id
+from pipeline.domain.runs.lifecycle import State
+from pipeline.domain.runs.naming import job_id
 from pipeline.ledger import runs
 from tests.e2e.local import Stack, until
 

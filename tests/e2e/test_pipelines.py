@@ -7,8 +7,8 @@ from pathlib import Path
 import imageio_ffmpeg
 import pytest
 
-from pipeline.domain.lifecycle import State
-from pipeline.handlers.start import start_for_request
+from pipeline.domain.runs.lifecycle import State
+from pipeline.handlers.starting.start import start_for_request
 from scripts.media_check import frames_and_ssim
 from scripts.sample import sample_video
 from tests.e2e.local import Stack

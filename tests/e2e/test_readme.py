@@ -2,7 +2,7 @@
 
 import json
 
-from pipeline.domain.lifecycle import State
+from pipeline.domain.runs.lifecycle import State
 from tests.e2e.local import Stack
 
 

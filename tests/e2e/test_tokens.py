@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jwt
 import pytest
 
-from pipeline.ports import BlobRef
+from pipeline.domain.runs.naming import BlobRef
 from tests.e2e.http_client import host_key, send
 from tests.e2e.local import Stack, until
 from tests.fakes import tenant

@@ -9,10 +9,10 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from pipeline.domain import naming
-from pipeline.domain.lifecycle import State
-from pipeline.domain.run import Run
-from pipeline.ports import BlobRef
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.lifecycle import State
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.runs.run import Run
 from tests.e2e.http_client import call
 from tests.e2e.local import Stack, until
 

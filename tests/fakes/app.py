@@ -6,12 +6,15 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from pipeline.domain.run import Run
+from pipeline.domain.runs.run import Run
 from pipeline.errors import Transient
-from pipeline.handlers import dispatch, lost_events, reap, sweep, tick
+from pipeline.handlers.doors import dispatch, timers
 from pipeline.handlers.engine import Engine
+from pipeline.handlers.mending import sweep
+from pipeline.handlers.starting import lost_events, tick
 from pipeline.ledger import runs
-from pipeline.ports import Ports, QueueMessage
+from pipeline.ports.queues import QueueMessage
+from pipeline.ports.world import Ports
 from pipeline.settings import QUEUES
 from tests.fakes.batch import Execute
 from tests.fakes.blobs import Event
@@ -138,7 +141,7 @@ class FakeApp:
         self.survive(lambda: sweep.sweep(self.engine))
         self.survive(lambda: lost_events.sweep_events(self.engine))
         self.survive(lambda: tick.on_tick(self.engine))
-        self.survive(lambda: reap.reap(self.engine))
+        self.survive(lambda: timers.reap(self.engine))
 
     def unfinished(self) -> bool:
         """Whether anything is left: a message, an active run, an event not announced."""

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from pipeline.domain.runs.reports import JobReport, PoolReport, TaskEnd
 from pipeline.errors import JobGone, NotFound, Permanent, QuotaReached, Transient
-from pipeline.ports import JobReport, JobSpec, PoolReport, TaskEnd, TaskSpec
+from pipeline.ports.batch import JobSpec, TaskSpec
 from tests.fakes.clock import FakeClock
 
 BETWEEN_FORMULAS = timedelta(seconds=30)

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from urllib.parse import quote, unquote, urlsplit
 
 from pipeline.adapters import limits
+from pipeline.domain.runs.naming import BlobRef
 from pipeline.errors import Conflict, NotFound, Permanent
-from pipeline.ports import BlobFacts, BlobRef
+from pipeline.ports.blobs import BlobFacts
 from pipeline.settings import CONTAINERS
 from tests.fakes.clock import FakeClock
 

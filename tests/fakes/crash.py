@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, cast
 
-from pipeline.ports import Ports
+from pipeline.ports.world import Ports
 
 type When = Literal["before", "after", "twice"]
 

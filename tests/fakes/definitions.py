@@ -5,9 +5,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.domain.catalogue import Catalogue, load_catalogue
+from pipeline.domain.catalogue.catalogue import Catalogue, load_catalogue
 from pipeline.handlers.engine import Engine
-from pipeline.ports import Ports
+from pipeline.ports.world import Ports
 from pipeline.settings import Patience
 
 POOL = """

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import cast
 
+from pipeline.domain.runs.naming import BlobRef
 from pipeline.errors import NotFound
-from pipeline.ports import BlobRef, TaskSpec, Upload
+from pipeline.ports.batch import TaskSpec, Upload
 from tests.fakes.batch import Outcome
 from tests.fakes.blobs import FakeBlobs
 from tests.fakes.clock import FakeClock

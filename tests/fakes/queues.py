@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from pipeline.adapters import limits
 from pipeline.errors import NotFound
-from pipeline.ports import QueueMessage
+from pipeline.ports.queues import QueueMessage
 from pipeline.settings import QUEUES
 from tests.fakes.clock import FakeClock
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from pipeline.adapters import limits
 from pipeline.errors import NotFound, Permanent, TransactionConflict
-from pipeline.ports import Insert, Operation, Remove, Replace, Row
+from pipeline.ports.tables import Insert, Operation, Remove, Replace, Row
 from pipeline.settings import TABLES
 
 type Partition = dict[str, Row]

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from pipeline.ports import Ports
+from pipeline.ports.world import Ports
 from tests.fakes.batch import FakeBatch
 from tests.fakes.blobs import Event, FakeBlobs
 from tests.fakes.clock import FakeClock

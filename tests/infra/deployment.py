@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.infra.bicep import Declaration, File, load
+from tests.infra.templates.bicep import Declaration, File, load
 
 ROOT = Path(__file__).resolve().parents[2]
 INFRA = ROOT / "infra"

@@ -5,17 +5,16 @@ import re
 from pathlib import Path
 
 from pipeline.adapters import management
-from pipeline.cli import local
+from pipeline.cli.commands.up_down import pool_bodies
+from pipeline.cli.stack import config as local
 from pipeline.cli.target import definitions
-from pipeline.cli.up_down import pool_bodies
-from pipeline.domain.definition_trigger import RESERVED_CONTAINERS
-from pipeline.domain.health import SYSTEM_TOPIC
-from pipeline.domain.health_azure import PROVIDERS
-from pipeline.domain.pool_resource import pool_resource, registries
-from pipeline.handlers import dispatch
+from pipeline.domain.definitions.trigger import RESERVED_CONTAINERS
+from pipeline.domain.health.azure import PROVIDERS
+from pipeline.domain.health.findings import SYSTEM_TOPIC
+from pipeline.domain.pools.resource import pool_resource, registries
+from pipeline.handlers.doors import dispatch
 from pipeline.settings import CONTAINERS, QUEUES, TABLES, HttpAccess, Settings
 from scripts.render_pools import rendered
-from tests.infra.bicep import Expression, load
 from tests.infra.deployment import (
     AZD,
     FILES,
@@ -28,6 +27,7 @@ from tests.infra.deployment import (
     module,
     resources,
 )
+from tests.infra.templates.bicep import Expression, load
 
 STORAGE = "Microsoft.Storage/storageAccounts"
 # What the engine reads and Azure leaves unset.
@@ -156,7 +156,7 @@ def test_nodes_may_read_what_pipelines_start_from_and_write_what_tasks_leave():
         if pipeline.trigger.blob
     }
     assert triggers <= set(roles["nodeReads"]) <= set(CONTAINERS)
-    uploads = (ROOT / "pipeline/handlers/executions.py").read_text("utf-8")
+    uploads = (ROOT / "pipeline/handlers/running/executions.py").read_text("utf-8")
     assert set(re.findall(r'Upload\("[^"]+", "([^"]+)"', uploads)) == set(roles["nodeWrites"])
 
 

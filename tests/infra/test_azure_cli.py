@@ -6,7 +6,7 @@ from itertools import takewhile
 
 import pytest
 
-from pipeline.domain.health import Deployment
+from pipeline.domain.health.findings import Deployment
 from tests.infra.deployment import ROOT
 
 # As `az COMMAND --help` of azure-cli 2.91.0 lists them; -o and --query are everybody's.
@@ -47,7 +47,7 @@ OPTIONS = {
 ANYWHERE = {"-o", "--query"}
 # Batch's data plane: it has to be told which account.
 DATA_PLANE = re.compile(r"az batch (?:pool|node|job|task) ")
-DOCTOR = ("domain/health.py", "domain/health_azure.py", "cli/doctor_checks.py")
+DOCTOR = ("domain/health/findings.py", "domain/health/azure.py", "cli/checks.py")
 GUIDES = ("docs/deploy.md", "docs/doctor.md", "docs/http.md", "README.md")
 WORKFLOWS = tuple(str(p.relative_to(ROOT)) for p in (ROOT / ".github/workflows").glob("*.yml"))
 

@@ -2,11 +2,11 @@
 
 import re
 
-from pipeline.cli.cost_command import metered, prices
-from pipeline.domain import idle
-from pipeline.domain.cost import INSTANCE_MB
-from tests.infra.bicep import load
+from pipeline.cli.commands.cost import metered, prices
+from pipeline.domain.money import idle
+from pipeline.domain.money.cost import INSTANCE_MB
 from tests.infra.deployment import FILES, MAIN, MODULES, app_settings, module
+from tests.infra.templates.bicep import load
 
 
 def deployed():

@@ -3,8 +3,8 @@
 import json
 import re
 
-from tests.infra.bicep import load
 from tests.infra.deployment import INFRA, MAIN, PARAMETERS, ROOT, module
+from tests.infra.templates.bicep import load
 
 GUIDE = (ROOT / "docs" / "deploy.md").read_text("utf-8")
 QUERY = str(module("alerts").variables["logQuery"])

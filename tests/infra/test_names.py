@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from tests.infra.bicep import Expression, load
 from tests.infra.deployment import FILES, POOLS, SUBSCRIPTIONS, module
+from tests.infra.templates.bicep import Expression, load
 
 # https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
 RULES = {

@@ -2,8 +2,8 @@
 
 import re
 
-from tests.infra.bicep import Expression, load
 from tests.infra.deployment import MAIN, module, resources
+from tests.infra.templates.bicep import Expression, load
 
 # The resources with a door of their own, and the private endpoints that lead there.
 DOORS = {

@@ -39,7 +39,7 @@ def test_the_package_alone_has_all_functions(tmp_path):
     script = (
         "import function_app, pipeline, sys\n"
         "from pipeline.bootstrap import APP_ROOT\n"
-        "from pipeline.domain.catalogue import load_catalogue\n"
+        "from pipeline.domain.catalogue.catalogue import load_catalogue\n"
         "load_catalogue(*(APP_ROOT / n for n in ('pipelines', 'pools', 'task_scripts')))\n"
         "print(APP_ROOT, len(function_app.app.get_functions()),"
         " [n for n in ('emulators', 'tests', 'scripts') if n in sys.modules])\n"

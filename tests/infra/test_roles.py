@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from pipeline.domain.health_roles import ACCOUNT, BATCH, INSIGHTS, NEEDED, TOPIC, Bearer
+from pipeline.domain.health.roles import ACCOUNT, BATCH, INSIGHTS, NEEDED, TOPIC, Bearer
 from tests.infra.deployment import FILES, module, resources
 
 # Azure's built-in roles, https://learn.microsoft.com/azure/role-based-access-control/built-in-roles.

@@ -5,7 +5,7 @@ import json
 from benchmarks import __main__ as bench
 from benchmarks import batch, metered
 from benchmarks.operations import operations_per_item
-from pipeline.domain.cost import Metered
+from pipeline.domain.money.cost import Metered
 
 
 def test_calls_an_item_are_counted():

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from pipeline.cli.preview import Preview, local_source, preview
-from pipeline.domain.catalogue import load_catalogue
+from pipeline.domain.catalogue.catalogue import load_catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text("utf-8")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.domain.schema import completion_schema, pipeline_schema, pool_schema
+from pipeline.domain.catalogue.schema import completion_schema, pipeline_schema, pool_schema
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs/schemas"
 SCHEMAS = {

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from pipeline.cli.main import app as fanfare
 from pipeline.cli.session import Session
-from pipeline.handlers import sweep
+from pipeline.handlers.mending import sweep
 from tests.fakes.app import FakeApp
 from tests.fakes.definitions import written
 

@@ -10,12 +10,12 @@ from typer.testing import CliRunner
 from emulators.eventgrid.filters import parse_filter
 from emulators.stack.config import StackConfig
 from pipeline.bootstrap import APP_ROOT
-from pipeline.cli import local
 from pipeline.cli.exits import CommandError, Exit, exit_code
-from pipeline.cli.local import Keys, Wishes, stack_config
 from pipeline.cli.main import app as fanfare
-from pipeline.cli.stack import DATA, LocalStack
-from pipeline.cli.stamp import app_stamp
+from pipeline.cli.stack import config as local
+from pipeline.cli.stack.config import Keys, Wishes, stack_config
+from pipeline.cli.stack.process import DATA, LocalStack
+from pipeline.cli.stack.stamp import app_stamp
 from pipeline.cli.target import read_env, render_env, settings_of
 from pipeline.errors import Conflict, NotFound, Transient
 from pipeline.settings import QUEUES, Settings

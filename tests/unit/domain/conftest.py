@@ -5,7 +5,7 @@ from textwrap import dedent
 
 import pytest
 
-from pipeline.domain.catalogue import Catalogue, DefinitionError, load_catalogue
+from pipeline.domain.catalogue.catalogue import Catalogue, DefinitionError, load_catalogue
 
 PIPELINE = """\
 trigger:

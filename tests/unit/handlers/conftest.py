@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.domain import naming
-from pipeline.ports import BlobRef
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.naming import BlobRef
 from tests.fakes.app import FakeApp
 from tests.fakes.definitions import written
 

@@ -4,7 +4,8 @@ import json
 from collections import Counter
 from collections.abc import Callable
 
-from pipeline.ports import BlobRef, TaskSpec
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.ports.batch import TaskSpec
 from tests.fakes.app import FakeApp
 from tests.fakes.batch import Execute, NodeLost, Outcome
 from tests.fakes.node import FakeNode

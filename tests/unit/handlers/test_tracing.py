@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from pipeline import bootstrap
-from pipeline.adapters import telemetry
+from pipeline.adapters.telemetry import traces as telemetry
 from pipeline.errors import Permanent, Transient
 from pipeline.handlers.tracing import span
 from tests.fakes.crash import Injector

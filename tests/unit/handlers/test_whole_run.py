@@ -2,9 +2,9 @@
 
 import json
 
-from pipeline.domain.lifecycle import State
-from pipeline.handlers import steer
-from pipeline.ports import BlobRef
+from pipeline.domain.runs.lifecycle import State
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.handlers.ending import steer
 from tests.fakes.node import Failure
 from tests.unit.handlers.conftest import LINES
 

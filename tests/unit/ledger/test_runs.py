@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipeline.domain.lifecycle import State
-from pipeline.domain.run import Run
+from pipeline.domain.runs.lifecycle import State
+from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict, NotFound
 from pipeline.ledger import runs
 from tests.fakes.tables import FakeTables

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipeline.domain.causes import Cause
-from pipeline.domain.results import ItemResult, Repeat, TaskResult, TaskState, failed_task
+from pipeline.domain.runs.causes import Cause
+from pipeline.domain.runs.results import ItemResult, Repeat, TaskResult, TaskState, failed_task
 from pipeline.ledger import tasks
 from tests.fakes.tables import FakeTables
 

@@ -1,0 +1,1 @@
+"""Azure Batch through Microsoft's SDK."""

@@ -1,0 +1,72 @@
+"""The one client of Azure Batch, and what its error codes mean to us."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cache
+
+from azure.batch import BatchClient
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.exceptions import AzureError, HttpResponseError
+from azure.core.rest import HttpRequest
+
+from pipeline.adapters.identity.credentials import identity
+from pipeline.adapters.translate import code_of, status_of, translate
+from pipeline.adapters.transport import transport_to
+from pipeline.errors import JobGone, Permanent, QuotaReached, Transient
+from pipeline.settings import Settings
+
+API_VERSION = "2025-06-01"
+JOB_EXISTS = frozenset({"JobExists", "JobWithSameIdExists"})
+JOB_GONE = frozenset(
+    {"JobNotFound", "JobCompleted", "JobBeingTerminated", "JobBeingDeleted", "JobNotActive"}
+)
+_QUOTA = frozenset({"ActiveJobAndScheduleQuotaReached", "PoolQuotaReached"})
+_BUSY = frozenset({"PoolBeingResized", "PoolBeingCreated", "OperationInvalidForCurrentState"})
+_CONFLICT = 409
+
+
+@cache
+def connect(settings: Settings) -> BatchClient:
+    """Connect to the Batch account: by its key locally, as the app's identity in Azure."""
+    endpoint, key = settings.batch_endpoint, settings.batch_key
+    credential = (
+        AzureNamedKeyCredential(settings.batch_account, key)
+        if key
+        else identity(settings.client_id)
+    )
+    return BatchClient(
+        endpoint, credential, api_version=API_VERSION, transport=transport_to(endpoint)
+    )
+
+
+@contextmanager
+def batch(action: str) -> Iterator[None]:
+    """Raise what the SDK raises within as an error of ours, told apart by its code."""
+    try:
+        yield
+    except AzureError as error:
+        code = code_of(error)
+        if code in JOB_GONE:
+            raise JobGone(f"{action}: {code}") from error
+        if code in _QUOTA:
+            raise QuotaReached(f"{action}: {code}") from error
+        if code in _BUSY:
+            raise Transient(f"{action}: {code}") from error
+        if status_of(error) == _CONFLICT:
+            # Batch says 409 for every state that it does not like: nobody else changed anything.
+            raise Permanent(f"{action}: {code}") from error
+        raise translate(error, action) from error
+
+
+def send(client: BatchClient, method: str, path: str) -> None:
+    """Send a request without waiting for its end: the SDK's own begin_* methods poll for it."""
+    request = HttpRequest(method, path, params={"api-version": API_VERSION})
+    response = client.send_request(request)
+    if response.status_code >= 400:  # noqa: PLR2004 the SDK's policy raises before this
+        raise HttpResponseError(response=response)
+
+
+def time_literal(time: datetime) -> str:
+    """Return a time as Batch's filters write it."""
+    return f"DateTime'{time.astimezone(UTC).strftime('%Y-%m-%dT%H:%M:%S.%fZ')}'"

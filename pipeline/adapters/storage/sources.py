@@ -1,0 +1,126 @@
+"""Copies within the account, done by the service: who may read the source, in what ranges.
+
+Where the service cannot read a source in our name (a network rule; Azurite with tokens), its bytes
+pass through here, as the same blocks.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from azure.core import MatchConditions
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.exceptions import HttpResponseError
+from azure.storage.blob import (
+    AccountSasPermissions,
+    BlobClient,
+    ResourceTypes,
+    generate_account_sas,
+)
+
+from pipeline.adapters.identity.credentials import bearer, storage_account
+from pipeline.adapters.storage.blobs import MIB, AzureBlobs
+from pipeline.adapters.storage.span import open_span
+from pipeline.adapters.translate import code_of, status_of
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.settings import Settings
+
+RANGE = 256 * MIB
+_SIGNED_FOR = timedelta(hours=1)
+_SKEW = timedelta(minutes=5)
+_DENIED = (401, 403)
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What lets the service read a source: a signature in its URL, or a token beside it."""
+
+    query: str = ""
+    authorization: str | None = None
+
+
+class Sources:
+    """Blobs of the account as sources of copies."""
+
+    def __init__(self, reader: AzureBlobs, grant: Callable[[], Grant]) -> None:
+        self._reader = reader
+        self._grant = grant
+
+    def stage(
+        self, target: BlobClient, source: BlobRef, block: str, span: tuple[int, int] | None = None
+    ) -> None:
+        """Stage a source, or the span (offset, length) of it, as one block of the target."""
+        url, authorization = self._signed(source)
+        offset, length = span or (None, None)
+        try:
+            target.stage_block_from_url(
+                block,
+                url,
+                source_offset=offset,
+                source_length=length,
+                source_authorization=authorization,
+            )
+        except HttpResponseError as error:
+            if not cannot_read(error) or not self._carry(target, source, block, span):
+                raise
+
+    def copy(self, target: BlobClient, source: BlobRef) -> None:
+        """Copy a source of at most 256 MiB in one call, unless the target exists."""
+        url, authorization = self._signed(source)
+        target.start_copy_from_url(
+            url,
+            requires_sync=True,
+            source_authorization=authorization,
+            match_condition=MatchConditions.IfMissing,
+        )
+
+    def _carry(
+        self, target: BlobClient, source: BlobRef, block: str, span: tuple[int, int] | None
+    ) -> bool:
+        """Stage a source by reading it here; False for one that does not make one block."""
+        client = self._reader.client(source)
+        found = client.get_blob_properties()
+        offset, length = span or (0, found.size)
+        if not 0 < length <= RANGE:
+            return False
+        with open_span(client, found.etag, offset, length) as content:
+            target.stage_block(block, content, length=length)
+        return True
+
+    def _signed(self, source: BlobRef) -> tuple[str, str | None]:
+        url, grant = self._reader.url(source), self._grant()
+        if not grant.query:
+            return url, grant.authorization
+        return f"{url}{'&' if source.snapshot else '?'}{grant.query}", grant.authorization
+
+
+def cannot_read(error: HttpResponseError) -> bool:
+    """Tell whether the service was not let at the source of a copy."""
+    return status_of(error) in _DENIED and code_of(error) == "CannotVerifyCopySource"
+
+
+def spans(size: int, span: int = RANGE) -> Iterator[tuple[int, int]]:
+    """Yield the spans (offset, length) that cover a blob; none for an empty one."""
+    for offset in range(0, size, span):
+        yield offset, min(span, size - offset)
+
+
+def granting(settings: Settings) -> Callable[[], Grant]:
+    """Return what makes grants: short-lived read-only signatures locally, tokens in Azure."""
+    key = storage_account(settings).key
+    if key is not None:
+        return lambda: Grant(query=_signature(key))
+    token = bearer(settings)
+    return lambda: Grant(authorization=f"Bearer {token()}")
+
+
+def _signature(key: AzureNamedKeyCredential) -> str:
+    now = datetime.now(UTC)
+    return generate_account_sas(
+        key.named_key.name,
+        key.named_key.key,
+        ResourceTypes(object=True),
+        AccountSasPermissions(read=True),
+        expiry=now + _SIGNED_FOR,
+        start=now - _SKEW,
+    )

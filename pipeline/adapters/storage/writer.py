@@ -1,0 +1,250 @@
+"""Blob Storage through azure-storage-blob: the writes, each one commit."""
+
+import hashlib
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from typing import TypedDict
+
+from azure.core import MatchConditions
+from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
+from azure.storage.blob import BlobBlock, BlobClient, ContentSettings
+
+from pipeline.adapters import limits
+from pipeline.adapters.clock import SystemClock
+from pipeline.adapters.storage import blobs
+from pipeline.adapters.storage.blobs import MIB, AzureBlobs, canonical, facts_of
+from pipeline.adapters.storage.sources import RANGE, Sources, cannot_read, granting, spans
+from pipeline.adapters.translate import code_of, status_of, translated
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.errors import Conflict, NotFound, Permanent, Transient
+from pipeline.ports.blobs import BlobFacts
+from pipeline.settings import Settings
+
+BLOCK = 8 * MIB
+_STAGING = 16
+_AHEAD = 4  # blocks of a stream in memory at a time
+# Reasons to refuse a snapshot that time removes.
+_PASSING = frozenset({"SnapshotOperationRateExceeded", "PendingCopyOperation"})
+_PERHAPS_ITS_SIZE = (400, 411, 413, 416)
+
+
+class _Condition(TypedDict, total=False):
+    """The SDK's words for a condition; empty when there is none."""
+
+    etag: str
+    match_condition: MatchConditions
+
+
+_ABSENT = _Condition(match_condition=MatchConditions.IfMissing)
+
+
+class AzureBlobWriter:
+    """Writes; blocks are staged in parallel and committed by one list."""
+
+    def __init__(self, reader: AzureBlobs, sources: Sources, span: int = RANGE) -> None:
+        self._reader = reader
+        self._sources = sources
+        self._span = span
+        self._pool = ThreadPoolExecutor(_STAGING, thread_name_prefix="stage")
+        self._token = SystemClock().token
+
+    def write(
+        self, ref: BlobRef, content: bytes, condition: str | None = None, content_type: str = ""
+    ) -> str:
+        """Write a small blob; return its ETag. condition: None any, "*" only if absent, else an
+        ETag. Conflict.
+        """
+        client = self._reader.client(ref)
+        matching = _unchanged(condition) if condition not in (None, "*") else _Condition()
+        with translated(f"write a blob of {ref.container}"):
+            try:
+                written = client.upload_blob(
+                    content,
+                    overwrite=condition != "*",
+                    content_settings=_settings(content_type),
+                    **matching,
+                )
+            except ResourceNotFoundError as error:
+                if not matching:
+                    raise
+                raise Conflict("The blob that was to be replaced is gone.") from error
+        return canonical(written["etag"])
+
+    def upload(
+        self,
+        ref: BlobRef,
+        chunks: Iterable[bytes],
+        content_type: str = "",
+        metadata: Mapping[str, str] | None = None,
+    ) -> BlobFacts:
+        """Write a blob of any size from a stream, committed by one block list."""
+        client, token = self._reader.client(ref), self._token()
+        staged: deque[Future[None]] = deque()
+        ids: list[str] = []
+        with translated(f"upload a blob of {ref.container}"):
+            for content in _blocks(chunks):
+                if len(staged) == _AHEAD:
+                    staged.popleft().result()
+                ids.append(_block_id(token, len(ids)))
+                staged.append(self._pool.submit(_stage, client, ids[-1], content))
+            for future in staged:
+                future.result()
+            return self._commit(ref, ids, content_type, metadata=dict(metadata or {}))
+
+    def compose(self, ref: BlobRef, parts: Sequence[BlobRef], content_type: str = "") -> BlobFacts:
+        """Join up to 50,000 blobs of this account on the server side, by one block list."""
+        limits.check_parts(len(parts))
+        client, token = self._reader.client(ref), self._token()
+
+        def stage(number: int) -> list[str]:
+            return self._stage_part(client, parts[number], token, number)
+
+        with translated(f"compose a blob of {ref.container}"):
+            ids = [block for blocks in self._pool.map(stage, range(len(parts))) for block in blocks]
+            return self._commit(ref, ids, content_type)
+
+    def copy(self, source: BlobRef, target: BlobRef) -> BlobFacts:
+        """Copy within the account unless the target exists; either way return the target's facts.
+        NotFound.
+        """
+        if present := self._reader.head(target):
+            return present
+        facts = self._reader.head(source)
+        if facts is None:
+            raise NotFound(f"The blob to copy to {target.container} is gone.")
+        try:
+            return self._copy(facts, target)
+        except Conflict:
+            present = self._reader.head(target)
+            if present is None:
+                raise
+            return present
+
+    def snapshot(self, ref: BlobRef, etag: str) -> BlobRef:
+        """Take an immutable snapshot of exactly that version. Raises Conflict (other ETag) or
+        NotFound; Permanent when that version cannot be pinned (archived, for one).
+        """
+        client = self._reader.client(ref)
+        try:
+            with translated(f"take a snapshot in {ref.container}"):
+                taken = client.create_snapshot(**_unchanged(etag))
+        except Conflict as error:
+            # Gone or another version: the service may say 412 to both, and runs end differently.
+            facts = self._reader.head(ref)
+            if facts is None:
+                raise NotFound(f"The blob is no longer in {ref.container}.") from error
+            if facts.etag == etag:
+                # It is the version that was meant, so the service has another reason.
+                cause = error.__cause__
+                passing = isinstance(cause, AzureError) and code_of(cause) in _PASSING
+                raise (Transient if passing else Permanent)(str(error)) from error
+            raise
+        return replace(ref, snapshot=str(taken["snapshot"]))
+
+    def delete(self, ref: BlobRef) -> None:
+        """Delete a blob with its snapshots, or only the snapshot that is named; gone is fine."""
+        client = self._reader.client(ref)
+        with translated(f"delete a blob of {ref.container}"), suppress(ResourceNotFoundError):
+            client.delete_blob(delete_snapshots=None if ref.snapshot else "include")
+
+    def _copy(self, source: BlobFacts, target: BlobRef) -> BlobFacts:
+        client, token = self._reader.client(target), self._token()
+        with translated(f"copy a blob to {target.container}"):
+            if source.size <= self._span:
+                self._sources.copy(client, source.ref)
+                return facts_of(target, client.get_blob_properties())
+            # An asynchronous copy shows an unfinished target; a block list is all or nothing.
+            cut = list(spans(source.size, self._span))
+
+            def stage(number: int) -> str:
+                block = _block_id(token, number)
+                self._sources.stage(client, source.ref, block, cut[number])
+                return block
+
+            ids = list(self._pool.map(stage, range(len(cut))))
+            return self._commit(
+                target,
+                ids,
+                source.content_type,
+                metadata=dict(source.metadata),
+                only_new=True,
+            )
+
+    def _stage_part(self, client: BlobClient, part: BlobRef, token: str, number: int) -> list[str]:
+        """Stage one part, mostly as one block; return its blocks."""
+        block = _block_id(token, number)
+        try:
+            self._sources.stage(client, part, block)
+        except HttpResponseError as error:
+            # An empty part makes no block, a huge one several: rare enough to ask only now.
+            perhaps_its_size = status_of(error) in _PERHAPS_ITS_SIZE or cannot_read(error)
+            facts = self._reader.head(part) if perhaps_its_size else None
+            if facts is None or 0 < facts.size <= self._span:
+                raise
+        else:
+            return [block]
+        ids = []
+        for piece, span in enumerate(spans(facts.size, self._span)):
+            ids.append(_block_id(token, number, piece + 1))
+            self._sources.stage(client, part, ids[-1], span)
+        return ids
+
+    def _commit(
+        self,
+        ref: BlobRef,
+        ids: Sequence[str],
+        content_type: str,
+        metadata: dict[str, str] | None = None,
+        *,
+        only_new: bool = False,
+    ) -> BlobFacts:
+        limits.check_parts(len(ids))
+        client = self._reader.client(ref)
+        committed = client.commit_block_list(
+            [BlobBlock(block_id=block) for block in ids],
+            content_settings=_settings(content_type),
+            metadata=metadata,
+            **(_ABSENT if only_new else _Condition()),
+        )
+        facts = facts_of(ref, client.get_blob_properties())
+        if facts.etag != canonical(str(committed["etag"])):
+            raise Conflict(f"A blob of {ref.container} was overwritten as it was committed.")
+        return facts
+
+
+def connect(settings: Settings) -> AzureBlobWriter:
+    """Connect to the account's blobs for writing."""
+    reader = blobs.connect(settings)
+    return AzureBlobWriter(reader, Sources(reader, granting(settings)))
+
+
+def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the stream in blocks of 8 MiB, the last one shorter."""
+    held = bytearray()
+    for chunk in chunks:
+        held += chunk
+        while len(held) >= BLOCK:
+            yield bytes(held[:BLOCK])
+            del held[:BLOCK]
+    if held:
+        yield bytes(held)
+
+
+def _unchanged(etag: str | None) -> _Condition:
+    return _Condition(etag=f'"{etag}"', match_condition=MatchConditions.IfNotModified)
+
+
+def _stage(client: BlobClient, block: str, content: bytes) -> None:
+    client.stage_block(block, content, length=len(content))
+
+
+def _block_id(token: str, number: int, piece: int = 0) -> str:
+    """Return an id of fixed length: two writers that shared ids would commit a mixture."""
+    return hashlib.sha256(f"{token}/{number}/{piece}".encode()).hexdigest()[:32]
+
+
+def _settings(content_type: str) -> ContentSettings | None:
+    return ContentSettings(content_type=content_type) if content_type else None

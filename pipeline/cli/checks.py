@@ -1,0 +1,250 @@
+"""The checks of `fanfare doctor`: each reads one thing, and leaves the judgement to the domain."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from itertools import islice
+from typing import Protocol
+
+from pipeline.domain.health import azure as health_azure
+from pipeline.domain.health import findings as health
+from pipeline.domain.health import quotas as health_quotas
+from pipeline.domain.health import roles as health_roles
+from pipeline.domain.health.findings import Deployment, Finding, Level, QueueReading
+from pipeline.domain.health.quotas import Machines, Quotas, Size
+from pipeline.domain.health.roles import Assignment, Bearer
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.errors import FanfareError
+from pipeline.handlers import probe
+from pipeline.handlers.engine import Engine
+from pipeline.handlers.why import explain
+from pipeline.ledger import runs
+from pipeline.ports.tables import Remove
+from pipeline.settings import CONTAINERS, QUEUES, TABLES
+
+_DEAD_LETTERS, _RUNS = 100, 200
+_ILL = (500, 502, 503, 504)  # 501 answers as well: a door that knows no such request
+_STUCK = timedelta(hours=1)
+_NOWHERE = "fanfare-doctor-looks-whether-it-may"
+
+
+class Survey(Protocol):
+    """The reads of `adapters.survey`."""
+
+    def containers(self) -> set[str]: ...  # noqa: D102 see there
+    def queues(self) -> set[str]: ...  # noqa: D102
+    def tables(self) -> set[str]: ...  # noqa: D102
+    def queue(self, name: str) -> QueueReading: ...  # noqa: D102
+    def send_and_take_back(self, queue: str) -> None: ...  # noqa: D102
+    def skew(self) -> timedelta: ...  # noqa: D102
+    def active_jobs(self) -> int: ...  # noqa: D102
+    def pools(self) -> list[Machines]: ...  # noqa: D102
+    def answers(self, url: str) -> int: ...  # noqa: D102
+
+
+class Management(Protocol):
+    """The reads of `adapters.management`."""
+
+    def quotas(self) -> Quotas: ...  # noqa: D102 see there
+    def sizes(self) -> dict[str, Size]: ...  # noqa: D102
+    def providers(self) -> set[str]: ...  # noqa: D102
+    def roles(self, bearer: Bearer) -> list[Assignment] | None: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Ward:
+    """What the checks look at; `management` is None where there is no management plane."""
+
+    engine: Engine
+    survey: Survey
+    management: Management | None
+    where: Deployment
+    urls: dict[str, str]
+    sleep: Callable[[float], None]
+    patience_s: float = 60.0
+
+
+type Check = Callable[[Ward], list[Finding]]
+
+
+def _reachable(ward: Ward) -> list[Finding]:
+    found = []
+    for name, url in ward.urls.items():
+        try:
+            status = ward.survey.answers(url)
+        except FanfareError as error:
+            mend = ward.where.provision
+            why = "nothing works without it; behind a private network it answers only inside"
+            found.append(Finding(name, Level.UNREACHABLE, str(error), why, mend))
+            continue
+        if status in _ILL:
+            restart = f"az functionapp restart -g {ward.where.group} -n {ward.where.app}"
+            mend = restart if ward.where.managed else "fanfare up"
+            found.append(Finding(name, Level.FAULT, f"answers {status}", "it is ill", mend))
+        else:
+            found.append(Finding(name, Level.OK, "answers"))
+    return found
+
+
+def _storage(ward: Ward) -> list[Finding]:
+    queues = [name for queue in QUEUES for name in (queue, f"{queue}-poison")]
+    mend, survey = ward.where.provision, ward.survey
+    return [
+        health.missing("containers", CONTAINERS, survey.containers(), mend),
+        health.missing("queues", queues, survey.queues(), mend),
+        health.missing("tables", TABLES, survey.tables(), mend),
+    ]
+
+
+def _clock(ward: Ward) -> list[Finding]:
+    return [health.clock(ward.survey.skew())]
+
+
+def _messages(ward: Ward) -> list[Finding]:
+    names = [name for queue in QUEUES for name in (queue, f"{queue}-poison")]
+    return health.queues([ward.survey.queue(name) for name in names], ward.where)
+
+
+def _may_blobs(ward: Ward) -> list[Finding]:
+    ward.engine.ports.writer.delete(BlobRef("work", _NOWHERE))
+    return [Finding("role: blobs", Level.OK, "may delete")]
+
+
+def _may_queues(ward: Ward) -> list[Finding]:
+    ward.survey.send_and_take_back("announce")
+    return [Finding("role: queues", Level.OK, "may send and delete")]
+
+
+def _may_tables(ward: Ward) -> list[Finding]:
+    ward.engine.ports.tables.transact(runs.TABLE, "!doctor", [Remove(_NOWHERE)])
+    return [Finding("role: tables", Level.OK, "may delete")]
+
+
+def _may_batch(ward: Ward) -> list[Finding]:
+    ward.engine.ports.jobs.terminate(_NOWHERE)
+    return [Finding("role: Batch", Level.OK, "may end jobs")]
+
+
+def _pools(ward: Ward) -> list[Finding]:
+    engine, today = ward.engine, ward.engine.now.date()
+    found: list[Finding] = []
+    for name, pool in sorted(engine.catalogue.pools.items()):
+        pool_id = engine.pool_id_of(pool)
+        found += health.pool(name, pool_id, engine.ports.cluster.pool(pool_id), ward.where)
+        found.append(health_azure.retirement(pool, today, ward.where))
+    return found
+
+
+def _delivered(ward: Ward, container: str) -> list[Finding]:
+    """Write an empty blob below the reserved name, and wait until the app has deleted it."""
+    check, engine = f"events of {container}", ward.engine
+    blob = BlobRef(container, f"{probe.FOLDER}{engine.token()}")
+    began, step = engine.now, 0.2
+    engine.ports.writer.write(blob, b"")
+    try:
+        while (waited := (engine.now - began).total_seconds()) < ward.patience_s:
+            if engine.ports.blobs.head(blob) is None:
+                return [Finding(check, Level.OK, f"taken by the app within {waited:.1f} s")]
+            ward.sleep(step)
+            step = min(step * 1.5, 2.0)
+    finally:
+        engine.ports.writer.delete(blob)
+    what = f"an event did not come through the app within {ward.patience_s:.0f} s"
+    why = "uploads start their runs late, by the hourly sweep: Event Grid, its role, a firewall "
+    mend = (
+        f"az eventgrid system-topic event-subscription list -g {ward.where.group} "
+        f"--system-topic-name {health.SYSTEM_TOPIC}; az functionapp show -g {ward.where.group} "
+        f"-n {ward.where.app} --query state; azd provision"
+        if ward.where.managed
+        else "fanfare up"
+    )
+    return [Finding(check, Level.FAULT, what, f"{why}before the queue, or the app", mend)]
+
+
+def _dead_letters(ward: Ward) -> list[Finding]:
+    listed = ward.engine.ports.blobs.list("dead-letter", "")
+    count = sum(1 for _ in islice(listed, _DEAD_LETTERS))
+    return [health.dead_letters(count, count == _DEAD_LETTERS, ward.where)]
+
+
+def _runs(ward: Ward) -> list[Finding]:
+    engine, found = ward.engine, []
+    for run_id in islice(runs.active(engine.ports.tables), _RUNS):
+        held = runs.load(engine.ports.tables, run_id)
+        if held and held.run.idle_for(engine.now) > _STUCK:
+            what = f"{run_id} has not moved for {held.run.idle_for(engine.now)}".split(".")[0]
+            why = explain(engine, held.run)
+            found.append(Finding("runs", Level.NOTE, what, why, f"fanfare show {run_id}"))
+    return found or [Finding("runs", Level.OK, "none stands still")]
+
+
+def _announcements(ward: Ward) -> list[Finding]:
+    tables = ward.engine.ports.tables
+    waiting = sum(
+        1
+        for pipeline in runs.pipelines(tables)
+        for entry in runs.unannounced(tables, pipeline)
+        if health.overdue(entry.event, ward.engine.now, ward.engine.patience.stale)
+    )
+    if not waiting:
+        return [Finding("announcements", Level.OK, "none is overdue")]
+    why = "the topic refuses them, or cannot be reached: subscribers are not told"
+    what = f"{waiting} completion events are not announced"
+    mend = (
+        "azd provision (role EventGrid Data Sender of the app)"
+        if ward.where.managed
+        else "fanfare up"
+    )
+    return [Finding("announcements", Level.FAULT, what, why, mend)]
+
+
+def _account(ward: Ward) -> list[Finding]:
+    if ward.management is None:
+        return [Finding("quotas", Level.AZURE, "a local stack has no quota of cores")]
+    quotas, sizes, where = ward.management.quotas(), ward.management.sizes(), ward.where
+    pools = [pool for _, pool in sorted(ward.engine.catalogue.pools.items())]
+    machines = ward.survey.pools()
+    found = []
+    for pool in pools:
+        others = [one for one in machines if one.pool != ward.engine.pool_id_of(pool)]
+        found.append(health_quotas.cores(pool, sizes, quotas, others, where))
+    return [
+        *found,
+        *health_quotas.core_use(sizes, quotas, machines, pools),
+        health_quotas.used("active jobs", ward.survey.active_jobs(), quotas.jobs, where),
+        health_quotas.used("pools", len(machines), quotas.pools, where),
+    ]
+
+
+def _providers(ward: Ward) -> list[Finding]:
+    if ward.management is None:
+        return [Finding("providers", Level.AZURE, "a local stack has no resource providers")]
+    return [health_azure.providers(ward.management.providers())]
+
+
+def _roles(ward: Ward, bearer: Bearer) -> list[Finding]:
+    if ward.management is None:
+        check = f"roles of {bearer}"
+        return [Finding(check, Level.AZURE, "a local stack has a key and no roles")]
+    return health_roles.roles(bearer, ward.management.roles(bearer), ward.where)
+
+
+CHECKS: dict[str, Check] = {
+    "endpoints": _reachable,
+    "clock": _clock,
+    "storage": _storage,
+    "role: blobs": _may_blobs,
+    "role: queues": _may_queues,
+    "role: tables": _may_tables,
+    "role: Batch": _may_batch,
+    **{f"roles of {bearer}": partial(_roles, bearer=bearer) for bearer in Bearer},
+    "providers": _providers,
+    "quotas": _account,
+    "pools": _pools,
+    **{f"events of {name}": partial(_delivered, container=name) for name in probe.CONTAINERS},
+    "messages": _messages,
+    "dead-letter": _dead_letters,
+    "runs": _runs,
+    "announcements": _announcements,
+}

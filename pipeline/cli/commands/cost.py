@@ -1,0 +1,154 @@
+"""`fanfare cost`: what a deployment costs while idle, and what items cost beside their nodes."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+import yaml
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.bootstrap import APP_ROOT
+from pipeline.cli.history import History, history
+from pipeline.cli.session import Session, pipeline_named
+from pipeline.cli.views import wording
+from pipeline.domain.money import cost as costs
+from pipeline.domain.money import idle
+from pipeline.domain.money.cost import Line, Metered, Prices
+from pipeline.errors import FanfareError
+
+_LEFT_OUT = (
+    "  Not included: stored data, telemetry, leases and polling of queues by the Functions host, "
+    "traffic. Free grants are deducted from the month alone, as if nothing else used them. The "
+    "naive design's blobs are taken to be ours at one item a task; its nodes are the same."
+)
+_STAR = "  * weak or unconfirmed price: see pipeline/prices.yaml for source and date of each"
+
+
+def prices() -> Prices:
+    """Read the price file."""
+    return Prices.model_validate(yaml.safe_load((APP_ROOT / "pipeline/prices.yaml").read_text()))
+
+
+def metered() -> Metered:
+    """Read what was measured."""
+    return Metered.model_validate_json((APP_ROOT / "pipeline/metered.json").read_text("utf-8"))
+
+
+def cost(
+    context: typer.Context,
+    pipeline: Annotated[
+        str | None, typer.Argument(help="Count its bundles and nodes; default: one item a task.")
+    ] = None,
+    items: Annotated[int, typer.Option(min=1, max=10**9, help="How many items.")] = costs.MILLION,
+    private_network: Annotated[
+        bool, typer.Option("--private-network", help="With private endpoints.")
+    ] = False,
+    alerts: Annotated[bool, typer.Option("--alerts", help="With alerts by mail.")] = False,
+) -> None:
+    """Print what it costs while idle, and what items cost beside the naive design."""
+    session: Session = context.obj
+    bundle, seconds, nodes = _work(session, pipeline, items)
+    tariff, measured = prices(), metered()
+    chosen = {"alertEmail": alerts, "privateNetwork": private_network}
+    options = [name for name, wanted in chosen.items() if wanted]
+    month = idle.month(tariff, measured.idle_minute, options)
+    ours = costs.bill(measured.of(items, -(-items // bundle)), tariff)
+    naive = costs.bill(costs.naive(measured, items), tariff)
+    worst = costs.total(ours) + costs.alone(tariff, -(-items // bundle))
+    answer = {
+        "currency": tariff.currency,
+        "idle": {**_part(month, "month"), "options": options, "added": idle.added(tariff)},
+        "items": items,
+        "items_per_task": bundle,
+        "control_plane": {**_part(ours), "at_worst": worst},
+        "naive": _part(naive),
+        "nodes": {"node_seconds": seconds, "cost": nodes},
+        "measured": {"date": str(measured.date), "command": measured.command},
+        "prices": {n: m.model_dump(mode="json") for n, m in tariff.meters.items()},
+    }
+    given = f" with {' and '.join(options)}" if options else ""
+    count = wording.count(items, "item")
+    rows: list[RenderableType] = [
+        Text(f"A month without a run{given}", "bold"),
+        _bill([(line, None) for line in month], tariff),
+        Text(),
+        Text("What a parameter of the deployment adds to such a month", "bold"),
+        _added(tariff),
+        Text(),
+        Text(f"{count}, {bundle} a task, beside one message and one invocation each", "bold"),
+        _bill(_beside(ours, naive), tariff),
+        Text(f"  {worst:,.2f} {tariff.currency} if each receipt wakes an invocation of its own"),
+        Text(f"  nodes: {_nodes(nodes, tariff)}"),
+    ]
+    session.answer(answer, Group(*rows, *_footnotes(measured)))
+
+
+def _work(
+    session: Session, pipeline: str | None, items: int
+) -> tuple[int, float | None, float | None]:
+    """Return items a task, and the node-seconds and their cost where earlier runs tell them."""
+    if pipeline is None:
+        return 1, None, None
+    catalogue = session.definitions()
+    definition = pipeline_named(catalogue, pipeline)
+    an_item = _history(session, pipeline).node_seconds_per_item
+    seconds, per_hour = an_item and an_item * items, catalogue.pools[definition.pool].per_hour
+    if seconds is None or per_hour is None:
+        return definition.bundle.items, seconds, None
+    return definition.bundle.items, seconds, seconds * per_hour / 3600
+
+
+def _part(lines: list[Line], name: str = "total") -> dict[str, object]:
+    return {name: costs.total(lines), "lines": [asdict(line) for line in lines]}
+
+
+def _footnotes(measured: Metered) -> list[RenderableType]:
+    told = f"  measured {measured.date} by `{measured.command}`"
+    return [Text(), *(Text(line, "dim") for line in (_STAR, told, _LEFT_OUT))]
+
+
+def _history(session: Session, pipeline: str) -> History:
+    """Ask the target what such runs took; a cost needs no target, so none is fine."""
+    try:
+        return history(session.engine, pipeline)
+    except FanfareError:
+        return History()
+
+
+def _nodes(nodes: float | None, tariff: Prices) -> str:
+    if nodes is None:
+        return "unknown: name a pipeline that has run, and whose pool has a price"
+    return f"{wording.money(nodes, tariff.currency)}, going by earlier runs"
+
+
+def _beside(ours: list[Line], naive: list[Line]) -> list[tuple[Line, Line | None]]:
+    theirs = {line.meter: line for line in naive}
+    return [(line, theirs.get(line.meter)) for line in ours]
+
+
+def _added(tariff: Prices) -> RenderableType:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("  parameter", no_wrap=True)
+    table.add_column(tariff.currency, justify="right", no_wrap=True)
+    for name, more in idle.added(tariff).items():
+        table.add_row(f"  {name}", f"{more:,.2f}")
+    return table
+
+
+def _bill(rows: list[tuple[Line, Line | None]], tariff: Prices) -> RenderableType:
+    both = any(other for _, other in rows)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("  meter", no_wrap=True)
+    for name in ("amount", tariff.currency, *(("naive", tariff.currency) if both else ())):
+        table.add_column(name, justify="right", no_wrap=True)
+    for line, other in rows:
+        weak = tariff.meters[line.meter].confidence == "weak"
+        cells = [f"  {line.what}{'*' * weak}", f"{line.amount:,.0f}", f"{line.cost:,.2f}"]
+        more = [f"{other.amount:,.0f}", f"{other.cost:,.2f}"] if other else ["", ""]
+        table.add_row(*cells, *(more if both else []))
+    sums = ["  together", "", f"{sum(line.cost for line, _ in rows):,.2f}"]
+    theirs = ["", f"{sum(other.cost for _, other in rows if other):,.2f}"] if both else []
+    table.add_row(*sums, *theirs, style="bold")
+    return table

@@ -1,0 +1,179 @@
+"""`fanfare ls`, `show`, `logs` and `schema`: what there is, and what it says."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from pipeline.bootstrap import APP_ROOT
+from pipeline.cli.commands.run import RunArgument
+from pipeline.cli.exits import CommandError, Exit
+from pipeline.cli.look import failed_items, files_of, look, recent_runs, run_named
+from pipeline.cli.session import Session, pipeline_named
+from pipeline.cli.views import runs as display
+from pipeline.cli.views import wording
+from pipeline.domain.catalogue.schema import completion_schema, pipeline_schema, pool_schema
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.runs.run import Run
+from pipeline.handlers.doors import http
+from pipeline.ledger import runs
+
+_FAILURES_SHOWN = 10
+_FAILURES_READ = 200
+_LOG_BYTES = 4 << 20
+_ITEM = re.compile(r"^(?=== item \d+, try \d+: )", re.MULTILINE)
+_FAILED_ITEM = re.compile(r"== item \d+, try \d+: (?!succeeded)")
+SCHEMA_FOLDER = APP_ROOT / "docs/schemas"
+_SCHEMAS = {
+    "pipeline": pipeline_schema,
+    "pool": pool_schema,
+    "completion-event": completion_schema,
+}
+
+
+def ls(
+    context: typer.Context,
+    pipeline: Annotated[str | None, typer.Argument(help="Only this pipeline's runs.")] = None,
+    active: Annotated[bool, typer.Option("--active", help="Only runs that are going.")] = False,
+    limit: Annotated[int, typer.Option("-n", "--limit", min=1, max=1000)] = 20,
+) -> None:
+    """List the latest runs."""
+    session: Session = context.obj
+    engine = session.engine
+    if pipeline is not None and pipeline not in runs.pipelines(engine.ports.tables):
+        pipeline_named(engine.catalogue, pipeline)
+    if active:
+        found = [
+            runs.need(engine.ports.tables, run).run for run in runs.active(engine.ports.tables)
+        ]
+        listed = [run for run in found if pipeline in (None, run.pipeline)][:limit]
+    else:
+        listed = recent_runs(engine, pipeline, limit)
+    answer = {"runs": [http.summary(run) for run in listed]}
+    session.answer(answer, display.run_table(listed, engine.now, session.out.width))
+
+
+def show(context: typer.Context, run: RunArgument) -> None:
+    """Show one run: how it stands, what it waits for, what failed, what it made."""
+    session: Session = context.obj
+    where = look(session.engine, run_named(session.engine, run))
+    failed = failed_items(session.engine, where.run, _FAILURES_SHOWN)
+    manifest = files_of(session.engine, where.run)
+    answer = http.view(session.engine, where.run) | {
+        "done": where.done,
+        "items": where.items,
+        "failed_items": [
+            {"unit": f.unit, "node": f.node, **f.item.model_dump(mode="json")} for f in failed
+        ],
+        "files": [file.model_dump(mode="json") for file in manifest.files] if manifest else [],
+    }
+    session.answer(answer, display.page(where, manifest, failed, session.engine.now))
+
+
+@dataclass(frozen=True)
+class _Log:
+    """What one attempt of a unit printed."""
+
+    unit: str
+    name: str
+    text: str
+
+
+def logs(
+    context: typer.Context,
+    run: RunArgument,
+    task: Annotated[
+        str | None, typer.Argument(help="Task number, `split` or `assemble`; default: what failed.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Of every task.")] = False,
+    generation: Annotated[int | None, typer.Option(min=1, help="Default: the latest.")] = None,
+) -> None:
+    """Print what failed items printed, or everything that one task printed."""
+    session: Session = context.obj
+    held = runs.need(session.engine.ports.tables, run_named(session.engine, run)).run
+    held = held.model_copy(update={"generation": generation or held.generation})
+    units = [_unit(task)] if task else [""] if everything else _failed_units(session, held)
+    found = [log for unit in units for log in _logs_of(session, held, unit)]
+    if not task and not everything:
+        found = [_Log(log.unit, log.name, _failed_part(log.text)) for log in found]
+    if session.as_json:
+        session.answer([vars(log) for log in found], "")
+        return
+    if not found:
+        nothing = "There is no log." if units else "Nothing failed: name a task, or give --all."
+        session.note(nothing)
+    for log in found:
+        session.out.print(Text(f"── {log.unit} {log.name}", "dim"))
+        session.out.print(Text(wording.visible(log.text).rstrip("\n")), soft_wrap=True)
+
+
+def schema(
+    context: typer.Context,
+    kind: Annotated[
+        str | None, typer.Argument(help="Print one: pipeline, pool or completion-event.")
+    ] = None,
+    folder: Annotated[Path, typer.Option(help="Where to write them.")] = SCHEMA_FOLDER,
+) -> None:
+    """Write JSON Schemas of pipelines, pools and events: editors complete and check by them."""
+    session: Session = context.obj
+    if kind is not None:
+        if kind not in _SCHEMAS:
+            known = ", ".join(_SCHEMAS)
+            raise CommandError(f"There is no schema of {kind!r}; there are: {known}.", Exit.USAGE)
+        typer.echo(json.dumps(_SCHEMAS[kind](), indent=2))
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = {name: folder / f"{name}.schema.json" for name in _SCHEMAS}
+    for name, path in paths.items():
+        path.write_text(json.dumps(_SCHEMAS[name](), indent=2) + "\n", "utf-8")
+    hint = "\n".join(
+        [
+            *(f"wrote {path}" for path in paths.values()),
+            "Editors with a YAML language server take it from the first line of a file:",
+            "  # yaml-language-server: $schema=../docs/schemas/pipeline.schema.json",
+        ]
+    )
+    session.answer({name: str(path) for name, path in paths.items()}, hint)
+
+
+def _unit(task: str) -> str:
+    if task.isascii() and task.isdecimal():
+        return naming.unit_name(int(task))
+    known = task in (naming.SPLIT, naming.ASSEMBLE) or naming.unit_number(task) is not None
+    if not known:
+        raise CommandError(
+            f"{task!r} is no task: give its number, `split` or `assemble`.", Exit.USAGE
+        )
+    return task
+
+
+def _failed_units(session: Session, run: Run) -> list[str]:
+    failed = failed_items(session.engine, run, _FAILURES_READ)
+    return list(dict.fromkeys(found.unit for found in failed))
+
+
+def _logs_of(session: Session, run: Run, unit: str) -> Iterator[_Log]:
+    """Read the logs of a unit, or of all; the programs' own first, the runner's only without."""
+    blobs = session.engine.ports.blobs
+    folder = f"{naming.generation_folder(run.id, run.generation)}/log/"
+    below = f"{folder}{unit}/" if unit else folder
+    listed = [facts for facts in blobs.list("work", below) if facts.size]
+    programs = [facts for facts in listed if "/l-" in facts.ref.name]
+    for facts in programs or listed:
+        found_unit, _, name = facts.ref.name.removeprefix(folder).partition("/")
+        content = blobs.read(BlobRef("work", facts.ref.name), 0, _LOG_BYTES)
+        cut = "\n(cut here)\n" if facts.size > _LOG_BYTES else ""
+        yield _Log(found_unit, name, content.decode("utf-8", "replace") + cut)
+
+
+def _failed_part(text: str) -> str:
+    """Keep the items that did not succeed; a log without the runner's headings stays whole."""
+    parts = _ITEM.split(text)
+    failed = [part for part in parts if _FAILED_ITEM.match(part)]
+    return "".join(failed) if failed else text

@@ -1,0 +1,133 @@
+"""`fanfare run`, `redrive` and `watch`: start something, or follow what is going."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Group, RenderableType
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from pipeline.cli import uploads
+from pipeline.cli.exits import Exit
+from pipeline.cli.follow import follow, verdict_of
+from pipeline.cli.look import Standing, failed_items, files_of, run_named
+from pipeline.cli.session import Session, pipeline_named
+from pipeline.cli.uploads import Order
+from pipeline.cli.views import runs as display
+from pipeline.handlers.doors import http
+from pipeline.handlers.ending import steer
+from pipeline.ledger import runs
+
+_FAILURES_SHOWN = 3
+_WATCHED = 50
+_IDLE_POLL_S = 1.0
+
+RunArgument = Annotated[str, typer.Argument(help="Run id, its beginning, or `latest`.")]
+WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Follow it to its end.")]
+TimeoutOption = Annotated[
+    float | None, typer.Option("--timeout", help="Seconds to follow; then exit code 4.")
+]
+
+
+def run(  # noqa: PLR0913 - each is an option of the command
+    context: typer.Context,
+    pipeline: Annotated[str, typer.Argument(help="Name of the pipeline.")],
+    files: Annotated[list[Path] | None, typer.Argument(help="Files; one run each.")] = None,
+    *,
+    parameter: Annotated[
+        list[str] | None, typer.Option("-p", "--parameter", help="name=value; may be repeated.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Blob name to upload under.")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Idempotency key of a request: the same key, the same run.")
+    ] = None,
+    wait: WaitOption = True,
+    timeout: TimeoutOption = None,
+) -> None:
+    """Start runs of a pipeline, one for each file, and follow them to their end."""
+    session: Session = context.obj
+    definition = pipeline_named(session.engine.catalogue, pipeline)
+    order = Order(definition, uploads.parse_parameters(parameter or []), name, key)
+    uploads.check(order, files or [])
+    wanted: Sequence[Path | None] = files or [None]
+    started = [_start(session, order, file) for file in wanted]
+    if wait:
+        finish(session, started, timeout)
+    else:
+        session.answer({"runs": started}, "\n".join(started))
+
+
+def redrive(
+    context: typer.Context, run: RunArgument, wait: WaitOption = True, timeout: TimeoutOption = None
+) -> None:
+    """Run again what failed of a run that is over; what succeeded is kept."""
+    session: Session = context.obj
+    again = steer.redrive(session.engine, run_named(session.engine, run))
+    session.note(f"Generation {again.generation} of {again.id} begins.")
+    if wait:
+        finish(session, [again.id], timeout)
+    else:
+        session.answer(http.view(session.engine, again), again.id)
+
+
+def watch(
+    context: typer.Context,
+    run: Annotated[str | None, typer.Argument(help="A run; default: all that are going.")] = None,
+    timeout: TimeoutOption = None,
+) -> None:
+    """Follow one run to its end, or all that are going."""
+    session: Session = context.obj
+    if run is not None:
+        finish(session, [run_named(session.engine, run)], timeout)
+        return
+    going = list(islice(runs.active(session.engine.ports.tables), _WATCHED))
+    if not going:
+        session.answer({"runs": []}, "Nothing is going: `fanfare ls` shows what was.")
+        return
+    finish(session, going, timeout)
+
+
+def finish(session: Session, started: Sequence[str], timeout_s: float | None) -> None:
+    """Follow runs to their end and say how they ended; exit with a code that says the same."""
+    try:
+        standings = follow(session, started, timeout_s)
+    except KeyboardInterrupt:
+        session.note(f"It goes on without you: fanfare watch {started[0]}")
+        raise
+    views = [http.view(session.engine, where.run) for where in standings]
+    pages = [] if session.as_json else [_page(session, where) for where in standings]
+    session.answer(views[0] if len(views) == 1 else {"runs": views}, Group(*pages))
+    code = verdict_of(standings)
+    if code is not Exit.OK:
+        raise typer.Exit(code)
+
+
+def _page(session: Session, where: Standing) -> RenderableType:
+    manifest = files_of(session.engine, where.run)
+    failed = failed_items(session.engine, where.run, _FAILURES_SHOWN) if where.failed else []
+    return display.page(where, manifest, failed, session.engine.now)
+
+
+def _start(session: Session, order: Order, file: Path | None) -> str:
+    with _uploading(session, file) as advance:
+        if file is None or uploads.by_request(order):
+            return uploads.start_by_request(session, order, file, advance)
+        started = uploads.start_by_upload(session, order, file, advance)
+    with session.busy("Uploaded; waiting for its event"):
+        uploads.wait_for_start(session, started)
+    return started
+
+
+@contextmanager
+def _uploading(session: Session, file: Path | None) -> Iterator[uploads.Advance]:
+    """Show how far an upload is, where somebody watches."""
+    if file is None or not session.lively:
+        yield lambda _: None
+        return
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(32), DownloadColumn())
+    with Progress(*columns, TransferSpeedColumn(), console=session.out, transient=True) as shown:
+        task = shown.add_task(f"upload {file.name!a}", total=file.stat().st_size)
+        yield lambda count: shown.advance(task, count)

@@ -1,0 +1,191 @@
+"""`fanfare cancel`, `pause`, `resume`, `backfill`, `purge`: what changes what is there."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from pipeline.cli import pausing, purging
+from pipeline.cli.commands.run import RunArgument
+from pipeline.cli.exits import CommandError, Exit
+from pipeline.cli.history import history
+from pipeline.cli.look import recent_runs, run_named
+from pipeline.cli.session import Session, pipeline_named
+from pipeline.cli.uploads import Advance
+from pipeline.cli.views import wording
+from pipeline.domain.notation.durations import parse_duration
+from pipeline.domain.runs.run import Run
+from pipeline.handlers.doors import http
+from pipeline.handlers.ending import steer
+from pipeline.handlers.engine import Engine
+from pipeline.handlers.starting.lost_events import event_of, unclaimed
+from pipeline.handlers.starting.start import start_for_blob
+from pipeline.ledger import runs
+from pipeline.ports.blobs import BlobFacts
+
+_PURGED_AT_ONCE = 1000
+_LISTED = 5
+
+PipelineArgument = Annotated[str, typer.Argument(help="Name of the pipeline.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def cancel(context: typer.Context, run: RunArgument) -> None:
+    """Cancel a run: its tasks end now, and the event says so."""
+    session: Session = context.obj
+    ended = steer.cancel(session.engine, run_named(session.engine, run))
+    session.answer(http.view(session.engine, ended), f"Run {ended.id} is {ended.state}.")
+
+
+def pause(context: typer.Context, pipeline: PipelineArgument) -> None:
+    """Let new runs of a pipeline wait; those that are going go on."""
+    session: Session = context.obj
+    name = pipeline_named(session.engine.catalogue, pipeline).name
+    changed = pausing.pause(session.engine, name)
+    text = f"{name} is paused: new runs wait for `fanfare resume {name}`."
+    session.answer({"pipeline": name, "paused": True, "changed": changed}, text)
+
+
+def resume(context: typer.Context, pipeline: PipelineArgument) -> None:
+    """Let the runs of a paused pipeline begin."""
+    session: Session = context.obj
+    name = pipeline_named(session.engine.catalogue, pipeline).name
+    changed = pausing.resume(session.engine, name)
+    text = f"{name} goes on." if changed else f"{name} was not paused."
+    session.answer({"pipeline": name, "paused": False, "changed": changed}, text)
+
+
+def backfill(
+    context: typer.Context,
+    pipeline: PipelineArgument,
+    newer_than: Annotated[
+        str | None, typer.Option(help="Only blobs younger than this, such as 7d or 12h.")
+    ] = None,
+    limit: Annotated[int, typer.Option("-n", "--limit", min=1, help="At most so many.")] = 1000,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+) -> None:
+    """Start runs for blobs that were there before the pipeline, or whose events were lost."""
+    session: Session = context.obj
+    engine = session.engine
+    definition = pipeline_named(engine.catalogue, pipeline)
+    if definition.trigger.blob is None:
+        raise CommandError(f"Pipeline {definition.name} is not triggered by blobs.", Exit.USAGE)
+    since = engine.now - _duration(newer_than) if newer_than else datetime.min.replace(tzinfo=UTC)
+    with session.busy("Comparing blobs with runs"):
+        found = list(islice(unclaimed(engine, definition, since, engine.now), limit))
+    answer, text = _backfill_facts(engine, definition.name, found)
+    if dry_run or not found:
+        names = [f"  {wording.visible(facts.ref.name)}" for facts in found[:_LISTED]]
+        session.answer(answer, "\n".join([text, *names]))
+        return
+    confirm(session, f"{text} Start them?", yes=yes)
+    started = []
+    with progress(session, "Starting runs", len(found)) as advance:
+        for facts in found:
+            started.append(start_for_blob(engine, definition, event_of(engine, facts)).run.id)
+            advance(1)
+    session.answer(
+        answer | {"started": started},
+        f"{wording.count(len(found), 'run')} started: `fanfare watch`.",
+    )
+
+
+def _backfill_facts(
+    engine: Engine, pipeline: str, found: Sequence[BlobFacts]
+) -> tuple[dict[str, object], str]:
+    """Say what a backfill would start and what that may cost."""
+    known = history(engine, pipeline)
+    each = known.cost_per_run
+    expected = None if each is None else each * len(found)
+    about = "unknown" if expected is None else wording.money(expected, known.currency)
+    total = sum(facts.size for facts in found)
+    answer: dict[str, object] = {
+        "pipeline": pipeline,
+        "blobs": [f"{facts.ref.container}/{facts.ref.name}" for facts in found],
+        "bytes": total,
+        "expected_cost": expected,
+        "currency": known.currency or None,
+        "started": [],
+    }
+    size = wording.size(total)
+    return (
+        answer,
+        f"{wording.count(len(found), 'blob')} without a run, {size}; expected cost {about}.",
+    )
+
+
+def purge(
+    context: typer.Context,
+    run: Annotated[str | None, typer.Argument(help="Run id, its beginning, or `latest`.")] = None,
+    older_than: Annotated[
+        str | None, typer.Option(help="All runs that ended longer ago than this, such as 30d.")
+    ] = None,
+    output: Annotated[bool, typer.Option("--output", help="Delete their output, too.")] = False,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
+) -> None:
+    """Delete plan, logs, receipts and rows of runs that are over; that they were stays known."""
+    session: Session = context.obj
+    if (run is None) == (older_than is None):
+        raise CommandError("Name a run, or give --older-than, such as 30d.", Exit.USAGE)
+    with session.busy("Looking for what is to be deleted"):
+        chosen = _chosen(session, run, older_than)
+        found = [purging.belongings(session.engine, one, output=output) for one in chosen]
+    blobs, total = sum(len(p.blobs) for p in found), sum(p.bytes for p in found)
+    answer = {"runs": [p.run.id for p in found], "blobs": blobs, "bytes": total, "done": False}
+    text = ", ".join(
+        (wording.count(len(found), "run"), wording.count(blobs, "blob"), wording.size(total))
+    )
+    if dry_run or not found:
+        session.answer(answer, f"{text} would be deleted.")
+        return
+    confirm(session, f"{text}: delete that for good?", yes=yes)
+    with progress(session, "Deleting", blobs) as advance:
+        for one in found:
+            for _ in purging.carry_out(session.engine, one):
+                advance(1)
+    session.answer(answer | {"done": True}, f"{text} deleted.")
+
+
+def confirm(session: Session, question: str, *, yes: bool) -> None:
+    """Ask before something that costs or deletes; raise CommandError without a yes."""
+    if yes:
+        return
+    if not session.lively:
+        raise CommandError(f"{question} Give --yes to do it.", Exit.USAGE)
+    if not typer.confirm(question):
+        raise CommandError("Nothing was done.")
+
+
+@contextmanager
+def progress(session: Session, text: str, total: int) -> Iterator[Advance]:
+    """Show how far long work is, where somebody watches."""
+    if not session.lively:
+        yield lambda _: None
+        return
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(32), MofNCompleteColumn())
+    with Progress(*columns, console=session.out, transient=True) as shown:
+        task = shown.add_task(text, total=total)
+        yield lambda count: shown.advance(task, count)
+
+
+def _chosen(session: Session, run: str | None, older_than: str | None) -> Sequence[Run]:
+    engine = session.engine
+    if run is not None:
+        return [runs.need(engine.ports.tables, run_named(engine, run)).run]
+    before = engine.now - _duration(older_than or "")
+    listed = recent_runs(engine, None, _PURGED_AT_ONCE)
+    return [one for one in listed if one.over and one.ended_at and one.ended_at < before]
+
+
+def _duration(text: str) -> timedelta:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise CommandError(str(error), Exit.USAGE) from error

@@ -1,0 +1,1 @@
+"""The local stack: its configuration, its process, and the stamp of what it runs."""

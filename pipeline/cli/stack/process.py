@@ -1,0 +1,194 @@
+"""The process of the local stack: started detached, found again, stopped; its folder of state.
+
+The stack holds a lock on its folder for as long as it lives: that, not a process id, says whether
+it runs.
+"""
+
+import fcntl
+import json
+import os
+import select
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from pipeline.bootstrap import APP_ROOT
+from pipeline.cli.exits import CommandError, Exit
+from pipeline.cli.stack.config import Json, Keys
+
+_MODULE = "emulators.stack"
+_READY_S = 150.0
+_STOP_S = 40.0
+_POLL_S = 0.05
+_LAST_WORDS = 2000
+DATA = APP_ROOT / ".fanfare"
+
+type Tick = Callable[[], None]
+
+
+class LocalStack:
+    """The local stack of one data folder, running or not."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data.resolve()
+        self.state = self.data / "stack.json"
+        self.config = self.data / "stack-config.json"
+        self.env = self.data / "app.env"
+        self.logs = self.data / "logs"
+
+    def command(self, words: str) -> str:
+        """Spell out a `fanfare` command so that it means this folder and no other."""
+        return f"fanfare {words}{self._named('--data')}"
+
+    def against(self, words: str) -> str:
+        """Spell out a `fanfare` command that works against this stack."""
+        return f"fanfare {words}{self._named('--target')}"
+
+    def running(self) -> bool:
+        """Say whether a stack holds the folder."""
+        try:
+            with (self.data / "stack.lock").open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
+
+    def description(self) -> dict[str, Json]:
+        """Return what the running stack says of itself; {} while it starts or stops."""
+        try:
+            found = json.loads(self.state.read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def keys(self) -> Keys:
+        """Return the keys of this folder, drawn at the first call."""
+        path = self.data / "keys.json"
+        try:
+            return Keys.parse(path.read_text("utf-8"))
+        except FileNotFoundError:
+            keys = Keys.draw()
+            write_private(path, keys.dump())
+            return keys
+        except (OSError, ValueError, TypeError) as error:
+            raise CommandError(f"{path} is damaged ({error}): {self._start_over()}.") from error
+
+    def start(self, config: Mapping[str, Json], app_root: Path) -> None:
+        """Start the stack and wait until it is ready; raise CommandError with its last words."""
+        write_private(self.config, json.dumps(config, indent=2))
+        self.logs.mkdir(exist_ok=True)
+        complaint = self.logs / "start.log"
+        command = ["-m", _MODULE, "--data", str(self.data), "--config", str(self.config)]
+        with complaint.open("wb") as stderr:
+            process = subprocess.Popen(
+                [sys.executable, *command],
+                cwd=app_root,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        if process.stdout is None or not _ready(process.stdout.fileno()):
+            with suppress(ProcessLookupError):
+                process.terminate()
+            process.wait(_STOP_S)
+            words = complaint.read_text("utf-8", "replace").strip()[-_LAST_WORDS:]
+            raise CommandError(
+                f"The local stack did not start: {words or 'it said nothing'}\n"
+                f"Logs: {self.logs}. If its data is damaged, {self._start_over()}."
+            )
+        process.stdout.close()
+        process.returncode = 0  # it outlives us on purpose: nobody is to wait for it
+
+    def stop(self, *, force: bool = False) -> None:
+        """End the stack; `force` kills it at once. Raise CommandError when it stays."""
+        pid = self._pid()
+        if pid is None:
+            raise CommandError(
+                f"Something holds {self.data}, and it is not a stack that can be stopped safely: "
+                f"see which process has {self.data / 'stack.lock'} open."
+            )
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL if force else signal.SIGTERM)
+        deadline = time.monotonic() + _STOP_S
+        while self.running():
+            if time.monotonic() > deadline:
+                raise CommandError(
+                    f"The local stack (process {pid}) does not stop: "
+                    f"`{self.command('down --force')}` kills it.",
+                    Exit.TIMED_OUT,
+                )
+            time.sleep(_POLL_S)
+        self.forget()
+
+    def forget(self) -> None:
+        """Remove what only a running stack leaves behind."""
+        self.env.unlink(missing_ok=True)
+        self.state.unlink(missing_ok=True)
+
+    def app_settings(self) -> dict[str, str]:
+        """Return the app settings as the running stack filled them in."""
+        path = self.data / "functions-settings.json"
+        try:
+            found: dict[str, str] = json.loads(path.read_text("utf-8"))["Values"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CommandError(f"{path} cannot be read ({error}): {self._start_over()}.") from error
+        return found
+
+    def erase(self) -> None:
+        """Delete everything in the folder, if it is one of ours."""
+        if not self.data.exists():
+            return
+        ours = any((self.data / name).exists() for name in ("keys.json", "stack.lock"))
+        if not ours and any(self.data.iterdir()):
+            raise CommandError(
+                f"{self.data} does not look like the data of a local stack: delete it yourself.",
+                Exit.USAGE,
+            )
+        shutil.rmtree(self.data)
+
+    def _named(self, option: str) -> str:
+        return "" if self.data == DATA else f" {option} {shlex.quote(str(self.data))}"
+
+    def _start_over(self) -> str:
+        return f"`{self.command('up --fresh')}` starts over and deletes all data in {self.data}"
+
+    def _pid(self) -> int | None:
+        """Find the process, and make sure that it is the stack of this folder."""
+        recorded = self.description().get("pid")
+        if isinstance(recorded, int) and self._is_stack(recorded):
+            return recorded
+        pids = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+        return next((pid for pid in pids if self._is_stack(pid)), None)
+
+    def _is_stack(self, pid: int) -> bool:
+        try:
+            arguments = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace")
+        except OSError:
+            return False
+        words = arguments.split("\0")
+        return _MODULE in words and str(self.data) in words
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file in one step, readable by its owner alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(path.name + ".new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    fresh.replace(path)
+
+
+def _ready(stdout: int) -> bool:
+    """Wait for the one line that a stack prints when it is ready."""
+    readable, _, _ = select.select([stdout], [], [], _READY_S)
+    return bool(readable) and bool(os.read(stdout, 1))

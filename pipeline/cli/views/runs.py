@@ -1,0 +1,171 @@
+"""How runs look: a line, a table, a page. Renderables only; nothing is read or decided here."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.cli.look import FailedItem, Standing
+from pipeline.cli.views import wording
+from pipeline.domain.runs.lifecycle import State
+from pipeline.domain.runs.manifest import Manifest
+from pipeline.domain.runs.run import Run
+
+_BAR = 32
+_FILES_SHOWN = 20
+_COLUMNS = ("run", "state", "items", "started", "took", "cost", "input")
+_NARROWEST, _GAP = 12, 2
+_COLOURS = {
+    State.SUCCEEDED: "green",
+    State.FAILED: "red",
+    State.CANCELLED: "yellow",
+    State.CANCELLING: "yellow",
+    State.WAITING: "yellow",
+}
+_SIGNS = {State.SUCCEEDED: "✔", State.FAILED: "✘", State.CANCELLED: "■", State.WAITING: "…"}
+
+
+def state_text(state: State) -> Text:
+    """Write a state in its colour."""
+    return Text(f"{_SIGNS.get(state, '▸')} {state}", _COLOURS.get(state, "cyan"))
+
+
+def standing(where: Standing, now: datetime) -> RenderableType:
+    """Draw a run that is watched: state, bar, counts, and why it is not further."""
+    run = where.run
+    head = Text.assemble((run.id, "bold"), "  ", state_text(run.state))
+    line = Table.grid(padding=(0, 2))
+    line.add_row(_bar(where), counts(where), Text(_took(run, now), "dim"))
+    if run.over:
+        return Group(head, line)
+    # The line stays when there is nothing to say, so that nothing below it jumps.
+    return Group(head, line, Text(wording.one_line(where.why), "dim"))
+
+
+def counts(where: Standing) -> Text:
+    """Write how many items are done and failed, and what they used."""
+    text = Text(f"{where.done:,} of {where.items:,} items" if where.items else "no items yet")
+    if where.failed:
+        text.append(f"  {where.failed:,} failed", "red")
+    if where.node_seconds:
+        text.append(f"  {where.node_seconds:,.1f} node-seconds", "dim")
+    return text
+
+
+def plain_line(where: Standing) -> str:
+    """Write how a run stands on one line, for logs and pipes."""
+    done = f"{where.done}/{where.items} items" if where.items else "no items yet"
+    failed = f", {where.failed} failed" if where.failed else ""
+    why = f": {wording.one_line(where.why)}" if where.why and not where.run.over else ""
+    return f"{where.run.id} {where.run.state} {done}{failed}{why}"
+
+
+def run_table(listed: Sequence[Run], now: datetime, width: int) -> RenderableType:
+    """Draw a list of runs; what does not fit the width is left out, column by column."""
+    if not listed:
+        return Text("No runs yet: `fanfare run PIPELINE FILE` starts one.", "dim")
+    rows = [_cells(run, now) for run in listed]
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    shown = 0
+    for name in _COLUMNS:
+        needed = max(len(name), *(cells[shown].cell_len for cells in rows))
+        room = width - sum((column.width or 0) + _GAP for column in table.columns)
+        if shown and room < min(needed, _NARROWEST):
+            break
+        table.add_column(
+            name, no_wrap=True, overflow="ellipsis", width=min(needed, room) if shown else needed
+        )
+        shown += 1
+    for cells in rows:
+        table.add_row(*cells[:shown])
+    return table
+
+
+def _cells(run: Run, now: datetime) -> tuple[Text, ...]:
+    items = f"{run.succeeded:,}" + (f" +{run.failed:,} failed" if run.failed else "")
+    return (
+        Text(run.id),
+        state_text(run.state),
+        Text(items if run.over else ""),
+        Text(wording.ago(run.created_at, now), "dim"),
+        Text(_took(run, now)),
+        Text(wording.money(run.cost, run.currency) if run.currency else "", "dim"),
+        Text(_input(run) or wording.one_line(run.why, 60), "dim"),
+    )
+
+
+def page(
+    where: Standing, manifest: Manifest | None, failed: Sequence[FailedItem], now: datetime
+) -> RenderableType:
+    """Draw everything about one run."""
+    run = where.run
+    parts: list[RenderableType] = [standing(where, now), Text(), facts(run, manifest)]
+    if run.error:
+        parts += [Text(), Text(wording.visible(run.error), "red")]
+    if failed:
+        parts += [Text(), failures(failed, run)]
+    return Group(*parts)
+
+
+def facts(run: Run, manifest: Manifest | None) -> RenderableType:
+    """Draw what a run worked on, what it made and what it cost."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    rows = [
+        ("input", _input(run)),
+        ("parameters", ", ".join(f"{k}={v}" for k, v in run.parameters.items())),
+        ("generation", str(run.generation) if run.generation > 1 else ""),
+        ("cause", str(run.cause or "")),
+        ("cost", wording.cost(run.node_seconds, run.cost, run.currency) if run.over else ""),
+    ]
+    for name, value in rows:
+        if value:
+            table.add_row(f"  {name}", Text(wording.one_line(value)))
+    if run.output:
+        table.add_row("  output", Text(f"output/{run.pipeline}/{run.id}/g{run.generation}/"))
+        total = f"{wording.count(run.output.files, 'file')}, {wording.size(run.output.bytes)}"
+        table.add_row("", Text(total, "dim"))
+    if manifest:
+        for file in manifest.files[:_FILES_SHOWN]:
+            table.add_row("", Text(f"  {wording.visible(file.name)}  {wording.size(file.size)}"))
+        if len(manifest.files) > _FILES_SHOWN:
+            table.add_row("", f"  and {len(manifest.files) - _FILES_SHOWN:,} more")
+    return table
+
+
+def failures(failed: Sequence[FailedItem], run: Run) -> RenderableType:
+    """Draw failed items and the last lines of what they printed."""
+    parts: list[RenderableType] = []
+    for found in failed:
+        item = found.item
+        code = f", exit code {item.exit_code}" if item.exit_code is not None else ""
+        head = f"item {item.id} ({found.unit}): {item.cause}{code}, {item.tries} tries"
+        parts.append(Text(head, "red"))
+        if item.tail.strip():
+            parts.append(Padding(Text(wording.visible(item.tail.strip()), "dim"), (0, 0, 0, 4)))
+    parts.append(Text(f"fanfare logs {run.id} shows all of it", "dim"))
+    return Group(*parts)
+
+
+def _bar(where: Standing) -> RenderableType:
+    if where.run.over and not where.items:
+        return Text()
+    total = where.items or 1
+    waiting = not where.items and not where.run.over
+    finished = "green" if where.run.state is State.SUCCEEDED and not where.failed else "yellow"
+    return ProgressBar(
+        total, min(where.done, total), width=_BAR, pulse=waiting, finished_style=finished
+    )
+
+
+def _took(run: Run, now: datetime) -> str:
+    return wording.span(max(0.0, ((run.ended_at or now) - run.created_at).total_seconds()))
+
+
+def _input(run: Run) -> str:
+    return f"{run.input.container}/{wording.one_line(run.input.name, 120)}" if run.input else ""

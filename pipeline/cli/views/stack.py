@@ -1,0 +1,62 @@
+"""What `fanfare up` says: where everything listens, how to connect, where logs and keys are."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.cli.stack.process import LocalStack
+
+_STORAGE = ("blob", "queue", "table")
+_OTHERS = ("batch", "eventgrid", "functions")
+
+
+def answer(stack: LocalStack) -> dict[str, object]:
+    """Describe the running stack for programs; keys stay in their files."""
+    description = stack.description()
+    return {
+        "endpoints": _endpoints(cast("dict[str, dict[str, str]]", description["endpoints"])),
+        "settings": str(stack.env),
+        "function_keys": str(stack.data / "functions" / "keys.json"),
+        "logs": str(stack.logs),
+        "pid": description["pid"],
+    }
+
+
+def shown(
+    stack: LocalStack, answer: Mapping[str, object], values: Mapping[str, str], *, already: bool
+) -> RenderableType:
+    """Describe it for people."""
+    head = Text("The local stack was up already" if already else "The local stack is up")
+    head.stylize("bold green")
+    table = Table.grid(padding=(0, 3))
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for name, endpoint in cast("dict[str, str]", answer["endpoints"]).items():
+        table.add_row(f"  {name}", endpoint)
+    table.add_row()
+    for name in ("logs", "settings", "function_keys"):
+        table.add_row(f"  {name.replace('_', ' ')}", str(answer[name]))
+    return Group(head, table, Text(), *_connecting(values["AzureWebJobsStorage"], stack))
+
+
+def _connecting(connection: str, stack: LocalStack) -> list[RenderableType]:
+    """Show what to type; long lines stay whole so that they can be copied."""
+    lines = [
+        ("  Storage Explorer  connect with this connection string:", "dim"),
+        (f"    {connection}", ""),
+        ("  az                for example:", "dim"),
+        (f"    export AZURE_STORAGE_CONNECTION_STRING='{connection}'", ""),
+        ("    az storage blob upload -c input -f video.mp4 -n video.mp4", ""),
+        ("    az storage blob list -c output -o table", ""),
+        (f"  next              {stack.against('run media-encode video.mp4')}", "dim"),
+        (f"  then              {stack.command('down')}", "dim"),
+    ]
+    return [Text(text, style=style, no_wrap=True, overflow="ignore") for text, style in lines]
+
+
+def _endpoints(found: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    storage = {kind: found["storage"][kind] for kind in _STORAGE}
+    return {**storage, **{name: found[name]["endpoint"] for name in _OTHERS if name in found}}

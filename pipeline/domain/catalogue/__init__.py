@@ -1,0 +1,1 @@
+"""All definitions together: parsed from YAML, compared with one another, described as schemas."""

@@ -1,0 +1,160 @@
+"""The catalogue: every pipeline and pool of a deployment, read together and checked together."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from pipeline.domain.catalogue.chains import chain_cycles
+from pipeline.domain.catalogue.checks import check_pipeline
+from pipeline.domain.catalogue.file import (
+    Document,
+    Plain,
+    Problem,
+    UnreadableFile,
+    Where,
+    read_document,
+)
+from pipeline.domain.catalogue.problems import problems_of
+from pipeline.domain.definitions.pipeline import Pipeline, PipelineBody
+from pipeline.domain.definitions.pool import Pool, PoolBody
+from pipeline.domain.notation.spelling import nearest
+from pipeline.errors import Permanent
+
+# What the engine itself puts beside the scripts on a node.
+ENGINE_SCRIPTS = frozenset(
+    {"runner.py", "runner_guard.py", "runner_item.py", "environment.py", "__init__.py"}
+)
+
+
+# A run keeps its definition in one column of a table, which takes 32,768 UTF-16 units.
+MAX_CHARACTERS = 30_000
+
+
+class DefinitionError(Permanent):
+    """A definition cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """All pipelines and pools by name."""
+
+    pipelines: dict[str, Pipeline]
+    pools: dict[str, Pool]
+
+
+def load_catalogue(pipelines_dir: Path, pools_dir: Path, scripts_dir: Path) -> Catalogue:
+    """Read all definitions; raise DefinitionError that lists every problem of every file."""
+    loading = _Loading(scripts_dir)
+    pools = dict(loading.files(pools_dir, PoolBody, Pool))
+    known_pools = [path.stem for path in _definition_files(pools_dir)]
+    pipelines = dict(loading.files(pipelines_dir, PipelineBody, Pipeline))
+    for name, pipeline in pipelines.items():
+        loading.check(name, pipeline, pools, known_pools)
+    for name, reason in chain_cycles(pipelines):
+        loading.blame(name, ("trigger", "blob"), reason)
+    if loading.problems:
+        raise DefinitionError("\n".join(str(problem) for problem in loading.problems))
+    return Catalogue(pipelines, pools)
+
+
+@dataclass(slots=True)
+class _Loading:
+    """Collects documents and problems while the files are read."""
+
+    scripts_dir: Path
+    documents: dict[str, Document] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def files[M: BaseModel](
+        self, folder: Path, body: type[BaseModel], model: type[M]
+    ) -> Iterator[tuple[str, M]]:
+        """Yield each definition of a folder that is valid in itself, by name."""
+        if not folder.is_dir():
+            self.problems.append(Problem(folder.name, 0, "", "the folder does not exist"))
+            return
+        for path in sorted(folder.glob("*.yml")):
+            place = f"{folder.name}/{path.name}"
+            self.problems.append(Problem(place, 0, "", f"rename it to {path.stem}.yaml"))
+        for path in _definition_files(folder):
+            try:
+                document = read_document(path)
+            except UnreadableFile as error:
+                self.problems.extend(error.problems)
+                continue
+            found = self._model(document, path.stem, body, model)
+            if found is not None:
+                yield path.stem, found
+
+    def _model[M: BaseModel](
+        self, document: Document, name: str, body: type[BaseModel], model: type[M]
+    ) -> M | None:
+        self.documents[name] = document
+        if "name" in document.data:
+            reason = "unknown key: the name is that of the file"
+            self.problems.append(document.problem(("name",), reason))
+        data: dict[str, Plain] = {**document.data, "name": name}
+        try:
+            # As JSON, because strict models take lists, dates and enums only from there.
+            return model.model_validate_json(json.dumps(data))
+        except ValidationError as error:
+            self.problems.extend(problems_of(body, error, document))
+            return None
+
+    def blame(self, name: str, where: Where, reason: str) -> None:
+        """Note a problem of a pipeline."""
+        self.problems.append(self.documents[name].problem(where, reason))
+
+    def check(
+        self, name: str, pipeline: Pipeline, pools: dict[str, Pool], known_pools: list[str]
+    ) -> None:
+        """Compare a pipeline with itself, its pool and the scripts."""
+        for where, reason in check_pipeline(pipeline):
+            self.blame(name, where, reason)
+        characters = len(pipeline.to_json().encode("utf-16-le")) // 2
+        if characters > MAX_CHARACTERS:
+            reason = (
+                f"it has {characters:,} characters with its defaults, and each run keeps a copy of "
+                f"at most {MAX_CHARACTERS:,}: move long texts into files beside the program"
+            )
+            self.blame(name, (), reason)
+        pool = pools.get(pipeline.pool)
+        if pipeline.pool not in known_pools:
+            hint = nearest(pipeline.pool, known_pools)
+            self.blame(name, ("pool",), f"there is no pools/{pipeline.pool}.yaml{hint}")
+        elif pool and pipeline.task.slots > pool.slots:
+            reason = (
+                f"{pipeline.task.slots} slots never fit: a node of {pool.name} has {pool.slots}"
+            )
+            self.blame(name, ("task", "slots"), reason)
+        self._check_scripts(name, pipeline)
+
+    def _check_scripts(self, name: str, pipeline: Pipeline) -> None:
+        stages = (
+            (("task",), pipeline.task),
+            (("split", "program"), pipeline.split.program),
+            (("assemble", "program"), pipeline.assemble.program),
+        )
+        for where, stage in stages:
+            if stage and stage.program:
+                self._check_file(name, (*where, "program"), stage.program, "*.py")
+            if stage and stage.environment:
+                file = f"environments/{stage.environment}.txt"
+                self._check_file(name, (*where, "environment"), file, "environments/*.txt")
+
+    def _check_file(self, name: str, where: Where, file: str, pattern: str) -> None:
+        if file in ENGINE_SCRIPTS:
+            self.blame(name, where, f"{file} belongs to the engine")
+        elif not (self.scripts_dir / file).is_file():
+            found = sorted(self.scripts_dir.glob(pattern))
+            names = [path.stem if "/" in pattern else path.name for path in found]
+            names = [known for known in names if known not in ENGINE_SCRIPTS]
+            wanted = Path(file).stem if "/" in pattern else file
+            place = f"{self.scripts_dir.name}/{file}"
+            self.blame(name, where, f"there is no {place}{nearest(wanted, names)}")
+
+
+def _definition_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.yaml") if not path.name.startswith("."))

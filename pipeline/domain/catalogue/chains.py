@@ -1,0 +1,45 @@
+"""Chains of pipelines: one's output starts another. A chain that returns to itself never ends."""
+
+from collections.abc import Iterator, Mapping
+
+from pipeline.domain.definitions.pipeline import Pipeline
+
+OUTPUT_CONTAINER = "output"
+
+
+def chain_cycles(pipelines: Mapping[str, Pipeline]) -> Iterator[tuple[str, str]]:
+    """Yield each pipeline that could start itself, with the way round, once per cycle."""
+    starts = {
+        name: [other for other in sorted(pipelines) if _starts(name, pipelines[other])]
+        for name in sorted(pipelines)
+    }
+    reported: set[str] = set()
+    for name in starts:
+        way = _way_back(name, starts)
+        if way and name not in reported:
+            reported.update(way)
+            yield name, f"its own output would start it again: {' → '.join([*way, name])}"
+
+
+def _starts(producer: str, consumer: Pipeline) -> bool:
+    """Say whether some output of the producer matches the consumer's blob trigger."""
+    trigger = consumer.trigger.blob
+    if trigger is None or trigger.container != OUTPUT_CONTAINER:
+        return False
+    folder = f"{producer}/"
+    return trigger.prefix.startswith(folder) or folder.startswith(trigger.prefix)
+
+
+def _way_back(start: str, starts: Mapping[str, list[str]]) -> list[str]:
+    """Find the shortest chain from a pipeline back to itself; empty if there is none."""
+    seen: set[str] = set()
+    ways = [[start]]
+    while ways:
+        way = ways.pop(0)
+        for following in starts[way[-1]]:
+            if following == start:
+                return way
+            if following not in seen:
+                seen.add(following)
+                ways.append([*way, following])
+    return []

@@ -1,0 +1,116 @@
+"""Checks of one pipeline that no single key can make: placeholders, stages that need an input."""
+
+from collections.abc import Iterable, Iterator
+
+from pipeline.domain.catalogue.file import Where
+from pipeline.domain.definitions.pipeline import Alias, Pipeline
+from pipeline.domain.notation.placeholders import RESERVED, names_in
+from pipeline.domain.notation.spelling import nearest
+
+type Finding = tuple[Where, str]
+
+_TASK = ("input", "inputs", "output", "item")
+_ASSEMBLE = ("input", "inputs", "output", "parts")
+_SPLIT = ("input", "output")
+
+
+def check_pipeline(pipeline: Pipeline) -> Iterator[Finding]:
+    """Yield every place that contradicts another, with the reason."""
+    yield from _parameter_names(pipeline)
+    yield from _arguments(pipeline)
+    yield from _counts(pipeline)
+    yield from _inputs(pipeline)
+    yield from _schedule(pipeline)
+
+
+def _parameter_names(pipeline: Pipeline) -> Iterator[Finding]:
+    for name in pipeline.parameters:
+        if name in RESERVED:
+            yield ("parameters", name), f"{{{name}}} already has a meaning: choose another name"
+        elif name in pipeline.split.item_parameters:
+            yield ("parameters", name), "the split gives its items a parameter of this name"
+    for name in pipeline.split.item_parameters:
+        if name in RESERVED:
+            where: Where = ("split", "program", "parameters")
+            if pipeline.split.grid:
+                where = ("split", "grid", name)
+            yield where, f"{{{name}}} already has a meaning: choose another name"
+
+
+def _arguments(pipeline: Pipeline) -> Iterator[Finding]:
+    split, task, assemble = pipeline.split, pipeline.task, pipeline.assemble
+    parameters = tuple(pipeline.parameters)
+    known = (*_TASK, *split.item_parameters, *parameters)
+    yield from _texts(("task", "arguments"), task.arguments, known)
+    yield from _texts(("task", "command"), task.command or (), known)
+    if split.program:
+        where: Where = ("split", "program", "arguments")
+        yield from _texts(where, split.program.arguments, (*_SPLIT, *parameters))
+    if split.blobs:
+        yield from _text(("split", "blobs", "prefix"), split.blobs.prefix, parameters)
+    if assemble.program:
+        where = ("assemble", "program", "arguments")
+        yield from _texts(where, assemble.program.arguments, (*_ASSEMBLE, *parameters))
+
+
+def _texts(where: Where, texts: Iterable[str], known: tuple[str, ...]) -> Iterator[Finding]:
+    for number, text in enumerate(texts):
+        yield from _text((*where, number), text, known)
+
+
+def _text(where: Where, text: str, known: tuple[str, ...]) -> Iterator[Finding]:
+    try:
+        names = names_in(text)
+    except ValueError as error:
+        yield where, str(error)
+        return
+    for name in names:
+        if name not in known:
+            yield where, f"nothing is called {{{name}}} here{nearest(name, known)}"
+    if "inputs" in names and text != "{inputs}":
+        yield where, "{inputs} expands to several arguments and has to stand alone"
+
+
+def _counts(pipeline: Pipeline) -> Iterator[Finding]:
+    for kind in ("range", "frames", "lines"):
+        stage = getattr(pipeline.split, kind)
+        for key in type(stage).model_fields if stage else ():
+            value = getattr(stage, key)
+            yield from _count(pipeline, ("split", kind, key), value)
+
+
+def _count(pipeline: Pipeline, where: Where, value: int | str | bool) -> Iterator[Finding]:
+    if isinstance(value, str):
+        name = value.strip("{}")
+        parameter = pipeline.parameters.get(name)
+        if parameter is None:
+            yield where, f"no parameter is called {name}{nearest(name, pipeline.parameters)}"
+        elif parameter.type != "integer":
+            yield where, f"parameter {name} is a {parameter.type}; an integer is needed"
+    elif where[-1] in {"step", "lines_per_item"} and value < 1:
+        yield where, "must be at least 1"
+    elif where[-1] == "stop" and pipeline.split.range:
+        start = pipeline.split.range.start
+        if isinstance(start, int) and value <= start:
+            yield where, f"the range from {start} to {value} is empty"
+
+
+def _inputs(pipeline: Pipeline) -> Iterator[Finding]:
+    if pipeline.trigger.may_have_input:
+        return
+    if pipeline.split.needs_input:
+        where: Where = ("split", pipeline.split.kind)
+        yield where, "needs an input blob, but a schedule alone brings none"
+    if pipeline.output.alias is Alias.INPUT_NAME:
+        yield (
+            ("output", "alias"),
+            "input-name needs an input blob, but a schedule alone brings none",
+        )
+
+
+def _schedule(pipeline: Pipeline) -> Iterator[Finding]:
+    if pipeline.trigger.schedule is None:
+        return
+    for name, parameter in pipeline.parameters.items():
+        if parameter.required:
+            yield ("parameters", name), "has no default, but a schedule gives no parameters"

@@ -1,0 +1,186 @@
+"""A pipeline as its author wrote it: the models behind `pipelines/*.yaml`.
+
+Reading files and comparing them with one another is `catalogue`; this module knows one pipeline.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from fractions import Fraction
+from typing import Annotated, Self
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
+
+from pipeline.domain.definitions.parameters import Parameter, resolve
+from pipeline.domain.definitions.stages import Assemble, Split, TaskProgram
+from pipeline.domain.definitions.trigger import Trigger
+from pipeline.domain.definitions.types import Name, ParameterName, Strict
+from pipeline.domain.notation.durations import Duration, format_duration
+from pipeline.domain.plans.split import Scalar
+from pipeline.domain.runs.causes import Cause
+
+MAX_PLACES = 200
+_PERCENT = r"(\d{1,3}(?:\.\d{1,4})?)%"
+
+
+class Alias(StrEnum):
+    """Under which friendly name a run's output can be found besides its own folder."""
+
+    LATEST = "latest"
+    INPUT_NAME = "input-name"
+    NONE = "none"
+
+
+class Overwrite(StrEnum):
+    """Whether an alias moves to a newer run."""
+
+    NEWEST = "newest"
+    NEVER = "never"
+
+
+class Bundle(Strict):
+    """How many items one task carries."""
+
+    items: int = Field(default=1, ge=1, le=10_000)
+
+
+class Output(Strict):
+    """How the output is found by people."""
+
+    alias: Alias = Alias.LATEST
+    overwrite: Overwrite = Overwrite.NEWEST
+
+
+class Limits(Strict):
+    """How long an item, a task and a run may take."""
+
+    item: Duration = timedelta(minutes=10)
+    task: Duration = timedelta(hours=1)
+    run: Duration = timedelta(hours=6)
+
+    @model_validator(mode="after")
+    def _nested(self) -> Self:
+        for inner, outer in (("item", "task"), ("task", "run")):
+            short, long = getattr(self, inner), getattr(self, outer)
+            if short > long:
+                raise ValueError(
+                    f"{inner} {format_duration(short)} is longer than "
+                    f"{outer} {format_duration(long)}"
+                )
+        return self
+
+
+class Retries(Strict):
+    """How many more executions each cause of failure is worth; the keys are causes."""
+
+    model_config = ConfigDict(alias_generator=lambda name: name.replace("_", "-"))
+
+    program_failed: int = Field(default=0, ge=0, le=20)
+    timed_out: int = Field(default=0, ge=0, le=20)
+    node_lost: int = Field(default=3, ge=0, le=20)
+    program_missing: int = Field(default=0, ge=0, le=20)
+    download_failed: int = Field(default=2, ge=0, le=20)
+    upload_failed: int = Field(default=1, ge=0, le=20)
+    output_lost: int = Field(default=1, ge=0, le=20)
+    receipt_invalid: int = Field(default=1, ge=0, le=20)
+    image_missing: int = Field(default=0, ge=0, le=20)
+    input_missing: int = Field(default=0, ge=0, le=20)
+    output_unusable: int = Field(default=0, ge=0, le=20)
+
+    def extra(self, cause: Cause) -> int:
+        """Return how often work that ended with this cause is executed again."""
+        return int(getattr(self, cause.name.lower(), 0))
+
+
+def _share(value: object) -> int | str:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    match = re.fullmatch(_PERCENT, value, re.ASCII) if isinstance(value, str) else None
+    if isinstance(value, str) and match and Fraction(match[1]) <= Fraction(100):
+        return value
+    raise ValueError(f"{repr(value)[:60]} is neither a number of items nor a share such as '5%'")
+
+
+class Tolerance(Strict):
+    """How many items may fail before the run fails."""
+
+    failed_items: Annotated[
+        int | str,
+        BeforeValidator(_share),
+        WithJsonSchema(
+            {
+                "anyOf": [
+                    {"type": "integer", "minimum": 0},
+                    {"type": "string", "pattern": f"^{_PERCENT}$"},
+                ]
+            }
+        ),
+    ] = 0
+
+    def allows(self, failed: int, total: int) -> bool:
+        """Say whether the output may be assembled although `failed` of `total` items failed."""
+        if isinstance(self.failed_items, int):
+            return failed <= self.failed_items
+        return failed * 100 <= total * Fraction(self.failed_items.removesuffix("%"))
+
+
+def _places(runs: int) -> int:
+    if runs > MAX_PLACES:
+        raise ValueError(f"must be at most {MAX_PLACES}: the ledger names all of them in one place")
+    return runs
+
+
+_Places = Annotated[
+    int, Field(ge=1, json_schema_extra={"maximum": MAX_PLACES}), AfterValidator(_places)
+]
+
+
+class PipelineBody(Strict):
+    """What the file of a pipeline says; its name is the file's."""
+
+    description: str = ""
+    trigger: Trigger
+    parameters: dict[ParameterName, Parameter] = Field(default_factory=dict, max_length=50)
+    split: Split
+    task: TaskProgram
+    bundle: Bundle = Bundle()
+    pool: Name
+    assemble: Assemble
+    output: Output = Output()
+    priority: int = Field(default=0, ge=-1000, le=1000)
+    max_concurrent_runs: _Places | None = None
+    limits: Limits = Limits()
+    retries: Retries = Retries()
+    tolerance: Tolerance = Tolerance()
+
+
+class Pipeline(PipelineBody):
+    """One pipeline: trigger, split, task, pool, assemble and the policies around them."""
+
+    name: Name
+
+    def resolve_parameters(self, given: Mapping[str, object]) -> dict[str, Scalar]:
+        """Give each parameter its value for one run; raise InvalidParameters."""
+        return resolve(self.parameters, given)
+
+    def parameters_in(self, metadata: Mapping[str, str]) -> dict[str, str]:
+        """Pick the values that a blob's metadata gives for parameters; names ignore case."""
+        found = {name.lower(): text for name, text in metadata.items()}
+        return {name: found[name.lower()] for name in self.parameters if name.lower() in found}
+
+    def to_json(self) -> str:
+        """Write the definition, defaults too, so that a stored run keeps what it started with."""
+        return self.model_dump_json(by_alias=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read a definition that `to_json` wrote."""
+        return cls.model_validate_json(text)

@@ -1,0 +1,158 @@
+"""A pool as its author wrote it in `pools/*.yaml`, its physical id, and what Batch is told of it.
+
+A pool in Batch cannot change its size or image: those go into the physical id, so that a changed
+file makes a new pool instead of touching a live one.
+"""
+
+import hashlib
+import json
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from pipeline.domain.definitions.types import Name, OneOrMore, Strict, matching
+
+# Batch evaluates formulas no more often than this.
+EVALUATION_INTERVAL = "PT5M"
+
+
+class Gpu(StrEnum):
+    """Which accelerator the nodes have."""
+
+    NONE = "none"
+    NVIDIA = "nvidia"
+
+
+def _no_bare_none(value: object) -> object:
+    return "none" if value is None else value
+
+
+class Image(Strict):
+    """A marketplace image and the node agent that fits it."""
+
+    publisher: str = Field(min_length=1, max_length=100)
+    offer: str = Field(min_length=1, max_length=100)
+    sku: str = Field(min_length=1, max_length=100)
+    version: str = Field(default="latest", min_length=1, max_length=100)
+    agent: str = Field(min_length=1, max_length=100)
+
+
+class Nodes(Strict):
+    """How many nodes there may be, and which share of them is spot capacity."""
+
+    maximum: int = Field(ge=1, le=5000)
+    spot_share: float = Field(default=0.0, ge=0.0, le=1.0)
+
+
+class Containers(Strict):
+    """Container images that every node pulls when it starts."""
+
+    images: Annotated[tuple[str, ...], OneOrMore, Field(min_length=1)]
+
+
+class Price(Strict):
+    """What a node costs, and where that figure is from."""
+
+    per_hour: float = Field(ge=0)
+    spot_per_hour: float | None = Field(default=None, ge=0)
+    currency: Annotated[
+        str, AfterValidator(matching(r"[A-Z]{3}", "a currency code such as USD"))
+    ] = "USD"
+    source: str
+    date: date
+
+
+class PoolBody(Strict):
+    """What the file of a pool says; its name is the file's."""
+
+    description: str = ""
+    size: Annotated[
+        str, AfterValidator(matching(r"[A-Za-z]\w{2,63}", "a VM size such as Standard_D2s_v5"))
+    ]
+    image: Image
+    slots: int = Field(default=1, ge=1, le=256)
+    nodes: Nodes
+    gpu: Annotated[Gpu, BeforeValidator(_no_bare_none)] = Gpu.NONE
+    containers: Containers | None = None
+    idle_minutes: int = Field(default=10, ge=5, le=60)
+    price: Price | None = None
+
+    @model_validator(mode="after")
+    def _one_slot_a_gpu(self) -> Self:
+        # Batch does not schedule GPUs: two tasks on a node would fight for one.
+        if self.gpu is not Gpu.NONE and self.slots > 1:
+            raise ValueError(f"slots is {self.slots}, but a GPU node takes one task at a time")
+        return self
+
+
+class Pool(PoolBody):
+    """What a user rents: size, image, slots, limits, price."""
+
+    name: Name
+
+    @property
+    def per_hour(self) -> float | None:
+        """Estimate what an hour of a node costs: spot and other nodes by the share that is asked.
+
+        Which nodes there are in the end is Azure's to decide.
+        """
+        if self.price is None:
+            return None
+        full, spot, share = self.price.per_hour, self.price.spot_per_hour, self.nodes.spot_share
+        return full if spot is None else full * (1 - share) + spot * share
+
+
+def physical_id(pool: Pool) -> str:
+    """Return the pool's id in Batch: its name and a digest of what cannot be changed."""
+    fixed = pool.model_dump(mode="json", include={"size", "image", "slots", "gpu", "containers"})
+    text = json.dumps(fixed, sort_keys=True, separators=(",", ":"))
+    return f"{pool.name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def pool_body(pool: Pool, formula: str) -> dict[str, object]:
+    """Describe the pool in the shape that Batch's create call takes."""
+    return {
+        "id": physical_id(pool),
+        "displayName": pool.name,
+        "vmSize": pool.size,
+        "virtualMachineConfiguration": _machine(pool),
+        "taskSlotsPerNode": pool.slots,
+        # Filling nodes one by one leaves others empty, so that they can go.
+        "taskSchedulingPolicy": {"nodeFillType": "pack"},
+        "enableAutoScale": True,
+        "autoScaleFormula": formula,
+        "autoScaleEvaluationInterval": EVALUATION_INTERVAL,
+        "metadata": [{"name": "fanfare-pool", "value": pool.name}],
+    }
+
+
+def _machine(pool: Pool) -> dict[str, object]:
+    image = pool.image
+    machine: dict[str, object] = {
+        "imageReference": {
+            "publisher": image.publisher,
+            "offer": image.offer,
+            "sku": image.sku,
+            "version": image.version,
+        },
+        "nodeAgentSKUId": image.agent,
+    }
+    if pool.containers:
+        machine["containerConfiguration"] = {
+            "type": "dockerCompatible",
+            "containerImageNames": list(pool.containers.images),
+        }
+    if pool.gpu is Gpu.NVIDIA and not image.publisher.startswith("microsoft-"):
+        # The Microsoft HPC and container images bring the driver; plain ones get it here.
+        machine["extensions"] = [
+            {
+                "name": "nvidia-driver",
+                "publisher": "Microsoft.HpcCompute",
+                "type": "NvidiaGpuDriverLinux",
+                "typeHandlerVersion": "1.9",
+                "autoUpgradeMinorVersion": True,
+            }
+        ]
+    return machine

@@ -1,0 +1,101 @@
+"""What starts a run: a created blob, a schedule, a request."""
+
+from enum import StrEnum
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from pydantic import AfterValidator, Field, model_validator
+
+from pipeline.domain.definitions.types import ContainerName, OneOrMore, Strict
+from pipeline.domain.notation.cron import parse_cron
+from pipeline.domain.notation.spelling import nearest
+
+# The engine writes there itself: a trigger on one of them would feed on its own work.
+RESERVED_CONTAINERS = frozenset({"work", "receipts", "scripts", "dead-letter"})
+
+
+class Api(StrEnum):
+    """The storage operations after which a blob is whole."""
+
+    PUT_BLOB = "PutBlob"
+    PUT_BLOCK_LIST = "PutBlockList"
+    COPY_BLOB = "CopyBlob"
+    FLUSH_WITH_CLOSE = "FlushWithClose"
+
+
+class Catchup(StrEnum):
+    """What happens to ticks that were missed while nothing ran."""
+
+    LAST = "last"
+    ALL = "all"
+    NONE = "none"
+
+
+class Overlap(StrEnum):
+    """What happens to a tick while the run before it is still going."""
+
+    SKIP = "skip"
+    QUEUE = "queue"
+    ALLOW = "allow"
+
+
+def _not_reserved(container: str) -> str:
+    if container in RESERVED_CONTAINERS:
+        raise ValueError(f"container {container} belongs to the engine and never triggers")
+    return container
+
+
+def _valid_cron(text: str) -> str:
+    parse_cron(text)
+    return text
+
+
+def _valid_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        hint = nearest(name, available_timezones())
+        raise ValueError(f"{name[:60]!r} is no time zone{hint}") from None
+    return name
+
+
+class BlobTrigger(Strict):
+    """A blob created in a container starts a run."""
+
+    container: Annotated[ContainerName, AfterValidator(_not_reserved)]
+    prefix: str = Field(default="", max_length=1024)
+    suffix: Annotated[tuple[str, ...], OneOrMore] = ()
+    apis: Annotated[tuple[Api, ...], OneOrMore, Field(min_length=1)] = tuple(Api)
+
+    def matches(self, container: str, name: str) -> bool:
+        """Say whether a blob is one of those that start a run; suffixes ignore case."""
+        ends = not self.suffix or name.lower().endswith(tuple(s.lower() for s in self.suffix))
+        return container == self.container and name.startswith(self.prefix) and ends
+
+
+class ScheduleTrigger(Strict):
+    """Ticks of an NCRONTAB expression in a time zone start runs."""
+
+    cron: Annotated[str, AfterValidator(_valid_cron)]
+    time_zone: Annotated[str, AfterValidator(_valid_zone)] = "UTC"
+    catchup: Catchup = Catchup.LAST
+    overlap: Overlap = Overlap.SKIP
+
+
+class Trigger(Strict):
+    """The ways in which a pipeline starts; at least one."""
+
+    blob: BlobTrigger | None = None
+    schedule: ScheduleTrigger | None = None
+    http: bool = False
+
+    @model_validator(mode="after")
+    def _at_least_one(self) -> Self:
+        if not (self.blob or self.schedule or self.http):
+            raise ValueError("nothing starts this pipeline: give blob, schedule or http: true")
+        return self
+
+    @property
+    def may_have_input(self) -> bool:
+        """Whether a run can have an input blob: from its event, or named in the request."""
+        return self.blob is not None or self.http

@@ -1,0 +1,126 @@
+"""Judges whether the deployment's identities hold the roles that `infra/` gives them, and where."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pipeline.domain.health.findings import Deployment, Finding, Level
+
+
+class Bearer(StrEnum):
+    """Who holds roles in a deployment, besides its user."""
+
+    APP = "the app"
+    NODES = "the nodes"
+    BATCH = "the Batch account"
+    EVENTS = "the system topic"
+
+
+class Role(StrEnum):
+    """A role, by the id of its definition."""
+
+    BLOB_OWNER = "b7e6dc6d-f1e8-4753-8033-0f276bb0955b"
+    BLOB_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
+    BLOB_READER = "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
+    QUEUE_CONTRIBUTOR = "974c5e8b-45b9-4653-ba55-5f855dd0fb88"
+    QUEUE_SENDER = "c6a89b2d-59bc-44d0-9896-0f6e12d7b80a"
+    TABLE_CONTRIBUTOR = "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3"
+    EVENT_SENDER = "d5a91429-5739-47e2-a06b-3470a27159e7"
+    BATCH_CONTRIBUTOR = "6aaa78f1-f7de-44ca-8722-c64a23943cae"
+    METRICS_PUBLISHER = "3913510d-42f4-4e42-8a64-420c390055eb"
+
+
+NAMES = {
+    Role.BLOB_OWNER: "Storage Blob Data Owner",
+    Role.BLOB_CONTRIBUTOR: "Storage Blob Data Contributor",
+    Role.BLOB_READER: "Storage Blob Data Reader",
+    Role.QUEUE_CONTRIBUTOR: "Storage Queue Data Contributor",
+    Role.QUEUE_SENDER: "Storage Queue Data Message Sender",
+    Role.TABLE_CONTRIBUTOR: "Storage Table Data Contributor",
+    Role.EVENT_SENDER: "EventGrid Data Sender",
+    Role.BATCH_CONTRIBUTOR: "Azure Batch Data Contributor",
+    Role.METRICS_PUBLISHER: "Monitoring Metrics Publisher",
+}
+# Roles that allow all that another does.
+_WIDER = {
+    Role.BLOB_READER: (Role.BLOB_CONTRIBUTOR, Role.BLOB_OWNER),
+    Role.BLOB_CONTRIBUTOR: (Role.BLOB_OWNER,),
+    Role.QUEUE_SENDER: (Role.QUEUE_CONTRIBUTOR,),
+}
+# What roles are given on, below the resource group; {…} is a name of the deployment, * any.
+ACCOUNT = "Microsoft.Storage/storageAccounts/{storage}"
+BATCH = "Microsoft.Batch/batchAccounts/{batch}"
+TOPIC = "Microsoft.EventGrid/topics/*"
+INSIGHTS = "Microsoft.Insights/components/*"
+_CONTAINER = f"{ACCOUNT}/blobServices/default/containers/"
+_QUEUE = f"{ACCOUNT}/queueServices/default/queues/"
+NEEDED: Mapping[Bearer, Sequence[tuple[Role, str]]] = {
+    Bearer.APP: (
+        (Role.BLOB_OWNER, ACCOUNT),
+        (Role.QUEUE_CONTRIBUTOR, ACCOUNT),
+        (Role.TABLE_CONTRIBUTOR, ACCOUNT),
+        (Role.EVENT_SENDER, TOPIC),
+        (Role.BATCH_CONTRIBUTOR, BATCH),
+        (Role.METRICS_PUBLISHER, INSIGHTS),
+    ),
+    Bearer.NODES: (
+        *((Role.BLOB_READER, _CONTAINER + name) for name in ("input", "output", "scripts")),
+        *((Role.BLOB_CONTRIBUTOR, _CONTAINER + name) for name in ("work", "receipts")),
+    ),
+    Bearer.BATCH: ((Role.BLOB_CONTRIBUTOR, ACCOUNT),),
+    Bearer.EVENTS: (
+        *((Role.QUEUE_SENDER, _QUEUE + name) for name in ("blob-events", "receipts")),
+        (Role.BLOB_CONTRIBUTOR, f"{_CONTAINER}dead-letter"),
+    ),
+}
+_WHY = {
+    Bearer.APP: "the app's calls are refused with 403",
+    Bearer.NODES: "tasks cannot fetch their inputs, or leave neither outputs nor receipts",
+    Bearer.BATCH: "the account cannot use its auto-storage",
+    Bearer.EVENTS: "events do not reach their queue, or are lost where they cannot be delivered",
+}
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A role that an identity holds, and on what."""
+
+    role: str
+    scope: str
+
+
+def roles(
+    bearer: Bearer, assigned: Sequence[Assignment] | None, where: Deployment
+) -> list[Finding]:
+    """Judge the roles of one identity; None means that there is no such identity."""
+    check = f"roles of {bearer}"
+    if assigned is None:
+        why = _WHY[bearer]
+        return [Finding(check, Level.FAULT, "has no identity of ours", why, "azd provision")]
+    gone = [need for need in NEEDED[bearer] if not _held(*need, assigned, where)]
+    if not gone:
+        return [Finding(check, Level.OK, f"all {len(NEEDED[bearer])} are assigned")]
+    why = f"{_WHY[bearer]}; a new role takes some minutes to spread"
+    what = f"missing: {', '.join(_told(role, target) for role, target in gone)}"
+    return [Finding(check, Level.FAULT, what, why, "azd provision")]
+
+
+def _held(role: Role, target: str, assigned: Iterable[Assignment], where: Deployment) -> bool:
+    enough = (role, *_WIDER.get(role, ()))
+    group = f"/subscriptions/{where.subscription}/resourceGroups/{where.group}/providers/"
+    place = group + target.format(storage=where.storage, batch=where.batch)
+    return any(one.role in enough and _covers(one.scope, place) for one in assigned)
+
+
+def _covers(scope: str, place: str) -> bool:
+    """Tell whether an assignment at a scope holds for a place: the same, or further up."""
+    if not scope.lower().startswith("/subscriptions/"):
+        return True  # the tenant, or a management group: listed only where it is inherited
+    parts, wanted = (path.lower().strip("/").split("/") for path in (scope, place))
+    pairs = zip(parts, wanted, strict=False)
+    return len(parts) <= len(wanted) and all(b in (a, "*") for a, b in pairs)
+
+
+def _told(role: Role, target: str) -> str:
+    name = target.rpartition("/")[2]
+    return NAMES[role] if name.startswith(("{", "*")) else f"{NAMES[role]} on {name}"

@@ -1,0 +1,1 @@
+"""Small languages and texts: durations, schedules, placeholders, JSON arrays, spelling."""

@@ -1,0 +1,1 @@
+"""How the outputs of items become one file: concatenated, reduced or archived."""

@@ -1,0 +1,84 @@
+"""The plan of a generation as data: pages of tasks, exactly as nodes read them."""
+
+import hashlib
+from collections.abc import Iterable
+
+from pydantic import BaseModel, ConfigDict
+
+from pipeline.domain.plans.split import Scalar
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PlannedProgram(_Part):
+    """The program that a task runs once an item: a file of ours, or a command of the image."""
+
+    file: str | None = None
+    command: tuple[str, ...] | None = None
+    arguments: tuple[str, ...] = ()
+    environment: str | None = None
+
+
+class PlannedInput(_Part):
+    """A blob that Batch puts at `file` in the task's working directory; `name` is its original
+    name.
+    """
+
+    file: str
+    name: str
+    url: str
+    size: int = 0
+
+
+class PlannedItem(_Part):
+    """One item: its parameters, and which of the task's files are its inputs."""
+
+    id: int
+    inputs: tuple[str, ...] = ()
+    parameters: dict[str, Scalar] = {}
+
+
+class PlannedTask(_Part):
+    """One task: a bundle of items and the files that only they need."""
+
+    number: int
+    inputs: tuple[PlannedInput, ...] = ()
+    items: tuple[PlannedItem, ...]
+
+    @property
+    def item_ids(self) -> tuple[int, ...]:
+        """The ids of its items, in order."""
+        return tuple(item.id for item in self.items)
+
+
+class Page(_Part):
+    """A page of the plan: what its tasks share, then the tasks."""
+
+    version: int = 1
+    run: str
+    generation: int
+    page: int
+    program: PlannedProgram
+    item_timeout_s: float
+    tries: dict[str, int] = {}
+    inputs: tuple[PlannedInput, ...] = ()
+    tasks: tuple[PlannedTask, ...]
+
+    def encode(self) -> bytes:
+        """Render the page as the node reads it."""
+        return self.model_dump_json(exclude_none=False).encode()
+
+
+def page_name(folder: str, page: int) -> str:
+    """Name a page's blob within the plan's folder."""
+    return f"{folder}/p-{page:05d}.json"
+
+
+def plan_digest(pages: Iterable[bytes]) -> str:
+    """Digest a plan over its pages; submit messages carry it."""
+    digest = hashlib.sha256()
+    for page in pages:
+        digest.update(hashlib.sha256(page).digest())
+    return digest.hexdigest()[:32]

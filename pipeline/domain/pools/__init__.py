@@ -1,0 +1,1 @@
+"""What Batch is told of a pool: its resource and its autoscale formula."""

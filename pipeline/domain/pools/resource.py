@@ -1,0 +1,75 @@
+"""A pool as the management plane takes it: what Batch's own create call says, in ARM's shape.
+
+Only there can a pool be given a managed identity, so a deployment makes pools this way.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from pipeline.domain.definitions.pool import Pool, pool_body
+from pipeline.domain.pools.formula import render_formula
+
+# The deployment puts the id of the nodes' identity here.
+NODE_IDENTITY = "{nodeIdentity}"
+_AZURE_REGISTRY = ".azurecr.io"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# What the two planes spell differently.
+_KEYS = {"nodeAgentSKUId": "nodeAgentSkuId"}
+_VALUES = {"pack": "Pack", "dockerCompatible": "DockerCompatible"}
+
+
+def pool_resources(pools: Mapping[str, Pool]) -> list[dict[str, object]]:
+    """Describe all pools, each with the formula of a pool that nobody asks anything of."""
+    return [
+        pool_resource(pool_body(pool, render_formula(pool, [], _EPOCH)), registries(pool))
+        for _, pool in sorted(pools.items())
+    ]
+
+
+def registries(pool: Pool) -> list[str]:
+    """Name the Azure registries of the pool's images: nodes log in there as their identity."""
+    images = pool.containers.images if pool.containers else ()
+    servers = {image.split("/")[0] for image in images}
+    return sorted(server for server in servers if server.endswith(_AZURE_REGISTRY))
+
+
+def pool_resource(body: Mapping[str, object], servers: list[str]) -> dict[str, object]:
+    """Turn the body of a create call into a resource; ValueError names what has no place there."""
+    left = dict(body)
+    name, machine = left.pop("id"), left.pop("virtualMachineConfiguration")
+    left.pop("enableAutoScale")  # said by there being a formula
+    scaling = {
+        "formula": left.pop("autoScaleFormula"),
+        "evaluationInterval": left.pop("autoScaleEvaluationInterval"),
+    }
+    same = {
+        key: left.pop(key)
+        for key in ("displayName", "vmSize", "taskSlotsPerNode", "taskSchedulingPolicy", "metadata")
+    }
+    if left:
+        raise ValueError(f"No place in the resource of a pool for: {', '.join(left)}")
+    properties = {
+        **same,
+        "deploymentConfiguration": {"virtualMachineConfiguration": _with_logins(machine, servers)},
+        "scaleSettings": {"autoScale": scaling},
+    }
+    return {"name": name, "properties": _respelled(properties)}
+
+
+def _with_logins(machine: object, servers: list[str]) -> object:
+    if not servers or not isinstance(machine, dict):
+        return machine
+    logins = [
+        {"registryServer": server, "identityReference": {"resourceId": NODE_IDENTITY}}
+        for server in servers
+    ]
+    containers = {**machine["containerConfiguration"], "containerRegistries": logins}
+    return {**machine, "containerConfiguration": containers}
+
+
+def _respelled(value: object) -> object:
+    if isinstance(value, dict):
+        return {_KEYS.get(key, key): _respelled(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_respelled(inner) for inner in value]
+    return _VALUES.get(value, value) if isinstance(value, str) else value

@@ -1,0 +1,82 @@
+"""Blob-created events as the engine understands them, from either schema of Event Grid."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.domain.runs.messages import BadMessage
+from pipeline.domain.runs.naming import canonical_etag
+
+BLOB_CREATED = "Microsoft.Storage.BlobCreated"
+_SUBJECT = "/blobServices/default/containers/"
+
+
+@dataclass(frozen=True)
+class BlobCreated:
+    """One version of a blob came into being."""
+
+    event_id: str
+    at: datetime
+    api: str
+    container: str
+    name: str
+    etag: str
+    size: int
+    url: str
+    content_type: str = ""
+    sequencer: str = ""
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    api: str = ""
+    eTag: str = Field(default="", max_length=128)
+    contentLength: int = 0
+    contentType: str | None = ""
+    url: str = ""
+    sequencer: str = Field(default="", max_length=128)
+
+
+class _Envelope(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    id: str = Field(max_length=256)
+    subject: str = Field(max_length=2048)
+    type: str
+    time: datetime
+    data: _Data
+
+
+def parse_blob_created(event: Mapping[str, object]) -> BlobCreated | None:
+    """Read an Event Grid or CloudEvents envelope; None if it tells of something else.
+
+    Raises BadMessage when it claims to be a blob-created event and is not a whole one.
+    """
+    kind = event.get("type", event.get("eventType"))
+    if kind != BLOB_CREATED:
+        return None
+    try:
+        envelope = _Envelope.model_validate(
+            {**event, "type": kind, "time": event.get("time", event.get("eventTime"))}
+        )
+    except ValidationError as error:
+        raise BadMessage(f"Not a whole blob-created event: {error.error_count()} faults") from error
+    container, separator, name = envelope.subject.removeprefix(_SUBJECT).partition("/blobs/")
+    if not envelope.subject.startswith(_SUBJECT) or not separator or not name:
+        raise BadMessage("A blob-created event whose subject names no blob.")
+    data = envelope.data
+    return BlobCreated(
+        event_id=envelope.id,
+        at=envelope.time if envelope.time.tzinfo else envelope.time.replace(tzinfo=UTC),
+        api=data.api,
+        container=container,
+        name=name,
+        etag=canonical_etag(data.eTag),
+        size=data.contentLength,
+        url=data.url,
+        content_type=data.contentType or "",
+        sequencer=data.sequencer,
+    )

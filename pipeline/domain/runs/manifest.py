@@ -1,0 +1,96 @@
+"""The manifest: writing it commits a run's output. It names every file and all that is missing."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+from pipeline.domain.runs.causes import Cause
+from pipeline.domain.runs.results import ItemResult
+from pipeline.domain.runs.run import Input
+
+MAX_MISSING = 10_000
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Digest(_Part):
+    """A digest and how it was made: `sha256` of the bytes, or `tree-sha256` over the parts'
+    digests.
+    """
+
+    algorithm: str
+    value: str
+
+
+class AssembledFile(_Part):
+    """A file that an assembler made: its name in the output, and where it lies until then."""
+
+    name: str
+    source: str
+    size: int
+    digest: Digest
+    content_type: str = ""
+
+
+class OutputFile(_Part):
+    """One file of the committed output."""
+
+    name: str
+    url: str
+    size: int
+    etag: str
+    digest: Digest
+
+
+class Missing(_Part):
+    """An item whose output is not part of the whole, and why."""
+
+    item: int
+    cause: Cause | None
+    exit_code: int | None = None
+    tries: int = 1
+    tail: str = ""
+
+    @classmethod
+    def of(cls, item: ItemResult) -> Self:
+        """Describe a failed item."""
+        return cls(
+            item=item.id,
+            cause=item.cause,
+            exit_code=item.exit_code,
+            tries=item.tries,
+            tail=item.tail[:500],
+        )
+
+
+class Manifest(_Part):
+    """What a run's output consists of."""
+
+    version: int = 1
+    run: str
+    pipeline: str
+    generation: int
+    created_at: datetime
+    caused_at: datetime
+    input: Input | None
+    parameters: dict[str, str | int | float | bool]
+    files: tuple[OutputFile, ...]
+    items: int
+    succeeded: int
+    missing: tuple[Missing, ...]
+    missing_total: int
+    node_seconds: float
+
+    @property
+    def bytes(self) -> int:
+        """The size of all files."""
+        return sum(file.size for file in self.files)
+
+
+def missing_of(items: Iterable[ItemResult]) -> tuple[Missing, ...]:
+    """Describe failed items, at most 10,000 of them."""
+    return tuple(Missing.of(item) for item, _ in zip(items, range(MAX_MISSING), strict=False))

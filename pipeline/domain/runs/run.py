@@ -1,0 +1,124 @@
+"""A run: everything known of one execution of a pipeline. Immutable; moves return new values."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+from pipeline.domain.runs.causes import Cause
+from pipeline.domain.runs.lifecycle import TERMINAL, State, check_move
+
+
+class Frozen(BaseModel):
+    """A value: immutable, nothing unknown in it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class OriginKind(StrEnum):
+    """What can cause a run."""
+
+    BLOB = "blob"
+    SCHEDULE = "schedule"
+    REQUEST = "request"
+
+
+class Origin(Frozen):
+    """What caused a run; its id derives from `key`, and `request` is a digest of what was asked."""
+
+    kind: OriginKind
+    key: tuple[str, ...]
+    at: datetime
+    event_id: str = ""
+    request: str = ""
+
+
+class Input(Frozen):
+    """The blob version a run works on; `snapshot` is set once it is pinned."""
+
+    container: str
+    name: str
+    etag: str
+    size: int
+    url: str
+    content_type: str = ""
+    sequencer: str = ""
+    depth: int = 0
+    snapshot: str | None = None
+
+
+class PublishedPlan(Frozen):
+    """Which plan counts: its folder, digest and size."""
+
+    folder: str
+    digest: str
+    pages: int
+    tasks: int
+    items: int
+
+
+class EarlierPlan(Frozen):
+    """The plan of a generation before the present one; a redrive builds on it."""
+
+    generation: int
+    plan: PublishedPlan
+
+
+class Output(Frozen):
+    """Where a run's committed output is."""
+
+    manifest: str
+    manifest_etag: str
+    files: int
+    bytes: int
+
+
+class Run(Frozen):
+    """One run of a pipeline, as the ledger holds it."""
+
+    id: str
+    pipeline: str
+    generation: int = 1
+    state: State = State.CLAIMED
+    origin: Origin
+    input: Input | None = None
+    parameters: dict[str, str | int | float | bool] = {}
+    definition: str
+    scripts: dict[str, str] = {}
+    pool: str
+    created_at: datetime
+    changed_at: datetime
+    deadline: datetime | None = None
+    step: str = ""
+    plan: PublishedPlan | None = None
+    earlier: tuple[EarlierPlan, ...] = ()
+    job: str = ""
+    executions: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    node_seconds: float = 0.0
+    cost: float = 0.0
+    currency: str = ""
+    cause: Cause | None = None
+    error: str = ""
+    why: str = ""
+    output: Output | None = None
+    ended_at: datetime | None = None
+    traceparent: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Whether a verdict has been given."""
+        return self.state in TERMINAL
+
+    def to(self, state: State, now: datetime, step: str, **changes: object) -> Self:
+        """Return the run after a legal move; raises IllegalMove. `why` is cleared unless given."""
+        check_move(self.id, self.state, state)
+        return self.model_copy(
+            update={"why": "", **changes, "state": state, "changed_at": now, "step": step}
+        )
+
+    def idle_for(self, now: datetime) -> timedelta:
+        """Return how long ago the run last moved."""
+        return now - self.changed_at

@@ -1,0 +1,76 @@
+"""Moves the friendly name of a pipeline's output forward. It is for people; no event names it."""
+
+import hashlib
+
+from pydantic import ValidationError
+
+from pipeline.domain.definitions.pipeline import Alias, Overwrite
+from pipeline.domain.runs.manifest import Manifest
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.runs.run import Run
+from pipeline.errors import Conflict, NotFound, Transient
+from pipeline.handlers.engine import Engine, log
+
+MAX_BYTES = 64 << 20
+_JSON = "application/json"
+_TRIES = 5
+_LONGEST = 900  # characters of an input's name; a blob name takes 1,024
+
+
+def move_alias(engine: Engine, run: Run, manifest: Manifest) -> None:
+    """Let the friendly name point at this output, unless that of a newer input is there."""
+    policy = engine.definition(run).output
+    name = _name(run, policy.alias)
+    if name is None:
+        return
+    ref = BlobRef("output", f"{run.pipeline}/{name}/manifest.json")
+    content = manifest.model_dump_json(indent=2).encode()
+    for _ in range(_TRIES):
+        facts = engine.ports.blobs.head(ref)
+        if facts and (policy.overwrite is Overwrite.NEVER or not _newer(engine, manifest, ref)):
+            return
+        try:
+            engine.ports.writer.write(ref, content, facts.etag if facts else "*", _JSON)
+        except Conflict:
+            continue  # another run moved it meanwhile: look at what is there now
+        return
+    raise Transient(f"The alias {ref.name!a} is moved by too many runs at once.")
+
+
+def _name(run: Run, alias: Alias) -> str | None:
+    if alias is Alias.INPUT_NAME and run.input:
+        name = run.input.name
+        if len(name) > _LONGEST:
+            digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+            name = f"{name[:_LONGEST].rstrip('/.')}-{digest}"
+        return f"by-name/{name}"
+    return None if alias is Alias.NONE else "latest"
+
+
+def _behind(engine: Engine, ref: BlobRef) -> Manifest | None:
+    """Read what the alias points at; what cannot be read must not hold a verdict back."""
+    try:
+        return Manifest.model_validate_json(engine.ports.blobs.read(ref, 0, MAX_BYTES))
+    except (NotFound, ValidationError) as error:
+        log.warning(
+            "Alias is replaced: what it held is no manifest",
+            extra={"action": "alias", "blob": ascii(ref.name), "reason": type(error).__name__},
+        )
+        return None
+
+
+def _newer(engine: Engine, mine: Manifest, ref: BlobRef) -> bool:
+    """Whether an output is not older than that behind the alias.
+
+    Sequencers order the versions of one blob; whatever else caused two runs is ordered by time.
+    """
+    theirs = _behind(engine, ref)
+    if theirs is None:
+        return True
+    if mine.run == theirs.run:
+        return mine.generation >= theirs.generation
+    if mine.input and theirs.input and mine.input.name == theirs.input.name:
+        sequencers = mine.input.sequencer, theirs.input.sequencer
+        if all(sequencers):
+            return sequencers[0] >= sequencers[1]
+    return (mine.caused_at, mine.run) >= (theirs.caused_at, theirs.run)

@@ -1,0 +1,171 @@
+"""Assembles a run when all of its tasks are over: verify, judge, put together, commit, conclude."""
+
+from collections import Counter
+
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.causes import Cause
+from pipeline.domain.runs.lifecycle import State
+from pipeline.domain.runs.manifest import Manifest, Missing, missing_of
+from pipeline.domain.runs.messages import RunMessage
+from pipeline.domain.runs.results import TaskResult
+from pipeline.domain.runs.run import Output, Run
+from pipeline.errors import FanfareError, NotFound, NotYet, Permanent, Transient
+from pipeline.handlers.assembling import alias, assemblers, commit
+from pipeline.handlers.assembling.assemblers import Assembly
+from pipeline.handlers.assembling.commit import Chosen, Committed, Spoiled
+from pipeline.handlers.collecting.accounts import Counts, count
+from pipeline.handlers.collecting.gather import Gathered, gather, total_items
+from pipeline.handlers.ending.conclude import Verdict, conclude, fail
+from pipeline.handlers.engine import Engine, context, log
+from pipeline.handlers.running.repeat import repeat
+from pipeline.handlers.running.stages import StageFailed
+from pipeline.ledger import progress, runs
+from pipeline.ledger.runs import Held
+
+_COLLECTING = frozenset({State.SUBMITTING, State.RUNNING})
+_DECIDING = frozenset({State.ASSEMBLING, State.COMMITTING})
+
+
+def assemble(message: RunMessage, engine: Engine) -> None:
+    """Bring a run whose tasks are all over to its verdict. Raises NotYet while uploads lag."""
+    held = runs.need(engine.ports.tables, message.run)
+    if held.run.generation != message.generation:
+        return
+    if held.run.state in _COLLECTING and _complete(engine, held.run):
+        assembling = held.run.to(State.ASSEMBLING, engine.now, engine.token())
+        held = runs.move(engine.ports.tables, held, assembling)
+    try:
+        if held.run.state is State.ASSEMBLING:
+            _assemble(engine, held)
+        elif held.run.state is State.COMMITTING:
+            _commit_chosen(engine, held)
+    except Spoiled as error:
+        held = runs.need(engine.ports.tables, message.run)
+        if held.run.generation == message.generation and held.run.state in _DECIDING:
+            fail(engine, held, Cause.OUTPUT_UNUSABLE, str(error))
+
+
+def _assemble(engine: Engine, held: Held) -> None:
+    gathered = gather(engine, held.run)
+    if gathered.retrying or _run_lost_again(engine, held.run, gathered.lost):
+        return  # the receipts of what runs again will ask once more
+    chosen = _judge(engine, held, gathered)
+    if chosen is None:
+        return
+    chosen = commit.choose(engine, held.run, chosen)
+    committing = held.run.to(State.COMMITTING, engine.now, engine.token())
+    _commit(engine, runs.move(engine.ports.tables, held, committing), chosen)
+
+
+def _complete(engine: Engine, run: Run) -> bool:
+    if run.plan is None:
+        return False
+    done = progress.union(engine.ports.tables, run.id, run.generation, "tasks")
+    return done.is_complete(run.plan.tasks)
+
+
+def _run_lost_again(engine: Engine, run: Run, lost: list[TaskResult]) -> bool:
+    """Deal with tasks whose outputs are not there: wait, run again, or let them be failures."""
+    for result in lost:
+        if result.at and engine.now - result.at <= engine.patience.upload:
+            raise NotYet(f"Outputs of {result.unit} are not all uploaded yet.")
+    why = "an output that the receipt names never arrived"
+    return any([repeat(engine, run, r, Cause.OUTPUT_LOST, why) for r in lost])
+
+
+def _judge(engine: Engine, held: Held, gathered: Gathered) -> Chosen | None:
+    """Put the output together; None when the run failed, or while a program works on it."""
+    run, definition = held.run, engine.definition(held.run)
+    total, succeeded = total_items(run), len(gathered.parts)
+    counts = count(engine, run, succeeded, total - succeeded, gathered.seconds)
+    missing = missing_of(gathered.failed)
+    if not definition.tolerance.allows(total - succeeded, total):
+        conclude(engine, held, _failure(*_blame(gathered, total), missing, counts))
+        return None
+    folder = f"{naming.generation_folder(run.id, run.generation)}/assembled/{engine.token()}"
+    assembly = Assembly(engine, run, definition, gathered.in_order(), folder)
+    try:
+        files = assemblers.assemble(assembly)
+    except Permanent as error:
+        cause = error.cause if isinstance(error, StageFailed) else Cause.PROGRAM_FAILED
+        conclude(engine, held, _failure(cause, f"Assembly failed: {error}", missing, counts))
+        return None
+    if files is None:
+        log.info("Assembler runs on a node", extra=context(run, "assemble"))
+        return None
+    if any(file.name == commit.MANIFEST for file in files):
+        why = f"An output is called {commit.MANIFEST}, as the run's own list of outputs is."
+        conclude(engine, held, _failure(Cause.OUTPUT_UNUSABLE, why, missing, counts))
+        return None
+    return Chosen(files=tuple(files), missing=missing, counts=counts)
+
+
+def _failure(cause: Cause, error: str, missing: tuple[Missing, ...], counts: Counts) -> Verdict:
+    told = [entry.model_dump(mode="json") for entry in missing]
+    return Verdict(State.FAILED, cause, error, missing=told, counts=counts)
+
+
+def _commit_chosen(engine: Engine, held: Held) -> None:
+    """Commit what was chosen before, or meet what is committed. Raises Spoiled."""
+    try:
+        chosen = commit.chosen(engine, held.run)
+    except Spoiled:
+        there = commit.committed(engine, held.run)
+        if there is None:
+            raise
+        _succeed(engine, held, there, None)
+    else:
+        _commit(engine, held, chosen)
+
+
+def _commit(engine: Engine, held: Held, chosen: Chosen) -> None:
+    """Commit what was chosen, then say so: nothing may come between any more. Raises Spoiled."""
+    try:
+        there = commit.commit(engine, held.run, chosen)
+    except NotFound as error:
+        why = f"A part of the output was deleted before it was committed: {error}"
+        conclude(engine, held, _failure(Cause.OUTPUT_LOST, why, chosen.missing, chosen.counts))
+        return
+    except Spoiled:
+        raise
+    except Permanent as error:
+        why = f"The output could not be committed: {error}"
+        conclude(engine, held, _failure(Cause.OUTPUT_UNUSABLE, why, chosen.missing, chosen.counts))
+        return
+    _succeed(engine, held, there, chosen.counts)
+
+
+def _succeed(engine: Engine, held: Held, there: Committed, counts: Counts | None) -> None:
+    """Give the verdict that follows from a committed output."""
+    manifest = there.manifest
+    _move_alias(engine, held.run, manifest)
+    output = Output(
+        manifest=engine.ports.blobs.url(there.ref),
+        manifest_etag=there.etag,
+        files=len(manifest.files),
+        bytes=manifest.bytes,
+    )
+    missing = [entry.model_dump(mode="json") for entry in manifest.missing]
+    verdict = Verdict(State.SUCCEEDED, output=output, missing=missing, counts=counts)
+    conclude(engine, held, verdict)
+
+
+def _move_alias(engine: Engine, run: Run, manifest: Manifest) -> None:
+    """Move the friendly name if that can be done in a while: it must not hold the verdict back."""
+    try:
+        alias.move_alias(engine, run, manifest)
+    except FanfareError as error:
+        if isinstance(error, Transient) and run.idle_for(engine.now) <= engine.patience.stale:
+            raise
+        log.warning("Alias not moved", extra={**context(run, "alias"), "reason": str(error)})
+
+
+def _blame(gathered: Gathered, total: int) -> tuple[Cause, str]:
+    """Name the most frequent cause, and what the first item with it printed."""
+    failed = gathered.failed
+    if not failed:
+        return Cause.OUTPUT_LOST, f"{total - len(gathered.parts)} of {total} items left no result"
+    cause = Counter(item.cause or Cause.PROGRAM_FAILED for item in failed).most_common(1)[0][0]
+    first = next(item for item in failed if (item.cause or Cause.PROGRAM_FAILED) is cause)
+    last_words = f": {first.tail.strip()[-500:]}" if first.tail.strip() else ""
+    return cause, f"{len(failed)} of {total} items failed; item {first.id}{last_words}"

@@ -1,0 +1,202 @@
+"""The built-in assemblers: item outputs in item order become files in a folder of this attempt.
+
+A table from kind to function; each returns the files it made, or None while a program makes them.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from pipeline.domain.definitions.pipeline import Pipeline
+from pipeline.domain.definitions.stages import TextFormat
+from pipeline.domain.outputs.archive import zipped
+from pipeline.domain.outputs.concatenate import concatenate
+from pipeline.domain.outputs.reduce import Json, reduce_parts
+from pipeline.domain.plans.plan import PlannedInput
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.manifest import AssembledFile, Digest
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.runs.run import Run
+from pipeline.errors import Permanent
+from pipeline.handlers.collecting.gather import Part
+from pipeline.handlers.engine import Engine
+from pipeline.handlers.planning import pages as planning
+from pipeline.handlers.running import stages
+from pipeline.ports.blobs import BlobFacts
+
+STREAMED = 32 << 20
+MAX_COMPOSED = 50_000
+MAX_JSON = 16 << 20
+_TYPES = {
+    TextFormat.PLAIN: "application/octet-stream",
+    TextFormat.CSV: "text/csv",
+    TextFormat.JSONL: "application/x-ndjson",
+}
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """What an assembler is given."""
+
+    engine: Engine
+    run: Run
+    definition: Pipeline
+    parts: Sequence[Part]
+    folder: str
+
+    def ref(self, name: str) -> BlobRef:
+        """Place a file in this attempt's folder."""
+        return BlobRef("work", f"{self.folder}/{name}")
+
+    def streams(self) -> Iterator[Iterator[bytes]]:
+        """Yield the content of the parts, one after another."""
+        for part in self.parts:
+            yield self.engine.ports.blobs.stream(part.ref)
+
+
+def assemble(assembly: Assembly) -> list[AssembledFile] | None:
+    """Make the output's files; None while a program on a node works on them. Raises Permanent."""
+    return _ASSEMBLERS[assembly.definition.assemble.kind](assembly)
+
+
+def _concatenate(assembly: Assembly) -> list[AssembledFile]:
+    chosen = assembly.definition.assemble.concatenate
+    if chosen is None:
+        return []
+    kind = _TYPES[chosen.format]
+    large = sum(part.size for part in assembly.parts) > STREAMED
+    if chosen.format is TextFormat.PLAIN and large and len(assembly.parts) <= MAX_COMPOSED:
+        return [_compose(assembly, chosen.name, kind)]
+    return [_stream(assembly, chosen.name, concatenate(chosen.format, assembly.streams()), kind)]
+
+
+def _compose(assembly: Assembly, name: str, kind: str) -> AssembledFile:
+    refs = [part.ref for part in assembly.parts]
+    facts = assembly.engine.ports.writer.compose(assembly.ref(name), refs, kind)
+    tree = hashlib.sha256("".join(part.sha256 for part in assembly.parts).encode()).hexdigest()
+    return _made(name, facts, Digest(algorithm="tree-sha256", value=tree), kind)
+
+
+def _zip(assembly: Assembly) -> list[AssembledFile]:
+    chosen = assembly.definition.assemble.zip
+    if chosen is None:
+        return []
+    members = zip(output_names(assembly.parts), assembly.streams(), strict=True)
+    return [_stream(assembly, chosen.name, zipped(members), "application/zip")]
+
+
+def _reduce(assembly: Assembly) -> list[AssembledFile]:
+    chosen = assembly.definition.assemble.reduce
+    if chosen is None:
+        return []
+    objects = (_json_object(assembly.engine, part) for part in assembly.parts)
+    reduced = reduce_parts(chosen.fields, objects)
+    content = json.dumps(reduced, indent=2, ensure_ascii=False).encode() + b"\n"
+    return [_stream(assembly, chosen.name, [content], "application/json")]
+
+
+def _none(assembly: Assembly) -> list[AssembledFile]:
+    return [
+        AssembledFile(
+            name=name,
+            source=part.ref.name,
+            size=part.size,
+            digest=Digest(algorithm="sha256", value=part.sha256),
+        )
+        for name, part in zip(output_names(assembly.parts), assembly.parts, strict=True)
+    ]
+
+
+def _program(assembly: Assembly) -> list[AssembledFile] | None:
+    program = assembly.definition.assemble.program
+    if program is None:
+        return []
+    engine, run = assembly.engine, assembly.run
+    inputs = (planning.planned_input(engine, run.input),) if run.input else ()
+    stage = stages.Stage(naming.ASSEMBLE, program, inputs, _files_of(assembly))
+    outputs = stages.outcome(engine, run, stage)
+    if outputs is None:
+        return None
+    return [
+        AssembledFile(
+            name=name,
+            source=output.ref.name,
+            size=output.claim.size,
+            digest=Digest(algorithm="sha256", value=output.claim.sha256),
+        )
+        for name, output in sorted(outputs.items())
+    ]
+
+
+_ASSEMBLERS: dict[str, Callable[[Assembly], list[AssembledFile] | None]] = {
+    "concatenate": _concatenate,
+    "zip": _zip,
+    "reduce": _reduce,
+    "program": _program,
+    "none": _none,
+}
+
+
+def output_names(parts: Sequence[Part]) -> list[str]:
+    """Name outputs as their items did; where two items chose the same name, by item as well."""
+    names = [part.name for part in parts]
+    if len(set(names)) == len(names):
+        return names
+    return [f"{part.item:06d}/{part.name}" for part in parts]
+
+
+def _files_of(assembly: Assembly) -> tuple[PlannedInput, ...]:
+    """Lay the parts out for an assembler program: the files, and `parts.json` that lists them."""
+    engine = assembly.engine
+    files, listed = [], []
+    for number, part in enumerate(assembly.parts):
+        file = naming.local_input_name(f"{number:06d}", part.name).replace("in/", "parts/", 1)
+        url = engine.ports.blobs.url(part.ref)
+        files.append(PlannedInput(file=file, name=part.name, url=url, size=part.size))
+        listed.append(
+            {
+                "item": part.item,
+                "name": part.name,
+                "file": file,
+                "size": part.size,
+                "sha256": part.sha256,
+            }
+        )
+    folder = naming.generation_folder(assembly.run.id, assembly.run.generation)
+    ref = BlobRef("work", f"{folder}/plan/{naming.ASSEMBLE}/parts.json")
+    content = json.dumps(listed).encode()
+    engine.ports.writer.write(ref, content, content_type="application/json")
+    url = engine.ports.blobs.url(ref)
+    listing = PlannedInput(file="parts.json", name="parts.json", url=url, size=len(content))
+    return (listing, *files)
+
+
+def _stream(assembly: Assembly, name: str, chunks: Iterable[bytes], kind: str) -> AssembledFile:
+    digest = hashlib.sha256()
+
+    def hashed() -> Iterator[bytes]:
+        for chunk in chunks:
+            digest.update(chunk)
+            yield chunk
+
+    facts = assembly.engine.ports.writer.upload(assembly.ref(name), hashed(), kind)
+    return _made(name, facts, Digest(algorithm="sha256", value=digest.hexdigest()), kind)
+
+
+def _made(name: str, facts: BlobFacts, digest: Digest, kind: str) -> AssembledFile:
+    return AssembledFile(
+        name=name, source=facts.ref.name, size=facts.size, digest=digest, content_type=kind
+    )
+
+
+def _json_object(engine: Engine, part: Part) -> dict[str, Json]:
+    if part.size > MAX_JSON:
+        raise Permanent(f"{part.name} of item {part.item} has {part.size:,} bytes: too much JSON.")
+    try:
+        content = json.loads(engine.ports.blobs.read(part.ref))
+    except (ValueError, RecursionError) as error:
+        raise Permanent(f"{part.name} of item {part.item} is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise Permanent(f"{part.name} of item {part.item} is not a JSON object.")
+    return content

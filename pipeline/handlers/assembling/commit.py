@@ -1,0 +1,135 @@
+"""Commits an output so that it appears whole or not at all, and once whoever tries.
+
+One assembler's files are chosen by a conditional write; everybody copies the chosen ones, each
+unless it is there; the conditional write of the manifest is the commit. Whoever comes second adopts
+what the first wrote.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.manifest import AssembledFile, Manifest, Missing, OutputFile
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.runs.run import Run
+from pipeline.errors import Conflict, NotFound, Permanent
+from pipeline.handlers.collecting.accounts import Counts
+from pipeline.handlers.engine import Engine
+
+MANIFEST = "manifest.json"
+_JSON = "application/json"
+
+
+class Chosen(BaseModel):
+    """What one assembler made of a run, which everybody commits: files, and what is missing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    files: tuple[AssembledFile, ...]
+    missing: tuple[Missing, ...]
+    counts: Counts
+
+
+class Spoiled(Permanent):
+    """What decides over the output is not what the engine wrote there."""
+
+
+@dataclass(frozen=True)
+class Committed:
+    """An output that is committed: its manifest, where that is, and its ETag."""
+
+    manifest: Manifest
+    ref: BlobRef
+    etag: str
+
+
+def choose(engine: Engine, run: Run, mine: Chosen) -> Chosen:
+    """Offer what this assembler made; return what counts: that of the first who offered.
+
+    Raises Spoiled.
+    """
+    with suppress(Conflict):
+        engine.ports.writer.write(_offer(run), mine.model_dump_json().encode(), "*", _JSON)
+        return mine
+    return chosen(engine, run)
+
+
+def chosen(engine: Engine, run: Run) -> Chosen:
+    """Read what was chosen. Raises Spoiled."""
+    ref = _offer(run)
+    try:
+        return Chosen.model_validate_json(engine.ports.blobs.read(ref))
+    except NotFound as error:
+        raise Spoiled(f"The blob {ref.name}, which says what to commit, was deleted.") from error
+    except ValidationError as error:
+        raise Spoiled(f"The blob {ref.name}, which says what to commit, was changed.") from error
+
+
+def committed(engine: Engine, run: Run) -> Committed | None:
+    """Return the run's output if it is committed. Raises Spoiled if what is there is another's."""
+    ref = _manifest_of(run)
+    facts = engine.ports.blobs.head(ref)
+    if facts is None:
+        return None
+    try:
+        manifest = Manifest.model_validate_json(engine.ports.blobs.read(ref))
+    except ValidationError as error:
+        raise Spoiled(f"The blob {ref.name} was there before and is no manifest.") from error
+    if (manifest.run, manifest.generation) != (run.id, run.generation):
+        raise Spoiled(f"The blob {ref.name} was there before: the manifest of another run.")
+    return Committed(manifest, ref, facts.etag)
+
+
+def commit(engine: Engine, run: Run, what: Chosen) -> Committed:
+    """Copy the chosen files to the output's immutable folder and write the manifest.
+
+    Returns the manifest as it stands. Raises NotFound, or Spoiled.
+    """
+    folder = naming.output_folder(run.pipeline, run.id, run.generation)
+    manifest = Manifest(
+        run=run.id,
+        pipeline=run.pipeline,
+        generation=run.generation,
+        created_at=engine.now,
+        caused_at=run.origin.at,
+        input=run.input,
+        parameters=run.parameters,
+        files=tuple(_copy(engine, file, folder) for file in what.files),
+        items=what.counts.succeeded + what.counts.failed,
+        succeeded=what.counts.succeeded,
+        missing=what.missing,
+        missing_total=what.counts.failed,
+        node_seconds=what.counts.node_seconds,
+    )
+    ref = _manifest_of(run)
+    content = manifest.model_dump_json(indent=2).encode()
+    with suppress(Conflict):
+        return Committed(manifest, ref, engine.ports.writer.write(ref, content, "*", _JSON))
+    adopted = committed(engine, run)
+    if adopted is None:
+        raise Conflict(f"The blob {ref.name} was deleted just now.")
+    return adopted
+
+
+def _manifest_of(run: Run) -> BlobRef:
+    folder = naming.output_folder(run.pipeline, run.id, run.generation)
+    return BlobRef("output", f"{folder}/{MANIFEST}")
+
+
+def _offer(run: Run) -> BlobRef:
+    folder = naming.generation_folder(run.id, run.generation)
+    return BlobRef("work", f"{folder}/assembled/chosen.json")
+
+
+def _copy(engine: Engine, file: AssembledFile, folder: str) -> OutputFile:
+    target = BlobRef("output", f"{folder}/{file.name}")
+    facts = engine.ports.writer.copy(BlobRef("work", file.source), target)
+    return OutputFile(
+        name=file.name,
+        url=engine.ports.blobs.url(target),
+        size=facts.size,
+        etag=facts.etag,
+        digest=file.digest,
+    )

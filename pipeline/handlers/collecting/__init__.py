@@ -1,0 +1,1 @@
+"""What came of the work: receipts, results, counts, and how a run stands."""

@@ -1,0 +1,82 @@
+"""Counts what became of a run's items, and what they cost, whatever its verdict."""
+
+import itertools
+from collections.abc import Iterator
+from contextlib import suppress
+
+from pydantic import BaseModel, ConfigDict
+
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.announcement import MAX_MISSING
+from pipeline.domain.runs.causes import Cause
+from pipeline.domain.runs.manifest import Missing
+from pipeline.domain.runs.results import ItemResult
+from pipeline.domain.runs.run import Run
+from pipeline.errors import Permanent
+from pipeline.handlers.collecting.gather import generations, items_of, total_items
+from pipeline.handlers.engine import Engine
+from pipeline.handlers.running.executions import PlannedItems
+from pipeline.ledger import tasks
+
+
+class Counts(BaseModel):
+    """Items by outcome, and the node-seconds with their price."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    succeeded: int
+    failed: int
+    node_seconds: float
+    cost: float
+    currency: str
+
+
+def count(engine: Engine, run: Run, succeeded: int, failed: int, seconds: float) -> Counts:
+    """Count what a run cost: the `seconds` of its tasks by the share of a node that they held.
+
+    The price is an estimate: full and spot price, weighed by the pool's share of spot nodes.
+    """
+    pool = engine.catalogue.pools.get(run.pool)
+    slots = engine.definition(run).task.slots
+    slot_seconds = slots * seconds + sum(_stages(engine, run))
+    node_seconds = round(run.node_seconds + slot_seconds / (pool.slots if pool else 1), 3)
+    price, per_hour = (pool.price, pool.per_hour) if pool else (None, None)
+    return Counts(
+        succeeded=succeeded,
+        failed=failed,
+        node_seconds=node_seconds,
+        cost=round(node_seconds / 3600 * (per_hour or 0.0), 6),
+        currency=price.currency if price else "",
+    )
+
+
+def tally(engine: Engine, run: Run, cause: Cause | None) -> tuple[Counts, list[Missing]]:
+    """Count a run that ends before its time, by what its tasks reported so far.
+
+    Also returns its first missing items: what never ended is missing for the cause of the verdict.
+    """
+    known: dict[int, ItemResult] = {}
+    seconds = 0.0
+    for generation, plan in generations(run):
+        planned = PlannedItems(engine, plan)
+        for result in tasks.results(engine.ports.tables, run.id, generation):
+            seconds += result.seconds if generation == run.generation else 0.0
+            # A page or receipt that is gone must not keep the run from ending.
+            with suppress(Permanent):
+                for item in items_of(engine, planned, result):
+                    if item.succeeded or item.id not in known or not known[item.id].succeeded:
+                        known[item.id] = item
+    total = max(total_items(run), len(known))
+    succeeded = sum(item.succeeded for item in known.values())
+    left = (n for n in range(total) if n not in known or not known[n].succeeded)
+    missing = [
+        Missing.of(known[n]) if n in known else Missing(item=n, cause=cause, tries=0)
+        for n in itertools.islice(left, MAX_MISSING)
+    ]
+    return count(engine, run, succeeded, total - succeeded, seconds), missing
+
+
+def _stages(engine: Engine, run: Run) -> Iterator[float]:
+    for stage in (naming.SPLIT, naming.ASSEMBLE):
+        if found := tasks.find(engine.ports.tables, run.id, run.generation, stage):
+            yield found[0].seconds

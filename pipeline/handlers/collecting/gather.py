@@ -1,0 +1,141 @@
+"""Gathers what became of every item over all generations, and holds the claims against Storage."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.causes import Cause
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.runs.results import (
+    MAX_RECEIPT_BYTES,
+    ItemOutcome,
+    ItemResult,
+    ReceiptInvalid,
+    TaskResult,
+    TaskState,
+    failed_items,
+    parse_receipt,
+)
+from pipeline.domain.runs.run import PublishedPlan, Run
+from pipeline.errors import NotFound
+from pipeline.handlers.engine import Engine
+from pipeline.handlers.running import executions
+from pipeline.ledger import tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One output of one item, as it lies in Storage."""
+
+    item: int
+    name: str
+    ref: BlobRef
+    size: int
+    sha256: str
+
+
+@dataclass
+class Gathered:
+    """What became of a run's items: those that succeeded are kept as their parts alone, since there
+    may be a million. `lost` are units whose outputs are not all there, `seconds` those of this
+    generation's tasks.
+    """
+
+    failures: dict[int, ItemResult] = field(default_factory=dict)
+    parts: dict[int, tuple[Part, ...]] = field(default_factory=dict)
+    retrying: list[TaskResult] = field(default_factory=list)
+    lost: list[TaskResult] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def failed(self) -> list[ItemResult]:
+        """The items that failed, in order."""
+        return [item for _, item in sorted(self.failures.items())]
+
+    def in_order(self) -> list[Part]:
+        """Return the parts of the items that succeeded, in item order."""
+        return [part for item in sorted(self.parts) for part in self.parts[item]]
+
+
+def gather(engine: Engine, run: Run) -> Gathered:
+    """Read the results of every generation; a success is never replaced by a later failure."""
+    gathered = Gathered()
+    for generation, plan in generations(run):
+        sizes, planned = _sizes(engine, run, generation), executions.PlannedItems(engine, plan)
+        for result in tasks.results(engine.ports.tables, run.id, generation):
+            folder = f"{naming.generation_folder(run.id, generation)}/out/{result.unit}"
+            whole = _take(items_of(engine, planned, result), folder, sizes, gathered)
+            if generation == run.generation:
+                gathered.seconds += result.seconds
+                if result.state is TaskState.RETRYING:
+                    gathered.retrying.append(result)
+                elif not whole:
+                    gathered.lost.append(result)
+    return gathered
+
+
+def generations(run: Run) -> Iterator[tuple[int, PublishedPlan]]:
+    """Yield every generation that has a plan, first to last."""
+    for earlier in run.earlier:
+        yield earlier.generation, earlier.plan
+    if run.plan:
+        yield run.generation, run.plan
+
+
+def total_items(run: Run) -> int:
+    """Return how many items the run has in all: those of its first plan."""
+    return next((plan.items for _, plan in generations(run)), 0)
+
+
+def _take(
+    items: tuple[ItemResult, ...], folder: str, sizes: Mapping[str, int], gathered: Gathered
+) -> bool:
+    """Take in the items of one task; return whether all that it claims is there."""
+    whole = True
+    for item in items:
+        parts = tuple(
+            Part(item.id, o.name, BlobRef("work", f"{folder}/{o.blob}"), o.size, o.sha256)
+            for o in item.outputs
+        )
+        there = all(sizes.get(part.ref.name) == part.size for part in parts)
+        if item.succeeded and there:
+            gathered.parts[item.id] = parts
+            gathered.failures.pop(item.id, None)
+        elif item.id not in gathered.parts:
+            gathered.failures[item.id] = item if not item.succeeded else lost(item)
+        whole = whole and (there or not item.succeeded)
+    return whole
+
+
+def lost(item: ItemResult) -> ItemResult:
+    """Turn a success whose outputs are gone into the failure that it is."""
+    return item.model_copy(
+        update={
+            "outcome": ItemOutcome.FAILED,
+            "cause": Cause.OUTPUT_LOST,
+            "tail": "An output that the receipt names is not in Storage.",
+            "outputs": (),
+        }
+    )
+
+
+def _sizes(engine: Engine, run: Run, generation: int) -> dict[str, int]:
+    folder = f"{naming.generation_folder(run.id, generation)}/out/t"
+    return {facts.ref.name: facts.size for facts in engine.ports.blobs.list("work", folder)}
+
+
+def items_of(
+    engine: Engine, planned: executions.PlannedItems, result: TaskResult
+) -> tuple[ItemResult, ...]:
+    """Return what became of a task's items, from wherever its row could keep it."""
+    if result.items or not (result.receipt or result.cause):
+        return result.items
+    expected = planned.of(result.unit)
+    if not result.receipt:
+        return failed_items(expected, result.cause or Cause.OUTPUT_LOST, result.why)
+    try:
+        ref = BlobRef("receipts", result.receipt)
+        content = engine.ports.blobs.read(ref, 0, MAX_RECEIPT_BYTES + 1)
+        return parse_receipt(content, result.attempt, expected).items
+    except (ReceiptInvalid, NotFound) as error:
+        return failed_items(expected, Cause.OUTPUT_LOST, f"Its receipt changed since: {error}")

@@ -1,0 +1,232 @@
+"""Takes in receipts: a queue message is a doorbell, upon which everything that waits is drained.
+
+Task rows first, progress second, messages last: whatever dies in between is done again by whoever
+gets the messages next, and changes nothing that is there.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+from pipeline.domain.plans.bundle import PAGE_SIZE
+from pipeline.domain.plans.plan import Page
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.events import parse_blob_created
+from pipeline.domain.runs.lifecycle import State
+from pipeline.domain.runs.messages import BadMessage, EventMessage, parse_event
+from pipeline.domain.runs.naming import BlobRef, ReceiptPath
+from pipeline.domain.runs.results import (
+    MAX_RECEIPT_BYTES,
+    ReceiptInvalid,
+    TaskResult,
+    parse_receipt,
+)
+from pipeline.domain.runs.run import Run
+from pipeline.errors import NotFound, Permanent, Transient
+from pipeline.handlers import probe
+from pipeline.handlers.engine import Engine, context, log
+from pipeline.handlers.running import executions
+from pipeline.handlers.running.executions import STAGE_QUEUES
+from pipeline.handlers.tracing import span
+from pipeline.ledger import progress, runs, tasks
+from pipeline.ports.queues import QueueMessage
+
+QUEUE = "receipts"
+DRAIN = 1000
+_READERS = 8
+_COUNTING = frozenset({State.SUBMITTING, State.RUNNING, State.ASSEMBLING})
+
+
+@dataclass(frozen=True)
+class Doorbell:
+    """A message and the receipt that it tells of; `received` unless the host deletes it."""
+
+    path: ReceiptPath
+    message: EventMessage
+    received: QueueMessage | None = None
+
+
+def on_receipts(message: EventMessage, engine: Engine) -> None:
+    """Take in the receipt that the event tells of, and all others that wait in the queue.
+
+    Where time heals what goes wrong with the receipts of one run, its messages are put back and no
+    others; raises Transient if the event's own is among them.
+    """
+    own = _path(engine, message)
+    by_generation: dict[tuple[str, int], list[Doorbell]] = defaultdict(list)
+    for doorbell in [*([Doorbell(own, message)] if own else []), *_drain(engine)]:
+        by_generation[doorbell.path.run, doorbell.path.generation].append(doorbell)
+    unsettled: Transient | None = None
+    for (run, generation), doorbells in by_generation.items():
+        try:
+            settle(engine, run, generation, {doorbell.path for doorbell in doorbells})
+            _delete(engine, doorbells)
+        except Transient as error:
+            _put_back(engine, doorbells, str(error))
+            if doorbells[0].received is None:
+                unsettled = error
+    if unsettled:
+        raise unsettled
+
+
+def _drain(engine: Engine) -> Iterator[Doorbell]:
+    """Take what waits in the queue; what tells of no receipt is deleted."""
+    for received in engine.ports.queues.receive(QUEUE, DRAIN):
+        try:
+            message = parse_event(received.body)
+            path = _path(engine, message)
+        except (BadMessage, Transient) as error:
+            log.warning("Message is no receipt event", extra={"reason": str(error)})
+            path = None
+        if path:
+            yield Doorbell(path, message, received)
+        else:
+            engine.ports.queues.delete(QUEUE, received)
+
+
+def _delete(engine: Engine, doorbells: Iterable[Doorbell]) -> None:
+    for doorbell in doorbells:
+        if doorbell.received:
+            engine.ports.queues.delete(QUEUE, doorbell.received)
+
+
+def _put_back(engine: Engine, doorbells: Iterable[Doorbell], why: str) -> None:
+    """Put messages back that would stay hidden for minutes.
+
+    One that was put back too often stays as it is: it comes again alone, and is then given up.
+    """
+    drained = [d for d in doorbells if d.received and not d.message.tired]
+    log.info("Receipts put back", extra={"action": "receipts", "of": len(drained), "reason": why})
+    try:
+        for doorbell in drained:
+            engine.send(QUEUE, doorbell.message.again, doorbell.message.delay)
+            _delete(engine, [doorbell])
+    except Transient as error:
+        log.warning("Receipts stay hidden for a while", extra={"reason": str(error)})
+
+
+def settle(engine: Engine, run_id: str, generation: int, paths: Collection[ReceiptPath]) -> None:
+    """Count receipts of one generation of a run, unless it is no longer the present one.
+
+    What nothing heals is left to the sweep. Raises Transient.
+    """
+    about: dict[str, object] = {"action": "receipts", "run": run_id, "generation": generation}
+    try:
+        held = runs.load(engine.ports.tables, run_id)
+        if held is None or held.run.generation != generation or held.run.over:
+            log.info("Receipts recorded, not counted", extra=about)
+            return
+        with span("receipts of a run", held.run.traceparent, run=run_id, receipts=len(paths)):
+            _settle_run(engine, held.run, sorted(paths, key=lambda path: path.name))
+    except Permanent as error:
+        log.exception("Receipts not counted", extra={**about, "reason": str(error)})
+
+
+def _settle_run(engine: Engine, run: Run, paths: list[ReceiptPath]) -> None:
+    staged = [path for path in paths if path.unit in STAGE_QUEUES]
+    for path in staged:
+        _settle_stage(engine, run, path)
+    counted = [path for path in paths if path.unit not in STAGE_QUEUES]
+    if run.plan is None or run.state not in _COUNTING or not counted:
+        return
+    rejected = _rejected(engine, run)
+    counted = [path for path in counted if (path.unit, path.attempt) not in rejected]
+    record(engine, run, _read_results(engine, run, counted))
+
+
+def _rejected(engine: Engine, run: Run) -> set[tuple[str, str]]:
+    """Return the attempts whose outputs never arrived; their tasks run again."""
+    if run.executions == 0:
+        return set()
+    found = tasks.results(engine.ports.tables, run.id, run.generation)
+    return {(result.unit, repeat.attempt) for result in found for repeat in result.repeats}
+
+
+def record(engine: Engine, run: Run, results: list[TaskResult]) -> None:
+    """Record what became of tasks, then count them."""
+    if results:
+        tasks.finish(engine.ports.tables, run.id, run.generation, results)
+    count(engine, run, [result.unit for result in results])
+
+
+def count(engine: Engine, run: Run, units: Iterable[str]) -> None:
+    """Count tasks that have a result; whoever sees the set complete asks for assembly."""
+    numbers = [n for unit in units if (n := naming.unit_number(unit)) is not None]
+    if run.plan is None or not numbers:
+        return
+    tables = engine.ports.tables
+    done = progress.mark(tables, run.id, run.generation, "tasks", numbers, engine.token())
+    log.info(
+        "Receipts counted",
+        extra={**context(run, "receipts"), "done": done.count(), "of": run.plan.tasks},
+    )
+    if done.is_complete(run.plan.tasks):
+        engine.wake("assemble", run)
+
+
+def _settle_stage(engine: Engine, run: Run, path: ReceiptPath) -> None:
+    result = _read_result(engine, run, path, (0,))
+    if result:
+        tasks.finish(engine.ports.tables, run.id, run.generation, [result])
+        engine.wake(STAGE_QUEUES[path.unit], run)
+
+
+def _read_results(engine: Engine, run: Run, paths: list[ReceiptPath]) -> list[TaskResult]:
+    items = _items_of(engine, run, paths)
+    known = [path for path in paths if path.unit in items]
+    read = partial(_read_result, engine, run)
+    if len(known) == 1:
+        found = [read(known[0], items[known[0].unit])]
+    else:
+        with ThreadPoolExecutor(_READERS) as pool:
+            found = list(pool.map(lambda path: read(path, items[path.unit]), known))
+    # The first receipt of a task counts; the others stay as they are.
+    return list({result.unit: result for result in reversed(found) if result}.values())
+
+
+def _items_of(engine: Engine, run: Run, paths: list[ReceiptPath]) -> dict[str, tuple[int, ...]]:
+    """Return the items of each task that the plan knows, from the pages that hold them."""
+    if run.plan is None:
+        return {}
+    numbers = {n for path in paths if (n := naming.unit_number(path.unit)) is not None}
+    pages = {n // PAGE_SIZE for n in numbers if n < run.plan.tasks}
+    items: dict[str, tuple[int, ...]] = {}
+    for number in sorted(pages):
+        page: Page = executions.read_page(engine, run.plan.folder, number)[0]
+        items |= {naming.unit_name(task.number): task.item_ids for task in page.tasks}
+    return items
+
+
+def _read_result(
+    engine: Engine, run: Run, path: ReceiptPath, items: tuple[int, ...]
+) -> TaskResult | None:
+    """Read one receipt; one that lies is logged, and left to the sweep."""
+    try:
+        ref = BlobRef(QUEUE, path.name)
+        content = engine.ports.blobs.read(ref, 0, MAX_RECEIPT_BYTES + 1)
+        receipt = parse_receipt(content, path.attempt, items)
+    except (ReceiptInvalid, NotFound) as error:
+        log.warning(
+            "Receipt not counted",
+            extra={**context(run, "receipts"), "receipt": path.name, "reason": str(error)},
+        )
+        return None
+    return TaskResult(
+        unit=path.unit,
+        attempt=path.attempt,
+        node=receipt.node,
+        seconds=receipt.seconds,
+        receipt=path.name,
+        at=engine.now,
+        items=receipt.items,
+    )
+
+
+def _path(engine: Engine, message: EventMessage) -> ReceiptPath | None:
+    """Return the receipt that an event tells of; None of all else, such as the doctor's probe."""
+    event = parse_blob_created(message.event)
+    if event is None or event.container != QUEUE or probe.answer(engine, event):
+        return None
+    return naming.parse_receipt_path(event.name)

@@ -1,0 +1,1 @@
+"""What comes in: queue messages, HTTP requests and their callers, timers."""

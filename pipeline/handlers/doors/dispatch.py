@@ -1,0 +1,155 @@
+"""From a queue message to its handler, and what becomes of the message when the handler cannot.
+
+A conflict is decided again at once; what time heals is put back with growing delay and a count;
+what nothing heals ends the run, or goes to the poison queue where no run is known.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from pipeline.domain.runs.causes import Cause
+from pipeline.domain.runs.lifecycle import STOPPABLE
+from pipeline.domain.runs.messages import (
+    AnnounceMessage,
+    BadMessage,
+    EventMessage,
+    Message,
+    RunMessage,
+    SubmitMessage,
+    parse,
+    parse_event,
+)
+from pipeline.errors import Conflict, FanfareError, Permanent, Transient
+from pipeline.handlers.assembling.assemble import assemble
+from pipeline.handlers.collecting.receipts import on_receipts
+from pipeline.handlers.ending.announce import announce
+from pipeline.handlers.ending.conclude import fail
+from pipeline.handlers.engine import Engine, log
+from pipeline.handlers.planning.plan import plan
+from pipeline.handlers.running.submit import submit
+from pipeline.handlers.starting.start import on_blob
+from pipeline.handlers.tracing import span
+from pipeline.ledger import runs
+
+_AT_ONCE = 4
+
+
+@dataclass(frozen=True)
+class Route:
+    """How a queue's messages are read and handled."""
+
+    parse: Callable[[str], Message]
+    handle: Callable[[Message, Engine], object]
+
+
+def _route[M: Message](kind: type[M], handle: Callable[[M, Engine], object]) -> Route:
+    def handle_checked(message: Message, engine: Engine) -> object:
+        assert isinstance(message, kind)  # noqa: S101 - the same route parsed it
+        return handle(message, engine)
+
+    read = parse_event if kind is EventMessage else lambda body: parse(kind, body)
+    return Route(read, handle_checked)
+
+
+ROUTES: Mapping[str, Route] = {
+    "blob-events": _route(EventMessage, on_blob),
+    "plan": _route(RunMessage, plan),
+    "submit": _route(SubmitMessage, submit),
+    "receipts": _route(EventMessage, on_receipts),
+    "assemble": _route(RunMessage, assemble),
+    "announce": _route(AnnounceMessage, announce),
+}
+
+
+def handle(engine: Engine, queue: str, body: str) -> None:
+    """Handle one message of a queue; afterwards it may be deleted."""
+    try:
+        message = ROUTES[queue].parse(body)
+    except BadMessage as error:
+        _poison(engine, queue, body, str(error))
+        return
+    with span(queue, message.traceparent, tries=message.tries):
+        try:
+            _decide(engine, queue, message)
+        except Transient as error:
+            _put_back(engine, queue, message, error)
+        except Permanent as error:
+            _give_up(engine, queue, message, str(error))
+
+
+def on_poison(engine: Engine, queue: str, body: str) -> None:
+    """Read a poison queue: end the run that the message was about; all else is the sweep's.
+
+    What keeps the run from being ended now is logged with its id: the host would try five times at
+    once and drop the message, while the sweep asks again as long as the run has no verdict.
+    """
+    try:
+        message = ROUTES[queue].parse(body)
+    except BadMessage as error:
+        told = {"action": "poison", "queue": queue, "reason": str(error)}
+        log.error("Message given up on: it is none of ours", extra=told)
+        return
+    run = ascii(message.run) if isinstance(message, RunMessage | AnnounceMessage) else ""
+    told = {"action": "poison", "queue": queue, "run": run}
+    log.error("Message given up on", extra=told)
+    if not isinstance(message, RunMessage):
+        return
+    why = f"Its step {queue!r} failed too often; `fanfare redrive` tries again."
+    try:
+        _end(engine, message, why)
+    except FanfareError as error:
+        log.exception(
+            "Run not ended for its poison message: the sweep asks again",
+            extra={**told, "reason": str(error)},
+        )
+
+
+def _decide(engine: Engine, queue: str, message: Message) -> None:
+    for _ in range(_AT_ONCE - 1):
+        try:
+            ROUTES[queue].handle(message, engine)
+        except Conflict:
+            continue
+        return
+    ROUTES[queue].handle(message, engine)
+
+
+def _put_back(engine: Engine, queue: str, message: Message, error: FanfareError) -> None:
+    if message.tired:
+        _give_up(engine, queue, message, f"tried {message.tries} times, lastly: {error}")
+        return
+    engine.send(queue, message.again, message.delay)
+    log.info(
+        "Message put back",
+        extra={"action": "retry", "queue": queue, "tries": message.tries, "reason": str(error)},
+    )
+
+
+def _give_up(engine: Engine, queue: str, message: Message, why: str) -> None:
+    if isinstance(message, RunMessage):
+        try:
+            _end(engine, message, f"Its step {queue!r} cannot be done: {why}")
+        except Permanent as error:
+            log.exception(
+                "Run cannot be ended",
+                extra={"action": "poison", "queue": queue, "run": message.run, "why": str(error)},
+            )
+    else:
+        _poison(engine, queue, message.model_dump_json(), why)
+
+
+def _end(engine: Engine, message: RunMessage, why: str) -> None:
+    """End the run that a message is about, unless it is over, being ended or being committed."""
+    held = runs.load(engine.ports.tables, message.run)
+    if held and held.run.generation == message.generation and held.run.state in STOPPABLE:
+        fail(engine, held, Cause.POISONED, why)
+    else:
+        log.warning(
+            "Message about no run that could be ended",
+            extra={"run": ascii(message.run), "why": why},
+        )
+
+
+def _poison(engine: Engine, queue: str, body: str, why: str) -> None:
+    log.error("Message put aside", extra={"action": "poison", "queue": queue, "reason": why})
+    engine.ports.queues.send(f"{queue}-poison", body)

@@ -1,0 +1,225 @@
+"""The HTTP interface: what a request asks is checked and done, the answer is plain data.
+
+POST /api/runs, GET /api/runs[?pipeline=&limit=], GET /api/runs/{id},
+POST /api/runs/{id}/cancel|redrive. docs/http.md tells callers.
+"""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.domain.catalogue.catalogue import DefinitionError
+from pipeline.domain.definitions.parameters import ScalarValue
+from pipeline.domain.definitions.pipeline import Pipeline
+from pipeline.domain.definitions.trigger import RESERVED_CONTAINERS
+from pipeline.domain.definitions.types import ContainerName
+from pipeline.domain.notation.spelling import nearest
+from pipeline.domain.runs.lifecycle import State
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.runs.run import Run
+from pipeline.errors import Conflict, FanfareError, NotFound, Permanent, Transient
+from pipeline.handlers.ending import steer
+from pipeline.handlers.engine import Engine, log
+from pipeline.handlers.starting.start import start_for_request
+from pipeline.handlers.tracing import span
+from pipeline.handlers.why import explain
+from pipeline.ledger import runs
+from pipeline.ledger.rows import Unreadable
+from pipeline.ports.blobs import BlobFacts
+from pipeline.settings import SettingMissing
+
+MAX_BODY = 64 << 10
+MAX_KEY = 200
+LISTED, MAX_LISTED = 20, 200
+# What callers may have the app read and hand to their tasks ends where the engine's and the
+# Functions host's own containers begin (`azure-webjobs-secrets` holds keys).
+_HOST_CONTAINERS = "azure-webjobs-"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An HTTP answer: status, JSON body, and headers beside the usual ones."""
+
+    status: int
+    body: Mapping[str, object]
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+type Action = Callable[[], Reply]
+
+
+def _open_to_callers(container: str) -> str:
+    if container in RESERVED_CONTAINERS or container.startswith(_HOST_CONTAINERS):
+        raise ValueError(f"container {container} is no place for inputs")
+    return container
+
+
+class _InputBlob(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    container: Annotated[ContainerName, AfterValidator(_open_to_callers)]
+    name: str = Field(min_length=1, max_length=1024)
+
+
+class _StartRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    pipeline: str = Field(max_length=32)
+    input: _InputBlob | None = None
+    parameters: dict[str, ScalarValue] = Field(default_factory=dict, max_length=50)
+    idempotency_key: str | None = Field(default=None, min_length=1, max_length=MAX_KEY)
+
+
+def start_run(engine: Engine, body: bytes, idempotency_key: str | None) -> Reply:
+    """Start a run, or meet the one that the key already started: 202 new, 200 known.
+
+    A key that started a run with another input or other parameters is a Conflict.
+    The key of the header goes before that of the body; without any, every request is a new run.
+    """
+    if len(body) > MAX_BODY:
+        text = f"The request has {len(body)} bytes; at most {MAX_BODY} are read."
+        return Reply(413, {"error": text, "retry": False})
+    request = _read(body)
+    if idempotency_key and len(idempotency_key) > MAX_KEY:
+        raise Permanent(f"The header Idempotency-Key has more than {MAX_KEY} characters.")
+    pipeline = _pipeline_named(engine, request.pipeline)
+    if not pipeline.trigger.http:
+        raise Permanent(f"Pipeline {pipeline.name} takes no requests: set `trigger.http: true`.")
+    key = idempotency_key or request.idempotency_key or engine.token()
+    source = _find(engine, request.input) if request.input else None
+    digest = _digest(request)
+    started = start_for_request(engine, pipeline, key, source, request.parameters, digest)
+    return Reply(202 if started.created else 200, view(engine, started.run))
+
+
+def list_runs(engine: Engine, pipeline: str | None = None, limit: str | None = None) -> Reply:
+    """List the latest runs of one pipeline or of all."""
+    tables = engine.ports.tables
+    names, count = runs.pipelines(tables), _limit(limit)
+    if pipeline and pipeline not in names:
+        _pipeline_named(engine, pipeline)
+    ids = [
+        run
+        for name in ([pipeline] if pipeline else names)
+        for run in itertools.islice(runs.recent(tables, name), count)
+    ]
+    found = [held.run for run in ids if (held := runs.load(tables, run))]
+    found.sort(key=lambda run: run.created_at, reverse=True)
+    return Reply(200, {"runs": [summary(run) for run in found[:count]]})
+
+
+def show_run(engine: Engine, run_id: str) -> Reply:
+    """Show one run and what it waits for."""
+    return Reply(200, view(engine, runs.need(engine.ports.tables, run_id).run))
+
+
+def cancel_run(engine: Engine, run_id: str) -> Reply:
+    """Cancel a run: 202, also when it was cancelled before; 409 when it ended otherwise."""
+    run = runs.need(engine.ports.tables, run_id).run
+    if run.state is not State.CANCELLED:
+        with span("cancel", run.traceparent, run=run.id):
+            run = steer.cancel(engine, run.id)
+    return Reply(202, view(engine, run))
+
+
+def redrive_run(engine: Engine, run_id: str) -> Reply:
+    """Run again what failed of a run that is over: 202, or 409."""
+    run = runs.need(engine.ports.tables, run_id).run
+    with span("redrive", run.traceparent, run=run.id):
+        run = steer.redrive(engine, run.id)
+    return Reply(202, view(engine, run))
+
+
+def answering(action: Action) -> Reply:
+    """Carry out a request; every error of ours becomes an answer that says what to do.
+
+    A conflict is decided again once: only one that is not about a passing change is left then.
+    """
+    try:
+        try:
+            return action()
+        except Conflict:
+            return action()
+    except FanfareError as error:
+        status = _status(error)
+        if status >= _SERVER_ERROR:
+            log.error("Request not served", extra={"action": "http", "reason": str(error)})
+        retry = isinstance(error, Transient) and not isinstance(error, Conflict)
+        return Reply(status, {"error": str(error), "retry": retry})
+
+
+_SERVER_ERROR = 500
+_STATUSES: tuple[tuple[type[FanfareError], int], ...] = (
+    (SettingMissing, 500),
+    (DefinitionError, 500),
+    (Unreadable, 500),
+    (NotFound, 404),
+    (Conflict, 409),
+    (Permanent, 400),
+    (Transient, 503),
+)
+
+
+def _status(error: FanfareError) -> int:
+    return next((status for kind, status in _STATUSES if isinstance(error, kind)), _SERVER_ERROR)
+
+
+def _read(body: bytes) -> _StartRequest:
+    try:
+        return _StartRequest.model_validate_json(body or b"{}")
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))[:100] or "body"
+        why = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            known = _InputBlob if first["loc"][0] == "input" else _StartRequest
+            why = f"no such field{nearest(str(first['loc'][-1]), known.model_fields)}"
+        raise Permanent(f"The request is not as it should be: {where}: {why}") from error
+
+
+def _digest(request: _StartRequest) -> str:
+    """Digest what is asked for, so that its repetition is told from another request."""
+    content = request.model_dump(mode="json", include={"input", "parameters"})
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:20]
+
+
+def _limit(text: str | None) -> int:
+    if not text:
+        return LISTED
+    if not (text.isascii() and text.isdecimal() and 0 < int(text[:9]) <= MAX_LISTED):
+        raise Permanent(f"limit: a whole number from 1 to {MAX_LISTED} is expected.")
+    return int(text)
+
+
+def _pipeline_named(engine: Engine, name: str) -> Pipeline:
+    pipelines = engine.catalogue.pipelines
+    if name not in pipelines:
+        listed = ", ".join(sorted(pipelines)) or "none"
+        hint = nearest(name, pipelines)
+        raise NotFound(f"There is no pipeline {name[:60]!r}{hint} (there are: {listed}).")
+    return pipelines[name]
+
+
+def _find(engine: Engine, blob: _InputBlob) -> BlobFacts:
+    facts = engine.ports.blobs.head(BlobRef(blob.container, blob.name))
+    if facts is None:
+        raise NotFound(f"There is no blob {blob.name!a} in container {blob.container}.")
+    return facts
+
+
+def summary(run: Run) -> dict[str, object]:
+    """Render a run for a list."""
+    fields = {"id", "pipeline", "generation", "state", "created_at", "ended_at", "why", "cause"}
+    return run.model_dump(mode="json", include=fields | {"succeeded", "failed"})
+
+
+def view(engine: Engine, run: Run) -> dict[str, object]:
+    """Render a run whole, without what is the engine's own business."""
+    shown: dict[str, object] = json.loads(run.model_dump_json(exclude={"definition", "step"}))
+    shown["why"] = explain(engine, run)
+    return shown

@@ -1,0 +1,17 @@
+"""Publishes completion events from the outbox: at least once, consumers drop repeats by id."""
+
+from pipeline.domain.runs.messages import AnnounceMessage
+from pipeline.handlers.engine import Engine, log
+from pipeline.ledger import runs
+
+
+def announce(message: AnnounceMessage, engine: Engine) -> None:
+    """Publish one event unless it was announced already."""
+    entry = runs.outbox(engine.ports.tables, message.run, message.event)
+    if entry is None:
+        return
+    engine.ports.events.publish(entry.event)
+    runs.announced(engine.ports.tables, entry, engine.now)
+    log.info(
+        "Run announced", extra={"action": "announce", "run": message.run, "event": message.event}
+    )

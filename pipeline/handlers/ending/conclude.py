@@ -1,0 +1,105 @@
+"""Ends runs: verdict, index and completion event in one transaction, then what follows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.announcement import completion_event
+from pipeline.domain.runs.causes import Cause
+from pipeline.domain.runs.lifecycle import State
+from pipeline.domain.runs.messages import AnnounceMessage
+from pipeline.domain.runs.run import Output, Run
+from pipeline.errors import FanfareError
+from pipeline.handlers.collecting.accounts import Counts, tally
+from pipeline.handlers.engine import Engine, context, log
+from pipeline.handlers.running import demand
+from pipeline.handlers.starting import admission
+from pipeline.ledger import runs
+from pipeline.ledger.runs import Ended, Held
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a run ends, and what is to be said about it.
+
+    Without counts, both they and what is missing are found from what the tasks reported.
+    """
+
+    state: State
+    cause: Cause | None = None
+    error: str = ""
+    output: Output | None = None
+    missing: Sequence[Mapping[str, object]] = ()
+    counts: Counts | None = None
+
+
+def conclude(engine: Engine, held: Held, verdict: Verdict) -> Run:
+    """Write the verdict and its event, announce it, free what the run held. Raises Conflict."""
+    now, counts, missing = engine.now, verdict.counts, verdict.missing
+    if counts is None:
+        counts, unfinished = tally(engine, held.run, verdict.cause)
+        missing = [entry.model_dump(mode="json") for entry in unfinished]
+    run = held.run.to(
+        verdict.state,
+        now,
+        engine.token(),
+        cause=verdict.cause,
+        error=verdict.error[:4000],
+        output=verdict.output,
+        ended_at=now,
+        **counts.model_dump(),
+    )
+    event = completion_event(run, missing)
+    place = admission.leave_place(engine.ports.tables, run)
+    ended = runs.conclude(engine.ports.tables, held, run, event, *place)
+    log.info("Run ended", extra={**context(run, "conclude"), "cause": str(verdict.cause or "")})
+    after_verdict(engine, ended.run)
+    return ended.run
+
+
+def fail(engine: Engine, held: Held, cause: Cause, error: str) -> Run:
+    """End a run as failed."""
+    return conclude(engine, held, Verdict(State.FAILED, cause, error))
+
+
+def after_verdict(engine: Engine, run: Run) -> None:
+    """Do what follows a verdict; the sweep does what of it fails or is lost."""
+    event = naming.event_id(run.id, run.generation, run.state)
+    try:
+        message = AnnounceMessage(run=run.id, event=event, traceparent=run.traceparent)
+        engine.send("announce", message)
+        release(engine, runs.ended_as(run, event))
+    except FanfareError as error:
+        log.warning(
+            "Verdict not followed up yet", extra={**context(run, "release"), "reason": str(error)}
+        )
+
+
+def release(engine: Engine, entry: Ended) -> None:
+    """Free what a generation held: jobs, demand, and the place of the next run."""
+    release_jobs(engine, entry.run)
+    demand.withdraw(engine, entry.run)
+    admission.admit_next(engine)
+    runs.released(engine.ports.tables, entry)
+
+
+def release_jobs(engine: Engine, run: Run) -> None:
+    """Let the run's jobs end: now, unless it succeeded: its last logs may still be uploading."""
+    end = engine.ports.jobs.close if run.state is State.SUCCEEDED else engine.ports.jobs.terminate
+    for job in jobs_of(engine, run):
+        end(job)
+
+
+def jobs_of(engine: Engine, run: Run) -> list[str]:
+    """Name every Batch job that this generation may have."""
+    definition = engine.definition(run)
+    stages = [""]
+    if definition.split.program:
+        stages.append(naming.SPLIT)
+    if definition.assemble.program:
+        stages.append(naming.ASSEMBLE)
+    return [
+        naming.job_id(run.id, run.generation, execution, stage)
+        for stage in stages
+        for execution in range(run.executions + 1)
+    ]

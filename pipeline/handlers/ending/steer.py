@@ -1,0 +1,69 @@
+"""What people ask of a run that exists: cancel it, or do what failed once more."""
+
+from pipeline.domain.runs.causes import Cause
+from pipeline.domain.runs.lifecycle import STOPPABLE, State
+from pipeline.domain.runs.run import EarlierPlan, Run
+from pipeline.errors import Conflict, Transient
+from pipeline.handlers.ending.conclude import Verdict, conclude, release_jobs
+from pipeline.handlers.engine import Engine, context, log
+from pipeline.ledger import runs
+from pipeline.ledger.runs import Held
+
+_TRIES = 5
+
+
+def cancel(engine: Engine, run_id: str) -> Run:
+    """Cancel a run; a run that is over is a Conflict, one that is being cancelled is finished."""
+    for _ in range(_TRIES):
+        held = runs.need(engine.ports.tables, run_id)
+        if held.run.state is State.CANCELLING:
+            return finish_cancel(engine, held)
+        if held.run.state not in STOPPABLE:
+            raise Conflict(f"Run {run_id} is {held.run.state} already and cannot be cancelled.")
+        cancelling = held.run.to(State.CANCELLING, engine.now, engine.token())
+        try:
+            held = runs.move(engine.ports.tables, held, cancelling)
+        except Conflict:
+            continue  # it went on meanwhile: look again
+        log.info("Run is being cancelled", extra=context(held.run, "cancel"))
+        return finish_cancel(engine, held)
+    raise Transient(f"Run {run_id} is changing too fast to be cancelled: try again.")
+
+
+def finish_cancel(engine: Engine, held: Held) -> Run:
+    """End the jobs of a run that is being cancelled, then say that it was."""
+    release_jobs(engine, held.run)
+    verdict = Verdict(State.CANCELLED, Cause.CANCELLED, "Cancelled on request.")
+    return conclude(engine, held, verdict)
+
+
+def redrive(engine: Engine, run_id: str) -> Run:
+    """Begin the next generation of a run that is over: only what did not succeed runs again."""
+    held = runs.need(engine.ports.tables, run_id)
+    run, now = held.run, engine.now
+    complete = run.state is State.SUCCEEDED and run.failed == 0
+    if not run.over or complete:
+        hint = "nothing of it failed" if complete else "it is not over yet"
+        raise Conflict(f"Run {run_id} is {run.state} and cannot be redriven: {hint}.")
+    earlier = run.earlier
+    if run.plan:
+        earlier = (*earlier, EarlierPlan(generation=run.generation, plan=run.plan))
+    again = run.to(
+        State.CLAIMED,
+        now,
+        engine.token(),
+        generation=run.generation + 1,
+        earlier=earlier,
+        plan=None,
+        job="",
+        executions=0,
+        cause=None,
+        error="",
+        output=None,
+        ended_at=None,
+        deadline=now + engine.definition(run).limits.run,
+    )
+    redriven = runs.reopen(engine.ports.tables, held, again)
+    log.info("Run redriven", extra=context(redriven.run, "redrive"))
+    engine.wake("plan", redriven.run)
+    return redriven.run

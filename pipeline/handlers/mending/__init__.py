@@ -1,0 +1,1 @@
+"""What the sweep does: compare each run with the world, and send again what was lost."""

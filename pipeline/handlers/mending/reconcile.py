@@ -1,0 +1,161 @@
+"""Compares a run with the world and does what some lost arrow should have done.
+
+Truth about a task, in this order: its receipt; then, if it completed without one, Batch's word.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+
+from pipeline.domain.plans.bundle import PAGE_SIZE
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.causes import Cause
+from pipeline.domain.runs.failures import cause_of
+from pipeline.domain.runs.lifecycle import State
+from pipeline.domain.runs.results import TaskResult, TaskState, failed_task
+from pipeline.domain.runs.run import Run
+from pipeline.handlers.collecting import receipts
+from pipeline.handlers.engine import Engine
+from pipeline.handlers.running import executions, repeat
+from pipeline.ledger import progress, tasks
+from pipeline.ports.batch import Cluster
+
+_STAGE_OF = {State.PLANNING: naming.SPLIT, State.ASSEMBLING: naming.ASSEMBLE}
+_JOB_WORKS = frozenset({"active", "enabling", "disabled", "disabling"})
+
+type Unheard = Mapping[str, TaskResult]
+
+
+def reconcile_tasks(engine: Engine, run: Run) -> None:
+    """Find the tasks that ended unheard, and settle them by receipt or by Batch's word."""
+    if run.plan is None:
+        return
+    rows = {r.unit: r for r in tasks.results(engine.ports.tables, run.id, run.generation)}
+    _catch_up(engine, run, [r.unit for r in rows.values() if r.state is TaskState.DONE])
+    unheard = {
+        unit: rows.get(unit) or repeat.unheard(unit)
+        for unit in _submitted(engine, run)
+        if unit not in rows or rows[unit].state is TaskState.RETRYING
+    }
+    unheard = _without(unheard, _settle_receipts(engine, run, unheard))
+    patient = {unit for unit, result in unheard.items() if not _is_due(engine, result)}
+    for unit in unheard.keys() - patient:
+        if unheard[unit].execution:
+            repeat.submit(engine, run, unheard[unit])
+    _settle_ends(engine, run, _without(unheard, patient))
+
+
+def reconcile_stage(engine: Engine, run: Run) -> None:
+    """Do the same for the program of the stage that the run is in, if there is one."""
+    stage = _STAGE_OF.get(run.state, "")
+    found = tasks.find(engine.ports.tables, run.id, run.generation, stage) if stage else None
+    if found is None or found[0].state is TaskState.DONE or not _is_due(engine, found[0]):
+        return
+    unheard = {stage: found[0]}
+    _settle_ends(engine, run, _without(unheard, _settle_receipts(engine, run, unheard)))
+
+
+def _catch_up(engine: Engine, run: Run, done: list[str]) -> None:
+    """Let progress follow the rows, where an invocation died between the two."""
+    known = progress.union(engine.ports.tables, run.id, run.generation, "tasks")
+    behind = [unit for unit in done if (naming.unit_number(unit) or 0) not in known]
+    if behind:
+        receipts.count(engine, run, behind)
+
+
+def _submitted(engine: Engine, run: Run) -> Iterable[str]:
+    """Name the tasks that Batch was given: those of the pages that are in."""
+    if run.plan is None:
+        return ()
+    pages = progress.union(engine.ports.tables, run.id, run.generation, "pages")
+    numbers = range(run.plan.tasks)
+    return (naming.unit_name(number) for number in numbers if number // PAGE_SIZE in pages)
+
+
+def _is_due(engine: Engine, result: TaskResult) -> bool:
+    """Whether a repetition that was decided had the time to begin."""
+    return result.at is None or engine.now - result.at > engine.patience.receipt
+
+
+def _without(unheard: Unheard, units: Collection[str]) -> dict[str, TaskResult]:
+    return {unit: result for unit, result in unheard.items() if unit not in units}
+
+
+def _settle_receipts(engine: Engine, run: Run, unheard: Unheard) -> set[str]:
+    """Take in receipts whose events were lost; return the units that are settled now."""
+    folder = naming.generation_folder(run.id, run.generation)
+    only = f"{next(iter(unheard))}/" if len(unheard) == 1 else ""
+    found = {
+        path
+        for facts in engine.ports.blobs.list("receipts", f"{folder}/{only}")
+        if (path := naming.parse_receipt_path(facts.ref.name))
+        and path.unit in unheard
+        and not unheard[path.unit].rejects(path.attempt)
+    }
+    if found:
+        receipts.settle(engine, run.id, run.generation, found)
+    return {path.unit for path in found if _is_done(engine, run, path.unit)}
+
+
+def _is_done(engine: Engine, run: Run, unit: str) -> bool:
+    found = tasks.find(engine.ports.tables, run.id, run.generation, unit)
+    return found is not None and found[0].state is TaskState.DONE
+
+
+def _settle_ends(engine: Engine, run: Run, unheard: Unheard) -> None:
+    """Settle tasks that Batch has seen end, or will never see, without a receipt."""
+    by_job: dict[str, dict[str, TaskResult]] = defaultdict(dict)
+    for unit, result in unheard.items():
+        stage = unit if naming.unit_number(unit) is None else ""
+        job = naming.job_id(run.id, run.generation, result.execution, stage)
+        by_job[job][unit] = result
+    failed: list[TaskResult] = []
+    for job, units in sorted(by_job.items()):
+        ends = _failures(engine, job, units)
+        ends |= _silent(engine, run, job, _without(units, ends))
+        for unit, (cause, why) in sorted(ends.items()):
+            if not repeat.repeat(engine, run, units[unit], cause, why):
+                failed.append(_failed(engine, run, unit, cause, why))
+    numbered = [result for result in failed if naming.unit_number(result.unit) is not None]
+    receipts.record(engine, run, numbered)
+    for result in failed:
+        if result not in numbered:
+            tasks.finish(engine.ports.tables, run.id, run.generation, [result])
+            repeat.submit(engine, run, result)
+
+
+def _failures(engine: Engine, job: str, units: Unheard) -> dict[str, tuple[Cause, str]]:
+    """Return why tasks failed that Batch has seen end without a receipt."""
+    before = engine.now - engine.patience.receipt
+    return {
+        end.task: (cause_of(end.code, end.message), f"{end.code}: {end.message}")
+        for end in engine.ports.cluster.failures(job, before)
+        if end.task in units
+    }
+
+
+def _silent(engine: Engine, run: Run, job: str, units: Unheard) -> dict[str, tuple[Cause, str]]:
+    """Return the tasks that succeeded in Batch's eyes and left no receipt that counts, and those
+    that never ran because their job is over.
+    """
+    if not units or engine.now - run.changed_at <= engine.patience.upload:
+        return {}
+    open_tasks = _open_tasks(engine.ports.cluster, job)
+    never = (Cause.NODE_LOST, "its job was over before it could run")
+    if open_tasks is None:
+        return dict.fromkeys(units, never)
+    over = engine.ports.cluster.job(job).state not in _JOB_WORKS
+    ended = _without(units, open_tasks)
+    # A task may have completed, and its receipt come, since receipts were looked for.
+    ended = _without(ended, _settle_receipts(engine, run, ended) if ended else ())
+    why = "the task completed and left no receipt that counts"
+    silent = dict.fromkeys(ended, (Cause.RECEIPT_INVALID, why))
+    return silent | (dict.fromkeys(units.keys() & open_tasks, never) if over else {})
+
+
+def _open_tasks(cluster: Cluster, job: str) -> set[str] | None:
+    """Return the tasks of a job that have not completed, or None if there is no such job."""
+    return cluster.unstarted_or_running(job) if cluster.job(job).state else None
+
+
+def _failed(engine: Engine, run: Run, unit: str, cause: Cause, why: str) -> TaskResult:
+    return failed_task(unit, executions.items_of(engine, run.plan, unit), cause, why)

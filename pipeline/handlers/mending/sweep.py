@@ -1,0 +1,200 @@
+"""Finds what any arrow lost and sends it again, through the same handlers and conditional moves."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from pipeline.domain.runs.causes import Cause
+from pipeline.domain.runs.lifecycle import STOPPABLE, State
+from pipeline.domain.runs.messages import AnnouncedEvent, AnnounceMessage
+from pipeline.domain.runs.run import Run
+from pipeline.errors import Conflict, FanfareError
+from pipeline.handlers.ending import steer
+from pipeline.handlers.ending.conclude import fail, release
+from pipeline.handlers.engine import Engine, context, log
+from pipeline.handlers.mending import reconcile
+from pipeline.handlers.planning import plan
+from pipeline.handlers.running import demand, submit
+from pipeline.handlers.starting import admission, lost_events
+from pipeline.handlers.why import explain
+from pipeline.ledger import progress, runs
+from pipeline.ledger.runs import ActiveEntry, Ended, Held, OutboxEntry
+from pipeline.ports.tables import Tables
+
+_ADMITTED = 10
+
+
+def sweep(engine: Engine) -> None:
+    """Look at every run without a verdict and every event that was not announced."""
+    with _apart("activation"):
+        lost_events.activate(engine)
+    for pipeline in runs.pipelines(engine.ports.tables):
+        _each("outbox", pipeline, runs.unannounced, engine, _announce)
+        _each("ended", pipeline, runs.ended, engine, release)
+        _each("runs", pipeline, runs.activity, engine, _look_after)
+    with _apart("admission"):
+        admission.admit_next(engine, count=_ADMITTED)
+    for pool in engine.catalogue.pools:
+        with _apart("demand", pool=pool):
+            demand.push(engine, pool)
+
+
+def _each[E: (OutboxEntry, Ended, ActiveEntry)](
+    unit: str,
+    pipeline: str,
+    entries: Callable[[Tables, str], Iterator[E]],
+    engine: Engine,
+    look: Callable[[Engine, E], object],
+) -> None:
+    """Look at every entry of a kind, each apart from the others."""
+    with _apart(unit, pipeline=pipeline):
+        for entry in entries(engine.ports.tables, pipeline):
+            with _apart(unit, pipeline=pipeline, row=entry.row.key):
+                look(engine, entry)
+
+
+@contextmanager
+def _apart(unit: str, **about: str) -> Iterator[None]:
+    """Keep what goes wrong with one unit of work from all others; the next sweep meets it again."""
+    try:
+        yield
+    except FanfareError as error:
+        log.warning(
+            "Not looked after this time",
+            extra={"action": "sweep", "unit": unit, **about, "reason": str(error)},
+        )
+    except ValueError as error:  # a blob or a row that does not hold what the engine wrote there
+        log.exception(
+            "Not looked after: what it says cannot be read",
+            extra={"action": "sweep", "unit": unit, **about, "reason": type(error).__name__},
+        )
+
+
+def _announce(engine: Engine, entry: OutboxEntry) -> None:
+    """Ask for the announcement of an event that has waited for it too long."""
+    event = AnnouncedEvent.model_validate(entry.event)
+    if engine.now - runs.asked(entry, event.time) <= engine.patience.stale:
+        return
+    run = event.subject.removeprefix("runs/")
+    message = AnnounceMessage(run=run, event=event.id, traceparent=event.traceparent)
+    log.warning("Announcement overdue: asked for again", extra={"action": "sweep", "run": run})
+    engine.send("announce", message)
+    runs.note_asked(engine.ports.tables, entry, engine.now)
+
+
+def _look_after(engine: Engine, entry: ActiveEntry) -> None:
+    """Look after one run: end it when its time is over, else do what its state asks for."""
+    held = runs.load(engine.ports.tables, entry.run)
+    if held is None or held.run.over:
+        return
+    run = held.run
+    late = run.deadline is not None and engine.now > run.deadline
+    if late and run.state in STOPPABLE:
+        limit = engine.definition(run).limits.run
+        fail(engine, held, Cause.RUN_TIMED_OUT, f"The run took longer than {limit}.")
+        return
+    stale = engine.now - runs.asked(entry, run.changed_at) > engine.patience.stale
+    if _STEPS[run.state](engine, held, stale):
+        log.warning("Run stood still: asked again", extra=context(run, "sweep"))
+        runs.note_asked(engine.ports.tables, entry, engine.now)
+    _say_why(engine, entry.run)
+
+
+# What each state asks for. A step returns whether it put a message into a queue, which it does only
+# when the run is stale: it has not moved, nor was asked for, for longer than a message may take.
+
+
+def _claimed(engine: Engine, held: Held, stale: bool) -> bool:
+    return stale and _wake(engine, "plan", held.run)
+
+
+def _planning(engine: Engine, held: Held, stale: bool) -> bool:
+    if held.run.idle_for(engine.now) > engine.patience.receipt:
+        reconcile.reconcile_stage(engine, held.run)
+    return stale and _wake(engine, "plan", held.run)
+
+
+def _submitting(engine: Engine, held: Held, stale: bool) -> bool:
+    run = held.run
+    if run.plan is None:
+        return False
+    if stale:
+        pages = progress.union(engine.ports.tables, run.id, run.generation, "pages")
+        if run.plan.tasks and pages.is_complete(run.plan.pages):
+            submit.complete(engine, run)
+        else:
+            plan.request_pages(engine, run)
+    return _running(engine, held, stale) or stale
+
+
+def _running(engine: Engine, held: Held, stale: bool) -> bool:
+    run = held.run
+    if run.plan is None or not run.plan.tasks:
+        return False
+    if run.idle_for(engine.now) <= engine.patience.receipt:
+        return False
+    if run.state is State.RUNNING:
+        engine.ports.jobs.close(run.job)
+    report = engine.ports.cluster.job(run.job)
+    done = progress.union(engine.ports.tables, run.id, run.generation, "tasks").count()
+    ended = report.succeeded + report.failed
+    works = report.state == "active"
+    if ended > done or done >= run.plan.tasks or run.executions or not works:
+        reconcile.reconcile_tasks(engine, run)
+    return stale and done >= run.plan.tasks and _wake(engine, "assemble", run)
+
+
+def _assembling(engine: Engine, held: Held, stale: bool) -> bool:
+    if held.run.idle_for(engine.now) > engine.patience.receipt:
+        reconcile.reconcile_stage(engine, held.run)
+        if held.run.executions:
+            reconcile.reconcile_tasks(engine, held.run)
+    return stale and _wake(engine, "assemble", held.run)
+
+
+def _committing(engine: Engine, held: Held, stale: bool) -> bool:
+    """Ask for the commit again. No limit ends it: a late invocation may still write the manifest,
+    so only what it meets there decides (`assemble`).
+    """
+    return stale and _wake(engine, "assemble", held.run)
+
+
+def _cancelling(engine: Engine, held: Held, _stale: bool) -> bool:
+    steer.finish_cancel(engine, held)
+    return False
+
+
+def _waiting(_engine: Engine, _held: Held, _stale: bool) -> bool:
+    """Leave those that wait to admission."""
+    return False
+
+
+def _wake(engine: Engine, queue: str, run: Run) -> bool:
+    engine.wake(queue, run)
+    return True
+
+
+_STEPS: Mapping[State, Callable[[Engine, Held, bool], bool]] = {
+    State.CLAIMED: _claimed,
+    State.WAITING: _waiting,
+    State.PLANNING: _planning,
+    State.SUBMITTING: _submitting,
+    State.RUNNING: _running,
+    State.ASSEMBLING: _assembling,
+    State.COMMITTING: _committing,
+    State.CANCELLING: _cancelling,
+}
+
+
+def _say_why(engine: Engine, run_id: str) -> None:
+    """Record what the run waits for, when that changed."""
+    held = runs.load(engine.ports.tables, run_id)
+    if held is None or held.run.over or held.run.idle_for(engine.now) < engine.patience.receipt:
+        return
+    why = explain(engine, held.run)
+    if why != held.run.why:
+        told = held.run.model_copy(update={"why": why, "step": engine.token()})
+        try:
+            runs.move(engine.ports.tables, held, told)
+        except Conflict:
+            return  # it moved on; the reason was for where it stood
+        log.info("Run waits", extra={**context(told, "why"), "why": why})

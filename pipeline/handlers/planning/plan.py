@@ -1,0 +1,176 @@
+"""Plans a run: take a place, pin the input, split, write pages, publish, create the job.
+
+A planner works in a folder of its own; publishing is the conditional move that makes a plan count.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from pipeline.domain.plans.plan import Page, page_name, plan_digest
+from pipeline.domain.runs.causes import Cause
+from pipeline.domain.runs.lifecycle import State
+from pipeline.domain.runs.messages import RunMessage, SubmitMessage
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.runs.run import Input, PublishedPlan, Run
+from pipeline.errors import Conflict, NotFound, Permanent, QuotaReached
+from pipeline.handlers.ending.conclude import fail
+from pipeline.handlers.engine import Engine, context, log
+from pipeline.handlers.planning import pages as planning
+from pipeline.handlers.running import demand, executions, scripts
+from pipeline.handlers.starting import admission
+from pipeline.ledger import progress, runs
+from pipeline.ledger.runs import Held
+
+_WRITERS = 8
+
+
+def plan(message: RunMessage, engine: Engine) -> None:
+    """Bring a claimed run to the point where its pages are being submitted."""
+    held = runs.need(engine.ports.tables, message.run)
+    if held.run.generation != message.generation:
+        return
+    if held.run.state is State.CLAIMED:
+        begun = _begin(engine, held)
+        if begun is None:
+            return
+        held = begun
+    if held.run.state is State.PLANNING:
+        _carry_out(engine, held)
+    elif held.run.state is State.SUBMITTING:
+        request_pages(engine, held.run)
+
+
+def request_pages(engine: Engine, run: Run) -> None:
+    """Ask for every page that is not submitted yet; a plan without tasks is ready to assemble."""
+    if run.plan is None:
+        return
+    if run.plan.tasks == 0:
+        engine.wake("assemble", run)
+        return
+    done = progress.union(engine.ports.tables, run.id, run.generation, "pages")
+    for page in done.missing(run.plan.pages):
+        message = SubmitMessage(
+            run=run.id,
+            generation=run.generation,
+            digest=run.plan.digest,
+            page=page,
+            traceparent=run.traceparent,
+        )
+        engine.send("submit", message)
+
+
+def _begin(engine: Engine, held: Held) -> Held | None:
+    """Take a place and pin the input; None when the run waits or has ended."""
+    run = held.run
+    place = admission.take_place(engine, run)
+    if isinstance(place, str):
+        wait(engine, held, place)
+        return None
+    try:
+        pinned = _pin(engine, run.input) if run.input else None
+        parameters = planning.parameters(engine, run.model_copy(update={"input": pinned}))
+        programs = scripts.pin(engine, engine.definition(run))
+    except (Conflict, NotFound):
+        name = run.input.name if run.input else ""
+        fail(engine, held, Cause.SUPERSEDED, f"{name!a} was replaced or deleted meanwhile.")
+        return None
+    except Permanent as error:
+        fail(engine, held, Cause.PLAN_FAILED, str(error))
+        return None
+    begun = run.to(
+        State.PLANNING,
+        engine.now,
+        engine.token(),
+        input=pinned,
+        parameters=parameters,
+        scripts=programs,
+    )
+    return runs.move(engine.ports.tables, held, begun, *place)
+
+
+def wait(engine: Engine, held: Held, why: str) -> None:
+    """Let the run wait, and say for what."""
+    waiting = held.run.to(State.WAITING, engine.now, engine.token(), why=why)
+    runs.move(engine.ports.tables, held, waiting)
+    log.info("Run waits", extra={**context(waiting, "wait"), "why": why})
+
+
+def _pin(engine: Engine, source: Input) -> Input:
+    if source.snapshot:
+        return source
+    ref = engine.ports.writer.snapshot(BlobRef(source.container, source.name), source.etag)
+    return source.model_copy(update={"snapshot": ref.snapshot})
+
+
+def _carry_out(engine: Engine, held: Held) -> None:
+    try:
+        pages = planning.pages(engine, held.run)
+        if pages is None:
+            return  # a split program works on it; its receipt asks again
+        published, first = _write(engine, held.run, pages)
+        job = executions.create_job(engine, held.run, first) if first else ""
+    except QuotaReached as error:
+        wait(engine, held, str(error))
+        return
+    except Permanent as error:
+        fail(engine, held, Cause.PLAN_FAILED, str(error))
+        return
+    run = held.run.to(State.SUBMITTING, engine.now, engine.token(), plan=published, job=job)
+    runs.move(engine.ports.tables, held, run)
+    log.info("Plan published", extra={**context(run, "plan"), "tasks": published.tasks})
+    request_pages(engine, run)
+    if first:
+        demand.register(engine, run, published.tasks)
+
+
+@dataclass
+class _Written:
+    """What a planner has written: the first page, and how much in all."""
+
+    first: Page | None = None
+    pages: int = 0
+    tasks: int = 0
+    items: int = 0
+
+    def encoded(self, pages: Iterable[Page]) -> Iterator[bytes]:
+        """Count pages as they pass, and yield each as the node reads it."""
+        for page in pages:
+            self.first = self.first or page
+            self.pages += 1
+            self.tasks += len(page.tasks)
+            self.items += sum(len(task.items) for task in page.tasks)
+            yield page.encode()
+
+
+def _write(engine: Engine, run: Run, pages: Iterable[Page]) -> tuple[PublishedPlan, Page | None]:
+    folder = f"{run.id}/g{run.generation}/plan/{engine.token()}"
+    written = _Written()
+    digest = plan_digest(_stored(engine, folder, written.encoded(pages)))
+    published = PublishedPlan(
+        folder=folder,
+        digest=digest,
+        pages=written.pages,
+        tasks=written.tasks,
+        items=written.items,
+    )
+    return published, written.first
+
+
+def _stored(engine: Engine, folder: str, contents: Iterable[bytes]) -> Iterator[bytes]:
+    """Write pages side by side, and pass them on; only a few are in memory at a time."""
+
+    def write(number: int, content: bytes) -> None:
+        ref = BlobRef("work", page_name(folder, number))
+        engine.ports.writer.write(ref, content, content_type="application/json")
+
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        begun: deque[Future[None]] = deque()
+        for number, content in enumerate(contents):
+            begun.append(pool.submit(write, number, content))
+            if len(begun) > _WRITERS:
+                begun.popleft().result()
+            yield content
+        for one in begun:
+            one.result()

@@ -1,0 +1,134 @@
+"""Turns planned tasks into Batch jobs and tasks: the first execution, repetitions, stage programs.
+
+An execution is named by what it is (run, generation, stage, how often before), so submitting it
+again meets what is there already.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from pipeline.domain.plans.bundle import PAGE_SIZE
+from pipeline.domain.plans.plan import Page, PlannedInput, PlannedTask, page_name
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.runs.run import PublishedPlan, Run
+from pipeline.errors import Conflict
+from pipeline.handlers.engine import Engine
+from pipeline.handlers.running import scripts
+from pipeline.ledger import runs
+from pipeline.ports.batch import InputFile, JobSpec, TaskSpec, Upload
+
+# The queue that goes on when a stage program has ended.
+STAGE_QUEUES = {naming.SPLIT: "plan", naming.ASSEMBLE: "assemble"}
+RUNNER = "/bin/sh -c 'exec python3 \"$AZ_BATCH_JOB_PREP_WORKING_DIR/runner.py\"'"
+
+
+def create_job(engine: Engine, run: Run, page: Page, execution: int = 0, stage: str = "") -> str:
+    """Create the job of an execution, with everything its program needs.
+
+    Raises QuotaReached, or Conflict when the run ended meanwhile: its verdict ends the jobs that it
+    knows of, so a job made later is ended by its maker.
+    """
+    definition = engine.definition(run)
+    job = naming.job_id(run.id, run.generation, execution, stage)
+    environment = page.program.environment
+    command = "python3 environment.py" + (f" {environment}" if environment else "")
+    spec = JobSpec(
+        id=job,
+        pool=engine.pool_id(run),
+        priority=definition.priority,
+        limit=definition.limits.run,
+        preparation=command,
+        preparation_inputs=scripts.files(engine, run, page.program),
+        run=run.id,
+    )
+    engine.ports.jobs.create(spec)
+    now = runs.need(engine.ports.tables, run.id).run
+    if now.over or now.generation != run.generation:
+        engine.ports.jobs.terminate(job)
+        raise Conflict(f"Generation {run.generation} of run {run.id} ended meanwhile.")
+    return job
+
+
+def read_page(engine: Engine, folder: str, number: int) -> tuple[Page, BlobRef]:
+    """Read one page of a plan, and say where it is."""
+    ref = BlobRef("work", page_name(folder, number))
+    return Page.model_validate_json(engine.ports.blobs.read(ref)), ref
+
+
+def items_of(engine: Engine, plan: PublishedPlan | None, unit: str) -> tuple[int, ...]:
+    """Return the ids of a unit's items; a stage program has one item."""
+    return PlannedItems(engine, plan).of(unit)
+
+
+class PlannedItems:
+    """The items of a plan's units. Holds the page read last: units mostly come in order, and a page
+    may have ten thousand items.
+    """
+
+    def __init__(self, engine: Engine, plan: PublishedPlan | None) -> None:
+        self._engine, self._plan = engine, plan
+        self._page, self._items = -1, dict[int, tuple[int, ...]]()
+
+    def of(self, unit: str) -> tuple[int, ...]:
+        """Return the ids of a unit's items; a stage program has one item."""
+        number = naming.unit_number(unit)
+        if number is None or self._plan is None:
+            return (0,)
+        if self._page != number // PAGE_SIZE:
+            page = read_page(self._engine, self._plan.folder, number // PAGE_SIZE)[0]
+            self._items = {task.number: task.item_ids for task in page.tasks}
+            self._page = number // PAGE_SIZE
+        return self._items[number]
+
+
+def task_specs(
+    engine: Engine, run: Run, page: Page, tasks: Iterable[PlannedTask], ref: BlobRef
+) -> list[TaskSpec]:
+    """Render tasks of a page, which is the blob `ref`, for Batch."""
+    definition = engine.definition(run)
+    limit, slots = definition.limits.task, definition.task.slots
+    return [
+        replace(
+            _task_spec(engine, run, page, task, ref),
+            limit=limit,
+            slots=slots,
+        )
+        for task in tasks
+    ]
+
+
+def stage_specs(engine: Engine, run: Run, page: Page, ref: BlobRef, stage: str) -> list[TaskSpec]:
+    """Render a stage program for Batch, with twice its limit: the runner's own comes first."""
+    limit = timedelta(seconds=2 * page.item_timeout_s)
+    spec = _task_spec(engine, run, page, page.tasks[0], ref)
+    return [replace(spec, id=stage, uploads=uploads(run, stage), limit=limit)]
+
+
+def _task_spec(engine: Engine, run: Run, page: Page, task: PlannedTask, ref: BlobRef) -> TaskSpec:
+    unit = naming.unit_name(task.number)
+    shared = [InputFile(engine.ports.blobs.url(ref), "page.json"), *_files(page.inputs)]
+    return TaskSpec(
+        id=unit,
+        command=RUNNER,
+        inputs=[*shared, *_files(task.inputs)],
+        uploads=uploads(run, unit),
+        environment={"FANFARE_TASK": str(task.number)},
+        limit=timedelta(),
+    )
+
+
+def uploads(run: Run, unit: str) -> list[Upload]:
+    """Say where a unit's outputs, logs and receipt go."""
+    folder = naming.generation_folder(run.id, run.generation)
+    return [
+        Upload("o-*", "work", f"{folder}/out/{unit}"),
+        Upload("l-*.txt", "work", f"{folder}/log/{unit}"),
+        Upload("../std*.txt", "work", f"{folder}/log/{unit}"),
+        Upload("r-*.json", "receipts", f"{folder}/{unit}"),
+    ]
+
+
+def _files(inputs: Sequence[PlannedInput]) -> list[InputFile]:
+    return [InputFile(planned.url, planned.file) for planned in inputs]

@@ -1,0 +1,79 @@
+"""The files of task_scripts/ that a generation executes, pinned when it begins.
+
+What is deployed meanwhile changes nothing of it: a task that runs again runs the same program.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import suppress
+
+from pipeline.domain.definitions.pipeline import Pipeline
+from pipeline.domain.plans.plan import PlannedProgram
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.runs.run import Run
+from pipeline.errors import Conflict, Permanent
+from pipeline.handlers.engine import Engine
+from pipeline.ports.batch import InputFile
+
+_RUNTIME = ("environment.py", "runner.py")
+_ARCHIVE = "environment.zip"  # where environment.py looks for wheels
+
+
+def pin(engine: Engine, definition: Pipeline) -> dict[str, str]:
+    """Put all that a definition's programs need into Storage under their digests.
+
+    Returns the blob of each file; raises Permanent for a file that was not deployed.
+    """
+    runner = [name for name in engine.scripts if _is_runner(name)]
+    return {name: _publish(engine, name) for name in (*runner, *_wanted(engine, definition))}
+
+
+def files(engine: Engine, run: Run, program: PlannedProgram) -> list[InputFile]:
+    """Return the runner, a program and what it needs, as the run has pinned them."""
+    # A run that was planned by an older version has pinned nothing.
+    pinned = run.scripts or pin(engine, engine.definition(run))
+    archive = _archive_of(program.environment)
+    paths = {name: name for name in pinned if _is_runner(name)}
+    paths |= {name: name for name in (program.file, program.environment) if name}
+    paths |= {archive: _ARCHIVE} if archive in pinned else {}
+    return [_file(engine, pinned[name], path) for name, path in paths.items()]
+
+
+def requirements(environment: str | None) -> str | None:
+    """Return the requirements file of an environment."""
+    return f"{environment}.txt" if environment else None
+
+
+def _is_runner(name: str) -> bool:
+    return name in _RUNTIME or name.startswith("runner_")
+
+
+def _wanted(engine: Engine, definition: Pipeline) -> Iterator[str]:
+    programs = (definition.task, definition.split.program, definition.assemble.program)
+    for program in programs:
+        if program is None:
+            continue
+        environment = requirements(program.environment)
+        archive = _archive_of(environment)
+        yield from (name for name in (program.program, environment) if name)
+        yield from [archive] if archive in engine.scripts else []
+
+
+def _archive_of(environment: str | None) -> str:
+    return f"{environment.removesuffix('.txt')}.zip" if environment else ""
+
+
+def _file(engine: Engine, blob: str, path: str) -> InputFile:
+    return InputFile(engine.ports.blobs.url(BlobRef("scripts", blob)), path)
+
+
+def _publish(engine: Engine, name: str) -> str:
+    content = engine.scripts.get(name)
+    if content is None:
+        raise Permanent(f"The definition asks for task_scripts/{name}, which was not deployed.")
+    ref = BlobRef("scripts", f"{hashlib.sha256(content).hexdigest()[:24]}/{name}")
+    if engine.ports.blobs.head(ref) is None:
+        # A conflict means that somebody else put the same bytes there.
+        with suppress(Conflict):
+            engine.ports.writer.write(ref, content, "*")
+    return ref.name

@@ -1,0 +1,150 @@
+"""Runs a stage (split, assemble) as a program on a node: launched once, outputs taken when done.
+
+A stage program is a plan of one task with one item; its row in table `tasks` says how it stands.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pipeline.domain.definitions.pipeline import Pipeline
+from pipeline.domain.definitions.stages import StageProgram
+from pipeline.domain.plans.plan import (
+    Page,
+    PlannedInput,
+    PlannedItem,
+    PlannedProgram,
+    PlannedTask,
+    page_name,
+)
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.causes import Cause
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.runs.results import ItemOutput, TaskResult, TaskState
+from pipeline.domain.runs.run import Run
+from pipeline.errors import JobGone, NotYet, Permanent
+from pipeline.handlers.engine import Engine
+from pipeline.handlers.running import executions, repeat, scripts
+from pipeline.ledger import tasks
+
+_RUNNER_CAUSES = (
+    Cause.PROGRAM_FAILED,
+    Cause.TIMED_OUT,
+    Cause.PROGRAM_MISSING,
+    Cause.INPUT_MISSING,
+    Cause.OUTPUT_UNUSABLE,
+)
+
+
+class StageFailed(Permanent):
+    """A stage program failed."""
+
+    def __init__(self, message: str, cause: Cause | None) -> None:
+        super().__init__(message)
+        self.cause = cause or Cause.PROGRAM_FAILED
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage as a program: which one, what it runs, its inputs, and the files beside them."""
+
+    name: str
+    program: StageProgram
+    inputs: tuple[PlannedInput, ...]
+    files: tuple[PlannedInput, ...] = ()
+
+
+@dataclass(frozen=True)
+class StageOutput:
+    """One file that a stage program wrote."""
+
+    ref: BlobRef
+    claim: ItemOutput
+
+
+def outcome(engine: Engine, run: Run, stage: Stage) -> Mapping[str, StageOutput] | None:
+    """Return the files that the stage wrote, by name; None while it runs, launched if need be.
+
+    Raises StageFailed when its last execution failed.
+    """
+    found = tasks.find(engine.ports.tables, run.id, run.generation, stage.name)
+    if found is None or found[0].state is TaskState.RETRYING:
+        execution = found[0].execution if found else 0
+        if found is None:
+            started = TaskResult(unit=stage.name, state=TaskState.RETRYING)
+            tasks.retry(engine.ports.tables, run.id, run.generation, started, None)
+        launch(engine, run, stage, execution)
+        return None
+    result = found[0]
+    if result.failed or not result.items:
+        item = result.items[0] if result.items else None
+        text = f"The {stage.name} program {stage.program.program} failed: {_tail(result)}"
+        raise StageFailed(text, item.cause if item else result.cause)
+    folder = f"{naming.generation_folder(run.id, run.generation)}/out/{stage.name}"
+    outputs = {
+        output.name: StageOutput(BlobRef("work", f"{folder}/{output.blob}"), output)
+        for output in result.items[0].outputs
+    }
+    return outputs if _whole(engine, run, result, outputs.values()) else None
+
+
+def _tail(result: TaskResult) -> str:
+    return result.items[0].tail if result.items else result.why
+
+
+def _whole(engine: Engine, run: Run, result: TaskResult, outputs: Iterable[StageOutput]) -> bool:
+    """Hold a stage's claim against Storage: uploads come in any order, and one may be lost.
+
+    False when the stage runs again for it; raises NotYet, or StageFailed when that was in vain.
+    """
+    for output in outputs:
+        facts = engine.ports.blobs.head(output.ref)
+        if facts and facts.size == output.claim.size:
+            continue
+        why = f"output {output.claim.name} of {result.unit} never arrived"
+        if result.at and engine.now - result.at <= engine.patience.upload:
+            raise NotYet(f"Output {output.claim.name} of {result.unit} is not uploaded yet.")
+        if repeat.repeat(engine, run, result, Cause.OUTPUT_LOST, why):
+            return False
+        raise StageFailed(why.capitalize(), Cause.OUTPUT_LOST)
+    return True
+
+
+def launch(engine: Engine, run: Run, stage: Stage, execution: int) -> None:
+    """Submit an execution of the stage; one that was submitted before is met, not repeated."""
+    folder = f"{naming.generation_folder(run.id, run.generation)}/plan/{stage.name}"
+    page = stage_page(run, stage, tries(engine.definition(run)))
+    ref = BlobRef("work", page_name(folder, 0))
+    engine.ports.writer.write(ref, page.encode(), content_type="application/json")
+    job = executions.create_job(engine, run, page, execution, stage.name)
+    try:
+        engine.ports.jobs.add(job, executions.stage_specs(engine, run, page, ref, stage.name))
+    except JobGone:
+        return  # this execution was submitted before and is over: its receipt or the sweep tells
+    engine.ports.jobs.close(job)
+
+
+def tries(definition: Pipeline) -> dict[str, int]:
+    """Return how often the runner executes a program in all, by the cause of its failures."""
+    return {str(cause): 1 + definition.retries.extra(cause) for cause in _RUNNER_CAUSES}
+
+
+def stage_page(run: Run, stage: Stage, allowed: Mapping[str, int]) -> Page:
+    """Render the plan of a stage: one task, one item, all files."""
+    program = stage.program
+    item = PlannedItem(
+        id=0, inputs=tuple(blob.file for blob in stage.inputs), parameters=run.parameters
+    )
+    return Page(
+        run=run.id,
+        generation=run.generation,
+        page=0,
+        program=PlannedProgram(
+            file=program.program,
+            arguments=program.arguments,
+            environment=scripts.requirements(program.environment),
+        ),
+        item_timeout_s=program.limit.total_seconds(),
+        tries=dict(allowed),
+        inputs=(*stage.inputs, *stage.files),
+        tasks=(PlannedTask(number=0, items=(item,)),),
+    )

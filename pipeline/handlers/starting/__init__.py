@@ -1,0 +1,1 @@
+"""How runs start: claims by events, requests and schedules; lost events; concurrency limits."""

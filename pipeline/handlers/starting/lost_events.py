@@ -1,0 +1,157 @@
+"""Starts the runs whose blob events were lost: compares each trigger's prefix with the ledger.
+
+Looks only at blobs younger than the pipeline's activation here and older than an event may be late.
+Older blobs are started by `fanfare backfill` alone, and so are those of a trigger that restricts
+`apis`: a listing does not tell by which operation a blob came to be.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from pipeline.domain.definitions.pipeline import Pipeline
+from pipeline.domain.definitions.trigger import Api
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.events import BlobCreated
+from pipeline.errors import Conflict, FanfareError
+from pipeline.handlers.engine import Engine, log
+from pipeline.handlers.starting.start import blob_key, start_for_blob
+from pipeline.ledger import runs
+from pipeline.ports.blobs import BlobFacts
+from pipeline.ports.tables import Insert, Replace, Row
+
+MAX_STARTS = 100
+_KEY, _TOLD = "!events", "told"
+_OVERLAP = timedelta(hours=1)
+
+
+def activate(engine: Engine) -> None:
+    """Note from when on a pipeline's blobs are watched: as soon as it is deployed."""
+    for pipeline in engine.catalogue.pipelines.values():
+        watched = pipeline.trigger.blob is not None
+        if watched and engine.ports.tables.get(runs.TABLE, pipeline.name, _KEY) is None:
+            # Storage tells a blob's time in whole seconds.
+            now = engine.now.replace(microsecond=0)
+            _record(engine, pipeline.name, None, {"activated": now, "swept": now})
+
+
+def sweep_events(engine: Engine) -> int:
+    """Start what was lost, at most 100 runs; more than that is an alert. Return how many.
+
+    A pipeline that cannot be looked at now keeps no other from it.
+    """
+    started = 0
+    for pipeline in engine.catalogue.pipelines.values():
+        if pipeline.trigger.blob is not None:
+            try:
+                started += _sweep_pipeline(engine, pipeline, MAX_STARTS - started)
+            except FanfareError as error:
+                log.warning(
+                    "Lost events not looked for this time",
+                    extra=_about(pipeline, reason=str(error)),
+                )
+    return started
+
+
+def _sweep_pipeline(engine: Engine, pipeline: Pipeline, allowed: int) -> int:
+    row = engine.ports.tables.get(runs.TABLE, pipeline.name, _KEY)
+    until = engine.now - engine.patience.lost_event
+    if row is None:
+        return 0
+    activated, swept = _time(row, "activated"), _time(row, "swept")
+    times = {"activated": activated, "swept": max(swept, until)}
+    if pipeline.trigger.blob and set(pipeline.trigger.blob.apis) != set(Api):
+        _leave_to_backfill(engine, pipeline, row, times)
+        return 0
+    started = failed = 0
+    for facts in unclaimed(engine, pipeline, max(activated, swept - _OVERLAP), until):
+        if started + failed >= allowed:
+            log.error(
+                "Many blob events were lost: the rest is started next time",
+                extra=_about(pipeline, started=started),
+            )
+            return started
+        if _start(engine, pipeline, facts):
+            started += 1
+        else:
+            failed += 1
+    if not failed:
+        _record(engine, pipeline.name, row, times)
+    return started
+
+
+def _start(engine: Engine, pipeline: Pipeline, facts: BlobFacts) -> bool:
+    """Start the run of one blob; one that cannot be started now is met again next time."""
+    try:
+        start_for_blob(engine, pipeline, event_of(engine, facts))
+    except FanfareError as error:
+        log.warning(
+            "Blob whose event was lost not started this time",
+            extra=_about(pipeline, blob=ascii(facts.ref.name), reason=str(error)),
+        )
+        return False
+    return True
+
+
+def _leave_to_backfill(
+    engine: Engine, pipeline: Pipeline, row: Row, times: dict[str, datetime]
+) -> None:
+    """Say once that nothing is looked for, and let time pass: what came now is never started."""
+    told = row.values.get(_TOLD)
+    if not isinstance(told, datetime):
+        told = engine.now
+        log.warning(
+            "The trigger restricts apis, which a listing does not tell: lost events are not looked "
+            "for; `fanfare backfill` starts such blobs",
+            extra=_about(pipeline),
+        )
+    _record(engine, pipeline.name, row, {**times, _TOLD: told})
+
+
+def _about(pipeline: Pipeline, **more: object) -> dict[str, object]:
+    return {"action": "lost_events", "pipeline": pipeline.name, **more}
+
+
+def unclaimed(
+    engine: Engine, pipeline: Pipeline, since: datetime, until: datetime
+) -> Iterator[BlobFacts]:
+    """Yield the blobs of a time range that should have a run and have none."""
+    trigger = pipeline.trigger.blob
+    if trigger is None:
+        return
+    for facts in engine.ports.blobs.list(trigger.container, trigger.prefix):
+        fits = facts.size > 0 and trigger.matches(facts.ref.container, facts.ref.name)
+        if not fits or not since <= facts.modified <= until:
+            continue
+        run = naming.run_id(pipeline.name, blob_key(event_of(engine, facts)))
+        if runs.load(engine.ports.tables, run) is None:
+            yield facts
+
+
+def event_of(engine: Engine, facts: BlobFacts) -> BlobCreated:
+    """Render a listed blob as the event that it should have raised."""
+    return BlobCreated(
+        event_id="",
+        at=facts.modified,
+        api="",
+        container=facts.ref.container,
+        name=facts.ref.name,
+        etag=facts.etag,
+        size=facts.size,
+        url=engine.ports.blobs.url(facts.ref),
+        content_type=facts.content_type,
+    )
+
+
+def _record(engine: Engine, pipeline: str, row: Row | None, times: dict[str, datetime]) -> None:
+    written = Row(pipeline, _KEY, times, row.etag if row else None)
+    try:
+        operation = Replace(written) if row else Insert(written)
+        engine.ports.tables.transact(runs.TABLE, pipeline, [operation])
+    except Conflict:
+        log.info("Another sweep recorded its time", extra={"action": "lost_events"})
+
+
+def _time(row: Row, name: str) -> datetime:
+    value = row.values[name]
+    assert isinstance(value, datetime)  # noqa: S101 - only this module writes these rows
+    return value

@@ -1,0 +1,174 @@
+"""Starts runs: claim first, then ask for the plan. Triggered by a blob, a tick or a request."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipeline.domain.definitions.pipeline import Pipeline
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.events import BlobCreated, parse_blob_created
+from pipeline.domain.runs.lifecycle import State
+from pipeline.domain.runs.messages import EventMessage
+from pipeline.domain.runs.run import Input, Origin, OriginKind, Run
+from pipeline.errors import Conflict
+from pipeline.handlers import probe
+from pipeline.handlers.engine import Engine, context, log
+from pipeline.handlers.tracing import span
+from pipeline.ledger import runs
+from pipeline.ports.blobs import BlobFacts
+
+
+@dataclass(frozen=True)
+class Started:
+    """The run that something caused, and whether it is new."""
+
+    run: Run
+    created: bool
+
+
+def on_blob(message: EventMessage, engine: Engine) -> list[Started]:
+    """Start a run of every pipeline that the blob matches; say at debug level why none does."""
+    event = parse_blob_created(message.event)
+    if event is None:
+        log.debug("Event ignored: it is not about a created blob", extra={"action": "on_blob"})
+        return []
+    if probe.answer(engine, event):
+        return []
+    started = [
+        start_for_blob(engine, pipeline, event)
+        for pipeline in engine.catalogue.pipelines.values()
+        if matches(pipeline, event)
+    ]
+    if not started:
+        log.debug("Event ignored: no pipeline takes this blob", extra=_about(event))
+    return started
+
+
+def matches(pipeline: Pipeline, event: BlobCreated) -> bool:
+    """Decide whether a created blob triggers a pipeline; empty blobs and folders never do."""
+    trigger = pipeline.trigger.blob
+    return (
+        trigger is not None
+        and event.size > 0
+        and event.api in trigger.apis
+        and trigger.matches(event.container, event.name)
+    )
+
+
+def start_for_blob(engine: Engine, pipeline: Pipeline, event: BlobCreated) -> Started:
+    """Start the run of one pipeline for one blob version."""
+    source = Input(
+        container=event.container,
+        name=event.name,
+        etag=event.etag,
+        size=event.size,
+        url=event.url,
+        content_type=event.content_type,
+        sequencer=event.sequencer,
+        depth=_depth(engine, event),
+    )
+    origin = Origin(kind=OriginKind.BLOB, key=blob_key(event), at=event.at, event_id=event.event_id)
+    return start(engine, pipeline, origin, source, {})
+
+
+def _depth(engine: Engine, event: BlobCreated) -> int:
+    """Count the runs that led to this blob: an output is one deeper than the input of its run."""
+    if event.container != "output":
+        return 0
+    run = next(iter(event.name.split("/")[1:2]), "")
+    held = runs.load(engine.ports.tables, run)
+    return 1 + (held.run.input.depth if held and held.run.input else 0)
+
+
+def blob_key(event: BlobCreated) -> tuple[str, ...]:
+    """Return what identifies a blob version: account, container, name and ETag."""
+    account = naming.account_of(event.url)
+    return (OriginKind.BLOB, account, event.container, event.name, event.etag)
+
+
+def start_for_request(
+    engine: Engine,
+    pipeline: Pipeline,
+    idempotency_key: str,
+    source: BlobFacts | None,
+    parameters: Mapping[str, object],
+    request: str = "",
+) -> Started:
+    """Start the run that a caller's idempotency key stands for; raises InvalidParameters.
+
+    Parameters of the request go before those that the input's metadata gives. `request` is a digest
+    of what was asked: raises Conflict if the key stands for a run that was asked for otherwise.
+    """
+    described = pipeline.parameters_in(source.metadata) if source else {}
+    given = pipeline.resolve_parameters({**described, **parameters})
+    key = (OriginKind.REQUEST, idempotency_key)
+    origin = Origin(kind=OriginKind.REQUEST, key=key, at=engine.now, request=request)
+    taken = input_of(source, engine.ports.blobs.url(source.ref)) if source else None
+    started = start(engine, pipeline, origin, taken, given)
+    known = started.run.origin.request
+    if known and request and known != request:
+        text = f"The key {idempotency_key!a} started run {started.run.id} with another request."
+        raise Conflict(f"{text} Use a new key for what is new.")
+    return started
+
+
+def input_of(facts: BlobFacts, url: str) -> Input:
+    """Describe a blob that was looked at as the input of a run."""
+    return Input(
+        container=facts.ref.container,
+        name=facts.ref.name,
+        etag=facts.etag,
+        size=facts.size,
+        url=url,
+        content_type=facts.content_type,
+    )
+
+
+def start(
+    engine: Engine,
+    pipeline: Pipeline,
+    origin: Origin,
+    source: Input | None,
+    parameters: Mapping[str, object],
+) -> Started:
+    """Claim the run and ask for its plan. A repeat asks again while the run is only claimed."""
+    now, run_id = engine.now, naming.run_id(pipeline.name, origin.key)
+    run = Run.model_validate(
+        {
+            "id": run_id,
+            "pipeline": pipeline.name,
+            "origin": origin,
+            "input": source,
+            "parameters": dict(parameters),
+            "definition": pipeline.to_json(),
+            "pool": pipeline.pool,
+            "created_at": now,
+            "changed_at": now,
+            "deadline": now + pipeline.limits.run,
+            "step": engine.token(),
+            "traceparent": _traceparent(run_id),
+        }
+    )
+    with span("claim", run.traceparent, run=run_id, pipeline=pipeline.name):
+        held, created = runs.claim(engine.ports.tables, run)
+        if held.run.state is State.CLAIMED:
+            engine.wake("plan", held.run)
+    action = "claimed" if created else "already claimed"
+    log.info("Run claimed or met again", extra=context(held.run, action))
+    return Started(held.run, created)
+
+
+def _traceparent(run_id: str) -> str:
+    """Derive the trace that everything of a run belongs to, so that no hand-over can lose it."""
+    digest = hashlib.sha256(run_id.encode()).hexdigest()
+    return f"00-{digest[:32]}-{digest[32:48]}-01"
+
+
+def _about(event: BlobCreated) -> dict[str, object]:
+    return {
+        "action": "on_blob",
+        "container": event.container,
+        "blob": ascii(event.name),
+        "api": event.api,
+        "size": event.size,
+    }

@@ -1,0 +1,64 @@
+"""What the engine relies on when it observes Batch."""
+
+from datetime import timedelta
+
+import pytest
+
+from pipeline.errors import NotFound, Permanent, Transient
+from tests.contract.batch.worlds import BUSY, IDLE, job_spec, task_spec
+
+FORMULA = "$TargetDedicatedNodes = 0;"
+
+
+@pytest.fixture
+def ports(batch_ports):
+    return batch_ports
+
+
+def test_a_missing_job_has_no_state_and_no_tasks(ports, fresh):
+    assert ports.cluster.job(fresh).state == ""
+    assert ports.cluster.unstarted_or_running(fresh) == set()
+    assert list(ports.cluster.failures(fresh, ports.clock.now())) == []
+
+
+def test_failures_tell_exit_code_category_and_time(batch_world, ports, fresh):
+    ports.jobs.create(job_spec(fresh, BUSY))
+    commands = {"ok": "/bin/sh -c true", "bad": "/bin/sh -c 'exit 3'", "none": "/nonesuch/program"}
+    ports.jobs.add(fresh, [task_spec(name, command) for name, command in commands.items()])
+    before = ports.clock.now()
+    ports.jobs.close(fresh)
+    batch_world.let_tasks_end(fresh)
+    ended = {end.task: end for end in ports.cluster.failures(fresh, batch_world.later())}
+    assert set(ended) == {"bad", "none"}
+    assert (ended["bad"].exit_code, ended["bad"].code) == (3, "FailureExitCode")
+    assert (ended["none"].exit_code, ended["none"].code) == (None, "CommandProgramNotFound")
+    assert ended["bad"].category.lower() == "usererror"
+    assert abs(ended["bad"].ended_at - before) < timedelta(minutes=5)
+    assert list(ports.cluster.failures(fresh, before - timedelta(minutes=1))) == []
+
+
+def test_a_pool_reports_state_allocation_and_nodes(batch_world, ports):
+    batch_world.wait_until_steady(BUSY)
+    report = ports.cluster.pool(BUSY)
+    assert (report.state, report.allocation) == ("active", "steady")
+    assert (report.nodes, report.target_nodes, report.unusable_nodes) == (1, 1, 0)
+    assert list(report.errors) == []
+    assert ports.cluster.pool("nonesuch").state == ""
+
+
+def test_a_pushed_formula_shows_and_the_next_has_to_wait(batch_world, ports):
+    batch_world.wait_until_steady(IDLE)
+    ports.cluster.push_formula(IDLE, FORMULA)
+    assert ports.cluster.pool(IDLE).formula == FORMULA
+    with pytest.raises(Transient):
+        ports.cluster.push_formula(IDLE, FORMULA)
+
+
+def test_a_formula_for_no_pool_is_not_found(ports):
+    with pytest.raises(NotFound):
+        ports.cluster.push_formula("nonesuch", FORMULA)
+
+
+def test_a_formula_that_is_none_is_refused(ports):
+    with pytest.raises(Permanent):
+        ports.cluster.push_formula(BUSY, "")

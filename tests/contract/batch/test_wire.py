@@ -1,0 +1,245 @@
+"""What the Batch adapters send, and what they make of answers that a service seldom gives."""
+
+import pytest
+from azure.batch import BatchClient
+from azure.core.credentials import AzureNamedKeyCredential
+
+from pipeline.adapters.batch.cluster import AzureCluster
+from pipeline.adapters.batch.jobs import AzureJobs
+from pipeline.adapters.batch.specs import Specs
+from pipeline.errors import JobGone, Permanent, QuotaReached, Transient
+from pipeline.ports.batch import InputFile, Upload
+from tests.contract.batch.stub import error, running_stub
+from tests.contract.batch.worlds import job_spec, task_spec
+from tests.emulators.storage.processes import KEY
+from tests.fakes.clock import START
+
+COUNTS = ("active", "running", "completed", "succeeded", "failed")
+TASKS = "/jobs/j/addtaskcollection"
+
+
+@pytest.fixture(scope="module")
+def server():
+    with running_stub() as stub:
+        yield stub
+
+
+@pytest.fixture
+def stub(server):
+    server.requests.clear()
+    return server
+
+
+@pytest.fixture
+def client(stub):
+    credential = AzureNamedKeyCredential("fanfare", KEY)
+    with BatchClient(stub.endpoint, credential, retry_backoff_factor=0) as client:
+        yield client
+
+
+@pytest.fixture
+def waits():
+    return []
+
+
+@pytest.fixture
+def jobs(client, waits):
+    return AzureJobs(client, Specs("http://blobs/fanfare", "/identities/node"), waits.append)
+
+
+def accepting(body, status="success", code=None):
+    more = {"error": {"code": code}} if code else {}
+    return [{"status": status, "taskId": task["id"], **more} for task in body["value"]]
+
+
+def test_a_job_is_created_open_marked_and_prepared_with_the_nodes_identity(stub, jobs):
+    stub.answer = lambda *_request: (201, {})
+    scripts = [InputFile("http://blobs/scripts/runner.py", "runner.py")]
+    jobs.create(job_spec("j", priority=5, preparation="prepare", preparation_inputs=scripts))
+    [sent] = stub.took("POST", "/jobs")
+    assert (sent["onAllTasksComplete"], sent["priority"]) == ("noaction", 5)
+    assert sent["metadata"] == [{"name": "fanfare", "value": "run-1"}]
+    assert sent["constraints"]["maxWallClockTime"] == "PT01H00M00S"
+    preparation = sent["jobPreparationTask"]
+    assert (preparation["commandLine"], preparation["waitForSuccess"]) == ("prepare", True)
+    assert preparation["resourceFiles"] == [
+        {
+            "httpUrl": "http://blobs/scripts/runner.py",
+            "filePath": "runner.py",
+            "identityReference": {"resourceId": "/identities/node"},
+        }
+    ]
+
+
+def test_a_task_names_folders_limits_and_who_reads_and_writes(stub, jobs):
+    stub.answer = lambda _method, _path, body: (200, {"value": accepting(body)})
+    uploads = [Upload("r-*.json", "receipts", "run/g1/t000000")]
+    given = {"uploads": uploads, "environment": {"A": "b"}, "retries": 2, "slots": 3}
+    jobs.add("j", [task_spec("t", **given)])
+    [[sent]] = [body["value"] for body in stub.took("POST", TASKS)]
+    container = sent["outputFiles"][0]["destination"]["container"]
+    assert container == {
+        "containerUrl": "http://blobs/fanfare/receipts",
+        "path": "run/g1/t000000",
+        "identityReference": {"resourceId": "/identities/node"},
+    }
+    assert sent["outputFiles"][0]["uploadOptions"] == {"uploadCondition": "taskcompletion"}
+    assert sent["environmentSettings"] == [{"name": "A", "value": "b"}]
+    assert (sent["constraints"]["maxTaskRetryCount"], sent["requiredSlots"]) == (2, 3)
+    assert sent["userIdentity"] == {"autoUser": {"scope": "pool", "elevationLevel": "nonadmin"}}
+
+
+def test_tasks_go_in_order_a_hundred_a_call(stub, jobs):
+    stub.answer = lambda _method, _path, body: (200, {"value": accepting(body)})
+    jobs.add("j", [task_spec(f"t{number:03}") for number in range(230)])
+    sent = [[task["id"] for task in body["value"]] for body in stub.took("POST", TASKS)]
+    assert [len(ids) for ids in sent] == [100, 100, 30]
+    assert [task for ids in sent for task in ids] == [f"t{number:03}" for number in range(230)]
+
+
+def test_a_body_that_is_too_large_is_halved(stub, jobs, waits):
+    def answer(_method, _path, body):
+        fits = len(body["value"]) <= 10
+        return (200, {"value": accepting(body)}) if fits else error(413, "RequestBodyTooLarge")
+
+    stub.answer = answer
+    jobs.add("j", [task_spec(f"t{number}") for number in range(40)])
+    accepted = [body for body in stub.took("POST", TASKS) if len(body["value"]) <= 10]
+    assert sum(len(body["value"]) for body in accepted) == 40
+    assert waits == []
+
+
+def test_one_task_that_is_too_large_is_refused(stub, jobs):
+    stub.answer = lambda *_request: error(413, "RequestBodyTooLarge")
+    with pytest.raises(Permanent):
+        jobs.add("j", [task_spec("t")])
+
+
+def test_tasks_that_met_a_server_error_are_sent_again_alone(stub, jobs, waits):
+    def answer(_method, _path, body):
+        results = accepting(body)
+        if len(body["value"]) > 1:
+            results[1] |= {"status": "servererror", "error": {"code": "InternalError"}}
+        return 200, {"value": results}
+
+    stub.answer = answer
+    jobs.add("j", [task_spec("t0"), task_spec("t1"), task_spec("t2")])
+    sent = [[task["id"] for task in body["value"]] for body in stub.took("POST", TASKS)]
+    assert sent == [["t0", "t1", "t2"], ["t1"]]
+    assert waits == [0.5]
+
+
+def test_a_service_that_never_recovers_is_left_after_a_minute(stub, jobs, waits):
+    stub.answer = lambda _m, _p, body: (200, {"value": accepting(body, "servererror", "Busy")})
+    with pytest.raises(Transient):
+        jobs.add("j", [task_spec("t")])
+    assert waits == sorted(waits)
+    assert 60 <= sum(waits) < 75
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [("TaskExists", None), ("JobCompleted", JobGone), ("InvalidPropertyValue", Permanent)],
+)
+def test_a_client_error_of_one_task_is_told_apart_by_its_code(stub, jobs, code, expected):
+    stub.answer = lambda _m, _p, body: (200, {"value": accepting(body, "clienterror", code)})
+    if expected is None:
+        jobs.add("j", [task_spec("t")])
+        return
+    with pytest.raises(expected, match="t.*" + code):
+        jobs.add("j", [task_spec("t")])
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (404, "JobNotFound", JobGone),
+        (409, "JobCompleted", JobGone),
+        (409, "JobBeingTerminated", JobGone),
+        (409, "JobBeingDeleted", JobGone),
+        (409, "OperationInvalidForCurrentState", Transient),
+        (400, "InvalidRequestBody", Permanent),
+        (403, "AuthenticationFailed", Transient),
+        (429, "TooManyRequests", Transient),
+        (503, "ServerBusy", Transient),
+    ],
+)
+def test_an_error_of_the_whole_call_is_told_apart_by_its_code(stub, jobs, status, code, expected):
+    stub.answer = lambda *_request: error(status, code)
+    with pytest.raises(expected, match=code):
+        jobs.add("j", [task_spec("t")])
+
+
+def test_a_full_account_is_a_quota_and_an_existing_job_is_fine(stub, jobs):
+    stub.answer = lambda *_request: error(409, "ActiveJobAndScheduleQuotaReached")
+    with pytest.raises(QuotaReached):
+        jobs.create(job_spec("j"))
+    stub.answer = lambda *_request: error(409, "JobExists")
+    jobs.create(job_spec("j"))
+
+
+def test_terminating_asks_once_and_does_not_wait(stub, jobs):
+    stub.answer = lambda *_request: (202, {})
+    jobs.terminate("j")
+    assert [request[:2] for request in stub.requests] == [("POST", "/jobs/j/terminate")]
+
+
+def test_reaping_leaves_jobs_of_others_alone(stub, jobs):
+    mine = {"id": "mine", "metadata": [{"name": "fanfare", "value": "run"}]}
+    listing = {"value": [mine, {"id": "theirs"}]}
+    stub.answer = lambda method, *_rest: (200, listing) if method == "GET" else (202, {})
+    assert jobs.reap(START) == 1
+    assert stub.took("DELETE", "/jobs/mine") == [None]
+    assert stub.took("DELETE", "/jobs/theirs") == []
+
+
+@pytest.mark.parametrize(
+    "code", ["JobPreparationTaskOrReleaseTaskNotSpecified", "JobPreparationTaskNotSpecified"]
+)
+def test_a_job_without_a_preparation_has_no_preparation_error(stub, client, code):
+    answers = {
+        "/jobs/j": (200, {"id": "j", "state": "active"}),
+        "/jobs/j/taskcounts": (200, {"taskCounts": dict.fromkeys(COUNTS, 1)}),
+        "/jobs/j/jobpreparationandreleasetaskstatus": error(409, code),
+    }
+    stub.answer = lambda _method, path, _body: answers[path]
+    assert AzureCluster(client).job("j").preparation_error == ""
+
+
+def test_a_failed_preparation_and_a_full_subscription_are_reported(stub, client):
+    failed = {"failureInfo": {"category": "usererror", "code": "FailureExitCode", "message": "no"}}
+    answers = {
+        "/jobs/j": {"id": "j", "state": "active"},
+        "/jobs/j/taskcounts": {"taskCounts": dict.fromkeys(COUNTS, 1)},
+        "/jobs/j/jobpreparationandreleasetaskstatus": {
+            "value": [{"jobPreparationTaskExecutionInfo": {**failed, "exitCode": 1}}]
+        },
+        "/pools/p": {
+            "state": "active",
+            "allocationState": "steady",
+            "currentDedicatedNodes": 1,
+            "currentLowPriorityNodes": 2,
+            "targetDedicatedNodes": 3,
+            "targetLowPriorityNodes": 4,
+            "resizeErrors": [{"code": "AccountCoreQuotaReached", "message": "full"}],
+        },
+        "/nodecounts": {"value": [{"poolId": "p", "dedicated": {"startTaskFailed": 1}}]},
+    }
+    stub.answer = lambda _method, path, _body: (200, answers[path])
+    cluster = AzureCluster(client)
+    assert cluster.job("j").preparation_error == "FailureExitCode: no (exit code 1)"
+    pool = cluster.pool("p")
+    assert (pool.nodes, pool.target_nodes, pool.unusable_nodes) == (3, 7, 1)
+    assert [text.split(":")[0] for text in pool.errors] == [
+        "AccountCoreQuotaReached",
+        "StartTaskFailed",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(409, "PoolBeingResized"), (503, "TooManyEnableAutoScaleRequests")]
+)
+def test_a_formula_that_is_refused_just_now_may_be_pushed_later(stub, client, status, code):
+    stub.answer = lambda *_request: error(status, code)
+    with pytest.raises(Transient):
+        AzureCluster(client).push_formula("p", "$TargetDedicatedNodes = 0;")

@@ -1,0 +1,160 @@
+"""What the engine relies on when it writes blobs."""
+
+from dataclasses import replace
+
+import pytest
+
+from pipeline.adapters.storage import blobs
+from pipeline.adapters.storage.sources import Grant, Sources
+from pipeline.adapters.storage.writer import AzureBlobWriter
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.errors import Conflict, NotFound, Permanent
+from tests.contract.conftest import Services
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def write(ports, fresh):
+    """Return a function that writes a blob below a fresh folder and returns its reference."""
+
+    def write(name, content, container="work", **more):
+        ref = BlobRef(container, f"{fresh}/{name}")
+        ports.writer.write(ref, content, **more)
+        return ref
+
+    return write
+
+
+@pytest.fixture(params=["the service reads the sources", "the service may not read them"])
+def writer(request, world, ports):
+    """Return the writer, also one that gives the service no grant for the sources of a copy."""
+    if request.param == "the service reads the sources":
+        return ports.writer
+    if not isinstance(world, Services):
+        pytest.skip("the fake needs no grant")
+    reader = blobs.connect(world.settings)
+    return AzureBlobWriter(reader, Sources(reader, Grant), span=5 * MIB)
+
+
+def test_writing_replaces_by_default(ports, write):
+    write("a", b"1")
+    assert ports.blobs.read(write("a", b"2")) == b"2"
+
+
+def test_writing_only_if_absent_conflicts_when_present(ports, write):
+    ref = write("a", b"1", condition="*")
+    with pytest.raises(Conflict):
+        ports.writer.write(ref, b"2", "*")
+    assert ports.blobs.read(ref) == b"1"
+
+
+def test_writing_over_a_version_conflicts_when_it_changed_or_is_gone(ports, write):
+    ref = write("a", b"1")
+    first = ports.blobs.head(ref).etag
+    second = ports.writer.write(ref, b"2", first)
+    assert second not in (first, "")
+    with pytest.raises(Conflict):
+        ports.writer.write(ref, b"3", first)
+    with pytest.raises(Conflict):
+        ports.writer.write(replace(ref, name=f"{ref.name}-gone"), b"3", first)
+
+
+def test_an_upload_joins_a_stream_of_any_chunks(ports, fresh):
+    ref = BlobRef("work", fresh)
+    chunks = [b"a" * (3 * MIB), b"", b"b" * (9 * MIB), b"c"]
+    facts = ports.writer.upload(ref, iter(chunks), "text/plain")
+    assert facts == ports.blobs.head(ref)
+    assert (facts.size, facts.content_type) == (12 * MIB + 1, "text/plain")
+    assert b"".join(ports.blobs.stream(ref)) == b"".join(chunks)
+
+
+def test_an_upload_of_nothing_is_an_empty_blob(ports, fresh):
+    assert ports.writer.upload(BlobRef("work", fresh), []).size == 0
+
+
+def test_an_upload_whose_source_fails_leaves_no_blob(ports, fresh):
+    def failing():
+        yield b"x" * (9 * MIB)
+        raise ValueError("the source broke")
+
+    with pytest.raises(ValueError, match="broke"):
+        ports.writer.upload(BlobRef("work", fresh), failing())
+    assert ports.blobs.head(BlobRef("work", fresh)) is None
+
+
+def test_composing_joins_parts_in_order_snapshots_and_empty_ones_too(ports, writer, write):
+    one, empty, two = write("1 ü", b"one"), write("0", b""), write("2", b"two")
+    pinned = ports.writer.snapshot(one, ports.blobs.head(one).etag)
+    ports.writer.write(one, b"changed")
+    target = replace(one, name=f"{one.name}-all")
+    facts = writer.compose(target, [pinned, empty, two, pinned], "text/plain")
+    assert ports.blobs.read(target) == b"onetwoone"
+    assert (facts.size, facts.content_type) == (9, "text/plain")
+    assert facts == ports.blobs.head(target)
+
+
+def test_composing_a_missing_part_is_not_found_and_leaves_no_blob(ports, writer, write):
+    one = write("1", b"one")
+    target = replace(one, name=f"{one.name}-all")
+    with pytest.raises(NotFound):
+        writer.compose(target, [one, replace(one, name="gone")])
+    assert ports.blobs.head(target) is None
+
+
+def test_composing_joins_parts_larger_than_what_is_held_in_memory(ports, writer, fresh):
+    parts = [BlobRef("work", f"{fresh}/{number}") for number in range(3)]
+    contents = [b"abcdefg" * MIB, b"", b"hijk" * MIB + b"l"]
+    for part, content in zip(parts, contents, strict=True):
+        ports.writer.upload(part, [content])
+    target = BlobRef("output", fresh)
+    writer.compose(target, parts)
+    assert b"".join(ports.blobs.stream(target)) == b"".join(contents)
+
+
+def test_composing_takes_fifty_thousand_parts_and_no_more(ports, fresh):
+    parts = [BlobRef("work", "a")] * 50_001
+    with pytest.raises(Permanent):
+        ports.writer.compose(BlobRef("work", fresh), parts)
+
+
+def test_a_copy_keeps_content_type_and_metadata(world, ports, fresh):
+    world.upload("input", f"{fresh}/ü", b"hello", {"fanfare_depth": "1"})
+    source, target = BlobRef("input", f"{fresh}/ü"), BlobRef("output", f"{fresh}/copy")
+    facts = ports.writer.copy(source, target)
+    assert facts == ports.blobs.head(target)
+    assert (facts.size, facts.metadata) == (5, {"fanfare_depth": "1"})
+    assert ports.blobs.read(target) == b"hello"
+
+
+def test_copying_to_a_blob_that_exists_returns_its_facts_unchanged(ports, write):
+    one, two = write("1", b"one"), write("2", b"two")
+    before = ports.blobs.head(two)
+    assert ports.writer.copy(one, two) == before
+    assert ports.writer.copy(replace(one, name="gone"), two) == before
+
+
+def test_copying_nothing_is_not_found(ports, fresh):
+    with pytest.raises(NotFound):
+        ports.writer.copy(BlobRef("work", f"{fresh}-gone"), BlobRef("output", fresh))
+
+
+def test_a_snapshot_stays_as_it_was(ports, write):
+    ref = write("a", b"1", content_type="text/plain")
+    facts = ports.blobs.head(ref)
+    pinned = ports.writer.snapshot(ref, facts.etag)
+    ports.writer.write(ref, b"22")
+    assert ports.blobs.read(pinned) == b"1"
+    assert ports.blobs.head(pinned) == replace(facts, ref=pinned)
+    copy = ports.writer.copy(pinned, replace(ref, name=f"{ref.name}-copy"))
+    assert ports.blobs.read(copy.ref) == b"1"
+
+
+def test_a_snapshot_of_another_version_conflicts_and_of_nothing_is_not_found(ports, write):
+    ref = write("a", b"1")
+    etag = ports.blobs.head(ref).etag
+    ports.writer.write(ref, b"2")
+    with pytest.raises(Conflict):
+        ports.writer.snapshot(ref, etag)
+    with pytest.raises(NotFound):
+        ports.writer.snapshot(replace(ref, name="gone"), etag)

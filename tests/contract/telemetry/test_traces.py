@@ -1,0 +1,35 @@
+"""Traces leave in the background; an endpoint that does not answer harms nobody."""
+
+import socket
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline.adapters.telemetry import traces as telemetry
+from pipeline.settings import Settings
+
+
+def test_a_dead_endpoint_slows_no_handler_and_is_told_of_once(caplog):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # bound, not listening: connections are refused
+        provider = telemetry.provider(settings(f"http://127.0.0.1:{unused.getsockname()[1]}"))
+        tracer, began = provider.get_tracer("test"), time.monotonic()
+        for _ in range(520):  # two batches
+            tracer.start_span("work").end()
+        assert time.monotonic() - began < 5  # exporting would take longer, again and again
+        provider.shutdown()
+    (told,) = caplog.records
+    assert "Traces cannot be exported" in told.message
+
+
+def settings(endpoint: str) -> Settings:
+    environ = {
+        name: "x"
+        for name in (
+            "AzureWebJobsStorage",
+            "FANFARE_BATCH_ENDPOINT",
+            "FANFARE_TOPIC_ENDPOINT",
+            "FANFARE_NODE_IDENTITY",
+        )
+    }
+    return replace(Settings.from_env(environ, Path()), otlp_endpoint=endpoint)

@@ -1,0 +1,214 @@
+"""`fanfare doctor` over the fakes: what is well, what is not, and that it leaves nothing."""
+
+import json
+from datetime import timedelta
+from threading import Event
+
+import pytest
+from typer.testing import CliRunner
+
+from pipeline.cli.checks import Ward
+from pipeline.cli.exits import Exit
+from pipeline.cli.main import app as fanfare
+from pipeline.cli.session import Session
+from pipeline.domain.health.azure import PROVIDERS
+from pipeline.domain.health.findings import Deployment, QueueReading
+from pipeline.domain.health.quotas import Machines, Quotas, Size
+from pipeline.domain.health.roles import NEEDED, Assignment, Bearer
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.errors import Transient
+from pipeline.settings import CONTAINERS, QUEUES, TABLES
+
+AZURE = Deployment("s", "rg-x", "bax", "stx", "func-x", "westeurope")
+
+
+class FakeSurvey:
+    """Says that all is well, but for what a test changes."""
+
+    def __init__(self):
+        self.ahead, self.status, self.gone, self.others = timedelta(), 200, "", 1
+
+    def containers(self):
+        return set(CONTAINERS)
+
+    def queues(self):
+        return {name for queue in QUEUES for name in (queue, f"{queue}-poison")} - {self.gone}
+
+    def tables(self):
+        return set(TABLES)
+
+    def queue(self, name):
+        return QueueReading(name, 0)
+
+    def send_and_take_back(self, queue):
+        if self.gone == queue:
+            raise Transient(f"send to {queue}: no answer (ServiceRequestError)")
+
+    def skew(self):
+        return self.ahead
+
+    def active_jobs(self):
+        return 1
+
+    def pools(self):
+        return [Machines("another", "standard_d2s_v5", self.others, 0)]
+
+    def answers(self, url):
+        return self.status
+
+
+class FakeManagement:
+    """A subscription in which all is well."""
+
+    def quotas(self):
+        return Quotas(100, 100, {}, False, 100, 100)
+
+    def sizes(self):
+        return {"standard_d2s_v5": Size("standardDSv5Family", 2)}
+
+    def providers(self):
+        return set(PROVIDERS)
+
+    def roles(self, bearer):
+        group = "/subscriptions/s/resourceGroups/rg-x"
+        return [Assignment(role, group) for role, _ in NEEDED[bearer]]
+
+
+class Doctor:
+    """Asks the doctor about an app in memory, whose world goes on while the doctor waits."""
+
+    def __init__(self, app):
+        self.app, self.survey, self.management = app, FakeSurvey(), FakeManagement()
+        for pool in app.engine.catalogue.pools.values():
+            app.engine.ports.cluster.push_formula(app.engine.pool_id_of(pool), "x")
+
+    def _sleep(self, seconds):
+        self.app.world.clock.advance(seconds=seconds)
+        self.app.pump()
+
+    def ward(self, wait):
+        urls = {"Batch": "https://batch", "topic": "https://topic"}
+        parts = (self.app.engine, self.survey, self.management, AZURE, urls, self._sleep)
+        return Ward(*parts, patience_s=wait * 0.75)
+
+    def ask(self, *more):
+        return CliRunner().invoke(fanfare, ["doctor", *more], obj=Session(ward=self.ward))
+
+    def findings(self):
+        """Return exit code and what is wrong, by check."""
+        result = self.ask("--json", "--wait", "5")
+        told = json.loads(result.stdout)["findings"]
+        wrong = {one["check"]: one for one in told if one["level"] not in ("ok", "only in Azure")}
+        return result.exit_code, wrong
+
+
+@pytest.fixture
+def doctor(cli):
+    return Doctor(cli.app)
+
+
+def test_what_is_well_is_well_and_nothing_stays_behind(doctor):
+    assert doctor.findings() == (Exit.OK, {})
+    assert doctor.app.all_runs() == []
+    left = [b for name in ("input", "receipts") for b in doctor.app.world.blobs.list(name, "")]
+    assert left == []
+
+
+def test_without_a_management_plane_it_says_so(doctor):
+    doctor.management = None
+    shown = doctor.ask()
+    assert shown.exit_code == Exit.OK
+    assert "only in Azure: a local stack has no quota of cores" in shown.stdout
+
+
+def test_events_that_do_not_come_are_found_and_the_probe_is_taken_away(doctor):
+    doctor.app.loses = lambda event: True
+    code, wrong = doctor.findings()
+    assert (code, set(wrong)) == (Exit.FAILED, {"events of input", "events of receipts"})
+    assert list(doctor.app.world.blobs.list("input", "")) == []
+
+
+def test_a_service_without_an_answer_is_unreachable_and_stops_no_other_check(doctor):
+    doctor.survey.gone = "announce"
+    code, wrong = doctor.findings()
+    assert code == Exit.UNREACHABLE
+    assert wrong["queues"]["what"] == "missing: announce"
+    assert wrong["role: queues"]["level"] == "unreachable"
+
+
+def test_a_check_that_breaks_stops_no_other(doctor):
+    doctor.survey.skew = lambda: 1 / 0
+    code, wrong = doctor.findings()
+    assert (code, list(wrong)) == (Exit.FAILED, ["clock"])
+    assert "ZeroDivisionError" in wrong["clock"]["what"]
+
+
+def test_a_check_that_hangs_is_told_and_stops_no_other(doctor):
+    held = Event()
+    doctor.survey.skew = held.wait
+    result = doctor.ask("--json", "--wait", "1")
+    held.set()
+    wrong = [one for one in json.loads(result.stdout)["findings"] if one["level"] == "unreachable"]
+    assert [one["check"] for one in wrong] == ["clock"]
+    assert "no answer within 1 s" in wrong[0]["what"]
+
+
+def test_an_app_that_is_ill_is_told_with_its_restart(doctor):
+    doctor.survey.status = 503
+    _, wrong = doctor.findings()
+    assert "az functionapp restart -g rg-x -n func-x" in wrong["topic"]["mend"]
+
+
+def test_cores_that_other_pools_have_are_told_and_missing_for_ours(doctor):
+    told = json.loads(doctor.ask("--json").stdout)["findings"]
+    assert ("cores: dedicated", "2 of 100 are used") in [(f["check"], f["what"]) for f in told]
+    doctor.survey.others = 49
+    _, wrong = doctor.findings()
+    assert wrong["quota of pool cpu"]["what"] == (
+        "8 dedicated cores beside 98 of other pools, of 100"
+    )
+
+
+def test_an_identity_without_its_role_is_told_and_the_others_are_well(doctor):
+    whole = doctor.management.roles
+    doctor.management.roles = lambda bearer: whole(bearer) if bearer != Bearer.EVENTS else []
+    code, wrong = doctor.findings()
+    assert (code, list(wrong)) == (Exit.FAILED, ["roles of the system topic"])
+    assert wrong["roles of the system topic"]["mend"] == "azd provision"
+
+
+def test_a_run_that_stands_still_is_told_with_what_it_waits_for(doctor):
+    doctor.app.upload("lines/a.txt", b"x\n")
+    doctor.app.pump()
+    doctor.app.world.clock.advance(hours=2)
+    _, wrong = doctor.findings()
+    assert "has not moved" in wrong["runs"]["what"] and "queued" in wrong["runs"]["why"]
+
+
+def test_an_event_that_was_not_announced_is_told(doctor):
+    doctor.app.loses = lambda event: False
+    doctor.app.upload("lines/a.txt", b"x\n")
+    for _ in range(20):
+        doctor.app.run_tasks()
+        for queue in ("blob-events", "plan", "submit", "receipts", "assemble"):
+            doctor.app._drain(queue)
+    doctor.app.world.clock.advance(hours=2)
+    doctor.app.world.queues.send = lambda *_: None
+    doctor.app.engine.ports.queues.receive("announce", 32)
+    _, wrong = doctor.findings()
+    assert "1 completion events are not announced" in wrong["announcements"]["what"]
+
+
+def test_a_dead_letter_is_told(doctor):
+    doctor.app.upload("x.json", b"{}", "dead-letter")
+    _, wrong = doctor.findings()
+    assert "dead-letter" in wrong
+
+
+def test_a_probe_with_content_or_elsewhere_is_no_probe(doctor):
+    doctor.app.upload(".fanfare-doctor/x", b"content")
+    doctor.app.upload(".fanfare-doctor/y", b"", "output")
+    doctor.app.pump()
+    blobs = doctor.app.world.blobs
+    assert blobs.head(BlobRef("input", ".fanfare-doctor/x"))
+    assert blobs.head(BlobRef("output", ".fanfare-doctor/y"))

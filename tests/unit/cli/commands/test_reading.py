@@ -1,0 +1,144 @@
+"""`fanfare ls`, `show`, `logs`, `plan` and `schema`."""
+
+import json
+
+import pytest
+
+from pipeline.cli.commands.read import _failed_part
+from pipeline.cli.exits import Exit
+from pipeline.domain.runs.naming import BlobRef
+from tests.fakes.node import Failure
+from tests.unit.cli.conftest import LINES
+
+BUNDLED = LINES + "bundle: {items: 10}\n"
+SPLIT_BY_PROGRAM = LINES.replace("lines: {}", "program: {program: cut.py, parameters: [line]}")
+
+
+def test_nothing_to_list_says_how_to_begin(cli):
+    assert "No runs yet" in cli("ls").stdout
+    assert cli.json("ls") == {"runs": []}
+
+
+def test_the_list_shows_every_run_on_one_line(cli):
+    run = cli.finished()
+    (line,) = [line for line in cli("ls").stdout.splitlines() if run in line]
+    assert "succeeded" in line and "input/lines/a.txt" in line
+    assert cli.json("ls", "--active") == {"runs": []}
+
+
+def test_a_run_is_found_by_the_beginning_of_its_id(cli):
+    run = cli.finished()
+    assert cli.json("show", run[:12])["id"] == cli.json("show", "latest")["id"] == run
+    assert cli("show", "job-zzz").exit_code == Exit.FAILED
+
+
+def test_a_beginning_that_fits_two_runs_is_refused(cli):
+    cli.finished()
+    cli.app.upload("lines/b.txt", b"x\n")
+    cli.app.pump()
+    assert "may be 2 runs" in cli("show", "job-").stderr
+
+
+def test_show_names_files_and_failed_items_for_programs(cli_with):
+    cli = cli_with(LINES + "tolerance: {failed_items: 1}\n")
+    cli.app.program = lambda item: Failure() if item.id == 1 else [("p", b"%d\n" % item.id)]
+    cli.finished()
+    shown = cli.json("show", "latest")
+    assert [file["name"] for file in shown["files"]] == ["all.txt"]
+    assert [(item["unit"], item["id"]) for item in shown["failed_items"]] == [("t000001", 1)]
+
+
+def test_show_says_why_a_run_waits(cli):
+    cli("pause", "job")
+    cli.app.upload("lines/a.txt", b"x\n")
+    cli.app.pump()
+    assert "job is paused" in cli("show", "latest").stdout
+
+
+def test_a_name_cannot_steer_the_terminal(cli):
+    cli.app.upload("lines/\x1b[2Jü.txt", b"x\n")
+    cli.app.pump()
+    shown = cli("show", "latest").stdout
+    assert "\x1b" not in shown and "\\x1b[2Jü.txt" in shown
+
+
+def test_logs_print_failed_items_with_control_characters_spelt_out(cli_with):
+    cli = cli_with(program=lambda item: Failure() if item.id == 1 else [("p", b"x")])
+    run = cli.finished()
+    text = b"== item 1, try 1: program-failed, 0.1 s\n\x1b]0;owned\x07oops\n"
+    cli.app.world.blobs.put("work", f"{run}/g1/log/t000001/l-{'0' * 16}.txt", text)
+    cli.app.world.blobs.put("work", f"{run}/g1/log/t000000/l-{'1' * 16}.txt", b"fine\n")
+    result = cli("logs", run)
+    assert "\\x1b]0;owned\\x07oops" in result.stdout and "fine" not in result.stdout
+    assert "fine" in cli("logs", run, "0").stdout
+    assert "fine" in cli("logs", run, "--all").stdout
+
+
+def test_logs_of_a_run_without_failures_say_so(cli):
+    cli.finished()
+    assert "Nothing failed" in cli("logs", "latest").stderr
+    assert cli("logs", "latest", "x;y").exit_code == Exit.USAGE
+
+
+def test_only_the_failed_part_of_a_log_is_kept():
+    head = "== item {}, try 1: {}, 0.10 s\n"
+    good, bad = head.format(0, "succeeded") + "fine\n", head.format(1, "timed-out") + "slow\n"
+    assert _failed_part(good + bad) == bad
+    assert _failed_part("no headings") == "no headings"
+
+
+def test_the_plan_is_the_one_that_submit_carries_out(cli):
+    planned = cli.json("plan", "job", cli.file())
+    cli("run", "job", cli.file())
+    run = cli.app.only_run()
+    stored = json.loads(cli.app.world.blobs.read(cli.app.world.blobs.at(page_url(cli, run))))
+    assert planned["pages"][0]["tasks"] == stored["tasks"]
+    assert (planned["items"], planned["tasks"], planned["pool"]["tasks_at_once"]) == (3, 3, 8)
+
+
+def page_url(cli, run):
+    return cli.app.world.blobs.url(BlobRef("work", f"{run.plan.folder}/p-00000.json"))
+
+
+def test_a_plan_starts_nothing_and_expects_by_what_was(cli):
+    cli.finished()
+    result = cli("plan", "job", "input/lines/a.txt")
+    assert "going by 1 earlier run" in result.stdout
+    assert len(cli.app.all_runs()) == 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (1, "1 with 1 item and 1 slot\n"),
+        (9, "1 with 9 items and 1 slot\n"),
+        (20, "2 with 10 items and 1 slot each\n"),
+        (21, "3 with at most 10 items and 1 slot each\n"),
+    ],
+)
+def test_a_plan_says_what_its_tasks_really_carry(cli_with, lines, told):
+    cli = cli_with(BUNDLED)
+    shown = cli("plan", "job", cli.file(content=b"line\n" * lines)).output
+    assert told in "".join(f"{line.rstrip()}\n" for line in shown.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("definition", "file", "why"),
+    [
+        (LINES, None, "works on an input blob"),
+        (LINES, b"\n\n", "no lines"),
+        (SPLIT_BY_PROGRAM, b"x\n", "known only when it has run"),
+    ],
+)
+def test_a_plan_refuses_what_cannot_work(cli_with, definition, file, why):
+    cli = cli_with(definition)
+    result = cli("plan", "job", *([] if file is None else [cli.file(content=file)]))
+    assert result.exit_code == Exit.FAILED
+    assert why in result.stderr
+
+
+def test_schemas_are_written_for_editors(cli, tmp_path):
+    written = cli.json("schema", "--folder", tmp_path / "s")
+    assert json.loads((tmp_path / "s/pipeline.schema.json").read_text())["title"]
+    assert set(written) == {"pipeline", "pool", "completion-event"}
+    assert json.loads(cli("schema", "pool").stdout)["title"] == "Fanfare pool"

@@ -1,0 +1,235 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline.domain.catalogue.catalogue import load_catalogue
+from pipeline.domain.definitions.pipeline import Pipeline
+from tests.unit.domain.conftest import PIPELINE, POOL
+
+ROOT = Path(__file__).parents[4]
+
+
+def test_a_good_pipeline_loads_and_is_named_by_its_file(workshop):
+    workshop.pipeline("demo")
+    catalogue = workshop.load()
+    assert list(catalogue.pipelines) == ["demo"]
+    assert catalogue.pipelines["demo"].trigger.blob.suffix == (".mp4",)
+    assert catalogue.pools["cpu"].slots == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("pool: cpu", "pol: cpu", "11: pol: unknown key; did you mean 'pool'?"),
+        ("pool: cpu", "", "1: pool: is required but missing"),
+        ("pool: cpu", "name: x\npool: cpu", "11: name: unknown key: the name is that of the file"),
+        ("pool: cpu", "pool: cpus", "11: pool: there is no pools/cpus.yaml; did you mean 'cpu'?"),
+        ("pool: cpu", "pool: ../cpu", "11: pool: '../cpu' is not a name of lower-case letters"),
+        ("pool: cpu", "pool: cpu\npriority: 2000", "12: priority: must be at most 1000"),
+        ("pool: cpu", "pool: cpu\npriority: high", "12: priority: must be a whole number"),
+        ("pool: cpu", "pool: cpu\npriority: true", "12: priority: must be a whole number"),
+        ("pool: cpu", "pool: cpu\nbundle: {items: 0}", "12: bundle.items: must be at least 1"),
+        ("pool: cpu", "pool: cpu\nbundle: 5", "12: bundle: must be a mapping of keys to values"),
+        ("pool: cpu", "pool: cpu\nlimits: {item: 10}", "12: limits.item: 10 is not a duration"),
+        (
+            "pool: cpu",
+            "pool: cpu\nlimits: {item: 2h}",
+            "12: limits: item 2h is longer than task 1h",
+        ),
+        ("pool: cpu", "pool: cpu\nretries: {node-losd: 1}", "did you mean 'node-lost'?"),
+        ("pool: cpu", "pool: cpu\nretries: {cancelled: 1}", "12: retries.cancelled: unknown key"),
+        (
+            "pool: cpu",
+            "pool: cpu\noutput: {alias: lastest}",
+            "12: output.alias: 'lastest' is not one of latest, input-name, none; "
+            "did you mean 'latest'?",
+        ),
+        (
+            "pool: cpu",
+            "pool: cpu\ntolerance: {failed_items: 101%}",
+            "12: tolerance.failed_items: '101%' is neither a number of items nor a share",
+        ),
+        (
+            "encode.py",
+            "encoder.py",
+            "8: task.program: there is no task_scripts/encoder.py; did you",
+        ),
+        ("encode.py", "runner.py", "8: task.program: runner.py belongs to the engine"),
+        ("encode.py", "../encode.py", "8: task.program: '../encode.py' is not a plain file name"),
+        ("concat.py", "concatt.py", "13: assemble.program.program: there is no"),
+        ("environment: media", "environment: medai", "10: task.environment: there is no"),
+        (
+            "environment: media",
+            "slots: 3",
+            "10: task.slots: 3 slots never fit: a node of cpu has 2",
+        ),
+        ("environment: media", "command: [x]", "7: task: takes exactly one of program, command"),
+        ('"{crf}"', '"{crv}"', "9: task.arguments[2]: nothing is called {crv} here; did you mean"),
+        ('"{crf}"', '"{crf"', "9: task.arguments[2]: '{crf' has a stray {"),
+        ('"{crf}"', '"x{inputs}"', "9: task.arguments[2]: {inputs} expands to several"),
+        ('"{crf}"', "23", "9: task.arguments[2]: must be text: put it in quotes"),
+        ('"{crf}"', r'"\0"', "9: task.arguments[2]: contains a NUL"),
+        ('"{parts}"', '"{start}"', "13: assemble.program.arguments[0]: nothing is called {start}"),
+        ("step: 33", "step: 0", "6: split.frames.step: must be at least 1"),
+        ("step: 33", 'step: "{crv}"', "6: split.frames.step: no parameter is called crv; did you"),
+        ("step: 33", "step: 3.5", "6: split.frames.step: 3.5 is neither a whole number nor a"),
+        ("frames:", "frame:", "6: split.frame: unknown key; did you mean 'frames'?"),
+        ("step: 33}", "step: 33}\n  lines: {}", "5: split: takes exactly one of blobs, range, "),
+        (
+            "container: input",
+            "container: work",
+            "2: trigger.blob.container: container work belongs",
+        ),
+        ("container: input", "container: My_Box", "2: trigger.blob.container: 'My_Box' is not a"),
+        ("suffix: .mp4", "apis: PutBlock", "did you mean 'PutBlockList'?"),
+        ("type: integer", "type: int", "4: parameters.crf.type: 'int' is not one of integer"),
+        ("default: 23", "default: 99", "4: parameters.crf: the default 99 is above the maximum 51"),
+        ("default: 23", "default: x", "the default 'x' is not a whole number"),
+        ("  crf: {", "  Crf: {", "4: parameters.Crf: 'Crf' is not a parameter name"),
+        ("  crf: {", "  start: {", "4: parameters.start: the split gives its items a parameter"),
+        ("  crf: {", "  output: {", "4: parameters.output: {output} already has a meaning"),
+    ],
+)
+def test_a_wrong_definition_names_file_line_key_and_reason(workshop, old, new, problem):
+    workshop.changed(old, new)
+    found = workshop.problems()
+    assert any(line.startswith("pipelines/demo.yaml:") and problem in line for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("trigger", "problem"),
+    [
+        ("{}", "1: trigger: nothing starts this pipeline"),
+        ("{http: false}", "1: trigger: nothing starts this pipeline"),
+        ("{schedule: {cron: 0 6 * * *}}", "1: trigger.schedule.cron: '0 6 * * *' has 5 fields"),
+        (
+            "{schedule: {cron: 0 0 6 * * *, time_zone: Europe/Berln}}",
+            "1: trigger.schedule.time_zone: 'Europe/Berln' is no time zone; "
+            "did you mean 'Europe/Berlin'?",
+        ),
+        ("{schedule: {cron: 0 0 6 * * *, time_zone: ../../etc/passwd}}", "is no time zone"),
+        ("{schedule: {cron: 0 0 6 * * *}}", "5: split.frames: needs an input blob, but a schedule"),
+    ],
+)
+def test_a_wrong_trigger_is_explained(workshop, trigger, problem):
+    workshop.changed(PIPELINE.partition("parameters")[0], f"trigger: {trigger}\n")
+    assert any(problem in line for line in workshop.problems())
+
+
+def test_a_schedule_needs_a_default_for_every_parameter(workshop):
+    text = PIPELINE.replace("  blob:", "  schedule: {cron: 0 0 6 * * *}\n  blob:")
+    workshop.pipeline("demo", text.replace(" default: 23,", ""))
+    assert workshop.problems() == [
+        "pipelines/demo.yaml:5: parameters.crf: has no default, but a schedule gives no parameters"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (b"", "pipelines/demo.yaml: is empty"),
+        (b"- a\n", "pipelines/demo.yaml:1: is not a mapping"),
+        (b"pool: cpu\npool: gpu\n", ":2: pool: is given twice; first in line 1"),
+        (b"a: {b: {c: 1,\n c: 2}}", ":2: a.b.c: is given twice; first in line 1"),
+        (b"a: &x 1\nb: *x\n", ":1: anchors and aliases are not allowed"),
+        (b"a: [" + b"[" * 100_000, "is nested deeper than 20 levels"),
+        (b"a: !!python/object:os.system x\n", ":1: a: the tag tag:yaml.org,2002:python/object"),
+        (b"a: [1\nb: 2\n", "is not valid YAML: "),
+        (b"a: \xff\n", "is not UTF-8 text"),
+        (b"a: \x01\n", "contains a character that is not allowed"),
+        (b"a: .inf\n", ":1: a: .inf is not a finite number"),
+        (b"a: 1e999\n", ":1: a: 1e999 is not a finite number"),
+        (b"a: " + b"9" * 5000, ":1: a: a number of more than 18 digits"),
+        (b"? [a]\n: 1\n", ":1: a key is not text"),
+        (b"---\na: 1\n---\nb: 2\n", "is not valid YAML"),
+        (b"#" * (256 * 1024 + 1), "is larger than 256 KiB"),
+    ],
+)
+def test_a_file_that_is_no_definition_is_refused(workshop, text, problem):
+    workshop.pipeline("demo", text)
+    (found,) = workshop.problems()
+    assert problem in found
+
+
+def test_all_problems_of_all_files_come_at_once(workshop):
+    workshop.changed("pool: cpu", "pol: cpu", name="one")
+    workshop.changed("step: 33", "step: 0", name="two")
+    workshop.pool("cpu", POOL.replace("slots", "slot"))
+    places = [line.split(": ")[0] for line in workshop.problems()]
+    assert set(places) >= {"pipelines/one.yaml:11", "pipelines/two.yaml:6", "pools/cpu.yaml:3"}
+
+
+def test_a_broken_pool_is_not_also_reported_as_missing(workshop):
+    workshop.pipeline("demo")
+    workshop.pool("cpu", POOL.replace("slots", "slot"))
+    assert workshop.problems() == ["pools/cpu.yaml:3: slot: unknown key; did you mean 'slots'?"]
+
+
+def test_a_file_name_that_is_no_name_is_refused(workshop):
+    workshop.pipeline("Media_Encode")
+    (found,) = workshop.problems()
+    assert found.startswith("pipelines/Media_Encode.yaml:1: name: 'Media_Encode' is not a name")
+
+
+def test_the_other_ending_is_pointed_out(workshop):
+    (workshop.root / "pipelines/demo.yml").touch()
+    assert workshop.problems() == ["pipelines/demo.yml: rename it to demo.yaml"]
+
+
+def test_missing_folders_are_named(tmp_path):
+    with pytest.raises(Exception, match="pools: the folder does not exist"):
+        load_catalogue(tmp_path / "pipelines", tmp_path / "pools", tmp_path)
+
+
+@pytest.mark.parametrize("prefix", ["", "a", "a/", "a/run/"])
+def test_a_pipeline_that_would_start_itself_is_refused(workshop, prefix):
+    workshop.changed("container: input", f"container: output, prefix: '{prefix}'", name="a")
+    assert workshop.problems() == [
+        "pipelines/a.yaml:2: trigger.blob: its own output would start it again: a → a"
+    ]
+
+
+def test_a_circle_of_pipelines_is_refused_once(workshop):
+    for name, before in (("a", "c"), ("b", "a"), ("c", "b")):
+        workshop.changed("container: input", f"container: output, prefix: {before}/", name=name)
+    (found,) = workshop.problems()
+    assert found.endswith("would start it again: a → b → c → a")
+
+
+def test_a_chain_with_an_end_is_fine(workshop):
+    workshop.pipeline("a")
+    workshop.changed("container: input", "container: output, prefix: a/", name="b")
+    assert set(workshop.load().pipelines) == {"a", "b"}
+
+
+def test_words_that_older_yaml_takes_for_truth_are_text(workshop):
+    workshop.changed("suffix: .mp4", "suffix: [no, on, 1:30, 007]")
+    blob = workshop.load().pipelines["demo"].trigger.blob
+    assert blob.suffix == ("no", "on", "1:30", "007")
+
+
+def test_a_definition_round_trips_through_json(workshop):
+    workshop.changed("pool: cpu", "pool: cpu\nretries: {node-lost: 5}\nlimits: {item: 90s}")
+    pipeline = workshop.load().pipelines["demo"]
+    assert Pipeline.from_json(pipeline.to_json()) == pipeline
+
+
+def test_the_definitions_of_this_repository_load():
+    catalogue = load_catalogue(ROOT / "pipelines", ROOT / "pools", ROOT / "task_scripts")
+    assert {"media-encode", "option-pricing"} <= set(catalogue.pipelines)
+    for pipeline in catalogue.pipelines.values():
+        assert Pipeline.from_json(pipeline.to_json()) == pipeline
+
+
+def test_a_definition_that_the_ledger_cannot_hold_is_refused(workshop):
+    workshop.changed('"{crf}"', ", ".join(["x" * 8000] * 4))
+    (problem,) = workshop.problems()
+    assert problem.startswith("pipelines/demo.yaml:1: ")
+    assert "characters" in problem
+    assert "30,000" in problem
+
+
+def test_more_runs_at_once_than_their_row_can_name_are_refused(workshop):
+    workshop.changed("pool: cpu", "pool: cpu\nmax_concurrent_runs: 201")
+    (problem,) = workshop.problems()
+    assert "12: max_concurrent_runs: must be at most 200: the ledger names all of them" in problem

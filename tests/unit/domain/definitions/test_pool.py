@@ -1,0 +1,87 @@
+from datetime import date
+
+import pytest
+from pydantic import ValidationError
+
+from pipeline.domain.definitions.pool import (
+    Containers,
+    Gpu,
+    Image,
+    Nodes,
+    Pool,
+    Price,
+    physical_id,
+    pool_body,
+)
+
+
+def pool(**changes):
+    image = Image(
+        publisher="canonical", offer="ubuntu", sku="server", agent="batch.node.ubuntu 24.04"
+    )
+    given = {"name": "cpu", "size": "Standard_D2s_v5", "image": image, "slots": 2}
+    return Pool(**{**given, "nodes": Nodes(maximum=4), **changes})
+
+
+def test_what_cannot_be_changed_is_in_the_physical_id():
+    plain = physical_id(pool())
+    assert plain.startswith("cpu-")
+    assert len(plain) == len("cpu-") + 8
+    assert plain != physical_id(pool(size="Standard_D4s_v5"))
+    assert plain != physical_id(pool(slots=1))
+    assert plain != physical_id(pool(containers=Containers(images=("python:3.13",))))
+
+
+def test_what_can_be_changed_is_not_in_the_physical_id():
+    other = pool(nodes=Nodes(maximum=9), description="x", idle_minutes=20)
+    assert physical_id(pool()) == physical_id(other)
+
+
+def test_the_body_is_what_batch_takes():
+    body = pool_body(pool(), "$TargetDedicatedNodes = 0;")
+    machine = body["virtualMachineConfiguration"]
+    assert (body["id"], body["vmSize"]) == (physical_id(pool()), "Standard_D2s_v5")
+    assert (body["taskSlotsPerNode"], body["enableAutoScale"]) == (2, True)
+    assert body["autoScaleEvaluationInterval"] == "PT5M"
+    assert machine["imageReference"]["version"] == "latest"
+    assert machine["nodeAgentSKUId"] == "batch.node.ubuntu 24.04"
+    assert "extensions" not in machine
+    assert "containerConfiguration" not in machine
+
+
+def test_container_images_are_pulled_when_the_node_starts():
+    machine = pool_body(pool(containers=Containers(images=("a:1",))), "")[
+        "virtualMachineConfiguration"
+    ]
+    assert machine["containerConfiguration"] == {
+        "type": "dockerCompatible",
+        "containerImageNames": ["a:1"],
+    }
+
+
+def test_a_plain_image_gets_the_gpu_driver_and_an_hpc_image_has_it():
+    plain = pool(gpu=Gpu.NVIDIA, slots=1)
+    hpc = plain.model_copy(
+        update={"image": plain.image.model_copy(update={"publisher": "microsoft-dsvm"})}
+    )
+    assert "extensions" in pool_body(plain, "")["virtualMachineConfiguration"]
+    assert "extensions" not in pool_body(hpc, "")["virtualMachineConfiguration"]
+
+
+def test_a_gpu_node_takes_one_task_at_a_time():
+    with pytest.raises(ValidationError, match="takes one task at a time"):
+        pool(gpu=Gpu.NVIDIA, slots=2)
+
+
+@pytest.mark.parametrize(
+    ("share", "spot", "expected"),
+    [(0.0, 0.2, 1.0), (0.5, 0.2, 0.6), (1.0, 0.2, 0.2), (0.5, None, 1.0)],
+)
+def test_an_hour_costs_less_by_the_share_of_spot_nodes(share, spot, expected):
+    price = Price(per_hour=1.0, spot_per_hour=spot, source="test", date=date(2026, 9, 1))
+    nodes = Nodes(maximum=4, spot_share=share)
+    assert pool(nodes=nodes, price=price).per_hour == pytest.approx(expected)
+
+
+def test_an_hour_of_a_pool_without_a_price_has_none():
+    assert pool().per_hour is None

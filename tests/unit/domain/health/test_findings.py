@@ -1,0 +1,118 @@
+"""Every finding of the doctor, provoked by the reading that it comes from."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from pipeline.domain.health import azure as health_azure
+from pipeline.domain.health import findings as health
+from pipeline.domain.health.azure import PROVIDERS
+from pipeline.domain.health.findings import Deployment, Level, QueueReading
+from pipeline.domain.runs.reports import PoolReport
+from tests.fakes.definitions import written
+
+AZURE = Deployment("s", "rg-x", "bax", "stx", "func-x", "westeurope")
+LOCAL = Deployment()
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
+
+
+def a_pool(**changes):
+    pool = written(()).catalogue.pools["cpu"]
+    return pool.model_copy(update=changes)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refusal_names_the_role_its_delay_and_the_firewall(status):
+    found = health.refusal("role: queues", status, "send to announce: 403", AZURE)
+    assert found.level is Level.FAULT
+    assert "role" in found.why and "minutes to spread" in found.why and "firewall" in found.why
+    assert "rg-x" in found.mend
+
+
+def test_no_answer_is_unreachable_and_another_answer_a_fault():
+    assert health.refusal("blob", None, "no answer", AZURE).level is Level.UNREACHABLE
+    assert health.refusal("blob", 500, "500", AZURE).level is Level.FAULT
+
+
+def test_who_is_not_logged_in_is_told_to():
+    said = "list queues: no token (CredentialUnavailableError): log in"
+    assert health.refusal("storage", 0, said, AZURE).mend == "az login"
+
+
+def test_what_is_missing_is_named_with_what_makes_it():
+    found = health.missing("queues", ["plan", "submit"], ["plan"], "azd provision")
+    assert (found.level, found.what, found.mend) == (
+        Level.FAULT, "missing: submit", "azd provision",
+    )  # fmt: skip
+    assert health.missing("queues", ["plan"], ["plan", "x"], "").level is Level.OK
+
+
+@pytest.mark.parametrize(
+    ("seconds", "level"),
+    [(0, Level.OK), (-4, Level.OK), (-60, Level.NOTE), (60, Level.NOTE), (301, Level.FAULT)],
+)
+def test_a_wrong_clock_is_told_by_how_wrong_it_is(seconds, level):
+    assert health.clock(timedelta(seconds=seconds)).level is level
+
+
+def test_poison_and_old_messages_are_findings():
+    readings = [
+        QueueReading("plan-poison", 3),
+        QueueReading("plan", 9, timedelta(minutes=20)),
+        QueueReading("submit", 2, timedelta(seconds=2)),
+    ]
+    poison, old = health.queues(readings, AZURE)
+    assert "az storage message peek -q plan-poison" in poison.mend
+    assert "oldest 20 minutes" in old.what and "functionapp restart" in old.mend
+    assert health.queues(readings[2:], AZURE)[0].level is Level.OK
+
+
+@pytest.mark.parametrize(
+    ("report", "said", "mend"),
+    [
+        (PoolReport(""), "does not exist", "azd provision"),
+        (PoolReport("active", errors=["CoreQuotaReached"], formula="x"), "Quota", "quota"),
+        (PoolReport("active", errors=["AllocationFailed: no"], formula="x"), "Alloc", "list-skus"),
+        (PoolReport("active", errors=["StartTaskFailed: 1"], formula="x"), "Start", "pool show"),
+        (PoolReport("active", "steady", 2, 2, 1, formula="x"), "1 of 2 nodes", "node list"),
+        (PoolReport("active", "steady"), "no autoscale formula", "enable --pool-id cpu-1"),
+    ],
+)  # fmt: skip
+def test_every_trouble_of_a_pool_is_told_with_its_command(report, said, mend):
+    (found,) = health.pool("cpu", "cpu-1", report, AZURE)
+    assert found.level is Level.FAULT and said in found.what and mend in found.mend
+
+
+def test_a_pool_that_rests_is_well():
+    report = PoolReport("active", "steady", formula="x")
+    assert health.pool("cpu", "cpu-1", report, LOCAL)[0].level is Level.OK
+
+
+def test_dead_letters_are_told():
+    assert health.dead_letters(0, False, AZURE).level is Level.OK
+    assert "firewall" in health.dead_letters(2, False, AZURE).why
+
+
+def test_a_provider_that_is_not_registered_is_told():
+    found = health_azure.providers([name.lower() for name in PROVIDERS if "Batch" not in name])
+    assert found.mend == "az provider register -n Microsoft.Batch"
+
+
+@pytest.mark.parametrize(
+    ("agent", "today", "level"),
+    [
+        ("batch.node.ubuntu 24.04", date(2026, 11, 25), Level.OK),
+        ("batch.node.ubuntu 22.04", date(2026, 1, 1), Level.OK),
+        ("batch.node.ubuntu 22.04", date(2026, 11, 25), Level.NOTE),
+        ("batch.node.ubuntu 22.04", date(2027, 6, 30), Level.FAULT),
+    ],
+)
+def test_an_image_that_goes_out_of_support_is_told_a_year_before(agent, today, level):
+    pool = a_pool(image=a_pool().image.model_copy(update={"agent": agent}))
+    assert health_azure.retirement(pool, today, AZURE).level is level
+
+
+@pytest.mark.parametrize("time", ["2026-11-24T00:00:00Z", "nonsense", None, "2026-11-24T00:00:00"])
+def test_an_event_that_waits_too_long_or_says_nothing_is_overdue(time):
+    assert health.overdue({"time": time}, NOW, timedelta(minutes=12))
+    assert not health.overdue({"time": NOW.isoformat()}, NOW, timedelta(minutes=12))

@@ -1,0 +1,45 @@
+"""Elements of a JSON array, one by one: the same as all at once, and refused alike."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.domain.notation.json_array import elements
+from tests.unit.domain.quick import quick
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+@quick
+@given(st.lists(VALUES), st.sampled_from([None, 1]))
+def test_elements_are_those_of_the_array(values, indent):
+    text = json.dumps(values, indent=indent)
+    assert list(elements(f" {text}\n")) == values
+
+
+@quick
+@given(st.lists(VALUES, max_size=3), st.data())
+def test_what_json_refuses_is_refused(values, data):
+    text = json.dumps(values)
+    at = data.draw(st.integers(0, len(text)))
+    spoiled = text[:at] + data.draw(st.sampled_from(["", "]", ",", "x", "[", "{"])) + text[at + 1 :]
+    try:
+        whole = json.loads(spoiled)
+    except ValueError:
+        with pytest.raises(ValueError, match=r"Expecting|Extra|Unterminated|Invalid|control"):
+            list(elements(spoiled))
+    else:
+        if isinstance(whole, list):
+            assert list(elements(spoiled)) == whole
+
+
+@pytest.mark.parametrize("text", ["{}", "1", '"["'])
+def test_what_is_no_array_is_told_apart_from_what_is_no_json(text):
+    with pytest.raises(TypeError):
+        list(elements(text))

@@ -1,0 +1,111 @@
+"""A run that is committing its output ends, whatever became of the blobs that decide over it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.errors import Permanent, Transient
+from tests.unit.handlers.conftest import content_of
+from tests.unit.handlers.mending.test_outages import refusing
+
+FOREVER = timedelta(days=9)
+
+
+def refused(app, verb: str, name: str, error: Exception) -> None:
+    """Let a verb of the writer fail for blobs whose name ends so."""
+    real = app.world.ports.writer
+
+    class Refusing:
+        def __getattr__(self, called):
+            def call(*args, **more):
+                if called == verb and any(
+                    isinstance(a, BlobRef) and a.name.endswith(name) for a in args
+                ):
+                    raise error
+                return getattr(real, called)(*args, **more)
+
+            return call
+
+    app.through(replace(app.world.ports, writer=Refusing()))
+
+
+def committing(app):
+    """Bring a run to where its output is chosen and cannot be copied yet; return it."""
+    refusing(app, "writer", "copy", app.world.clock.now() + FOREVER)
+    app.upload("lines/a.txt", b"one\n")
+    app.pump()
+    app.run_tasks()
+    app.pump()
+    run = app.only_run()
+    assert run.state == "committing"
+    return run
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b'{"files": 3}'], ids=str)
+def test_a_choice_that_cannot_be_read_ends_the_run_and_names_the_blob(app_with, content):
+    app = app_with()
+    name = f"{committing(app).id}/g1/assembled/chosen.json"
+    if content is None:
+        app.world.blobs.remove("work", name)
+    else:
+        app.world.blobs.put("work", name, content)
+    app.through(app.world.ports)
+    app.settle()
+    run = app.only_run()
+    assert (run.state, run.cause) == ("failed", "output-unusable")
+    assert name in run.error
+    assert [event["type"] for event in app.world.events.published] == ["fanfare.run.failed"]
+
+
+def test_a_choice_that_was_deleted_after_the_commit_does_not_matter(app_with):
+    app = app_with()
+    refused(app, "write", "latest/manifest.json", Transient("503"))
+    app.upload("lines/a.txt", b"one\n")
+    app.pump()
+    app.run_tasks()
+    app.pump()
+    app.world.blobs.remove("work", f"{app.only_run().id}/g1/assembled/chosen.json")
+    app.through(app.world.ports)
+    app.settle()
+    run = app.only_run()
+    assert (run.state, run.succeeded, content_of(app, run)) == ("succeeded", 1, b"0\n")
+
+
+@pytest.mark.parametrize("change", [lambda _: b"{", lambda text: text.replace(b"job-", b"job-0")])
+def test_a_manifest_that_is_not_ours_ends_the_run_and_is_left_alone(app_with, change):
+    app = app_with()
+    app.upload("lines/0.txt", b"one\n")
+    app.settle()
+    ours = BlobRef("output", f"job/{app.only_run().id}/g1/manifest.json")
+    theirs = change(app.world.blobs.read(ours))
+    app = app_with()
+    name = f"job/{committing(app).id}/g1/manifest.json"
+    app.world.blobs.put("output", name, theirs)
+    app.through(app.world.ports)
+    app.settle()
+    run = app.only_run()
+    assert (run.state, run.cause) == ("failed", "output-unusable")
+    assert name in run.error
+    assert app.world.blobs.read(BlobRef("output", name)) == theirs
+
+
+@pytest.mark.parametrize("error", [Permanent("A lease."), Transient("503")], ids=repr)
+def test_an_alias_that_cannot_be_moved_holds_no_verdict_back(app_with, caplog, error):
+    app = app_with()
+    refused(app, "write", "latest/manifest.json", error)
+    app.upload("lines/a.txt", b"one\n")
+    app.settle(patience=timedelta(hours=1))
+    assert app.only_run().state == "succeeded"
+    assert "Alias not moved" in caplog.messages
+
+
+def test_an_output_that_may_not_be_committed_fails_the_run_and_says_why(app_with):
+    app = app_with()
+    refused(app, "copy", "all.txt", Permanent("The container is immutable."))
+    app.upload("lines/a.txt", b"one\n")
+    app.settle()
+    run = app.only_run()
+    assert (run.state, run.cause) == ("failed", "output-unusable")
+    assert "could not be committed: The container is immutable." in run.error

@@ -1,0 +1,35 @@
+"""The timer of every minute: schedules and the sweep share it, and neither stops the other."""
+
+import pytest
+
+from pipeline.handlers.doors.timers import every_minute
+from pipeline.handlers.starting import tick
+from tests.unit.handlers.starting.test_schedules import scheduled
+
+
+def lost_plan(app):
+    """Leave a run without the message that would plan it."""
+    tick.on_tick(app.engine)
+    app.world.clock.advance(minutes=10)
+    tick.on_tick(app.engine)
+    (message,) = app.world.queues.receive("plan", 32)
+    app.world.queues.delete("plan", message)
+    app.world.clock.advance(minutes=60)
+
+
+def test_a_minute_starts_what_is_due_and_finds_what_was_lost(app_with):
+    app = app_with(scheduled(", overlap: allow, catchup: last"))
+    lost_plan(app)
+    every_minute(app.engine)
+    assert len(app.all_runs()) == 2
+    assert app.world.queues.total() == 2
+
+
+def test_a_schedule_that_cannot_be_read_does_not_keep_the_sweep_from_lost_messages(app_with):
+    app = app_with(scheduled())
+    lost_plan(app)
+    row = app.world.tables.get("runs", "job", "!schedule")
+    row.values["last"] = "not a time"
+    with pytest.raises(AssertionError):
+        every_minute(app.engine)
+    assert app.world.queues.total() == 1

@@ -1,0 +1,120 @@
+"""Plans of several pages: submitted in any order, twice, in part."""
+
+import json
+import random
+
+import pytest
+
+from pipeline.domain.plans.plan import page_name
+from pipeline.domain.runs.naming import BlobRef, unit_name
+from pipeline.handlers.doors import dispatch
+from pipeline.handlers.planning import pages as planning
+from pipeline.handlers.running.executions import PlannedItems
+from tests.unit.handlers.conftest import BLOB, PLAIN, content_of
+
+LARGE = BLOB + PLAIN + "split: {range: {stop: 250, step: 1}}\n"
+WHOLE = b"".join(b"%d\n" % number for number in range(250))
+
+
+def planned(app_with, **more):
+    """Bring a run of 250 tasks to where its three pages wait to be submitted."""
+    app = app_with(LARGE, **more)
+    app.upload("lines/a.txt", b"x")
+    for queue in ("blob-events", "plan"):
+        (message,) = app.world.queues.receive(queue, 9)
+        dispatch.handle(app.engine, queue, message.body)
+        app.world.queues.delete(queue, message)
+    return app
+
+
+def test_250_tasks_are_three_pages_and_one_output(app_with):
+    app = planned(app_with)
+    pages = [json.loads(body).get("page", 0) for body in app.world.queues.bodies("submit")]
+    assert pages == [0, 1, 2]
+    app.settle()
+    assert app.only_run().succeeded == 250
+    assert content_of(app, app.only_run()) == WHOLE
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_pages_may_come_twice_and_in_any_order(app_with, seed):
+    app = planned(app_with)
+    messages = app.world.queues.receive("submit", 9)
+    bodies = [message.body for message in messages] * 2
+    random.Random(seed).shuffle(bodies)
+    for message in messages:
+        app.world.queues.delete("submit", message)
+    for body in bodies:
+        app.world.queues.send("submit", body)
+        app.pump()
+        app.run_tasks()
+    app.settle()
+    assert content_of(app, app.only_run()) == WHOLE
+    assert sum(len(job.tasks) for job in app.world.batch.jobs.values()) == 250
+
+
+def test_a_page_whose_message_was_lost_is_asked_for_again(app_with):
+    app = planned(app_with)
+    lost = app.world.queues.receive("submit", 2)[1]
+    app.world.queues.delete("submit", lost)
+    app.settle()
+    assert content_of(app, app.only_run()) == WHOLE
+
+
+def test_tasks_of_a_page_that_is_not_in_yet_are_not_missed(app_with):
+    app = planned(app_with)
+    app.world.queues.receive("submit", 1)
+    for body in app.world.queues.bodies("submit")[1:]:
+        dispatch.handle(app.engine, "submit", body)
+    app.loses = lambda event: "/receipts/" in str(event["subject"])
+    app.run_tasks()
+    for _ in range(11):
+        app.world.clock.advance(minutes=1)
+        app.pass_time()
+    assert [job for job in app.world.batch.jobs if job.endswith("-r1")] == []
+    app.settle()
+    assert content_of(app, app.only_run()) == WHOLE
+
+
+def test_a_page_of_another_plan_is_dropped(app_with):
+    app = planned(app_with)
+    body = json.loads(app.world.queues.bodies("submit")[0]) | {"digest": "of another"}
+    dispatch.handle(app.engine, "submit", json.dumps(body))
+    assert app.world.batch.active(app.only_run().job) == []
+
+
+def test_bundles_carry_neighbouring_items(app_with):
+    app = app_with(LARGE + "bundle: {items: 100}\n")
+    app.upload("lines/a.txt", b"x")
+    app.settle()
+    assert content_of(app, app.only_run()) == WHOLE
+    assert sum(len(job.tasks) for job in app.world.batch.jobs.values()) == 3
+
+
+def test_units_of_one_page_are_told_from_one_read(app_with):
+    app = planned(app_with)
+    plan = app.only_run().plan
+    items = PlannedItems(app.engine, plan)
+    assert items.of(unit_name(7)) == (7,)
+    app.world.blobs.delete(BlobRef("work", page_name(plan.folder, 0)))
+    assert [items.of(unit_name(n)) for n in (99, 100, 249)] == [(99,), (100,), (249,)]
+
+
+def test_a_plan_is_made_page_by_page_while_its_input_is_read(app_with):
+    app = app_with(BLOB + PLAIN + "split: {lines: {}}\n")
+    app.upload("lines/a.txt", b"some text\n" * 300)
+    app.pump()
+    (content,) = app.world.blobs.stream(BlobRef("input", "lines/a.txt"))
+    read: list[int] = []
+
+    def chunks(_ref):
+        for start in range(0, len(content), 100):
+            read.append(start)
+            yield content[start : start + 100]
+
+    app.world.blobs.stream = chunks
+    pages = planning.pages(app.engine, app.only_run())
+    assert read == []
+    assert len(next(pages).tasks) == 100
+    assert 0 < len(read) < 15
+    assert [len(page.tasks) for page in pages] == [100, 100]

@@ -1,0 +1,118 @@
+"""Which runs may begin: job slots, concurrent runs, pauses; in order of priority, then age."""
+
+from pipeline.handlers.doors import http
+from pipeline.handlers.ending import steer
+from pipeline.handlers.ending.conclude import fail
+from pipeline.handlers.mending import sweep
+from pipeline.handlers.starting import admission
+from pipeline.ledger import runs
+from pipeline.ports.tables import Insert, Remove, Row
+from tests.unit.handlers.conftest import LINES
+
+
+def states(app):
+    return {run.input.name: str(run.state) for run in app.all_runs()}
+
+
+def test_without_a_job_slot_a_run_waits_and_says_why(app_with):
+    app = app_with(quota=1)
+    app.upload("lines/a.txt", b"one\n")
+    app.upload("lines/b.txt", b"one\n")
+    app.pump()
+    assert sorted(states(app).values()) == ["running", "waiting"]
+    (waiting,) = (run for run in app.all_runs() if run.state == "waiting")
+    assert "1 active jobs" in waiting.why
+    assert "1 active jobs" in http.show_run(app.engine, waiting.id).body["why"]
+    app.settle()
+    assert set(states(app).values()) == {"succeeded"}
+
+
+def test_the_next_run_is_admitted_when_one_ends_without_waiting_for_the_sweep(app_with):
+    app = app_with(quota=1)
+    for name in "abc":
+        app.upload(f"lines/{name}.txt", b"one\n")
+    while app.pump() + app.run_tasks():
+        continue
+    assert set(states(app).values()) == {"succeeded"}
+
+
+def test_priority_comes_before_age(app_with):
+    urgent = LINES.replace("lines/", "urgent/") + "priority: 5\n"
+    app = app_with(also={"other": urgent}, quota=1)
+    for name in ("lines/a.txt", "lines/b.txt", "urgent/c.txt"):
+        app.upload(name, b"one\n")
+        app.pump()
+        app.world.clock.advance(seconds=1)
+    app.settle()
+    order = [event["data"]["input"]["name"] for event in app.world.events.published]
+    assert order == ["lines/a.txt", "urgent/c.txt", "lines/b.txt"]
+
+
+def test_older_runs_come_first(app_with):
+    app = app_with(LINES + "max_concurrent_runs: 1\n")
+    for name in "abcd":
+        app.upload(f"lines/{name}.txt", b"one\n")
+        app.pump()
+        app.world.clock.advance(seconds=1)
+    while app.pump() + app.run_tasks():
+        app.world.clock.advance(seconds=1)
+    order = sorted(app.all_runs(), key=lambda run: run.ended_at)
+    assert [run.input.name[6] for run in order] == list("abcd")
+
+
+def test_no_more_runs_go_at_once_than_allowed(app_with):
+    app = app_with(LINES + "max_concurrent_runs: 2\n")
+    for name in "abcd":
+        app.upload(f"lines/{name}.txt", b"one\n")
+    app.pump()
+    assert sorted(states(app).values()) == ["running", "running", "waiting", "waiting"]
+    (why, *_) = {run.why for run in app.all_runs() if run.state == "waiting"}
+    assert why == "2 of at most 2 runs of job are going"
+    app.settle()
+    assert set(states(app).values()) == {"succeeded"}
+
+
+def test_every_verdict_gives_its_place_back(app_with):
+    app = app_with(LINES + "max_concurrent_runs: 1\n")
+    ends = [
+        lambda run: steer.cancel(app.engine, run.id),
+        lambda run: fail(app.engine, runs.need(app.world.tables, run.id), "poisoned", "x"),
+        lambda _run: (app.world.clock.advance(hours=7), sweep.sweep(app.engine)),
+    ]
+    for number, end in enumerate(ends):
+        app.upload(f"lines/{number}.txt", b"one\n")
+        app.pump()
+        end(next(run for run in app.all_runs() if not run.over))
+    app.upload("lines/last.txt", b"one\n")
+    app.settle()
+    assert states(app)["lines/last.txt"] == "succeeded"
+
+
+def test_a_paused_pipeline_keeps_its_runs_waiting(app_with):
+    app = app_with()
+    app.world.tables.transact(runs.TABLE, "job", [Insert(Row("job", "!paused", {}))])
+    app.upload("lines/a.txt", b"one\n")
+    app.pump()
+    for _ in range(3):
+        app.pass_time()
+        app.pump()
+    assert app.only_run().state == "waiting"
+    assert "paused" in app.only_run().why
+    assert admission.paused(app.world.tables, "job")
+    app.world.tables.transact(runs.TABLE, "job", [Remove("!paused")])
+    app.settle()
+    assert app.only_run().state == "succeeded"
+
+
+def test_runs_that_wait_for_ever_do_not_keep_others_waiting(app_with):
+    app = app_with(also={"other": LINES.replace("lines/", "other/")}, quota=1)
+    app.world.tables.transact(runs.TABLE, "job", [Insert(Row("job", "!paused", {}))])
+    for number in range(12):
+        app.upload(f"lines/{number}.txt", b"one\n")
+    app.upload("other/a.txt", b"one\n")
+    app.upload("other/b.txt", b"one\n")
+    for _ in range(5):
+        while app.pump() + app.run_tasks():
+            continue
+        app.pass_time()
+    assert {s for name, s in states(app).items() if name.startswith("other/")} == {"succeeded"}

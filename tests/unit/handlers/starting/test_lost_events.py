@@ -1,0 +1,97 @@
+"""The comparison of blobs with runs: one pipeline's trouble is its own, and `apis` are kept to."""
+
+from dataclasses import replace
+
+import pytest
+
+from pipeline.errors import Transient
+from pipeline.handlers.starting import lost_events
+from tests.unit.handlers.conftest import BLOB, LINES, PLAIN
+
+OTHER = BLOB.replace("lines/", "more/") + PLAIN + "split: {blobs: {}}\n"
+EVERY = "apis: [FlushWithClose, CopyBlob, PutBlob, PutBlockList]"
+
+
+def with_apis(apis: str) -> str:
+    return LINES.replace("prefix: lines/", f"prefix: lines/, {apis}")
+
+
+def lose(app, *uploads: tuple[str, str]) -> None:
+    """Upload blobs whose events never arrive, and let the time pass that events may be late."""
+    lost_events.activate(app.engine)
+    app.loses = lambda event: "/receipts/" not in str(event["subject"])
+    for container, name in uploads:
+        app.upload(name, b"one\n", container)
+    app.world.clock.advance(minutes=20)
+
+
+def refuse(app, port: str, verb: str, applies) -> None:
+    """Let a verb answer 503 where its arguments are such."""
+    real = getattr(app.world.ports, port)
+
+    class Refusing:
+        def __getattr__(self, name):
+            def call(*args):
+                if name == verb and applies(*args):
+                    raise Transient("503: the service is busy")
+                return getattr(real, name)(*args)
+
+            return call
+
+    app.through(replace(app.world.ports, **{port: Refusing()}))
+
+
+def test_a_pipeline_that_fails_does_not_keep_the_others_from_recovery(app_with, caplog):
+    app = app_with(also={"other": OTHER})
+    lose(app, ("input", "lines/a.txt"), ("input", "more/a.txt"))
+    refuse(app, "blobs", "list", lambda _, prefix: prefix == "lines/")
+    assert lost_events.sweep_events(app.engine) == 1
+    assert [run.pipeline for run in app.all_runs()] == ["other"]
+    assert "Lost events not looked for this time" in caplog.messages
+    app.through(app.world.ports)
+    assert lost_events.sweep_events(app.engine) == 1
+
+
+def test_a_run_that_cannot_start_stops_no_other_and_is_tried_again(app_with):
+    app = app_with()
+    lose(app, ("input", "lines/a.txt"), ("input", "lines/b.txt"))
+    refused = {}
+
+    def first_claim(_table, _partition, operations):
+        claims = len(operations) == 3
+        return claims and refused.setdefault("key", operations[0].row.key) == operations[0].row.key
+
+    refuse(app, "tables", "transact", first_claim)
+    assert lost_events.sweep_events(app.engine) == 1
+    app.through(app.world.ports)
+    app.world.clock.advance(hours=5)
+    assert lost_events.sweep_events(app.engine) == 1
+    assert len(app.all_runs()) == 2
+
+
+@pytest.mark.parametrize("apis", ["apis: [CopyBlob]", "apis: [PutBlob, PutBlockList]"])
+def test_a_trigger_that_restricts_apis_is_left_to_backfill_and_says_so_once(app_with, caplog, apis):
+    app = app_with(with_apis(apis))
+    lose(app, ("input", "lines/a.txt"))
+    for _ in range(3):
+        assert lost_events.sweep_events(app.engine) == 0
+        app.world.clock.advance(hours=1)
+    assert app.all_runs() == []
+    told = [text for text in caplog.messages if "lost events are not looked for" in text]
+    assert len(told) == 1
+
+
+def test_a_trigger_that_lists_every_api_is_looked_after(app_with):
+    app = app_with(with_apis(EVERY))
+    lose(app, ("input", "lines/a.txt"))
+    assert lost_events.sweep_events(app.engine) == 1
+
+
+def test_what_a_trigger_refused_is_not_started_when_it_takes_every_api_later(app_with):
+    narrow = app_with(with_apis("apis: [CopyBlob]"))
+    lose(narrow, ("input", "lines/a.txt"))
+    lost_events.sweep_events(narrow.engine)
+    narrow.world.clock.advance(hours=3)
+    lost_events.sweep_events(narrow.engine)
+    wide = replace(app_with().engine, ports=narrow.world.ports)
+    assert lost_events.sweep_events(wide) == 0
