@@ -6,6 +6,7 @@ import logging
 import azure.functions as func
 
 from pipeline import bootstrap
+from pipeline.domain.runs.messages import Queue
 from pipeline.handlers.doors import access, dispatch, http, timers
 
 bootstrap.configure_logging(logging.getLogger("fanfare"))
@@ -16,16 +17,16 @@ app = func.FunctionApp(http_auth_level=_level)
 STORAGE = "AzureWebJobsStorage"
 
 
-def _on_queue(queue: str) -> None:
+def _on_queue(queue: Queue) -> None:
     name = queue.replace("-", "_")
 
     @app.function_name(f"on_{name}")
-    @app.queue_trigger(arg_name="message", queue_name=queue, connection=STORAGE)
+    @app.queue_trigger(arg_name="message", queue_name=str(queue), connection=STORAGE)
     def on_message(message: func.QueueMessage) -> None:
         dispatch.handle(bootstrap.engine(), queue, message.get_body().decode())
 
     @app.function_name(f"on_{name}_poison")
-    @app.queue_trigger(arg_name="message", queue_name=f"{queue}-poison", connection=STORAGE)
+    @app.queue_trigger(arg_name="message", queue_name=queue.poison, connection=STORAGE)
     def on_poison(message: func.QueueMessage) -> None:
         dispatch.on_poison(bootstrap.engine(), queue, message.get_body().decode())
 
@@ -44,7 +45,7 @@ def on_blob_event(event: func.EventGridEvent) -> None:
         "eventTime": event.event_time.isoformat() if event.event_time else None,
         "data": event.get_json(),
     }
-    dispatch.handle(bootstrap.engine(), "blob-events", json.dumps(content))
+    dispatch.handle(bootstrap.engine(), Queue.BLOB_EVENTS, json.dumps(content))
 
 
 @app.timer_trigger(arg_name="timer", schedule="%FANFARE_TICK%")

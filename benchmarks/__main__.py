@@ -61,7 +61,7 @@ def _latency(stack: Stack) -> None:
 def _once(stack: Stack, name: str, lines: bytes) -> tuple[float, float, Run]:
     uploaded = time.time()
     run_id = stack.upload(f"strict/{name}.txt", lines, "strict-acts")
-    stack.announced(naming.event_id(run_id, 1, "succeeded"), 120)
+    stack.announced(naming.Generation(run_id, 1).event("succeeded"), 120)
     return uploaded, time.time(), stack.ended(run_id)
 
 

@@ -11,9 +11,6 @@ from pathlib import Path
 
 from pipeline.errors import Permanent
 
-QUEUES = ("blob-events", "plan", "submit", "receipts", "assemble", "announce")
-CONTAINERS = ("input", "work", "receipts", "output", "scripts", "dead-letter")
-TABLES = ("runs", "tasks", "progress", "pools")
 _AUTHORITY = "https://login.microsoftonline.com"
 
 

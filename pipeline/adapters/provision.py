@@ -17,7 +17,10 @@ from pipeline.adapters.batch import client as batch_client
 from pipeline.adapters.identity.credentials import storage_account
 from pipeline.adapters.translate import translated
 from pipeline.adapters.transport import transport_to
-from pipeline.settings import CONTAINERS, QUEUES, TABLES, Settings
+from pipeline.domain.runs.messages import Queue
+from pipeline.domain.runs.naming import CONTAINERS
+from pipeline.ledger.layout import TABLES
+from pipeline.settings import Settings
 
 _AT_ONCE = 4
 
@@ -28,7 +31,7 @@ def provision(
     settings: Settings, pool_bodies: Sequence[Mapping[str, object]], queues: Iterable[str] = ()
 ) -> None:
     """Create everything that is missing; `queues` are those beside the engine's own."""
-    own = [name for queue in QUEUES for name in (queue, f"{queue}-poison")]
+    own = [name for queue in Queue for name in (str(queue), queue.poison)]
     steps = [
         *_storage_steps(settings, dict.fromkeys([*own, *queues])),
         *_pool_steps(settings, pool_bodies),

@@ -14,14 +14,14 @@ from pipeline.domain.health import roles as health_roles
 from pipeline.domain.health.findings import Deployment, Finding, Level, QueueReading
 from pipeline.domain.health.quotas import Machines, Quotas, Size
 from pipeline.domain.health.roles import Assignment, Bearer
-from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.messages import Queue
+from pipeline.domain.runs.naming import CONTAINERS, BlobRef
 from pipeline.errors import FanfareError
-from pipeline.handlers import probe
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.why import explain
-from pipeline.ledger import runs
-from pipeline.ports.tables import Remove
-from pipeline.settings import CONTAINERS, QUEUES, TABLES
+from pipeline.ledger import index, listing, outbox, purge
+from pipeline.ledger.layout import TABLES
 
 _DEAD_LETTERS, _RUNS = 100, 200
 _ILL = (500, 502, 503, 504)  # 501 answers as well: a door that knows no such request
@@ -88,7 +88,7 @@ def _reachable(ward: Ward) -> list[Finding]:
 
 
 def _storage(ward: Ward) -> list[Finding]:
-    queues = [name for queue in QUEUES for name in (queue, f"{queue}-poison")]
+    queues = [name for queue in Queue for name in (str(queue), queue.poison)]
     mend, survey = ward.where.provision, ward.survey
     return [
         health.missing("containers", CONTAINERS, survey.containers(), mend),
@@ -102,22 +102,22 @@ def _clock(ward: Ward) -> list[Finding]:
 
 
 def _messages(ward: Ward) -> list[Finding]:
-    names = [name for queue in QUEUES for name in (queue, f"{queue}-poison")]
+    names = [name for queue in Queue for name in (str(queue), queue.poison)]
     return health.queues([ward.survey.queue(name) for name in names], ward.where)
 
 
 def _may_blobs(ward: Ward) -> list[Finding]:
-    ward.engine.ports.writer.delete(BlobRef("work", _NOWHERE))
+    ward.engine.ports.writer.delete(BlobRef(naming.WORK, _NOWHERE))
     return [Finding("role: blobs", Level.OK, "may delete")]
 
 
 def _may_queues(ward: Ward) -> list[Finding]:
-    ward.survey.send_and_take_back("announce")
+    ward.survey.send_and_take_back(Queue.ANNOUNCE)
     return [Finding("role: queues", Level.OK, "may send and delete")]
 
 
 def _may_tables(ward: Ward) -> list[Finding]:
-    ward.engine.ports.tables.transact(runs.TABLE, "!doctor", [Remove(_NOWHERE)])
+    purge.delete_nothing(ward.engine.ports.tables)
     return [Finding("role: tables", Level.OK, "may delete")]
 
 
@@ -139,7 +139,7 @@ def _pools(ward: Ward) -> list[Finding]:
 def _delivered(ward: Ward, container: str) -> list[Finding]:
     """Write an empty blob below the reserved name, and wait until the app has deleted it."""
     check, engine = f"events of {container}", ward.engine
-    blob = BlobRef(container, f"{probe.FOLDER}{engine.token()}")
+    blob = naming.probe(container, engine.token())
     began, step = engine.now, 0.2
     engine.ports.writer.write(blob, b"")
     try:
@@ -163,19 +163,21 @@ def _delivered(ward: Ward, container: str) -> list[Finding]:
 
 
 def _dead_letters(ward: Ward) -> list[Finding]:
-    listed = ward.engine.ports.blobs.list("dead-letter", "")
+    listed = ward.engine.ports.blobs.list(naming.DEAD_LETTER, "")
     count = sum(1 for _ in islice(listed, _DEAD_LETTERS))
     return [health.dead_letters(count, count == _DEAD_LETTERS, ward.where)]
 
 
 def _runs(ward: Ward) -> list[Finding]:
-    engine, found = ward.engine, []
-    for run_id in islice(runs.active(engine.ports.tables), _RUNS):
-        held = runs.load(engine.ports.tables, run_id)
-        if held and held.run.idle_for(engine.now) > _STUCK:
-            what = f"{run_id} has not moved for {held.run.idle_for(engine.now)}".split(".")[0]
-            why = explain(engine, held.run)
-            found.append(Finding("runs", Level.NOTE, what, why, f"fanfare show {run_id}"))
+    engine = ward.engine
+    going = listing.going(engine.ports.tables, limit=_RUNS)
+    found = [health.damaged_row(said, ward.where) for said in going.damaged]
+    for run in going.runs:
+        if run.idle_for(engine.now) > _STUCK:
+            what = f"{run.id} has not moved for {run.idle_for(engine.now)}".split(".")[0]
+            found.append(
+                Finding("runs", Level.NOTE, what, explain(engine, run), f"fanfare show {run.id}")
+            )
     return found or [Finding("runs", Level.OK, "none stands still")]
 
 
@@ -183,8 +185,8 @@ def _announcements(ward: Ward) -> list[Finding]:
     tables = ward.engine.ports.tables
     waiting = sum(
         1
-        for pipeline in runs.pipelines(tables)
-        for entry in runs.unannounced(tables, pipeline)
+        for pipeline in index.pipelines(tables)
+        for entry in outbox.unannounced(tables, pipeline)
         if health.overdue(entry.event, ward.engine.now, ward.engine.patience.stale)
     )
     if not waiting:
@@ -242,7 +244,7 @@ CHECKS: dict[str, Check] = {
     "providers": _providers,
     "quotas": _account,
     "pools": _pools,
-    **{f"events of {name}": partial(_delivered, container=name) for name in probe.CONTAINERS},
+    **{f"events of {name}": partial(_delivered, container=name) for name in naming.PROBED},
     "messages": _messages,
     "dead-letter": _dead_letters,
     "runs": _runs,

@@ -9,11 +9,11 @@ from rich.live import Live
 from rich.text import Text
 
 from pipeline.cli.exits import CommandError, Exit
-from pipeline.cli.look import Standing, look
 from pipeline.cli.session import Session
 from pipeline.cli.views import runs as display
 from pipeline.domain.runs.lifecycle import State
 from pipeline.errors import Transient
+from pipeline.handlers.collecting.standing import Standing, standing
 
 POLL_S = 0.4
 _WHY_EVERY = 5  # polls: asking Batch is dear
@@ -39,7 +39,7 @@ class _Watch:
                 continue
             try:
                 ask = self.polls % _WHY_EVERY == 1
-                found = look(self.session.engine, run, why=ask)
+                found = standing(self.session.engine, run, why=ask)
                 self.failures = 0
             except Transient:
                 self.failures += 1

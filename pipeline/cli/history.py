@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from pipeline.cli.look import recent_runs
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.run import Run
 from pipeline.handlers.engine import Engine
+from pipeline.ledger import listing
 
 _LOOKED_AT = 60
 _TAKEN = 20
@@ -34,7 +34,7 @@ class History:
 
 def history(engine: Engine, pipeline: str) -> History:
     """Look at the latest runs of a pipeline."""
-    return summed(recent_runs(engine, pipeline, _LOOKED_AT))
+    return summed(listing.latest(engine.ports.tables, pipeline, _LOOKED_AT).runs)
 
 
 def summed(listed: list[Run]) -> History:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Never, cast
 from urllib.parse import quote
 
@@ -20,11 +21,8 @@ from pipeline.domain.runs.run import Input, Origin, OriginKind, Run
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.planning import pages as planning
 from pipeline.handlers.starting.start import input_of
-from pipeline.ports.batch import Cluster, Jobs
-from pipeline.ports.blobs import BlobFacts, Blobs, BlobWriter
-from pipeline.ports.queues import Queues
-from pipeline.ports.tables import Tables
-from pipeline.ports.world import Events, Ports
+from pipeline.ports.blobs import BlobFacts, Blobs
+from pipeline.ports.world import Ports
 from pipeline.settings import Patience
 
 LOCAL = "local-file"
@@ -62,8 +60,7 @@ class Preview:
 
     def node_seconds(self, seconds_per_item: float) -> float:
         """Estimate the node-seconds if an item takes so long on its slots."""
-        share = self.pipeline.task.slots / self.pool.slots
-        return self.items * seconds_per_item * share
+        return self.items * seconds_per_item * self.pool.share(self.pipeline.task.slots)
 
     def cost(self, node_seconds: float) -> float | None:
         """Estimate the cost of node-seconds."""
@@ -178,15 +175,6 @@ def blob_source(container: str, name: str, target: Callable[[], Blobs]) -> Sourc
 
 def _engine(catalogue: Catalogue, source: Source) -> Engine:
     """Make an engine that can plan, and nothing else."""
-    nothing = _Nothing()
-    ports = Ports(
-        tables=cast("Tables", nothing),
-        blobs=source.blobs,
-        writer=cast("BlobWriter", _NoWrites()),
-        queues=cast("Queues", nothing),
-        jobs=cast("Jobs", nothing),
-        cluster=cast("Cluster", nothing),
-        events=cast("Events", nothing),
-        clock=SystemClock(),
-    )
-    return Engine(ports, catalogue, Patience(), {})
+    others = dict.fromkeys(("tables", "queues", "jobs", "cluster", "events"), _Nothing())
+    world = SimpleNamespace(blobs=source.blobs, writer=_NoWrites(), clock=SystemClock(), **others)
+    return Engine(cast("Ports", world), catalogue, Patience(), {})

@@ -15,11 +15,9 @@ from rich.console import Console, RenderableType
 from rich.status import Status
 
 from pipeline.cli.checks import Ward
-from pipeline.cli.exits import CommandError, Exit, exit_code
+from pipeline.cli.exits import Exit, exit_code
 from pipeline.cli.target import connect, definitions
 from pipeline.domain.catalogue.catalogue import Catalogue
-from pipeline.domain.definitions.pipeline import Pipeline
-from pipeline.domain.notation.spelling import nearest
 from pipeline.errors import FanfareError
 from pipeline.handlers.engine import Engine
 
@@ -93,16 +91,6 @@ def _console(*, stderr: bool) -> Console:
     if not made.is_terminal:
         made.width = _PIPE_WIDTH
     return made
-
-
-def pipeline_named(catalogue: Catalogue, name: str) -> Pipeline:
-    """Return a pipeline by name; raise CommandError with the nearest one."""
-    known = catalogue.pipelines
-    if name not in known:
-        listed = ", ".join(sorted(known)) or "none"
-        hint = nearest(name, known)
-        raise CommandError(f"There is no pipeline {name!r}{hint} (there are: {listed}).")
-    return known[name]
 
 
 def command[**P](function: Callable[P, None]) -> Callable[..., None]:

@@ -64,7 +64,7 @@ def start_by_request(session: Session, order: Order, file: Path | None, advance:
     source = None
     if file is not None:
         # Beside the triggers: in `input` the upload itself might start something.
-        ref = BlobRef("work", f"uploads/{engine.token()}/{order.name or file.name}")
+        ref = naming.upload(engine.token(), order.name or file.name)
         source = _upload(session, ref, file, {}, advance)
     return start_for_request(engine, order.pipeline, key, source, order.parameters).run.id
 

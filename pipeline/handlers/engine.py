@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pipeline.domain.catalogue.catalogue import Catalogue
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.pool import Pool, physical_id
-from pipeline.domain.runs.messages import Message, RunMessage
+from pipeline.domain.runs.messages import Message, Queue, RunMessage
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Permanent
 from pipeline.ports.world import Ports
@@ -38,11 +38,11 @@ class Engine:
         """Draw a token for one step or attempt."""
         return self.ports.clock.token()
 
-    def send(self, queue: str, message: Message, delay: timedelta = timedelta()) -> None:
+    def send(self, queue: Queue, message: Message, delay: timedelta = timedelta()) -> None:
         """Put a message into one of the engine's queues."""
         self.ports.queues.send(queue, message.model_dump_json(exclude_defaults=True), delay)
 
-    def wake(self, queue: str, run: Run) -> None:
+    def wake(self, queue: Queue, run: Run) -> None:
         """Ask for the next step of a run: `plan` or `assemble`."""
         self.send(
             queue,

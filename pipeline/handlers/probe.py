@@ -4,18 +4,15 @@ That it goes shows the whole way: Storage, Event Grid, the queue, the function a
 empty blob starts nothing, so an app that knows no probe is not disturbed by one either.
 """
 
+from pipeline.domain.runs import naming
 from pipeline.domain.runs.events import BlobCreated
-from pipeline.domain.runs.naming import BlobRef
 from pipeline.handlers.engine import Engine, log
-
-FOLDER = ".fanfare-doctor/"
-CONTAINERS = ("input", "receipts")
 
 
 def answer(engine: Engine, event: BlobCreated) -> bool:
     """Delete the blob if it is a probe, and say whether it was one."""
-    if event.size or event.container not in CONTAINERS or not event.name.startswith(FOLDER):
+    if event.size or not naming.is_probe(event.ref):
         return False
-    engine.ports.writer.delete(BlobRef(event.container, event.name))
+    engine.ports.writer.delete(event.ref)
     log.info("Probe answered", extra={"action": "probe", "container": event.container})
     return True

@@ -10,10 +10,10 @@ from typing import Literal
 
 from pipeline.domain.runs.progress import Bitmap
 from pipeline.errors import Conflict, Transient
-from pipeline.ledger.tasks import partition
-from pipeline.ports.tables import Insert, Replace, Row, Tables
+from pipeline.ledger.layout import PROGRESS, partition
+from pipeline.ledger.rows import Unreadable, prefixed, told_unreadable, write
+from pipeline.ports.tables import Row, Tables
 
-TABLE = "progress"
 SLOTS = 16
 _TRIES = 20
 
@@ -32,20 +32,19 @@ def mark(
 
 def union(tables: Tables, run: str, generation: int, kind: Kind) -> Bitmap:
     """Read a set."""
-    rows = tables.query(TABLE, partition(run, generation), f"{kind}:", f"{kind};")
+    rows = prefixed(tables, PROGRESS, partition(run, generation), f"{kind}:")
     return Bitmap.from_chunks((int(row.key.split(":")[1]), _bits(row)) for row in rows)
 
 
 def _unite(tables: Tables, place: str, key: str, data: bytes) -> None:
     for _ in range(_TRIES):
-        row = tables.get(TABLE, place, key)
+        row = tables.get(PROGRESS, place, key)
         both = Bitmap(data).union(Bitmap(_bits(row) if row else b""))
         if row and both.data == _bits(row):
             return
         values = {"bits": base64.b64encode(both.data).decode()}
-        written = Row(place, key, values, row.etag if row else None)
         try:
-            tables.transact(TABLE, place, [Replace(written) if row else Insert(written)])
+            write(tables, PROGRESS, Row(place, key, values, row.etag if row else None))
         except Conflict:
             continue  # another writer of this slot was faster: unite with what it wrote
         return
@@ -53,4 +52,9 @@ def _unite(tables: Tables, place: str, key: str, data: bytes) -> None:
 
 
 def _bits(row: Row) -> bytes:
-    return base64.b64decode(str(row.values["bits"]))
+    """Read a chunk; one that cannot be read counts as empty: the sweep sets its bits again."""
+    try:
+        return base64.b64decode(str(row.values["bits"]), validate=True)
+    except (KeyError, ValueError):
+        told_unreadable(Unreadable(PROGRESS, row, "bits: Base64 is expected"))
+        return b""

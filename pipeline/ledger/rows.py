@@ -1,15 +1,20 @@
 """Values of the domain as rows and back: scalars as columns, everything else as JSON columns."""
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from pydantic import BaseModel, ValidationError
 
 from pipeline.errors import Permanent
-from pipeline.ports.tables import Row, Value
+from pipeline.ports.tables import Insert, Operation, Replace, Row, Tables, Value
 
 _JSON = "_json"
+_log = logging.getLogger("fanfare")
+
+# One more operation of a run's transaction; nobody outside the ledger looks into it.
+type Change = Operation
 
 
 class Unreadable(Permanent):
@@ -20,6 +25,22 @@ class Unreadable(Permanent):
             f"The row {row.key!a} of partition {row.partition!a} in table {table} cannot be read "
             f"({why}). Restore what was changed, or delete the row; until then it is passed over."
         )
+        self.table, self.partition, self.key = table, row.partition, row.key
+
+
+def put(row: Row) -> Insert | Replace:
+    """Write a row: in place of the version that was read, or else as a new one."""
+    return Insert(row) if row.etag is None else Replace(row)
+
+
+def write(tables: Tables, table: str, row: Row) -> str:
+    """Write one row and return its ETag; raises Conflict if somebody else wrote it first."""
+    return tables.transact(table, row.partition, [put(row)])[0]
+
+
+def prefixed(tables: Tables, table: str, partition: str, prefix: str) -> Iterator[Row]:
+    """Yield the rows of a partition whose keys begin with a prefix, in key order."""
+    return tables.query(table, partition, prefix, prefix[:-1] + chr(ord(prefix[-1]) + 1))
 
 
 def to_values(model: BaseModel) -> dict[str, Value]:
@@ -46,6 +67,41 @@ def from_values[M: BaseModel](kind: type[M], row: Row, table: str) -> M:
         raise Unreadable(table, row, f"{where}: {first['msg']}") from error
     except (ValueError, RecursionError) as error:
         raise Unreadable(table, row, "a column holds no JSON") from error
+
+
+def moment(row: Row, name: str, table: str) -> datetime:
+    """Return a column that holds a time; raises Unreadable."""
+    value = row.values.get(name)
+    if not isinstance(value, datetime):
+        raise Unreadable(table, row, f"{name}: a time is expected")
+    return value
+
+
+def number(row: Row, name: str, table: str) -> int:
+    """Return a column that holds a whole number; raises Unreadable."""
+    value = row.values.get(name)
+    if not isinstance(value, int):
+        raise Unreadable(table, row, f"{name}: a whole number is expected")
+    return value
+
+
+def readable[T](rows: Iterable[Row], read: Callable[[Row], T]) -> Iterator[T]:
+    """Yield what rows hold; one that cannot be read hides no other, and is told."""
+    for row in rows:
+        try:
+            content = read(row)
+        except Unreadable as error:
+            told_unreadable(error)
+            continue
+        yield content
+
+
+def told_unreadable(error: Unreadable) -> None:
+    """Say that a row is passed over."""
+    _log.warning(
+        "Row passed over: it cannot be read",
+        extra={"action": "read", "row": ascii(error.key), "reason": str(error)},
+    )
 
 
 def _unfolded(values: Mapping[str, Value]) -> dict[str, object]:

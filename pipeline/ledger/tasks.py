@@ -5,22 +5,34 @@ exception: a result whose outputs never arrived is rejected, and its task runs a
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from pipeline.domain.runs.results import TaskResult, TaskState
 from pipeline.errors import TransactionConflict
-from pipeline.ledger.rows import from_values, to_values
-from pipeline.ports.tables import Insert, Operation, Replace, Row, Tables
+from pipeline.ledger.layout import TASKS, partition
+from pipeline.ledger.rows import (
+    Unreadable,
+    from_values,
+    put,
+    readable,
+    to_values,
+    told_unreadable,
+    write,
+)
+from pipeline.ports.tables import Operation, Row, Tables
 
-TABLE = "tasks"
 _PER_TRANSACTION = 100
 _LARGEST_COLUMN = 24_000
 _TAILS = (800, 200, 80, 0)  # characters, tried one after another
 _LARGEST_TRANSACTION = 1_300_000  # characters; the service takes 4 MiB of at most 3 bytes each
 
 
-def partition(run: str, generation: int) -> str:
-    """Return the partition that holds a generation's tasks and progress."""
-    return f"{run}-g{generation}"
+@dataclass(frozen=True)
+class HeldTask:
+    """A task's result as it was read, with the ETag that its next change depends on."""
+
+    result: TaskResult
+    etag: str | None
 
 
 def finish(
@@ -49,27 +61,25 @@ def _grouped(results: Iterable[TaskResult]) -> Iterator[list[TaskResult]]:
         yield group
 
 
-def retry(tables: Tables, run: str, generation: int, result: TaskResult, row: Row | None) -> None:
-    """Record that the task runs again, if its row is still the one that was read."""
-    place = partition(run, generation)
-    operation: Operation = (
-        Replace(Row(place, result.unit, to_values(result), row.etag))
-        if row
-        else Insert(Row(place, result.unit, to_values(result)))
+def execute_anew(
+    tables: Tables, run: str, generation: int, result: TaskResult, seen: HeldTask | None
+) -> None:
+    """Record that the task is executed once more, if its row is still the one that was read."""
+    row = Row(
+        partition(run, generation), result.unit, to_values(result), seen.etag if seen else None
     )
-    tables.transact(TABLE, place, [operation])
+    write(tables, TASKS, row)
 
 
-def find(tables: Tables, run: str, generation: int, unit: str) -> tuple[TaskResult, Row] | None:
-    """Read one task's row, or None."""
-    row = tables.get(TABLE, partition(run, generation), unit)
-    return (_result(row), row) if row else None
+def find(tables: Tables, run: str, generation: int, unit: str) -> HeldTask | None:
+    """Read one task's row, or None. Raises Unreadable."""
+    row = tables.get(TASKS, partition(run, generation), unit)
+    return HeldTask(_result(row), row.etag) if row else None
 
 
 def results(tables: Tables, run: str, generation: int) -> Iterator[TaskResult]:
-    """Yield the rows of the plan's tasks, in order of their numbers."""
-    for row in tables.query(TABLE, partition(run, generation), "t", "u"):
-        yield _result(row)
+    """Yield the results of the plan's tasks, in order of their numbers."""
+    return readable(tables.query(TASKS, partition(run, generation), "t", "u"), _result)
 
 
 def _finish_group(tables: Tables, place: str, group: Sequence[TaskResult]) -> list[TaskResult]:
@@ -79,11 +89,12 @@ def _finish_group(tables: Tables, place: str, group: Sequence[TaskResult]) -> li
     while pending:
         operations = [_operation(place, r, replacing.get(r.unit)) for r in pending.values()]
         try:
-            tables.transact(TABLE, place, operations)
+            tables.transact(TASKS, place, operations)
         except TransactionConflict as conflict:
             unit = list(pending)[conflict.index]
-            row = tables.get(TABLE, place, unit)
-            if row and _stands(_result(row), pending[unit]):
+            row = tables.get(TASKS, place, unit)
+            present = _present(row) if row else None
+            if present and _stands(present, pending[unit]):
                 del pending[unit]
                 replacing.pop(unit, None)
             elif row:
@@ -101,10 +112,10 @@ def _stands(present: TaskResult, result: TaskResult) -> bool:
 
 
 def _operation(place: str, result: TaskResult, row: Row | None) -> Operation:
-    if row is None:
-        return Insert(Row(place, result.unit, to_values(result)))
+    present = _present(row) if row else None
+    if present is None:
+        return put(Row(place, result.unit, to_values(result), row.etag if row else None))
     # Which execution a receipt came from is not known; the count of those begun must not go back.
-    present = _result(row)
     result = result.model_copy(
         update={
             "execution": present.execution,
@@ -112,7 +123,16 @@ def _operation(place: str, result: TaskResult, row: Row | None) -> Operation:
             "seconds": present.seconds + result.seconds,
         }
     )
-    return Replace(Row(place, result.unit, to_values(result), row.etag))
+    return put(Row(place, result.unit, to_values(result), row.etag if row else None))
+
+
+def _present(row: Row) -> TaskResult | None:
+    """Read what a row says; one that cannot be read is replaced by what its task reported."""
+    try:
+        return _result(row)
+    except Unreadable as error:
+        told_unreadable(error)
+        return None
 
 
 def _within_limits(result: TaskResult) -> TaskResult:
@@ -129,4 +149,4 @@ def _within_limits(result: TaskResult) -> TaskResult:
 
 
 def _result(row: Row) -> TaskResult:
-    return from_values(TaskResult, row, TABLE)
+    return from_values(TaskResult, row, TASKS)

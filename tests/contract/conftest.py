@@ -14,7 +14,10 @@ from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
 from pipeline.adapters.connect import connect
-from pipeline.settings import CONTAINERS, QUEUES, TABLES, Settings
+from pipeline.domain.runs.messages import Queue
+from pipeline.domain.runs.naming import CONTAINERS
+from pipeline.ledger.layout import TABLES
+from pipeline.settings import Settings
 from tests.contract.batch.worlds import BatchService, FakeBatchWorld
 from tests.emulators.storage.processes import KEY, running, storage_flags
 from tests.fakes.world import fake_ports
@@ -67,7 +70,7 @@ class Services:
     def create_everything(self):
         for container in CONTAINERS:
             self.blobs.create_container(container)
-        for queue in (*QUEUES, "published"):
+        for queue in (*Queue, "published"):
             self.queues.create_queue(queue)
         for table in TABLES:
             self.tables.create_table(table)

@@ -3,11 +3,11 @@
 import json
 from collections import Counter, defaultdict
 
-from pipeline.domain.runs import naming
-from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.runs.naming import BlobRef, Generation
 from pipeline.domain.runs.results import TaskState
 from pipeline.domain.runs.run import Run
-from pipeline.ledger import runs, tasks
+from pipeline.ledger import index, tasks
+from pipeline.ledger.layout import RUNS
 from tests.crash.scenarios import Scenario
 from tests.fakes.app import FakeApp
 
@@ -41,11 +41,11 @@ def check_scenario(app: FakeApp, scenario: Scenario, written: Counter[str]) -> N
 def check(app: FakeApp, written: Counter[str]) -> None:
     """Check that nothing waits, nothing leaked, and each verdict stands alone."""
     assert app.world.queues.total() == 0, "messages are left"
-    assert list(runs.active(app.world.tables)) == [], "runs are active"
+    assert list(index.active(app.world.tables)) == [], "runs are active"
     assert not app.unfinished(), "something is unfinished"
     live = [name for name, job in app.world.batch.jobs.items() if job.state == "active"]
     assert live == [], "jobs are active"
-    for row in app.world.tables.rows(runs.TABLE):
+    for row in app.world.tables.rows(RUNS):
         assert row.key != "!places" or row.values["runs"] == "[]", "places leaked"
     for run in app.all_runs():
         _check_run(app, run, written)
@@ -68,7 +68,7 @@ def _check_run(app: FakeApp, run: Run, written: Counter[str]) -> None:
     assert sorted(verdicts) == list(range(1, run.generation + 1)), "a verdict was not announced"
     assert verdicts[run.generation] == run.state
     for generation, verdict in verdicts.items():
-        folder = naming.output_folder(run.pipeline, run.id, generation)
+        folder = Generation(run.id, generation).output_folder
         files = {name: n for name, n in written.items() if name.startswith(folder + "/")}
         assert set(files.values()) <= {1}, "an output was written twice"
         assert (f"{folder}/manifest.json" in files) == (verdict == "succeeded")
@@ -96,7 +96,7 @@ def _check_manifest(app: FakeApp, run: Run) -> None:
 
 def manifest_of(app: FakeApp, run: Run) -> dict:
     """Read the committed manifest of a run."""
-    folder = naming.output_folder(run.pipeline, run.id, run.generation)
+    folder = run.names.output_folder
     return json.loads(app.world.blobs.read(BlobRef("output", f"{folder}/manifest.json")))
 
 

@@ -7,12 +7,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from pipeline.domain.runs import naming
 from pipeline.domain.runs.lifecycle import LEGAL, State
 from pipeline.domain.runs.results import TaskResult, TaskState
 from pipeline.errors import Conflict
 from pipeline.handlers.ending import steer
-from pipeline.ledger import tasks
+from pipeline.ledger.layout import TASKS
 from pipeline.ledger.rows import from_values
 from pipeline.ports.batch import TaskSpec
 from tests.crash.definitions import definitions
@@ -138,7 +137,7 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def results_never_change(self) -> None:
         """A result that counts changes only when its outputs never arrived."""
-        for row in self.app.world.tables.rows(tasks.TABLE):
+        for row in self.app.world.tables.rows(TASKS):
             result = from_values(TaskResult, row, "tasks")
             before = self.seen_rows.get((row.partition, row.key))
             if before and before.state is TaskState.DONE and result != before:
@@ -166,7 +165,7 @@ class Machine(RuleBasedStateMachine):
         check(self.app, self.written)
         for run in self.app.all_runs():
             if run.state is State.SUCCEEDED:
-                folder = naming.output_folder(run.pipeline, run.id, run.generation)
+                folder = run.names.output_folder
                 (name,) = [
                     n
                     for n in self.app.world.blobs.names("output", folder + "/")

@@ -113,18 +113,18 @@ class Stack:
     def finished(self, run_id: str, timeout_s: float = 150) -> tuple[Run, dict[str, object]]:
         """Wait for a run's verdict and for its event."""
         run = self.ended(run_id, timeout_s)
-        return run, self.announced(naming.event_id(run.id, run.generation, run.state))
+        return run, self.announced(run.names.event(run.state))
 
     def output(self, run: Run) -> dict[str, bytes]:
         """Read the files of a run's committed output, by name."""
         manifest = self.manifest(run)
-        folder = naming.output_folder(run.pipeline, run.id, run.generation)
+        folder = run.names.output_folder
         names = [file["name"] for file in manifest["files"]]
         return {n: self.engine.ports.blobs.read(BlobRef("output", f"{folder}/{n}")) for n in names}
 
     def manifest(self, run: Run) -> dict[str, object]:
         """Read a run's manifest."""
-        folder = naming.output_folder(run.pipeline, run.id, run.generation)
+        folder = run.names.output_folder
         return json.loads(
             self.engine.ports.blobs.read(BlobRef("output", f"{folder}/manifest.json"))
         )

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.naming import job_id
-from pipeline.ledger import runs
+from pipeline.ledger import index, outbox, runs
 from tests.e2e.local import Stack, until
 
 ORDER = [
@@ -56,12 +56,12 @@ def check(stack: Stack, run_id: str, lines: bytes) -> None:
 
 
 def waiting_events(stack: Stack, pipeline: str) -> list:
-    return list(runs.unannounced(stack.engine.ports.tables, pipeline))
+    return list(outbox.unannounced(stack.engine.ports.tables, pipeline))
 
 
 def runs_of(stack: Stack, name: str) -> list[str]:
     tables = stack.engine.ports.tables
-    found = [runs.need(tables, run).run for run in runs.recent(tables, "strict-acts")]
+    found = [runs.need(tables, run).run for run in index.recent(tables, "strict-acts")]
     return [run.id for run in found if run.input and run.input.name == name]
 
 

@@ -117,7 +117,7 @@ def test_a_request_begins_a_trace_that_its_redrive_continues(traced, collector):
     assert call(traced, "POST", f"/api/runs/{run.id}/redrive")[0] == 202
     until(lambda: announcements(collector, run) == 2, 60, "the second announcement")
     assert "redrive" in {span.name for span in collector.of(run)}
-    second = traced.announced(naming.event_id(run.id, 2, State.FAILED))
+    second = traced.announced(naming.Generation(run.id, 2).event(State.FAILED))
     assert first["traceparent"] == second["traceparent"] == run.traceparent
 
 

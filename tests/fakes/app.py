@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
+from pipeline.domain.runs.messages import Queue
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Transient
 from pipeline.handlers.doors import dispatch, timers
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.mending import sweep
 from pipeline.handlers.starting import lost_events, tick
-from pipeline.ledger import runs
+from pipeline.ledger import index, outbox, runs
 from pipeline.ports.queues import QueueMessage
 from pipeline.ports.world import Ports
-from pipeline.settings import QUEUES
 from tests.fakes.batch import Execute
 from tests.fakes.blobs import Event
 from tests.fakes.crash import Crash
@@ -97,7 +97,7 @@ class FakeApp:
 
     def pump(self) -> int:
         """Handle every visible message once, in queue order; return how many there were."""
-        return sum(self._drain(queue) for queue in QUEUES)
+        return sum(self._drain(queue) for queue in Queue)
 
     def _drain(self, queue: str) -> int:
         queues, handled = self.world.queues, 0
@@ -146,11 +146,11 @@ class FakeApp:
     def unfinished(self) -> bool:
         """Whether anything is left: a message, an active run, an event not announced."""
         tables = self.world.tables
-        waiting = any(True for _ in runs.active(tables)) or self.world.queues.total() > 0
+        waiting = any(True for _ in index.active(tables)) or self.world.queues.total() > 0
         return waiting or any(
             True
-            for p in runs.pipelines(tables)
-            for _ in (*runs.unannounced(tables, p), *runs.ended(tables, p))
+            for p in index.pipelines(tables)
+            for _ in (*outbox.unannounced(tables, p), *outbox.ended(tables, p))
         )
 
     def all_runs(self) -> list[Run]:
@@ -158,8 +158,8 @@ class FakeApp:
         tables = self.world.tables
         return [
             held.run
-            for pipeline in runs.pipelines(tables)
-            for run in runs.recent(tables, pipeline)
+            for pipeline in index.pipelines(tables)
+            for run in index.recent(tables, pipeline)
             if (held := runs.load(tables, run))
         ]
 

@@ -7,10 +7,9 @@ from datetime import datetime, timedelta
 from urllib.parse import quote, unquote, urlsplit
 
 from pipeline.adapters import limits
-from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.runs.naming import CONTAINERS, BlobRef
 from pipeline.errors import Conflict, NotFound, Permanent
 from pipeline.ports.blobs import BlobFacts
-from pipeline.settings import CONTAINERS
 from tests.fakes.clock import FakeClock
 
 ENDPOINT = "http://127.0.0.1:10000/fanfare"

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pipeline.adapters import limits
+from pipeline.domain.runs.messages import Queue
 from pipeline.errors import NotFound
 from pipeline.ports.queues import QueueMessage
-from pipeline.settings import QUEUES
 from tests.fakes.clock import FakeClock
 
 HIDDEN = timedelta(minutes=5)
@@ -32,7 +32,7 @@ class FakeQueues:
         self._clock = clock
         self._numbers = itertools.count(1)
         self._queues: dict[str, dict[str, Stored]] = {
-            name: {} for queue in QUEUES for name in (queue, f"{queue}-poison")
+            name: {} for queue in Queue for name in (queue, f"{queue}-poison")
         }
 
     def send(self, queue: str, body: str, delay: timedelta = timedelta()) -> None:

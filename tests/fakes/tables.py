@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from pipeline.adapters import limits
 from pipeline.errors import NotFound, Permanent, TransactionConflict
+from pipeline.ledger.layout import TABLES
 from pipeline.ports.tables import Insert, Operation, Remove, Replace, Row
-from pipeline.settings import TABLES
 
 type Partition = dict[str, Row]
 

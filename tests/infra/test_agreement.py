@@ -3,17 +3,21 @@
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 from pipeline.adapters import management
 from pipeline.cli.commands.up_down import pool_bodies
 from pipeline.cli.stack import config as local
 from pipeline.cli.target import definitions
-from pipeline.domain.definitions.trigger import RESERVED_CONTAINERS
 from pipeline.domain.health.azure import PROVIDERS
 from pipeline.domain.health.findings import SYSTEM_TOPIC
 from pipeline.domain.pools.resource import pool_resource, registries
+from pipeline.domain.runs.messages import Queue
+from pipeline.domain.runs.naming import CONTAINERS, RESERVED, Generation
 from pipeline.handlers.doors import dispatch
-from pipeline.settings import CONTAINERS, QUEUES, TABLES, HttpAccess, Settings
+from pipeline.handlers.running.executions import uploads
+from pipeline.ledger.layout import TABLES
+from pipeline.settings import HttpAccess, Settings
 from scripts.render_pools import rendered
 from tests.infra.deployment import (
     AZD,
@@ -100,7 +104,7 @@ def test_outputs_are_settings_that_the_command_line_can_start_with():
 def test_storage_holds_what_the_code_uses():
     storage = module("storage").variables
     assert storage["containers"] == list(CONTAINERS)
-    assert storage["queues"] == list(QUEUES) == list(dispatch.ROUTES)
+    assert storage["queues"] == list(Queue) == list(dispatch.ROUTES)
     assert storage["tables"] == list(TABLES)
 
 
@@ -114,7 +118,7 @@ def test_subscriptions_use_what_exists():
         properties = entry["properties"]
         dead = properties["deadLetterDestination"]
         assert properties["destination"]["endpointType"] == "StorageQueue"
-        assert properties["destination"]["properties"]["queueName"] in QUEUES
+        assert properties["destination"]["properties"]["queueName"] in Queue
         assert dead["endpointType"] == "StorageBlob"
         assert dead["properties"]["blobContainerName"] in CONTAINERS
         assert properties["eventDeliverySchema"] == "EventGridSchema"
@@ -137,7 +141,7 @@ def test_what_the_app_writes_for_itself_starts_nothing():
     (unwanted,) = entry["properties"]["filter"]["advancedFilters"]
     containers = {value.split("/")[4] for value in unwanted["values"]}
     own = {module("storage").variables["deployments"], "azure-webjobs-"}
-    assert containers == RESERVED_CONTAINERS | own
+    assert containers == RESERVED | own
 
 
 def test_event_grid_may_send_to_the_queues_it_delivers_to():
@@ -156,8 +160,8 @@ def test_nodes_may_read_what_pipelines_start_from_and_write_what_tasks_leave():
         if pipeline.trigger.blob
     }
     assert triggers <= set(roles["nodeReads"]) <= set(CONTAINERS)
-    uploads = (ROOT / "pipeline/handlers/running/executions.py").read_text("utf-8")
-    assert set(re.findall(r'Upload\("[^"]+", "([^"]+)"', uploads)) == set(roles["nodeWrites"])
+    run = SimpleNamespace(names=Generation("job-0", 1))
+    assert {upload.container for upload in uploads(run, "t000000")} == set(roles["nodeWrites"])
 
 
 def test_rendered_pools_are_in_step():

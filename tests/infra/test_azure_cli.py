@@ -42,6 +42,13 @@ OPTIONS = {
     "provider register": {"-n"},
     "role assignment list": {"--resource-group", "--include-inherited", "--all"},
     "storage blob list": {"-c", "--account-name", "--auth-mode"},
+    "storage entity show": {
+        "-t",
+        "--partition-key",
+        "--row-key",
+        "--account-name",
+        "--auth-mode",
+    },
     "storage message peek": {"-q", "--num-messages", "--account-name", "--auth-mode"},
 }
 ANYWHERE = {"-o", "--query"}

@@ -57,9 +57,9 @@ def test_only_adapters_and_the_shell_import_azure_in_the_engine():
     assert not found
 
 
-def test_the_shell_imports_only_bootstrap_and_the_doors():
+def test_the_shell_imports_only_bootstrap_the_doors_and_the_queues():
     inner = {name for name in imported(TREES[ROOT / "function_app.py"]) if "pipeline" in name}
-    assert inner == {"pipeline", "pipeline.handlers.doors"}
+    assert inner == {"pipeline", "pipeline.domain.runs.messages", "pipeline.handlers.doors"}
 
 
 def test_the_engine_reads_its_environment_in_bootstrap_alone():

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.history import History, history
-from pipeline.cli.session import Session, pipeline_named
+from pipeline.cli.lookup import pipeline_named
+from pipeline.cli.session import Session
 from pipeline.cli.views import wording
 from pipeline.domain.money import cost as costs
 from pipeline.domain.money import idle

@@ -11,8 +11,9 @@ from rich.text import Text
 from pipeline.cli import uploads
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.history import History, history
+from pipeline.cli.lookup import pipeline_named
 from pipeline.cli.preview import Preview, Source, blob_source, local_source, preview
-from pipeline.cli.session import Session, pipeline_named
+from pipeline.cli.session import Session
 from pipeline.cli.views import wording
 from pipeline.domain.definitions.pool import physical_id
 from pipeline.domain.notation.durations import format_duration

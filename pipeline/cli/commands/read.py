@@ -13,16 +13,16 @@ from rich.text import Text
 from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.commands.run import RunArgument
 from pipeline.cli.exits import CommandError, Exit
-from pipeline.cli.look import failed_items, files_of, look, recent_runs, run_named
-from pipeline.cli.session import Session, pipeline_named
+from pipeline.cli.lookup import listed, pipeline_named, run_named
+from pipeline.cli.session import Session
 from pipeline.cli.views import runs as display
 from pipeline.cli.views import wording
 from pipeline.domain.catalogue.schema import completion_schema, pipeline_schema, pool_schema
 from pipeline.domain.runs import naming
-from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
+from pipeline.handlers.collecting.standing import failed_items, manifest_of, standing
 from pipeline.handlers.doors import http
-from pipeline.ledger import runs
+from pipeline.ledger import index, listing, runs
 
 _FAILURES_SHOWN = 10
 _FAILURES_READ = 200
@@ -46,25 +46,23 @@ def ls(
     """List the latest runs."""
     session: Session = context.obj
     engine = session.engine
-    if pipeline is not None and pipeline not in runs.pipelines(engine.ports.tables):
+    if pipeline is not None and pipeline not in index.pipelines(engine.ports.tables):
         pipeline_named(engine.catalogue, pipeline)
+    tables = engine.ports.tables
     if active:
-        found = [
-            runs.need(engine.ports.tables, run).run for run in runs.active(engine.ports.tables)
-        ]
-        listed = [run for run in found if pipeline in (None, run.pipeline)][:limit]
+        found = listing.going(tables, pipeline).latest(limit)
     else:
-        listed = recent_runs(engine, pipeline, limit)
-    answer = {"runs": [http.summary(run) for run in listed]}
-    session.answer(answer, display.run_table(listed, engine.now, session.out.width))
+        found = listing.latest(tables, pipeline, limit)
+    shown = listed(session, found).runs
+    session.answer(http.listed(found), display.run_table(shown, engine.now, session.out.width))
 
 
 def show(context: typer.Context, run: RunArgument) -> None:
     """Show one run: how it stands, what it waits for, what failed, what it made."""
     session: Session = context.obj
-    where = look(session.engine, run_named(session.engine, run))
+    where = standing(session.engine, run_named(session, run))
     failed = failed_items(session.engine, where.run, _FAILURES_SHOWN)
-    manifest = files_of(session.engine, where.run)
+    manifest = manifest_of(session.engine, where.run)
     answer = http.view(session.engine, where.run) | {
         "done": where.done,
         "items": where.items,
@@ -96,7 +94,7 @@ def logs(
 ) -> None:
     """Print what failed items printed, or everything that one task printed."""
     session: Session = context.obj
-    held = runs.need(session.engine.ports.tables, run_named(session.engine, run)).run
+    held = runs.need(session.engine.ports.tables, run_named(session, run)).run
     held = held.model_copy(update={"generation": generation or held.generation})
     units = [_unit(task)] if task else [""] if everything else _failed_units(session, held)
     found = [log for unit in units for log in _logs_of(session, held, unit)]
@@ -161,13 +159,12 @@ def _failed_units(session: Session, run: Run) -> list[str]:
 def _logs_of(session: Session, run: Run, unit: str) -> Iterator[_Log]:
     """Read the logs of a unit, or of all; the programs' own first, the runner's only without."""
     blobs = session.engine.ports.blobs
-    folder = f"{naming.generation_folder(run.id, run.generation)}/log/"
-    below = f"{folder}{unit}/" if unit else folder
-    listed = [facts for facts in blobs.list("work", below) if facts.size]
-    programs = [facts for facts in listed if "/l-" in facts.ref.name]
-    for facts in programs or listed:
+    folder, below = run.names.logs(), f"{run.names.logs(unit)}/" if unit else run.names.logs()
+    there = [facts for facts in blobs.list(naming.WORK, below) if facts.size]
+    programs = [facts for facts in there if naming.is_program_log(facts.ref)]
+    for facts in programs or there:
         found_unit, _, name = facts.ref.name.removeprefix(folder).partition("/")
-        content = blobs.read(BlobRef("work", facts.ref.name), 0, _LOG_BYTES)
+        content = blobs.read(facts.ref, 0, _LOG_BYTES)
         cut = "\n(cut here)\n" if facts.size > _LOG_BYTES else ""
         yield _Log(found_unit, name, content.decode("utf-8", "replace") + cut)
 

@@ -13,13 +13,14 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from pipeline.cli import uploads
 from pipeline.cli.exits import Exit
 from pipeline.cli.follow import follow, verdict_of
-from pipeline.cli.look import Standing, failed_items, files_of, run_named
-from pipeline.cli.session import Session, pipeline_named
+from pipeline.cli.lookup import pipeline_named, run_named
+from pipeline.cli.session import Session
 from pipeline.cli.uploads import Order
 from pipeline.cli.views import runs as display
+from pipeline.handlers.collecting.standing import Standing, failed_items, manifest_of
 from pipeline.handlers.doors import http
 from pipeline.handlers.ending import steer
-from pipeline.ledger import runs
+from pipeline.ledger import index
 
 _FAILURES_SHOWN = 3
 _WATCHED = 50
@@ -65,7 +66,7 @@ def redrive(
 ) -> None:
     """Run again what failed of a run that is over; what succeeded is kept."""
     session: Session = context.obj
-    again = steer.redrive(session.engine, run_named(session.engine, run))
+    again = steer.redrive(session.engine, run_named(session, run))
     session.note(f"Generation {again.generation} of {again.id} begins.")
     if wait:
         finish(session, [again.id], timeout)
@@ -81,9 +82,9 @@ def watch(
     """Follow one run to its end, or all that are going."""
     session: Session = context.obj
     if run is not None:
-        finish(session, [run_named(session.engine, run)], timeout)
+        finish(session, [run_named(session, run)], timeout)
         return
-    going = list(islice(runs.active(session.engine.ports.tables), _WATCHED))
+    going = list(islice(index.active(session.engine.ports.tables), _WATCHED))
     if not going:
         session.answer({"runs": []}, "Nothing is going: `fanfare ls` shows what was.")
         return
@@ -106,7 +107,7 @@ def finish(session: Session, started: Sequence[str], timeout_s: float | None) ->
 
 
 def _page(session: Session, where: Standing) -> RenderableType:
-    manifest = files_of(session.engine, where.run)
+    manifest = manifest_of(session.engine, where.run)
     failed = failed_items(session.engine, where.run, _FAILURES_SHOWN) if where.failed else []
     return display.page(where, manifest, failed, session.engine.now)
 

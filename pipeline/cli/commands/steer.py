@@ -9,22 +9,23 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from pipeline.cli import pausing, purging
 from pipeline.cli.commands.run import RunArgument
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.history import history
-from pipeline.cli.look import recent_runs, run_named
-from pipeline.cli.session import Session, pipeline_named
+from pipeline.cli.lookup import listed, pipeline_named, run_named
+from pipeline.cli.session import Session
 from pipeline.cli.uploads import Advance
 from pipeline.cli.views import wording
 from pipeline.domain.notation.durations import parse_duration
 from pipeline.domain.runs.run import Run
 from pipeline.handlers.doors import http
+from pipeline.handlers.ending import purge as purge_run
 from pipeline.handlers.ending import steer
 from pipeline.handlers.engine import Engine
+from pipeline.handlers.starting import admission
 from pipeline.handlers.starting.lost_events import event_of, unclaimed
 from pipeline.handlers.starting.start import start_for_blob
-from pipeline.ledger import runs
+from pipeline.ledger import listing, runs
 from pipeline.ports.blobs import BlobFacts
 
 _PURGED_AT_ONCE = 1000
@@ -38,7 +39,7 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 def cancel(context: typer.Context, run: RunArgument) -> None:
     """Cancel a run: its tasks end now, and the event says so."""
     session: Session = context.obj
-    ended = steer.cancel(session.engine, run_named(session.engine, run))
+    ended = steer.cancel(session.engine, run_named(session, run))
     session.answer(http.view(session.engine, ended), f"Run {ended.id} is {ended.state}.")
 
 
@@ -46,7 +47,7 @@ def pause(context: typer.Context, pipeline: PipelineArgument) -> None:
     """Let new runs of a pipeline wait; those that are going go on."""
     session: Session = context.obj
     name = pipeline_named(session.engine.catalogue, pipeline).name
-    changed = pausing.pause(session.engine, name)
+    changed = admission.pause(session.engine, name)
     text = f"{name} is paused: new runs wait for `fanfare resume {name}`."
     session.answer({"pipeline": name, "paused": True, "changed": changed}, text)
 
@@ -55,7 +56,7 @@ def resume(context: typer.Context, pipeline: PipelineArgument) -> None:
     """Let the runs of a paused pipeline begin."""
     session: Session = context.obj
     name = pipeline_named(session.engine.catalogue, pipeline).name
-    changed = pausing.resume(session.engine, name)
+    changed = admission.resume(session.engine, name)
     text = f"{name} goes on." if changed else f"{name} was not paused."
     session.answer({"pipeline": name, "paused": False, "changed": changed}, text)
 
@@ -136,7 +137,7 @@ def purge(
         raise CommandError("Name a run, or give --older-than, such as 30d.", Exit.USAGE)
     with session.busy("Looking for what is to be deleted"):
         chosen = _chosen(session, run, older_than)
-        found = [purging.belongings(session.engine, one, output=output) for one in chosen]
+        found = [purge_run.belongings(session.engine, one, output=output) for one in chosen]
     blobs, total = sum(len(p.blobs) for p in found), sum(p.bytes for p in found)
     answer = {"runs": [p.run.id for p in found], "blobs": blobs, "bytes": total, "done": False}
     text = ", ".join(
@@ -148,7 +149,7 @@ def purge(
     confirm(session, f"{text}: delete that for good?", yes=yes)
     with progress(session, "Deleting", blobs) as advance:
         for one in found:
-            for _ in purging.carry_out(session.engine, one):
+            for _ in purge_run.carry_out(session.engine, one):
                 advance(1)
     session.answer(answer | {"done": True}, f"{text} deleted.")
 
@@ -178,10 +179,10 @@ def progress(session: Session, text: str, total: int) -> Iterator[Advance]:
 def _chosen(session: Session, run: str | None, older_than: str | None) -> Sequence[Run]:
     engine = session.engine
     if run is not None:
-        return [runs.need(engine.ports.tables, run_named(engine, run)).run]
+        return [runs.need(engine.ports.tables, run_named(session, run)).run]
     before = engine.now - _duration(older_than or "")
-    listed = recent_runs(engine, None, _PURGED_AT_ONCE)
-    return [one for one in listed if one.over and one.ended_at and one.ended_at < before]
+    latest = listed(session, listing.latest(engine.ports.tables, None, _PURGED_AT_ONCE))
+    return [one for one in latest.runs if one.over and one.ended_at and one.ended_at < before]
 
 
 def _duration(text: str) -> timedelta:

@@ -9,11 +9,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.cli.look import FailedItem, Standing
 from pipeline.cli.views import wording
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.manifest import Manifest
+from pipeline.domain.runs.naming import OUTPUT
 from pipeline.domain.runs.run import Run
+from pipeline.handlers.collecting.standing import FailedItem, Standing
 
 _BAR = 32
 _FILES_SHOWN = 20
@@ -127,7 +128,7 @@ def facts(run: Run, manifest: Manifest | None) -> RenderableType:
         if value:
             table.add_row(f"  {name}", Text(wording.one_line(value)))
     if run.output:
-        table.add_row("  output", Text(f"output/{run.pipeline}/{run.id}/g{run.generation}/"))
+        table.add_row("  output", Text(f"{OUTPUT}/{run.names.output_folder}/"))
         total = f"{wording.count(run.output.files, 'file')}, {wording.size(run.output.bytes)}"
         table.add_row("", Text(total, "dim"))
     if manifest:

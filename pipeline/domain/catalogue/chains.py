@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from pipeline.domain.definitions.pipeline import Pipeline
-
-OUTPUT_CONTAINER = "output"
+from pipeline.domain.runs.naming import OUTPUT
 
 
 def chain_cycles(pipelines: Mapping[str, Pipeline]) -> Iterator[tuple[str, str]]:
@@ -24,7 +23,7 @@ def chain_cycles(pipelines: Mapping[str, Pipeline]) -> Iterator[tuple[str, str]]
 def _starts(producer: str, consumer: Pipeline) -> bool:
     """Say whether some output of the producer matches the consumer's blob trigger."""
     trigger = consumer.trigger.blob
-    if trigger is None or trigger.container != OUTPUT_CONTAINER:
+    if trigger is None or trigger.container != OUTPUT:
         return False
     folder = f"{producer}/"
     return trigger.prefix.startswith(folder) or folder.startswith(trigger.prefix)

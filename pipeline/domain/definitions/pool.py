@@ -4,8 +4,6 @@ A pool in Batch cannot change its size or image: those go into the physical id, 
 file makes a new pool instead of touching a live one.
 """
 
-import hashlib
-import json
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Self
@@ -13,6 +11,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pipeline.domain.definitions.types import Name, OneOrMore, Strict, matching
+from pipeline.domain.runs import naming
 
 # Batch evaluates formulas no more often than this.
 EVALUATION_INTERVAL = "PT5M"
@@ -92,6 +91,10 @@ class Pool(PoolBody):
 
     name: Name
 
+    def share(self, slots: int) -> float:
+        """Return which share of a node so many task slots are."""
+        return slots / self.slots
+
     @property
     def per_hour(self) -> float | None:
         """Estimate what an hour of a node costs: spot and other nodes by the share that is asked.
@@ -107,8 +110,7 @@ class Pool(PoolBody):
 def physical_id(pool: Pool) -> str:
     """Return the pool's id in Batch: its name and a digest of what cannot be changed."""
     fixed = pool.model_dump(mode="json", include={"size", "image", "slots", "gpu", "containers"})
-    text = json.dumps(fixed, sort_keys=True, separators=(",", ":"))
-    return f"{pool.name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return naming.pool_id(pool.name, fixed)
 
 
 def pool_body(pool: Pool, formula: str) -> dict[str, object]:

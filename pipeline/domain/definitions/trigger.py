@@ -9,9 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pipeline.domain.definitions.types import ContainerName, OneOrMore, Strict
 from pipeline.domain.notation.cron import parse_cron
 from pipeline.domain.notation.spelling import nearest
-
-# The engine writes there itself: a trigger on one of them would feed on its own work.
-RESERVED_CONTAINERS = frozenset({"work", "receipts", "scripts", "dead-letter"})
+from pipeline.domain.runs.naming import RESERVED
 
 
 class Api(StrEnum):
@@ -40,7 +38,7 @@ class Overlap(StrEnum):
 
 
 def _not_reserved(container: str) -> str:
-    if container in RESERVED_CONTAINERS:
+    if container in RESERVED:
         raise ValueError(f"container {container} belongs to the engine and never triggers")
     return container
 

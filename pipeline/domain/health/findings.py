@@ -222,6 +222,29 @@ def _peek(name: str, where: Deployment) -> str:
     )
 
 
+class DamagedRow(Protocol):
+    """A row of the ledger that cannot be read, and what its reader says."""
+
+    @property
+    def table(self) -> str: ...  # noqa: D102 the fields of `ledger.rows.Unreadable`
+    @property
+    def partition(self) -> str: ...  # noqa: D102
+    @property
+    def key(self) -> str: ...  # noqa: D102
+
+
+def damaged_row(row: DamagedRow, where: Deployment) -> Finding:
+    """Judge a run whose row cannot be read."""
+    what = f"the row {row.key!a} of partition {row.partition!a} in table {row.table} is damaged"
+    mend = (
+        f"az storage entity show -t {row.table} --partition-key {row.partition} "
+        f"--row-key {row.key} --account-name {where.storage} --auth-mode login"
+        if where.managed
+        else ""
+    )
+    return Finding("runs", Level.FAULT, what, "every list passes its run over", mend)
+
+
 def dead_letters(count: int, more: bool, where: Deployment) -> Finding:
     """Judge what Event Grid could not deliver."""
     if not count:

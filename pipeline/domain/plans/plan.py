@@ -71,11 +71,6 @@ class Page(_Part):
         return self.model_dump_json(exclude_none=False).encode()
 
 
-def page_name(folder: str, page: int) -> str:
-    """Name a page's blob within the plan's folder."""
-    return f"{folder}/p-{page:05d}.json"
-
-
 def plan_digest(pages: Iterable[bytes]) -> str:
     """Digest a plan over its pages; submit messages carry it."""
     digest = hashlib.sha256()

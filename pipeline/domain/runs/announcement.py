@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 from pydantic.json_schema import SkipJsonSchema
 
-from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.manifest import Missing
 from pipeline.domain.runs.run import Output, Run
@@ -109,7 +108,7 @@ def completion_event(run: Run, missing: Sequence[Mapping[str, object]]) -> dict[
     ended = run.ended_at or run.changed_at
     event = CompletionEvent.model_validate(
         {
-            "id": naming.event_id(run.id, run.generation, run.state),
+            "id": run.names.event(run.state),
             "source": f"/fanfare/pipelines/{run.pipeline}",
             "type": f"fanfare.run.{run.state}",
             "subject": f"runs/{run.id}",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.domain.runs.messages import BadMessage
-from pipeline.domain.runs.naming import canonical_etag
+from pipeline.domain.runs.naming import BlobRef, canonical_etag
 
 BLOB_CREATED = "Microsoft.Storage.BlobCreated"
 _SUBJECT = "/blobServices/default/containers/"
@@ -27,6 +27,11 @@ class BlobCreated:
     url: str
     content_type: str = ""
     sequencer: str = ""
+
+    @property
+    def ref(self) -> BlobRef:
+        """The blob, whatever its version."""
+        return BlobRef(self.container, self.name)
 
 
 class _Data(BaseModel):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import timedelta
+from enum import StrEnum
 from typing import Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -11,6 +12,22 @@ from pipeline.errors import Permanent
 
 MAX_TRIES = 60
 _LONGEST_S = 30.0
+
+
+class Queue(StrEnum):
+    """The engine's queues: each step of a run, and what Event Grid delivers."""
+
+    BLOB_EVENTS = "blob-events"
+    PLAN = "plan"
+    SUBMIT = "submit"
+    RECEIPTS = "receipts"
+    ASSEMBLE = "assemble"
+    ANNOUNCE = "announce"
+
+    @property
+    def poison(self) -> str:
+        """The queue of messages that were given up on; the Functions host names it so."""
+        return f"{self}-poison"
 
 
 class BadMessage(Permanent):

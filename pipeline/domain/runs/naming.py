@@ -1,14 +1,33 @@
-"""Every name that the engine gives, and the parsing of those that come back.
+"""Every name that the engine gives to blobs, folders, jobs and ids, and the parsing of those that
+come back. `tests/repo` sees to it that no other module spells one.
 
 Names are derived from what they name, so that repeating a step meets its own traces.
 """
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from json import dumps
 from urllib.parse import urlsplit
+
+INPUT, WORK, RECEIPTS, OUTPUT, SCRIPTS, DEAD_LETTER = CONTAINERS = (
+    "input",
+    "work",
+    "receipts",
+    "output",
+    "scripts",
+    "dead-letter",
+)
+# The engine writes there itself: a trigger on one of them would feed on its own work.
+RESERVED = frozenset({WORK, RECEIPTS, SCRIPTS, DEAD_LETTER})
+SPLIT, ASSEMBLE = STAGES = ("split", "assemble")
+MANIFEST = "manifest.json"
+# Files of a task's working directory: what the runner reads, and patterns of what it leaves.
+PAGE_FILE, PARTS_FILE, ITEMS_FILE = "page.json", "parts.json", "items.json"
+OUTPUT_FILES, LOG_FILES, STREAM_FILES, RECEIPT_FILES = "o-*", "l-*.txt", "../std*.txt", "r-*.json"
+OUTPUT_BLOB = r"^o-[0-9a-f]{16}-[0-9]{1,6}$"  # an output of an attempt, as the runner names it
 
 _RUN = re.compile(r"(?P<pipeline>[a-z][a-z0-9-]{0,31})-[0-9a-f]{20}")
 _UNIT = re.compile(r"t(?P<number>[0-9]{6})|split|assemble")
@@ -18,7 +37,10 @@ _RECEIPT = re.compile(
 )
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 _SERVICES = frozenset({"blob", "dfs"})
-SPLIT, ASSEMBLE = "split", "assemble"
+PROBED = (INPUT, RECEIPTS)  # containers whose events the engine hears
+_UPLOADS, _PROBES = "uploads/", ".fanfare-doctor/"
+_LATEST, _BY_NAME = "latest", "by-name"
+_LONGEST_ALIAS = 900  # characters of an input's name; a blob name takes 1,024
 
 
 @dataclass(frozen=True, order=True)
@@ -28,6 +50,76 @@ class BlobRef:
     container: str
     name: str
     snapshot: str | None = None
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One generation of a run, and the names of everything that belongs to it."""
+
+    run: str
+    number: int
+
+    @property
+    def folder(self) -> str:
+        """The folder in `work` and in `receipts`."""
+        return f"{self.run}/g{self.number}"
+
+    def plan(self, attempt: str) -> str:
+        """The folder of one planner's attempt, or of a stage program's own plan."""
+        return f"{self.folder}/plan/{attempt}"
+
+    def outputs(self, unit: str = "") -> str:
+        """The folder of a unit's outputs, or the prefix of those of all numbered tasks."""
+        return f"{self.folder}/out/{unit or 't'}"
+
+    def output_of(self, unit: str, blob: str) -> BlobRef:
+        """One output of a unit, as the runner named it."""
+        return BlobRef(WORK, f"{self.outputs(unit)}/{blob}")
+
+    def logs(self, unit: str = "") -> str:
+        """The folder of a unit's logs, or of all."""
+        return f"{self.folder}/log/{unit}"
+
+    def receipts(self, unit: str = "") -> str:
+        """The folder of a unit's receipts, or of all."""
+        return f"{self.folder}/{unit}"
+
+    def assembled(self, attempt: str) -> str:
+        """The folder of one assembler's attempt."""
+        return f"{self.folder}/assembled/{attempt}"
+
+    @property
+    def chosen(self) -> BlobRef:
+        """What says which assembler's files are committed."""
+        return BlobRef(WORK, f"{self.folder}/assembled/chosen.json")
+
+    @property
+    def parts(self) -> BlobRef:
+        """The list of parts that an assembler program gets."""
+        return BlobRef(WORK, f"{self.plan(ASSEMBLE)}/{PARTS_FILE}")
+
+    @property
+    def output_folder(self) -> str:
+        """The immutable folder of the committed output."""
+        return f"{pipeline_of(self.run)}/{self.run}/g{self.number}"
+
+    def output(self, name: str) -> BlobRef:
+        """One file of the committed output."""
+        return BlobRef(OUTPUT, f"{self.output_folder}/{name}")
+
+    @property
+    def manifest(self) -> BlobRef:
+        """The manifest: writing it is the commit."""
+        return self.output(MANIFEST)
+
+    def job(self, execution: int = 0, stage: str = "") -> str:
+        """The Batch job of the plan's tasks or of a stage program, for their n-th execution."""
+        parts = [self.run, f"g{self.number}", stage, f"r{execution}" if execution else ""]
+        return "-".join(part for part in parts if part)
+
+    def event(self, verdict: str) -> str:
+        """The completion event's id: consumers drop duplicates by it."""
+        return f"{self.run}-g{self.number}-{verdict}"
 
 
 def run_id(pipeline: str, cause: Sequence[str]) -> str:
@@ -40,6 +132,12 @@ def pipeline_of(run: str) -> str | None:
     """Return the pipeline that a run id names, or None if it is no run id."""
     match = _RUN.fullmatch(run)
     return match["pipeline"] if match else None
+
+
+def pool_id(name: str, fixed: Mapping[str, object]) -> str:
+    """Return a pool's id in Batch: its name and a digest of what cannot be changed."""
+    text = dumps(fixed, sort_keys=True, separators=(",", ":"))
+    return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def canonical_etag(etag: str) -> str:
@@ -64,6 +162,11 @@ def account_of(url: str) -> str:
     return parts.path.removeprefix("/").split("/")[0] if local else host
 
 
+def inverted_time(moment: datetime) -> str:
+    """Render a time so that later sorts first."""
+    return f"{10**13 - int(moment.timestamp() * 1000):013d}"
+
+
 def unit_name(task: int) -> str:
     """Name a task of the plan; stage programs are units named `split` and `assemble`."""
     return f"t{task:06d}"
@@ -73,32 +176,6 @@ def unit_number(unit: str) -> int | None:
     """Return the task number of a unit, or None for a stage program."""
     match = _UNIT.fullmatch(unit)
     return int(match["number"]) if match and match["number"] else None
-
-
-def job_id(run: str, generation: int, attempt: int = 0, stage: str = "") -> str:
-    """Name a Batch job: the plan's tasks, their n-th repetition, or a stage program's n-th try."""
-    parts = [run, f"g{generation}", stage, f"r{attempt}" if attempt else ""]
-    return "-".join(part for part in parts if part)
-
-
-def generation_folder(run: str, generation: int) -> str:
-    """Return the folder of one generation, in `work` and in `receipts`."""
-    return f"{run}/g{generation}"
-
-
-def output_folder(pipeline: str, run: str, generation: int) -> str:
-    """Return the immutable folder of a generation's output, in `output`."""
-    return f"{pipeline}/{run}/g{generation}"
-
-
-def event_id(run: str, generation: int, verdict: str) -> str:
-    """Return the completion event's id: consumers drop repeats by it."""
-    return f"{run}-g{generation}-{verdict}"
-
-
-def inverted_time(moment: datetime) -> str:
-    """Render a time so that later sorts first."""
-    return f"{10**13 - int(moment.timestamp() * 1000):013d}"
 
 
 @dataclass(frozen=True)
@@ -111,14 +188,10 @@ class ReceiptPath:
     attempt: str
 
     @property
-    def pipeline(self) -> str:
-        """The pipeline of the run."""
-        return pipeline_of(self.run) or ""
-
-    @property
-    def name(self) -> str:
-        """The receipt's blob name."""
-        return f"{self.run}/g{self.generation}/{self.unit}/r-{self.attempt}.json"
+    def blob(self) -> BlobRef:
+        """The receipt's blob."""
+        folder = Generation(self.run, self.generation).receipts(self.unit)
+        return BlobRef(RECEIPTS, f"{folder}/r-{self.attempt}.json")
 
 
 def parse_receipt_path(name: str) -> ReceiptPath | None:
@@ -129,7 +202,74 @@ def parse_receipt_path(name: str) -> ReceiptPath | None:
     return ReceiptPath(match["run"], int(match["generation"]), match["unit"], match["attempt"])
 
 
-def local_input_name(stem: str, blob: str) -> str:
+def is_output_of(blob: str, attempt: str) -> bool:
+    """Tell whether a blob is an output of this attempt, going by its name."""
+    return blob.startswith(f"o-{attempt}-")
+
+
+def plan_page(folder: str, page: int) -> BlobRef:
+    """Name a page within a plan's folder."""
+    return BlobRef(WORK, f"{folder}/p-{page:05d}.json")
+
+
+def script(name: str, content: bytes) -> BlobRef:
+    """Name a file of task_scripts/ by its content, so that a version never changes."""
+    return BlobRef(SCRIPTS, f"{hashlib.sha256(content).hexdigest()[:24]}/{name}")
+
+
+def upload(token: str, name: str) -> BlobRef:
+    """Name a blob that a request brings: beside the triggers, so that it starts nothing itself."""
+    return BlobRef(WORK, f"{_UPLOADS}{token}/{name}")
+
+
+def is_upload(ref: BlobRef) -> bool:
+    """Tell whether a blob was brought by a request."""
+    return ref.container == WORK and ref.name.startswith(_UPLOADS)
+
+
+def is_program_log(ref: BlobRef) -> bool:
+    """Tell whether a log is that of the task's program; others are the runner's own."""
+    return "/l-" in ref.name
+
+
+def probe(container: str, token: str) -> BlobRef:
+    """Name an empty blob by which `fanfare doctor` follows an event."""
+    return BlobRef(container, f"{_PROBES}{token}")
+
+
+def is_probe(ref: BlobRef) -> bool:
+    """Tell whether a blob is such a probe."""
+    return ref.container in PROBED and ref.name.startswith(_PROBES)
+
+
+def alias_latest(pipeline: str) -> BlobRef:
+    """Name the manifest under which people find a pipeline's latest output."""
+    return BlobRef(OUTPUT, f"{pipeline}/{_LATEST}/{MANIFEST}")
+
+
+def alias_of_input(pipeline: str, name: str) -> BlobRef:
+    """Name the manifest under which people find the output of an input; long names are cut."""
+    if len(name) > _LONGEST_ALIAS:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+        name = f"{name[:_LONGEST_ALIAS].rstrip('/.')}-{digest}"
+    return BlobRef(OUTPUT, f"{pipeline}/{_BY_NAME}/{name}/{MANIFEST}")
+
+
+def belongings(run: str, *, output: bool) -> list[BlobRef]:
+    """Name the folders that hold everything of a run, its output only if asked for."""
+    mine = f"{run}/"
+    folders = [BlobRef(WORK, mine), BlobRef(RECEIPTS, mine)]
+    return [*folders, BlobRef(OUTPUT, f"{pipeline_of(run)}/{mine}")] if output else folders
+
+
+def run_of_output(ref: BlobRef) -> str | None:
+    """Return the run whose output a blob may belong to; None outside the outputs."""
+    if ref.container != OUTPUT:
+        return None
+    return next(iter(ref.name.split("/")[1:2]), "")
+
+
+def local_input_name(stem: str, blob: str, folder: str = "in") -> str:
     """Name an input file on the node: only an ordinary extension survives of a stranger's name."""
     match = _EXTENSION.search(blob)
-    return f"in/{stem}{match[0].lower() if match else ''}"
+    return f"{folder}/{stem}{match[0].lower() if match else ''}"

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
 from pipeline.errors import Permanent
 
@@ -25,7 +26,7 @@ class ItemOutput(_Claim):
     """One output of an item: its name, and the flat blob that holds it."""
 
     name: str = Field(min_length=1, max_length=512)
-    blob: str = Field(pattern=r"^o-[0-9a-f]{16}-[0-9]{1,6}$")
+    blob: str = Field(pattern=naming.OUTPUT_BLOB)
     size: int = Field(ge=0)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
@@ -143,7 +144,7 @@ def _check_item(item: ItemResult, attempt: str) -> None:
     if len({output.name for output in item.outputs}) != len(item.outputs):
         raise ReceiptInvalid(f"Item {item.id} names an output twice.")
     for output in item.outputs:
-        if not output.blob.startswith(f"o-{attempt}-"):
+        if not naming.is_output_of(output.blob, attempt):
             raise ReceiptInvalid(f"Item {item.id} names an output of another attempt.")
         if not safe_name(output.name):
             raise ReceiptInvalid(f"Item {item.id} names an output outside its folder.")

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import TERMINAL, State, check_move
+from pipeline.domain.runs.naming import BlobRef, Generation
 
 
 class Frozen(BaseModel):
@@ -46,6 +47,11 @@ class Input(Frozen):
     sequencer: str = ""
     depth: int = 0
     snapshot: str | None = None
+
+    @property
+    def ref(self) -> BlobRef:
+        """The blob, or its snapshot once it is pinned."""
+        return BlobRef(self.container, self.name, self.snapshot)
 
 
 class PublishedPlan(Frozen):
@@ -106,6 +112,11 @@ class Run(Frozen):
     output: Output | None = None
     ended_at: datetime | None = None
     traceparent: str = ""
+
+    @property
+    def names(self) -> Generation:
+        """The names of everything that belongs to the present generation."""
+        return Generation(self.id, self.generation)
 
     @property
     def over(self) -> bool:

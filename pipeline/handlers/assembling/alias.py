@@ -1,10 +1,9 @@
 """Moves the friendly name of a pipeline's output forward. It is for people; no event names it."""
 
-import hashlib
-
 from pydantic import ValidationError
 
 from pipeline.domain.definitions.pipeline import Alias, Overwrite
+from pipeline.domain.runs import naming
 from pipeline.domain.runs.manifest import Manifest
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
@@ -14,16 +13,14 @@ from pipeline.handlers.engine import Engine, log
 MAX_BYTES = 64 << 20
 _JSON = "application/json"
 _TRIES = 5
-_LONGEST = 900  # characters of an input's name; a blob name takes 1,024
 
 
 def move_alias(engine: Engine, run: Run, manifest: Manifest) -> None:
     """Let the friendly name point at this output, unless that of a newer input is there."""
     policy = engine.definition(run).output
-    name = _name(run, policy.alias)
-    if name is None:
+    ref = _ref(run, policy.alias)
+    if ref is None:
         return
-    ref = BlobRef("output", f"{run.pipeline}/{name}/manifest.json")
     content = manifest.model_dump_json(indent=2).encode()
     for _ in range(_TRIES):
         facts = engine.ports.blobs.head(ref)
@@ -37,14 +34,12 @@ def move_alias(engine: Engine, run: Run, manifest: Manifest) -> None:
     raise Transient(f"The alias {ref.name!a} is moved by too many runs at once.")
 
 
-def _name(run: Run, alias: Alias) -> str | None:
+def _ref(run: Run, alias: Alias) -> BlobRef | None:
+    if alias is Alias.NONE:
+        return None
     if alias is Alias.INPUT_NAME and run.input:
-        name = run.input.name
-        if len(name) > _LONGEST:
-            digest = hashlib.sha256(name.encode()).hexdigest()[:16]
-            name = f"{name[:_LONGEST].rstrip('/.')}-{digest}"
-        return f"by-name/{name}"
-    return None if alias is Alias.NONE else "latest"
+        return naming.alias_of_input(run.pipeline, run.input.name)
+    return naming.alias_latest(run.pipeline)
 
 
 def _behind(engine: Engine, ref: BlobRef) -> Manifest | None:

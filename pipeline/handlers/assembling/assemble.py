@@ -15,11 +15,12 @@ from pipeline.handlers.assembling.assemblers import Assembly
 from pipeline.handlers.assembling.commit import Chosen, Committed, Spoiled
 from pipeline.handlers.collecting.accounts import Counts, count
 from pipeline.handlers.collecting.gather import Gathered, gather, total_items
+from pipeline.handlers.collecting.receipts import settle_unheard
 from pipeline.handlers.ending.conclude import Verdict, conclude, fail
 from pipeline.handlers.engine import Engine, context, log
-from pipeline.handlers.running.repeat import repeat
+from pipeline.handlers.running.repeat import repeat, unheard
 from pipeline.handlers.running.stages import StageFailed
-from pipeline.ledger import progress, runs
+from pipeline.ledger import progress, runs, tasks
 from pipeline.ledger.runs import Held
 
 _COLLECTING = frozenset({State.SUBMITTING, State.RUNNING})
@@ -47,6 +48,9 @@ def assemble(message: RunMessage, engine: Engine) -> None:
 
 def _assemble(engine: Engine, held: Held) -> None:
     gathered = gather(engine, held.run)
+    if held.run.plan and gathered.heard < held.run.plan.tasks:
+        _read_receipts_again(engine, held.run, held.run.plan.tasks)
+        raise NotYet(f"The rows of some tasks of {held.run.id} are gone or damaged.")
     if gathered.retrying or _run_lost_again(engine, held.run, gathered.lost):
         return  # the receipts of what runs again will ask once more
     chosen = _judge(engine, held, gathered)
@@ -55,6 +59,15 @@ def _assemble(engine: Engine, held: Held) -> None:
     chosen = commit.choose(engine, held.run, chosen)
     committing = held.run.to(State.COMMITTING, engine.now, engine.token())
     _commit(engine, runs.move(engine.ports.tables, held, committing), chosen)
+
+
+def _read_receipts_again(engine: Engine, run: Run, planned: int) -> None:
+    """Write rows that are gone or damaged anew, from their receipts; the sweep does the rest."""
+    results = tasks.results(engine.ports.tables, run.id, run.generation)
+    units = dict.fromkeys(naming.unit_name(number) for number in range(planned))
+    for result in results:
+        units.pop(result.unit, None)
+    settle_unheard(engine, run, {unit: unheard(unit) for unit in units})
 
 
 def _complete(engine: Engine, run: Run) -> bool:
@@ -82,7 +95,7 @@ def _judge(engine: Engine, held: Held, gathered: Gathered) -> Chosen | None:
     if not definition.tolerance.allows(total - succeeded, total):
         conclude(engine, held, _failure(*_blame(gathered, total), missing, counts))
         return None
-    folder = f"{naming.generation_folder(run.id, run.generation)}/assembled/{engine.token()}"
+    folder = run.names.assembled(engine.token())
     assembly = Assembly(engine, run, definition, gathered.in_order(), folder)
     try:
         files = assemblers.assemble(assembly)
@@ -93,8 +106,8 @@ def _judge(engine: Engine, held: Held, gathered: Gathered) -> Chosen | None:
     if files is None:
         log.info("Assembler runs on a node", extra=context(run, "assemble"))
         return None
-    if any(file.name == commit.MANIFEST for file in files):
-        why = f"An output is called {commit.MANIFEST}, as the run's own list of outputs is."
+    if any(file.name == naming.MANIFEST for file in files):
+        why = f"An output is called {naming.MANIFEST}, as the run's own list of outputs is."
         conclude(engine, held, _failure(Cause.OUTPUT_UNUSABLE, why, missing, counts))
         return None
     return Chosen(files=tuple(files), missing=missing, counts=counts)

@@ -47,7 +47,7 @@ class Assembly:
 
     def ref(self, name: str) -> BlobRef:
         """Place a file in this attempt's folder."""
-        return BlobRef("work", f"{self.folder}/{name}")
+        return BlobRef(naming.WORK, f"{self.folder}/{name}")
 
     def streams(self) -> Iterator[Iterator[bytes]]:
         """Yield the content of the parts, one after another."""
@@ -151,7 +151,7 @@ def _files_of(assembly: Assembly) -> tuple[PlannedInput, ...]:
     engine = assembly.engine
     files, listed = [], []
     for number, part in enumerate(assembly.parts):
-        file = naming.local_input_name(f"{number:06d}", part.name).replace("in/", "parts/", 1)
+        file = naming.local_input_name(f"{number:06d}", part.name, "parts")
         url = engine.ports.blobs.url(part.ref)
         files.append(PlannedInput(file=file, name=part.name, url=url, size=part.size))
         listed.append(
@@ -163,12 +163,11 @@ def _files_of(assembly: Assembly) -> tuple[PlannedInput, ...]:
                 "sha256": part.sha256,
             }
         )
-    folder = naming.generation_folder(assembly.run.id, assembly.run.generation)
-    ref = BlobRef("work", f"{folder}/plan/{naming.ASSEMBLE}/parts.json")
+    ref, name = assembly.run.names.parts, naming.PARTS_FILE
     content = json.dumps(listed).encode()
     engine.ports.writer.write(ref, content, content_type="application/json")
     url = engine.ports.blobs.url(ref)
-    listing = PlannedInput(file="parts.json", name="parts.json", url=url, size=len(content))
+    listing = PlannedInput(file=name, name=name, url=url, size=len(content))
     return (listing, *files)
 
 

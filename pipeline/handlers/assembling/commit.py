@@ -18,7 +18,6 @@ from pipeline.errors import Conflict, NotFound, Permanent
 from pipeline.handlers.collecting.accounts import Counts
 from pipeline.handlers.engine import Engine
 
-MANIFEST = "manifest.json"
 _JSON = "application/json"
 
 
@@ -51,14 +50,14 @@ def choose(engine: Engine, run: Run, mine: Chosen) -> Chosen:
     Raises Spoiled.
     """
     with suppress(Conflict):
-        engine.ports.writer.write(_offer(run), mine.model_dump_json().encode(), "*", _JSON)
+        engine.ports.writer.write(run.names.chosen, mine.model_dump_json().encode(), "*", _JSON)
         return mine
     return chosen(engine, run)
 
 
 def chosen(engine: Engine, run: Run) -> Chosen:
     """Read what was chosen. Raises Spoiled."""
-    ref = _offer(run)
+    ref = run.names.chosen
     try:
         return Chosen.model_validate_json(engine.ports.blobs.read(ref))
     except NotFound as error:
@@ -69,7 +68,7 @@ def chosen(engine: Engine, run: Run) -> Chosen:
 
 def committed(engine: Engine, run: Run) -> Committed | None:
     """Return the run's output if it is committed. Raises Spoiled if what is there is another's."""
-    ref = _manifest_of(run)
+    ref = run.names.manifest
     facts = engine.ports.blobs.head(ref)
     if facts is None:
         return None
@@ -87,7 +86,6 @@ def commit(engine: Engine, run: Run, what: Chosen) -> Committed:
 
     Returns the manifest as it stands. Raises NotFound, or Spoiled.
     """
-    folder = naming.output_folder(run.pipeline, run.id, run.generation)
     manifest = Manifest(
         run=run.id,
         pipeline=run.pipeline,
@@ -96,14 +94,14 @@ def commit(engine: Engine, run: Run, what: Chosen) -> Committed:
         caused_at=run.origin.at,
         input=run.input,
         parameters=run.parameters,
-        files=tuple(_copy(engine, file, folder) for file in what.files),
+        files=tuple(_copy(engine, file, run) for file in what.files),
         items=what.counts.succeeded + what.counts.failed,
         succeeded=what.counts.succeeded,
         missing=what.missing,
         missing_total=what.counts.failed,
         node_seconds=what.counts.node_seconds,
     )
-    ref = _manifest_of(run)
+    ref = run.names.manifest
     content = manifest.model_dump_json(indent=2).encode()
     with suppress(Conflict):
         return Committed(manifest, ref, engine.ports.writer.write(ref, content, "*", _JSON))
@@ -113,19 +111,9 @@ def commit(engine: Engine, run: Run, what: Chosen) -> Committed:
     return adopted
 
 
-def _manifest_of(run: Run) -> BlobRef:
-    folder = naming.output_folder(run.pipeline, run.id, run.generation)
-    return BlobRef("output", f"{folder}/{MANIFEST}")
-
-
-def _offer(run: Run) -> BlobRef:
-    folder = naming.generation_folder(run.id, run.generation)
-    return BlobRef("work", f"{folder}/assembled/chosen.json")
-
-
-def _copy(engine: Engine, file: AssembledFile, folder: str) -> OutputFile:
-    target = BlobRef("output", f"{folder}/{file.name}")
-    facts = engine.ports.writer.copy(BlobRef("work", file.source), target)
+def _copy(engine: Engine, file: AssembledFile, run: Run) -> OutputFile:
+    target = run.names.output(file.name)
+    facts = engine.ports.writer.copy(BlobRef(naming.WORK, file.source), target)
     return OutputFile(
         name=file.name,
         url=engine.ports.blobs.url(target),

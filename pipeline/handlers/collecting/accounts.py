@@ -13,7 +13,8 @@ from pipeline.domain.runs.manifest import Missing
 from pipeline.domain.runs.results import ItemResult
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Permanent
-from pipeline.handlers.collecting.gather import generations, items_of, total_items
+from pipeline.handlers.collecting.gather import generations, total_items
+from pipeline.handlers.collecting.reading import items_of
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.running.executions import PlannedItems
 from pipeline.ledger import tasks
@@ -37,9 +38,7 @@ def count(engine: Engine, run: Run, succeeded: int, failed: int, seconds: float)
     The price is an estimate: full and spot price, weighed by the pool's share of spot nodes.
     """
     pool = engine.catalogue.pools.get(run.pool)
-    slots = engine.definition(run).task.slots
-    slot_seconds = slots * seconds + sum(_stages(engine, run))
-    node_seconds = round(run.node_seconds + slot_seconds / (pool.slots if pool else 1), 3)
+    node_seconds = round(run.node_seconds + used(engine, run, seconds), 3)
     price, per_hour = (pool.price, pool.per_hour) if pool else (None, None)
     return Counts(
         succeeded=succeeded,
@@ -48,6 +47,16 @@ def count(engine: Engine, run: Run, succeeded: int, failed: int, seconds: float)
         cost=round(node_seconds / 3600 * (per_hour or 0.0), 6),
         currency=price.currency if price else "",
     )
+
+
+def used(engine: Engine, run: Run, seconds: float) -> float:
+    """Return the node-seconds of a generation: the `seconds` of its tasks and of its stage
+    programs, by the share of a node that each held. A pool that is not defined any more counts as
+    one slot a node.
+    """
+    pool, slots = engine.catalogue.pools.get(run.pool), engine.definition(run).task.slots
+    slot_seconds = slots * seconds + sum(_stages(engine, run))
+    return slot_seconds * (pool.share(1) if pool else 1.0)
 
 
 def tally(engine: Engine, run: Run, cause: Cause | None) -> tuple[Counts, list[Missing]]:
@@ -77,6 +86,6 @@ def tally(engine: Engine, run: Run, cause: Cause | None) -> tuple[Counts, list[M
 
 
 def _stages(engine: Engine, run: Run) -> Iterator[float]:
-    for stage in (naming.SPLIT, naming.ASSEMBLE):
+    for stage in naming.STAGES:
         if found := tasks.find(engine.ports.tables, run.id, run.generation, stage):
-            yield found[0].seconds
+            yield found.result.seconds

@@ -1,23 +1,15 @@
 """Gathers what became of every item over all generations, and holds the claims against Storage."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
-from pipeline.domain.runs.naming import BlobRef
-from pipeline.domain.runs.results import (
-    MAX_RECEIPT_BYTES,
-    ItemOutcome,
-    ItemResult,
-    ReceiptInvalid,
-    TaskResult,
-    TaskState,
-    failed_items,
-    parse_receipt,
-)
+from pipeline.domain.runs.naming import BlobRef, Generation
+from pipeline.domain.runs.results import ItemOutcome, ItemResult, TaskResult, TaskState
 from pipeline.domain.runs.run import PublishedPlan, Run
-from pipeline.errors import NotFound
+from pipeline.handlers.collecting.reading import items_of
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.running import executions
 from pipeline.ledger import tasks
@@ -37,14 +29,15 @@ class Part:
 @dataclass
 class Gathered:
     """What became of a run's items: those that succeeded are kept as their parts alone, since there
-    may be a million. `lost` are units whose outputs are not all there, `seconds` those of this
-    generation's tasks.
+    may be a million. Of the present generation, `heard` counts the units that have a row, `lost`
+    are those whose outputs are not all there, and `seconds` those of its tasks.
     """
 
     failures: dict[int, ItemResult] = field(default_factory=dict)
     parts: dict[int, tuple[Part, ...]] = field(default_factory=dict)
     retrying: list[TaskResult] = field(default_factory=list)
     lost: list[TaskResult] = field(default_factory=list)
+    heard: int = 0
     seconds: float = 0.0
 
     @property
@@ -63,9 +56,10 @@ def gather(engine: Engine, run: Run) -> Gathered:
     for generation, plan in generations(run):
         sizes, planned = _sizes(engine, run, generation), executions.PlannedItems(engine, plan)
         for result in tasks.results(engine.ports.tables, run.id, generation):
-            folder = f"{naming.generation_folder(run.id, generation)}/out/{result.unit}"
-            whole = _take(items_of(engine, planned, result), folder, sizes, gathered)
+            outputs = partial(Generation(run.id, generation).output_of, result.unit)
+            whole = _take(items_of(engine, planned, result), outputs, sizes, gathered)
             if generation == run.generation:
+                gathered.heard += 1
                 gathered.seconds += result.seconds
                 if result.state is TaskState.RETRYING:
                     gathered.retrying.append(result)
@@ -88,16 +82,18 @@ def total_items(run: Run) -> int:
 
 
 def _take(
-    items: tuple[ItemResult, ...], folder: str, sizes: Mapping[str, int], gathered: Gathered
+    items: tuple[ItemResult, ...],
+    outputs: Callable[[str], BlobRef],
+    sizes: Mapping[BlobRef, int],
+    gathered: Gathered,
 ) -> bool:
     """Take in the items of one task; return whether all that it claims is there."""
     whole = True
     for item in items:
         parts = tuple(
-            Part(item.id, o.name, BlobRef("work", f"{folder}/{o.blob}"), o.size, o.sha256)
-            for o in item.outputs
+            Part(item.id, o.name, outputs(o.blob), o.size, o.sha256) for o in item.outputs
         )
-        there = all(sizes.get(part.ref.name) == part.size for part in parts)
+        there = all(sizes.get(part.ref) == part.size for part in parts)
         if item.succeeded and there:
             gathered.parts[item.id] = parts
             gathered.failures.pop(item.id, None)
@@ -119,23 +115,6 @@ def lost(item: ItemResult) -> ItemResult:
     )
 
 
-def _sizes(engine: Engine, run: Run, generation: int) -> dict[str, int]:
-    folder = f"{naming.generation_folder(run.id, generation)}/out/t"
-    return {facts.ref.name: facts.size for facts in engine.ports.blobs.list("work", folder)}
-
-
-def items_of(
-    engine: Engine, planned: executions.PlannedItems, result: TaskResult
-) -> tuple[ItemResult, ...]:
-    """Return what became of a task's items, from wherever its row could keep it."""
-    if result.items or not (result.receipt or result.cause):
-        return result.items
-    expected = planned.of(result.unit)
-    if not result.receipt:
-        return failed_items(expected, result.cause or Cause.OUTPUT_LOST, result.why)
-    try:
-        ref = BlobRef("receipts", result.receipt)
-        content = engine.ports.blobs.read(ref, 0, MAX_RECEIPT_BYTES + 1)
-        return parse_receipt(content, result.attempt, expected).items
-    except (ReceiptInvalid, NotFound) as error:
-        return failed_items(expected, Cause.OUTPUT_LOST, f"Its receipt changed since: {error}")
+def _sizes(engine: Engine, run: Run, generation: int) -> dict[BlobRef, int]:
+    outputs = Generation(run.id, generation).outputs()
+    return {facts.ref: facts.size for facts in engine.ports.blobs.list(naming.WORK, outputs)}

@@ -5,7 +5,7 @@ gets the messages next, and changes nothing that is there.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -15,17 +15,13 @@ from pipeline.domain.plans.plan import Page
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.events import parse_blob_created
 from pipeline.domain.runs.lifecycle import State
-from pipeline.domain.runs.messages import BadMessage, EventMessage, parse_event
-from pipeline.domain.runs.naming import BlobRef, ReceiptPath
-from pipeline.domain.runs.results import (
-    MAX_RECEIPT_BYTES,
-    ReceiptInvalid,
-    TaskResult,
-    parse_receipt,
-)
+from pipeline.domain.runs.messages import BadMessage, EventMessage, Queue, parse_event
+from pipeline.domain.runs.naming import ReceiptPath
+from pipeline.domain.runs.results import ReceiptInvalid, TaskResult, TaskState
 from pipeline.domain.runs.run import Run
-from pipeline.errors import NotFound, Permanent, Transient
+from pipeline.errors import Permanent, Transient
 from pipeline.handlers import probe
+from pipeline.handlers.collecting.reading import receipt_of
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.running import executions
 from pipeline.handlers.running.executions import STAGE_QUEUES
@@ -33,10 +29,12 @@ from pipeline.handlers.tracing import span
 from pipeline.ledger import progress, runs, tasks
 from pipeline.ports.queues import QueueMessage
 
-QUEUE = "receipts"
 DRAIN = 1000
 _READERS = 8
 _COUNTING = frozenset({State.SUBMITTING, State.RUNNING, State.ASSEMBLING})
+
+# Units without a result, with what the ledger knows of their earlier executions.
+type Unheard = Mapping[str, TaskResult]
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def on_receipts(message: EventMessage, engine: Engine) -> None:
 
 def _drain(engine: Engine) -> Iterator[Doorbell]:
     """Take what waits in the queue; what tells of no receipt is deleted."""
-    for received in engine.ports.queues.receive(QUEUE, DRAIN):
+    for received in engine.ports.queues.receive(Queue.RECEIPTS, DRAIN):
         try:
             message = parse_event(received.body)
             path = _path(engine, message)
@@ -83,13 +81,13 @@ def _drain(engine: Engine) -> Iterator[Doorbell]:
         if path:
             yield Doorbell(path, message, received)
         else:
-            engine.ports.queues.delete(QUEUE, received)
+            engine.ports.queues.delete(Queue.RECEIPTS, received)
 
 
 def _delete(engine: Engine, doorbells: Iterable[Doorbell]) -> None:
     for doorbell in doorbells:
         if doorbell.received:
-            engine.ports.queues.delete(QUEUE, doorbell.received)
+            engine.ports.queues.delete(Queue.RECEIPTS, doorbell.received)
 
 
 def _put_back(engine: Engine, doorbells: Iterable[Doorbell], why: str) -> None:
@@ -101,7 +99,7 @@ def _put_back(engine: Engine, doorbells: Iterable[Doorbell], why: str) -> None:
     log.info("Receipts put back", extra={"action": "receipts", "of": len(drained), "reason": why})
     try:
         for doorbell in drained:
-            engine.send(QUEUE, doorbell.message.again, doorbell.message.delay)
+            engine.send(Queue.RECEIPTS, doorbell.message.again, doorbell.message.delay)
             _delete(engine, [doorbell])
     except Transient as error:
         log.warning("Receipts stay hidden for a while", extra={"reason": str(error)})
@@ -119,9 +117,29 @@ def settle(engine: Engine, run_id: str, generation: int, paths: Collection[Recei
             log.info("Receipts recorded, not counted", extra=about)
             return
         with span("receipts of a run", held.run.traceparent, run=run_id, receipts=len(paths)):
-            _settle_run(engine, held.run, sorted(paths, key=lambda path: path.name))
+            _settle_run(engine, held.run, sorted(paths, key=lambda path: path.blob))
     except Permanent as error:
         log.exception("Receipts not counted", extra={**about, "reason": str(error)})
+
+
+def settle_unheard(engine: Engine, run: Run, unheard: Unheard) -> set[str]:
+    """Take in receipts whose events were lost; return the units that have a result now."""
+    only = next(iter(unheard)) if len(unheard) == 1 else ""
+    found = {
+        path
+        for facts in engine.ports.blobs.list(naming.RECEIPTS, run.names.receipts(only))
+        if (path := naming.parse_receipt_path(facts.ref.name))
+        and path.unit in unheard
+        and not unheard[path.unit].rejects(path.attempt)
+    }
+    if found:
+        settle(engine, run.id, run.generation, found)
+    return {path.unit for path in found if _is_done(engine, run, path.unit)}
+
+
+def _is_done(engine: Engine, run: Run, unit: str) -> bool:
+    found = tasks.find(engine.ports.tables, run.id, run.generation, unit)
+    return found is not None and found.result.state is TaskState.DONE
 
 
 def _settle_run(engine: Engine, run: Run, paths: list[ReceiptPath]) -> None:
@@ -163,7 +181,7 @@ def count(engine: Engine, run: Run, units: Iterable[str]) -> None:
         extra={**context(run, "receipts"), "done": done.count(), "of": run.plan.tasks},
     )
     if done.is_complete(run.plan.tasks):
-        engine.wake("assemble", run)
+        engine.wake(Queue.ASSEMBLE, run)
 
 
 def _settle_stage(engine: Engine, run: Run, path: ReceiptPath) -> None:
@@ -204,13 +222,11 @@ def _read_result(
 ) -> TaskResult | None:
     """Read one receipt; one that lies is logged, and left to the sweep."""
     try:
-        ref = BlobRef(QUEUE, path.name)
-        content = engine.ports.blobs.read(ref, 0, MAX_RECEIPT_BYTES + 1)
-        receipt = parse_receipt(content, path.attempt, items)
-    except (ReceiptInvalid, NotFound) as error:
+        receipt = receipt_of(engine, path.blob, path.attempt, items)
+    except ReceiptInvalid as error:
         log.warning(
             "Receipt not counted",
-            extra={**context(run, "receipts"), "receipt": path.name, "reason": str(error)},
+            extra={**context(run, "receipts"), "receipt": path.blob.name, "reason": str(error)},
         )
         return None
     return TaskResult(
@@ -218,7 +234,7 @@ def _read_result(
         attempt=path.attempt,
         node=receipt.node,
         seconds=receipt.seconds,
-        receipt=path.name,
+        receipt=path.blob.name,
         at=engine.now,
         items=receipt.items,
     )
@@ -227,6 +243,6 @@ def _read_result(
 def _path(engine: Engine, message: EventMessage) -> ReceiptPath | None:
     """Return the receipt that an event tells of; None of all else, such as the doctor's probe."""
     event = parse_blob_created(message.event)
-    if event is None or event.container != QUEUE or probe.answer(engine, event):
+    if event is None or event.container != naming.RECEIPTS or probe.answer(engine, event):
         return None
     return naming.parse_receipt_path(event.name)

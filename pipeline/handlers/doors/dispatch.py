@@ -14,6 +14,7 @@ from pipeline.domain.runs.messages import (
     BadMessage,
     EventMessage,
     Message,
+    Queue,
     RunMessage,
     SubmitMessage,
     parse,
@@ -51,17 +52,17 @@ def _route[M: Message](kind: type[M], handle: Callable[[M, Engine], object]) -> 
     return Route(read, handle_checked)
 
 
-ROUTES: Mapping[str, Route] = {
-    "blob-events": _route(EventMessage, on_blob),
-    "plan": _route(RunMessage, plan),
-    "submit": _route(SubmitMessage, submit),
-    "receipts": _route(EventMessage, on_receipts),
-    "assemble": _route(RunMessage, assemble),
-    "announce": _route(AnnounceMessage, announce),
+ROUTES: Mapping[Queue, Route] = {
+    Queue.BLOB_EVENTS: _route(EventMessage, on_blob),
+    Queue.PLAN: _route(RunMessage, plan),
+    Queue.SUBMIT: _route(SubmitMessage, submit),
+    Queue.RECEIPTS: _route(EventMessage, on_receipts),
+    Queue.ASSEMBLE: _route(RunMessage, assemble),
+    Queue.ANNOUNCE: _route(AnnounceMessage, announce),
 }
 
 
-def handle(engine: Engine, queue: str, body: str) -> None:
+def handle(engine: Engine, queue: Queue, body: str) -> None:
     """Handle one message of a queue; afterwards it may be deleted."""
     try:
         message = ROUTES[queue].parse(body)
@@ -77,7 +78,7 @@ def handle(engine: Engine, queue: str, body: str) -> None:
             _give_up(engine, queue, message, str(error))
 
 
-def on_poison(engine: Engine, queue: str, body: str) -> None:
+def on_poison(engine: Engine, queue: Queue, body: str) -> None:
     """Read a poison queue: end the run that the message was about; all else is the sweep's.
 
     What keeps the run from being ended now is logged with its id: the host would try five times at
@@ -104,7 +105,7 @@ def on_poison(engine: Engine, queue: str, body: str) -> None:
         )
 
 
-def _decide(engine: Engine, queue: str, message: Message) -> None:
+def _decide(engine: Engine, queue: Queue, message: Message) -> None:
     for _ in range(_AT_ONCE - 1):
         try:
             ROUTES[queue].handle(message, engine)
@@ -114,7 +115,7 @@ def _decide(engine: Engine, queue: str, message: Message) -> None:
     ROUTES[queue].handle(message, engine)
 
 
-def _put_back(engine: Engine, queue: str, message: Message, error: FanfareError) -> None:
+def _put_back(engine: Engine, queue: Queue, message: Message, error: FanfareError) -> None:
     if message.tired:
         _give_up(engine, queue, message, f"tried {message.tries} times, lastly: {error}")
         return
@@ -125,7 +126,7 @@ def _put_back(engine: Engine, queue: str, message: Message, error: FanfareError)
     )
 
 
-def _give_up(engine: Engine, queue: str, message: Message, why: str) -> None:
+def _give_up(engine: Engine, queue: Queue, message: Message, why: str) -> None:
     if isinstance(message, RunMessage):
         try:
             _end(engine, message, f"Its step {queue!r} cannot be done: {why}")
@@ -150,6 +151,6 @@ def _end(engine: Engine, message: RunMessage, why: str) -> None:
         )
 
 
-def _poison(engine: Engine, queue: str, body: str, why: str) -> None:
+def _poison(engine: Engine, queue: Queue, body: str, why: str) -> None:
     log.error("Message put aside", extra={"action": "poison", "queue": queue, "reason": why})
-    engine.ports.queues.send(f"{queue}-poison", body)
+    engine.ports.queues.send(queue.poison, body)

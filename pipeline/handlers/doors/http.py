@@ -5,7 +5,6 @@ POST /api/runs/{id}/cancel|redrive. docs/http.md tells callers.
 """
 
 import hashlib
-import itertools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,9 +15,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pipeline.domain.catalogue.catalogue import DefinitionError
 from pipeline.domain.definitions.parameters import ScalarValue
 from pipeline.domain.definitions.pipeline import Pipeline
-from pipeline.domain.definitions.trigger import RESERVED_CONTAINERS
 from pipeline.domain.definitions.types import ContainerName
 from pipeline.domain.notation.spelling import nearest
+from pipeline.domain.runs import naming
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
@@ -28,7 +27,8 @@ from pipeline.handlers.engine import Engine, log
 from pipeline.handlers.starting.start import start_for_request
 from pipeline.handlers.tracing import span
 from pipeline.handlers.why import explain
-from pipeline.ledger import runs
+from pipeline.ledger import index, listing, runs
+from pipeline.ledger.listing import Listing
 from pipeline.ledger.rows import Unreadable
 from pipeline.ports.blobs import BlobFacts
 from pipeline.settings import SettingMissing
@@ -54,7 +54,7 @@ type Action = Callable[[], Reply]
 
 
 def _open_to_callers(container: str) -> str:
-    if container in RESERVED_CONTAINERS or container.startswith(_HOST_CONTAINERS):
+    if container in naming.RESERVED or container.startswith(_HOST_CONTAINERS):
         raise ValueError(f"container {container} is no place for inputs")
     return container
 
@@ -99,18 +99,10 @@ def start_run(engine: Engine, body: bytes, idempotency_key: str | None) -> Reply
 
 def list_runs(engine: Engine, pipeline: str | None = None, limit: str | None = None) -> Reply:
     """List the latest runs of one pipeline or of all."""
-    tables = engine.ports.tables
-    names, count = runs.pipelines(tables), _limit(limit)
-    if pipeline and pipeline not in names:
+    tables, count = engine.ports.tables, _limit(limit)
+    if pipeline and pipeline not in index.pipelines(tables):
         _pipeline_named(engine, pipeline)
-    ids = [
-        run
-        for name in ([pipeline] if pipeline else names)
-        for run in itertools.islice(runs.recent(tables, name), count)
-    ]
-    found = [held.run for run in ids if (held := runs.load(tables, run))]
-    found.sort(key=lambda run: run.created_at, reverse=True)
-    return Reply(200, {"runs": [summary(run) for run in found[:count]]})
+    return Reply(200, listed(listing.latest(tables, pipeline, count)))
 
 
 def show_run(engine: Engine, run_id: str) -> Reply:
@@ -210,6 +202,14 @@ def _find(engine: Engine, blob: _InputBlob) -> BlobFacts:
     if facts is None:
         raise NotFound(f"There is no blob {blob.name!a} in container {blob.container}.")
     return facts
+
+
+def listed(found: Listing) -> dict[str, object]:
+    """Render a list of runs; `unreadable` says which rows could not be read."""
+    return {
+        "runs": [summary(run) for run in found.runs],
+        "unreadable": [str(error) for error in found.damaged],
+    }
 
 
 def summary(run: Run) -> dict[str, object]:

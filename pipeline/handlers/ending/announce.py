@@ -2,16 +2,16 @@
 
 from pipeline.domain.runs.messages import AnnounceMessage
 from pipeline.handlers.engine import Engine, log
-from pipeline.ledger import runs
+from pipeline.ledger import outbox
 
 
 def announce(message: AnnounceMessage, engine: Engine) -> None:
     """Publish one event unless it was announced already."""
-    entry = runs.outbox(engine.ports.tables, message.run, message.event)
+    entry = outbox.find(engine.ports.tables, message.run, message.event)
     if entry is None:
         return
     engine.ports.events.publish(entry.event)
-    runs.announced(engine.ports.tables, entry, engine.now)
+    outbox.mark_announced(engine.ports.tables, entry, engine.now)
     log.info(
         "Run announced", extra={"action": "announce", "run": message.run, "event": message.event}
     )

@@ -7,15 +7,16 @@ from pipeline.domain.runs import naming
 from pipeline.domain.runs.announcement import completion_event
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import State
-from pipeline.domain.runs.messages import AnnounceMessage
+from pipeline.domain.runs.messages import AnnounceMessage, Queue
 from pipeline.domain.runs.run import Output, Run
 from pipeline.errors import FanfareError
 from pipeline.handlers.collecting.accounts import Counts, tally
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.running import demand
 from pipeline.handlers.starting import admission
-from pipeline.ledger import runs
-from pipeline.ledger.runs import Ended, Held
+from pipeline.ledger import outbox, runs
+from pipeline.ledger.outbox import Ended
+from pipeline.ledger.runs import Held
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def conclude(engine: Engine, held: Held, verdict: Verdict) -> Run:
         **counts.model_dump(),
     )
     event = completion_event(run, missing)
-    place = admission.leave_place(engine.ports.tables, run)
+    place = admission.leave_place(engine, run)
     ended = runs.conclude(engine.ports.tables, held, run, event, *place)
     log.info("Run ended", extra={**context(run, "conclude"), "cause": str(verdict.cause or "")})
     after_verdict(engine, ended.run)
@@ -64,11 +65,11 @@ def fail(engine: Engine, held: Held, cause: Cause, error: str) -> Run:
 
 def after_verdict(engine: Engine, run: Run) -> None:
     """Do what follows a verdict; the sweep does what of it fails or is lost."""
-    event = naming.event_id(run.id, run.generation, run.state)
+    event = run.names.event(run.state)
     try:
         message = AnnounceMessage(run=run.id, event=event, traceparent=run.traceparent)
-        engine.send("announce", message)
-        release(engine, runs.ended_as(run, event))
+        engine.send(Queue.ANNOUNCE, message)
+        release(engine, outbox.ended_as(run, event))
     except FanfareError as error:
         log.warning(
             "Verdict not followed up yet", extra={**context(run, "release"), "reason": str(error)}
@@ -80,7 +81,7 @@ def release(engine: Engine, entry: Ended) -> None:
     release_jobs(engine, entry.run)
     demand.withdraw(engine, entry.run)
     admission.admit_next(engine)
-    runs.released(engine.ports.tables, entry)
+    outbox.mark_released(engine.ports.tables, entry)
 
 
 def release_jobs(engine: Engine, run: Run) -> None:
@@ -99,7 +100,7 @@ def jobs_of(engine: Engine, run: Run) -> list[str]:
     if definition.assemble.program:
         stages.append(naming.ASSEMBLE)
     return [
-        naming.job_id(run.id, run.generation, execution, stage)
+        run.names.job(execution, stage)
         for stage in stages
         for execution in range(run.executions + 1)
     ]

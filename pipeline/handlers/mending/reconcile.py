@@ -4,7 +4,7 @@ Truth about a task, in this order: its receipt; then, if it completed without on
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 
 from pipeline.domain.plans.bundle import PAGE_SIZE
 from pipeline.domain.runs import naming
@@ -14,6 +14,7 @@ from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.results import TaskResult, TaskState, failed_task
 from pipeline.domain.runs.run import Run
 from pipeline.handlers.collecting import receipts
+from pipeline.handlers.collecting.receipts import Unheard
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.running import executions, repeat
 from pipeline.ledger import progress, tasks
@@ -21,8 +22,6 @@ from pipeline.ports.batch import Cluster
 
 _STAGE_OF = {State.PLANNING: naming.SPLIT, State.ASSEMBLING: naming.ASSEMBLE}
 _JOB_WORKS = frozenset({"active", "enabling", "disabled", "disabling"})
-
-type Unheard = Mapping[str, TaskResult]
 
 
 def reconcile_tasks(engine: Engine, run: Run) -> None:
@@ -36,7 +35,7 @@ def reconcile_tasks(engine: Engine, run: Run) -> None:
         for unit in _submitted(engine, run)
         if unit not in rows or rows[unit].state is TaskState.RETRYING
     }
-    unheard = _without(unheard, _settle_receipts(engine, run, unheard))
+    unheard = _without(unheard, receipts.settle_unheard(engine, run, unheard))
     patient = {unit for unit, result in unheard.items() if not _is_due(engine, result)}
     for unit in unheard.keys() - patient:
         if unheard[unit].execution:
@@ -48,10 +47,10 @@ def reconcile_stage(engine: Engine, run: Run) -> None:
     """Do the same for the program of the stage that the run is in, if there is one."""
     stage = _STAGE_OF.get(run.state, "")
     found = tasks.find(engine.ports.tables, run.id, run.generation, stage) if stage else None
-    if found is None or found[0].state is TaskState.DONE or not _is_due(engine, found[0]):
+    if found is None or found.result.state is TaskState.DONE or not _is_due(engine, found.result):
         return
-    unheard = {stage: found[0]}
-    _settle_ends(engine, run, _without(unheard, _settle_receipts(engine, run, unheard)))
+    unheard = {stage: found.result}
+    _settle_ends(engine, run, _without(unheard, receipts.settle_unheard(engine, run, unheard)))
 
 
 def _catch_up(engine: Engine, run: Run, done: list[str]) -> None:
@@ -80,33 +79,12 @@ def _without(unheard: Unheard, units: Collection[str]) -> dict[str, TaskResult]:
     return {unit: result for unit, result in unheard.items() if unit not in units}
 
 
-def _settle_receipts(engine: Engine, run: Run, unheard: Unheard) -> set[str]:
-    """Take in receipts whose events were lost; return the units that are settled now."""
-    folder = naming.generation_folder(run.id, run.generation)
-    only = f"{next(iter(unheard))}/" if len(unheard) == 1 else ""
-    found = {
-        path
-        for facts in engine.ports.blobs.list("receipts", f"{folder}/{only}")
-        if (path := naming.parse_receipt_path(facts.ref.name))
-        and path.unit in unheard
-        and not unheard[path.unit].rejects(path.attempt)
-    }
-    if found:
-        receipts.settle(engine, run.id, run.generation, found)
-    return {path.unit for path in found if _is_done(engine, run, path.unit)}
-
-
-def _is_done(engine: Engine, run: Run, unit: str) -> bool:
-    found = tasks.find(engine.ports.tables, run.id, run.generation, unit)
-    return found is not None and found[0].state is TaskState.DONE
-
-
 def _settle_ends(engine: Engine, run: Run, unheard: Unheard) -> None:
     """Settle tasks that Batch has seen end, or will never see, without a receipt."""
     by_job: dict[str, dict[str, TaskResult]] = defaultdict(dict)
     for unit, result in unheard.items():
         stage = unit if naming.unit_number(unit) is None else ""
-        job = naming.job_id(run.id, run.generation, result.execution, stage)
+        job = run.names.job(result.execution, stage)
         by_job[job][unit] = result
     failed: list[TaskResult] = []
     for job, units in sorted(by_job.items()):
@@ -146,7 +124,7 @@ def _silent(engine: Engine, run: Run, job: str, units: Unheard) -> dict[str, tup
     over = engine.ports.cluster.job(job).state not in _JOB_WORKS
     ended = _without(units, open_tasks)
     # A task may have completed, and its receipt come, since receipts were looked for.
-    ended = _without(ended, _settle_receipts(engine, run, ended) if ended else ())
+    ended = _without(ended, receipts.settle_unheard(engine, run, ended) if ended else ())
     why = "the task completed and left no receipt that counts"
     silent = dict.fromkeys(ended, (Cause.RECEIPT_INVALID, why))
     return silent | (dict.fromkeys(units.keys() & open_tasks, never) if over else {})

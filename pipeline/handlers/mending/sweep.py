@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import STOPPABLE, State
-from pipeline.domain.runs.messages import AnnouncedEvent, AnnounceMessage
+from pipeline.domain.runs.messages import AnnouncedEvent, AnnounceMessage, Queue
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict, FanfareError
 from pipeline.handlers.ending import steer
@@ -16,9 +17,10 @@ from pipeline.handlers.planning import plan
 from pipeline.handlers.running import demand, submit
 from pipeline.handlers.starting import admission, lost_events
 from pipeline.handlers.why import explain
-from pipeline.ledger import progress, runs
-from pipeline.ledger.runs import ActiveEntry, Ended, Held, OutboxEntry
-from pipeline.ports.tables import Tables
+from pipeline.ledger import index, outbox, progress, runs
+from pipeline.ledger.index import ActiveEntry
+from pipeline.ledger.outbox import Ended, OutboxEntry
+from pipeline.ledger.runs import Held
 
 _ADMITTED = 10
 
@@ -27,10 +29,12 @@ def sweep(engine: Engine) -> None:
     """Look at every run without a verdict and every event that was not announced."""
     with _apart("activation"):
         lost_events.activate(engine)
-    for pipeline in runs.pipelines(engine.ports.tables):
-        _each("outbox", pipeline, runs.unannounced, engine, _announce)
-        _each("ended", pipeline, runs.ended, engine, release)
-        _each("runs", pipeline, runs.activity, engine, _look_after)
+    tables = engine.ports.tables
+    for pipeline in index.pipelines(tables):
+        look = partial(_each, engine, pipeline)
+        look("outbox", partial(outbox.unannounced, tables), _announce)
+        look("ended", partial(outbox.ended, tables), release)
+        look("runs", partial(index.activity, tables), _look_after)
     with _apart("admission"):
         admission.admit_next(engine, count=_ADMITTED)
     for pool in engine.catalogue.pools:
@@ -39,15 +43,15 @@ def sweep(engine: Engine) -> None:
 
 
 def _each[E: (OutboxEntry, Ended, ActiveEntry)](
-    unit: str,
-    pipeline: str,
-    entries: Callable[[Tables, str], Iterator[E]],
     engine: Engine,
+    pipeline: str,
+    unit: str,
+    entries: Callable[[str], Iterator[E]],
     look: Callable[[Engine, E], object],
 ) -> None:
     """Look at every entry of a kind, each apart from the others."""
     with _apart(unit, pipeline=pipeline):
-        for entry in entries(engine.ports.tables, pipeline):
+        for entry in entries(pipeline):
             with _apart(unit, pipeline=pipeline, row=entry.row.key):
                 look(engine, entry)
 
@@ -72,13 +76,13 @@ def _apart(unit: str, **about: str) -> Iterator[None]:
 def _announce(engine: Engine, entry: OutboxEntry) -> None:
     """Ask for the announcement of an event that has waited for it too long."""
     event = AnnouncedEvent.model_validate(entry.event)
-    if engine.now - runs.asked(entry, event.time) <= engine.patience.stale:
+    if engine.now - entry.asked(event.time) <= engine.patience.stale:
         return
     run = event.subject.removeprefix("runs/")
     message = AnnounceMessage(run=run, event=event.id, traceparent=event.traceparent)
     log.warning("Announcement overdue: asked for again", extra={"action": "sweep", "run": run})
-    engine.send("announce", message)
-    runs.note_asked(engine.ports.tables, entry, engine.now)
+    engine.send(Queue.ANNOUNCE, message)
+    index.note_asked(engine.ports.tables, entry.row, engine.now)
 
 
 def _look_after(engine: Engine, entry: ActiveEntry) -> None:
@@ -92,10 +96,10 @@ def _look_after(engine: Engine, entry: ActiveEntry) -> None:
         limit = engine.definition(run).limits.run
         fail(engine, held, Cause.RUN_TIMED_OUT, f"The run took longer than {limit}.")
         return
-    stale = engine.now - runs.asked(entry, run.changed_at) > engine.patience.stale
+    stale = engine.now - entry.asked(run.changed_at) > engine.patience.stale
     if _STEPS[run.state](engine, held, stale):
         log.warning("Run stood still: asked again", extra=context(run, "sweep"))
-        runs.note_asked(engine.ports.tables, entry, engine.now)
+        index.note_asked(engine.ports.tables, entry.row, engine.now)
     _say_why(engine, entry.run)
 
 
@@ -104,13 +108,13 @@ def _look_after(engine: Engine, entry: ActiveEntry) -> None:
 
 
 def _claimed(engine: Engine, held: Held, stale: bool) -> bool:
-    return stale and _wake(engine, "plan", held.run)
+    return stale and _wake(engine, Queue.PLAN, held.run)
 
 
 def _planning(engine: Engine, held: Held, stale: bool) -> bool:
     if held.run.idle_for(engine.now) > engine.patience.receipt:
         reconcile.reconcile_stage(engine, held.run)
-    return stale and _wake(engine, "plan", held.run)
+    return stale and _wake(engine, Queue.PLAN, held.run)
 
 
 def _submitting(engine: Engine, held: Held, stale: bool) -> bool:
@@ -140,22 +144,22 @@ def _running(engine: Engine, held: Held, stale: bool) -> bool:
     works = report.state == "active"
     if ended > done or done >= run.plan.tasks or run.executions or not works:
         reconcile.reconcile_tasks(engine, run)
-    return stale and done >= run.plan.tasks and _wake(engine, "assemble", run)
+    return stale and done >= run.plan.tasks and _wake(engine, Queue.ASSEMBLE, run)
 
 
 def _assembling(engine: Engine, held: Held, stale: bool) -> bool:
     if held.run.idle_for(engine.now) > engine.patience.receipt:
         reconcile.reconcile_stage(engine, held.run)
-        if held.run.executions:
+        if held.run.executions or stale:
             reconcile.reconcile_tasks(engine, held.run)
-    return stale and _wake(engine, "assemble", held.run)
+    return stale and _wake(engine, Queue.ASSEMBLE, held.run)
 
 
 def _committing(engine: Engine, held: Held, stale: bool) -> bool:
     """Ask for the commit again. No limit ends it: a late invocation may still write the manifest,
     so only what it meets there decides (`assemble`).
     """
-    return stale and _wake(engine, "assemble", held.run)
+    return stale and _wake(engine, Queue.ASSEMBLE, held.run)
 
 
 def _cancelling(engine: Engine, held: Held, _stale: bool) -> bool:
@@ -168,7 +172,7 @@ def _waiting(_engine: Engine, _held: Held, _stale: bool) -> bool:
     return False
 
 
-def _wake(engine: Engine, queue: str, run: Run) -> bool:
+def _wake(engine: Engine, queue: Queue, run: Run) -> bool:
     engine.wake(queue, run)
     return True
 

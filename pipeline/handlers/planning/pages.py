@@ -51,10 +51,9 @@ def parameters(engine: Engine, run: Run) -> dict[str, Scalar]:
         )
     definition, given = engine.definition(run), dict(run.parameters)
     if run.input and not given:
-        ref = BlobRef(run.input.container, run.input.name, run.input.snapshot)
-        facts = engine.ports.blobs.head(ref)
-        if facts is None and ref.snapshot:
-            raise NotFound(f"The snapshot of {ref.name!a} is gone.")
+        facts = engine.ports.blobs.head(run.input.ref)
+        if facts is None and run.input.snapshot:
+            raise NotFound(f"The snapshot of {run.input.name!a} is gone.")
         given = dict(definition.parameters_in(facts.metadata)) if facts else {}
     return definition.resolve_parameters(given)
 
@@ -122,9 +121,8 @@ def _shared_inputs(engine: Engine, run: Run) -> tuple[PlannedInput, ...]:
 
 def planned_input(engine: Engine, source: Input) -> PlannedInput:
     """Describe the run's input, as it was pinned, for a node."""
-    ref = BlobRef(source.container, source.name, source.snapshot)
     file = naming.local_input_name("input", source.name)
-    url = engine.ports.blobs.url(ref)
+    url = engine.ports.blobs.url(source.ref)
     return PlannedInput(file=file, name=source.name, url=url, size=source.size)
 
 
@@ -209,9 +207,9 @@ def _program(engine: Engine, run: Run, definition: Pipeline) -> Work | None:
     outputs = stages.outcome(engine, run, stages.Stage(naming.SPLIT, program, inputs))
     if outputs is None:
         return None
-    if "items.json" not in outputs:
-        raise PlanError(f"{program.program} wrote no items.json into its output folder")
-    written = outputs["items.json"]
+    if naming.ITEMS_FILE not in outputs:
+        raise PlanError(f"{program.program} wrote no {naming.ITEMS_FILE} into its output folder")
+    written = outputs[naming.ITEMS_FILE]
     if written.claim.size > MAX_ITEMS_JSON:
         raise PlanError(f"items.json has {written.claim.size:,} bytes: at most {MAX_ITEMS_JSON:,}")
     text = engine.ports.blobs.read(written.ref, 0, MAX_ITEMS_JSON).decode(errors="replace")
@@ -231,7 +229,7 @@ _SPLITS: dict[str, Callable[[Engine, Run, Pipeline], Work | None]] = {
 def _pinned(run: Run) -> tuple[BlobRef, int]:
     if run.input is None:
         raise PlanError("this split works on an input blob; the run has none")
-    return BlobRef(run.input.container, run.input.name, run.input.snapshot), run.input.size
+    return run.input.ref, run.input.size
 
 
 def _remaining(engine: Engine, run: Run) -> Work:

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from pipeline.domain.plans.plan import Page, page_name, plan_digest
+from pipeline.domain.plans.plan import Page, plan_digest
+from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import State
-from pipeline.domain.runs.messages import RunMessage, SubmitMessage
-from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.runs.messages import Queue, RunMessage, SubmitMessage
 from pipeline.domain.runs.run import Input, PublishedPlan, Run
 from pipeline.errors import Conflict, NotFound, Permanent, QuotaReached
 from pipeline.handlers.ending.conclude import fail
@@ -47,7 +47,7 @@ def request_pages(engine: Engine, run: Run) -> None:
     if run.plan is None:
         return
     if run.plan.tasks == 0:
-        engine.wake("assemble", run)
+        engine.wake(Queue.ASSEMBLE, run)
         return
     done = progress.union(engine.ports.tables, run.id, run.generation, "pages")
     for page in done.missing(run.plan.pages):
@@ -58,7 +58,7 @@ def request_pages(engine: Engine, run: Run) -> None:
             page=page,
             traceparent=run.traceparent,
         )
-        engine.send("submit", message)
+        engine.send(Queue.SUBMIT, message)
 
 
 def _begin(engine: Engine, held: Held) -> Held | None:
@@ -100,7 +100,7 @@ def wait(engine: Engine, held: Held, why: str) -> None:
 def _pin(engine: Engine, source: Input) -> Input:
     if source.snapshot:
         return source
-    ref = engine.ports.writer.snapshot(BlobRef(source.container, source.name), source.etag)
+    ref = engine.ports.writer.snapshot(source.ref, source.etag)
     return source.model_copy(update={"snapshot": ref.snapshot})
 
 
@@ -145,7 +145,7 @@ class _Written:
 
 
 def _write(engine: Engine, run: Run, pages: Iterable[Page]) -> tuple[PublishedPlan, Page | None]:
-    folder = f"{run.id}/g{run.generation}/plan/{engine.token()}"
+    folder = run.names.plan(engine.token())
     written = _Written()
     digest = plan_digest(_stored(engine, folder, written.encoded(pages)))
     published = PublishedPlan(
@@ -162,7 +162,7 @@ def _stored(engine: Engine, folder: str, contents: Iterable[bytes]) -> Iterator[
     """Write pages side by side, and pass them on; only a few are in memory at a time."""
 
     def write(number: int, content: bytes) -> None:
-        ref = BlobRef("work", page_name(folder, number))
+        ref = naming.plan_page(folder, number)
         engine.ports.writer.write(ref, content, content_type="application/json")
 
     with ThreadPoolExecutor(_WRITERS) as pool:

@@ -9,8 +9,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from pipeline.domain.plans.bundle import PAGE_SIZE
-from pipeline.domain.plans.plan import Page, PlannedInput, PlannedTask, page_name
+from pipeline.domain.plans.plan import Page, PlannedInput, PlannedTask
 from pipeline.domain.runs import naming
+from pipeline.domain.runs.messages import Queue
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import PublishedPlan, Run
 from pipeline.errors import Conflict
@@ -20,7 +21,7 @@ from pipeline.ledger import runs
 from pipeline.ports.batch import InputFile, JobSpec, TaskSpec, Upload
 
 # The queue that goes on when a stage program has ended.
-STAGE_QUEUES = {naming.SPLIT: "plan", naming.ASSEMBLE: "assemble"}
+STAGE_QUEUES = {naming.SPLIT: Queue.PLAN, naming.ASSEMBLE: Queue.ASSEMBLE}
 RUNNER = "/bin/sh -c 'exec python3 \"$AZ_BATCH_JOB_PREP_WORKING_DIR/runner.py\"'"
 
 
@@ -31,7 +32,7 @@ def create_job(engine: Engine, run: Run, page: Page, execution: int = 0, stage: 
     knows of, so a job made later is ended by its maker.
     """
     definition = engine.definition(run)
-    job = naming.job_id(run.id, run.generation, execution, stage)
+    job = run.names.job(execution, stage)
     environment = page.program.environment
     command = "python3 environment.py" + (f" {environment}" if environment else "")
     spec = JobSpec(
@@ -53,7 +54,7 @@ def create_job(engine: Engine, run: Run, page: Page, execution: int = 0, stage: 
 
 def read_page(engine: Engine, folder: str, number: int) -> tuple[Page, BlobRef]:
     """Read one page of a plan, and say where it is."""
-    ref = BlobRef("work", page_name(folder, number))
+    ref = naming.plan_page(folder, number)
     return Page.model_validate_json(engine.ports.blobs.read(ref)), ref
 
 
@@ -108,7 +109,7 @@ def stage_specs(engine: Engine, run: Run, page: Page, ref: BlobRef, stage: str) 
 
 def _task_spec(engine: Engine, run: Run, page: Page, task: PlannedTask, ref: BlobRef) -> TaskSpec:
     unit = naming.unit_name(task.number)
-    shared = [InputFile(engine.ports.blobs.url(ref), "page.json"), *_files(page.inputs)]
+    shared = [InputFile(engine.ports.blobs.url(ref), naming.PAGE_FILE), *_files(page.inputs)]
     return TaskSpec(
         id=unit,
         command=RUNNER,
@@ -121,12 +122,12 @@ def _task_spec(engine: Engine, run: Run, page: Page, task: PlannedTask, ref: Blo
 
 def uploads(run: Run, unit: str) -> list[Upload]:
     """Say where a unit's outputs, logs and receipt go."""
-    folder = naming.generation_folder(run.id, run.generation)
+    names = run.names
     return [
-        Upload("o-*", "work", f"{folder}/out/{unit}"),
-        Upload("l-*.txt", "work", f"{folder}/log/{unit}"),
-        Upload("../std*.txt", "work", f"{folder}/log/{unit}"),
-        Upload("r-*.json", "receipts", f"{folder}/{unit}"),
+        Upload(naming.OUTPUT_FILES, naming.WORK, names.outputs(unit)),
+        Upload(naming.LOG_FILES, naming.WORK, names.logs(unit)),
+        Upload(naming.STREAM_FILES, naming.WORK, names.logs(unit)),
+        Upload(naming.RECEIPT_FILES, naming.RECEIPTS, names.receipts(unit)),
     ]
 
 

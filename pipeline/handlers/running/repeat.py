@@ -23,7 +23,7 @@ def repeat(engine: Engine, run: Run, seen: TaskResult, cause: Cause, why: str) -
     False when its cause had all its executions. Raises Conflict.
     """
     found = tasks.find(engine.ports.tables, run.id, run.generation, seen.unit)
-    present = found[0] if found else unheard(seen.unit)
+    present = found.result if found else unheard(seen.unit)
     if _key(present) != _key(seen):
         return True  # a receipt came, or somebody else repeated it already
     if present.repeated_for(cause) >= engine.definition(run).retries.extra(cause):
@@ -39,7 +39,7 @@ def repeat(engine: Engine, run: Run, seen: TaskResult, cause: Cause, why: str) -
         }
     )
     _reserve(engine, run, again.execution)
-    tasks.retry(engine.ports.tables, run.id, run.generation, again, found[1] if found else None)
+    tasks.execute_anew(engine.ports.tables, run.id, run.generation, again, found)
     log.info(
         "Task runs again", extra={**context(run, "repeat"), "task": seen.unit, "why": again.why}
     )

@@ -3,12 +3,12 @@
 What is deployed meanwhile changes nothing of it: a task that runs again runs the same program.
 """
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
 
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.plans.plan import PlannedProgram
+from pipeline.domain.runs import naming
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict, Permanent
@@ -64,14 +64,14 @@ def _archive_of(environment: str | None) -> str:
 
 
 def _file(engine: Engine, blob: str, path: str) -> InputFile:
-    return InputFile(engine.ports.blobs.url(BlobRef("scripts", blob)), path)
+    return InputFile(engine.ports.blobs.url(BlobRef(naming.SCRIPTS, blob)), path)
 
 
 def _publish(engine: Engine, name: str) -> str:
     content = engine.scripts.get(name)
     if content is None:
         raise Permanent(f"The definition asks for task_scripts/{name}, which was not deployed.")
-    ref = BlobRef("scripts", f"{hashlib.sha256(content).hexdigest()[:24]}/{name}")
+    ref = naming.script(name, content)
     if engine.ports.blobs.head(ref) is None:
         # A conflict means that somebody else put the same bytes there.
         with suppress(Conflict):

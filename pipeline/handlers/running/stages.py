@@ -14,7 +14,6 @@ from pipeline.domain.plans.plan import (
     PlannedItem,
     PlannedProgram,
     PlannedTask,
-    page_name,
 )
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
@@ -67,21 +66,20 @@ def outcome(engine: Engine, run: Run, stage: Stage) -> Mapping[str, StageOutput]
     Raises StageFailed when its last execution failed.
     """
     found = tasks.find(engine.ports.tables, run.id, run.generation, stage.name)
-    if found is None or found[0].state is TaskState.RETRYING:
-        execution = found[0].execution if found else 0
+    if found is None or found.result.state is TaskState.RETRYING:
+        execution = found.result.execution if found else 0
         if found is None:
             started = TaskResult(unit=stage.name, state=TaskState.RETRYING)
-            tasks.retry(engine.ports.tables, run.id, run.generation, started, None)
+            tasks.execute_anew(engine.ports.tables, run.id, run.generation, started, None)
         launch(engine, run, stage, execution)
         return None
-    result = found[0]
+    result = found.result
     if result.failed or not result.items:
         item = result.items[0] if result.items else None
         text = f"The {stage.name} program {stage.program.program} failed: {_tail(result)}"
         raise StageFailed(text, item.cause if item else result.cause)
-    folder = f"{naming.generation_folder(run.id, run.generation)}/out/{stage.name}"
     outputs = {
-        output.name: StageOutput(BlobRef("work", f"{folder}/{output.blob}"), output)
+        output.name: StageOutput(run.names.output_of(stage.name, output.blob), output)
         for output in result.items[0].outputs
     }
     return outputs if _whole(engine, run, result, outputs.values()) else None
@@ -111,9 +109,8 @@ def _whole(engine: Engine, run: Run, result: TaskResult, outputs: Iterable[Stage
 
 def launch(engine: Engine, run: Run, stage: Stage, execution: int) -> None:
     """Submit an execution of the stage; one that was submitted before is met, not repeated."""
-    folder = f"{naming.generation_folder(run.id, run.generation)}/plan/{stage.name}"
     page = stage_page(run, stage, tries(engine.definition(run)))
-    ref = BlobRef("work", page_name(folder, 0))
+    ref = naming.plan_page(run.names.plan(stage.name), 0)
     engine.ports.writer.write(ref, page.encode(), content_type="application/json")
     job = executions.create_job(engine, run, page, execution, stage.name)
     try:

@@ -15,23 +15,23 @@ from pipeline.domain.runs.events import BlobCreated
 from pipeline.errors import Conflict, FanfareError
 from pipeline.handlers.engine import Engine, log
 from pipeline.handlers.starting.start import blob_key, start_for_blob
-from pipeline.ledger import runs
+from pipeline.ledger import runs, watermarks
+from pipeline.ledger.watermarks import Watched
 from pipeline.ports.blobs import BlobFacts
-from pipeline.ports.tables import Insert, Replace, Row
 
 MAX_STARTS = 100
-_KEY, _TOLD = "!events", "told"
 _OVERLAP = timedelta(hours=1)
 
 
 def activate(engine: Engine) -> None:
     """Note from when on a pipeline's blobs are watched: as soon as it is deployed."""
     for pipeline in engine.catalogue.pipelines.values():
-        watched = pipeline.trigger.blob is not None
-        if watched and engine.ports.tables.get(runs.TABLE, pipeline.name, _KEY) is None:
+        if pipeline.trigger.blob is None:
+            continue
+        if watermarks.watched(engine.ports.tables, pipeline.name) is None:
             # Storage tells a blob's time in whole seconds.
             now = engine.now.replace(microsecond=0)
-            _record(engine, pipeline.name, None, {"activated": now, "swept": now})
+            _record(engine, pipeline, Watched(activated=now, swept=now))
 
 
 def sweep_events(engine: Engine) -> int:
@@ -53,17 +53,16 @@ def sweep_events(engine: Engine) -> int:
 
 
 def _sweep_pipeline(engine: Engine, pipeline: Pipeline, allowed: int) -> int:
-    row = engine.ports.tables.get(runs.TABLE, pipeline.name, _KEY)
+    mark = watermarks.watched(engine.ports.tables, pipeline.name)
     until = engine.now - engine.patience.lost_event
-    if row is None:
+    if mark is None:
         return 0
-    activated, swept = _time(row, "activated"), _time(row, "swept")
-    times = {"activated": activated, "swept": max(swept, until)}
     if pipeline.trigger.blob and set(pipeline.trigger.blob.apis) != set(Api):
-        _leave_to_backfill(engine, pipeline, row, times)
+        _leave_to_backfill(engine, pipeline, mark, until)
         return 0
+    since = max(mark.activated, mark.swept - _OVERLAP)
     started = failed = 0
-    for facts in unclaimed(engine, pipeline, max(activated, swept - _OVERLAP), until):
+    for facts in unclaimed(engine, pipeline, since, until):
         if started + failed >= allowed:
             log.error(
                 "Many blob events were lost: the rest is started next time",
@@ -75,7 +74,7 @@ def _sweep_pipeline(engine: Engine, pipeline: Pipeline, allowed: int) -> int:
         else:
             failed += 1
     if not failed:
-        _record(engine, pipeline.name, row, times)
+        _record(engine, pipeline, mark.until(until))
     return started
 
 
@@ -92,19 +91,15 @@ def _start(engine: Engine, pipeline: Pipeline, facts: BlobFacts) -> bool:
     return True
 
 
-def _leave_to_backfill(
-    engine: Engine, pipeline: Pipeline, row: Row, times: dict[str, datetime]
-) -> None:
+def _leave_to_backfill(engine: Engine, pipeline: Pipeline, mark: Watched, until: datetime) -> None:
     """Say once that nothing is looked for, and let time pass: what came now is never started."""
-    told = row.values.get(_TOLD)
-    if not isinstance(told, datetime):
-        told = engine.now
+    if mark.told is None:
         log.warning(
             "The trigger restricts apis, which a listing does not tell: lost events are not looked "
             "for; `fanfare backfill` starts such blobs",
             extra=_about(pipeline),
         )
-    _record(engine, pipeline.name, row, {**times, _TOLD: told})
+    _record(engine, pipeline, mark.until(until, told=mark.told or engine.now))
 
 
 def _about(pipeline: Pipeline, **more: object) -> dict[str, object]:
@@ -142,16 +137,8 @@ def event_of(engine: Engine, facts: BlobFacts) -> BlobCreated:
     )
 
 
-def _record(engine: Engine, pipeline: str, row: Row | None, times: dict[str, datetime]) -> None:
-    written = Row(pipeline, _KEY, times, row.etag if row else None)
+def _record(engine: Engine, pipeline: Pipeline, mark: Watched) -> None:
     try:
-        operation = Replace(written) if row else Insert(written)
-        engine.ports.tables.transact(runs.TABLE, pipeline, [operation])
+        watermarks.note_watched(engine.ports.tables, pipeline.name, mark)
     except Conflict:
-        log.info("Another sweep recorded its time", extra={"action": "lost_events"})
-
-
-def _time(row: Row, name: str) -> datetime:
-    value = row.values[name]
-    assert isinstance(value, datetime)  # noqa: S101 - only this module writes these rows
-    return value
+        log.info("Another sweep recorded its time", extra=_about(pipeline))

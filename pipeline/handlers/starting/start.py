@@ -8,7 +8,7 @@ from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.events import BlobCreated, parse_blob_created
 from pipeline.domain.runs.lifecycle import State
-from pipeline.domain.runs.messages import EventMessage
+from pipeline.domain.runs.messages import EventMessage, Queue
 from pipeline.domain.runs.run import Input, Origin, OriginKind, Run
 from pipeline.errors import Conflict
 from pipeline.handlers import probe
@@ -73,9 +73,9 @@ def start_for_blob(engine: Engine, pipeline: Pipeline, event: BlobCreated) -> St
 
 def _depth(engine: Engine, event: BlobCreated) -> int:
     """Count the runs that led to this blob: an output is one deeper than the input of its run."""
-    if event.container != "output":
+    run = naming.run_of_output(event.ref)
+    if run is None:
         return 0
-    run = next(iter(event.name.split("/")[1:2]), "")
     held = runs.load(engine.ports.tables, run)
     return 1 + (held.run.input.depth if held and held.run.input else 0)
 
@@ -152,7 +152,7 @@ def start(
     with span("claim", run.traceparent, run=run_id, pipeline=pipeline.name):
         held, created = runs.claim(engine.ports.tables, run)
         if held.run.state is State.CLAIMED:
-            engine.wake("plan", held.run)
+            engine.wake(Queue.PLAN, held.run)
     action = "claimed" if created else "already claimed"
     log.info("Run claimed or met again", extra=context(held.run, action))
     return Started(held.run, created)

@@ -9,10 +9,9 @@ from pipeline.domain.runs.run import Origin, OriginKind
 from pipeline.errors import Conflict, FanfareError
 from pipeline.handlers.engine import Engine, log
 from pipeline.handlers.starting.start import start
-from pipeline.ledger import runs
-from pipeline.ports.tables import Insert, Replace, Row
+from pipeline.ledger import listing, watermarks
+from pipeline.ledger.watermarks import Ticked
 
-_KEY = "!schedule"
 _AHEAD = timedelta(seconds=30)
 
 
@@ -31,17 +30,18 @@ def on_tick(engine: Engine) -> None:
 
 
 def _look_at(engine: Engine, pipeline: Pipeline) -> None:
-    schedule = pipeline.trigger.schedule
-    row = engine.ports.tables.get(runs.TABLE, pipeline.name, _KEY)
-    if row is None or schedule is None:
-        _record(engine, pipeline.name, None, engine.now)
+    schedule, mark = (
+        pipeline.trigger.schedule,
+        watermarks.ticked(engine.ports.tables, pipeline.name),
+    )
+    if mark is None or schedule is None:
+        _record(engine, pipeline.name, Ticked(engine.now))
         return
-    last = row.values["last"]
-    assert isinstance(last, datetime)  # noqa: S101 - only this module writes these rows
-    ticks = due_ticks(schedule, last, engine.now + _AHEAD)
+    ticks = due_ticks(schedule, mark.last, engine.now + _AHEAD)
     for tick in ticks:
         _start_tick(engine, pipeline, tick)
-    _record(engine, pipeline.name, row, ticks[-1] if ticks else max(last, engine.now))
+    last = ticks[-1] if ticks else max(mark.last, engine.now)
+    _record(engine, pipeline.name, Ticked(last, mark.etag))
 
 
 def _start_tick(engine: Engine, pipeline: Pipeline, tick: datetime) -> None:
@@ -58,16 +58,13 @@ def _start_tick(engine: Engine, pipeline: Pipeline, tick: datetime) -> None:
 
 def _going(engine: Engine, pipeline: str, tick: datetime) -> bool:
     """Whether a run of an earlier tick has no verdict yet; that of the tick itself is met again."""
-    tables = engine.ports.tables
-    found = [runs.load(tables, run) for run in runs.active_of(tables, pipeline)]
-    origins = [held.run.origin for held in found if held and not held.run.over]
+    going = listing.going(engine.ports.tables, pipeline).runs
+    origins = [run.origin for run in going if not run.over]
     return any(o.kind is OriginKind.SCHEDULE and o.at < tick for o in origins)
 
 
-def _record(engine: Engine, pipeline: str, row: Row | None, last: datetime) -> None:
-    written = Row(pipeline, _KEY, {"last": last}, row.etag if row else None)
+def _record(engine: Engine, pipeline: str, mark: Ticked) -> None:
     try:
-        operation = Replace(written) if row else Insert(written)
-        engine.ports.tables.transact(runs.TABLE, pipeline, [operation])
+        watermarks.note_tick(engine.ports.tables, pipeline, mark)
     except Conflict:
         log.info("Another tick recorded the schedule", extra={"action": "tick"})

@@ -17,8 +17,9 @@ from pipeline.cli.stack.config import Keys, Wishes, stack_config
 from pipeline.cli.stack.process import DATA, LocalStack
 from pipeline.cli.stack.stamp import app_stamp
 from pipeline.cli.target import read_env, render_env, settings_of
+from pipeline.domain.runs.messages import Queue
 from pipeline.errors import Conflict, NotFound, Transient
-from pipeline.settings import QUEUES, Settings
+from pipeline.settings import Settings
 
 KEYS = Keys.draw(lambda size: b"k" * size)
 
@@ -69,7 +70,7 @@ def test_blobs_of_the_engine_itself_are_no_events_for_triggers():
 
 def test_every_queue_that_events_go_to_is_created():
     queues = local.queues_of(local.eventgrid_config(APP_ROOT))
-    assert set(queues) - set(QUEUES) == {local.COMPLETIONS}
+    assert set(queues) - set(Queue) == {local.COMPLETIONS}
 
 
 def test_keys_are_drawn_once_and_kept_private(tmp_path):

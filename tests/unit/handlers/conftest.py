@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.domain.runs import naming
 from pipeline.domain.runs.naming import BlobRef
 from tests.fakes.app import FakeApp
 from tests.fakes.definitions import written
@@ -36,7 +35,7 @@ def app_with() -> Callable[..., FakeApp]:
 
 def manifest_of(app: FakeApp, run) -> dict:
     """Read the manifest of a run's present generation."""
-    name = f"{naming.output_folder(run.pipeline, run.id, run.generation)}/manifest.json"
+    name = f"{run.names.output_folder}/manifest.json"
     return json.loads(app.world.blobs.read(BlobRef("output", name)))
 
 

@@ -7,7 +7,7 @@ import pytest
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict, NotFound
-from pipeline.ledger import runs
+from pipeline.ledger import index, outbox, runs
 from tests.fakes.tables import FakeTables
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -87,9 +87,9 @@ def test_a_move_that_was_made_and_left_behind_is_a_conflict(tables):
 
 def test_a_verdict_ends_the_activity_and_leaves_event_and_remains(tables):
     held = ended(tables)
-    assert list(runs.active(tables)) == []
-    assert [entry.event for entry in runs.unannounced(tables, "job")] == [EVENT]
-    assert [entry.run for entry in runs.ended(tables, "job")] == [held.run]
+    assert list(index.active(tables)) == []
+    assert [entry.event for entry in outbox.unannounced(tables, "job")] == [EVENT]
+    assert [entry.run for entry in outbox.ended(tables, "job")] == [held.run]
 
 
 def test_a_lost_answer_to_a_verdict_is_recognised(tables):
@@ -101,31 +101,31 @@ def test_a_lost_answer_to_a_verdict_is_recognised(tables):
 
 def test_an_announced_event_leaves_the_outbox_whoever_announced_it(tables):
     ended(tables)
-    entry = runs.outbox(tables, run().id, "e")
-    runs.announced(tables, entry, NOW)
-    runs.announced(tables, entry, NOW)
-    assert list(runs.unannounced(tables, "job")) == []
-    assert runs.outbox(tables, run().id, "e") is None
+    entry = outbox.find(tables, run().id, "e")
+    outbox.mark_announced(tables, entry, NOW)
+    outbox.mark_announced(tables, entry, NOW)
+    assert list(outbox.unannounced(tables, "job")) == []
+    assert outbox.find(tables, run().id, "e") is None
 
 
 def test_what_was_released_is_gone_however_often_it_is_said(tables):
     ended(tables)
-    (entry,) = runs.ended(tables, "job")
-    runs.released(tables, entry)
-    runs.released(tables, entry)
-    assert list(runs.ended(tables, "job")) == []
+    (entry,) = outbox.ended(tables, "job")
+    outbox.mark_released(tables, entry)
+    outbox.mark_released(tables, entry)
+    assert list(outbox.ended(tables, "job")) == []
 
 
 def test_a_redrive_makes_a_run_active_again(tables):
     held = ended(tables)
     runs.reopen(tables, held, moved(held, State.CLAIMED, "s2"))
-    assert list(runs.active(tables)) == [run().id]
+    assert list(index.active(tables)) == [run().id]
 
 
 def test_runs_are_listed_latest_first(tables):
     for number in range(3):
         runs.claim(tables, run(number, created_at=NOW.replace(minute=number)))
-    assert [found[-1] for found in runs.recent(tables, "job")] == ["2", "1", "0"]
+    assert [found[-1] for found in index.recent(tables, "job")] == ["2", "1", "0"]
 
 
 @pytest.mark.parametrize("name", ["", "job", "../x", "job-00000000000000000001", "a" * 99])

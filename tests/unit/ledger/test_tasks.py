@@ -69,7 +69,7 @@ def test_a_failure_of_very_many_items_keeps_its_cause(tables):
 
 def test_a_repetition_ends_with_the_next_result_and_keeps_its_count(tables):
     again = TaskResult(unit="t000000", state=TaskState.RETRYING, execution=2, seconds=1.5)
-    tasks.retry(tables, RUN, 1, again, None)
+    tasks.execute_anew(tables, RUN, 1, again, None)
     tasks.finish(tables, RUN, 1, [result(seconds=2.0)])
     (row,) = stored(tables)
     assert (row.state, row.execution, row.seconds) == (TaskState.DONE, 2, 3.5)
@@ -78,7 +78,7 @@ def test_a_repetition_ends_with_the_next_result_and_keeps_its_count(tables):
 def test_a_rejected_attempt_never_counts_again(tables):
     repeats = (Repeat(cause=Cause.OUTPUT_LOST, attempt="a" * 16),)
     again = TaskResult(unit="t000000", state=TaskState.RETRYING, execution=1, repeats=repeats)
-    tasks.retry(tables, RUN, 1, again, None)
+    tasks.execute_anew(tables, RUN, 1, again, None)
     assert tasks.finish(tables, RUN, 1, [result(attempt="a")]) == []
     assert [row.state for row in stored(tables)] == [TaskState.RETRYING]
     tasks.finish(tables, RUN, 1, [result(attempt="b")])

@@ -15,9 +15,10 @@ from pipeline.domain.health.azure import PROVIDERS
 from pipeline.domain.health.findings import Deployment, QueueReading
 from pipeline.domain.health.quotas import Machines, Quotas, Size
 from pipeline.domain.health.roles import NEEDED, Assignment, Bearer
-from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.runs.messages import Queue
+from pipeline.domain.runs.naming import CONTAINERS, BlobRef
 from pipeline.errors import Transient
-from pipeline.settings import CONTAINERS, QUEUES, TABLES
+from pipeline.ledger.layout import TABLES
 
 AZURE = Deployment("s", "rg-x", "bax", "stx", "func-x", "westeurope")
 
@@ -32,7 +33,7 @@ class FakeSurvey:
         return set(CONTAINERS)
 
     def queues(self):
-        return {name for queue in QUEUES for name in (queue, f"{queue}-poison")} - {self.gone}
+        return {name for queue in Queue for name in (queue, f"{queue}-poison")} - {self.gone}
 
     def tables(self):
         return set(TABLES)

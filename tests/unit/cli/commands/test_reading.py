@@ -7,6 +7,7 @@ import pytest
 from pipeline.cli.commands.read import _failed_part
 from pipeline.cli.exits import Exit
 from pipeline.domain.runs.naming import BlobRef
+from pipeline.handlers.collecting.standing import standing
 from tests.fakes.node import Failure
 from tests.unit.cli.conftest import LINES
 
@@ -16,14 +17,14 @@ SPLIT_BY_PROGRAM = LINES.replace("lines: {}", "program: {program: cut.py, parame
 
 def test_nothing_to_list_says_how_to_begin(cli):
     assert "No runs yet" in cli("ls").stdout
-    assert cli.json("ls") == {"runs": []}
+    assert cli.json("ls") == {"runs": [], "unreadable": []}
 
 
 def test_the_list_shows_every_run_on_one_line(cli):
     run = cli.finished()
     (line,) = [line for line in cli("ls").stdout.splitlines() if run in line]
     assert "succeeded" in line and "input/lines/a.txt" in line
-    assert cli.json("ls", "--active") == {"runs": []}
+    assert cli.json("ls", "--active") == {"runs": [], "unreadable": []}
 
 
 def test_a_run_is_found_by_the_beginning_of_its_id(cli):
@@ -46,6 +47,69 @@ def test_show_names_files_and_failed_items_for_programs(cli_with):
     shown = cli.json("show", "latest")
     assert [file["name"] for file in shown["files"]] == ["all.txt"]
     assert [(item["unit"], item["id"]) for item in shown["failed_items"]] == [("t000001", 1)]
+
+
+def with_a_large_task(cli_with):
+    """Let so many items of one task fail that its row has no room for them."""
+    cli = cli_with(LINES + "bundle: {items: 300}\n")
+    cli.app.program = lambda item: Failure(tail="x" * 1000)
+    cli.app.upload("lines/a.txt", b"line\n" * 300)
+    cli.app.settle()
+    return cli
+
+
+def test_show_reads_what_the_row_had_no_room_for_from_the_receipt(cli_with):
+    found = with_a_large_task(cli_with).json("show", "latest")["failed_items"]
+    assert (found[0]["cause"], len(found[0]["tail"])) == ("program-failed", 1000)
+
+
+@pytest.mark.parametrize("damage", [b"", b"[1]", b"{", b"\xff" * (2 << 20)])
+def test_show_tells_of_a_large_receipt_that_was_damaged_since(cli_with, damage):
+    cli = with_a_large_task(cli_with)
+    (receipt,) = cli.app.world.blobs.names("receipts")
+    cli.app.world.blobs.put("receipts", receipt, damage)
+    found = cli.json("show", "latest")["failed_items"]
+    assert {item["cause"] for item in found} == {"output-lost"}
+    assert "receipt changed" in found[0]["tail"]
+
+
+def spoil(cli, run):
+    """Damage the row of a run, as a person with Storage Explorer may."""
+    row = cli.app.world.tables.get("runs", "job", run)
+    row.values["state"] = "nonsense"
+
+
+def test_a_damaged_row_hides_no_other_run_and_is_told(cli):
+    damaged = cli.finished()
+    cli.app.upload("lines/b.txt", b"x\n")
+    cli.app.settle()
+    spoil(cli, damaged)
+    listed = cli.json("ls")
+    assert [run["id"] == damaged for run in listed["runs"]] == [False]
+    assert damaged in listed["unreadable"][0]
+    assert damaged in cli("ls").stderr
+    assert cli("show", "latest").exit_code == Exit.OK
+
+
+def test_a_damaged_row_that_is_active_hides_no_other(cli):
+    cli.app.upload("lines/a.txt", b"x\n")
+    cli.app.pump()
+    spoil(cli, cli.app.only_run().id)
+    assert cli.json("ls", "--active")["runs"] == []
+    assert len(cli.json("ls", "--active")["unreadable"]) == 1
+
+
+def test_show_counts_a_stage_program_as_the_verdict_does(cli_with):
+    cli = cli_with(SPLIT_BY_PROGRAM)
+    cli.app.program = lambda item: [("items.json", b'[{"parameters": {"line": "x"}}]')]
+    cli.app.upload("lines/a.txt", b"x\n")
+    cli.app.pump()
+    cli.app.run_tasks()
+    cli.app.pump()
+    run = cli.app.only_run().id
+    assert (
+        standing(cli.app.engine, run, why=False).node_seconds == 0.5
+    )  # a second of one of the node's two slots
 
 
 def test_show_says_why_a_run_waits(cli):

@@ -59,7 +59,7 @@ def test_what_would_start_nothing_is_refused(cli_with):
 def test_an_empty_blob_starts_nothing(cli):
     cli.app.upload("lines/empty.txt", b"")
     cli.app.settle()
-    assert cli.json("ls") == {"runs": []}
+    assert cli.json("ls") == {"runs": [], "unreadable": []}
 
 
 def test_a_pipeline_that_is_asked_gets_its_file_beside_the_triggers(cli_with):

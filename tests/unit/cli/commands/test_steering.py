@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 
 from pipeline.cli.exits import Exit
+from tests.unit.cli.conftest import LINES
 
 
 def test_cancel_ends_a_run_and_says_so(cli):
@@ -66,6 +67,15 @@ def test_purge_with_output_leaves_no_alias_behind(cli):
     run = cli.finished()
     assert cli.app.world.blobs.names("output", "job/latest")
     cli("purge", run, "--output", "--yes")
+    assert cli.app.world.blobs.names("output") == []
+
+
+def test_purge_with_output_finds_the_alias_of_a_very_long_name(cli_with):
+    cli = cli_with(LINES + "output: {alias: input-name}\n")
+    cli.app.upload("lines/" + "x" * 950, b"one\n")
+    cli.app.settle()
+    assert cli.app.world.blobs.names("output", "job/by-name/")
+    cli("purge", "latest", "--output", "--yes")
     assert cli.app.world.blobs.names("output") == []
 
 

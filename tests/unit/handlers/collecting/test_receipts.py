@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.domain.runs.messages import Queue
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.errors import Transient
 from pipeline.handlers.doors import dispatch
@@ -132,7 +133,7 @@ def test_one_bad_receipt_does_not_keep_other_runs_waiting(app_with):
 def test_a_message_that_is_no_event_goes_to_the_poison_queue(app_with):
     app = app_with()
     for body in ("", "{", "[]", '{"event": 3}', json.dumps({"event": {}, "more": 1})):
-        dispatch.handle(app.engine, "receipts", body)
+        dispatch.handle(app.engine, Queue.RECEIPTS, body)
     assert len(app.world.queues.bodies("receipts-poison")) == 5
     app.settle()
     assert app.world.queues.total() == 0

@@ -240,7 +240,7 @@ def test_the_list_has_the_latest_runs_of_one_pipeline_or_of_all(app):
 
 
 def test_a_list_without_runs_is_empty_and_one_of_no_pipeline_is_404(app):
-    assert listed(app, "job").body == {"runs": []}
+    assert listed(app, "job").body == {"runs": [], "unreadable": []}
     reply = listed(app, "jop")
     assert (reply.status, "did you mean 'job'?" in reply.body["error"]) == (404, True)
     assert listed(app, "!pipelines").status == 404

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from pipeline.domain.runs.messages import Queue
 from pipeline.errors import Permanent, Transient
 from pipeline.handlers.doors import dispatch, http
 from pipeline.handlers.mending import sweep
@@ -110,7 +111,7 @@ def test_a_step_that_always_crashes_ends_the_run_through_the_poison_queue(app_wi
 def test_nonsense_in_a_queue_is_put_aside(app_with, queue):
     app = app_with()
     for body in ("", "nonsense", "null", "3", "[" * 40_000, '{"event": 3, "run": 3}'):
-        dispatch.handle(app.engine, queue, body)
+        dispatch.handle(app.engine, Queue(queue), body)
     assert len(app.world.queues.bodies(f"{queue}-poison")) == 6
     app.settle()
     assert (app.all_runs(), app.world.queues.total()) == ([], 0)
@@ -122,7 +123,7 @@ def test_a_poison_message_is_told_of_and_left_to_the_sweep_while_storage_refuses
     app.pump()
     refusing(app, "tables", "transact", app.world.clock.now() + timedelta(minutes=1))
     run = app.only_run().id
-    dispatch.on_poison(app.engine, "assemble", f'{{"run":"{run}","generation":1}}')
+    dispatch.on_poison(app.engine, Queue.ASSEMBLE, f'{{"run":"{run}","generation":1}}')
     told = [(record.levelname, record.queue, record.run) for record in caplog.records[-2:]]
     assert told == [("ERROR", "assemble", f"'{run}'")] * 2
     app.settle()
@@ -137,8 +138,8 @@ def test_a_message_about_a_run_that_does_not_exist_is_dropped(app_with, queue):
     }
     app = app_with()
     body = bodies.get(queue, '{"run":"job-00000000000000000000","generation":1}')
-    dispatch.handle(app.engine, queue, body)
-    dispatch.on_poison(app.engine, queue, body)
+    dispatch.handle(app.engine, Queue(queue), body)
+    dispatch.on_poison(app.engine, Queue(queue), body)
     assert app.world.queues.total() == 0
 
 

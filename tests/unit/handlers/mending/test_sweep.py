@@ -8,7 +8,7 @@ import pytest
 from pipeline.errors import Permanent
 from pipeline.handlers.doors import http
 from pipeline.handlers.mending import sweep
-from pipeline.ledger import runs
+from pipeline.ledger.layout import RUNS
 from pipeline.ports.tables import Remove, Replace, Row
 from tests.unit.handlers.conftest import LINES
 from tests.unit.handlers.mending.test_outages import refusing
@@ -18,13 +18,13 @@ HOUR = timedelta(hours=1)
 
 def spoil(app, key: str, **values: str) -> None:
     """Overwrite columns of a row, as an operator with Storage Explorer might."""
-    row = app.world.tables.get(runs.TABLE, "job", key)
+    row = app.world.tables.get(RUNS, "job", key)
     spoiled = Row("job", key, {**row.values, **values}, row.etag)
-    app.world.tables.transact(runs.TABLE, "job", [Replace(spoiled)])
+    app.world.tables.transact(RUNS, "job", [Replace(spoiled)])
 
 
 def keys(app, prefix: str) -> list[str]:
-    rows = app.world.tables.rows(runs.TABLE, "job")
+    rows = app.world.tables.rows(RUNS, "job")
     return [row.key for row in rows if row.key.startswith(prefix)]
 
 
@@ -38,7 +38,7 @@ def two_runs(app) -> tuple[str, str]:
 
 
 def state_of(app, run: str) -> str:
-    return app.world.tables.get(runs.TABLE, "job", run).values["state"]
+    return app.world.tables.get(RUNS, "job", run).values["state"]
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,8 @@ def test_a_unit_that_fails_does_not_stop_admission_and_demand(app_with):
     app = app_with(LINES + "max_concurrent_runs: 1\n")
     first, second = two_runs(app)
     waiting = first if state_of(app, first) == "waiting" else second
-    real, row = app.world.ports.tables, app.world.tables.get(runs.TABLE, "job", "!places")
-    real.transact(runs.TABLE, "job", [Remove(row.key)])
+    real, row = app.world.ports.tables, app.world.tables.get(RUNS, "job", "!places")
+    real.transact(RUNS, "job", [Remove(row.key)])
 
     class Refusing:
         def __getattr__(self, name):

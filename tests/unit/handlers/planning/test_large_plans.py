@@ -5,7 +5,8 @@ import random
 
 import pytest
 
-from pipeline.domain.plans.plan import page_name
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.messages import Queue
 from pipeline.domain.runs.naming import BlobRef, unit_name
 from pipeline.handlers.doors import dispatch
 from pipeline.handlers.planning import pages as planning
@@ -22,7 +23,7 @@ def planned(app_with, **more):
     app.upload("lines/a.txt", b"x")
     for queue in ("blob-events", "plan"):
         (message,) = app.world.queues.receive(queue, 9)
-        dispatch.handle(app.engine, queue, message.body)
+        dispatch.handle(app.engine, Queue(queue), message.body)
         app.world.queues.delete(queue, message)
     return app
 
@@ -65,7 +66,7 @@ def test_tasks_of_a_page_that_is_not_in_yet_are_not_missed(app_with):
     app = planned(app_with)
     app.world.queues.receive("submit", 1)
     for body in app.world.queues.bodies("submit")[1:]:
-        dispatch.handle(app.engine, "submit", body)
+        dispatch.handle(app.engine, Queue.SUBMIT, body)
     app.loses = lambda event: "/receipts/" in str(event["subject"])
     app.run_tasks()
     for _ in range(11):
@@ -79,7 +80,7 @@ def test_tasks_of_a_page_that_is_not_in_yet_are_not_missed(app_with):
 def test_a_page_of_another_plan_is_dropped(app_with):
     app = planned(app_with)
     body = json.loads(app.world.queues.bodies("submit")[0]) | {"digest": "of another"}
-    dispatch.handle(app.engine, "submit", json.dumps(body))
+    dispatch.handle(app.engine, Queue.SUBMIT, json.dumps(body))
     assert app.world.batch.active(app.only_run().job) == []
 
 
@@ -96,7 +97,7 @@ def test_units_of_one_page_are_told_from_one_read(app_with):
     plan = app.only_run().plan
     items = PlannedItems(app.engine, plan)
     assert items.of(unit_name(7)) == (7,)
-    app.world.blobs.delete(BlobRef("work", page_name(plan.folder, 0)))
+    app.world.blobs.delete(naming.plan_page(plan.folder, 0))
     assert [items.of(unit_name(n)) for n in (99, 100, 249)] == [(99,), (100,), (249,)]
 
 

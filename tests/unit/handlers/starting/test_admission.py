@@ -4,8 +4,8 @@ from pipeline.handlers.doors import http
 from pipeline.handlers.ending import steer
 from pipeline.handlers.ending.conclude import fail
 from pipeline.handlers.mending import sweep
-from pipeline.handlers.starting import admission
-from pipeline.ledger import runs
+from pipeline.ledger import places, runs
+from pipeline.ledger.layout import RUNS
 from pipeline.ports.tables import Insert, Remove, Row
 from tests.unit.handlers.conftest import LINES
 
@@ -90,7 +90,7 @@ def test_every_verdict_gives_its_place_back(app_with):
 
 def test_a_paused_pipeline_keeps_its_runs_waiting(app_with):
     app = app_with()
-    app.world.tables.transact(runs.TABLE, "job", [Insert(Row("job", "!paused", {}))])
+    app.world.tables.transact(RUNS, "job", [Insert(Row("job", "!paused", {}))])
     app.upload("lines/a.txt", b"one\n")
     app.pump()
     for _ in range(3):
@@ -98,15 +98,15 @@ def test_a_paused_pipeline_keeps_its_runs_waiting(app_with):
         app.pump()
     assert app.only_run().state == "waiting"
     assert "paused" in app.only_run().why
-    assert admission.paused(app.world.tables, "job")
-    app.world.tables.transact(runs.TABLE, "job", [Remove("!paused")])
+    assert places.paused(app.world.tables, "job")
+    app.world.tables.transact(RUNS, "job", [Remove("!paused")])
     app.settle()
     assert app.only_run().state == "succeeded"
 
 
 def test_runs_that_wait_for_ever_do_not_keep_others_waiting(app_with):
     app = app_with(also={"other": LINES.replace("lines/", "other/")}, quota=1)
-    app.world.tables.transact(runs.TABLE, "job", [Insert(Row("job", "!paused", {}))])
+    app.world.tables.transact(RUNS, "job", [Insert(Row("job", "!paused", {}))])
     for number in range(12):
         app.upload(f"lines/{number}.txt", b"one\n")
     app.upload("other/a.txt", b"one\n")

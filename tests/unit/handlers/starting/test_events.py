@@ -5,6 +5,7 @@ import logging
 
 import pytest
 
+from pipeline.domain.runs.messages import Queue
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.errors import Permanent
 from pipeline.handlers.doors import dispatch
@@ -153,7 +154,7 @@ def test_a_blob_that_no_pipeline_takes_starts_nothing_and_says_so(
     facts = app.world.blobs.put(container, name, content)
     event = app.world.blobs.created_event(facts.ref)
     with caplog.at_level(logging.DEBUG, "fanfare"):
-        dispatch.handle(app.engine, "blob-events", json.dumps(event))
+        dispatch.handle(app.engine, Queue.BLOB_EVENTS, json.dumps(event))
         app.settle()
     assert app.all_runs() == []
     assert "Event ignored: no pipeline takes this blob" in caplog.messages
@@ -168,7 +169,7 @@ def test_an_api_that_the_trigger_does_not_list_starts_nothing(app_with):
 
 def test_an_event_of_another_kind_is_ignored(app_with):
     app = app_with()
-    dispatch.handle(app.engine, "blob-events", '{"type": "Microsoft.Storage.BlobDeleted"}')
+    dispatch.handle(app.engine, Queue.BLOB_EVENTS, '{"type": "Microsoft.Storage.BlobDeleted"}')
     assert app.world.queues.total() == 0
 
 

@@ -5,21 +5,19 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from pipeline.domain.runs import naming
 from pipeline.domain.runs.manifest import Manifest
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict
 from pipeline.handlers.engine import Engine
-from pipeline.ledger import progress, runs, tasks
+from pipeline.ledger import purge, runs
 from pipeline.ports.blobs import BlobFacts
-from pipeline.ports.tables import Remove
-
-_PER_TRANSACTION = 100
 
 
 @dataclass(frozen=True)
 class Purge:
-    """What belongs to a run: blobs to delete, and partitions of which table to empty."""
+    """What belongs to a run: the blobs to delete."""
 
     run: Run
     blobs: tuple[BlobRef, ...]
@@ -31,26 +29,21 @@ def belongings(engine: Engine, run: Run, *, output: bool) -> Purge:
     if not run.over:
         raise Conflict(f"Run {run.id} is {run.state}: `fanfare cancel {run.id}` first.")
     blobs = engine.ports.blobs
-    folders = [("work", f"{run.id}/"), ("receipts", f"{run.id}/")]
-    if output:
-        folders.append(("output", f"{run.pipeline}/{run.id}/"))
-    found = [facts for place in folders for facts in blobs.list(*place)]
+    folders = naming.belongings(run.id, output=output)
+    found = [facts for folder in folders for facts in blobs.list(folder.container, folder.name)]
     if output:
         found += _aliases(engine, run)
     refs = [facts.ref for facts in found] + list(_input_copies(run))
     return Purge(run, tuple(refs), sum(facts.size for facts in found))
 
 
-def carry_out(engine: Engine, purge: Purge) -> Iterator[BlobRef]:
+def carry_out(engine: Engine, found: Purge) -> Iterator[BlobRef]:
     """Delete it, yielding each blob as it goes; repeating it is fine."""
-    for ref in purge.blobs:
+    for ref in found.blobs:
         engine.ports.writer.delete(ref)
         yield ref
-    for generation in range(1, purge.run.generation + 1):
-        place = tasks.partition(purge.run.id, generation)
-        for table in (tasks.TABLE, progress.TABLE):
-            _empty(engine, table, place)
-    _leave_a_word(engine, purge.run.id)
+    purge.forget(engine.ports.tables, found.run.id, found.run.generation)
+    _leave_a_word(engine, found.run.id)
 
 
 def _input_copies(run: Run) -> Iterable[BlobRef]:
@@ -58,15 +51,17 @@ def _input_copies(run: Run) -> Iterable[BlobRef]:
     if run.input is None:
         return
     if run.input.snapshot:
-        yield BlobRef(run.input.container, run.input.name, run.input.snapshot)
-    if run.input.container == "work" and run.input.name.startswith("uploads/"):
-        yield BlobRef("work", run.input.name)
+        yield run.input.ref
+    upload = BlobRef(run.input.container, run.input.name)
+    if naming.is_upload(upload):
+        yield upload
 
 
 def _aliases(engine: Engine, run: Run) -> list[BlobFacts]:
     """Find the friendly names that point at this run's output and at no newer one."""
-    names = ["latest", *([f"by-name/{run.input.name}"] if run.input else [])]
-    refs = [BlobRef("output", f"{run.pipeline}/{name}/manifest.json") for name in names]
+    refs = [naming.alias_latest(run.pipeline)]
+    if run.input:
+        refs.append(naming.alias_of_input(run.pipeline, run.input.name))
     found = [facts for ref in refs if (facts := engine.ports.blobs.head(ref))]
     return [facts for facts in found if _points_at(engine, facts.ref, run)]
 
@@ -76,13 +71,6 @@ def _points_at(engine: Engine, ref: BlobRef, run: Run) -> bool:
         return Manifest.model_validate_json(engine.ports.blobs.read(ref)).run == run.id
     except ValidationError:
         return False  # somebody else's, or another version's: not ours to delete
-
-
-def _empty(engine: Engine, table: str, place: str) -> None:
-    keys = [row.key for row in engine.ports.tables.query(table, place)]
-    for at in range(0, len(keys), _PER_TRANSACTION):
-        group = keys[at : at + _PER_TRANSACTION]
-        engine.ports.tables.transact(table, place, [Remove(key) for key in group])
 
 
 def _leave_a_word(engine: Engine, run_id: str) -> None:

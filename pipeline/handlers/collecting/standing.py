@@ -1,0 +1,92 @@
+"""How a run stands: its progress, what failed, what it made; read from the ledger and Storage."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from pydantic import ValidationError
+
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.manifest import Manifest
+from pipeline.domain.runs.results import ItemResult
+from pipeline.domain.runs.run import Run
+from pipeline.errors import NotFound
+from pipeline.handlers.collecting.accounts import used
+from pipeline.handlers.collecting.gather import total_items
+from pipeline.handlers.collecting.reading import items_of
+from pipeline.handlers.engine import Engine
+from pipeline.handlers.running.executions import PlannedItems
+from pipeline.handlers.why import explain
+from pipeline.ledger import progress, runs, tasks
+
+# Reading every task's row to show a bar is worth it only for runs of this size.
+_ROWS_READ = 500
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a run stands, as people want to know it."""
+
+    run: Run
+    why: str = ""
+    done: int = 0
+    items: int = 0
+    failed: int = 0
+    node_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class FailedItem:
+    """An item that failed, and the unit (task or stage program) that it was in."""
+
+    unit: str
+    node: str
+    item: ItemResult
+
+
+def standing(engine: Engine, run_id: str, *, why: bool = True) -> Standing:
+    """Read how a run stands; `why` asks Batch what it waits for. Raises NotFound."""
+    run = runs.need(engine.ports.tables, run_id).run
+    reason = "" if run.over else explain(engine, run) if why else run.why
+    items = total_items(run)
+    if run.over:
+        return Standing(run, "", run.succeeded + run.failed, items, run.failed, run.node_seconds)
+    if run.plan is None:
+        return Standing(run, reason, 0, items, 0, run.node_seconds + used(engine, run, 0.0))
+    finished = progress.union(engine.ports.tables, run.id, run.generation, "tasks").count()
+    bundle = engine.definition(run).bundle.items
+    before = items - run.plan.items  # what earlier generations have done already
+    done = before + min(run.plan.items, finished * bundle)
+    failed, seconds = _so_far(engine, run) if run.plan.tasks <= _ROWS_READ else (0, 0.0)
+    return Standing(run, reason, done, items, failed, run.node_seconds + seconds)
+
+
+def failed_items(engine: Engine, run: Run, limit: int) -> list[FailedItem]:
+    """Return the first items that failed in the present generation, with what they printed."""
+    return list(islice(_failed(engine, run), limit))
+
+
+def manifest_of(engine: Engine, run: Run) -> Manifest | None:
+    """Read the manifest of a run's output, if it is there and one that this version reads."""
+    if run.output is None:
+        return None
+    try:
+        return Manifest.model_validate_json(engine.ports.blobs.read(run.names.manifest))
+    except (NotFound, ValidationError):
+        return None  # purged, or written by a version that said other things
+
+
+def _so_far(engine: Engine, run: Run) -> tuple[int, float]:
+    results = list(tasks.results(engine.ports.tables, run.id, run.generation))
+    seconds = used(engine, run, sum(r.seconds for r in results))
+    return sum(r.failed for r in results), seconds
+
+
+def _failed(engine: Engine, run: Run) -> Iterator[FailedItem]:
+    tables, planned = engine.ports.tables, PlannedItems(engine, run.plan)
+    stages = (tasks.find(tables, run.id, run.generation, unit) for unit in naming.STAGES)
+    rows = [found.result for found in stages if found]
+    for result in (*rows, *tasks.results(tables, run.id, run.generation)):
+        for item in items_of(engine, planned, result):
+            if not item.succeeded:
+                yield FailedItem(result.unit, result.node, item)

@@ -1,0 +1,60 @@
+"""Lists of runs. A row that cannot be read hides no other: it is passed over, and told."""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from pipeline.domain.runs.run import Run
+from pipeline.ledger import index, runs
+from pipeline.ledger.rows import Unreadable, told_unreadable
+from pipeline.ledger.runs import Held
+from pipeline.ports.tables import Tables
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Runs as they were read, and what there is to say of rows that could not be."""
+
+    held: tuple[Held, ...]
+    damaged: tuple[Unreadable, ...] = ()
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs that could be read."""
+        return [held.run for held in self.held]
+
+    def latest(self, limit: int) -> "Listing":
+        """Return the runs that were created last, latest first."""
+        ordered = sorted(self.held, key=lambda held: held.run.created_at, reverse=True)
+        return Listing(tuple(ordered[:limit]), self.damaged)
+
+
+def latest(tables: Tables, pipeline: str | None, limit: int) -> Listing:
+    """List the latest runs of a pipeline, or of all."""
+    names = [pipeline] if pipeline else index.pipelines(tables)
+    ids = (run for name in names for run in itertools.islice(index.recent(tables, name), limit))
+    return _read(tables, ids).latest(limit)
+
+
+def going(tables: Tables, pipeline: str | None = None, limit: int | None = None) -> Listing:
+    """List runs without a verdict, of a pipeline or of all, as the index has them."""
+    ids = index.active_of(tables, pipeline) if pipeline else index.active(tables)
+    return _read(tables, itertools.islice(ids, limit))
+
+
+def _read(tables: Tables, ids: Iterable[str]) -> Listing:
+    damaged: list[Unreadable] = []
+
+    def readable() -> Iterator[Held]:
+        for run in ids:
+            try:
+                held = runs.load(tables, run)
+            except Unreadable as error:
+                damaged.append(error)
+                told_unreadable(error)
+                continue
+            if held:
+                yield held
+
+    held = tuple(readable())
+    return Listing(held, tuple(damaged))

@@ -1,0 +1,65 @@
+"""How far timers have looked: the last tick of a schedule, and until when events were compared.
+
+Table `runs`, partition = pipeline: rows `!schedule` and `!events`.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pipeline.ledger.layout import RUNS
+from pipeline.ledger.rows import moment, write
+from pipeline.ports.tables import Row, Tables
+
+_SCHEDULE, _EVENTS = "!schedule", "!events"
+
+
+@dataclass(frozen=True)
+class Ticked:
+    """The last tick of a schedule that was dealt with."""
+
+    last: datetime
+    etag: str | None = None
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Since when a pipeline's blobs are watched, and until when they were compared with runs.
+
+    `told` says when it was told that nothing is looked for.
+    """
+
+    activated: datetime
+    swept: datetime
+    told: datetime | None = None
+    etag: str | None = None
+
+    def until(self, moment: datetime, told: datetime | None = None) -> "Watched":
+        """Return the mark moved forward to a time."""
+        return replace(self, swept=max(self.swept, moment), told=told)
+
+
+def ticked(tables: Tables, pipeline: str) -> Ticked | None:
+    """Read the last tick of a schedule, None before the first look. Raises Unreadable."""
+    row = tables.get(RUNS, pipeline, _SCHEDULE)
+    return Ticked(moment(row, "last", RUNS), row.etag) if row else None
+
+
+def note_tick(tables: Tables, pipeline: str, mark: Ticked) -> None:
+    """Record a tick in place of the one that was read; raises Conflict."""
+    write(tables, RUNS, Row(pipeline, _SCHEDULE, {"last": mark.last}, mark.etag))
+
+
+def watched(tables: Tables, pipeline: str) -> Watched | None:
+    """Read since when a pipeline's blobs are watched, None before that. Raises Unreadable."""
+    row = tables.get(RUNS, pipeline, _EVENTS)
+    if row is None:
+        return None
+    told = moment(row, "told", RUNS) if "told" in row.values else None
+    return Watched(moment(row, "activated", RUNS), moment(row, "swept", RUNS), told, row.etag)
+
+
+def note_watched(tables: Tables, pipeline: str, mark: Watched) -> None:
+    """Record until when blobs were compared, in place of what was read; raises Conflict."""
+    times = {"activated": mark.activated, "swept": mark.swept}
+    told = {"told": mark.told} if mark.told else {}
+    write(tables, RUNS, Row(pipeline, _EVENTS, {**times, **told}, mark.etag))
