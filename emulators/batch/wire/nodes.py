@@ -8,7 +8,7 @@ from emulators.batch.model.pool_settings import shown_settings
 from emulators.batch.model.states import NodeState
 from emulators.batch.query import properties
 from emulators.batch.service.emulator import Emulator
-from emulators.batch.service.node_logs import upload_logs
+from emulators.batch.service.log_upload import upload_logs
 from emulators.batch.service.nodes import (
     break_runs,
     deallocate,
