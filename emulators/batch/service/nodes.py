@@ -5,7 +5,7 @@ from emulators.batch.errors import BatchError
 from emulators.batch.model.identity import node_name
 from emulators.batch.model.node import READY, Node
 from emulators.batch.model.pool import Pool
-from emulators.batch.model.states import JobState, NodeState
+from emulators.batch.model.states import NodeState
 from emulators.batch.scheduler.verdict import Failure, ended_by_user
 from emulators.batch.service.context import Context, Requeue
 from emulators.batch.service.node_tasks import (
@@ -16,7 +16,7 @@ from emulators.batch.service.node_tasks import (
     outcome_of,
     run_tries,
 )
-from emulators.batch.service.preparation import RELEASE, outlives_reboot
+from emulators.batch.service.preparation import RELEASE, forget_preparations
 
 _RESTARTS = {NodeState.REBOOTING: "reboot", NodeState.REIMAGING: "reimage"}
 _CAPACITY_LOOK_S = 30.0
@@ -189,7 +189,7 @@ async def come_back(ctx: Context, pool: Pool, node: Node) -> None:
         await ctx.clock.sleep(_CAPACITY_LOOK_S)
     if node.state is NodeState.PREEMPTED:
         await ctx.machine.scrap(node)
-        _forget_preparations(ctx, node)
+        forget_preparations(ctx, node)
         change(ctx, node, NodeState.CREATING)
         boot(ctx, pool, node)
 
@@ -242,7 +242,7 @@ def start(ctx: Context, pool: Pool, node: Node) -> None:
     if node.state is not NodeState.DEALLOCATED:
         raise BatchError("OperationInvalidForCurrentState")
     _move(ctx, node, NodeState.STARTING)
-    _forget_preparations(ctx, node)
+    forget_preparations(ctx, node)
     boot(ctx, pool, node)
 
 
@@ -253,22 +253,9 @@ async def finish_restart(ctx: Context, pool: Pool, node: Node, through: NodeStat
     await ctx.pace.step(_RESTARTS[through], _subject(node))
     if through is NodeState.REIMAGING:
         await ctx.machine.scrap(node)
-    _forget_preparations(ctx, node, rebooted=through is NodeState.REBOOTING)
+    forget_preparations(ctx, node, rebooted=through is NodeState.REBOOTING)
     _move(ctx, node, NodeState.STARTING)
     boot(ctx, pool, node)
-
-
-def _forget_preparations(ctx: Context, node: Node, *, rebooted: bool = False) -> None:
-    for job in ctx.account.jobs.values():
-        if job.state is JobState.COMPLETED:
-            # What it has done there remains its history.
-            continue
-        # A reboot leaves the disk as it is; nothing else does.
-        if rebooted and outlives_reboot(job, node):
-            continue
-        if job.per_node.pop(node.id, None) is not None:
-            ctx.keep(job)
-        ctx.barred.get(job.id, set()).discard(node.id)
 
 
 def set_scheduling(ctx: Context, node: Node, target: str) -> None:

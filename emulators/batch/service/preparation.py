@@ -56,7 +56,21 @@ class Preparations:
         return not failed
 
 
-def outlives_reboot(job: Job, node: Node) -> bool:
+def forget_preparations(ctx: Context, node: Node, *, rebooted: bool = False) -> None:
+    """Let preparations run again on a node that comes back, except where a reboot spares them."""
+    for job in ctx.account.jobs.values():
+        if job.state is JobState.COMPLETED:
+            # What it has done there remains its history.
+            continue
+        # A reboot leaves the disk as it is; nothing else does.
+        if rebooted and _outlives_reboot(job, node):
+            continue
+        if job.per_node.pop(node.id, None) is not None:
+            ctx.keep(job)
+        ctx.barred.get(job.id, set()).discard(node.id)
+
+
+def _outlives_reboot(job: Job, node: Node) -> bool:
     """Tell whether the job wants its successful preparation to count after a reboot."""
     preparation = job.spec.get(PREPARATION) or {}
     return _succeeded(job, node) and preparation.get("rerunOnNodeRebootAfterSuccess") is False
