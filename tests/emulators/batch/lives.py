@@ -17,10 +17,10 @@ from emulators.batch.model.node import Node
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import IllegalMove, NodeState
 from emulators.batch.scheduler.verdict import Ending
-from emulators.batch.service import nodes as node_verbs
 from emulators.batch.service.context import Context
 from emulators.batch.service.emulator import Emulator
-from emulators.batch.service.simulated import SimulatedExecution, SimulatedMachine
+from emulators.batch.service.machines.simulated import SimulatedExecution, SimulatedMachine
+from emulators.batch.service.nodes import life as node_verbs
 from emulators.batch.simulation.world import Simulation
 from emulators.batch.store import restored
 from emulators.batch.timing import read_profile

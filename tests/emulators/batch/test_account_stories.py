@@ -12,9 +12,9 @@ from emulators.batch.model.node import Node
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import JobState, NodeState, TaskState
 from emulators.batch.service.emulator import Emulator
-from emulators.batch.service.nodes import deallocate, restart, start
-from emulators.batch.service.resize import remove_nodes
-from emulators.batch.service.simulated import simulated_task
+from emulators.batch.service.machines.simulated import simulated_task
+from emulators.batch.service.nodes.life import deallocate, restart, start
+from emulators.batch.service.pools.resize import remove_nodes
 from tests.emulators.batch.lives import Lives, present
 from tests.emulators.batch.onlooker import Onlooker, errand
 

@@ -11,10 +11,10 @@ from emulators.batch.model.node import Node
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import Allocation, NodeState, TaskState
 from emulators.batch.model.task import Task
-from emulators.batch.service.nodes import deallocate, preempt
-from emulators.batch.service.resize import remove_nodes
-from emulators.batch.service.sampling import metrics
-from emulators.batch.service.simulated import simulated_task
+from emulators.batch.service.machines.simulated import simulated_task
+from emulators.batch.service.nodes.life import deallocate, preempt
+from emulators.batch.service.pools.resize import remove_nodes
+from emulators.batch.service.pools.sampling import metrics
 from tests.emulators.batch.lives import Lives
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from azure.batch import models
 
-from emulators.batch.service.node_logs import NodeLogs
+from emulators.batch.service.machines.node_logs import NodeLogs
 from tests.emulators.batch.running import Emulator
 
 

@@ -12,8 +12,8 @@ from azure.batch import models
 from azure.core.exceptions import HttpResponseError
 
 from emulators.batch.faults import BadRule, parse_rules
-from emulators.batch.service.simulated import simulated_task
-from emulators.batch.service.spot import BadTrace, read_trace
+from emulators.batch.service.machines.simulated import simulated_task
+from emulators.batch.service.pools.spot import BadTrace, read_trace
 from emulators.batch.simulation.world import Simulation
 from tests.emulators.batch.running import ROOT, Emulator, shell, until
 

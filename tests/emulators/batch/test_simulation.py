@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from azure.batch import models
 
-from emulators.batch.service.simulated import SimulatedMachine, simulated_task
+from emulators.batch.service.machines.simulated import SimulatedMachine, simulated_task
 from emulators.batch.simulation.report import Report
 from emulators.batch.simulation.world import NoTimeLeft, Simulation
 from emulators.batch.timing import read_profile

@@ -14,10 +14,10 @@ from emulators.batch.model.node import Node
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import IllegalMove, JobState
 from emulators.batch.model.task import Task
-from emulators.batch.service import nodes as node_verbs
 from emulators.batch.service.emulator import Emulator
-from emulators.batch.service.resize import remove_nodes, require_usable, stop_resize
-from emulators.batch.service.simulated import simulated_task
+from emulators.batch.service.machines.simulated import simulated_task
+from emulators.batch.service.nodes import life as node_verbs
+from emulators.batch.service.pools.resize import remove_nodes, require_usable, stop_resize
 from tests.emulators.batch.ledger import Ledger, SeenJob
 from tests.emulators.batch.lives import RESTS, Key, Lives, present, rest
 

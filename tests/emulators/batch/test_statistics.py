@@ -13,7 +13,7 @@ from emulators.batch.model.statistics import (
 )
 from emulators.batch.model.task import Task
 from emulators.batch.model.usage import Usage
-from emulators.batch.service.simulated import simulated_task
+from emulators.batch.service.machines.simulated import simulated_task
 from emulators.batch.simulation.world import Simulation
 from emulators.batch.timing import read_profile
 from tests.emulators.batch.raw import send

@@ -17,11 +17,11 @@ from emulators.batch.model.node import Node
 from emulators.batch.model.usage import Usage
 from emulators.batch.packages.deploy import Deployment
 from emulators.batch.scheduler.verdict import Ending, Failure, time_is_up
-from emulators.batch.service.admission import Admission
-from emulators.batch.service.contained import run_contained
 from emulators.batch.service.context import Context
-from emulators.batch.service.node_logs import NodeLogs
-from emulators.batch.service.program import Program, run_process
+from emulators.batch.service.machines.admission import Admission
+from emulators.batch.service.machines.contained import run_contained
+from emulators.batch.service.machines.node_logs import NodeLogs
+from emulators.batch.service.machines.program import Program, run_process
 from emulators.batch.transfer.identities import TransferFailed
 from emulators.batch.transfer.output_files import Upload, planned, upload_all
 from emulators.batch.transfer.resource_files import fetch_all

@@ -6,8 +6,8 @@ from emulators.batch.model.node import Node
 from emulators.batch.scheduler.assign import Policy, assignments
 from emulators.batch.scheduler.shelf import Shelf
 from emulators.batch.service.context import Context
-from emulators.batch.service.execution import TaskRun
-from emulators.batch.service.preparation import Preparations
+from emulators.batch.service.nodes.preparation import Preparations
+from emulators.batch.service.running.execution import TaskRun
 
 
 class Dispatcher:

@@ -10,7 +10,13 @@ from emulators.batch.containers.command import Frame
 from emulators.batch.containers.runtime import ContainerFailed, Containers
 from emulators.batch.scheduler.verdict import Ending, time_is_up
 from emulators.batch.service.context import Context
-from emulators.batch.service.program import Program, judged, launched, not_launched, order_of
+from emulators.batch.service.machines.program import (
+    Program,
+    judged,
+    launched,
+    not_launched,
+    order_of,
+)
 
 
 async def run_contained(ctx: Context, containers: Containers, what: Program) -> Ending:

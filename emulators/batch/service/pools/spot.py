@@ -11,8 +11,8 @@ from pathlib import Path
 from emulators.batch.model.node import READY, Node
 from emulators.batch.model.pool import Pool
 from emulators.batch.service.context import Context
-from emulators.batch.service.nodes import preempt
-from emulators.batch.service.resize import seek_again
+from emulators.batch.service.nodes.life import preempt
+from emulators.batch.service.pools.resize import seek_again
 
 _COLUMNS = ("seconds", "pool", "preempt", "capacity")
 _DRAW_S = 60.0

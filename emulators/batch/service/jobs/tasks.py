@@ -9,10 +9,10 @@ from emulators.batch.model.job import Job
 from emulators.batch.model.states import JobState, TaskState
 from emulators.batch.model.task import Task, with_task_defaults
 from emulators.batch.scheduler.verdict import ended_by_user
-from emulators.batch.service.completion import complete_task
 from emulators.batch.service.context import Context
-from emulators.batch.service.jobs import require_open
-from emulators.batch.service.task_folders import task_folders
+from emulators.batch.service.jobs.jobs import require_open
+from emulators.batch.service.nodes.task_folders import task_folders
+from emulators.batch.service.running.completion import complete_task
 from emulators.batch.validation import validate
 
 

@@ -5,13 +5,17 @@ from emulators.batch.errors import BatchError, invalid
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import NodeState, PoolState
 from emulators.batch.service.context import Context
-from emulators.batch.service.job_manager import fit_manager
-from emulators.batch.service.node_tasks import at_rest
-from emulators.batch.service.nodes import break_off, change
-from emulators.batch.service.quotas import require_room_for_pool
-from emulators.batch.service.resize import remove_nodes, require_usable, resize, stop_allocating
-from emulators.batch.service.sampling import forget_samples
-from emulators.batch.service.scaling import (
+from emulators.batch.service.nodes.life import break_off, change
+from emulators.batch.service.nodes.node_tasks import at_rest
+from emulators.batch.service.pools.quotas import require_room_for_pool
+from emulators.batch.service.pools.resize import (
+    remove_nodes,
+    require_usable,
+    resize,
+    stop_allocating,
+)
+from emulators.batch.service.pools.sampling import forget_samples
+from emulators.batch.service.pools.scaling import (
     Scaler,
     check_formula,
     check_interval,
@@ -19,6 +23,7 @@ from emulators.batch.service.scaling import (
     enable,
     run_formula,
 )
+from emulators.batch.service.running.job_manager import fit_manager
 from emulators.batch.vm_sizes import told_cores
 
 _ALWAYS = ("startTask", "applicationPackageReferences", "metadata", "targetNodeCommunicationMode")

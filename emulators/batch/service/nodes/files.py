@@ -14,7 +14,7 @@ from emulators.batch.errors import BatchError
 from emulators.batch.model.job import Job
 from emulators.batch.model.task import Task
 from emulators.batch.service.context import Context
-from emulators.batch.service.retention import kept_until
+from emulators.batch.service.nodes.retention import kept_until
 
 
 def task_folder(ctx: Context, job: Job, task: Task) -> tuple[Path, Path]:

@@ -8,17 +8,22 @@ from emulators.batch.model.node import READY
 from emulators.batch.model.schedule import Schedule
 from emulators.batch.model.states import JobState
 from emulators.batch.scheduler.verdict import ended_by_user
-from emulators.batch.service.auto_pools import AutoPools, auto_pool_of
-from emulators.batch.service.completion import (
+from emulators.batch.service.context import Context
+from emulators.batch.service.jobs.auto_pools import AutoPools, auto_pool_of
+from emulators.batch.service.jobs.changes import changed
+from emulators.batch.service.nodes.preparation import (
+    INFO,
+    LEFT_RUNNING,
+    release_everywhere,
+    remaining_s,
+)
+from emulators.batch.service.running.completion import (
     check_all_complete,
     disable,
     end_runs,
     terminate,
 )
-from emulators.batch.service.context import Context
-from emulators.batch.service.job_changes import changed
-from emulators.batch.service.job_manager import add_manager, fit_manager
-from emulators.batch.service.preparation import INFO, LEFT_RUNNING, release_everywhere, remaining_s
+from emulators.batch.service.running.job_manager import add_manager, fit_manager
 
 # Moments are kept in microseconds, so a timer may seem to strike a little early.
 _ROUNDING_S = 0.001

@@ -9,10 +9,10 @@ from emulators.batch.errors import BatchError
 from emulators.batch.model.job import Job
 from emulators.batch.model.schedule import Schedule, with_schedule_defaults
 from emulators.batch.model.states import JobState, ScheduleState
-from emulators.batch.service.auto_pools import AutoPools
-from emulators.batch.service.completion import terminate
 from emulators.batch.service.context import Context
-from emulators.batch.service.jobs import Jobs
+from emulators.batch.service.jobs.auto_pools import AutoPools
+from emulators.batch.service.jobs.jobs import Jobs
+from emulators.batch.service.running.completion import terminate
 
 _CLOSED: Mapping[ScheduleState, str] = {
     ScheduleState.DELETING: "JobScheduleBeingDeleted",

@@ -8,9 +8,9 @@ from emulators.batch.model.node import READY, Node
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import Allocation, NodeState, PoolState
 from emulators.batch.service.context import Context
-from emulators.batch.service.job_manager import runs_manager
-from emulators.batch.service.nodes import add_node, begin_leaving, boot, spot_nodes
-from emulators.batch.service.quotas import quota_error, room
+from emulators.batch.service.nodes.life import add_node, begin_leaving, boot, spot_nodes
+from emulators.batch.service.pools.quotas import quota_error, room
+from emulators.batch.service.running.job_manager import runs_manager
 
 _COMING = frozenset({NodeState.CREATING})
 

@@ -8,7 +8,7 @@ from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import NodeState
 from emulators.batch.scheduler.verdict import Failure, ended_by_user
 from emulators.batch.service.context import Context, Requeue
-from emulators.batch.service.node_tasks import (
+from emulators.batch.service.nodes.node_tasks import (
     Command,
     at_rest,
     end_node_tasks,
@@ -16,7 +16,7 @@ from emulators.batch.service.node_tasks import (
     outcome_of,
     run_tries,
 )
-from emulators.batch.service.preparation import RELEASE, forget_preparations
+from emulators.batch.service.nodes.preparation import RELEASE, forget_preparations
 
 _RESTARTS = {NodeState.REBOOTING: "reboot", NodeState.REIMAGING: "reimage"}
 _CAPACITY_LOOK_S = 30.0

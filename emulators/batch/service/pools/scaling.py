@@ -12,8 +12,8 @@ from emulators.batch.errors import BatchError, invalid
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import Allocation, PoolState
 from emulators.batch.service.context import Context
-from emulators.batch.service.resize import resize
-from emulators.batch.service.sampling import has_samples, metrics, samples_of
+from emulators.batch.service.pools.resize import resize
+from emulators.batch.service.pools.sampling import has_samples, metrics, samples_of
 
 _DEFAULT_INTERVAL = "PT15M"
 _LEAST, _MOST = timedelta(minutes=5), timedelta(hours=168)

@@ -15,8 +15,8 @@ from emulators.batch.model.task import Task
 from emulators.batch.scheduler.verdict import Ending
 from emulators.batch.service.context import Context
 from emulators.batch.service.machine import Execution
-from emulators.batch.service.node_tasks import outcome_of
-from emulators.batch.service.task_folders import coordination
+from emulators.batch.service.nodes.node_tasks import outcome_of
+from emulators.batch.service.nodes.task_folders import coordination
 
 _PORT = 6000
 

@@ -9,7 +9,7 @@ from emulators.batch.document import Doc, parse_stamp, seconds_of
 from emulators.batch.model.states import TaskState
 from emulators.batch.model.task import Task
 from emulators.batch.service.context import Context
-from emulators.batch.service.task_folders import task_folders
+from emulators.batch.service.nodes.task_folders import task_folders
 
 USUAL = "P7D"
 _USUAL, _USUAL_TEXT = timedelta(days=7), f'"retentionTime":"{USUAL}"'

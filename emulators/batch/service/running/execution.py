@@ -13,11 +13,11 @@ from emulators.batch.model.states import NodeState, TaskState
 from emulators.batch.model.task import Task
 from emulators.batch.scheduler.assign import Assignment
 from emulators.batch.scheduler.verdict import Ending, Failure, shall_retry
-from emulators.batch.service.completion import complete_task, settle_disabling
 from emulators.batch.service.context import Context, Requeue, log
 from emulators.batch.service.machine import Execution
-from emulators.batch.service.multi_instance import Coordination
-from emulators.batch.service.preparation import Preparations
+from emulators.batch.service.nodes.preparation import Preparations
+from emulators.batch.service.running.completion import complete_task, settle_disabling
+from emulators.batch.service.running.multi_instance import Coordination
 from emulators.batch.transfer.identities import TransferFailed
 from emulators.batch.transfer.output_files import Upload
 

@@ -7,9 +7,9 @@ from emulators.batch.model.states import JobState, TaskState
 from emulators.batch.model.task import Task
 from emulators.batch.scheduler.verdict import Ending, consequences, ended_by_user
 from emulators.batch.service.context import Context, Requeue
-from emulators.batch.service.job_manager import ends_its_job
-from emulators.batch.service.multi_instance import end_subtasks
-from emulators.batch.service.preparation import release_everywhere
+from emulators.batch.service.nodes.preparation import release_everywhere
+from emulators.batch.service.running.job_manager import ends_its_job
+from emulators.batch.service.running.multi_instance import end_subtasks
 
 _ENDED = frozenset({JobState.TERMINATING, JobState.COMPLETED, JobState.DELETING})
 

@@ -11,7 +11,7 @@ from emulators.batch.model.node import READY, Node
 from emulators.batch.model.states import JobState
 from emulators.batch.scheduler.verdict import ended_by_user
 from emulators.batch.service.context import Context
-from emulators.batch.service.node_tasks import (
+from emulators.batch.service.nodes.node_tasks import (
     Command,
     end_left_running,
     end_once,
@@ -19,7 +19,7 @@ from emulators.batch.service.node_tasks import (
     outcome_of,
     run_tries,
 )
-from emulators.batch.service.retention import watch_folder
+from emulators.batch.service.nodes.retention import watch_folder
 
 PREPARATION, RELEASE = "jobPreparationTask", "jobReleaseTask"
 LEFT_RUNNING = "leftRunning"

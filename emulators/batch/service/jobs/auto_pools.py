@@ -8,7 +8,7 @@ from emulators.batch.model.job import Job
 from emulators.batch.model.schedule import Schedule
 from emulators.batch.model.states import PoolState
 from emulators.batch.service.context import Context
-from emulators.batch.service.pools import Pools
+from emulators.batch.service.pools.pools import Pools
 
 _ERRORS = {
     "PoolQuotaReached": "AutoPoolCreationFailedWithQuotaReached",
