@@ -11,10 +11,10 @@ from aiohttp import web
 from emulators.functions.definitions import EVENT_GRID, HTTP, QUEUE, Function
 from emulators.functions.errors import HostError
 from emulators.functions.eventgrid_webhook import event_call
-from emulators.functions.http_trigger import given_key, read_json
 from emulators.functions.invocations import Call, Invocations
 from emulators.functions.keys import Keys
 from emulators.functions.queue_listener import queue_call
+from emulators.functions.requests import given_key, read_json
 from emulators.functions.timers import timer_call
 from emulators.functions.wire import Json
 

@@ -8,9 +8,9 @@ from aiohttp import web
 
 from emulators.functions.definitions import Function
 from emulators.functions.errors import HostError
-from emulators.functions.http_trigger import given_key, read_json
 from emulators.functions.invocations import Call, Invocations
 from emulators.functions.keys import EVENT_GRID_KEY, Keys
+from emulators.functions.requests import given_key, read_json
 from emulators.functions.wire import Json, json_text
 
 PATH = "/runtime/webhooks/eventgrid"

@@ -1,6 +1,5 @@
 """The HTTP trigger: finds a request's function, checks its key, translates both ways."""
 
-import json
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,17 +14,13 @@ from emulators.functions.definitions import Function
 from emulators.functions.errors import HostError, StartError
 from emulators.functions.invocations import Call, Invocations
 from emulators.functions.keys import Keys
+from emulators.functions.requests import given_key
 from emulators.functions.routes import RouteTemplate
 from emulators.functions.wire import Datum, Json, as_bytes, binary
 
 _LOG = logging.getLogger("host.http")
 _RESERVED = frozenset({"admin", "runtime", "health"})
 _OWN_HEADERS = frozenset({"content-length", "transfer-encoding", "connection"})
-
-
-def given_key(request: web.Request) -> str:
-    """Return the key of a request: the header `x-functions-key` goes before `?code=`."""
-    return request.headers.get("x-functions-key") or request.query.get("code", "")
 
 
 @dataclass(frozen=True)
@@ -170,11 +165,3 @@ def _set_cookie(cookie: dict[str, Json]) -> str:
     if isinstance(expires, int):
         morsel["expires"] = formatdate(expires, usegmt=True)
     return morsel.OutputString()
-
-
-async def read_json(request: web.Request) -> Json:
-    """Return a request's JSON body; answer 400 for anything else."""
-    try:
-        return cast("Json", json.loads(await request.read() or b"null"))
-    except ValueError as error:
-        raise web.HTTPBadRequest(text="The body is not JSON.") from error
