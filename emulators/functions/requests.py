@@ -5,7 +5,7 @@ from typing import cast
 
 from aiohttp import web
 
-from emulators.functions.wire import Json
+from emulators.functions.worker.wire import Json
 
 
 def given_key(request: web.Request) -> str:

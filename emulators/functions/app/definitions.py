@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import cast
 
+from emulators.functions.app.settings import AppSettings
 from emulators.functions.errors import StartError
-from emulators.functions.settings import AppSettings
-from emulators.functions.wire import FunctionMetadata, Json, Retry
+from emulators.functions.worker.wire import FunctionMetadata, Json, Retry
 
 QUEUE, TIMER, HTTP, EVENT_GRID = "queuetrigger", "timertrigger", "httptrigger", "eventgridtrigger"
 _TRIGGERS = frozenset({QUEUE, TIMER, HTTP, EVENT_GRID})

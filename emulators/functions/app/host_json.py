@@ -10,7 +10,7 @@ from typing import cast
 
 from emulators.functions.errors import StartError
 from emulators.functions.timespans import parse_span
-from emulators.functions.wire import Json
+from emulators.functions.worker.wire import Json
 
 _LOG = logging.getLogger("host")
 _PREFIX = "azurefunctionsjobhost__"

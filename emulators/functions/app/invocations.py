@@ -8,10 +8,10 @@ import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from emulators.functions.definitions import Function
+from emulators.functions.app.definitions import Function
 from emulators.functions.errors import FunctionTimedOut, HostError, InvocationFailed
-from emulators.functions.wire import Datum, Invoke
-from emulators.functions.worker_process import WorkerProcess
+from emulators.functions.worker.process import WorkerProcess
+from emulators.functions.worker.wire import Datum, Invoke
 
 _LOG = logging.getLogger("host.invocations")
 

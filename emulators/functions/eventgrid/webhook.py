@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from emulators.functions.definitions import Function
+from emulators.functions.app.definitions import Function
+from emulators.functions.app.invocations import Call, Invocations
 from emulators.functions.errors import HostError
-from emulators.functions.invocations import Call, Invocations
 from emulators.functions.keys import EVENT_GRID_KEY, Keys
 from emulators.functions.requests import given_key, read_json
-from emulators.functions.wire import Json, json_text
+from emulators.functions.worker.wire import Json, json_text
 
 PATH = "/runtime/webhooks/eventgrid"
 

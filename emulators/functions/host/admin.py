@@ -8,15 +8,15 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from emulators.functions.definitions import EVENT_GRID, HTTP, QUEUE, Function
+from emulators.functions.app.definitions import EVENT_GRID, HTTP, QUEUE, Function
+from emulators.functions.app.invocations import Call, Invocations
 from emulators.functions.errors import HostError
-from emulators.functions.eventgrid_webhook import event_call
-from emulators.functions.invocations import Call, Invocations
+from emulators.functions.eventgrid.webhook import event_call
 from emulators.functions.keys import Keys
-from emulators.functions.queue_listener import queue_call
+from emulators.functions.queue.listener import queue_call
 from emulators.functions.requests import given_key, read_json
-from emulators.functions.timers import timer_call
-from emulators.functions.wire import Json
+from emulators.functions.timer.listener import timer_call
+from emulators.functions.worker.wire import Json
 
 _LOG = logging.getLogger("host.admin")
 

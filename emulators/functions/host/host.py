@@ -11,8 +11,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from emulators.functions.admin import Admin
-from emulators.functions.definitions import (
+from emulators.functions.app.definitions import (
     EVENT_GRID,
     HTTP,
     QUEUE,
@@ -20,21 +19,22 @@ from emulators.functions.definitions import (
     Function,
     define_functions,
 )
-from emulators.functions.doorbell import follow
+from emulators.functions.app.host_json import HostOptions, load_host_options
+from emulators.functions.app.invocations import Invocations
+from emulators.functions.app.settings import AppSettings
 from emulators.functions.errors import StartError
-from emulators.functions.eventgrid_webhook import PATH, EventGridWebhook
-from emulators.functions.faults import Faults
-from emulators.functions.host_json import HostOptions, load_host_options
-from emulators.functions.http_trigger import HttpTrigger
-from emulators.functions.invocations import Invocations
+from emulators.functions.eventgrid.webhook import PATH, EventGridWebhook
+from emulators.functions.host.admin import Admin
+from emulators.functions.host.log_lines import JsonLines, forward
+from emulators.functions.http.trigger import HttpTrigger
 from emulators.functions.keys import Keys, load_keys
-from emulators.functions.log_lines import JsonLines, forward
-from emulators.functions.queue_listener import ListenerContext, QueueListener
-from emulators.functions.queue_service import QueueService
-from emulators.functions.settings import AppSettings
-from emulators.functions.timers import TimerListener
+from emulators.functions.queue.doorbell import follow
+from emulators.functions.queue.faults import Faults
+from emulators.functions.queue.listener import ListenerContext, QueueListener
+from emulators.functions.queue.service import QueueService
+from emulators.functions.timer.listener import TimerListener
 from emulators.functions.timespans import Clock
-from emulators.functions.worker_process import WorkerProcess, WorkerSpec
+from emulators.functions.worker.process import WorkerProcess, WorkerSpec
 
 _LOG = logging.getLogger("host")
 _LARGEST_BODY = 100 * 1024 * 1024

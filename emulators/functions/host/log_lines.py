@@ -5,7 +5,7 @@ import logging
 import sys
 from datetime import UTC, datetime
 
-from emulators.functions.wire import Json, Report
+from emulators.functions.worker.wire import Json, Report
 
 _RECORD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 

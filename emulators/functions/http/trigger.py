@@ -10,13 +10,13 @@ from typing import cast
 from aiohttp import web
 from multidict import CIMultiDict
 
-from emulators.functions.definitions import Function
+from emulators.functions.app.definitions import Function
+from emulators.functions.app.invocations import Call, Invocations
 from emulators.functions.errors import HostError, StartError
-from emulators.functions.invocations import Call, Invocations
+from emulators.functions.http.routes import RouteTemplate
 from emulators.functions.keys import Keys
 from emulators.functions.requests import given_key
-from emulators.functions.routes import RouteTemplate
-from emulators.functions.wire import Datum, Json, as_bytes, binary
+from emulators.functions.worker.wire import Datum, Json, as_bytes, binary
 
 _LOG = logging.getLogger("host.http")
 _RESERVED = frozenset({"admin", "runtime", "health"})

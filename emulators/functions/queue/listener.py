@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceNotFoundError
 from azure.storage.queue import QueueMessage
 
-from emulators.functions.backoff import PollBackoff
-from emulators.functions.definitions import Function
+from emulators.functions.app.definitions import Function
+from emulators.functions.app.host_json import QueueOptions
+from emulators.functions.app.invocations import Call, Invocations
 from emulators.functions.errors import HostError
-from emulators.functions.faults import Faults
-from emulators.functions.host_json import QueueOptions
-from emulators.functions.invocations import Call, Invocations
-from emulators.functions.queue_service import QueueService
+from emulators.functions.queue.backoff import PollBackoff
+from emulators.functions.queue.faults import Faults
+from emulators.functions.queue.service import QueueService
 from emulators.functions.timespans import Clock
-from emulators.functions.wire import Datum, binary, text
+from emulators.functions.worker.wire import Datum, binary, text
 
 _LOG = logging.getLogger("host.queues")
 _HIDE_S = 600.0

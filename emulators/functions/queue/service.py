@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
-from emulators.functions.definitions import Binding, Function
+from emulators.functions.app.definitions import Binding, Function
+from emulators.functions.app.settings import AppSettings, ByIdentity
 from emulators.functions.errors import InvocationFailed
-from emulators.functions.settings import AppSettings, ByIdentity
-from emulators.functions.wire import Datum, as_bytes
+from emulators.functions.worker.wire import Datum, as_bytes
 
 if TYPE_CHECKING:
     from azure.identity.aio import ManagedIdentityCredential

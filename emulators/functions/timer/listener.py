@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
-from emulators.functions.definitions import Function
+from emulators.functions.app.definitions import Function
+from emulators.functions.app.invocations import Call, Invocations
 from emulators.functions.errors import HostError, StartError
-from emulators.functions.invocations import Call, Invocations
-from emulators.functions.schedule import Schedule, TimerStatus, after_run, decide_start
+from emulators.functions.timer.schedule import Schedule, TimerStatus, after_run, decide_start
 from emulators.functions.timespans import Clock
-from emulators.functions.wire import Json, Retry, json_text
+from emulators.functions.worker.wire import Json, Retry, json_text
 
 _LOG = logging.getLogger("host.timers")
 _LOCK_RETRY_S = 1.0

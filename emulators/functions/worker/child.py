@@ -19,14 +19,14 @@ from typing import cast
 import azure_functions_runtime as runtime  # type: ignore[import-untyped]  # the package ships no types
 
 from emulators._http import die_with_parent
-from emulators.functions.protos import (
+from emulators.functions.worker.protos import (
     PROTOS,
     ParameterBinding,
     StatusResult,
     to_datum,
     to_typed_data,
 )
-from emulators.functions.wire import (
+from emulators.functions.worker.wire import (
     Datum,
     FunctionMetadata,
     Invoke,

@@ -11,16 +11,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulators.functions import wire
 from emulators.functions.errors import StartError, WorkerLost
-from emulators.functions.wire import FunctionMetadata, Invoke, Report
+from emulators.functions.worker import wire
+from emulators.functions.worker.wire import FunctionMetadata, Invoke, Report
 
 _LOG = logging.getLogger("host.worker")
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[3]
 # -P and the late path keep this repository's folders from shadowing the app's own modules.
 _BOOTSTRAP = (
     "import sys; sys.path.append(sys.argv[1]); "
-    "from emulators.functions.worker import main; main(int(sys.argv[2]), sys.argv[3])"
+    "from emulators.functions.worker.child import main; main(int(sys.argv[2]), sys.argv[3])"
 )
 _INDEX_S = 120.0
 _FIRST_RESTART_S = 0.1

@@ -5,7 +5,7 @@ import json
 from types import SimpleNamespace
 from typing import cast
 
-from emulators.functions.wire import Datum, Json
+from emulators.functions.worker.wire import Datum, Json
 
 
 class Message:

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulators.functions.backoff import PollBackoff
-from emulators.functions.doorbell import follow
-from emulators.functions.faults import Faults
-from emulators.functions.host_json import apply_overrides, parse_host_options
-from emulators.functions.queue_listener import poison_name
-from emulators.functions.queue_service import output_messages
-from emulators.functions.routes import RouteTemplate
-from emulators.functions.schedule import Schedule, TimerStatus, after_run, decide_start
-from emulators.functions.settings import AppSettings, ByIdentity
-from emulators.functions.timers import retry_delay
+from emulators.functions.app.host_json import apply_overrides, parse_host_options
+from emulators.functions.app.settings import AppSettings, ByIdentity
+from emulators.functions.http.routes import RouteTemplate
+from emulators.functions.queue.backoff import PollBackoff
+from emulators.functions.queue.doorbell import follow
+from emulators.functions.queue.faults import Faults
+from emulators.functions.queue.listener import poison_name
+from emulators.functions.queue.service import output_messages
+from emulators.functions.timer.listener import retry_delay
+from emulators.functions.timer.schedule import Schedule, TimerStatus, after_run, decide_start
 from emulators.functions.timespans import Clock, parse_span
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)

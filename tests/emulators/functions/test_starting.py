@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
+from emulators.functions.app.host_json import load_host_options
 from emulators.functions.errors import StartError
-from emulators.functions.host_json import load_host_options
 from tests.emulators.functions.conftest import REPOSITORY
 
 IMPORTS = "import azure.functions as func\napp = func.FunctionApp()\n"
