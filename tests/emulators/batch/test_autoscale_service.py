@@ -11,6 +11,7 @@ import pytest
 from azure.batch import models
 from azure.core.exceptions import HttpResponseError
 
+from tests.emulators.batch.autoscaling import add_scaling, evaluate, pass_time
 from tests.emulators.batch.running import Emulator, held, until
 
 COUNT = "n = $PendingTasks.Count(); p = $PendingTasks.GetSamplePercent(TimeInterval_Minute * 10);"
@@ -30,26 +31,9 @@ def name() -> str:
     return f"pool{next(_numbers)}"
 
 
-def add_scaling(emulator: Emulator, name: str, formula: str, minutes: int = 5) -> None:
-    emulator.add_pool(
-        name,
-        auto_scale_formula=formula,
-        auto_scale_evaluation_interval=timedelta(minutes=minutes),
-    )
-
-
-def pass_time(emulator: Emulator, **by: float) -> None:
-    emulator.admin("POST", "/_admin/clock", {"seconds": timedelta(**by).total_seconds()})
-
-
 def enable(emulator: Emulator, name: str, **settings: object) -> None:
     options = models.BatchPoolEnableAutoScaleOptions(**settings)
     emulator.client.enable_pool_auto_scale(name, options, retry_total=0)
-
-
-def evaluate(emulator: Emulator, name: str, formula: str) -> models.AutoScaleRun:
-    options = models.BatchPoolEvaluateAutoScaleOptions(auto_scale_formula=formula)
-    return emulator.client.evaluate_pool_auto_scale(name, options)
 
 
 def code_of(refused: pytest.ExceptionInfo[HttpResponseError]) -> str:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from azure.batch import models
 
+from tests.emulators.batch.raw import begin
 from tests.emulators.batch.running import Emulator, alive, shell, until
-from tests.emulators.batch.test_ending import send
 
 
 def serves(trace: Path, code: int = 0) -> str:
@@ -79,7 +79,7 @@ def test_what_a_preparation_leaves_running_lives_until_its_job_is_released(
     job = add_release_pool(emulator, "prepared", trace)
     for name in ("one", "two"):
         assert emulator.run(job, name, asks(trace)).execution_info.exit_code == 0
-    send(emulator, "POST", f"/jobs/{job}/terminate")
+    begin(emulator, "POST", f"/jobs/{job}/terminate")
     until(lambda: emulator.client.get_job(job).state == "completed")
     (status,) = emulator.client.list_job_preparation_and_release_task_status(job)
     assert status.job_release_task_execution_info.exit_code == 0

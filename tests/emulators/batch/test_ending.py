@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from azure.core.rest import HttpRequest
 
+from tests.emulators.batch.raw import begin
 from tests.emulators.batch.running import Emulator, until
 
 _numbers = itertools.count(1)
@@ -39,14 +39,6 @@ def agent_held(emulator: Emulator) -> Iterator[None]:
         os.kill(int(agent), signal.SIGCONT)
 
 
-def send(emulator: Emulator, method: str, path: str, body: dict[str, str] | None = None) -> None:
-    """Ask for something without waiting until it has happened."""
-    headers = {"Content-Type": "application/json; odata=minimalmetadata"}
-    url = f"{path}?api-version={emulator.client._config.api_version}"
-    request = HttpRequest(method, url, headers=headers, json=body or {})
-    emulator.client.send_request(request).raise_for_status()
-
-
 def states(emulator: Emulator, job: str) -> tuple[str, str, str]:
     first, second = (emulator.client.get_task(job, name) for name in ("first", "second"))
     return emulator.client.get_job(job).state, first.state, second.state
@@ -62,7 +54,7 @@ def test_a_terminated_job_is_completed_only_after_its_running_tasks(
     emulator: Emulator, job: str
 ) -> None:
     with agent_held(emulator):
-        send(emulator, "POST", f"/jobs/{job}/terminate")
+        begin(emulator, "POST", f"/jobs/{job}/terminate")
         assert states(emulator, job) == ("terminating", "running", "active")
     until(lambda: emulator.client.get_job(job).state == "completed")
     assert states(emulator, job) == ("completed", "completed", "active")
@@ -81,7 +73,7 @@ def test_what_was_ended_stays_ended_when_the_emulator_is_killed_meanwhile(
     emulator: Emulator, job: str, path: str, body: dict[str, str] | None, settled: str
 ) -> None:
     with agent_held(emulator):
-        send(emulator, "POST", f"/jobs/{job}{path}", body)
+        begin(emulator, "POST", f"/jobs/{job}{path}", body)
         emulator.stop(signal.SIGKILL)
     emulator.start()
     until(lambda: emulator.client.get_job(job).state == settled)
@@ -93,7 +85,7 @@ def test_a_disabled_job_that_requeues_waits_until_its_task_is_gone(
     emulator: Emulator, job: str
 ) -> None:
     with agent_held(emulator):
-        send(emulator, "POST", f"/jobs/{job}/disable", {"disableTasks": "requeue"})
+        begin(emulator, "POST", f"/jobs/{job}/disable", {"disableTasks": "requeue"})
         assert states(emulator, job) == ("disabling", "running", "active")
     until(lambda: emulator.client.get_job(job).state == "disabled")
     assert states(emulator, job) == ("disabled", "active", "active")
@@ -101,7 +93,7 @@ def test_a_disabled_job_that_requeues_waits_until_its_task_is_gone(
 
 def test_a_deleted_job_is_there_until_its_processes_are_gone(emulator: Emulator, job: str) -> None:
     with agent_held(emulator):
-        send(emulator, "DELETE", f"/jobs/{job}")
+        begin(emulator, "DELETE", f"/jobs/{job}")
         assert emulator.client.get_job(job).state == "deleting"
     until(lambda: job not in {one.id for one in emulator.client.list_jobs()})
     assert all(node.running_tasks_count == 0 for node in emulator.client.list_nodes(job))

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from azure.batch import models
 
+from tests.emulators.batch.raw import begin
 from tests.emulators.batch.running import Emulator, alive, shell, until
-from tests.emulators.batch.test_ending import send
 
 # Notes its own process and a child in a session of its own; both go on for long.
 HANGS = "setsid sleep 300 & echo $! >> {0}.new; echo $$ >> {0}.new; mv {0}.new {0}; sleep 300; true"
@@ -95,7 +95,7 @@ def test_a_job_whose_release_is_cut_off_with_its_node_ends_all_the_same(
         job_release_task=models.BatchJobReleaseTask(command_line=hangs(trace)),
     )
     emulator.run(name, "t", "true")
-    send(emulator, "POST", f"/jobs/{name}/terminate")
+    begin(emulator, "POST", f"/jobs/{name}/terminate")
     noted = pids(trace)
     leave(emulator, name)
     until(lambda: gone(noted))
@@ -117,7 +117,7 @@ def test_a_reboot_lets_a_release_end_first(emulator: Emulator, tmp_path: Path) -
         ),
     )
     emulator.run("rebooted", "t", "true")
-    send(emulator, "POST", "/jobs/rebooted/terminate")
+    begin(emulator, "POST", "/jobs/rebooted/terminate")
     until(trace.exists)
     (node,) = emulator.client.list_nodes("rebooted")
     emulator.client.begin_reboot_node("rebooted", node.id, {"nodeRebootOption": "requeue"})

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from azure.batch import models
 
+from tests.emulators.batch.raw import begin
 from tests.emulators.batch.running import Emulator, alive, shell, until
-from tests.emulators.batch.test_ending import send
 
 
 def test_a_preparation_that_runs_when_its_job_is_terminated_is_killed(
@@ -20,7 +20,7 @@ def test_a_preparation_that_runs_when_its_job_is_terminated_is_killed(
     job = emulator.add_job("cutprep", "cutprep", job_preparation_task=preparation)
     emulator.add_task(job, "waits", "true")
     until(trace.exists)
-    send(emulator, "POST", f"/jobs/{job}/terminate")
+    begin(emulator, "POST", f"/jobs/{job}/terminate")
     until(lambda: emulator.client.get_job(job).state == "completed")
     assert not alive(int(trace.read_text()))
     (status,) = emulator.client.list_job_preparation_and_release_task_status(job)
@@ -46,9 +46,9 @@ def test_a_job_deleted_during_its_release_is_released_once(
         ),
     )
     emulator.run(job, "task", "true")
-    send(emulator, "POST", f"/jobs/{job}/terminate")
+    begin(emulator, "POST", f"/jobs/{job}/terminate")
     until(trace.exists)
-    send(emulator, "DELETE", f"/jobs/{job}")
+    begin(emulator, "DELETE", f"/jobs/{job}")
     assert emulator.client.get_job(job).state == "deleting"
     gate.touch()
     until(lambda: job not in {one.id for one in emulator.client.list_jobs()})

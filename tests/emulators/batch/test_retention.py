@@ -8,8 +8,8 @@ import pytest
 from azure.batch import models
 from azure.core.exceptions import HttpResponseError
 
+from tests.emulators.batch.raw import begin
 from tests.emulators.batch.running import Emulator, shell, until
-from tests.emulators.batch.test_ending import send
 
 
 def add_done_task(emulator: Emulator, name: str, **limits: timedelta) -> str:
@@ -112,7 +112,7 @@ def test_files_of_preparation_and_release_have_a_time_of_their_own(
     release = models.BatchJobReleaseTask(command_line="true", retention_time=timedelta(hours=3))
     emulator.add_job("j", "p", job_preparation_task=preparation, job_release_task=release)
     emulator.run("j", "t", "true")
-    send(emulator, "POST", "/jobs/j/terminate")
+    begin(emulator, "POST", "/jobs/j/terminate")
     until(lambda: emulator.client.get_job("j").state == "completed")
     if killed:
         emulator.stop(signal.SIGKILL)
