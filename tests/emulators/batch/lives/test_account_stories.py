@@ -15,8 +15,8 @@ from emulators.batch.service.emulator import Emulator
 from emulators.batch.service.machines.simulated import simulated_task
 from emulators.batch.service.nodes.life import deallocate, restart, start
 from emulators.batch.service.pools.resize import remove_nodes
-from tests.emulators.batch.lives import Lives, present
-from tests.emulators.batch.onlooker import Onlooker, errand
+from tests.emulators.batch.lives.lives import Lives, present
+from tests.emulators.batch.lives.onlooker import Onlooker, errand
 
 GANG_POOL = {"enableInterNodeCommunication": True, "targetDedicatedNodes": 2}
 

@@ -12,7 +12,7 @@ from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import Allocation, JobState, NodeState, PoolState, TaskState
 from emulators.batch.model.task import Task
 from emulators.batch.service.context import Context
-from tests.emulators.batch.lives import Nodes, Program
+from tests.emulators.batch.lives.lives import Nodes, Program
 
 _ENDED = {
     JobState.TERMINATING: {JobState.TERMINATING, JobState.COMPLETED, JobState.DELETING},

@@ -20,9 +20,9 @@ from emulators.batch.service.emulator import Emulator
 from emulators.batch.service.machines.simulated import simulated_task
 from emulators.batch.service.nodes import life as node_verbs
 from emulators.batch.service.pools.resize import remove_nodes, require_usable, stop_resize
-from tests.emulators.batch.chronicle import Chronicle
-from tests.emulators.batch.lives import RESTS, Key, Lives, present, rest
-from tests.emulators.batch.onlooker import Onlooker, errand
+from tests.emulators.batch.lives.chronicle import Chronicle
+from tests.emulators.batch.lives.lives import RESTS, Key, Lives, present, rest
+from tests.emulators.batch.lives.onlooker import Onlooker, errand
 
 POOLS = st.sampled_from(["p", "p", "Q"])
 JOBS = st.sampled_from(["j", "j", "K"])

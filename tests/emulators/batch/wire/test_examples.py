@@ -12,9 +12,9 @@ import jsonschema_rs
 import pytest
 from azure.core.rest import HttpResponse
 
-from tests.emulators.batch import openapi
 from tests.emulators.batch.raw import send
 from tests.emulators.batch.running import Emulator, shell, until
+from tests.emulators.batch.wire import openapi
 
 pytestmark = pytest.mark.skipif(
     not openapi.is_there(), reason="the OpenAPI document is not beside this repository"

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).parents[4] / "shared/reference/batch-openapi-2024-07-01.20.0"
+FOLDER = Path(__file__).parents[5] / "shared/reference/batch-openapi-2024-07-01.20.0"
 VERSION = "2024-07-01.20.0"
 # What answers hold beside the document's own schema: OData's words, and what is newer than it.
 _ODATA = {"odata.metadata": {"type": "string"}, "odata.nextLink": {"type": "string"}}

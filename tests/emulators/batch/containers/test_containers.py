@@ -21,7 +21,7 @@ from emulators.batch.containers.command import (
 from emulators.batch.containers.engine import Engine, find_engine
 from emulators.batch.containers.images import ensure_image, qualified
 from emulators.batch.containers.runtime import owner_label
-from tests.emulators.batch.registry import PASSWORD, USER, layer, registry
+from tests.emulators.batch.containers.registry import PASSWORD, USER, layer, registry
 from tests.emulators.batch.running import Emulator, shell, until
 
 IMAGE = "localhost/fanfare-test:1"

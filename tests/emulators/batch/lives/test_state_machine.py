@@ -18,8 +18,8 @@ from emulators.batch.service.emulator import Emulator
 from emulators.batch.service.machines.simulated import simulated_task
 from emulators.batch.service.nodes import life as node_verbs
 from emulators.batch.service.pools.resize import remove_nodes, require_usable, stop_resize
-from tests.emulators.batch.ledger import Ledger, SeenJob
-from tests.emulators.batch.lives import RESTS, Key, Lives, present, rest
+from tests.emulators.batch.lives.ledger import Ledger, SeenJob
+from tests.emulators.batch.lives.lives import RESTS, Key, Lives, present, rest
 
 POOLS = st.sampled_from(["p", "p", "p", "Q"])
 JOBS = st.sampled_from(["j", "j", "j", "K"])

@@ -11,8 +11,8 @@ import pytest
 from azure.batch import models
 from azure.core.exceptions import HttpResponseError
 
-from tests.emulators.batch.autoscaling import add_scaling, evaluate, pass_time
 from tests.emulators.batch.running import Emulator, held, until
+from tests.emulators.batch.service.pools.autoscaling import add_scaling, evaluate, pass_time
 
 COUNT = "n = $PendingTasks.Count(); p = $PendingTasks.GetSamplePercent(TimeInterval_Minute * 10);"
 _numbers = itertools.count(1)

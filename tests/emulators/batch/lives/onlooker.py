@@ -12,7 +12,7 @@ from emulators.batch.model.states import JobState, NodeState
 from emulators.batch.scheduler.verdict import Ending
 from emulators.batch.service.context import Context
 from emulators.batch.service.machines.simulated import SimulatedExecution, simulated_task
-from tests.emulators.batch.lives import Nodes, Program
+from tests.emulators.batch.lives.lives import Nodes, Program
 
 TASK, COORDINATION, PREPARATION, RELEASE, START = "task", "coordination", "prep", "release", "start"
 _INFOS = {

@@ -15,7 +15,7 @@ from emulators.batch.service.machines.simulated import simulated_task
 from emulators.batch.service.nodes.life import deallocate, preempt
 from emulators.batch.service.pools.resize import remove_nodes
 from emulators.batch.service.pools.sampling import metrics
-from tests.emulators.batch.lives import Lives
+from tests.emulators.batch.lives.lives import Lives
 
 
 class Story:

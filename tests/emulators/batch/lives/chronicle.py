@@ -22,8 +22,8 @@ from emulators.batch.model.states import (
 )
 from emulators.batch.model.task import Task
 from emulators.batch.service.context import Context
-from tests.emulators.batch.lives import Key
-from tests.emulators.batch.onlooker import Onlooker
+from tests.emulators.batch.lives.lives import Key
+from tests.emulators.batch.lives.onlooker import Onlooker
 
 _BUSY = (TaskState.RUNNING, TaskState.PREPARING)
 _CLOSED = {

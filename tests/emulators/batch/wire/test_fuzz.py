@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
-from tests.emulators.batch import openapi
 from tests.emulators.batch.raw import refusal, send
 from tests.emulators.batch.running import Emulator
+from tests.emulators.batch.wire import openapi
 
 pytestmark = [
     pytest.mark.skipif(
