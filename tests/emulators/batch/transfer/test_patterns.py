@@ -43,3 +43,30 @@ def test_an_absolute_pattern_and_one_with_a_variable_find_theirs(wd: Path) -> No
     pattern = expand("$AZ_BATCH_TASK_DIR/${WHAT}*.txt", {"AZ_BATCH_TASK_DIR": "/t", "WHAT": "std"})
     assert pattern == "/t/std*.txt"
     assert expand("$UNKNOWN/a", {}) == "$UNKNOWN/a"
+
+
+def test_patterns_match_as_documented(tmp_path: Path) -> None:
+    wd = tmp_path / "wd"
+    (wd / "d" / "e").mkdir(parents=True)
+    for name in (
+        "a.txt",
+        ".a.txt",
+        "b[1].txt",
+        "d/c.txt",
+        "d/e/f.txt",
+        "../stdout.txt",
+        "../stderr.txt",
+    ):
+        (wd / name).write_text("")
+
+    def found(pattern: str) -> list[str]:
+        return sorted(below for _, below in matches(pattern, wd))
+
+    assert found("*.txt") == ["a.txt", "b[1].txt"]
+    assert found("**/*.txt") == ["a.txt", "b[1].txt", "d/c.txt", "d/e/f.txt"]
+    assert found("d/*.txt") == ["c.txt"]
+    assert found(".*.txt") == [".a.txt"]
+    assert found("b[[]1].txt") == ["b[1].txt"]
+    assert found("[!b]*.txt") == ["a.txt"]
+    assert found("../std*.txt") == ["stderr.txt", "stdout.txt"]
+    assert found("none/x.txt") == []
