@@ -1,13 +1,12 @@
 """What becomes of a whole account from one save to the next, and what may not become of it."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from emulators.batch.document import Doc, parse_duration, parse_stamp, seconds_of
+from emulators.batch.document import Doc, parse_duration, parse_stamp
 from emulators.batch.model.account import Account
-from emulators.batch.model.counts import TaskCounts
 from emulators.batch.model.job import Job
 from emulators.batch.model.node import READY, Node
 from emulators.batch.model.pool import Pool
@@ -22,15 +21,24 @@ from emulators.batch.model.states import (
 )
 from emulators.batch.model.task import Task
 from emulators.batch.service.context import Context
+from tests.emulators.batch.lives.job_laws import (
+    CLOSED,
+    check_counts,
+    check_limits,
+    check_manager,
+    check_nothing_waits,
+    check_over,
+    check_task,
+)
 from tests.emulators.batch.lives.lives import Key
 from tests.emulators.batch.lives.onlooker import Onlooker
+from tests.emulators.batch.lives.schedule_laws import (
+    A_MOMENT,
+    check_due,
+    check_nothing_owed,
+    is_active,
+)
 
-_BUSY = (TaskState.RUNNING, TaskState.PREPARING)
-_CLOSED = {
-    JobState.TERMINATING: {JobState.TERMINATING, JobState.COMPLETED, JobState.DELETING},
-    JobState.COMPLETED: {JobState.COMPLETED, JobState.DELETING},
-    JobState.DELETING: {JobState.DELETING},
-}
 _ENDS = {
     ScheduleState.TERMINATING: {
         ScheduleState.TERMINATING,
@@ -42,7 +50,6 @@ _ENDS = {
 }
 _RESTING = READY | {NodeState.DEALLOCATED, NodeState.START_TASK_FAILED}
 _TARGETS = "$TargetDedicatedNodes=", "$TargetLowPriorityNodes="
-_A_MOMENT = timedelta(seconds=1)
 _LONG = timedelta(minutes=20)
 
 
@@ -144,7 +151,7 @@ class Chronicle:
         if schedule.made != seen.made:
             assert schedule.made == seen.made + 1, f"{key} has made several jobs at once"
             assert seen.end is None, f"{key} has made a job after its end"
-            _check_due(account.jobs[f"{key}:job-{schedule.made}"], schedule, seen.last)
+            check_due(account.jobs[f"{key}:job-{schedule.made}"], schedule, seen.last)
         seen.made, seen.last = schedule.made, schedule.last
         if seen.end is not None:
             assert schedule.state in _ENDS[seen.end], f"{key}: {seen.end} became {schedule.state}"
@@ -164,17 +171,17 @@ class Chronicle:
             assert seen is None or seen.end is JobState.DELETING, f"job {key} was lost"
             seen = self.jobs[key] = self._new_job(account, job)
         if seen.end is not None:
-            assert job.state in _CLOSED[seen.end], f"{key}: {seen.end} became {job.state}"
-        if job.state in _CLOSED:
+            assert job.state in CLOSED[seen.end], f"{key}: {seen.end} became {job.state}"
+        if job.state in CLOSED:
             seen.end = job.state
         assert set(job.tasks) == seen.tasks, f"{key} has lost or invented tasks"
-        _check_counts(job)
+        check_counts(job)
         for task in job.tasks.values():
-            _check_task(account, task)
+            check_task(account, task)
             _check_final(seen, task)
-        _check_manager(job)
+        check_manager(job)
         if job.state is JobState.COMPLETED:
-            _check_over(account, job)
+            check_over(account, job)
             assert seen.final.setdefault("", job.record()) == job.record(), f"{key} has changed"
 
     def _new_job(self, account: Account, job: Job) -> SeenJob:
@@ -218,16 +225,16 @@ class Chronicle:
         """Check what has come about as soon as nothing else can happen without time."""
         now = ctx.clock.now()
         for schedule in ctx.account.schedules.values():
-            _check_nothing_owed(ctx, schedule, now)
+            check_nothing_owed(ctx, schedule, now)
         for job in ctx.account.jobs.values():
-            _check_limits(job, now)
+            check_limits(job, now)
         for key in self.auto_pools.keys() - ctx.account.pools.keys():
             owner = self.auto_pools.pop(key)
             assert not self._wants(ctx.account, owner), f"pool {key} went before {owner}"
         for pool in ctx.account.pools.values():
             if pool.state is PoolState.ACTIVE:
                 self._check_size(pool, now)
-                _check_nothing_waits(ctx, nodes, pool)
+                check_nothing_waits(ctx, nodes, pool)
 
     def _check_size(self, pool: Pool, now: datetime) -> None:
         if pool.allocation is Allocation.STEADY and not pool.resize_errors:
@@ -240,7 +247,7 @@ class Chronicle:
         ran = parse_stamp(pool.autoscale_run["timestamp"])
         late = now - max(ran, self.restarted or ran)
         interval = parse_duration(pool.spec["autoScaleEvaluationInterval"])
-        assert late <= interval + _A_MOMENT, f"{pool.id} was last evaluated at {ran}"
+        assert late <= interval + A_MOMENT, f"{pool.id} was last evaluated at {ran}"
         stopped = pool.autoscale_run["timestamp"] == self.meddled.get(pool.id.lower())
         if "error" not in pool.autoscale_run and not stopped:
             wanted = tuple(_target(pool.autoscale_run["results"], name) for name in _TARGETS)
@@ -295,11 +302,6 @@ def auto_pool_of(job: Job) -> Doc:
     return found
 
 
-def is_active(job: Job) -> bool:
-    """Tell whether a job keeps its schedule from making another one."""
-    return job.state not in (JobState.COMPLETED, JobState.DELETING)
-
-
 def _is_alive(account: Account, owner: str) -> bool:
     """Tell whether what an auto pool was made for goes on."""
     things = [*account.schedules.values(), *account.jobs.values()]
@@ -312,149 +314,12 @@ def _owner(thing: Job | Schedule) -> str:
     return f"{type(thing).__name__} {thing.id.lower()} of {thing.created}"
 
 
-def _check_due(job: Job, schedule: Schedule, last: str) -> None:
-    """Check that a job was made at a time that the schedule names, and only once for it."""
-    given = schedule.spec["schedule"]
-    due, made = parse_stamp(schedule.last), parse_stamp(job.created)
-    assert schedule.state is not ScheduleState.DISABLED, f"{schedule.id} is disabled and makes jobs"
-    assert not last or parse_stamp(last) < due, f"{job.id} is the second job of {last}"
-    assert due <= made, f"{job.id} is early"
-    begin = max(parse_stamp(given.get("doNotRunUntil") or schedule.created), created(schedule))
-    interval = given.get("recurrenceInterval")
-    if interval:
-        assert not (due - begin) % parse_duration(interval), f"{job.id} is out of step"
-        assert made < due + parse_duration(interval), f"{job.id} belongs to the next interval"
-    if given.get("startWindow"):
-        assert made <= due + parse_duration(given["startWindow"]), f"{job.id} has missed its window"
-    if given.get("doNotRunAfter"):
-        assert made <= parse_stamp(given["doNotRunAfter"]), f"{job.id} comes too late"
-
-
-def created(schedule: Schedule) -> datetime:
-    """Return when a schedule was created."""
-    return parse_stamp(schedule.created)
-
-
-def _check_nothing_owed(ctx: Context, schedule: Schedule, now: datetime) -> None:
-    """Check that a schedule has made the job that is due, and has ended where none ever will be."""
-    if schedule.state not in (ScheduleState.ACTIVE, ScheduleState.DISABLED):
-        return
-    if any(is_active(job) for job in ctx.account.jobs_made_by(schedule)):
-        return
-    given = schedule.spec["schedule"]
-    end = parse_stamp(given["doNotRunAfter"]) if given.get("doNotRunAfter") else None
-    assert end is None or now <= end + _A_MOMENT, f"{schedule.id} outlives its end"
-    begin = max(parse_stamp(given.get("doNotRunUntil") or schedule.created), created(schedule))
-    if schedule.state is ScheduleState.DISABLED or now < begin + _A_MOMENT:
-        return
-    step = parse_duration(given["recurrenceInterval"]) if given.get("recurrenceInterval") else None
-    due = begin + step * ((now - begin) // step) if step else begin
-    until = due + parse_duration(given["startWindow"]) if given.get("startWindow") else None
-    missed = until is not None and until < now + _A_MOMENT
-    taken = bool(schedule.last) and due <= parse_stamp(schedule.last)
-    fresh = now - due < _A_MOMENT
-    assert missed or taken or fresh, f"{schedule.id} owes the job of {due}"
-    assert step or fresh, f"{schedule.id} will make no job and does not end"
-
-
-def _check_task(account: Account, task: Task) -> None:
-    """Check that a task holds as many nodes as it needs, or none."""
-    key = task.job_id, task.id
-    held = [
-        node.id
-        for pool in account.pools.values()
-        for node in pool.nodes.values()
-        if key in node.running.values()
-    ]
-    if task.state in _BUSY:
-        assert len(held) == task.instances, f"{task.id} holds {len(held)} nodes"
-        assert task.node_id in held, f"{task.id} does not hold its own node"
-    else:
-        assert not held, f"{task.id} is {task.state} and holds {held}"
-        running = [one for one in task.subtasks if one["state"] == "running"]
-        assert not running, f"{task.id} is {task.state} and has subtasks that run"
-
-
 def _check_final(seen: SeenJob, task: Task) -> None:
     key = task.id.lower()
     if task.state is TaskState.COMPLETED:
         assert seen.final.setdefault(key, task.record()) == task.record(), f"{key} has changed"
     else:
         assert key not in seen.final, f"{key} was completed and is {task.state}"
-
-
-def _check_counts(job: Job) -> None:
-    counted = TaskCounts()
-    for task in job.tasks.values():
-        counted.enter(task)
-    assert job.counts.document() == counted.document()
-
-
-def _check_manager(job: Job) -> None:
-    """Check that a job ends with its manager where it is to."""
-    manager = job.spec.get("jobManagerTask") or {}
-    task = job.tasks.get(str(manager.get("id")).lower())
-    is_over = task is not None and task.state is TaskState.COMPLETED
-    if is_over and manager["killJobOnCompletion"]:
-        assert job.state in _CLOSED, f"{job.id} is {job.state}, its manager has ended"
-
-
-def _check_over(account: Account, job: Job) -> None:
-    """Check that nothing of a completed job goes on, and that it has left its nodes in order."""
-    busy = [task.id for task in job.tasks.values() if task.state in _BUSY]
-    assert not busy, f"{job.id} is completed, and {busy} run"
-    assert job.execution.get("endTime"), f"{job.id} has no end"
-    for node_id, entry in job.per_node.items():
-        states = [info["state"] for name, info in entry.items() if name.endswith("ExecutionInfo")]
-        assert "running" not in states, f"{job.id} is completed: {entry}"
-        node = _node(account, node_id)
-        if job.spec.get("jobReleaseTask") and node is not None and node.state in READY:
-            ended = job.previous_since
-            released = "jobReleaseTaskExecutionInfo" in entry
-            assert released or node.booted > ended, f"{job.id} was not released on {node_id}"
-
-
-def _node(account: Account, node_id: str) -> Node | None:
-    found = (pool.nodes.get(node_id) for pool in account.pools.values())
-    return next((node for node in found if node is not None), None)
-
-
-def _check_limits(job: Job, now: datetime) -> None:
-    limit = seconds_of(job.spec["constraints"]["maxWallClockTime"])
-    if limit is not None and job.state not in _CLOSED:
-        late = now - parse_stamp(job.created) - timedelta(seconds=limit)
-        assert late < _A_MOMENT, f"{job.id} outlives its limit by {late}"
-    for task in job.tasks.values():
-        limit = seconds_of(task.spec()["constraints"]["maxWallClockTime"])
-        if limit is not None and task.state is TaskState.RUNNING:
-            late = now - parse_stamp(task.execution["startTime"]) - timedelta(seconds=limit + 5)
-            assert late < _A_MOMENT, f"{task.id} outlives its limit by {late}"
-
-
-def _check_nothing_waits(ctx: Context, nodes: Onlooker, pool: Pool) -> None:
-    """Check that no task waits while there is room for it."""
-    free = [node for node in pool.nodes.values() if node.takes_tasks]
-    for job, task in _waiting(ctx, pool):
-        barred = set(nodes.failed_on(job))
-        room = [
-            node.id
-            for node in free
-            if node.free >= task.slots
-            and node.id not in barred
-            and (node.dedicated or not task.dedicated_only)
-        ]
-        dying = nodes.alive[job.id.lower(), task.id.lower()] or task.id.lower() in job.dying
-        may_run = task.instances == 1 or pool.runs_gangs
-        waits = may_run and not dying and len(room) >= task.instances
-        assert not waits, f"{job.id}/{task.id} waits beside {room}"
-
-
-def _waiting(ctx: Context, pool: Pool) -> Iterator[tuple[Job, Task]]:
-    for job in ctx.account.jobs_of(pool.id):
-        if job.state is JobState.ACTIVE and job.room() > 0:
-            for task in job.tasks.values():
-                if task.state is TaskState.ACTIVE:
-                    yield job, task
 
 
 def _target(results: str, name: str) -> int:

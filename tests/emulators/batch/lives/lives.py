@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from emulators.batch.document import Doc
-from emulators.batch.errors import BatchError
+from emulators.batch.errors import STATUS, BatchError
 from emulators.batch.model.account import Account, Kept
 from emulators.batch.model.node import Node
 from emulators.batch.model.pool import Pool
@@ -201,6 +201,23 @@ class Lives:
 
         return self.sim.do(checked)
 
+    def ask[T](self, verb: Callable[[Emulator], T]) -> T | None:
+        """Ask for something; what is refused has a documented code and changes nothing."""
+        before: dict[Key, str] = {}
+
+        def noted(emulator: Emulator) -> T:
+            before.update(present(emulator.ctx.account))
+            return verb(emulator)
+
+        try:
+            return self.do(noted, refused=lambda account: check_same(before, present(account)))
+        except BatchError as error:
+            assert error.code in STATUS, error.code
+            assert 400 <= error.status < 500 or error.code == "TooManyEnableAutoScaleRequests"
+        except IllegalMove:
+            pass  # The wire answers OperationInvalidForCurrentState.
+        return None
+
     def saved(self) -> dict[Key, str]:
         """Return what is saved of the account; samples are saved now and then."""
         return {
@@ -248,6 +265,12 @@ class _Failures(logging.Handler):
 def present(account: Account) -> dict[Key, str]:
     """Return what the account is now, as the store would have it."""
     return {thing.table_key: thing.record() for thing in _things(account)}
+
+
+def check_same(before: dict[Key, str], after: dict[Key, str]) -> None:
+    """Check that a request which was refused, or only asks, has changed nothing."""
+    changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+    assert not changed, f"a refused request has changed {changed}"
 
 
 def _things(account: Account) -> Iterable[Kept]:

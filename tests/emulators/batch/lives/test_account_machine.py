@@ -1,196 +1,38 @@
 """Schedules, auto pools, managers, gangs, autoscale, preparation and release in any order, through
 any number of lives; at every save, when all has settled, and at the end all holds."""
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import initialize, rule
 
-from emulators.batch.document import Doc, stamp
-from emulators.batch.errors import STATUS, BatchError
-from emulators.batch.model.job import Job
-from emulators.batch.model.node import Node
-from emulators.batch.model.pool import Pool
+from emulators.batch.document import Doc
 from emulators.batch.model.schedule import Schedule
-from emulators.batch.model.states import IllegalMove
-from emulators.batch.model.task import Task
 from emulators.batch.service.emulator import Emulator
-from emulators.batch.service.machines.simulated import simulated_task
 from emulators.batch.service.nodes import life as node_verbs
 from emulators.batch.service.pools.resize import remove_nodes, require_usable, stop_resize
-from tests.emulators.batch.lives.chronicle import Chronicle
-from tests.emulators.batch.lives.lives import RESTS, Key, Lives, present, rest
-from tests.emulators.batch.lives.onlooker import Onlooker, errand
-
-POOLS = st.sampled_from(["p", "p", "Q"])
-JOBS = st.sampled_from(["j", "j", "K"])
-SCHEDULES = st.sampled_from(["s", "s", "T"])
-TASKS = st.sampled_from(["1", "2", "3", "a", "boss"])
-AT = st.integers(0, 5)
-LEAVING = st.sampled_from(["requeue", "terminate", "taskcompletion"])
-SECONDS = st.sampled_from([5, 60, 400])
-LATER = st.sampled_from([1, 5, 20, 60, 100])
-LIMITS = st.sampled_from([{}, {}, {"maxTaskRetryCount": 1}, {"maxWallClockTime": "PT30S"}])
-FORMULAS = st.sampled_from(
-    [
-        "$TargetDedicatedNodes=2;",
-        "$TargetDedicatedNodes=1;$TargetLowPriorityNodes=1;$NodeDeallocationOption=taskcompletion;",
-        "$TargetDedicatedNodes=min(3,$PendingTasks.GetSample(1));",
-        "$TargetDedicatedNodes=time().minute/15;",
-        "$TargetDedicatedNodes=1/(time().minute%20);",
-        "$TargetLowPriorityNodes=min(2,$ActiveTasks.GetSample(1));$TargetDedicatedNodes=0;",
-    ]
+from tests.emulators.batch.lives.account import AccountMachine
+from tests.emulators.batch.lives.account_draws import (
+    AT,
+    FORMULAS,
+    INTERVALS,
+    JOBS,
+    LATER,
+    LEAVING,
+    POOLS,
+    SCHEDULES,
+    TASKS,
+    TIMETABLES,
+    job_bodies,
+    pool_bodies,
+    task_bodies,
 )
-INTERVALS = st.sampled_from(["PT5M", "PT5M", "PT1H"])
+from tests.emulators.batch.lives.lives import RESTS, check_same, present, rest
 
 
-@st.composite
-def task_bodies(draw: st.DrawFn) -> Doc:
-    """Draw a task for one node or for several, which may fail or run out of time."""
-    body = simulated_task(
-        draw(TASKS),
-        seconds=draw(SECONDS),
-        exit_code=draw(st.sampled_from([0, 0, 0, 3])),
-        constraints=draw(LIMITS),
-    )
-    instances = draw(st.sampled_from([0, 0, 1, 2, 3]))
-    if instances:
-        body["multiInstanceSettings"] = {
-            "numberOfInstances": instances,
-            "coordinationCommandLine": "simulated",
-        }
-    else:
-        body["requiredSlots"] = draw(st.sampled_from([1, 1, 2]))
-    return body
-
-
-@st.composite
-def pool_bodies(draw: st.DrawFn) -> Doc:
-    """Draw a pool that scales itself, or one of a given size; one for gangs or one with slots."""
-    gangs = draw(st.booleans())
-    body: Doc = {
-        "vmSize": "standard_d2s_v5",
-        "taskSlotsPerNode": 1 if gangs else draw(st.integers(1, 4)),
-        "enableInterNodeCommunication": gangs,
-    }
-    start = draw(st.sampled_from([None, None, 10, 120]))
-    if start:
-        body["startTask"] = errand(start)
-    if draw(st.sampled_from([False, False, True])):
-        body["enableAutoScale"] = True
-        body["autoScaleFormula"] = draw(FORMULAS)
-        body["autoScaleEvaluationInterval"] = draw(INTERVALS)
-    else:
-        body["targetDedicatedNodes"] = draw(st.sampled_from([0, 1, 2, 3, 3]))
-        body["targetLowPriorityNodes"] = draw(st.integers(0, 2))
-    return body
-
-
-@st.composite
-def pool_infos(draw: st.DrawFn) -> Doc:
-    """Draw a pool of the account, or one that comes with its job."""
-    if draw(st.booleans()):
-        return {"poolId": draw(POOLS)}
-    return {
-        "autoPoolSpecification": {
-            "autoPoolIdPrefix": "auto",
-            "poolLifetimeOption": draw(st.sampled_from(["job", "jobschedule"])),
-            "keepAlive": draw(st.sampled_from([False, False, True])),
-            "pool": draw(pool_bodies()),
-        }
-    }
-
-
-@st.composite
-def managers(draw: st.DrawFn) -> Doc:
-    """Draw a job manager task."""
-    return errand(
-        draw(SECONDS),
-        draw(st.sampled_from([0, 0, 1])),
-        id="boss",
-        killJobOnCompletion=draw(st.sampled_from([True, True, False])),
-        runExclusive=draw(st.booleans()),
-        allowLowPriorityNode=draw(st.booleans()),
-    )
-
-
-@st.composite
-def preparations(draw: st.DrawFn) -> Doc:
-    """Draw a preparation, which may fail."""
-    body = errand(draw(st.sampled_from([5, 90])), draw(st.sampled_from([0, 0, 0, 2])))
-    return {**body, "waitForSuccess": draw(st.sampled_from([True, True, False]))}
-
-
-@st.composite
-def job_bodies(draw: st.DrawFn) -> Doc:
-    """Draw all of a job but its id."""
-    body: Doc = {
-        "poolInfo": draw(pool_infos()),
-        "onAllTasksComplete": draw(st.sampled_from(["noaction"] * 4 + ["terminatejob"])),
-        "onTaskFailure": draw(st.sampled_from(["noaction", "performexitoptionsjobaction"])),
-    }
-    if draw(st.booleans()):
-        body["jobManagerTask"] = draw(managers())
-    if draw(st.booleans()):
-        body["jobPreparationTask"] = draw(preparations())
-        if draw(st.booleans()):
-            body["jobReleaseTask"] = errand(draw(st.sampled_from([10, 100])))
-    if draw(st.booleans()):
-        body["constraints"] = {"maxWallClockTime": draw(st.sampled_from(["PT3M", "PT10M"]))}
-    return body
-
-
-MOMENTS = st.sampled_from([None, None, -60, 30, 400, 1200, 4000])
-TIMETABLES = st.fixed_dictionaries(
-    {
-        "doNotRunUntil": MOMENTS,
-        "doNotRunAfter": MOMENTS,
-        "startWindow": st.sampled_from([None, None, "PT1M", "PT10M"]),
-        "recurrenceInterval": st.sampled_from([None, "PT1M", "PT5M", "PT7M", "PT1H"]),
-    }
-)
-
-
-class Machine(RuleBasedStateMachine):
-    """One account, and the chronicle of what was asked of it and seen in it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.chronicle = Chronicle(pools={"p", "q"})
-        self.lives = Lives(lambda _: None, Onlooker)
-        self.lives.records.stored = self.chronicle.saved
-
-    @property
-    def nodes(self) -> Onlooker:
-        """Return the nodes of the present life."""
-        assert isinstance(self.lives.nodes, Onlooker)
-        return self.lives.nodes
-
-    @property
-    def now(self) -> datetime:
-        """Return the emulated moment."""
-        return self.lives.nodes.ctx.clock.now()
-
-    def ask[T](self, verb: Callable[[Emulator], T]) -> T | None:
-        """Ask for something; what is refused has a documented code and changes nothing."""
-        before: dict[Key, str] = {}
-
-        def noted(emulator: Emulator) -> T:
-            before.update(present(emulator.ctx.account))
-            return verb(emulator)
-
-        try:
-            return self.lives.do(noted, refused=lambda account: _same(before, present(account)))
-        except BatchError as error:
-            assert error.code in STATUS, error.code
-            assert 400 <= error.status < 500 or error.code == "TooManyEnableAutoScaleRequests"
-        except IllegalMove:
-            pass  # The wire answers OperationInvalidForCurrentState.
-        finally:
-            self.chronicle.edits.clear()
-        return None
+class Machine(AccountMachine):
+    """All that may be done to the account."""
 
     @initialize(body=pool_bodies(), job=job_bodies(), table=TIMETABLES, made=job_bodies())
     def begin(self, body: Doc, job: Doc, table: Doc, made: Doc) -> None:
@@ -228,18 +70,6 @@ class Machine(RuleBasedStateMachine):
         """Let a pool stay as it is."""
         self.edit(at, lambda emulator, pool: emulator.pools.disable_autoscale(pool))
 
-    def edit(self, at: int, verb: Callable[[Emulator, Pool], None]) -> None:
-        """Change a pool as a user does, whose ETag moves."""
-
-        def edited(emulator: Emulator) -> None:
-            pool = self.pool(emulator, at)
-            old = pool.etag
-            self.chronicle.edited(pool.table_key)
-            verb(emulator, pool)
-            assert pool.etag != old, "a change has left the ETag as it was"
-
-        self.ask(edited)
-
     @rule(at=AT, formula=FORMULAS)
     def evaluate(self, at: int, formula: str) -> None:
         """Ask what a formula would do, which does nothing."""
@@ -247,7 +77,7 @@ class Machine(RuleBasedStateMachine):
         def verb(emulator: Emulator) -> None:
             pool, before = self.pool(emulator, at), present(emulator.ctx.account)
             emulator.pools.evaluate(pool, {"autoScaleFormula": formula})
-            _same(before, present(emulator.ctx.account))
+            check_same(before, present(emulator.ctx.account))
 
         self.ask(verb)
 
@@ -324,13 +154,6 @@ class Machine(RuleBasedStateMachine):
         """Create a job schedule."""
         body = {"id": name, "schedule": self.timetable(table), "jobSpecification": job}
         self.ask(lambda emulator: emulator.schedules.create(body))
-
-    def timetable(self, table: Doc) -> Doc:
-        """Return a timetable whose moments are seconds from now."""
-        given = {key: value for key, value in table.items() if value is not None}
-        for key in given.keys() & {"doNotRunUntil", "doNotRunAfter"}:
-            given[key] = stamp(self.now + timedelta(seconds=given[key]))
-        return given
 
     @rule(name=SCHEDULES, table=st.none() | TIMETABLES, job=st.none() | job_bodies())
     def update_schedule(self, name: str, table: Doc | None, job: Doc | None) -> None:
@@ -455,15 +278,6 @@ class Machine(RuleBasedStateMachine):
         """Let much time pass."""
         self.pass_time(seconds)
 
-    def pass_time(self, seconds: float) -> None:
-        """Let time pass, and everything settle."""
-        self.lives.sim.run_for(timedelta(seconds=seconds))
-        self._settled()
-
-    def _settled(self) -> None:
-        self.look()
-        self.chronicle.check_settled(self.nodes.ctx, self.nodes)
-
     @rule(seconds=st.sampled_from([0, 0, 3, 30, 120]), saves=st.none() | st.integers(0, 6))
     def die(self, seconds: float, saves: int | None) -> None:
         """Kill the process and start the next one; its last saves may not have come about."""
@@ -473,87 +287,9 @@ class Machine(RuleBasedStateMachine):
         self.lives.kill_and_restart()
         self.chronicle.begin_life(before, self.nodes.ctx)
 
-    @invariant()
-    def look(self) -> None:
-        """Check what holds at every moment, as somebody who asks for it sees it."""
-        self.nodes.ctx.save()
-        assert not self.lives.failures.seen, self.lives.failures.seen
-        self.chronicle.saved(self.nodes.ctx.account)
-        self.nodes.look()
-
-    def teardown(self) -> None:
-        """Let everything come to rest, then delete all and see that nothing is left."""
-        with self.lives:
-            self.pass_time(1)
-            self._stop_schedules()
-            self.lives.sim.run_for(timedelta(hours=3))
-            self._settled()
-            self.chronicle.check_rest(self.nodes.ctx)
-            self._delete_everything()
-            self.lives.sim.run_for(timedelta(hours=1))
-            self.look()
-            _check_empty(self.nodes)
-
-    def _stop_schedules(self) -> None:
-        for schedule in list(self.nodes.ctx.account.schedules.values()):
-            self.ask(lambda emulator, it=schedule: emulator.schedules.disable(it))
-
-    def _delete_everything(self) -> None:
-        account = self.nodes.ctx.account
-        for schedule in list(account.schedules.values()):
-            self.ask(lambda emulator, it=schedule: emulator.schedules.delete(it))
-        for job in list(account.jobs.values()):
-            self.ask(lambda emulator, it=job: emulator.jobs.delete(it))
-        for pool in list(account.pools.values()):
-            self.chronicle.taken(pool)
-            self.ask(lambda emulator, it=pool: emulator.pools.delete(it))
-
-    # --- who is meant
-
-    def pool(self, emulator: Emulator, at: int) -> Pool:
-        """Return a pool of the account, by its number."""
-        names = [*emulator.ctx.account.pools, "unknown"]
-        return emulator.ctx.account.pool(names[at % len(names)])
-
-    def node(self, emulator: Emulator, at: int, which: int) -> tuple[Pool, Node]:
-        """Return a node and its pool, by their numbers."""
-        pool = self.pool(emulator, at)
-        names = [*pool.nodes, "tvmps_unknown"]
-        return pool, pool.node(names[which % len(names)])
-
-    def job(self, emulator: Emulator, at: int) -> Job:
-        """Return a job of the account, by its number; the latest of a schedule are among them."""
-        names = [*list(emulator.ctx.account.jobs)[-4:], "unknown"]
-        return emulator.ctx.account.job(names[at % len(names)])
-
-    def task(self, emulator: Emulator, at: int, name: str) -> tuple[Job, Task]:
-        """Return a task and its job."""
-        job = self.job(emulator, at)
-        return job, job.task(name)
-
 
 def _schedule(emulator: Emulator, name: str) -> Schedule:
     return emulator.ctx.account.schedule(name)
-
-
-def _same(before: dict[Key, str], after: dict[Key, str]) -> None:
-    changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
-    assert not changed, f"a refused request has changed {changed}"
-
-
-def _check_empty(nodes: Onlooker) -> None:
-    """Check that an account without anything in it holds nothing."""
-    ctx = nodes.ctx
-    account = ctx.account
-    assert not account.pools, f"{list(account.pools)} are left"
-    assert not account.jobs, f"{list(account.jobs)} are left"
-    assert not account.schedules
-    assert not ctx.runs
-    assert not ctx.node_tasks
-    assert not ctx.barred
-    assert not ctx.resize_limits
-    assert not ctx.samples
-    assert not nodes.going
 
 
 TestMachine = Machine.TestCase
