@@ -17,7 +17,7 @@ from azure.core.rest import HttpRequest
 from rich.console import Console
 
 from benchmarks.machine import machine_line
-from emulators.batch.service.simulated import simulated_task
+from emulators.batch.service.machines.simulated import simulated_task
 from emulators.batch.simulation.world import Simulation
 from tests.emulators.batch.running import Emulator, until
 

@@ -16,7 +16,7 @@ from emulators.batch.faults import BadRule, read_rules
 from emulators.batch.options import Options
 from emulators.batch.page.routes import Page, guard
 from emulators.batch.service.emulator import Emulator
-from emulators.batch.service.spot import BadTrace
+from emulators.batch.service.pools.spot import BadTrace
 from emulators.batch.store import Store
 from emulators.batch.wire.admin import Admin
 from emulators.batch.wire.routes import OPERATIONS

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 from emulators._http import HOST, bind, die_with_parent, serve
+from emulators.functions.app.settings import AppSettings, read_settings
 from emulators.functions.errors import StartError
-from emulators.functions.host import FunctionsHost, HostConfig
-from emulators.functions.log_lines import JsonLines, configure_logging
-from emulators.functions.settings import AppSettings, read_settings
+from emulators.functions.host.host import FunctionsHost, HostConfig
+from emulators.functions.host.log_lines import JsonLines, configure_logging
 from emulators.functions.timespans import Clock
 
 

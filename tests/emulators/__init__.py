@@ -1,0 +1,1 @@
+"""The emulators, each through the real clients of the service that it stands in for."""

@@ -10,8 +10,8 @@ from aiohttp.web import middleware
 from emulators.batch.errors import BatchError
 from emulators.batch.page.document import View, document
 from emulators.batch.page.waiting import why_waiting
-from emulators.batch.service import files
 from emulators.batch.service.context import Context
+from emulators.batch.service.nodes import files
 
 _HERE = Path(__file__).parent
 _KINDS = {"page.html": "text/html", "page.css": "text/css", "page.js": "text/javascript"}

@@ -13,36 +13,36 @@ from emulators.batch.model.states import JobState, NodeState, PoolState, TaskSta
 from emulators.batch.options import Options
 from emulators.batch.packages.catalogue import Catalogue
 from emulators.batch.scheduler.verdict import ended_by_user
-from emulators.batch.service.auto_pools import AutoPools
-from emulators.batch.service.completion import (
-    check_all_complete,
-    complete_task,
-    resume_termination,
-    settle_disabling,
-)
 from emulators.batch.service.context import Context, log
-from emulators.batch.service.dispatch import Dispatcher
-from emulators.batch.service.execution import put_back
-from emulators.batch.service.jobs import Jobs, finish_deletion, finish_enabling
-from emulators.batch.service.nodes import (
+from emulators.batch.service.jobs.auto_pools import AutoPools
+from emulators.batch.service.jobs.jobs import Jobs, finish_deletion, finish_enabling
+from emulators.batch.service.jobs.schedules import Schedules
+from emulators.batch.service.jobs.tasks import Tasks
+from emulators.batch.service.machines.real import RealMachine
+from emulators.batch.service.machines.simulated import SimulatedMachine
+from emulators.batch.service.nodes.life import (
     boot,
     come_back,
     finish_deallocation,
     finish_restart,
     leave_drained,
 )
+from emulators.batch.service.nodes.preparation import bar_again, forget_cut_off, watch_files_again
+from emulators.batch.service.nodes.retention import Retention
 from emulators.batch.service.pace import Pace
-from emulators.batch.service.pools import Pools, remove_pool
-from emulators.batch.service.preparation import bar_again, forget_cut_off, watch_files_again
-from emulators.batch.service.programs import RealMachine
-from emulators.batch.service.resize import check_steady, resume_resize
-from emulators.batch.service.retention import Retention
-from emulators.batch.service.sampling import Sampler
-from emulators.batch.service.scaling import Scaler
-from emulators.batch.service.schedules import Schedules
-from emulators.batch.service.simulated import SimulatedMachine
-from emulators.batch.service.spot import SpotMarket, read_trace
-from emulators.batch.service.tasks import Tasks
+from emulators.batch.service.pools.pools import Pools, remove_pool
+from emulators.batch.service.pools.resize import check_steady, resume_resize
+from emulators.batch.service.pools.sampling import Sampler
+from emulators.batch.service.pools.scaling import Scaler
+from emulators.batch.service.pools.spot import SpotMarket, read_trace
+from emulators.batch.service.running.completion import (
+    check_all_complete,
+    complete_task,
+    resume_termination,
+    settle_disabling,
+)
+from emulators.batch.service.running.dispatch import Dispatcher
+from emulators.batch.service.running.execution import put_back
 from emulators.batch.store import Keeper, NotSaved
 from emulators.batch.transfer.blobs import Blobs
 from emulators.batch.transfer.identities import Identities

@@ -1,4 +1,4 @@
-"""What nodes are made of: folders and programs, real ones in `programs`, others in `simulation`."""
+"""What nodes are made of: folders and commands. `machines` holds a real and a simulated one."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime

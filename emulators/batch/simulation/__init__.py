@@ -1,4 +1,4 @@
-"""The service without processes: tasks that only take emulated time (`service.simulated`).
+"""The service without processes: tasks that only take emulated time (`service.machines.simulated`).
 
 loop     an event loop that lets the clock jump when there is nothing left to do
 world    one emulated account in this process, to try pools, formulas and policies on

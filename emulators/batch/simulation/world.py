@@ -17,7 +17,7 @@ from emulators.batch.options import Options
 from emulators.batch.service.context import Context
 from emulators.batch.service.emulator import Emulator
 from emulators.batch.service.machine import Machine
-from emulators.batch.service.simulated import SimulatedMachine
+from emulators.batch.service.machines.simulated import SimulatedMachine
 from emulators.batch.simulation.loop import IdleLoop
 from emulators.batch.simulation.report import Observer, Report
 from emulators.batch.store import Keeper

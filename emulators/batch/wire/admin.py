@@ -13,7 +13,7 @@ from emulators.batch.errors import BatchError
 from emulators.batch.faults import BadRule, parse_rules
 from emulators.batch.model.states import JobState, PoolState, ScheduleState
 from emulators.batch.service.emulator import Emulator
-from emulators.batch.service.nodes import preempt
+from emulators.batch.service.nodes.life import preempt
 from emulators.batch.service.pace import Waiting
 from emulators.batch.wire.routes import OPERATIONS
 

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 from emulators.batch.errors import BatchError
 from emulators.batch.query import properties
-from emulators.batch.service import files
 from emulators.batch.service.emulator import Emulator
+from emulators.batch.service.nodes import files
 from emulators.batch.wire.call import Call, Reply, Route, http_date, numbered
 
 

@@ -8,14 +8,14 @@ from emulators.batch.model.pool_settings import shown_settings
 from emulators.batch.model.states import NodeState
 from emulators.batch.query import properties
 from emulators.batch.service.emulator import Emulator
-from emulators.batch.service.node_logs import upload_logs
-from emulators.batch.service.nodes import (
+from emulators.batch.service.nodes.life import (
     break_runs,
     deallocate,
     restart,
     set_scheduling,
     start,
 )
+from emulators.batch.service.nodes.log_upload import upload_logs
 from emulators.batch.wire.call import Call, Reply, Route, described, in_order, numbered
 
 

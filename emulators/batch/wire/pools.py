@@ -5,7 +5,7 @@ from emulators.batch.model.pool import Pool
 from emulators.batch.model.statistics import statistics_of_pool
 from emulators.batch.query import properties
 from emulators.batch.service.emulator import Emulator
-from emulators.batch.service.resize import require_usable, stop_resize
+from emulators.batch.service.pools.resize import require_usable, stop_resize
 from emulators.batch.wire.call import Call, Reply, Route, described, in_order
 
 _STATES = [

@@ -1,0 +1,1 @@
+"""The Batch emulator, folder by folder of its package; `clients` and `lives` take it as a whole."""

@@ -35,6 +35,14 @@ def send(
         return error.response
 
 
+def begin(emulator: Emulator, method: str, path: str, body: dict[str, str] | None = None) -> None:
+    """Ask for something that must be accepted, and do not wait until it has happened."""
+    headers = {"Content-Type": "application/json; odata=minimalmetadata"}
+    url = f"{path}?api-version={emulator.client._config.api_version}"
+    request = HttpRequest(method, url, headers=headers, json=body or {})
+    emulator.client.send_request(request).raise_for_status()
+
+
 def refusal(response: HttpResponse) -> tuple[int, str, dict[str, str]]:
     """Return status, code and values of an error, after a look at the shape of its body."""
     body = response.json()

@@ -1,0 +1,1 @@
+"""The stack: services that start and stop together."""

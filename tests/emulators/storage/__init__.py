@@ -1,0 +1,1 @@
+"""The storage emulator: Azurite with its outbox."""

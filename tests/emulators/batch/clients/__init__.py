@@ -1,0 +1,1 @@
+"""Clients of other makes, which tell one story; each is a program of its own."""

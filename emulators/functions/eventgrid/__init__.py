@@ -1,0 +1,1 @@
+"""The Event Grid trigger: the webhook that takes handshakes and events."""

@@ -1,0 +1,1 @@
+"""The HTTP trigger: routes, and the translation of requests and responses."""

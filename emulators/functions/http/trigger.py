@@ -1,0 +1,167 @@
+"""The HTTP trigger: finds a request's function, checks its key, translates both ways."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from email.utils import formatdate
+from http.cookies import SimpleCookie
+from typing import cast
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from emulators.functions.app.definitions import Function
+from emulators.functions.app.invocations import Call, Invocations
+from emulators.functions.errors import HostError, StartError
+from emulators.functions.http.routes import RouteTemplate
+from emulators.functions.keys import Keys
+from emulators.functions.requests import given_key
+from emulators.functions.worker.wire import Datum, Json, as_bytes, binary
+
+_LOG = logging.getLogger("host.http")
+_RESERVED = frozenset({"admin", "runtime", "health"})
+_OWN_HEADERS = frozenset({"content-length", "transfer-encoding", "connection"})
+
+
+@dataclass(frozen=True)
+class Route:
+    """An HTTP function with what a request must fit."""
+
+    template: RouteTemplate
+    methods: frozenset[str]
+    function: Function
+
+
+class HttpTrigger:
+    """Serves every HTTP function of the app; without keys no request is checked."""
+
+    def __init__(
+        self,
+        functions: Iterable[Function],
+        prefix: str,
+        invocations: Invocations,
+        keys: Keys | None,
+    ) -> None:
+        self._invocations = invocations
+        self._keys = keys
+        self._routes = sorted(
+            (_route(function, prefix) for function in functions),
+            key=lambda route: route.template.specificity,
+        )
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request."""
+        for route in self._routes:
+            values = route.template.match(request.rel_url.raw_path)
+            if values is not None and (not route.methods or request.method in route.methods):
+                return await self._invoke(request, route.function, values)
+        raise web.HTTPNotFound
+
+    async def _invoke(
+        self, request: web.Request, function: Function, values: dict[str, str]
+    ) -> web.StreamResponse:
+        level = function.trigger.text("authLevel", "function").lower()
+        if (
+            self._keys is not None
+            and level != "anonymous"
+            and not self._keys.allows(level, function.name, given_key(request))
+        ):
+            raise web.HTTPUnauthorized
+        call = Call(
+            "This function was called over HTTP.",
+            await request_datum(request, values),
+            trace_parent=request.headers.get("traceparent", ""),
+            trace_state=request.headers.get("tracestate", ""),
+        )
+        try:
+            outputs = await self._invocations.run(function, call)
+        except HostError:
+            return web.Response(status=500)
+        return response_of(outputs.get(_http_output(function)))
+
+
+def _http_output(function: Function) -> str:
+    return next((binding.name for binding in function.outputs if binding.type == "http"), "$return")
+
+
+def _route(function: Function, prefix: str) -> Route:
+    path = "/".join(
+        part for part in (prefix, function.trigger.text("route", function.name).strip("/")) if part
+    )
+    if path.split("/")[0].lower() in _RESERVED:
+        raise StartError(f"function {function.name}: route {path!r} begins with a name of the host")
+    methods = function.trigger.properties.get("methods")
+    try:
+        template = RouteTemplate(path)
+    except ValueError as error:
+        raise StartError(f"function {function.name}: {error}") from error
+    wanted = (
+        frozenset(str(method).upper() for method in methods)
+        if isinstance(methods, list)
+        else frozenset()
+    )
+    return Route(template, wanted, function)
+
+
+async def request_datum(request: web.Request, values: Mapping[str, str]) -> Datum:
+    """Translate a request: lower-case header names, no empty query values, repeats joined."""
+    headers: dict[str, str] = {}
+    for name, value in request.headers.items():
+        folded = name.lower()
+        headers[folded] = f"{headers[folded]},{value}" if folded in headers else value
+    query: dict[str, str] = {}
+    for name, value in request.query.items():
+        if value:
+            query[name] = f"{query[name]},{value}" if name in query else value
+    body = await request.read()
+    fields: dict[str, Json] = {
+        "method": request.method,
+        "url": str(request.url),
+        "headers": cast("Json", headers),
+        "params": cast("Json", dict(values)),
+        "query": cast("Json", query),
+        "body": cast("Json", binary(body)) if body else None,
+    }
+    return {"kind": "http", "value": fields}
+
+
+def response_of(datum: Datum | None) -> web.Response:
+    """Translate what a function returned; a bare value is a 200 with that text."""
+    if datum is None:
+        return web.Response(status=204)
+    if datum["kind"] != "http":
+        return web.Response(body=as_bytes(datum), content_type="text/plain", charset="utf-8")
+    fields = cast("dict[str, Json]", datum["value"])
+    headers = CIMultiDict(
+        (name, str(value))
+        for name, value in cast("dict[str, Json]", fields["headers"]).items()
+        if name.lower() not in _OWN_HEADERS
+    )
+    for cookie in cast("list[dict[str, Json]]", fields["cookies"]):
+        headers.add("Set-Cookie", _set_cookie(cookie))
+    body = cast("Datum | None", fields["body"])
+    return web.Response(
+        status=int(str(fields["status_code"])),
+        headers=headers,
+        body=as_bytes(body) if body else None,
+    )
+
+
+def _set_cookie(cookie: dict[str, Json]) -> str:
+    jar: SimpleCookie = SimpleCookie({str(cookie["name"]): str(cookie["value"])})
+    morsel = jar[str(cookie["name"])]
+    for field, attribute in (
+        ("domain", "domain"),
+        ("path", "path"),
+        ("max_age", "max-age"),
+        ("same_site", "samesite"),
+    ):
+        value = cookie.get(field)
+        if value not in (None, ""):
+            morsel[attribute] = str(int(value)) if isinstance(value, float) else str(value)
+    morsel["secure"] = bool(cookie.get("secure"))
+    morsel["httponly"] = bool(cookie.get("http_only"))
+    expires = cookie.get("expires")
+    if isinstance(expires, int):
+        morsel["expires"] = formatdate(expires, usegmt=True)
+    return morsel.OutputString()

@@ -1,0 +1,1 @@
+"""The queue trigger and the queue output: polling, hiding, poison queues, planned misbehaviour."""

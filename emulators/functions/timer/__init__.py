@@ -1,0 +1,1 @@
+"""The timer trigger: schedules, and what the host remembers of a timer between two lives."""

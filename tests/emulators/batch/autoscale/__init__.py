@@ -1,0 +1,1 @@
+"""The formula language as a library of its own, without any pool."""

@@ -1,0 +1,1 @@
+"""Container tasks, through whatever engine this machine has."""

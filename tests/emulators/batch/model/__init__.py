@@ -1,0 +1,1 @@
+"""What the model knows by itself, and how it shows."""

@@ -1,0 +1,1 @@
+"""Filters and pages of lists."""

@@ -1,0 +1,1 @@
+"""Jobs, job schedules and auto pools through the client."""

@@ -1,0 +1,1 @@
+"""Nodes, the commands beside tasks, and the files of what ran there."""

@@ -1,0 +1,1 @@
+"""Tasks from the queue to their verdict through the client."""

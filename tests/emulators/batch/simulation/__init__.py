@@ -1,0 +1,1 @@
+"""The service in emulated time alone."""

@@ -1,0 +1,8 @@
+"""COVERAGE.md says what the routes and tests say."""
+
+from emulators.batch import coverage
+
+
+def test_the_coverage_page_is_up_to_date() -> None:
+    written = (coverage.HERE / "COVERAGE.md").read_text()
+    assert written == coverage.page(), "run python -m emulators.batch.coverage"

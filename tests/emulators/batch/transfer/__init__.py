@@ -1,0 +1,1 @@
+"""Files into nodes and out of them."""

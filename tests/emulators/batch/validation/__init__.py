@@ -1,0 +1,1 @@
+"""What bodies have to look like."""

@@ -1,0 +1,1 @@
+"""The HTTP shell: operations, headers, codes and answers."""

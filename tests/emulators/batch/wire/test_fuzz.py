@@ -1,0 +1,125 @@
+"""Requests made up from the OpenAPI document, right and wrong: none is the server's fault.
+
+Deterministic; raise EXAMPLES for a longer hunt.
+"""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import schemathesis
+from azure.core.rest import HttpResponse
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+
+from tests.emulators.batch.raw import refusal, send
+from tests.emulators.batch.running import Emulator
+from tests.emulators.batch.wire import openapi
+
+pytestmark = [
+    pytest.mark.skipif(
+        not openapi.is_there(), reason="the OpenAPI document is not beside this repository"
+    ),
+    pytest.mark.timeout(180),
+]
+EXAMPLES = 12
+# Half of the requests go to things that exist, so that they get past "not found".
+THERE = {"poolId": "fuzzed", "jobId": "fuzzed", "taskId": "fuzzed", "jobScheduleId": "fuzzed"}
+MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+
+
+def _operations() -> list[tuple[str, str]]:
+    if not openapi.is_there():
+        return []
+    paths = openapi.document()["paths"].items()
+    found = [(method, path) for path, methods in paths for method in methods]
+    return [(method, path) for method, path in found if not path.startswith("/certificates")]
+
+
+@pytest.fixture(scope="module")
+def schema() -> Any:
+    logging.getLogger("schemathesis").setLevel(logging.ERROR)
+    # Only signed requests get anywhere, so authentication is the sender's, not the generator's.
+    plain = {name: value for name, value in openapi.document().items() if "security" not in name}
+    return schemathesis.openapi.from_dict(plain)
+
+
+@pytest.fixture(scope="module")
+def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    flags = ["--autoscale-min-seconds", "0", "--node-quota", "4"]
+    running = Emulator(tmp_path_factory.mktemp("fuzz"), *flags)
+    yield running
+    assert running.stop() == 0
+
+
+def furnish(emulator: Emulator) -> None:
+    """Put back what an earlier request may have deleted; what is there already stays."""
+    image = {"publisher": "debian", "offer": "debian-12", "sku": "12"}
+    machine = {"imageReference": image, "nodeAgentSKUId": "batch.node.debian 12"}
+    pool = {"id": "fuzzed", "vmSize": "s", "virtualMachineConfiguration": machine}
+    send(emulator, "POST", "/pools", {**pool, "targetDedicatedNodes": 1})
+    send(emulator, "POST", "/jobs", {"id": "fuzzed", "poolInfo": {"poolId": "fuzzed"}})
+    send(emulator, "POST", "/jobs/fuzzed/tasks", {"id": "fuzzed", "commandLine": "sleep 100"})
+    schedule = {"id": "fuzzed", "schedule": {}, "jobSpecification": {"poolInfo": pool_of()}}
+    send(emulator, "POST", "/jobschedules", schedule)
+
+
+def pool_of() -> dict[str, str]:
+    return {"poolId": "fuzzed"}
+
+
+def fire(emulator: Emulator, case: Any, there: bool) -> HttpResponse:
+    """Send one made-up request, signed."""
+    path = case.path
+    for name, value in (case.path_parameters or {}).items():
+        used = THERE.get(name, value) if there else value
+        path = path.replace("{" + name + "}", quote(str(used), safe="") or "-")
+    pairs = [(name, value) for name, value in (case.query or {}).items() if name != "api-version"]
+    query = "&".join(f"{quote(str(n), safe='$')}={quote(str(v), safe='')}" for n, v in pairs)
+    known = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "ocp-range")
+    headers = {
+        name: str(value)
+        for name, value in (case.headers or {}).items()
+        if name.lower() in known and str(value).isascii() and str(value).isprintable()
+    }
+    body = case.body if isinstance(case.body, dict | list | str | int | float | bool) else None
+    url = path + ("?" + query if query else "")
+    return send(emulator, case.method, url, body, version=openapi.VERSION, headers=headers)
+
+
+def is_served_or_refused(case: Any, answer: HttpResponse) -> None:
+    """Check that an answer is documented, or an error as the service writes it."""
+    documented = openapi.document()["paths"][case.path][case.method.lower()]["responses"]
+    if str(answer.status_code) in documented:
+        return
+    assert 300 <= answer.status_code < 500 or answer.status_code in (501, 503), answer.text()
+    if case.method != "HEAD" and answer.status_code != 304:
+        status, code, _ = refusal(answer)
+        assert (status == 501) is (code == "NotImplemented")
+
+
+@pytest.mark.parametrize(("method", "path"), _operations())
+def test_no_request_is_the_servers_fault(
+    target: Emulator, schema: Any, method: str, path: str
+) -> None:
+    operation = schema[path][method.upper()]
+    cases = st.one_of(*(operation.as_strategy(generation_mode=mode) for mode in MODES))
+
+    @settings(
+        max_examples=EXAMPLES,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=cases, there=st.booleans())
+    def fuzzed(case: Any, there: bool) -> None:
+        is_served_or_refused(case, fire(target, case, there))
+
+    furnish(target)
+    fuzzed()
+    assert send(target, "GET", "/pools").status_code == 200

@@ -1,0 +1,1 @@
+"""What an app says of itself: settings and host.json."""

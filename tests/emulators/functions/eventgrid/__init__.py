@@ -1,0 +1,1 @@
+"""The Event Grid trigger: handshakes and events of a real host."""

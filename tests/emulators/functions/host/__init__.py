@@ -1,0 +1,1 @@
+"""The host as a whole: how it starts, and what it refuses."""

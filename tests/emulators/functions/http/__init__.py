@@ -1,0 +1,1 @@
+"""The HTTP trigger: routes, and requests to a real host."""

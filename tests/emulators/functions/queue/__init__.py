@@ -1,0 +1,1 @@
+"""The queue trigger: its rules, and real messages through a real host."""

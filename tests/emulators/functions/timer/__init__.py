@@ -1,0 +1,1 @@
+"""The timer trigger: its rules, and timers of a real host."""

@@ -1,0 +1,1 @@
+"""The worker: its death, and what follows from it."""
