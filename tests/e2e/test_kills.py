@@ -5,7 +5,7 @@ import time
 import pytest
 
 from pipeline.domain.runs.lifecycle import State
-from pipeline.domain.runs.naming import job_id
+from pipeline.domain.runs.naming import Generation
 from pipeline.ledger import index, outbox, runs
 from tests.e2e.local import Stack, until
 
@@ -93,7 +93,7 @@ def test_three_kills_of_batch_lose_and_double_nothing(stack: Stack):
     for number in range(3):
         lines = b"".join(b"sleep 1.%d%d\n" % (number, item) for item in range(4))
         run_id = stack.upload(f"strict/batch-{number}.txt", lines, "strict-acts")
-        job = job_id(run_id, 1)
+        job = Generation(run_id, 1).job()
         until(
             lambda job=job: stack.engine.ports.cluster.job(job).running,
             90,
