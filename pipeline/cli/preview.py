@@ -19,7 +19,8 @@ from pipeline.domain.runs import naming
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Input, Origin, OriginKind, Run
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.planning import pages as planning
+from pipeline.handlers.planning.pages import plan_pages, resolve_parameters
+from pipeline.handlers.running.stages import OnNode
 from pipeline.handlers.starting.start import input_of
 from pipeline.ports.blobs import BlobFacts, Blobs
 from pipeline.ports.world import Ports
@@ -148,8 +149,9 @@ def preview(
         created_at=now,
         changed_at=now,
     )
-    run = run.model_copy(update={"parameters": planning.parameters(engine, run)})
-    pages = list(planning.pages(engine, run) or ())
+    run = run.model_copy(update={"parameters": resolve_parameters(engine, run)})
+    made = plan_pages(engine, run)
+    pages = [] if isinstance(made, OnNode) else list(made)
     return Preview(definition, engine.pool(run), run, pages)
 
 

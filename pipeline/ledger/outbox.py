@@ -47,7 +47,7 @@ class OutboxEntry:
 
 
 @dataclass(frozen=True)
-class Ended:
+class Unreleased:
     """A generation that has its verdict and may still hold jobs and more."""
 
     row: Row
@@ -61,7 +61,7 @@ class Ended:
 def of_verdict(run: Run, event: Mapping[str, object]) -> tuple[Operation, Operation]:
     """Return what a verdict puts into the outbox: its event, and the generation to release."""
     outbox = Row(run.pipeline, f"{_OUTBOX}{event['id']}", _columns(event))
-    return Insert(outbox), Insert(ended_as(run, str(event["id"])).row)
+    return Insert(outbox), Insert(unreleased_as(run, str(event["id"])).row)
 
 
 def find(tables: Tables, run_id: str, event_id: str) -> OutboxEntry | None:
@@ -87,17 +87,17 @@ def mark_announced(tables: Tables, entry: OutboxEntry, now: datetime) -> None:
             raise
 
 
-def ended(tables: Tables, pipeline: str) -> Iterator[Ended]:
+def unreleased(tables: Tables, pipeline: str) -> Iterator[Unreleased]:
     """Yield a pipeline's generations that ended and were not released yet."""
-    return map(Ended, prefixed(tables, RUNS, pipeline, _ENDED))
+    return map(Unreleased, prefixed(tables, RUNS, pipeline, _ENDED))
 
 
-def ended_as(run: Run, event_id: str) -> Ended:
+def unreleased_as(run: Run, event_id: str) -> Unreleased:
     """Return what the verdict wrote of a run that has just ended."""
-    return Ended(Row(run.pipeline, _ENDED + event_id, to_values(run)))
+    return Unreleased(Row(run.pipeline, _ENDED + event_id, to_values(run)))
 
 
-def mark_released(tables: Tables, entry: Ended) -> None:
+def mark_released(tables: Tables, entry: Unreleased) -> None:
     """Note that a generation holds nothing any more."""
     tables.transact(RUNS, entry.row.partition, [Remove(entry.row.key)])
 

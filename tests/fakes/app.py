@@ -150,7 +150,7 @@ class FakeApp:
         return waiting or any(
             True
             for p in index.pipelines(tables)
-            for _ in (*outbox.unannounced(tables, p), *outbox.ended(tables, p))
+            for _ in (*outbox.unannounced(tables, p), *outbox.unreleased(tables, p))
         )
 
     def all_runs(self) -> list[Run]:

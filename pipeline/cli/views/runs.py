@@ -122,6 +122,7 @@ def facts(run: Run, manifest: Manifest | None) -> RenderableType:
         ("parameters", ", ".join(f"{k}={v}" for k, v in run.parameters.items())),
         ("generation", str(run.generation) if run.generation > 1 else ""),
         ("cause", str(run.cause or "")),
+        ("purged", _purged(run)),
         ("cost", wording.cost(run.node_seconds, run.cost, run.currency) if run.over else ""),
     ]
     for name, value in rows:
@@ -137,6 +138,12 @@ def facts(run: Run, manifest: Manifest | None) -> RenderableType:
         if len(manifest.files) > _FILES_SHOWN:
             table.add_row("", f"  and {len(manifest.files) - _FILES_SHOWN:,} more")
     return table
+
+
+def _purged(run: Run) -> str:
+    if run.purged_at is None:
+        return ""
+    return f"on {run.purged_at:%Y-%m-%d}: plan, logs and receipts are deleted"
 
 
 def failures(failed: Sequence[FailedItem], run: Run) -> RenderableType:

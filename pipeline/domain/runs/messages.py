@@ -43,8 +43,8 @@ class Message(BaseModel):
     traceparent: str = Field(default="", max_length=100)
 
     @property
-    def again(self) -> Self:
-        """The message as it is put back after a failure that time heals."""
+    def put_back(self) -> Self:
+        """The message as it is put back after a failure that may pass."""
         return self.model_copy(update={"tries": self.tries + 1})
 
     @property
@@ -53,8 +53,8 @@ class Message(BaseModel):
         return timedelta(seconds=min(0.25 * 2 ** min(self.tries, 10), _LONGEST_S))
 
     @property
-    def tired(self) -> bool:
-        """Whether it was put back so often that nothing more is expected of it."""
+    def exhausted(self) -> bool:
+        """Whether it reached the retry limit."""
         return self.tries >= MAX_TRIES
 
 

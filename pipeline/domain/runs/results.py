@@ -75,8 +75,8 @@ class TaskState(StrEnum):
     RETRYING = "retrying"
 
 
-class Repeat(BaseModel):
-    """Why a task was executed again, and which attempt does not count any more ("" for none)."""
+class PastExecution(BaseModel):
+    """Why a task was executed anew, and which attempt does not count any more ("" for none)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -85,8 +85,8 @@ class Repeat(BaseModel):
 
 
 class TaskResult(BaseModel):
-    """What the ledger holds of a task (or stage program): the result that counts, or that it runs
-    again.
+    """What the ledger holds of a task (or stage program): the result that counts, or that it is
+    executed anew.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -102,15 +102,15 @@ class TaskResult(BaseModel):
     cause: Cause | None = None
     at: datetime | None = None
     items: tuple[ItemResult, ...] = ()
-    repeats: tuple[Repeat, ...] = ()
+    repeats: tuple[PastExecution, ...] = ()
 
-    def repeated_for(self, cause: Cause) -> int:
-        """Return how often the task was executed again for a cause."""
-        return sum(repeat.cause is cause for repeat in self.repeats)
+    def executed_anew_for(self, cause: Cause) -> int:
+        """Return how often the task was executed anew for a cause."""
+        return sum(past.cause is cause for past in self.repeats)
 
     def rejects(self, attempt: str) -> bool:
         """Whether an attempt was found wanting and does not count."""
-        return bool(attempt) and any(repeat.attempt == attempt for repeat in self.repeats)
+        return bool(attempt) and any(past.attempt == attempt for past in self.repeats)
 
     @property
     def failed(self) -> int:

@@ -111,6 +111,7 @@ class Run(Frozen):
     why: str = ""
     output: Output | None = None
     ended_at: datetime | None = None
+    purged_at: datetime | None = None
     traceparent: str = ""
 
     @property

@@ -18,8 +18,8 @@ from pipeline.handlers.collecting.gather import Gathered, gather, total_items
 from pipeline.handlers.collecting.receipts import settle_unheard
 from pipeline.handlers.ending.conclude import Verdict, conclude, fail
 from pipeline.handlers.engine import Engine, context, log
-from pipeline.handlers.running.repeat import repeat, unheard
-from pipeline.handlers.running.stages import StageFailed
+from pipeline.handlers.running.reexecution import execute_anew, unheard
+from pipeline.handlers.running.stages import OnNode, StageFailed
 from pipeline.ledger import progress, runs, tasks
 from pipeline.ledger.runs import Held
 
@@ -51,14 +51,17 @@ def _assemble(engine: Engine, held: Held) -> None:
     if held.run.plan and gathered.heard < held.run.plan.tasks:
         _read_receipts_again(engine, held.run, held.run.plan.tasks)
         raise NotYet(f"The rows of some tasks of {held.run.id} are gone or damaged.")
-    if gathered.retrying or _run_lost_again(engine, held.run, gathered.lost):
+    if gathered.retrying or _execute_lost_anew(engine, held.run, gathered.lost):
         return  # the receipts of what runs again will ask once more
-    chosen = _judge(engine, held, gathered)
-    if chosen is None:
-        return
-    chosen = commit.choose(engine, held.run, chosen)
-    committing = held.run.to(State.COMMITTING, engine.now, engine.token())
-    _commit(engine, runs.move(engine.ports.tables, held, committing), chosen)
+    made = _put_together(engine, held.run, gathered)
+    if isinstance(made, OnNode):
+        log.info("Assembler runs on a node", extra=context(held.run, "assemble"))
+    elif isinstance(made, Verdict):
+        conclude(engine, held, made)
+    else:
+        chosen = commit.choose(engine, held.run, made)
+        committing = held.run.to(State.COMMITTING, engine.now, engine.token())
+        _commit(engine, runs.move(engine.ports.tables, held, committing), chosen)
 
 
 def _read_receipts_again(engine: Engine, run: Run, planned: int) -> None:
@@ -77,39 +80,35 @@ def _complete(engine: Engine, run: Run) -> bool:
     return done.is_complete(run.plan.tasks)
 
 
-def _run_lost_again(engine: Engine, run: Run, lost: list[TaskResult]) -> bool:
+def _execute_lost_anew(engine: Engine, run: Run, lost: list[TaskResult]) -> bool:
     """Deal with tasks whose outputs are not there: wait, run again, or let them be failures."""
     for result in lost:
         if result.at and engine.now - result.at <= engine.patience.upload:
             raise NotYet(f"Outputs of {result.unit} are not all uploaded yet.")
     why = "an output that the receipt names never arrived"
-    return any([repeat(engine, run, r, Cause.OUTPUT_LOST, why) for r in lost])
+    return any([execute_anew(engine, run, r, Cause.OUTPUT_LOST, why) for r in lost])
 
 
-def _judge(engine: Engine, held: Held, gathered: Gathered) -> Chosen | None:
-    """Put the output together; None when the run failed, or while a program works on it."""
-    run, definition = held.run, engine.definition(held.run)
-    total, succeeded = total_items(run), len(gathered.parts)
-    counts = count(engine, run, succeeded, total - succeeded, gathered.seconds)
+def _put_together(engine: Engine, run: Run, gathered: Gathered) -> Chosen | OnNode | Verdict:
+    """Put the output together; a Verdict says that the run fails instead."""
+    definition, total = engine.definition(run), total_items(run)
+    failed = total - len(gathered.parts)
+    counts = count(engine, run, len(gathered.parts), failed, gathered.seconds)
     missing = missing_of(gathered.failed)
-    if not definition.tolerance.allows(total - succeeded, total):
-        conclude(engine, held, _failure(*_blame(gathered, total), missing, counts))
-        return None
+    if not definition.tolerance.allows(failed, total):
+        return _failure(*_blame(gathered, total), missing, counts)
     folder = run.names.assembled(engine.token())
     assembly = Assembly(engine, run, definition, gathered.in_order(), folder)
     try:
         files = assemblers.assemble(assembly)
     except Permanent as error:
         cause = error.cause if isinstance(error, StageFailed) else Cause.PROGRAM_FAILED
-        conclude(engine, held, _failure(cause, f"Assembly failed: {error}", missing, counts))
-        return None
-    if files is None:
-        log.info("Assembler runs on a node", extra=context(run, "assemble"))
-        return None
+        return _failure(cause, f"Assembly failed: {error}", missing, counts)
+    if isinstance(files, OnNode):
+        return files
     if any(file.name == naming.MANIFEST for file in files):
         why = f"An output is called {naming.MANIFEST}, as the run's own list of outputs is."
-        conclude(engine, held, _failure(Cause.OUTPUT_UNUSABLE, why, missing, counts))
-        return None
+        return _failure(Cause.OUTPUT_UNUSABLE, why, missing, counts)
     return Chosen(files=tuple(files), missing=missing, counts=counts)
 
 

@@ -1,6 +1,6 @@
 """The built-in assemblers: item outputs in item order become files in a folder of this attempt.
 
-A table from kind to function; each returns the files it made, or None while a program makes them.
+A table from kind to function; each returns the files it made, or OnNode while a program makes them.
 """
 
 import hashlib
@@ -21,8 +21,9 @@ from pipeline.domain.runs.run import Run
 from pipeline.errors import Permanent
 from pipeline.handlers.collecting.gather import Part
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.planning import pages as planning
+from pipeline.handlers.planning.splits import shared_inputs
 from pipeline.handlers.running import stages
+from pipeline.handlers.running.stages import OnNode
 from pipeline.ports.blobs import BlobFacts
 
 STREAMED = 32 << 20
@@ -55,8 +56,8 @@ class Assembly:
             yield self.engine.ports.blobs.stream(part.ref)
 
 
-def assemble(assembly: Assembly) -> list[AssembledFile] | None:
-    """Make the output's files; None while a program on a node works on them. Raises Permanent."""
+def assemble(assembly: Assembly) -> list[AssembledFile] | OnNode:
+    """Make the output's files; OnNode while a program works on them. Raises Permanent."""
     return _ASSEMBLERS[assembly.definition.assemble.kind](assembly)
 
 
@@ -108,16 +109,16 @@ def _none(assembly: Assembly) -> list[AssembledFile]:
     ]
 
 
-def _program(assembly: Assembly) -> list[AssembledFile] | None:
+def _program(assembly: Assembly) -> list[AssembledFile] | OnNode:
     program = assembly.definition.assemble.program
     if program is None:
         return []
     engine, run = assembly.engine, assembly.run
-    inputs = (planning.planned_input(engine, run.input),) if run.input else ()
+    inputs = shared_inputs(engine, run)
     stage = stages.Stage(naming.ASSEMBLE, program, inputs, _files_of(assembly))
-    outputs = stages.outcome(engine, run, stage)
-    if outputs is None:
-        return None
+    outputs = stages.carry_out(engine, run, stage)
+    if isinstance(outputs, OnNode):
+        return outputs
     return [
         AssembledFile(
             name=name,
@@ -129,7 +130,7 @@ def _program(assembly: Assembly) -> list[AssembledFile] | None:
     ]
 
 
-_ASSEMBLERS: dict[str, Callable[[Assembly], list[AssembledFile] | None]] = {
+_ASSEMBLERS: dict[str, Callable[[Assembly], list[AssembledFile] | OnNode]] = {
     "concatenate": _concatenate,
     "zip": _zip,
     "reduce": _reduce,

@@ -95,11 +95,11 @@ def _put_back(engine: Engine, doorbells: Iterable[Doorbell], why: str) -> None:
 
     One that was put back too often stays as it is: it comes again alone, and is then given up.
     """
-    drained = [d for d in doorbells if d.received and not d.message.tired]
+    drained = [d for d in doorbells if d.received and not d.message.exhausted]
     log.info("Receipts put back", extra={"action": "receipts", "of": len(drained), "reason": why})
     try:
         for doorbell in drained:
-            engine.send(Queue.RECEIPTS, doorbell.message.again, doorbell.message.delay)
+            engine.send(Queue.RECEIPTS, doorbell.message.put_back, doorbell.message.delay)
             _delete(engine, [doorbell])
     except Transient as error:
         log.warning("Receipts stay hidden for a while", extra={"reason": str(error)})
@@ -159,7 +159,7 @@ def _rejected(engine: Engine, run: Run) -> set[tuple[str, str]]:
     if run.executions == 0:
         return set()
     found = tasks.results(engine.ports.tables, run.id, run.generation)
-    return {(result.unit, repeat.attempt) for result in found for repeat in result.repeats}
+    return {(result.unit, past.attempt) for result in found for past in result.repeats}
 
 
 def record(engine: Engine, run: Run, results: list[TaskResult]) -> None:

@@ -116,10 +116,10 @@ def _decide(engine: Engine, queue: Queue, message: Message) -> None:
 
 
 def _put_back(engine: Engine, queue: Queue, message: Message, error: FanfareError) -> None:
-    if message.tired:
+    if message.exhausted:
         _give_up(engine, queue, message, f"tried {message.tries} times, lastly: {error}")
         return
-    engine.send(queue, message.again, message.delay)
+    engine.send(queue, message.put_back, message.delay)
     log.info(
         "Message put back",
         extra={"action": "retry", "queue": queue, "tries": message.tries, "reason": str(error)},

@@ -204,6 +204,12 @@ def _find(engine: Engine, blob: _InputBlob) -> BlobFacts:
     return facts
 
 
+_LISTED = (
+    "id", "pipeline", "generation", "state", "created_at", "ended_at", "purged_at", "why", "cause",
+    "succeeded", "failed",
+)  # fmt: skip
+
+
 def listed(found: Listing) -> dict[str, object]:
     """Render a list of runs; `unreadable` says which rows could not be read."""
     return {
@@ -214,8 +220,7 @@ def listed(found: Listing) -> dict[str, object]:
 
 def summary(run: Run) -> dict[str, object]:
     """Render a run for a list."""
-    fields = {"id", "pipeline", "generation", "state", "created_at", "ended_at", "why", "cause"}
-    return run.model_dump(mode="json", include=fields | {"succeeded", "failed"})
+    return run.model_dump(mode="json", include=set(_LISTED))
 
 
 def view(engine: Engine, run: Run) -> dict[str, object]:

@@ -15,7 +15,7 @@ from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.running import demand
 from pipeline.handlers.starting import admission
 from pipeline.ledger import outbox, runs
-from pipeline.ledger.outbox import Ended
+from pipeline.ledger.outbox import Unreleased
 from pipeline.ledger.runs import Held
 
 
@@ -34,7 +34,14 @@ class Verdict:
     counts: Counts | None = None
 
 
-def conclude(engine: Engine, held: Held, verdict: Verdict) -> Run:
+@dataclass(frozen=True)
+class Ended:
+    """The run has its verdict."""
+
+    run: Run
+
+
+def conclude(engine: Engine, held: Held, verdict: Verdict) -> Ended:
     """Write the verdict and its event, announce it, free what the run held. Raises Conflict."""
     now, counts, missing = engine.now, verdict.counts, verdict.missing
     if counts is None:
@@ -52,13 +59,13 @@ def conclude(engine: Engine, held: Held, verdict: Verdict) -> Run:
     )
     event = completion_event(run, missing)
     place = admission.leave_place(engine, run)
-    ended = runs.conclude(engine.ports.tables, held, run, event, *place)
+    concluded = runs.conclude(engine.ports.tables, held, run, event, *place)
     log.info("Run ended", extra={**context(run, "conclude"), "cause": str(verdict.cause or "")})
-    after_verdict(engine, ended.run)
-    return ended.run
+    after_verdict(engine, concluded.run)
+    return Ended(concluded.run)
 
 
-def fail(engine: Engine, held: Held, cause: Cause, error: str) -> Run:
+def fail(engine: Engine, held: Held, cause: Cause, error: str) -> Ended:
     """End a run as failed."""
     return conclude(engine, held, Verdict(State.FAILED, cause, error))
 
@@ -69,14 +76,14 @@ def after_verdict(engine: Engine, run: Run) -> None:
     try:
         message = AnnounceMessage(run=run.id, event=event, traceparent=run.traceparent)
         engine.send(Queue.ANNOUNCE, message)
-        release(engine, outbox.ended_as(run, event))
+        release(engine, outbox.unreleased_as(run, event))
     except FanfareError as error:
         log.warning(
             "Verdict not followed up yet", extra={**context(run, "release"), "reason": str(error)}
         )
 
 
-def release(engine: Engine, entry: Ended) -> None:
+def release(engine: Engine, entry: Unreleased) -> None:
     """Free what a generation held: jobs, demand, and the place of the next run."""
     release_jobs(engine, entry.run)
     demand.withdraw(engine, entry.run)

@@ -43,7 +43,7 @@ def carry_out(engine: Engine, found: Purge) -> Iterator[BlobRef]:
         engine.ports.writer.delete(ref)
         yield ref
     purge.forget(engine.ports.tables, found.run.id, found.run.generation)
-    _leave_a_word(engine, found.run.id)
+    _note(engine, found.run.id)
 
 
 def _input_copies(run: Run) -> Iterable[BlobRef]:
@@ -73,8 +73,7 @@ def _points_at(engine: Engine, ref: BlobRef, run: Run) -> bool:
         return False  # somebody else's, or another version's: not ours to delete
 
 
-def _leave_a_word(engine: Engine, run_id: str) -> None:
+def _note(engine: Engine, run_id: str) -> None:
     held = runs.need(engine.ports.tables, run_id)
-    words = f"purged on {engine.now:%Y-%m-%d}: its plan, logs and receipts are deleted"
-    told = held.run.model_copy(update={"why": words, "step": engine.token()})
-    runs.move(engine.ports.tables, held, told)
+    purged = held.run.model_copy(update={"purged_at": engine.now, "step": engine.token()})
+    runs.move(engine.ports.tables, held, purged)

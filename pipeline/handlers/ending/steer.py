@@ -35,7 +35,7 @@ def finish_cancel(engine: Engine, held: Held) -> Run:
     """End the jobs of a run that is being cancelled, then say that it was."""
     release_jobs(engine, held.run)
     verdict = Verdict(State.CANCELLED, Cause.CANCELLED, "Cancelled on request.")
-    return conclude(engine, held, verdict)
+    return conclude(engine, held, verdict).run
 
 
 def redrive(engine: Engine, run_id: str) -> Run:
@@ -43,6 +43,9 @@ def redrive(engine: Engine, run_id: str) -> Run:
     held = runs.need(engine.ports.tables, run_id)
     run, now = held.run, engine.now
     complete = run.state is State.SUCCEEDED and run.failed == 0
+    if run.purged_at:
+        when = f"{run.purged_at:%Y-%m-%d}"
+        raise Conflict(f"Run {run_id} was purged on {when}: start a new run of its input instead.")
     if not run.over or complete:
         hint = "nothing of it failed" if complete else "it is not over yet"
         raise Conflict(f"Run {run_id} is {run.state} and cannot be redriven: {hint}.")

@@ -16,7 +16,7 @@ from pipeline.domain.runs.run import Run
 from pipeline.handlers.collecting import receipts
 from pipeline.handlers.collecting.receipts import Unheard
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.running import executions, repeat
+from pipeline.handlers.running import executions, reexecution
 from pipeline.ledger import progress, tasks
 from pipeline.ports.batch import Cluster
 
@@ -31,7 +31,7 @@ def reconcile_tasks(engine: Engine, run: Run) -> None:
     rows = {r.unit: r for r in tasks.results(engine.ports.tables, run.id, run.generation)}
     _catch_up(engine, run, [r.unit for r in rows.values() if r.state is TaskState.DONE])
     unheard = {
-        unit: rows.get(unit) or repeat.unheard(unit)
+        unit: rows.get(unit) or reexecution.unheard(unit)
         for unit in _submitted(engine, run)
         if unit not in rows or rows[unit].state is TaskState.RETRYING
     }
@@ -39,7 +39,7 @@ def reconcile_tasks(engine: Engine, run: Run) -> None:
     patient = {unit for unit, result in unheard.items() if not _is_due(engine, result)}
     for unit in unheard.keys() - patient:
         if unheard[unit].execution:
-            repeat.submit(engine, run, unheard[unit])
+            reexecution.submit(engine, run, unheard[unit])
     _settle_ends(engine, run, _without(unheard, patient))
 
 
@@ -91,14 +91,14 @@ def _settle_ends(engine: Engine, run: Run, unheard: Unheard) -> None:
         ends = _failures(engine, job, units)
         ends |= _silent(engine, run, job, _without(units, ends))
         for unit, (cause, why) in sorted(ends.items()):
-            if not repeat.repeat(engine, run, units[unit], cause, why):
+            if not reexecution.execute_anew(engine, run, units[unit], cause, why):
                 failed.append(_failed(engine, run, unit, cause, why))
     numbered = [result for result in failed if naming.unit_number(result.unit) is not None]
     receipts.record(engine, run, numbered)
     for result in failed:
         if result not in numbered:
             tasks.finish(engine.ports.tables, run.id, run.generation, [result])
-            repeat.submit(engine, run, result)
+            reexecution.submit(engine, run, result)
 
 
 def _failures(engine: Engine, job: str, units: Unheard) -> dict[str, tuple[Cause, str]]:

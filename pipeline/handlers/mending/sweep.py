@@ -19,7 +19,7 @@ from pipeline.handlers.starting import admission, lost_events
 from pipeline.handlers.why import explain
 from pipeline.ledger import index, outbox, progress, runs
 from pipeline.ledger.index import ActiveEntry
-from pipeline.ledger.outbox import Ended, OutboxEntry
+from pipeline.ledger.outbox import OutboxEntry, Unreleased
 from pipeline.ledger.runs import Held
 
 _ADMITTED = 10
@@ -33,7 +33,7 @@ def sweep(engine: Engine) -> None:
     for pipeline in index.pipelines(tables):
         look = partial(_each, engine, pipeline)
         look("outbox", partial(outbox.unannounced, tables), _announce)
-        look("ended", partial(outbox.ended, tables), release)
+        look("ended", partial(outbox.unreleased, tables), release)
         look("runs", partial(index.activity, tables), _look_after)
     with _apart("admission"):
         admission.admit_next(engine, count=_ADMITTED)
@@ -42,7 +42,7 @@ def sweep(engine: Engine) -> None:
             demand.push(engine, pool)
 
 
-def _each[E: (OutboxEntry, Ended, ActiveEntry)](
+def _each[E: (OutboxEntry, Unreleased, ActiveEntry)](
     engine: Engine,
     pipeline: str,
     unit: str,

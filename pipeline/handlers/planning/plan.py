@@ -15,10 +15,11 @@ from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.messages import Queue, RunMessage, SubmitMessage
 from pipeline.domain.runs.run import Input, PublishedPlan, Run
 from pipeline.errors import Conflict, NotFound, Permanent, QuotaReached
-from pipeline.handlers.ending.conclude import fail
+from pipeline.handlers.ending.conclude import Ended, fail
 from pipeline.handlers.engine import Engine, context, log
-from pipeline.handlers.planning import pages as planning
+from pipeline.handlers.planning.pages import plan_pages, resolve_parameters
 from pipeline.handlers.running import demand, executions, scripts
+from pipeline.handlers.running.stages import OnNode
 from pipeline.handlers.starting import admission
 from pipeline.ledger import progress, runs
 from pipeline.ledger.runs import Held
@@ -33,7 +34,7 @@ def plan(message: RunMessage, engine: Engine) -> None:
         return
     if held.run.state is State.CLAIMED:
         begun = _begin(engine, held)
-        if begun is None:
+        if not isinstance(begun, Held):
             return
         held = begun
     if held.run.state is State.PLANNING:
@@ -61,24 +62,28 @@ def request_pages(engine: Engine, run: Run) -> None:
         engine.send(Queue.SUBMIT, message)
 
 
-def _begin(engine: Engine, held: Held) -> Held | None:
-    """Take a place and pin the input; None when the run waits or has ended."""
+@dataclass(frozen=True)
+class Waits:
+    """The run waits; whoever frees what it waits for asks for its plan."""
+
+    run: Run
+
+
+def _begin(engine: Engine, held: Held) -> Held | Waits | Ended:
+    """Take a place and pin the input; say so where the run waits or has ended instead."""
     run = held.run
     place = admission.take_place(engine, run)
     if isinstance(place, str):
-        wait(engine, held, place)
-        return None
+        return _wait(engine, held, place)
     try:
         pinned = _pin(engine, run.input) if run.input else None
-        parameters = planning.parameters(engine, run.model_copy(update={"input": pinned}))
+        parameters = resolve_parameters(engine, run.model_copy(update={"input": pinned}))
         programs = scripts.pin(engine, engine.definition(run))
     except (Conflict, NotFound):
         name = run.input.name if run.input else ""
-        fail(engine, held, Cause.SUPERSEDED, f"{name!a} was replaced or deleted meanwhile.")
-        return None
+        return fail(engine, held, Cause.SUPERSEDED, f"{name!a} was replaced or deleted meanwhile.")
     except Permanent as error:
-        fail(engine, held, Cause.PLAN_FAILED, str(error))
-        return None
+        return fail(engine, held, Cause.PLAN_FAILED, str(error))
     begun = run.to(
         State.PLANNING,
         engine.now,
@@ -90,11 +95,12 @@ def _begin(engine: Engine, held: Held) -> Held | None:
     return runs.move(engine.ports.tables, held, begun, *place)
 
 
-def wait(engine: Engine, held: Held, why: str) -> None:
+def _wait(engine: Engine, held: Held, why: str) -> Waits:
     """Let the run wait, and say for what."""
     waiting = held.run.to(State.WAITING, engine.now, engine.token(), why=why)
     runs.move(engine.ports.tables, held, waiting)
     log.info("Run waits", extra={**context(waiting, "wait"), "why": why})
+    return Waits(waiting)
 
 
 def _pin(engine: Engine, source: Input) -> Input:
@@ -105,24 +111,31 @@ def _pin(engine: Engine, source: Input) -> Input:
 
 
 def _carry_out(engine: Engine, held: Held) -> None:
+    """Publish the plan, then ask for its pages."""
+    published = _publish(engine, held)
+    if not isinstance(published, Held):
+        return
+    run = published.run
+    log.info("Plan published", extra={**context(run, "plan"), "tasks": run.plan and run.plan.tasks})
+    request_pages(engine, run)
+    if run.plan and run.plan.tasks:
+        demand.register(engine, run, run.plan.tasks)
+
+
+def _publish(engine: Engine, held: Held) -> Held | OnNode | Waits | Ended:
+    """Write pages, create the job, and publish both in one conditional move."""
     try:
-        pages = planning.pages(engine, held.run)
-        if pages is None:
-            return  # a split program works on it; its receipt asks again
+        pages = plan_pages(engine, held.run)
+        if isinstance(pages, OnNode):
+            return pages
         published, first = _write(engine, held.run, pages)
         job = executions.create_job(engine, held.run, first) if first else ""
     except QuotaReached as error:
-        wait(engine, held, str(error))
-        return
+        return _wait(engine, held, str(error))
     except Permanent as error:
-        fail(engine, held, Cause.PLAN_FAILED, str(error))
-        return
+        return fail(engine, held, Cause.PLAN_FAILED, str(error))
     run = held.run.to(State.SUBMITTING, engine.now, engine.token(), plan=published, job=job)
-    runs.move(engine.ports.tables, held, run)
-    log.info("Plan published", extra={**context(run, "plan"), "tasks": published.tasks})
-    request_pages(engine, run)
-    if first:
-        demand.register(engine, run, published.tasks)
+    return runs.move(engine.ports.tables, held, run)
 
 
 @dataclass

@@ -22,7 +22,7 @@ from pipeline.domain.runs.results import ItemOutput, TaskResult, TaskState
 from pipeline.domain.runs.run import Run
 from pipeline.errors import JobGone, NotYet, Permanent
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.running import executions, repeat, scripts
+from pipeline.handlers.running import executions, reexecution, scripts
 from pipeline.ledger import tasks
 
 _RUNNER_CAUSES = (
@@ -53,6 +53,13 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class OnNode:
+    """A program on a node does it; its receipt asks for the step once more."""
+
+    stage: str
+
+
+@dataclass(frozen=True)
 class StageOutput:
     """One file that a stage program wrote."""
 
@@ -60,20 +67,19 @@ class StageOutput:
     claim: ItemOutput
 
 
-def outcome(engine: Engine, run: Run, stage: Stage) -> Mapping[str, StageOutput] | None:
-    """Return the files that the stage wrote, by name; None while it runs, launched if need be.
+def carry_out(engine: Engine, run: Run, stage: Stage) -> Mapping[str, StageOutput] | OnNode:
+    """Return the files that the stage wrote, by name; OnNode while it runs, launched if need be.
 
-    Raises StageFailed when its last execution failed.
+    Raises StageFailed when its last execution failed, NotYet while its outputs are uploaded.
     """
     found = tasks.find(engine.ports.tables, run.id, run.generation, stage.name)
-    if found is None or found.result.state is TaskState.RETRYING:
-        execution = found.result.execution if found else 0
-        if found is None:
-            started = TaskResult(unit=stage.name, state=TaskState.RETRYING)
-            tasks.execute_anew(engine.ports.tables, run.id, run.generation, started, None)
-        launch(engine, run, stage, execution)
-        return None
-    result = found.result
+    if found is None:
+        started = TaskResult(unit=stage.name, state=TaskState.RETRYING)
+        tasks.execute_anew(engine.ports.tables, run.id, run.generation, started, None)
+    result = found.result if found else reexecution.unheard(stage.name)
+    if result.state is TaskState.RETRYING:
+        launch(engine, run, stage, result.execution)
+        return OnNode(stage.name)
     if result.failed or not result.items:
         item = result.items[0] if result.items else None
         text = f"The {stage.name} program {stage.program.program} failed: {_tail(result)}"
@@ -82,29 +88,31 @@ def outcome(engine: Engine, run: Run, stage: Stage) -> Mapping[str, StageOutput]
         output.name: StageOutput(run.names.output_of(stage.name, output.blob), output)
         for output in result.items[0].outputs
     }
-    return outputs if _whole(engine, run, result, outputs.values()) else None
+    lost = _lost(engine, result, outputs.values())
+    if lost is None:
+        return outputs
+    if reexecution.execute_anew(engine, run, result, Cause.OUTPUT_LOST, lost):
+        return OnNode(stage.name)
+    raise StageFailed(lost.capitalize(), Cause.OUTPUT_LOST)
 
 
 def _tail(result: TaskResult) -> str:
     return result.items[0].tail if result.items else result.why
 
 
-def _whole(engine: Engine, run: Run, result: TaskResult, outputs: Iterable[StageOutput]) -> bool:
+def _lost(engine: Engine, result: TaskResult, outputs: Iterable[StageOutput]) -> str | None:
     """Hold a stage's claim against Storage: uploads come in any order, and one may be lost.
 
-    False when the stage runs again for it; raises NotYet, or StageFailed when that was in vain.
+    Returns what was lost, None if all is there; raises NotYet while it may still come.
     """
     for output in outputs:
         facts = engine.ports.blobs.head(output.ref)
         if facts and facts.size == output.claim.size:
             continue
-        why = f"output {output.claim.name} of {result.unit} never arrived"
         if result.at and engine.now - result.at <= engine.patience.upload:
             raise NotYet(f"Output {output.claim.name} of {result.unit} is not uploaded yet.")
-        if repeat.repeat(engine, run, result, Cause.OUTPUT_LOST, why):
-            return False
-        raise StageFailed(why.capitalize(), Cause.OUTPUT_LOST)
-    return True
+        return f"output {output.claim.name} of {result.unit} never arrived"
+    return None
 
 
 def launch(engine: Engine, run: Run, stage: Stage, execution: int) -> None:

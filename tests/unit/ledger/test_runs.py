@@ -89,7 +89,7 @@ def test_a_verdict_ends_the_activity_and_leaves_event_and_remains(tables):
     held = ended(tables)
     assert list(index.active(tables)) == []
     assert [entry.event for entry in outbox.unannounced(tables, "job")] == [EVENT]
-    assert [entry.run for entry in outbox.ended(tables, "job")] == [held.run]
+    assert [entry.run for entry in outbox.unreleased(tables, "job")] == [held.run]
 
 
 def test_a_lost_answer_to_a_verdict_is_recognised(tables):
@@ -110,10 +110,10 @@ def test_an_announced_event_leaves_the_outbox_whoever_announced_it(tables):
 
 def test_what_was_released_is_gone_however_often_it_is_said(tables):
     ended(tables)
-    (entry,) = outbox.ended(tables, "job")
+    (entry,) = outbox.unreleased(tables, "job")
     outbox.mark_released(tables, entry)
     outbox.mark_released(tables, entry)
-    assert list(outbox.ended(tables, "job")) == []
+    assert list(outbox.unreleased(tables, "job")) == []
 
 
 def test_a_redrive_makes_a_run_active_again(tables):

@@ -3,7 +3,13 @@
 import pytest
 
 from pipeline.domain.runs.causes import Cause
-from pipeline.domain.runs.results import ItemResult, Repeat, TaskResult, TaskState, failed_task
+from pipeline.domain.runs.results import (
+    ItemResult,
+    PastExecution,
+    TaskResult,
+    TaskState,
+    failed_task,
+)
 from pipeline.ledger import tasks
 from tests.fakes.tables import FakeTables
 
@@ -76,7 +82,7 @@ def test_a_repetition_ends_with_the_next_result_and_keeps_its_count(tables):
 
 
 def test_a_rejected_attempt_never_counts_again(tables):
-    repeats = (Repeat(cause=Cause.OUTPUT_LOST, attempt="a" * 16),)
+    repeats = (PastExecution(cause=Cause.OUTPUT_LOST, attempt="a" * 16),)
     again = TaskResult(unit="t000000", state=TaskState.RETRYING, execution=1, repeats=repeats)
     tasks.execute_anew(tables, RUN, 1, again, None)
     assert tasks.finish(tables, RUN, 1, [result(attempt="a")]) == []

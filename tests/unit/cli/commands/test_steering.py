@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 
 from pipeline.cli.exits import Exit
+from tests.fakes.node import Failure
 from tests.unit.cli.conftest import LINES
 
 
@@ -60,7 +61,17 @@ def test_purge_deletes_everything_but_the_tombstone(cli):
     cli.app.world.queues.send("blob-events", json.dumps(event))
     cli.app.settle()
     assert cli.app.only_run().state == "succeeded"
-    assert "purged" in cli.json("ls")["runs"][0]["why"]
+    assert cli.json("ls")["runs"][0]["purged_at"]
+    assert "purged" in cli("show", run).stdout
+
+
+def test_a_purged_run_cannot_be_redriven(cli):
+    cli.app.program = lambda _item: Failure()
+    run = cli.finished()
+    cli("purge", run, "--yes")
+    result = cli("redrive", run)
+    assert result.exit_code == Exit.FAILED
+    assert "was purged" in result.stderr
 
 
 def test_purge_with_output_leaves_no_alias_behind(cli):

@@ -9,7 +9,7 @@ from pipeline.domain.runs import naming
 from pipeline.domain.runs.messages import Queue
 from pipeline.domain.runs.naming import BlobRef, unit_name
 from pipeline.handlers.doors import dispatch
-from pipeline.handlers.planning import pages as planning
+from pipeline.handlers.planning.pages import plan_pages
 from pipeline.handlers.running.executions import PlannedItems
 from tests.unit.handlers.conftest import BLOB, PLAIN, content_of
 
@@ -114,7 +114,7 @@ def test_a_plan_is_made_page_by_page_while_its_input_is_read(app_with):
             yield content[start : start + 100]
 
     app.world.blobs.stream = chunks
-    pages = planning.pages(app.engine, app.only_run())
+    pages = plan_pages(app.engine, app.only_run())
     assert read == []
     assert len(next(pages).tasks) == 100
     assert 0 < len(read) < 15
