@@ -234,7 +234,8 @@ def test_the_list_has_the_latest_runs_of_one_pipeline_or_of_all(app):
     assert [run["id"] for run in listed(app, "job", "2").body["runs"]] == begun[:2]
     (latest,) = listed(app, None, "1").body["runs"]
     assert set(latest) == {
-        "id", "pipeline", "generation", "state", "created_at", "ended_at", "purged_at", "why", "cause",
+        "id", "pipeline", "generation", "state", "created_at", "ended_at", "purged_at", "why",
+        "cause",
         "succeeded", "failed",
     }  # fmt: skip
 
