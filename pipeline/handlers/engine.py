@@ -13,11 +13,15 @@ from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.pool import Pool, physical_id
 from pipeline.domain.runs.messages import Message, Queue, RunMessage
 from pipeline.domain.runs.run import Run
-from pipeline.errors import Permanent
+from pipeline.errors import Permanent, Transient
 from pipeline.ports.world import Ports
 from pipeline.settings import Patience
 
 log = logging.getLogger("fanfare")
+
+
+class DefinitionUnreadable(Transient):
+    """A run's definition is of a later release, whose instances may still carry the run on."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +56,24 @@ class Engine:
     def definition(self, run: Run) -> Pipeline:
         """Return the definition that the run began with, whatever was deployed since.
 
-        Raises Permanent when the engine cannot read it any more.
+        Raises DefinitionUnreadable.
         """
         try:
             return _definition(run.definition)
         except ValidationError as error:
-            raise Permanent(
-                f"The definition of run {run.id} is of another version: start it anew."
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(map(str, first["loc"])) or "definition"
+            raise DefinitionUnreadable(
+                f"This release cannot read the definition that run {run.id} began with ({where}: "
+                f"{first['msg']}). Deploy the release that started it, or start the run anew."
             ) from error
+
+    def definition_if_readable(self, run: Run) -> Pipeline | None:
+        """Return the definition that the run began with, None where this release cannot read it."""
+        try:
+            return self.definition(run)
+        except DefinitionUnreadable:
+            return None
 
     def pool(self, run: Run) -> Pool:
         """Return the pool that a run asks for; raises Permanent when it is not defined any more."""

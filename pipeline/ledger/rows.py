@@ -57,6 +57,20 @@ def to_values(model: BaseModel) -> dict[str, Value]:
     return values
 
 
+def carried_on(before: Mapping[str, Value], was: BaseModel, now: BaseModel) -> dict[str, Value]:
+    """Lay a model out over the columns that it was read from.
+
+    A column whose value did not change stays as it was read, and so does one that this release
+    does not know: a later release may have put it there, or more into it.
+    """
+    values, old, new = dict(before), to_values(was), to_values(now)
+    for name in old.keys() | new.keys():
+        if old.get(name) != new.get(name):
+            values.pop(name, None)
+            values |= {name: new[name]} if name in new else {}
+    return values
+
+
 def from_values[M: BaseModel](kind: type[M], row: Row, table: str) -> M:
     """Rebuild a model from its row; raises Unreadable, which names the row of this table."""
     try:

@@ -12,22 +12,24 @@ from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict, NotFound
 from pipeline.ledger import index, outbox
 from pipeline.ledger.layout import RUNS
-from pipeline.ledger.rows import Change, from_values, put, to_values
-from pipeline.ports.tables import Row, Tables
+from pipeline.ledger.rows import Change, carried_on, from_values, put, to_values
+from pipeline.ports.tables import Row, Tables, Value
 
 
 @dataclass(frozen=True)
 class Held:
-    """A run as it was read, with the ETag that its next move depends on."""
+    """A run as it was read, with its columns and the ETag that its next move depends on."""
 
     run: Run
     etag: str
+    values: Mapping[str, Value]
 
 
 def claim(tables: Tables, run: Run) -> tuple[Held, bool]:
     """Create the run unless it exists; return it as it stands, and whether this call created it."""
     index.register(tables, run.pipeline)
-    operations = [put(_row(run)), index.activated(run), index.listed(run)]
+    values = to_values(run)
+    operations = [put(Row(run.pipeline, run.id, values)), index.activated(run), index.listed(run)]
     try:
         etags = tables.transact(RUNS, run.pipeline, operations)
     except Conflict:
@@ -35,14 +37,14 @@ def claim(tables: Tables, run: Run) -> tuple[Held, bool]:
         if existing is None:
             raise
         return existing, existing.run.step == run.step
-    return Held(run, etags[0]), True
+    return Held(run, etags[0], values), True
 
 
 def load(tables: Tables, run_id: str) -> Held | None:
     """Read a run, or None. Raises Unreadable."""
     pipeline = naming.pipeline_of(run_id)
     row = tables.get(RUNS, pipeline, run_id) if pipeline else None
-    return Held(from_values(Run, row, RUNS), row.etag or "") if row else None
+    return Held(from_values(Run, row, RUNS), row.etag or "", row.values) if row else None
 
 
 def need(tables: Tables, run_id: str) -> Held:
@@ -58,7 +60,8 @@ def move(tables: Tables, held: Held, run: Run, *also: Change) -> Held:
 
     A write whose answer was lost is recognised by its step token and is no conflict.
     """
-    operations = [put(_row(run, held.etag)), *also]
+    values = carried_on(held.values, held.run, run)
+    operations = [put(Row(run.pipeline, run.id, values, held.etag)), *also]
     try:
         etags = tables.transact(RUNS, run.pipeline, operations)
     except Conflict:
@@ -66,7 +69,7 @@ def move(tables: Tables, held: Held, run: Run, *also: Change) -> Held:
         if current and current.run.step == run.step != held.run.step:
             return current
         raise
-    return Held(run, etags[0])
+    return Held(run, etags[0], values)
 
 
 def conclude(
@@ -80,7 +83,3 @@ def conclude(
 def reopen(tables: Tables, held: Held, run: Run) -> Held:
     """Write a redrive: the run is active again."""
     return move(tables, held, run, index.activated(run))
-
-
-def _row(run: Run, etag: str | None = None) -> Row:
-    return Row(run.pipeline, run.id, to_values(run), etag)

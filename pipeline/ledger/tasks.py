@@ -4,7 +4,7 @@ Table `tasks`, partition = run and generation, row = task (`t000012`) or stage p
 exception: a result whose outputs never arrived is rejected, and its task runs again.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.domain.runs.results import TaskResult, TaskState
@@ -12,6 +12,7 @@ from pipeline.errors import TransactionConflict
 from pipeline.ledger.layout import TASKS, partition
 from pipeline.ledger.rows import (
     Unreadable,
+    carried_on,
     from_values,
     put,
     readable,
@@ -19,7 +20,7 @@ from pipeline.ledger.rows import (
     told_unreadable,
     write,
 )
-from pipeline.ports.tables import Operation, Row, Tables
+from pipeline.ports.tables import Operation, Row, Tables, Value
 
 _PER_TRANSACTION = 100
 _LARGEST_COLUMN = 24_000
@@ -29,10 +30,11 @@ _LARGEST_TRANSACTION = 1_300_000  # characters; the service takes 4 MiB of at mo
 
 @dataclass(frozen=True)
 class HeldTask:
-    """A task's result as it was read, with the ETag that its next change depends on."""
+    """A task's result as it was read, with its columns and the ETag of its next change."""
 
     result: TaskResult
     etag: str | None
+    values: Mapping[str, Value]
 
 
 def finish(
@@ -65,16 +67,15 @@ def execute_anew(
     tables: Tables, run: str, generation: int, result: TaskResult, seen: HeldTask | None
 ) -> None:
     """Record that the task is executed once more, if its row is still the one that was read."""
-    row = Row(
-        partition(run, generation), result.unit, to_values(result), seen.etag if seen else None
-    )
-    write(tables, TASKS, row)
+    values = carried_on(seen.values, seen.result, result) if seen else to_values(result)
+    place, etag = partition(run, generation), seen.etag if seen else None
+    write(tables, TASKS, Row(place, result.unit, values, etag))
 
 
 def find(tables: Tables, run: str, generation: int, unit: str) -> HeldTask | None:
     """Read one task's row, or None. Raises Unreadable."""
     row = tables.get(TASKS, partition(run, generation), unit)
-    return HeldTask(_result(row), row.etag) if row else None
+    return HeldTask(_result(row), row.etag, row.values) if row else None
 
 
 def results(tables: Tables, run: str, generation: int) -> Iterator[TaskResult]:
@@ -113,7 +114,7 @@ def _stands(present: TaskResult, result: TaskResult) -> bool:
 
 def _operation(place: str, result: TaskResult, row: Row | None) -> Operation:
     present = _present(row) if row else None
-    if present is None:
+    if row is None or present is None:
         return put(Row(place, result.unit, to_values(result), row.etag if row else None))
     # Which execution a receipt came from is not known; the count of those begun must not go back.
     result = result.model_copy(
@@ -123,7 +124,7 @@ def _operation(place: str, result: TaskResult, row: Row | None) -> Operation:
             "seconds": present.seconds + result.seconds,
         }
     )
-    return put(Row(place, result.unit, to_values(result), row.etag if row else None))
+    return put(Row(place, result.unit, carried_on(row.values, present, result), row.etag))
 
 
 def _present(row: Row) -> TaskResult | None:

@@ -116,7 +116,7 @@ class _Loading:
         characters = len(pipeline.to_json().encode("utf-16-le")) // 2
         if characters > MAX_CHARACTERS:
             reason = (
-                f"it has {characters:,} characters with its defaults, and each run keeps a copy of "
+                f"it has {characters:,} characters, and each run keeps a copy of "
                 f"at most {MAX_CHARACTERS:,}: move long texts into files beside the program"
             )
             self.blame(name, (), reason)

@@ -22,7 +22,7 @@ from pydantic import (
 from pipeline.domain.definitions.parameters import Parameter, resolve
 from pipeline.domain.definitions.stages import Assemble, Split, TaskProgram
 from pipeline.domain.definitions.trigger import Trigger
-from pipeline.domain.definitions.types import Name, ParameterName, Strict
+from pipeline.domain.definitions.types import FORMAT, Format, Name, ParameterName, Strict
 from pipeline.domain.notation.durations import Duration, format_duration
 from pipeline.domain.plans.split import Scalar
 from pipeline.domain.runs.causes import Cause
@@ -146,6 +146,7 @@ _Places = Annotated[
 class PipelineBody(Strict):
     """What the file of a pipeline says; its name is the file's."""
 
+    fanfare: Format = FORMAT
     description: str = ""
     trigger: Trigger
     parameters: dict[ParameterName, Parameter] = Field(default_factory=dict, max_length=50)
@@ -177,8 +178,12 @@ class Pipeline(PipelineBody):
         return {name: found[name.lower()] for name in self.parameters if name.lower() in found}
 
     def to_json(self) -> str:
-        """Write the definition, defaults too, so that a stored run keeps what it started with."""
-        return self.model_dump_json(by_alias=True)
+        """Write what differs from the defaults, for a run that keeps what it started with.
+
+        A default never changes within a format (`tests/compatibility`), so leaving it out loses
+        nothing; and an earlier release can read a definition that uses no newer key.
+        """
+        return self.model_dump_json(by_alias=True, exclude_defaults=True)
 
     @classmethod
     def from_json(cls, text: str) -> Self:

@@ -10,7 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from pipeline.domain.definitions.types import Name, OneOrMore, Strict, matching
+from pipeline.domain.definitions.types import FORMAT, Format, Name, OneOrMore, Strict, matching
 from pipeline.domain.runs import naming
 
 # Batch evaluates formulas no more often than this.
@@ -66,6 +66,7 @@ class Price(Strict):
 class PoolBody(Strict):
     """What the file of a pool says; its name is the file's."""
 
+    fanfare: Format = FORMAT
     description: str = ""
     size: Annotated[
         str, AfterValidator(matching(r"[A-Za-z]\w{2,63}", "a VM size such as Standard_D2s_v5"))

@@ -19,6 +19,7 @@ from pydantic import (
 
 from pipeline.domain.notation.placeholders import NAME
 
+FORMAT = 1  # of definition files
 PIPELINE_NAME = r"[a-z][a-z0-9-]{0,31}"
 CONTAINER_NAME = r"[a-z0-9](?:[a-z0-9]|-(?!-)){1,61}[a-z0-9]"
 FILE_NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}"
@@ -81,6 +82,13 @@ def _no_nul(text: str) -> str:
     return text
 
 
+def _known_format(number: int) -> int:
+    if number != FORMAT:
+        raise ValueError(f"format {number} is unknown: this release reads format {FORMAT}")
+    return number
+
+
+Format = Annotated[int, AfterValidator(_known_format), Field(json_schema_extra={"const": FORMAT})]
 Name = Annotated[
     str,
     AfterValidator(

@@ -3,16 +3,13 @@
 import hashlib
 from collections.abc import Iterable
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from pipeline.domain.plans.split import Scalar
+from pipeline.domain.runs.stored import Stored
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PlannedProgram(_Part):
+class PlannedProgram(Stored):
     """The program that a task runs once an item: a file of ours, or a command of the image."""
 
     file: str | None = None
@@ -21,7 +18,7 @@ class PlannedProgram(_Part):
     environment: str | None = None
 
 
-class PlannedInput(_Part):
+class PlannedInput(Stored):
     """A blob that Batch puts at `file` in the task's working directory; `name` is its original
     name.
     """
@@ -32,15 +29,15 @@ class PlannedInput(_Part):
     size: int = 0
 
 
-class PlannedItem(_Part):
+class PlannedItem(Stored):
     """One item: its parameters, and which of the task's files are its inputs."""
 
     id: int
     inputs: tuple[str, ...] = ()
-    parameters: dict[str, Scalar] = {}
+    parameters: dict[str, Scalar] = Field(default_factory=dict)
 
 
-class PlannedTask(_Part):
+class PlannedTask(Stored):
     """One task: a bundle of items and the files that only they need."""
 
     number: int
@@ -53,7 +50,7 @@ class PlannedTask(_Part):
         return tuple(item.id for item in self.items)
 
 
-class Page(_Part):
+class Page(Stored):
     """A page of the plan: what its tasks share, then the tasks."""
 
     version: int = 1
@@ -62,7 +59,7 @@ class Page(_Part):
     page: int
     program: PlannedProgram
     item_timeout_s: float
-    tries: dict[str, int] = {}
+    tries: dict[str, int] = Field(default_factory=dict)
     inputs: tuple[PlannedInput, ...] = ()
     tasks: tuple[PlannedTask, ...]
 

@@ -22,3 +22,10 @@ class Cause(StrEnum):
     RUN_TIMED_OUT = "run-timed-out"
     POISONED = "poisoned"
     CANCELLED = "cancelled"
+    DEFINITION_UNREADABLE = "definition-unreadable"
+    UNKNOWN = "unknown"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Cause | None":
+        """Read a cause that a later release knows."""
+        return cls.UNKNOWN if isinstance(value, str) else None

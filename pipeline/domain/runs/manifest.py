@@ -4,20 +4,15 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
-
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.results import ItemResult
 from pipeline.domain.runs.run import Input
+from pipeline.domain.runs.stored import Stored
 
 MAX_MISSING = 10_000
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Digest(_Part):
+class Digest(Stored):
     """A digest and how it was made: `sha256` of the bytes, or `tree-sha256` over the parts'
     digests.
     """
@@ -26,7 +21,7 @@ class Digest(_Part):
     value: str
 
 
-class AssembledFile(_Part):
+class AssembledFile(Stored):
     """A file that an assembler made: its name in the output, and where it lies until then."""
 
     name: str
@@ -36,7 +31,7 @@ class AssembledFile(_Part):
     content_type: str = ""
 
 
-class OutputFile(_Part):
+class OutputFile(Stored):
     """One file of the committed output."""
 
     name: str
@@ -46,7 +41,7 @@ class OutputFile(_Part):
     digest: Digest
 
 
-class Missing(_Part):
+class Missing(Stored):
     """An item whose output is not part of the whole, and why."""
 
     item: int
@@ -67,7 +62,7 @@ class Missing(_Part):
         )
 
 
-class Manifest(_Part):
+class Manifest(Stored):
     """What a run's output consists of."""
 
     version: int = 1

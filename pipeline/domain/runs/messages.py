@@ -6,8 +6,9 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, Field, ValidationError
 
+from pipeline.domain.runs.stored import Stored
 from pipeline.errors import Permanent
 
 MAX_TRIES = 60
@@ -34,10 +35,8 @@ class BadMessage(Permanent):
     """A queue message is not one of ours."""
 
 
-class Message(BaseModel):
+class Message(Stored):
     """What every message carries: how often it was put back, and the trace it belongs to."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     tries: int = Field(default=0, ge=0)
     traceparent: str = Field(default="", max_length=100)
@@ -79,10 +78,8 @@ class AnnounceMessage(Message):
     event: str = Field(max_length=128)
 
 
-class AnnouncedEvent(BaseModel):
+class AnnouncedEvent(Stored):
     """What the engine asks of an event of its own that it finds in the outbox."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     id: str = Field(max_length=128)
     subject: str = Field(max_length=100)

@@ -3,10 +3,11 @@
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
+from pipeline.domain.runs.stored import Stored
 from pipeline.errors import Permanent
 
 MAX_RECEIPT_BYTES = 1 << 20
@@ -16,10 +17,10 @@ class ReceiptInvalid(Permanent):
     """A receipt does not say what a receipt says."""
 
 
-class _Claim(BaseModel):
-    """Part of a receipt: a claim by a node, bounded and strict."""
+class _Claim(Stored):
+    """Part of a receipt: a claim by a node, bounded; the runner may be that of a later release."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False)
 
 
 class ItemOutput(_Claim):
@@ -75,21 +76,17 @@ class TaskState(StrEnum):
     RETRYING = "retrying"
 
 
-class PastExecution(BaseModel):
+class PastExecution(Stored):
     """Why a task was executed anew, and which attempt does not count any more ("" for none)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     cause: Cause
     attempt: str = ""
 
 
-class TaskResult(BaseModel):
+class TaskResult(Stored):
     """What the ledger holds of a task (or stage program): the result that counts, or that it is
     executed anew.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     unit: str
     state: TaskState = TaskState.DONE

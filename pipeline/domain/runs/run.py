@@ -4,17 +4,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import TERMINAL, State, check_move
 from pipeline.domain.runs.naming import BlobRef, Generation
-
-
-class Frozen(BaseModel):
-    """A value: immutable, nothing unknown in it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from pipeline.domain.runs.stored import Stored
 
 
 class OriginKind(StrEnum):
@@ -23,9 +18,15 @@ class OriginKind(StrEnum):
     BLOB = "blob"
     SCHEDULE = "schedule"
     REQUEST = "request"
+    OTHER = "other"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "OriginKind | None":
+        """Read what a later release started a run by."""
+        return cls.OTHER if isinstance(value, str) else None
 
 
-class Origin(Frozen):
+class Origin(Stored):
     """What caused a run; its id derives from `key`, and `request` is a digest of what was asked."""
 
     kind: OriginKind
@@ -35,7 +36,7 @@ class Origin(Frozen):
     request: str = ""
 
 
-class Input(Frozen):
+class Input(Stored):
     """The blob version a run works on; `snapshot` is set once it is pinned."""
 
     container: str
@@ -54,7 +55,7 @@ class Input(Frozen):
         return BlobRef(self.container, self.name, self.snapshot)
 
 
-class PublishedPlan(Frozen):
+class PublishedPlan(Stored):
     """Which plan counts: its folder, digest and size."""
 
     folder: str
@@ -64,14 +65,14 @@ class PublishedPlan(Frozen):
     items: int
 
 
-class EarlierPlan(Frozen):
+class EarlierPlan(Stored):
     """The plan of a generation before the present one; a redrive builds on it."""
 
     generation: int
     plan: PublishedPlan
 
 
-class Output(Frozen):
+class Output(Stored):
     """Where a run's committed output is."""
 
     manifest: str
@@ -80,7 +81,7 @@ class Output(Frozen):
     bytes: int
 
 
-class Run(Frozen):
+class Run(Stored):
     """One run of a pipeline, as the ledger holds it."""
 
     id: str
@@ -89,9 +90,9 @@ class Run(Frozen):
     state: State = State.CLAIMED
     origin: Origin
     input: Input | None = None
-    parameters: dict[str, str | int | float | bool] = {}
+    parameters: dict[str, str | int | float | bool] = Field(default_factory=dict)
     definition: str
-    scripts: dict[str, str] = {}
+    scripts: dict[str, str] = Field(default_factory=dict)
     pool: str
     created_at: datetime
     changed_at: datetime

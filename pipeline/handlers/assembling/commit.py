@@ -8,12 +8,13 @@ what the first wrote.
 from contextlib import suppress
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.manifest import AssembledFile, Manifest, Missing, OutputFile
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
+from pipeline.domain.runs.stored import Stored
 from pipeline.errors import Conflict, NotFound, Permanent
 from pipeline.handlers.collecting.accounts import Counts
 from pipeline.handlers.engine import Engine
@@ -21,10 +22,8 @@ from pipeline.handlers.engine import Engine
 _JSON = "application/json"
 
 
-class Chosen(BaseModel):
+class Chosen(Stored):
     """What one assembler made of a run, which everybody commits: files, and what is missing."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     files: tuple[AssembledFile, ...]
     missing: tuple[Missing, ...]

@@ -4,14 +4,13 @@ import itertools
 from collections.abc import Iterator
 from contextlib import suppress
 
-from pydantic import BaseModel, ConfigDict
-
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.announcement import MAX_MISSING
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.manifest import Missing
 from pipeline.domain.runs.results import ItemResult
 from pipeline.domain.runs.run import Run
+from pipeline.domain.runs.stored import Stored
 from pipeline.errors import Permanent
 from pipeline.handlers.collecting.gather import generations, total_items
 from pipeline.handlers.collecting.reading import items_of
@@ -20,10 +19,8 @@ from pipeline.handlers.running.executions import PlannedItems
 from pipeline.ledger import tasks
 
 
-class Counts(BaseModel):
+class Counts(Stored):
     """Items by outcome, and the node-seconds with their price."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     succeeded: int
     failed: int
@@ -52,9 +49,10 @@ def count(engine: Engine, run: Run, succeeded: int, failed: int, seconds: float)
 def used(engine: Engine, run: Run, seconds: float) -> float:
     """Return the node-seconds of a generation: the `seconds` of its tasks and of its stage
     programs, by the share of a node that each held. A pool that is not defined any more counts as
-    one slot a node.
+    one slot a node, a task whose definition cannot be read as one slot.
     """
-    pool, slots = engine.catalogue.pools.get(run.pool), engine.definition(run).task.slots
+    definition = engine.definition_if_readable(run)
+    pool, slots = engine.catalogue.pools.get(run.pool), definition.task.slots if definition else 1
     slot_seconds = slots * seconds + sum(_stages(engine, run))
     return slot_seconds * (pool.share(1) if pool else 1.0)
 

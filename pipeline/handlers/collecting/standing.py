@@ -54,7 +54,8 @@ def standing(engine: Engine, run_id: str, *, why: bool = True) -> Standing:
     if run.plan is None:
         return Standing(run, reason, 0, items, 0, run.node_seconds + used(engine, run, 0.0))
     finished = progress.union(engine.ports.tables, run.id, run.generation, "tasks").count()
-    bundle = engine.definition(run).bundle.items
+    definition = engine.definition_if_readable(run)
+    bundle = definition.bundle.items if definition else -(-run.plan.items // (run.plan.tasks or 1))
     before = items - run.plan.items  # what earlier generations have done already
     done = before + min(run.plan.items, finished * bundle)
     failed, seconds = _so_far(engine, run) if run.plan.tasks <= _ROWS_READ else (0, 0.0)

@@ -100,11 +100,11 @@ def release_jobs(engine: Engine, run: Run) -> None:
 
 def jobs_of(engine: Engine, run: Run) -> list[str]:
     """Name every Batch job that this generation may have."""
-    definition = engine.definition(run)
+    definition = engine.definition_if_readable(run)
     stages = [""]
-    if definition.split.program:
+    if definition is None or definition.split.program:
         stages.append(naming.SPLIT)
-    if definition.assemble.program:
+    if definition is None or definition.assemble.program:
         stages.append(naming.ASSEMBLE)
     return [
         run.names.job(execution, stage)

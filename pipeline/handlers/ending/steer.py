@@ -41,7 +41,9 @@ def finish_cancel(engine: Engine, held: Held) -> Run:
 def redrive(engine: Engine, run_id: str) -> Run:
     """Begin the next generation of a run that is over: only what did not succeed runs again."""
     held = runs.need(engine.ports.tables, run_id)
-    run, now = held.run, engine.now
+    run, now, definition = held.run, engine.now, engine.definition_if_readable(held.run)
+    if definition is None:
+        raise Conflict(f"Run {run_id} is of a later release: start a new run of its input instead.")
     complete = run.state is State.SUCCEEDED and run.failed == 0
     if run.purged_at:
         when = f"{run.purged_at:%Y-%m-%d}"
@@ -65,7 +67,7 @@ def redrive(engine: Engine, run_id: str) -> Run:
         error="",
         output=None,
         ended_at=None,
-        deadline=now + engine.definition(run).limits.run,
+        deadline=now + definition.limits.run,
     )
     redriven = runs.reopen(engine.ports.tables, held, again)
     log.info("Run redriven", extra=context(redriven.run, "redrive"))

@@ -11,7 +11,7 @@ from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict, FanfareError
 from pipeline.handlers.ending import steer
 from pipeline.handlers.ending.conclude import fail, release
-from pipeline.handlers.engine import Engine, context, log
+from pipeline.handlers.engine import DefinitionUnreadable, Engine, context, log
 from pipeline.handlers.mending import reconcile
 from pipeline.handlers.planning import plan
 from pipeline.handlers.running import demand, submit
@@ -91,16 +91,27 @@ def _look_after(engine: Engine, entry: ActiveEntry) -> None:
     if held is None or held.run.over:
         return
     run = held.run
-    late = run.deadline is not None and engine.now > run.deadline
-    if late and run.state in STOPPABLE:
-        limit = engine.definition(run).limits.run
-        fail(engine, held, Cause.RUN_TIMED_OUT, f"The run took longer than {limit}.")
+    if run.state in STOPPABLE and (reason := _over(engine, run)):
+        fail(engine, held, *reason)
         return
     stale = engine.now - entry.asked(run.changed_at) > engine.patience.stale
     if _STEPS[run.state](engine, held, stale):
         log.warning("Run stood still: asked again", extra=context(run, "sweep"))
         index.note_asked(engine.ports.tables, entry.row, engine.now)
     _say_why(engine, entry.run)
+
+
+def _over(engine: Engine, run: Run) -> tuple[Cause, str] | None:
+    """Say why a run ends although nothing of it failed: its time is over, or nobody can read it."""
+    if run.deadline is not None and engine.now > run.deadline:
+        return Cause.RUN_TIMED_OUT, f"The run reached its time limit ({run.deadline:%F %T} UTC)."
+    if run.idle_for(engine.now) <= engine.patience.stale:
+        return None
+    try:
+        engine.definition(run)
+    except DefinitionUnreadable as error:
+        return Cause.DEFINITION_UNREADABLE, str(error)
+    return None
 
 
 # What each state asks for. A step returns whether it put a message into a queue, which it does only

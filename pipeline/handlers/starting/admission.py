@@ -6,7 +6,7 @@ from datetime import datetime
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.messages import Queue
 from pipeline.domain.runs.run import OriginKind, Run
-from pipeline.errors import Conflict, Permanent
+from pipeline.errors import Conflict
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.ledger import listing, places, runs
 from pipeline.ledger.rows import Change
@@ -88,12 +88,6 @@ def _waiting(engine: Engine, pipeline: str) -> Iterator[tuple[Rank, Held]]:
     for held in listing.going(engine.ports.tables, pipeline).held:
         if held.run.state is not State.WAITING:
             continue
-        try:
-            priority = engine.definition(held.run).priority
-        except Permanent as error:
-            log.warning(
-                "Run not admitted: its definition cannot be read",
-                extra={**context(held.run, "readmit"), "reason": str(error)},
-            )
-            continue
-        yield (-priority, held.run.created_at, held.run.id), held
+        definition = engine.definition_if_readable(held.run)
+        if definition:  # the sweep ends those that nobody can read
+            yield (-definition.priority, held.run.created_at, held.run.id), held

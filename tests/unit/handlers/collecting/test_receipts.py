@@ -37,7 +37,6 @@ LIES = {
     "output-twice": lambda receipt: _item(receipt).update(outputs=_item(receipt)["outputs"] * 2),
     "no-end": lambda receipt: receipt.update(seconds=float("inf")),
     "no-cause": lambda receipt: _item(receipt).update(outcome="failed"),
-    "unknown-key": lambda receipt: receipt.update(run="another-run"),
     "version-2": lambda receipt: receipt.update(version=2),
 }
 
@@ -132,9 +131,9 @@ def test_one_bad_receipt_does_not_keep_other_runs_waiting(app_with):
 
 def test_a_message_that_is_no_event_goes_to_the_poison_queue(app_with):
     app = app_with()
-    for body in ("", "{", "[]", '{"event": 3}', json.dumps({"event": {}, "more": 1})):
+    for body in ("", "{", "[]", '{"event": 3}'):
         dispatch.handle(app.engine, Queue.RECEIPTS, body)
-    assert len(app.world.queues.bodies("receipts-poison")) == 5
+    assert len(app.world.queues.bodies("receipts-poison")) == 4
     app.settle()
     assert app.world.queues.total() == 0
 

@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from pipeline.domain.runs.messages import Queue
-from pipeline.errors import Permanent, Transient
+from pipeline.errors import Transient
 from pipeline.handlers.doors import dispatch, http
+from pipeline.handlers.engine import DefinitionUnreadable
 from pipeline.handlers.mending import sweep
 from tests.fakes.crash import Injector
 from tests.unit.handlers.conftest import LINES, PROGRAMS
@@ -155,7 +156,7 @@ def test_a_run_that_takes_too_long_is_ended_counted_and_announced(app_with, text
     sweep.sweep(app.engine)
     run = app.only_run()
     assert (run.state, run.cause) == ("failed", "run-timed-out")
-    assert "longer than 1:00:00" in run.error
+    assert "time limit (2026-11-23 11:00:00 UTC)" in run.error
     assert (run.node_seconds, run.cost, run.currency) == (0.5, 0.00005, "USD")
     assert run.succeeded == (1 if text is LINES else 0)
     app.settle()
@@ -188,5 +189,5 @@ def test_a_definition_of_another_version_is_said_to_be_one(app_with):
     app.upload("lines/a.txt", b"one\n")
     app.pump()
     run = app.only_run().model_copy(update={"definition": '{"name": "job"}'})
-    with pytest.raises(Permanent, match="of another version"):
+    with pytest.raises(DefinitionUnreadable, match="trigger: Field required"):
         app.engine.definition(run)
