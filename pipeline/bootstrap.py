@@ -67,7 +67,8 @@ def build(settings: Settings) -> Engine:
     """Make an engine; raises DefinitionError naming every fault of the definitions."""
     root = settings.definitions
     catalogue = load_catalogue(root / "pipelines", root / "pools", root / "task_scripts")
-    return Engine(connect(settings), catalogue, settings.patience, scripts(root / "task_scripts"))
+    files = scripts(root / "task_scripts")
+    return Engine(connect(settings), catalogue, settings.patience, files, settings.local)
 
 
 def scripts(folder: Path) -> dict[str, bytes]:

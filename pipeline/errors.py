@@ -2,7 +2,12 @@
 
 
 class FanfareError(Exception):
-    """Something went wrong; the class docstring is the default message."""
+    """Something went wrong; the class docstring is the default message.
+
+    `service` names the service of Azure that answered wrongly or not at all, if one did.
+    """
+
+    service: str = ""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or (type(self).__doc__ or "").strip())

@@ -80,6 +80,11 @@ class Settings:
     insights_connection: str
     patience: Patience
 
+    @property
+    def local(self) -> bool:
+        """Whether the services are those of a local stack: only they are reached by keys."""
+        return bool(self.storage_connection)
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str], app_root: Path) -> "Settings":
         """Read the settings; raises SettingMissing naming what to set."""

@@ -24,7 +24,6 @@ from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.commands import up_down
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.follow import follow
-from pipeline.cli.look import Standing, files_of
 from pipeline.cli.session import Session
 from pipeline.cli.stack.config import COMPLETIONS, Wishes
 from pipeline.cli.stack.process import LocalStack
@@ -35,6 +34,7 @@ from pipeline.cli.views import wording
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.errors import FanfareError
+from pipeline.handlers.collecting.standing import Standing, manifest_of
 from pipeline.handlers.starting.lost_events import event_of
 from pipeline.handlers.starting.start import blob_key
 
@@ -79,7 +79,7 @@ def demonstrate(session: Session, stack: LocalStack) -> int:
     event = receive(session, connection, run)
     waited = time.monotonic() - began
     session.out.print(
-        display.page(where, files_of(session.engine, where.run), [], session.engine.now)
+        display.page(where, manifest_of(session.engine, where.run), [], session.engine.now)
     )
     show_event(session, event, waited)
     if where.run.output is None:

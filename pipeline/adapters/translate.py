@@ -17,17 +17,26 @@ _SERVER_ERROR = 500
 _LINE_LENGTH = 300
 
 
+STORAGE, BATCH, EVENT_GRID, AZURE = "Storage", "Batch", "Event Grid", "Azure"
+
+
 @contextmanager
-def translated(action: str) -> Iterator[None]:
-    """Raise what the SDK raises within as an error of ours that names the action."""
+def translated(action: str, service: str = STORAGE) -> Iterator[None]:
+    """Raise what the SDK raises within as an error of ours that names action and service."""
     try:
         yield
     except AzureError as error:
-        raise translate(error, action) from error
+        raise translate(error, action, service) from error
 
 
-def translate(error: AzureError, action: str) -> FanfareError:
-    """Return the error of ours that says whose move is next."""
+def translate(error: AzureError, action: str, service: str = STORAGE) -> FanfareError:
+    """Return the error of ours that says whose move is next, and which service was asked."""
+    translated_error = _translate(error, action)
+    translated_error.service = service
+    return translated_error
+
+
+def _translate(error: AzureError, action: str) -> FanfareError:
     status = status_of(error)
     text = f"{action}: {_describe(error, status)}"
     if status is None or status in _LATER or status >= _SERVER_ERROR:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from pipeline.domain.health import azure as health_azure
 from pipeline.domain.health import findings as health
+from pipeline.domain.health import pools as health_pools
 from pipeline.domain.health import quotas as health_quotas
 from pipeline.domain.health import roles as health_roles
 from pipeline.domain.health.findings import Deployment, Finding, Level, QueueReading
@@ -17,9 +18,10 @@ from pipeline.domain.health.roles import Assignment, Bearer
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.messages import Queue
 from pipeline.domain.runs.naming import CONTAINERS, BlobRef
+from pipeline.domain.runs.run import Run
 from pipeline.errors import FanfareError
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.why import explain
+from pipeline.handlers.why import obstacle_to
 from pipeline.ledger import index, listing, outbox, purge
 from pipeline.ledger.layout import TABLES
 
@@ -131,7 +133,9 @@ def _pools(ward: Ward) -> list[Finding]:
     found: list[Finding] = []
     for name, pool in sorted(engine.catalogue.pools.items()):
         pool_id = engine.pool_id_of(pool)
-        found += health.pool(name, pool_id, engine.ports.cluster.pool(pool_id), ward.where)
+        found += health_pools.pool(
+            name, pool_id, engine.ports.cluster.pool(pool_id), ward.where, engine.now
+        )
         found.append(health_azure.retirement(pool, today, ward.where))
     return found
 
@@ -174,11 +178,16 @@ def _runs(ward: Ward) -> list[Finding]:
     found = [health.damaged_row(said, ward.where) for said in going.damaged]
     for run in going.runs:
         if run.idle_for(engine.now) > _STUCK:
-            what = f"{run.id} has not moved for {run.idle_for(engine.now)}".split(".")[0]
-            found.append(
-                Finding("runs", Level.NOTE, what, explain(engine, run), f"fanfare show {run.id}")
-            )
+            found.append(_standing_still(engine, run))
     return found or [Finding("runs", Level.OK, "none stands still")]
+
+
+def _standing_still(engine: Engine, run: Run) -> Finding:
+    what = f"{run.id} has not moved for {run.idle_for(engine.now)}".split(".")[0]
+    obstacle = obstacle_to(engine, run)
+    why = f"{obstacle.code}: {obstacle.evidence}" if obstacle else ""
+    mend = obstacle.remedy if obstacle else ""
+    return Finding("runs", Level.NOTE, what, why, mend or f"fanfare show {run.id}")
 
 
 def _announcements(ward: Ward) -> list[Finding]:

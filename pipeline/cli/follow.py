@@ -16,7 +16,7 @@ from pipeline.errors import Transient
 from pipeline.handlers.collecting.standing import Standing, standing
 
 POLL_S = 0.4
-_WHY_EVERY = 5  # polls: asking Batch is dear
+_ASK_EVERY = 5  # polls: asking Batch is dear
 _SHOWN = 12
 _PATIENCE = 10  # polls in a row that may fail
 
@@ -38,16 +38,16 @@ class _Watch:
             if known and known.run.over:
                 continue
             try:
-                ask = self.polls % _WHY_EVERY == 1
-                found = standing(self.session.engine, run, why=ask)
+                ask = self.polls % _ASK_EVERY == 1
+                found = standing(self.session.engine, run, ask=ask)
                 self.failures = 0
             except Transient:
                 self.failures += 1
                 if self.failures >= _PATIENCE:
                     raise
                 continue
-            if known and not ask and not found.why and found.run.state is known.run.state:
-                found = replace(found, why=known.why)
+            if known and not ask and found.run.state is known.run.state:
+                found = replace(found, obstacle=known.obstacle)
             self._take(run, found)
 
     def _take(self, run: str, found: Standing) -> None:

@@ -26,12 +26,16 @@ class DefinitionUnreadable(Transient):
 
 @dataclass(frozen=True)
 class Engine:
-    """The world, the definitions, the patience, and the files of task_scripts/ by name."""
+    """The world, the definitions, the patience, and the files of task_scripts/ by name.
+
+    `local` says that the world is the stack on this machine, and not Azure.
+    """
 
     ports: Ports
     catalogue: Catalogue
     patience: Patience
     scripts: Mapping[str, bytes]
+    local: bool = False
 
     @property
     def now(self) -> datetime:

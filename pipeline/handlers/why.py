@@ -1,51 +1,107 @@
-"""Says in one line what a run waits for: a pure reading of what Batch reports."""
+"""Finds out what stands in a run's way: reads what there is to know, and lets the domain decide.
 
+Batch is asked once an answer: a run's job, its further executions, its pool.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from pipeline.domain.runs import naming
 from pipeline.domain.runs.lifecycle import State
-from pipeline.domain.runs.reports import JobReport, PoolReport
+from pipeline.domain.runs.obstacles import Obstacle, ObstacleCode
 from pipeline.domain.runs.run import Run
+from pipeline.domain.waiting.batch import Readings
+from pipeline.domain.waiting.decide import FailingStep, Situation, decide
+from pipeline.domain.waiting.remedies import Place, obstacle
+from pipeline.domain.waiting.reports import JobReport, PoolReport
 from pipeline.errors import FanfareError
 from pipeline.handlers.engine import Engine
+from pipeline.ledger import index, pools, progress, tasks
 
-_FINISHING = frozenset({State.ASSEMBLING, State.COMMITTING})
+_EXECUTIONS, _OTHERS = 3, 3
+# The states in which a run has tasks in Batch, and the stage whose program it may be instead.
+_STAGES = {
+    State.PLANNING: naming.SPLIT,
+    State.SUBMITTING: "",
+    State.RUNNING: "",
+    State.ASSEMBLING: naming.ASSEMBLE,
+}
 
 
-def explain(engine: Engine, run: Run) -> str:
-    """Look at the run's job and pool and say what it waits for."""
+def obstacle_to(engine: Engine, run: Run) -> Obstacle | None:
+    """Say what a run waits for, None when it has its verdict; what Batch says is read once."""
     if run.over:
-        return ""
-    if run.state in _FINISHING:
-        return run.why or "its output is being put together"
-    if run.state is State.WAITING or not run.job:
-        return run.why or f"{run.state}: in the queue of its next step"
+        return None
+    known = Situation(run, engine.now, place_of(engine, run), failing=_failing(engine, run))
+    jobs = _jobs(engine, run)
+    if not jobs:
+        return decide(known)
     try:
-        job = engine.ports.cluster.job(run.job)
-        pool = engine.ports.cluster.pool(engine.pool_id(run))
+        known = replace(known, batch=_readings(engine, run, jobs))
     except FanfareError as error:
-        return f"Batch cannot be asked: {error}"
-    return reason(job, pool, engine.pool_id(run))
+        known = replace(known, silence=str(error))
+    if run.plan and run.state in (State.SUBMITTING, State.RUNNING):
+        tables = engine.ports.tables
+        done = progress.union(tables, run.id, run.generation, "tasks").count()
+        known = replace(known, done=done)
+    return decide(known)
 
 
-def reason(job: JobReport, pool: PoolReport, pool_id: str) -> str:
-    """Name the first thing that stands in the way."""
-    total = job.active + job.running + job.succeeded + job.failed
-    unusable = pool.nodes > 0 and pool.unusable_nodes == pool.nodes
-    obstacles = (
-        (
-            not pool.state,
-            f"pool {pool_id} does not exist: deploy it (`azd provision`, locally `fanfare up`)",
-        ),
-        (
-            job.preparation_error,
-            f"job preparation fails on the nodes: {job.preparation_error}",
-        ),
-        (job.running, f"{job.running} tasks running, {job.active} queued, of {total}"),
-        (pool.errors, f"pool {pool_id} cannot grow: {'; '.join(pool.errors)}"),
-        (unusable, f"all nodes of pool {pool_id} are unusable: look at its start task and image"),
-        (
-            job.active and not pool.nodes,
-            f"pool {pool_id} has no node yet ({pool.target_nodes} wanted, {pool.allocation})",
-        ),
-        (job.active, f"{job.active} tasks queued for {pool.nodes} nodes of pool {pool_id}"),
-    )
-    over = "all tasks are over; receipts are on their way"
-    return next((text for holds, text in obstacles if holds), over)
+def noted(engine: Engine, run: Run, code: ObstacleCode, evidence: str) -> Obstacle:
+    """Make the obstacle that a handler has met, for the run to keep."""
+    return obstacle(code, evidence, place_of(engine, run))
+
+
+def place_of(engine: Engine, run: Run) -> Place:
+    """Say whose names a remedy for this run is filled in with."""
+    pool = engine.catalogue.pools.get(run.pool)
+    pool_id = engine.pool_id_of(pool) if pool else run.pool
+    return Place(engine.local, run.id, run.pipeline, run.pool, pool_id, run.job)
+
+
+def _failing(engine: Engine, run: Run) -> FailingStep | None:
+    """Return the step that keeps being tried, if that was noted since the run last moved."""
+    entry = index.active_entry(engine.ports.tables, run)
+    return entry.failing(run.changed_at, engine.now) if entry else None
+
+
+def _jobs(engine: Engine, run: Run) -> list[str]:
+    """Name the jobs that the run's present tasks may be in; none where it has none in Batch."""
+    stage = _STAGES.get(run.state)
+    if stage is None:
+        return []
+    if stage:
+        found = tasks.find(engine.ports.tables, run.id, run.generation, stage)
+        going = found is not None and not found.result.attempt and not found.result.cause
+        return [run.names.job(found.result.execution, stage)] if found and going else []
+    first = max(1, run.executions + 1 - _EXECUTIONS)
+    return [run.job, *(run.names.job(n) for n in range(first, run.executions + 1))]
+
+
+def _readings(engine: Engine, run: Run, jobs: Iterable[str]) -> Readings:
+    cluster, pool_id = engine.ports.cluster, engine.pool_id(run)
+    reports = {job: cluster.job(job) for job in jobs}
+    pool = cluster.pool(pool_id)
+    seen = Readings(JobReport.of_all(reports.values()), pool, pool_id)
+    if pool.counts.running and not pool.counts.idle and seen.job.active and not seen.job.running:
+        seen = replace(seen, others=_others(engine, run))
+    return replace(seen, words=_words(engine, reports, pool, pool_id))
+
+
+def _others(engine: Engine, run: Run) -> list[str]:
+    """Name runs that want the same pool."""
+    wanted = pools.demands(engine.ports.tables, run.pool, engine.now)
+    names = sorted(demand.run for demand in wanted if demand.run != run.id)
+    more = [f"and {len(names) - _OTHERS} more"] if len(names) > _OTHERS else []
+    return [*names[:_OTHERS], *more]
+
+
+def _words(engine: Engine, reports: dict[str, JobReport], pool: PoolReport, pool_id: str) -> str:
+    """Read the last words of a preparation or of a start task that failed."""
+    cluster = engine.ports.cluster
+    for job, report in reports.items():
+        if report.preparation.failed:
+            return cluster.last_words(pool_id, report.preparation.failed.node, job)
+    if pool.counts.start_task_failed and pool.node_error:
+        return cluster.last_words(pool_id, pool.node_error.node)
+    return ""

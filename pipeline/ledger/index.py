@@ -8,18 +8,23 @@ A row of the index also says when the sweep last asked for what is left to do.
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pipeline.domain.runs import naming
+from pipeline.domain.runs.obstacles import ObstacleCode
 from pipeline.domain.runs.run import Run
+from pipeline.domain.waiting.decide import FailingStep
 from pipeline.errors import Conflict
 from pipeline.ledger.layout import RUNS
 from pipeline.ledger.rows import prefixed, write
-from pipeline.ports.tables import Insert, Operation, Remove, Row, Tables
+from pipeline.ports.tables import Insert, Operation, Remove, Row, Tables, Value
 
 _REGISTRY = "!pipelines"
 _ACTIVE, _BY_TIME = "active:", "t:"
 _ASKED = "asked"
+_FAILURE, _FAILED_AS, _FAILED_AT = "failure", "failed_as", "failed_at"
+_FRESH = timedelta(minutes=2)  # a step that keeps failing is tried every 30 s at least
+_LONGEST = 1000  # characters of an error
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,13 @@ class ActiveEntry:
     def asked(self, since: datetime) -> datetime:
         """Return when the sweep last asked for what is left to do; `since` if it never did."""
         return asked(self.row, since)
+
+    def failing(self, since: datetime, now: datetime) -> FailingStep | None:
+        """Return the step that keeps failing, if that was noted after `since` and lately."""
+        at, text = self.row.values.get(_FAILED_AT), self.row.values.get(_FAILURE)
+        if not isinstance(at, datetime) or at < since or now - at > _FRESH:
+            return None
+        return FailingStep(ObstacleCode(str(self.row.values.get(_FAILED_AS))), str(text))
 
 
 def register(tables: Tables, pipeline: str) -> None:
@@ -81,6 +93,28 @@ def active_of(tables: Tables, pipeline: str) -> Iterator[str]:
 def activity(tables: Tables, pipeline: str) -> Iterator[ActiveEntry]:
     """Yield the index's rows of a pipeline's runs without a verdict."""
     return map(ActiveEntry, prefixed(tables, RUNS, pipeline, _ACTIVE))
+
+
+def active_entry(tables: Tables, run: Run) -> ActiveEntry | None:
+    """Read the index's row of a run, None when it has its verdict."""
+    row = tables.get(RUNS, run.pipeline, _ACTIVE + run.id)
+    return ActiveEntry(row) if row else None
+
+
+def note_failure(tables: Tables, run: Run, step: FailingStep, now: datetime) -> None:
+    """Note on a run's row of the index that a step of it failed and is tried again."""
+    entry = active_entry(tables, run)
+    if entry is None:
+        return
+    noted: dict[str, Value] = {
+        _FAILURE: step.evidence[:_LONGEST],
+        _FAILED_AS: str(step.code),
+        _FAILED_AT: now,
+    }
+    row = entry.row
+    with suppress(Conflict):
+        written = Row(row.partition, row.key, {**row.values, **noted}, row.etag)
+        write(tables, RUNS, written)
 
 
 def recent(tables: Tables, pipeline: str) -> Iterator[str]:

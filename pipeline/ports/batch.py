@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
-from pipeline.domain.runs.reports import JobReport, PoolReport, TaskEnd
+from pipeline.domain.waiting.reports import JobReport, PoolReport, TaskEnd
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Cluster(Protocol):
     """Azure Batch, observed; and its pools' formulas, pushed."""
 
     def job(self, job: str) -> JobReport:
-        """Report the job's state and task counts."""
+        """Report the job's state, its task counts, and how far its nodes are prepared."""
 
     def failures(self, job: str, ended_before: datetime) -> Iterator[TaskEnd]:
         """Yield the tasks that completed before a time with result failure (server-side filter)."""
@@ -94,6 +94,11 @@ class Cluster(Protocol):
 
     def pool(self, pool: str) -> PoolReport:
         """Report the pool's state, nodes and errors."""
+
+    def last_words(self, pool: str, node: str, job: str = "") -> str:
+        """Return the end (4 KiB) of what a node's start task, or a job's preparation on it, wrote
+        to its error output or else to its output; "" when the node or the file is gone.
+        """
 
     def push_formula(self, pool: str, formula: str) -> None:
         """Enable autoscale with this formula. Raises Transient when the pool resizes or was pushed

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from pipeline.domain.runs.naming import BlobRef
-from pipeline.domain.runs.reports import PoolReport
+from pipeline.domain.waiting.reports import PoolReport
 from pipeline.ports.batch import InputFile, JobSpec, TaskSpec, Upload
 from pipeline.ports.tables import Row
 from tests.fakes.batch import FakeJob, FakeTask, Outcome
@@ -86,7 +86,8 @@ class _insert:
 def _job(job: Json) -> FakeJob:
     spec, tasks = _values(job.pop("spec")), job.pop("tasks")
     spec["preparation_inputs"] = [InputFile(**file) for file in spec["preparation_inputs"]]
-    made = FakeJob(JobSpec(**spec), **_values(job))
+    known = {name: job[name] for name in ("created_at", "state", "closing", "ended_at")}
+    made = FakeJob(JobSpec(**spec), **_values(known))
     made.tasks = {name: _task(task) for name, task in tasks.items()}
     return made
 

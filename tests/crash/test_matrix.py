@@ -45,4 +45,6 @@ def test_the_matrix_is_large_and_knows_every_verb():
         if not verb.startswith("_")
     }
     assert len(CASES) >= 2000
-    assert known - verbs == {("writer", "compose"), ("writer", "delete")}
+    # Of the reads, one is asked for only where a start task or a preparation failed.
+    unused = {("writer", "compose"), ("writer", "delete"), ("cluster", "last_words")}
+    assert known - verbs == unused

@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from pipeline.domain.runs.reports import JobReport, PoolReport, TaskEnd
+from pipeline.domain.waiting.reports import JobReport, NodeCounts, PoolReport, Preparation, TaskEnd
 from pipeline.errors import JobGone, NotFound, Permanent, QuotaReached, Transient
 from pipeline.ports.batch import JobSpec, TaskSpec
 from tests.fakes.clock import FakeClock
 
 BETWEEN_FORMULAS = timedelta(seconds=30)
+UNPREPARED = Preparation()
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -56,7 +57,7 @@ class FakeJob:
     state: str = "active"
     closing: bool = False
     ended_at: datetime | None = None
-    preparation_error: str = ""
+    preparation: Preparation = UNPREPARED
     tasks: dict[str, FakeTask] = field(default_factory=dict)
 
 
@@ -69,6 +70,7 @@ class FakeBatch:
         self.quota = quota
         self.jobs: dict[str, FakeJob] = {}
         self.pools: dict[str, PoolReport] = {}
+        self.words: dict[tuple[str, str, str], str] = {}
 
     # --- jobs
 
@@ -122,7 +124,7 @@ class FakeBatch:
             running=sum(task.state == "running" for task in tasks),
             succeeded=sum(bool(task.outcome and task.outcome.succeeded) for task in tasks),
             failed=sum(bool(task.outcome and not task.outcome.succeeded) for task in tasks),
-            preparation_error=found.preparation_error,
+            preparation=found.preparation,
         )
 
     def failures(self, job: str, ended_before: datetime) -> Iterator[TaskEnd]:
@@ -142,6 +144,9 @@ class FakeBatch:
     def pool(self, pool: str) -> PoolReport:
         return self.pools.get(pool, PoolReport(""))
 
+    def last_words(self, pool: str, node: str, job: str = "") -> str:
+        return self.words.get((pool, node, job), "")
+
     def push_formula(self, pool: str, formula: str) -> None:
         if not formula:
             raise Permanent("A formula has to say something.")
@@ -160,7 +165,7 @@ class FakeBatch:
 
     def add_pool(self, pool: str, nodes: int = 0) -> None:
         """Create a pool that is active and steady; set `pools[pool]` for anything else."""
-        self.pools[pool] = PoolReport("active", "steady", nodes, nodes)
+        self.pools[pool] = PoolReport("active", "steady", nodes, nodes, NodeCounts(idle=nodes))
 
     def active(self, job: str) -> list[str]:
         """Return the ids of the tasks that wait for a node; none when the job is over."""

@@ -54,7 +54,12 @@ OPTIONS = {
 ANYWHERE = {"-o", "--query"}
 # Batch's data plane: it has to be told which account.
 DATA_PLANE = re.compile(r"az batch (?:pool|node|job|task) ")
-DOCTOR = ("domain/health/findings.py", "domain/health/azure.py", "cli/checks.py")
+DOCTOR = (
+    "domain/health/findings.py",
+    "domain/health/pools.py",
+    "domain/health/azure.py",
+    "cli/checks.py",
+)
 GUIDES = ("docs/deploy.md", "docs/doctor.md", "docs/http.md", "README.md")
 WORKFLOWS = tuple(str(p.relative_to(ROOT)) for p in (ROOT / ".github/workflows").glob("*.yml"))
 

@@ -11,7 +11,7 @@ from azure.core.exceptions import AzureError, HttpResponseError
 from azure.core.rest import HttpRequest
 
 from pipeline.adapters.identity.credentials import identity
-from pipeline.adapters.translate import code_of, status_of, translate
+from pipeline.adapters.translate import BATCH, code_of, status_of, translate
 from pipeline.adapters.transport import transport_to
 from pipeline.errors import JobGone, Permanent, QuotaReached, Transient
 from pipeline.settings import Settings
@@ -56,7 +56,7 @@ def batch(action: str) -> Iterator[None]:
         if status_of(error) == _CONFLICT:
             # Batch says 409 for every state that it does not like: nobody else changed anything.
             raise Permanent(f"{action}: {code}") from error
-        raise translate(error, action) from error
+        raise translate(error, action, BATCH) from error
 
 
 def send(client: BatchClient, method: str, path: str) -> None:

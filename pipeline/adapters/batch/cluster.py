@@ -1,17 +1,34 @@
 """Azure Batch, observed: jobs, failed tasks, pools; and formulas, pushed."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 from azure.batch import BatchClient
-from azure.batch.models import BatchPool, BatchPoolEnableAutoScaleOptions, BatchTask
+from azure.batch.models import (
+    AutoScaleRunError,
+    BatchJobPreparationTaskExecutionInfo,
+    BatchNode,
+    BatchNodeError,
+    BatchPoolEnableAutoScaleOptions,
+    BatchTask,
+    ResizeError,
+)
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from pipeline.adapters.batch import client as batch_client
 from pipeline.adapters.batch.client import batch, time_literal
 from pipeline.adapters.translate import code_of
-from pipeline.domain.runs.reports import JobReport, PoolReport, TaskEnd
-from pipeline.errors import JobGone
+from pipeline.domain.waiting.reports import (
+    JobReport,
+    NodeCounts,
+    PoolReport,
+    Preparation,
+    TaskEnd,
+    Trouble,
+)
+from pipeline.errors import FanfareError, JobGone
 from pipeline.settings import Settings
 
 _EVALUATION = timedelta(minutes=5)  # the shortest that the service takes
@@ -20,6 +37,9 @@ _NO_PREPARATION = {
     "JobPreparationTaskOrReleaseTaskNotSpecified",
     "JobPreparationTaskNotSpecified",
 }
+_PREPARATION, _INFO = "jobpreparation", "jobPreparationTaskExecutionInfo"
+_RUNNING, _NODES = 100, 10  # looked at: a page, and a few
+_WORDS = 4096  # bytes
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -30,21 +50,22 @@ class AzureCluster:
         self._client = client
 
     def job(self, job: str) -> JobReport:
-        """Report the job's state and task counts."""
+        """Report the job's state, its task counts, and how far its nodes are prepared."""
         with batch(f"look at the job {job}"):
             try:
                 found = self._client.get_job(job, select=["id", "state"])
                 counts = self._client.get_job_task_counts(job).task_counts
-                failed_preparation = self._preparation_error(job)
             except ResourceNotFoundError:
                 return JobReport("")
+            open_tasks = counts.active + counts.running
+            preparation = self._preparation(job) if open_tasks else Preparation()
         return JobReport(
             _text(found.state),
             counts.active,
             counts.running,
             counts.succeeded,
             counts.failed,
-            failed_preparation,
+            preparation,
         )
 
     def failures(self, job: str, ended_before: datetime) -> Iterator[TaskEnd]:
@@ -78,19 +99,34 @@ class AzureCluster:
                 found = self._client.get_pool(pool)
             except ResourceNotFoundError:
                 return PoolReport("")
-            unstarted, unusable = self._bad_nodes(pool)
-        errors = _pool_errors(found)
-        if unstarted:
-            errors.append(f"StartTaskFailed: the start task failed on {unstarted} node(s).")
+            counts = self._node_counts(pool)
+            ill = counts.start_task_failed + counts.unusable
+            node_error = self._node_error(pool) if ill else None
+        run = found.auto_scale_run
         return PoolReport(
-            _text(found.state),
-            _text(found.allocation_state),
-            found.current_dedicated_nodes + found.current_low_priority_nodes,
-            (found.target_dedicated_nodes or 0) + (found.target_low_priority_nodes or 0),
-            unstarted + unusable,
-            errors,
-            found.auto_scale_formula or "",
+            state=_text(found.state),
+            allocation=_text(found.allocation_state),
+            nodes=found.current_dedicated_nodes + found.current_low_priority_nodes,
+            target_nodes=(found.target_dedicated_nodes or 0)
+            + (found.target_low_priority_nodes or 0),
+            counts=counts,
+            since=found.allocation_state_transition_time,
+            resize_errors=[_trouble(error) for error in found.resize_errors or []],
+            autoscale_error=_trouble(run.error) if run and run.error else None,
+            node_error=node_error,
+            formula=found.auto_scale_formula or "",
         )
+
+    def last_words(self, pool: str, node: str, job: str = "") -> str:
+        """Return the end (4 KiB) of what a node's start task, or a job's preparation on it, wrote
+        to its error output or else to its output; "" when the node or the file is gone.
+        """
+        folder = f"workitems/{job}/job-1/{_PREPARATION}" if job else "startup"
+        for name in ("stderr.txt", "stdout.txt"):
+            words = self._end_of(pool, node, f"{folder}/{name}")
+            if words.strip():
+                return words
+        return ""
 
     def push_formula(self, pool: str, formula: str) -> None:
         """Enable autoscale with this formula. Raises Transient when the pool resizes or was pushed
@@ -102,30 +138,74 @@ class AzureCluster:
         with batch(f"push a formula to {pool}"):
             self._client.enable_pool_auto_scale(pool, enabled)
 
-    def _preparation_error(self, job: str) -> str:
-        failed = "jobPreparationTaskExecutionInfo/result eq 'failure'"
+    def _preparation(self, job: str) -> Preparation:
         try:
-            for status in self._client.list_job_preparation_and_release_task_status(
-                job, filter=failed, max_results=1
-            ):
-                info = status.job_preparation_task_execution_info
-                if info and info.failure_info:
-                    why = info.failure_info
-                    return f"{why.code}: {why.message} (exit code {info.exit_code})"
+            failed = next(self._preparations(job, f"{_INFO}/result eq 'failure'", 1), None)
+            running = list(self._preparations(job, f"{_INFO}/state eq 'running'", _RUNNING))
         except HttpResponseError as error:
             if code_of(error) not in _NO_PREPARATION:
                 raise
-        return ""
+            return Preparation()
+        starts = [info.start_time for _, info in running if info.start_time]
+        return Preparation(
+            _preparation_failure(*failed) if failed else None,
+            len(running),
+            min(starts, default=None),
+        )
 
-    def _bad_nodes(self, pool: str) -> tuple[int, int]:
-        """Return how many nodes failed their start task, and how many are unusable."""
+    def _preparations(
+        self, job: str, wanted: str, limit: int
+    ) -> Iterator[tuple[str, BatchJobPreparationTaskExecutionInfo]]:
+        listed = self._client.list_job_preparation_and_release_task_status(
+            job, filter=wanted, max_results=limit
+        )
+        for status in islice(listed, limit):
+            if info := status.job_preparation_task_execution_info:
+                yield str(status.node_id), info
+
+    def _node_counts(self, pool: str) -> NodeCounts:
         kinds = [
             kind
             for counts in self._client.list_pool_node_counts(filter=f"poolId eq '{pool}'")
             for kind in (counts.dedicated, counts.low_priority)
             if kind
         ]
-        return sum(k.start_task_failed or 0 for k in kinds), sum(k.unusable or 0 for k in kinds)
+        return NodeCounts(
+            idle=sum(k.idle or 0 for k in kinds),
+            running=sum(k.running or 0 for k in kinds),
+            starting=sum(
+                (k.creating or 0)
+                + (k.starting or 0)
+                + (k.waiting_for_start_task or 0)
+                + (k.rebooting or 0)
+                + (k.reimaging or 0)
+                for k in kinds
+            ),
+            start_task_failed=sum(k.start_task_failed or 0 for k in kinds),
+            unusable=sum(k.unusable or 0 for k in kinds),
+            preempted=sum(k.preempted or 0 for k in kinds),
+        )
+
+    def _node_error(self, pool: str) -> Trouble | None:
+        """Return what one node says that failed its start task or is unusable."""
+        wanted = "state eq 'starttaskfailed' or state eq 'unusable'"
+        nodes = self._client.list_nodes(pool, filter=wanted, max_results=_NODES)
+        return next(
+            (found for node in islice(nodes, _NODES) if (found := _node_trouble(node))), None
+        )
+
+    def _end_of(self, pool: str, node: str, path: str) -> str:
+        """Read the end of a file of a node; what cannot be read is a normal answer."""
+        try:
+            with batch(f"read {path} of {node}"):
+                size = self._client.get_node_file_properties(pool, node, path).content_length
+                if not size:
+                    return ""
+                span = f"bytes={max(0, size - _WORDS)}-{size - 1}"
+                parts = self._client.download_node_file(pool, node, path, ocp_range=span)
+                return b"".join(parts)[-_WORDS:].decode("utf-8", "replace")
+        except FanfareError:
+            return ""
 
 
 def connect(settings: Settings) -> AzureCluster:
@@ -146,12 +226,25 @@ def _end(task: BatchTask) -> TaskEnd:
     )
 
 
-def _pool_errors(pool: BatchPool) -> list[str]:
-    errors = [f"{error.code}: {error.message}" for error in pool.resize_errors or []]
-    run = pool.auto_scale_run
-    if run and run.error:
-        errors.append(f"{run.error.code}: {run.error.message}")
-    return errors
+def _trouble(error: ResizeError | AutoScaleRunError | BatchNodeError) -> Trouble:
+    return Trouble(error.code or "", error.message or "")
+
+
+def _node_trouble(node: BatchNode) -> Trouble | None:
+    name, info = str(node.id), node.start_task_info
+    if info and info.failure_info:
+        why = info.failure_info
+        code = f" (exit code {info.exit_code})" if info.exit_code is not None else ""
+        return Trouble(why.code or "", f"{why.message or ''}{code}", name)
+    return next((replace(_trouble(error), node=name) for error in node.errors or []), None)
+
+
+def _preparation_failure(node: str, info: BatchJobPreparationTaskExecutionInfo) -> Trouble:
+    why = info.failure_info
+    code = f" (exit code {info.exit_code})" if info.exit_code is not None else ""
+    if why is None:
+        return Trouble("PreparationFailed", code.strip(), node)
+    return Trouble(why.code or "", f"{why.message or ''}{code}", node)
 
 
 def _text(value: object) -> str:

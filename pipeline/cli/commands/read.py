@@ -63,7 +63,7 @@ def show(context: typer.Context, run: RunArgument) -> None:
     where = standing(session.engine, run_named(session, run))
     failed = failed_items(session.engine, where.run, _FAILURES_SHOWN)
     manifest = manifest_of(session.engine, where.run)
-    answer = http.view(session.engine, where.run) | {
+    answer = http.view(where.run, where.obstacle) | {
         "done": where.done,
         "items": where.items,
         "failed_items": [

@@ -71,7 +71,7 @@ def redrive(
     if wait:
         finish(session, [again.id], timeout)
     else:
-        session.answer(http.view(session.engine, again), again.id)
+        session.answer(http.view(again, None), again.id)
 
 
 def watch(
@@ -98,7 +98,7 @@ def finish(session: Session, started: Sequence[str], timeout_s: float | None) ->
     except KeyboardInterrupt:
         session.note(f"It goes on without you: fanfare watch {started[0]}")
         raise
-    views = [http.view(session.engine, where.run) for where in standings]
+    views = [http.view(where.run, where.obstacle) for where in standings]
     pages = [] if session.as_json else [_page(session, where) for where in standings]
     session.answer(views[0] if len(views) == 1 else {"runs": views}, Group(*pages))
     code = verdict_of(standings)

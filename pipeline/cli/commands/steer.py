@@ -40,7 +40,7 @@ def cancel(context: typer.Context, run: RunArgument) -> None:
     """Cancel a run: its tasks end now, and the event says so."""
     session: Session = context.obj
     ended = steer.cancel(session.engine, run_named(session, run))
-    session.answer(http.view(session.engine, ended), f"Run {ended.id} is {ended.state}.")
+    session.answer(http.view(ended, None), f"Run {ended.id} is {ended.state}.")
 
 
 def pause(context: typer.Context, pipeline: PipelineArgument) -> None:

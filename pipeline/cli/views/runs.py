@@ -13,12 +13,13 @@ from pipeline.cli.views import wording
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.manifest import Manifest
 from pipeline.domain.runs.naming import OUTPUT
+from pipeline.domain.runs.obstacles import Obstacle
 from pipeline.domain.runs.run import Run
 from pipeline.handlers.collecting.standing import FailedItem, Standing
 
 _BAR = 32
 _FILES_SHOWN = 20
-_COLUMNS = ("run", "state", "items", "started", "took", "cost", "input")
+_COLUMNS = ("run", "state", "waits for", "items", "started", "took", "cost", "input")
 _NARROWEST, _GAP = 12, 2
 _COLOURS = {
     State.SUCCEEDED: "green",
@@ -36,15 +37,24 @@ def state_text(state: State) -> Text:
 
 
 def standing(where: Standing, now: datetime) -> RenderableType:
-    """Draw a run that is watched: state, bar, counts, and why it is not further."""
+    """Draw a run that is watched: state, bar, counts, what it waits for, what can be done."""
     run = where.run
     head = Text.assemble((run.id, "bold"), "  ", state_text(run.state))
     line = Table.grid(padding=(0, 2))
     line.add_row(_bar(where), counts(where), Text(_took(run, now), "dim"))
     if run.over:
         return Group(head, line)
-    # The line stays when there is nothing to say, so that nothing below it jumps.
-    return Group(head, line, Text(wording.one_line(where.why), "dim"))
+    # Both lines stay when there is nothing to say, so that nothing below them jumps.
+    return Group(head, line, *waits_for(where.obstacle))
+
+
+def waits_for(obstacle: Obstacle | None) -> tuple[Text, Text]:
+    """Write what a run waits for, and what can be done about it: a line each."""
+    if obstacle is None:
+        return Text(), Text()
+    told = Text.assemble((f"{obstacle.code}: ", "bold"), wording.one_line(obstacle.evidence))
+    remedy = f"→ {obstacle.remedy}" if obstacle.remedy else ""
+    return told, Text(wording.one_line(remedy), "cyan")
 
 
 def counts(where: Standing) -> Text:
@@ -61,8 +71,9 @@ def plain_line(where: Standing) -> str:
     """Write how a run stands on one line, for logs and pipes."""
     done = f"{where.done}/{where.items} items" if where.items else "no items yet"
     failed = f", {where.failed} failed" if where.failed else ""
-    why = f": {wording.one_line(where.why)}" if where.why and not where.run.over else ""
-    return f"{where.run.id} {where.run.state} {done}{failed}{why}"
+    waits = f": {where.obstacle.code}: {where.obstacle}" if where.obstacle else ""
+    told = wording.one_line(waits) if waits and not where.run.over else ""
+    return f"{where.run.id} {where.run.state} {done}{failed}{told}"
 
 
 def run_table(listed: Sequence[Run], now: datetime, width: int) -> RenderableType:
@@ -71,31 +82,34 @@ def run_table(listed: Sequence[Run], now: datetime, width: int) -> RenderableTyp
         return Text("No runs yet: `fanfare run PIPELINE FILE` starts one.", "dim")
     rows = [_cells(run, now) for run in listed]
     table = Table(box=None, pad_edge=False, header_style="dim")
-    shown = 0
-    for name in _COLUMNS:
-        needed = max(len(name), *(cells[shown].cell_len for cells in rows))
-        room = width - sum((column.width or 0) + _GAP for column in table.columns)
+    shown: list[tuple[Text, ...]] = []
+    for name, column in zip(_COLUMNS, zip(*rows, strict=True), strict=True):
+        needed = max(len(name), *(cell.cell_len for cell in column))
+        room = width - sum((known.width or 0) + _GAP for known in table.columns)
+        if not any(cell.plain for cell in column):
+            continue
         if shown and room < min(needed, _NARROWEST):
             break
-        table.add_column(
-            name, no_wrap=True, overflow="ellipsis", width=min(needed, room) if shown else needed
-        )
-        shown += 1
-    for cells in rows:
-        table.add_row(*cells[:shown])
+        fitting = min(needed, room) if shown else needed
+        table.add_column(name, no_wrap=True, overflow="ellipsis", width=fitting)
+        shown.append(column)
+    for cells in zip(*shown, strict=True):
+        table.add_row(*cells)
     return table
 
 
 def _cells(run: Run, now: datetime) -> tuple[Text, ...]:
     items = f"{run.succeeded:,}" + (f" +{run.failed:,} failed" if run.failed else "")
+    waits = str(run.obstacle.code) if run.obstacle and not run.over else ""
     return (
         Text(run.id),
         state_text(run.state),
+        Text(waits, "yellow"),
         Text(items if run.over else ""),
         Text(wording.ago(run.created_at, now), "dim"),
         Text(_took(run, now)),
         Text(wording.money(run.cost, run.currency) if run.currency else "", "dim"),
-        Text(_input(run) or wording.one_line(run.why, 60), "dim"),
+        Text(_input(run), "dim"),
     )
 
 

@@ -1,6 +1,6 @@
 """What `fanfare doctor` finds: pure judgements of readings, each with the command that mends it."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -68,25 +68,6 @@ class QueueReading:
     name: str
     messages: int
     oldest: timedelta | None = None
-
-
-class PoolReading(Protocol):
-    """What Batch says of a pool; `state` is "" where there is none."""
-
-    @property
-    def state(self) -> str: ...  # noqa: D102 the fields of `ports.PoolReport`
-    @property
-    def allocation(self) -> str: ...  # noqa: D102
-    @property
-    def nodes(self) -> int: ...  # noqa: D102
-    @property
-    def target_nodes(self) -> int: ...  # noqa: D102
-    @property
-    def unusable_nodes(self) -> int: ...  # noqa: D102
-    @property
-    def errors(self) -> Sequence[str]: ...  # noqa: D102
-    @property
-    def formula(self) -> str: ...  # noqa: D102
 
 
 def refusal(check: str, status: int | None, said: str, where: Deployment) -> Finding:
@@ -166,51 +147,6 @@ def queues(readings: Iterable[QueueReading], where: Deployment) -> list[Finding]
     return found or [
         Finding("queues", Level.OK, f"about {total} messages, none old, none given up")
     ]
-
-
-def pool(name: str, pool_id: str, report: PoolReading, where: Deployment) -> list[Finding]:
-    """Judge one pool by what Batch says of it."""
-    check = f"pool {name}"
-    return list(_pool_faults(check, pool_id, report, where)) or [
-        Finding(
-            check, Level.OK, f"{report.allocation}, {report.nodes} of {report.target_nodes} nodes"
-        )
-    ]
-
-
-def _pool_faults(
-    check: str, pool_id: str, report: PoolReading, where: Deployment
-) -> Iterator[Finding]:
-    look = nodes = rest = "fanfare show latest"
-    if where.managed:
-        look = f"{where.batch_login}; az batch pool show --pool-id {pool_id}"
-        nodes = f"{where.batch_login}; az batch node list --pool-id {pool_id}"
-        rest = (
-            f"{where.batch_login}; az batch pool autoscale enable --pool-id {pool_id} "
-            "--auto-scale-formula '$TargetDedicatedNodes = 0' (the next run pushes its own)"
-        )
-    if not report.state:
-        why = "runs that need it end as failed"
-        yield Finding(check, Level.FAULT, f"{pool_id} does not exist", why, where.provision)
-        return
-    for error in report.errors:
-        yield Finding(check, Level.FAULT, error, "its runs wait", _for_error(error, look, where))
-    if report.unusable_nodes and not report.errors:
-        what = f"{report.unusable_nodes} of {report.nodes} nodes are unusable"
-        why = "they cost money and take no task"
-        yield Finding(check, Level.FAULT, what, why, nodes)
-    if not report.formula:
-        # A deployment leaves pools that are there alone.
-        why = "it neither grows for runs nor falls to zero, until a run gives it one"
-        yield Finding(check, Level.FAULT, "has no autoscale formula", why, rest)
-
-
-def _for_error(error: str, look: str, where: Deployment) -> str:
-    if "Quota" in error and where.managed:
-        return f"az batch account show -n {where.batch} -g {where.group}; ask for quota (portal)"
-    if ("Allocation" in error or "Sku" in error) and where.managed:
-        return f"az batch location list-skus -l {where.location}; change `size` in pools/"
-    return look
 
 
 def _peek(name: str, where: Deployment) -> str:

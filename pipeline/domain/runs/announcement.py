@@ -14,6 +14,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.manifest import Missing
+from pipeline.domain.runs.obstacles import Obstacle
 from pipeline.domain.runs.run import Output, Run
 
 MAX_MISSING = 100
@@ -63,6 +64,9 @@ class Completion(_Part):
     verdict: Literal["succeeded", "failed", "cancelled"]
     cause: Cause | None
     error: str | None
+    obstacle: Obstacle | None = Field(
+        description="What the run waited for when its time limit ended it."
+    )
     input: AnnouncedInput | None
     parameters: dict[str, str | int | float | bool]
     output: Output | None = Field(description="The manifest lists every file with its digest.")
@@ -121,6 +125,7 @@ def completion_event(run: Run, missing: Sequence[Mapping[str, object]]) -> dict[
                 "verdict": str(run.state),
                 "cause": run.cause,
                 "error": run.error or None,
+                "obstacle": run.obstacle,
                 "input": _input(run),
                 "parameters": run.parameters,
                 "output": run.output,

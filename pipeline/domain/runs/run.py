@@ -9,6 +9,7 @@ from pydantic import Field
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import TERMINAL, State, check_move
 from pipeline.domain.runs.naming import BlobRef, Generation
+from pipeline.domain.runs.obstacles import Obstacle
 from pipeline.domain.runs.stored import Stored
 
 
@@ -110,6 +111,7 @@ class Run(Stored):
     cause: Cause | None = None
     error: str = ""
     why: str = ""
+    obstacle: Obstacle | None = None
     output: Output | None = None
     ended_at: datetime | None = None
     purged_at: datetime | None = None
@@ -126,11 +128,23 @@ class Run(Stored):
         return self.state in TERMINAL
 
     def to(self, state: State, now: datetime, step: str, **changes: object) -> Self:
-        """Return the run after a legal move; raises IllegalMove. `why` is cleared unless given."""
+        """Return the run after a legal move; raises IllegalMove. Clears what it waited for."""
         check_move(self.id, self.state, state)
         return self.model_copy(
-            update={"why": "", **changes, "state": state, "changed_at": now, "step": step}
+            update={
+                "why": "",
+                "obstacle": None,
+                **changes,
+                "state": state,
+                "changed_at": now,
+                "step": step,
+            }
         )
+
+    def waits_for(self, obstacle: Obstacle | None, step: str) -> Self:
+        """Return the run with a note of what it waits for; its state stays."""
+        why = str(obstacle or "")
+        return self.model_copy(update={"obstacle": obstacle, "why": why, "step": step})
 
     def idle_for(self, now: datetime) -> timedelta:
         """Return how long ago the run last moved."""

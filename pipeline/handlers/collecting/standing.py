@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.manifest import Manifest
+from pipeline.domain.runs.obstacles import Obstacle
 from pipeline.domain.runs.results import ItemResult
 from pipeline.domain.runs.run import Run
 from pipeline.errors import NotFound
@@ -16,7 +17,7 @@ from pipeline.handlers.collecting.gather import total_items
 from pipeline.handlers.collecting.reading import items_of
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.running.executions import PlannedItems
-from pipeline.handlers.why import explain
+from pipeline.handlers.why import obstacle_to
 from pipeline.ledger import progress, runs, tasks
 
 # Reading every task's row to show a bar is worth it only for runs of this size.
@@ -28,7 +29,7 @@ class Standing:
     """Where a run stands, as people want to know it."""
 
     run: Run
-    why: str = ""
+    obstacle: Obstacle | None = None
     done: int = 0
     items: int = 0
     failed: int = 0
@@ -44,13 +45,18 @@ class FailedItem:
     item: ItemResult
 
 
-def standing(engine: Engine, run_id: str, *, why: bool = True) -> Standing:
-    """Read how a run stands; `why` asks Batch what it waits for. Raises NotFound."""
+def standing(engine: Engine, run_id: str, *, ask: bool = True) -> Standing:
+    """Read how a run stands; `ask` asks Batch what it waits for, or else tells what was noted.
+
+    Raises NotFound.
+    """
     run = runs.need(engine.ports.tables, run_id).run
-    reason = "" if run.over else explain(engine, run) if why else run.why
+    reason = obstacle_to(engine, run) if ask else run.obstacle
     items = total_items(run)
     if run.over:
-        return Standing(run, "", run.succeeded + run.failed, items, run.failed, run.node_seconds)
+        return Standing(
+            run, run.obstacle, run.succeeded + run.failed, items, run.failed, run.node_seconds
+        )
     if run.plan is None:
         return Standing(run, reason, 0, items, 0, run.node_seconds + used(engine, run, 0.0))
     finished = progress.union(engine.ports.tables, run.id, run.generation, "tasks").count()

@@ -20,13 +20,14 @@ from pipeline.domain.notation.spelling import nearest
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.runs.obstacles import Obstacle
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict, FanfareError, NotFound, Permanent, Transient
 from pipeline.handlers.ending import steer
 from pipeline.handlers.engine import Engine, log
 from pipeline.handlers.starting.start import start_for_request
 from pipeline.handlers.tracing import span
-from pipeline.handlers.why import explain
+from pipeline.handlers.why import obstacle_to
 from pipeline.ledger import index, listing, runs
 from pipeline.ledger.listing import Listing
 from pipeline.ledger.rows import Unreadable
@@ -94,7 +95,7 @@ def start_run(engine: Engine, body: bytes, idempotency_key: str | None) -> Reply
     source = _find(engine, request.input) if request.input else None
     digest = _digest(request)
     started = start_for_request(engine, pipeline, key, source, request.parameters, digest)
-    return Reply(202 if started.created else 200, view(engine, started.run))
+    return Reply(202 if started.created else 200, _answer(engine, started.run))
 
 
 def list_runs(engine: Engine, pipeline: str | None = None, limit: str | None = None) -> Reply:
@@ -107,7 +108,7 @@ def list_runs(engine: Engine, pipeline: str | None = None, limit: str | None = N
 
 def show_run(engine: Engine, run_id: str) -> Reply:
     """Show one run and what it waits for."""
-    return Reply(200, view(engine, runs.need(engine.ports.tables, run_id).run))
+    return Reply(200, _answer(engine, runs.need(engine.ports.tables, run_id).run))
 
 
 def cancel_run(engine: Engine, run_id: str) -> Reply:
@@ -116,7 +117,7 @@ def cancel_run(engine: Engine, run_id: str) -> Reply:
     if run.state is not State.CANCELLED:
         with span("cancel", run.traceparent, run=run.id):
             run = steer.cancel(engine, run.id)
-    return Reply(202, view(engine, run))
+    return Reply(202, _answer(engine, run))
 
 
 def redrive_run(engine: Engine, run_id: str) -> Reply:
@@ -124,7 +125,7 @@ def redrive_run(engine: Engine, run_id: str) -> Reply:
     run = runs.need(engine.ports.tables, run_id).run
     with span("redrive", run.traceparent, run=run.id):
         run = steer.redrive(engine, run.id)
-    return Reply(202, view(engine, run))
+    return Reply(202, _answer(engine, run))
 
 
 def answering(action: Action) -> Reply:
@@ -205,8 +206,8 @@ def _find(engine: Engine, blob: _InputBlob) -> BlobFacts:
 
 
 _LISTED = (
-    "id", "pipeline", "generation", "state", "created_at", "ended_at", "purged_at", "why", "cause",
-    "succeeded", "failed",
+    "id", "pipeline", "generation", "state", "created_at", "ended_at", "purged_at",
+    "why", "obstacle", "cause", "succeeded", "failed",
 )  # fmt: skip
 
 
@@ -223,8 +224,12 @@ def summary(run: Run) -> dict[str, object]:
     return run.model_dump(mode="json", include=set(_LISTED))
 
 
-def view(engine: Engine, run: Run) -> dict[str, object]:
+def view(run: Run, obstacle: Obstacle | None) -> dict[str, object]:
     """Render a run whole, without what is the engine's own business."""
-    shown: dict[str, object] = json.loads(run.model_dump_json(exclude={"definition", "step"}))
-    shown["why"] = explain(engine, run)
+    told = run.waits_for(obstacle, run.step) if obstacle else run
+    shown: dict[str, object] = json.loads(told.model_dump_json(exclude={"definition", "step"}))
     return shown
+
+
+def _answer(engine: Engine, run: Run) -> dict[str, object]:
+    return view(run, obstacle_to(engine, run))

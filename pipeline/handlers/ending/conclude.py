@@ -8,6 +8,7 @@ from pipeline.domain.runs.announcement import completion_event
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.messages import AnnounceMessage, Queue
+from pipeline.domain.runs.obstacles import Obstacle
 from pipeline.domain.runs.run import Output, Run
 from pipeline.errors import FanfareError
 from pipeline.handlers.collecting.accounts import Counts, tally
@@ -32,6 +33,7 @@ class Verdict:
     output: Output | None = None
     missing: Sequence[Mapping[str, object]] = ()
     counts: Counts | None = None
+    obstacle: Obstacle | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ def conclude(engine: Engine, held: Held, verdict: Verdict) -> Ended:
         cause=verdict.cause,
         error=verdict.error[:4000],
         output=verdict.output,
+        obstacle=verdict.obstacle,
         ended_at=now,
         **counts.model_dump(),
     )

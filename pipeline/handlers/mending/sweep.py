@@ -10,13 +10,13 @@ from pipeline.domain.runs.messages import AnnouncedEvent, AnnounceMessage, Queue
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict, FanfareError
 from pipeline.handlers.ending import steer
-from pipeline.handlers.ending.conclude import fail, release
+from pipeline.handlers.ending.conclude import Verdict, conclude, release
 from pipeline.handlers.engine import DefinitionUnreadable, Engine, context, log
 from pipeline.handlers.mending import reconcile
 from pipeline.handlers.planning import plan
 from pipeline.handlers.running import demand, submit
 from pipeline.handlers.starting import admission, lost_events
-from pipeline.handlers.why import explain
+from pipeline.handlers.why import obstacle_to
 from pipeline.ledger import index, outbox, progress, runs
 from pipeline.ledger.index import ActiveEntry
 from pipeline.ledger.outbox import OutboxEntry, Unreleased
@@ -91,8 +91,8 @@ def _look_after(engine: Engine, entry: ActiveEntry) -> None:
     if held is None or held.run.over:
         return
     run = held.run
-    if run.state in STOPPABLE and (reason := _over(engine, run)):
-        fail(engine, held, *reason)
+    if run.state in STOPPABLE and (verdict := _over(engine, run)):
+        conclude(engine, held, verdict)
         return
     stale = engine.now - entry.asked(run.changed_at) > engine.patience.stale
     if _STEPS[run.state](engine, held, stale):
@@ -101,16 +101,19 @@ def _look_after(engine: Engine, entry: ActiveEntry) -> None:
     _say_why(engine, entry.run)
 
 
-def _over(engine: Engine, run: Run) -> tuple[Cause, str] | None:
-    """Say why a run ends although nothing of it failed: its time is over, or nobody can read it."""
+def _over(engine: Engine, run: Run) -> Verdict | None:
+    """End a run although nothing of it failed: its time is over, or nobody can read it."""
     if run.deadline is not None and engine.now > run.deadline:
-        return Cause.RUN_TIMED_OUT, f"The run reached its time limit ({run.deadline:%F %T} UTC)."
+        obstacle = obstacle_to(engine, run)
+        text = f"The run reached its time limit ({run.deadline:%F %T} UTC)"
+        waited = f" while it waited: {obstacle.evidence}" if obstacle else ""
+        return Verdict(State.FAILED, Cause.RUN_TIMED_OUT, f"{text}{waited}.", obstacle=obstacle)
     if run.idle_for(engine.now) <= engine.patience.stale:
         return None
     try:
         engine.definition(run)
     except DefinitionUnreadable as error:
-        return Cause.DEFINITION_UNREADABLE, str(error)
+        return Verdict(State.FAILED, Cause.DEFINITION_UNREADABLE, str(error))
     return None
 
 
@@ -205,11 +208,13 @@ def _say_why(engine: Engine, run_id: str) -> None:
     held = runs.load(engine.ports.tables, run_id)
     if held is None or held.run.over or held.run.idle_for(engine.now) < engine.patience.receipt:
         return
-    why = explain(engine, held.run)
-    if why != held.run.why:
-        told = held.run.model_copy(update={"why": why, "step": engine.token()})
-        try:
-            runs.move(engine.ports.tables, held, told)
-        except Conflict:
-            return  # it moved on; the reason was for where it stood
-        log.info("Run waits", extra={**context(told, "why"), "why": why})
+    obstacle = obstacle_to(engine, held.run)
+    if obstacle is None or obstacle == held.run.obstacle:
+        return
+    waits = held.run.waits_for(obstacle, engine.token())
+    try:
+        runs.move(engine.ports.tables, held, waits)
+    except Conflict:
+        return  # it moved on; the obstacle was to where it stood
+    told = {"obstacle": str(obstacle.code), "why": waits.why}
+    log.info("Run waits", extra={**context(waits, "why"), **told})

@@ -13,6 +13,7 @@ from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.messages import Queue, RunMessage, SubmitMessage
+from pipeline.domain.runs.obstacles import Obstacle, ObstacleCode
 from pipeline.domain.runs.run import Input, PublishedPlan, Run
 from pipeline.errors import Conflict, NotFound, Permanent, QuotaReached
 from pipeline.handlers.ending.conclude import Ended, fail
@@ -21,6 +22,7 @@ from pipeline.handlers.planning.pages import plan_pages, resolve_parameters
 from pipeline.handlers.running import demand, executions, scripts
 from pipeline.handlers.running.stages import OnNode
 from pipeline.handlers.starting import admission
+from pipeline.handlers.why import noted
 from pipeline.ledger import progress, runs
 from pipeline.ledger.runs import Held
 
@@ -73,7 +75,7 @@ def _begin(engine: Engine, held: Held) -> Held | Waits | Ended:
     """Take a place and pin the input; say so where the run waits or has ended instead."""
     run = held.run
     place = admission.take_place(engine, run)
-    if isinstance(place, str):
+    if isinstance(place, Obstacle):
         return _wait(engine, held, place)
     try:
         pinned = _pin(engine, run.input) if run.input else None
@@ -95,11 +97,13 @@ def _begin(engine: Engine, held: Held) -> Held | Waits | Ended:
     return runs.move(engine.ports.tables, held, begun, *place)
 
 
-def _wait(engine: Engine, held: Held, why: str) -> Waits:
+def _wait(engine: Engine, held: Held, obstacle: Obstacle) -> Waits:
     """Let the run wait, and say for what."""
-    waiting = held.run.to(State.WAITING, engine.now, engine.token(), why=why)
+    waiting = held.run.to(State.WAITING, engine.now, engine.token())
+    waiting = waiting.waits_for(obstacle, waiting.step)
     runs.move(engine.ports.tables, held, waiting)
-    log.info("Run waits", extra={**context(waiting, "wait"), "why": why})
+    told = {"obstacle": str(obstacle.code), "why": waiting.why}
+    log.info("Run waits", extra={**context(waiting, "wait"), **told})
     return Waits(waiting)
 
 
@@ -131,7 +135,7 @@ def _publish(engine: Engine, held: Held) -> Held | OnNode | Waits | Ended:
         published, first = _write(engine, held.run, pages)
         job = executions.create_job(engine, held.run, first) if first else ""
     except QuotaReached as error:
-        return _wait(engine, held, str(error))
+        return _wait(engine, held, noted(engine, held.run, ObstacleCode.JOB_QUOTA, str(error)))
     except Permanent as error:
         return fail(engine, held, Cause.PLAN_FAILED, str(error))
     run = held.run.to(State.SUBMITTING, engine.now, engine.token(), plan=published, job=job)

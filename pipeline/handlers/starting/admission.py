@@ -5,14 +5,18 @@ from datetime import datetime
 
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.messages import Queue
+from pipeline.domain.runs.obstacles import Obstacle, ObstacleCode
 from pipeline.domain.runs.run import OriginKind, Run
 from pipeline.errors import Conflict
 from pipeline.handlers.engine import Engine, context, log
+from pipeline.handlers.why import noted
 from pipeline.ledger import listing, places, runs
 from pipeline.ledger.rows import Change
 from pipeline.ledger.runs import Held
 
 _RESUMED = 100  # runs that a resumed pipeline lets in at once
+
+C = ObstacleCode
 
 type Rank = tuple[int, datetime, str]
 
@@ -27,11 +31,11 @@ def limit_of(engine: Engine, run: Run) -> int | None:
     return definition.max_concurrent_runs
 
 
-def take_place(engine: Engine, run: Run) -> tuple[Change, ...] | str:
-    """Return the operations that take a place for the run, or the reason why it has to wait."""
+def take_place(engine: Engine, run: Run) -> tuple[Change, ...] | Obstacle:
+    """Return the operations that take a place for the run, or the obstacle that it waits for."""
     tables = engine.ports.tables
     if places.paused(tables, run.pipeline):
-        return f"pipeline {run.pipeline} is paused (`fanfare resume {run.pipeline}`)"
+        return noted(engine, run, C.PAUSED, f"pipeline {run.pipeline} is paused")
     limit = limit_of(engine, run)
     if limit is None:
         return ()
@@ -39,7 +43,8 @@ def take_place(engine: Engine, run: Run) -> tuple[Change, ...] | str:
     if run.id in taken.holders:
         return ()
     if len(taken.holders) >= limit:
-        return f"{len(taken.holders)} of at most {limit} runs of {run.pipeline} are going"
+        going = f"{len(taken.holders)} of at most {limit} runs of {run.pipeline} are going"
+        return noted(engine, run, C.CONCURRENCY_LIMIT, going)
     return (taken.taken_by(run.id),)
 
 
@@ -67,14 +72,16 @@ def admit_next(engine: Engine, pipeline: str = "", count: int = 1) -> None:
     Those of one pipeline, or of all.
     """
     for _, held in sorted(_waiting(engine, pipeline), key=lambda ranked: ranked[0]):
-        if count and not isinstance(take_place(engine, held.run), str):
+        if count and not isinstance(take_place(engine, held.run), Obstacle):
             readmit(engine, held)
             count -= 1
 
 
 def readmit(engine: Engine, held: Held) -> None:
     """Put a waiting run back to claimed and ask for its plan."""
-    again = held.run.to(State.CLAIMED, engine.now, engine.token(), why=held.run.why)
+    again = held.run.to(
+        State.CLAIMED, engine.now, engine.token(), why=held.run.why, obstacle=held.run.obstacle
+    )
     try:
         runs.move(engine.ports.tables, held, again)
     except Conflict:

@@ -41,8 +41,8 @@ def test_a_pool_reports_state_allocation_and_nodes(batch_world, ports):
     batch_world.wait_until_steady(BUSY)
     report = ports.cluster.pool(BUSY)
     assert (report.state, report.allocation) == ("active", "steady")
-    assert (report.nodes, report.target_nodes, report.unusable_nodes) == (1, 1, 0)
-    assert list(report.errors) == []
+    assert (report.nodes, report.target_nodes, report.counts.usable) == (1, 1, 1)
+    assert (list(report.resize_errors), report.node_error) == ([], None)
     assert ports.cluster.pool("nonesuch").state == ""
 
 

@@ -108,7 +108,7 @@ def test_show_counts_a_stage_program_as_the_verdict_does(cli_with):
     cli.app.pump()
     run = cli.app.only_run().id
     assert (
-        standing(cli.app.engine, run, why=False).node_seconds == 0.5
+        standing(cli.app.engine, run, ask=False).node_seconds == 0.5
     )  # a second of one of the node's two slots
 
 

@@ -8,7 +8,6 @@ from pipeline.domain.health import azure as health_azure
 from pipeline.domain.health import findings as health
 from pipeline.domain.health.azure import PROVIDERS
 from pipeline.domain.health.findings import Deployment, Level, QueueReading
-from pipeline.domain.runs.reports import PoolReport
 from tests.fakes.definitions import written
 
 AZURE = Deployment("s", "rg-x", "bax", "stx", "func-x", "westeurope")
@@ -65,27 +64,6 @@ def test_poison_and_old_messages_are_findings():
     assert "az storage message peek -q plan-poison" in poison.mend
     assert "oldest 20 minutes" in old.what and "functionapp restart" in old.mend
     assert health.queues(readings[2:], AZURE)[0].level is Level.OK
-
-
-@pytest.mark.parametrize(
-    ("report", "said", "mend"),
-    [
-        (PoolReport(""), "does not exist", "azd provision"),
-        (PoolReport("active", errors=["CoreQuotaReached"], formula="x"), "Quota", "quota"),
-        (PoolReport("active", errors=["AllocationFailed: no"], formula="x"), "Alloc", "list-skus"),
-        (PoolReport("active", errors=["StartTaskFailed: 1"], formula="x"), "Start", "pool show"),
-        (PoolReport("active", "steady", 2, 2, 1, formula="x"), "1 of 2 nodes", "node list"),
-        (PoolReport("active", "steady"), "no autoscale formula", "enable --pool-id cpu-1"),
-    ],
-)  # fmt: skip
-def test_every_trouble_of_a_pool_is_told_with_its_command(report, said, mend):
-    (found,) = health.pool("cpu", "cpu-1", report, AZURE)
-    assert found.level is Level.FAULT and said in found.what and mend in found.mend
-
-
-def test_a_pool_that_rests_is_well():
-    report = PoolReport("active", "steady", formula="x")
-    assert health.pool("cpu", "cpu-1", report, LOCAL)[0].level is Level.OK
 
 
 def test_dead_letters_are_told():

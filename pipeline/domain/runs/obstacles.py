@@ -1,0 +1,63 @@
+"""What stands in a run's way: one list of codes, and one function that chooses among them.
+
+Everything that says why a run waits uses it: `show`, `ls`, HTTP, the sweep's log, the doctor and
+the event of a run that ended by its time limit. docs/obstacles.md lists the codes for people.
+"""
+
+from enum import StrEnum
+
+from pipeline.domain.runs.stored import Stored
+
+
+class ObstacleCode(StrEnum):
+    """What a run waits for: stable words that programs may rely on."""
+
+    CONCURRENCY_LIMIT = "concurrency-limit"
+    PAUSED = "paused"
+    JOB_QUOTA = "job-quota"
+    STEP_QUEUED = "step-queued"
+    STEP_FAILING = "step-failing"
+    DEFINITION_UNREADABLE = "definition-unreadable"
+    POOL_MISSING = "pool-missing"
+    POOL_RESIZING = "pool-resizing"
+    POOL_NOT_SCALED = "pool-not-scaled"
+    CORE_QUOTA = "core-quota"
+    NO_CAPACITY = "no-capacity"
+    RESIZE_FAILED = "resize-failed"
+    AUTOSCALE_FAILED = "autoscale-failed"
+    NODES_STARTING = "nodes-starting"
+    NODES_UNUSABLE = "nodes-unusable"
+    NODES_PREEMPTED = "nodes-preempted"
+    START_TASK_FAILING = "start-task-failing"
+    IMAGE_FAILING = "image-failing"
+    PREPARATION_RUNNING = "preparation-running"
+    PREPARATION_FAILING = "preparation-failing"
+    JOB_DISABLED = "job-disabled"
+    JOB_OVER = "job-over"
+    TASKS_QUEUED = "tasks-queued"
+    TASKS_BEHIND_OTHERS = "tasks-behind-others"
+    TASKS_RUNNING = "tasks-running"
+    RECEIPTS_ON_THEIR_WAY = "receipts-on-their-way"
+    OUTPUTS_NOT_UPLOADED = "outputs-not-uploaded"
+    ASSEMBLING = "assembling"
+    COMMITTING = "committing"
+    CANCELLING = "cancelling"
+    BATCH_NOT_ANSWERING = "batch-not-answering"
+    STORAGE_NOT_ANSWERING = "storage-not-answering"
+    UNKNOWN = "unknown"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "ObstacleCode | None":
+        """Read a code that a later release knows."""
+        return cls.UNKNOWN if isinstance(value, str) else None
+
+
+class Obstacle(Stored):
+    """What stands in a run's way: a code for programs, the evidence, and what to do about it."""
+
+    code: ObstacleCode
+    evidence: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.evidence} ({self.remedy})" if self.remedy else self.evidence

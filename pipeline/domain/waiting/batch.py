@@ -1,0 +1,175 @@
+"""Which obstacle follows from what Batch says of a run's job and of its pool."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pipeline.domain.runs.obstacles import ObstacleCode
+from pipeline.domain.waiting.reports import JobReport, PoolReport, Trouble
+
+C = ObstacleCode
+_WORKS = frozenset({"active", "enabling"})
+_DISABLED = frozenset({"disabled", "disabling"})
+# Batch's codes for a resize that failed; every other one is RESIZE_FAILED.
+# https://learn.microsoft.com/azure/batch/batch-pool-node-error-checking
+_RESIZE_CODES = {
+    "AccountCoreQuotaReached": C.CORE_QUOTA,
+    "AccountLowPriorityCoreQuotaReached": C.CORE_QUOTA,
+    "AccountSpotCoreQuotaReached": C.CORE_QUOTA,
+    "AccountVMSeriesCoreQuotaReached": C.CORE_QUOTA,
+    "SubscriptionCoreQuotaReached": C.CORE_QUOTA,
+    "AllocationFailed": C.NO_CAPACITY,
+    "AllocationTimedOut": C.NO_CAPACITY,
+    "AllocationTimedout": C.NO_CAPACITY,
+    "OverconstrainedAllocationRequest": C.NO_CAPACITY,
+    "SkuNotAvailable": C.NO_CAPACITY,
+    "ZonalAllocationFailed": C.NO_CAPACITY,
+}
+_IMAGE_CODES = ("ContainerInvalidImage", "ContainerInvalidRegistry", "ContainerMiscError")
+
+type Found = tuple[ObstacleCode, str]
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What Batch says of a run: its jobs as one, its pool, and whose tasks wait there besides.
+
+    `words` is the end of what a start task or a preparation that failed has printed.
+    """
+
+    job: JobReport
+    pool: PoolReport
+    pool_id: str
+    others: Sequence[str] = ()
+    words: str = ""
+
+
+def batch_obstacle(seen: Readings, now: datetime) -> Found | None:
+    """Name the first thing that keeps a run's tasks from ending; None when all are over."""
+    return next((found for look in _LOOKS for found in look(seen, now)), None)
+
+
+def resize_code(error: Trouble) -> ObstacleCode:
+    """Say what kind of obstacle a resize error is."""
+    if error.code not in _RESIZE_CODES and "quota" in error.code.lower():
+        return C.CORE_QUOTA
+    return _RESIZE_CODES.get(error.code, C.RESIZE_FAILED)
+
+
+def pool_obstacle(pool: PoolReport, pool_id: str, now: datetime) -> Found | None:
+    """Name what keeps a pool from taking tasks; None when nothing does."""
+    seen = Readings(JobReport(""), pool, pool_id)
+    return next((found for look in _POOL_LOOKS for found in look(seen, now)), None)
+
+
+def _missing_pool(seen: Readings, _now: datetime) -> Iterator[Found]:
+    if not seen.pool.state:
+        yield C.POOL_MISSING, f"pool {seen.pool_id} does not exist"
+
+
+def _job(seen: Readings, _now: datetime) -> Iterator[Found]:
+    if seen.job.state in _DISABLED:
+        yield C.JOB_DISABLED, f"the run's job is {seen.job.state}"
+    elif seen.job.state not in _WORKS and seen.job.active:
+        yield C.JOB_OVER, f"the run's job is {seen.job.state} with {seen.job.active} tasks to do"
+    elif not seen.job.state:
+        yield C.JOB_OVER, "the run's job does not exist any more"
+
+
+def _preparation(seen: Readings, now: datetime) -> Iterator[Found]:
+    preparation, ended = seen.job.preparation, seen.job.succeeded + seen.job.failed
+    if preparation.failed and not (ended and seen.job.running):
+        where = f" on node {preparation.failed.node}" if preparation.failed.node else ""
+        yield C.PREPARATION_FAILING, f"preparation fails{where}: {_said(preparation.failed, seen)}"
+    elif preparation.running and not ended:
+        yield (
+            C.PREPARATION_RUNNING,
+            f"{_count(preparation.running, 'node')} prepared{_since(preparation.since, now)}",
+        )
+
+
+def _running(seen: Readings, _now: datetime) -> Iterator[Found]:
+    job = seen.job
+    if job.running:
+        queued = f", {job.active} queued" if job.active else ""
+        yield C.TASKS_RUNNING, f"{_count(job.running, 'task')} running{queued}, of {job.total}"
+
+
+def _resize(seen: Readings, now: datetime) -> Iterator[Found]:
+    pool, error = seen.pool, seen.pool.resize_error
+    if error:
+        nodes = f"{pool.nodes} of {_count(pool.target_nodes, 'node')}"
+        yield (
+            resize_code(error),
+            f"pool {seen.pool_id} has {nodes}{_since(pool.since, now)}: {error}",
+        )
+    elif pool.autoscale_error and not pool.counts.usable:
+        yield C.AUTOSCALE_FAILED, f"pool {seen.pool_id}: {pool.autoscale_error}"
+
+
+def _nodes(seen: Readings, now: datetime) -> Iterator[Found]:
+    """Look at nodes that cannot take tasks, as long as no other can."""
+    pool, counts = seen.pool, seen.pool.counts
+    if counts.usable:
+        return
+    error = pool.node_error
+    if counts.start_task_failed:
+        said = _said(error, seen) if error else f"on {_count(counts.start_task_failed, 'node')}"
+        yield C.START_TASK_FAILING, f"the start task fails: {said}"
+    if counts.unusable and error:
+        code = C.IMAGE_FAILING if error.code in _IMAGE_CODES else C.NODES_UNUSABLE
+        yield code, f"{_count(counts.unusable, 'node')} unusable: {error}"
+    if counts.starting:
+        yield C.NODES_STARTING, f"{_count(counts.starting, 'node')} starting"
+    if pool.allocation == "resizing":
+        nodes = f"{pool.nodes} of {_count(pool.target_nodes, 'node')}"
+        yield C.POOL_RESIZING, f"pool {seen.pool_id} has {nodes}{_since(pool.since, now)}"
+    if counts.preempted or counts.unusable:
+        # A spot node that is taken away may be unusable for a while, without an error of its own.
+        gone = counts.preempted + counts.unusable
+        code = C.NODES_PREEMPTED if counts.preempted else C.NODES_UNUSABLE
+        yield code, f"{_count(gone, 'node')} of pool {seen.pool_id} cannot take tasks"
+
+
+def _queued(seen: Readings, _now: datetime) -> Iterator[Found]:
+    job, pool, counts = seen.job, seen.pool, seen.pool.counts
+    if not job.active:
+        return
+    tasks = f"{_count(job.active, 'task')} queued"
+    if not counts.usable:
+        wanted = f"no node yet, {pool.target_nodes} wanted"
+        yield C.POOL_NOT_SCALED, f"{tasks}; pool {seen.pool_id} has {wanted}"
+    elif counts.running and not counts.idle:
+        names = f": {', '.join(seen.others)}" if seen.others else ""
+        busy = _count(counts.running, "node")
+        yield (
+            C.TASKS_BEHIND_OTHERS,
+            f"{tasks}; {busy} of pool {seen.pool_id} busy with others{names}",
+        )
+    else:
+        yield C.TASKS_QUEUED, f"{tasks} for {_count(pool.nodes, 'node')} of pool {seen.pool_id}"
+
+
+_POOL_LOOKS: tuple[Callable[[Readings, datetime], Iterator[Found]], ...] = (
+    _missing_pool,
+    _resize,
+    _nodes,
+)
+_LOOKS = (_missing_pool, _job, _preparation, _running, _resize, _nodes, _queued)
+
+
+def _said(trouble: Trouble, seen: Readings) -> str:
+    """Say what went wrong, in the last words of the program where there are some."""
+    words = " ".join(seen.words.split())
+    return f"{trouble}: {words[-600:]}" if words else str(trouble)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _since(moment: datetime | None, now: datetime) -> str:
+    if moment is None:
+        return ""
+    minutes = max(0, int((now - moment).total_seconds())) // 60
+    return f" for {minutes} min" if minutes else " just now"

@@ -1,0 +1,113 @@
+"""What stands in a run's way: decided from everything that is known of it. Nothing is read here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from pipeline.domain.runs.lifecycle import State
+from pipeline.domain.runs.obstacles import Obstacle, ObstacleCode
+from pipeline.domain.runs.run import Run
+from pipeline.domain.waiting.batch import Found, Readings, batch_obstacle
+from pipeline.domain.waiting.remedies import Place, obstacle
+
+C = ObstacleCode
+
+
+@dataclass(frozen=True)
+class FailingStep:
+    """A step that failed in a way that may pass, and is tried again."""
+
+    code: ObstacleCode
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What is known of a run: from the ledger, from Batch if it was asked, from its own steps.
+
+    `batch` is None where Batch has nothing of the run to do, or did not answer: then `silence` is
+    what went wrong. `done` counts the tasks whose receipts were counted.
+    """
+
+    run: Run
+    now: datetime
+    place: Place
+    batch: Readings | None = None
+    silence: str = ""
+    done: int = 0
+    failing: FailingStep | None = None
+
+
+def decide(known: Situation) -> Obstacle | None:
+    """Name what the run waits for; None when it has its verdict."""
+    if known.run.over:
+        return None
+    code, evidence = _STATES[known.run.state](known)
+    return obstacle(code, evidence, known.place)
+
+
+def _waiting(known: Situation) -> Found:
+    noted = known.run.obstacle
+    if noted:
+        return noted.code, noted.evidence
+    return C.UNKNOWN, known.run.why or "an earlier release let it wait"
+
+
+def _before_batch(known: Situation) -> Found:
+    """Say what a run waits for that has no tasks yet, but perhaps a split program."""
+    return _from_batch(known) or _step(known, f"{known.run.state}: in the queue of its next step")
+
+
+def _with_tasks(known: Situation) -> Found:
+    plan = known.run.plan
+    found = _from_batch(known)
+    if found or plan is None:
+        return found or _step(known, f"{known.run.state}: in the queue of its next step")
+    submitted = known.batch.job.total if known.batch else 0
+    if known.run.state is State.SUBMITTING and submitted < plan.tasks:
+        return _step(known, f"{submitted} of {plan.tasks} tasks are submitted")
+    if known.done < plan.tasks:
+        text = f"{known.done} of {plan.tasks} tasks counted, all are over"
+        return _failing(known) or (C.RECEIPTS_ON_THEIR_WAY, text)
+    return _step(known, "all tasks are counted; assembly is in its queue")
+
+
+def _assembling(known: Situation) -> Found:
+    program = _from_batch(known)
+    if program:
+        return program
+    return _failing(known) or (C.ASSEMBLING, "its output is being put together")
+
+
+def _committing(known: Situation) -> Found:
+    return _failing(known) or (C.COMMITTING, "its output is being written to its final place")
+
+
+def _cancelling(known: Situation) -> Found:
+    return _failing(known) or (C.CANCELLING, "its jobs are being ended")
+
+
+_STATES: dict[State, Callable[[Situation], Found]] = {
+    State.CLAIMED: _before_batch,
+    State.WAITING: _waiting,
+    State.PLANNING: _before_batch,
+    State.SUBMITTING: _with_tasks,
+    State.RUNNING: _with_tasks,
+    State.ASSEMBLING: _assembling,
+    State.COMMITTING: _committing,
+    State.CANCELLING: _cancelling,
+}
+
+
+def _from_batch(known: Situation) -> Found | None:
+    if known.silence:
+        return C.BATCH_NOT_ANSWERING, known.silence
+    return batch_obstacle(known.batch, known.now) if known.batch else None
+
+
+def _failing(known: Situation) -> Found | None:
+    return (known.failing.code, known.failing.evidence) if known.failing else None
+
+
+def _step(known: Situation, otherwise: str) -> Found:
+    return _failing(known) or (C.STEP_QUEUED, otherwise)

@@ -1,0 +1,124 @@
+"""What each obstacle means, and what a person can do about it: one table, also for the docs.
+
+A remedy is a command where one exists. It is filled in for the run, and for where the run lives.
+"""
+
+from dataclasses import dataclass
+
+from pipeline.domain.runs.obstacles import Obstacle, ObstacleCode
+
+_WAIT = "wait: it passes by itself"
+C = ObstacleCode
+
+
+@dataclass(frozen=True)
+class Place:
+    """Whose names a remedy is filled in with, and whether they live on this machine."""
+
+    local: bool
+    run: str
+    pipeline: str
+    pool: str
+    pool_id: str
+    job: str
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a code means, and its remedy: on this machine, and in Azure where that differs."""
+
+    text: str
+    local: str
+    azure: str = ""
+
+    def remedy(self, place: Place) -> str:
+        """Return what to do, "" where there is nothing but to wait."""
+        chosen = self.local if place.local or not self.azure else self.azure
+        return "" if chosen == _WAIT else chosen.format(**vars(place))
+
+
+_STEP = "a step of the run waits in its queue, or is at work"
+MEANINGS: dict[ObstacleCode, Meaning] = {
+    C.CONCURRENCY_LIMIT: Meaning(
+        "as many runs of the pipeline as `max_concurrent_runs` allows are going",
+        "fanfare ls {pipeline} --active",
+    ),
+    C.PAUSED: Meaning(
+        "somebody paused the pipeline: its new runs wait", "fanfare resume {pipeline}"
+    ),
+    C.JOB_QUOTA: Meaning(
+        "the Batch account has as many active jobs as its quota allows",
+        "fanfare ls --active",
+        "fanfare doctor",
+    ),
+    C.STEP_QUEUED: Meaning(_STEP, _WAIT),
+    C.STEP_FAILING: Meaning(
+        "a step fails in a way that may pass, and is tried again", "fanfare doctor"
+    ),
+    C.DEFINITION_UNREADABLE: Meaning(
+        "a later release started the run; this one cannot read its definition",
+        "fanfare cancel {run}",
+    ),
+    C.POOL_MISSING: Meaning("the pool is not in the Batch account", "fanfare up", "azd provision"),
+    C.POOL_RESIZING: Meaning("the pool is getting or losing nodes", _WAIT),
+    C.POOL_NOT_SCALED: Meaning(
+        "the pool has no node, and its formula was not evaluated yet", _WAIT
+    ),
+    C.CORE_QUOTA: Meaning(
+        "the Batch account may not have as many cores as the pool wants",
+        "lower `nodes.maximum` in pools/{pool}.yaml, then fanfare up",
+        "fanfare doctor",
+    ),
+    C.NO_CAPACITY: Meaning(
+        "Azure has no machines of the pool's size now",
+        "wait, or choose another `size` in pools/{pool}.yaml",
+    ),
+    C.RESIZE_FAILED: Meaning(
+        "the pool could not be resized, for another reason than quota or capacity",
+        "fanfare doctor",
+    ),
+    C.AUTOSCALE_FAILED: Meaning("Batch cannot evaluate the pool's formula", "fanfare doctor"),
+    C.NODES_STARTING: Meaning("the pool's nodes are starting", _WAIT),
+    C.NODES_UNUSABLE: Meaning("no node of the pool can take tasks", "fanfare doctor"),
+    C.NODES_PREEMPTED: Meaning("Azure took the pool's spot nodes away", _WAIT),
+    C.START_TASK_FAILING: Meaning("the start task fails on the pool's nodes", "fanfare doctor"),
+    C.IMAGE_FAILING: Meaning(
+        "nodes cannot pull a container image of the pool",
+        "correct `containers.images` in pools/{pool}.yaml, then fanfare up",
+        "correct `containers.images` in pools/{pool}.yaml, then azd provision",
+    ),
+    C.PREPARATION_RUNNING: Meaning(
+        "nodes are being prepared: the environment of the program is installed", _WAIT
+    ),
+    C.PREPARATION_FAILING: Meaning(
+        "nodes cannot be prepared: the environment of the program cannot be installed",
+        "fanfare cancel {run}",
+    ),
+    C.JOB_DISABLED: Meaning(
+        "somebody disabled the run's job in Batch",
+        "enable job {job} in Batch, or fanfare cancel {run}",
+    ),
+    C.JOB_OVER: Meaning(
+        "the run's job is over or gone; the sweep executes what is missing anew", _WAIT
+    ),
+    C.TASKS_QUEUED: Meaning("tasks wait for a node that can take them", _WAIT),
+    C.TASKS_BEHIND_OTHERS: Meaning(
+        "tasks of other runs keep the pool's nodes busy", "fanfare ls --active"
+    ),
+    C.TASKS_RUNNING: Meaning("tasks are running", _WAIT),
+    C.RECEIPTS_ON_THEIR_WAY: Meaning(
+        "all tasks are over; some of their receipts were not counted yet", _WAIT
+    ),
+    C.OUTPUTS_NOT_UPLOADED: Meaning("an output that a receipt names is not in Storage yet", _WAIT),
+    C.ASSEMBLING: Meaning("the output is being put together", _WAIT),
+    C.COMMITTING: Meaning("the output is being written to its final place", _WAIT),
+    C.CANCELLING: Meaning("the run is being cancelled: its jobs are ended", _WAIT),
+    C.BATCH_NOT_ANSWERING: Meaning("Azure Batch does not answer, or refuses", "fanfare doctor"),
+    C.STORAGE_NOT_ANSWERING: Meaning("Storage does not answer, or refuses", "fanfare doctor"),
+    C.UNKNOWN: Meaning("a later release noted what the run waits for", _WAIT),
+}
+
+
+def obstacle(code: ObstacleCode, evidence: str, place: Place) -> Obstacle:
+    """Make an obstacle with its remedy."""
+    return Obstacle(code=code, evidence=evidence, remedy=MEANINGS[code].remedy(place))

@@ -1,0 +1,39 @@
+"""What scripts, benchmarks and tests import from the programs is there: nobody types them."""
+
+import ast
+import importlib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = ("pipeline", "emulators", "task_scripts")
+FILES = [
+    path
+    for folder in ("scripts", "benchmarks", "tests")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+    if "node_modules" not in path.parts
+]
+
+
+def imports(path: Path) -> list[tuple[str, str]]:
+    """Return modules of the programs and the names that a file takes from them."""
+    return [
+        (node.module, alias.name)
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module
+        and node.module.split(".")[0] in PROGRAMS
+        for alias in node.names
+    ]  # fmt: skip
+
+
+def there(module: str, name: str) -> bool:
+    """Whether a module has a name, or a module of that name within it."""
+    if hasattr(importlib.import_module(module), name):
+        return True
+    return importlib.util.find_spec(f"{module}.{name}") is not None
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_a_file_imports_is_there(path):
+    assert not [(module, name) for module, name in imports(path) if not there(module, name)]

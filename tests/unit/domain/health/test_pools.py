@@ -1,0 +1,59 @@
+"""What the doctor says of a pool, by what Batch says of it."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from pipeline.domain.health import pools
+from pipeline.domain.health.findings import Deployment, Level
+from pipeline.domain.waiting.reports import NodeCounts, PoolReport, Trouble
+
+AZURE = Deployment("s", "rg-x", "bax", "stx", "func-x", "westeurope")
+LOCAL = Deployment()
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
+STARTED = Trouble("FailureExitCode", "x", "n1")
+STEADY = {"state": "active", "allocation": "steady", "formula": "x"}
+
+
+def wanting(code):
+    """A pool that wants two nodes, has none, and kept the error of its last resize."""
+    return PoolReport(**STEADY, target_nodes=2, resize_errors=[Trouble(code, "no")])
+
+
+def with_nodes(error=None, **counts):
+    return PoolReport(
+        **STEADY, nodes=2, target_nodes=2, counts=NodeCounts(**counts), node_error=error
+    )
+
+
+@pytest.mark.parametrize(
+    ("report", "said", "mend"),
+    [
+        (PoolReport(""), "does not exist", "azd provision"),
+        (wanting("AccountCoreQuotaReached"), "Quota", "quota"),
+        (wanting("AllocationFailed"), "Alloc", "list-skus"),
+        (wanting("ResizeStopped"), "ResizeStopped", "pool show"),
+        (with_nodes(STARTED, start_task_failed=2), "start task", "node list"),
+        (with_nodes(Trouble("ContainerInvalidImage", ""), unusable=2), "Container", "node list"),
+        (with_nodes(unusable=1, idle=1), "1 of 2 nodes", "node list"),
+        (PoolReport("active", "steady"), "no autoscale formula", "enable --pool-id cpu-1"),
+    ],
+)  # fmt: skip
+def test_every_trouble_of_a_pool_is_told_with_its_command(report, said, mend):
+    (found,) = pools.pool("cpu", "cpu-1", report, AZURE, NOW)
+    assert found.level is Level.FAULT and said in found.what and mend in found.mend
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        PoolReport(**STEADY),
+        with_nodes(idle=2),
+        with_nodes(starting=2),
+        with_nodes(idle=1, preempted=1),
+        PoolReport("active", "resizing", formula="x", target_nodes=2,
+                   resize_errors=[Trouble("AllocationFailed", "the last time")]),
+    ],
+)  # fmt: skip
+def test_a_pool_that_rests_works_or_grows_is_healthy(report):
+    assert pools.pool("cpu", "cpu-1", report, LOCAL, NOW)[0].level is Level.OK
