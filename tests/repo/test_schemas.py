@@ -5,12 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.domain.catalogue.schema import completion_schema, pipeline_schema, pool_schema
+from pipeline.domain.catalogue.schema import (
+    completion_schema,
+    manifest_schema,
+    pipeline_schema,
+    pool_schema,
+)
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs/schemas"
 SCHEMAS = {
     "pipeline": pipeline_schema,
     "pool": pool_schema,
+    "manifest": manifest_schema,
     "completion-event": completion_schema,
 }
 

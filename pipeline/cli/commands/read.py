@@ -17,7 +17,12 @@ from pipeline.cli.lookup import listed, pipeline_named, run_named
 from pipeline.cli.session import Session
 from pipeline.cli.views import runs as display
 from pipeline.cli.views import wording
-from pipeline.domain.catalogue.schema import completion_schema, pipeline_schema, pool_schema
+from pipeline.domain.catalogue.schema import (
+    completion_schema,
+    manifest_schema,
+    pipeline_schema,
+    pool_schema,
+)
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.run import Run
 from pipeline.handlers.collecting.standing import failed_items, manifest_of, standing
@@ -33,6 +38,7 @@ SCHEMA_FOLDER = APP_ROOT / "docs/schemas"
 _SCHEMAS = {
     "pipeline": pipeline_schema,
     "pool": pool_schema,
+    "manifest": manifest_schema,
     "completion-event": completion_schema,
 }
 
@@ -114,11 +120,12 @@ def logs(
 def schema(
     context: typer.Context,
     kind: Annotated[
-        str | None, typer.Argument(help="Print one: pipeline, pool or completion-event.")
+        str | None,
+        typer.Argument(help="Print one: pipeline, pool, manifest or completion-event."),
     ] = None,
     folder: Annotated[Path, typer.Option(help="Where to write them.")] = SCHEMA_FOLDER,
 ) -> None:
-    """Write JSON Schemas of pipelines, pools and events: editors complete and check by them."""
+    """Write JSON Schemas of pipelines, pools, manifests and events: editors check by them."""
     session: Session = context.obj
     if kind is not None:
         if kind not in _SCHEMAS:

@@ -1,4 +1,4 @@
-"""JSON Schema of what people write and of what subscribers read."""
+"""JSON Schema of what people write and of what subscribers and readers of outputs get."""
 
 from datetime import timedelta
 from typing import override
@@ -10,6 +10,7 @@ from pipeline.domain.definitions.pipeline import PipelineBody
 from pipeline.domain.definitions.pool import PoolBody
 from pipeline.domain.notation.durations import format_duration
 from pipeline.domain.runs.announcement import CompletionEvent
+from pipeline.domain.runs.manifest import Manifest
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -27,6 +28,11 @@ def pool_schema() -> dict[str, object]:
 def completion_schema() -> dict[str, object]:
     """Return the schema of the completion event, as subscribers receive it."""
     return _schema(CompletionEvent, "Fanfare completion event")
+
+
+def manifest_schema() -> dict[str, object]:
+    """Return the schema of `manifest.json`, which lists a run's committed output."""
+    return _schema(Manifest, "Fanfare manifest")
 
 
 class _Generator(GenerateJsonSchema):

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Self
 
+from pydantic import Field
+
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.results import ItemResult
 from pipeline.domain.runs.run import Input
@@ -69,15 +71,19 @@ class Manifest(Stored):
     run: str
     pipeline: str
     generation: int
-    created_at: datetime
-    caused_at: datetime
+    created_at: datetime = Field(description="When the manifest was written.")
+    caused_at: datetime = Field(
+        description="When the blob was created, the tick was due or the request came."
+    )
     input: Input | None
     parameters: dict[str, str | int | float | bool]
     files: tuple[OutputFile, ...]
     items: int
     succeeded: int
-    missing: tuple[Missing, ...]
-    missing_total: int
+    missing: tuple[Missing, ...] = Field(
+        description=f"The items that failed, in order; the first {MAX_MISSING:,} of them."
+    )
+    missing_total: int = Field(description="How many items failed in all.")
     node_seconds: float
 
     @property

@@ -2,8 +2,10 @@
 
 import json
 
+import jsonschema_rs
 import pytest
 
+from pipeline.domain.catalogue.schema import manifest_schema
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.handlers.ending import steer
 from pipeline.handlers.starting.tick import on_tick
@@ -23,6 +25,17 @@ def test_outputs_can_stay_as_they_are(app_with):
     app.settle()
     names = [file["name"] for file in manifest_of(app, app.only_run())["files"]]
     assert names == ["0.txt", "1.txt"]
+
+
+def test_a_manifest_is_as_its_schema_says(app_with):
+    fails = lambda item: Failure() if item.id else [("a.txt", b"x")]  # noqa: E731 - one item in two
+    app = app_with(NONE + "tolerance: {failed_items: 1}\n", program=fails)
+    app.upload("lines/a.txt", b"one\ntwo\n")
+    app.settle()
+    written = manifest_of(app, app.only_run())
+    jsonschema_rs.validate(manifest_schema(), written)
+    assert set(written) == set(manifest_schema()["properties"])
+    assert len(written["missing"]) == len(written["files"]) == 1
 
 
 def test_equal_names_are_told_apart_by_item(app_with):
