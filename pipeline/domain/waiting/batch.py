@@ -10,20 +10,15 @@ from pipeline.domain.waiting.reports import JobReport, PoolReport, Trouble
 C = ObstacleCode
 _WORKS = frozenset({"active", "enabling"})
 _DISABLED = frozenset({"disabled", "disabling"})
-# Batch's codes for a resize that failed; every other one is RESIZE_FAILED.
+# Batch's codes for a resize that failed, in lower case: documentation and wire differ in it. Every
+# other one is RESIZE_FAILED, unless it speaks of a quota.
 # https://learn.microsoft.com/azure/batch/batch-pool-node-error-checking
 _RESIZE_CODES = {
-    "AccountCoreQuotaReached": C.CORE_QUOTA,
-    "AccountLowPriorityCoreQuotaReached": C.CORE_QUOTA,
-    "AccountSpotCoreQuotaReached": C.CORE_QUOTA,
-    "AccountVMSeriesCoreQuotaReached": C.CORE_QUOTA,
-    "SubscriptionCoreQuotaReached": C.CORE_QUOTA,
-    "AllocationFailed": C.NO_CAPACITY,
-    "AllocationTimedOut": C.NO_CAPACITY,
-    "AllocationTimedout": C.NO_CAPACITY,
-    "OverconstrainedAllocationRequest": C.NO_CAPACITY,
-    "SkuNotAvailable": C.NO_CAPACITY,
-    "ZonalAllocationFailed": C.NO_CAPACITY,
+    "allocationfailed": C.NO_CAPACITY,
+    "allocationtimedout": C.NO_CAPACITY,
+    "overconstrainedallocationrequest": C.NO_CAPACITY,
+    "skunotavailable": C.NO_CAPACITY,
+    "zonalallocationfailed": C.NO_CAPACITY,
 }
 _IMAGE_CODES = ("ContainerInvalidImage", "ContainerInvalidRegistry", "ContainerMiscError")
 
@@ -51,9 +46,8 @@ def batch_obstacle(seen: Readings, now: datetime) -> Found | None:
 
 def resize_code(error: Trouble) -> ObstacleCode:
     """Say what kind of obstacle a resize error is."""
-    if error.code not in _RESIZE_CODES and "quota" in error.code.lower():
-        return C.CORE_QUOTA
-    return _RESIZE_CODES.get(error.code, C.RESIZE_FAILED)
+    code = error.code.lower()
+    return C.CORE_QUOTA if "quota" in code else _RESIZE_CODES.get(code, C.RESIZE_FAILED)
 
 
 def pool_obstacle(pool: PoolReport, pool_id: str, now: datetime) -> Found | None:

@@ -104,7 +104,8 @@ def _look_after(engine: Engine, entry: ActiveEntry) -> None:
 def _over(engine: Engine, run: Run) -> Verdict | None:
     """End a run although nothing of it failed: its time is over, or nobody can read it."""
     if run.deadline is not None and engine.now > run.deadline:
-        obstacle = obstacle_to(engine, run)
+        # What was noted comes first: the job has a limit of its own, and may be over by now.
+        obstacle = run.obstacle or obstacle_to(engine, run)
         text = f"The run reached its time limit ({run.deadline:%F %T} UTC)"
         waited = f" while it waited: {obstacle.evidence}" if obstacle else ""
         return Verdict(State.FAILED, Cause.RUN_TIMED_OUT, f"{text}{waited}.", obstacle=obstacle)

@@ -7,6 +7,7 @@ import pytest
 from pipeline.errors import NotFound, Permanent, Transient
 from tests.contract.batch.worlds import BUSY, IDLE, job_spec, task_spec
 
+FAILING = "/bin/sh -c 'echo no such package >&2; exit 3'"
 FORMULA = "$TargetDedicatedNodes = 0;"
 
 
@@ -44,6 +45,21 @@ def test_a_pool_reports_state_allocation_and_nodes(batch_world, ports):
     assert (report.nodes, report.target_nodes, report.counts.usable) == (1, 1, 1)
     assert (list(report.resize_errors), report.node_error) == ([], None)
     assert ports.cluster.pool("nonesuch").state == ""
+
+
+def test_a_preparation_that_fails_is_told_with_its_last_words(batch_world, ports, fresh):
+    ports.jobs.create(job_spec(fresh, BUSY, preparation=FAILING))
+    ports.jobs.add(fresh, [task_spec("t")])
+    batch_world.let_preparation_fail(fresh)
+    failed = ports.cluster.job(fresh).preparation.failed
+    assert failed.code == "FailureExitCode"
+    assert "no such package" in ports.cluster.last_words(BUSY, failed.node, fresh)
+    ports.jobs.terminate(fresh)
+
+
+def test_nobody_has_last_words_on_a_node_that_is_not_there(ports, fresh):
+    assert ports.cluster.last_words(BUSY, "nonesuch") == ""
+    assert ports.cluster.last_words("nonesuch", "nonesuch", fresh) == ""
 
 
 def test_a_pushed_formula_shows_and_the_next_has_to_wait(batch_world, ports):

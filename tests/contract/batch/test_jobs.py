@@ -23,7 +23,7 @@ def ports(batch_ports):
 
 def test_a_new_job_is_active_and_stays_so_when_empty(ports, job):
     report = ports.cluster.job(job)
-    assert (report.state, report.active, report.preparation_error) == ("active", 0, "")
+    assert (report.state, report.active, report.preparation.failed) == ("active", 0, None)
 
 
 def test_creating_a_job_twice_is_fine(ports, job):

@@ -1,5 +1,7 @@
 """What the Batch adapters send, and what they make of answers that a service seldom gives."""
 
+from datetime import datetime
+
 import pytest
 from azure.batch import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
@@ -7,6 +9,7 @@ from azure.core.credentials import AzureNamedKeyCredential
 from pipeline.adapters.batch.cluster import AzureCluster
 from pipeline.adapters.batch.jobs import AzureJobs
 from pipeline.adapters.batch.specs import Specs
+from pipeline.domain.waiting.reports import NodeCounts, Preparation, Trouble
 from pipeline.errors import JobGone, Permanent, QuotaReached, Transient
 from pipeline.ports.batch import InputFile, Upload
 from tests.contract.batch.stub import error, running_stub
@@ -14,6 +17,12 @@ from tests.contract.batch.worlds import job_spec, task_spec
 from tests.emulators.storage.processes import KEY
 from tests.fakes.clock import START
 
+AT = "2026-11-28T10:00:00+00:00"
+# Each state is told apart, and both kinds of nodes are added up.
+NODES = {
+    "idle": 1, "running": 2, "creating": 1, "starting": 2, "waitingForStartTask": 3, "rebooting": 4,
+    "reimaging": 5, "startTaskFailed": 6, "unusable": 7, "preempted": 8,
+}  # fmt: skip
 COUNTS = ("active", "running", "completed", "succeeded", "failed")
 TASKS = "/jobs/j/addtaskcollection"
 
@@ -203,16 +212,18 @@ def test_a_job_without_a_preparation_has_no_preparation_error(stub, client, code
         "/jobs/j/jobpreparationandreleasetaskstatus": error(409, code),
     }
     stub.answer = lambda _method, path, _body: answers[path]
-    assert AzureCluster(client).job("j").preparation_error == ""
+    assert AzureCluster(client).job("j").preparation == Preparation()
 
 
-def test_a_failed_preparation_and_a_full_subscription_are_reported(stub, client):
+def test_what_batch_keeps_of_jobs_pools_and_nodes_is_reported(stub, client):
     failed = {"failureInfo": {"category": "usererror", "code": "FailureExitCode", "message": "no"}}
     answers = {
         "/jobs/j": {"id": "j", "state": "active"},
         "/jobs/j/taskcounts": {"taskCounts": dict.fromkeys(COUNTS, 1)},
         "/jobs/j/jobpreparationandreleasetaskstatus": {
-            "value": [{"jobPreparationTaskExecutionInfo": {**failed, "exitCode": 1}}]
+            "value": [
+                {"nodeId": "n1", "jobPreparationTaskExecutionInfo": {**failed, "exitCode": 1}}
+            ]
         },
         "/pools/p": {
             "state": "active",
@@ -222,18 +233,43 @@ def test_a_failed_preparation_and_a_full_subscription_are_reported(stub, client)
             "targetDedicatedNodes": 3,
             "targetLowPriorityNodes": 4,
             "resizeErrors": [{"code": "AccountCoreQuotaReached", "message": "full"}],
+            "autoScaleRun": {"timestamp": AT, "error": {"code": "AutoScaleTooFewSamples"}},
+            "allocationStateTransitionTime": AT,
         },
-        "/nodecounts": {"value": [{"poolId": "p", "dedicated": {"startTaskFailed": 1}}]},
+        "/nodecounts": {"value": [{"poolId": "p", "dedicated": NODES, "lowPriority": NODES}]},
+        "/pools/p/nodes": {
+            "value": [{"id": "n1"}, {"id": "n2", "startTaskInfo": {**failed, "exitCode": 7}}]
+        },
     }
     stub.answer = lambda _method, path, _body: (200, answers[path])
     cluster = AzureCluster(client)
-    assert cluster.job("j").preparation_error == "FailureExitCode: no (exit code 1)"
+    prepared = cluster.job("j").preparation
+    assert prepared.failed == Trouble("FailureExitCode", "no (exit code 1)", "n1")
     pool = cluster.pool("p")
-    assert (pool.nodes, pool.target_nodes, pool.unusable_nodes) == (3, 7, 1)
-    assert [text.split(":")[0] for text in pool.errors] == [
-        "AccountCoreQuotaReached",
-        "StartTaskFailed",
-    ]
+    assert (pool.nodes, pool.target_nodes) == (3, 7)
+    assert pool.counts == NodeCounts(2, 4, 30, 12, 14, 16)
+    assert pool.resize_error == Trouble("AccountCoreQuotaReached", "full")
+    assert pool.autoscale_error == Trouble("AutoScaleTooFewSamples", "")
+    assert pool.node_error == Trouble("FailureExitCode", "no (exit code 7)", "n2")
+    assert pool.since == datetime.fromisoformat(AT)
+
+
+def test_an_error_of_a_node_that_is_unusable_is_told(stub, client):
+    unusable = {"code": "ContainerInvalidImage", "message": "no such image"}
+    answers = {
+        "/pools/p": {"state": "active", "currentDedicatedNodes": 1, "currentLowPriorityNodes": 0},
+        "/nodecounts": {"value": [{"poolId": "p", "dedicated": {"unusable": 1}}]},
+        "/pools/p/nodes": {"value": [{"id": "n1", "errors": [unusable]}]},
+    }
+    stub.answer = lambda _method, path, _body: (200, answers[path])
+    found = AzureCluster(client).pool("p").node_error
+    assert found == Trouble("ContainerInvalidImage", "no such image", "n1")
+
+
+@pytest.mark.parametrize("status", [404, 409])
+def test_words_of_a_node_that_is_gone_are_none(stub, client, status):
+    stub.answer = lambda *_request: error(status, "NodeNotFound")
+    assert AzureCluster(client).last_words("p", "n1") == ""
 
 
 @pytest.mark.parametrize(

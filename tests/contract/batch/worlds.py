@@ -10,6 +10,7 @@ from azure.batch.models import (
 )
 
 from pipeline.adapters.connect import connect
+from pipeline.domain.waiting.reports import Preparation, Trouble
 from pipeline.ports.batch import JobSpec, TaskSpec
 from tests.fakes.batch import Outcome
 from tests.fakes.world import fake_ports
@@ -42,6 +43,11 @@ class FakeBatchWorld:
             self.fake.batch.run_task(job, task, _outcome_of_command)
         self.fake.clock.advance(seconds=1)
 
+    def let_preparation_fail(self, job):
+        failed = Preparation(Trouble("FailureExitCode", "it exited with 3", "node-1"))
+        self.fake.batch.jobs[job].preparation = failed
+        self.fake.batch.words[BUSY, "node-1", job] = "no such package\n"
+
     def wait_for_state(self, job, state):
         assert self.ports.cluster.job(job).state == state
 
@@ -66,6 +72,9 @@ class BatchService:
 
     def let_tasks_end(self, job):
         self._until(lambda: not self.ports.cluster.unstarted_or_running(job), f"tasks of {job}")
+
+    def let_preparation_fail(self, job):
+        self._until(lambda: self.ports.cluster.job(job).preparation.failed, f"preparation of {job}")
 
     def wait_for_state(self, job, state):
         self._until(lambda: self.ports.cluster.job(job).state == state, f"{job} {state}")
