@@ -163,6 +163,11 @@ _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
             "default": 1.0,
             "help": "factor on evaluation and sample intervals",
         },
+        "--autoscale-resize-seconds": {
+            "type": _SECONDS,
+            "default": Options.autoscale_resize_seconds,
+            "help": "time that a resize by autoscale may take; 0 is no limit",
+        },
         "--autoscale-dialect": {
             "type": _dialect,
             "default": "",

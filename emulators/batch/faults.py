@@ -15,12 +15,11 @@ _ANY = "*"
 class Rule:
     """When it strikes and what it does.
 
-    `operation` is an SDK operation name, `*`, or one of the events `output_file` (an upload is
-    lost), `output_order` (uploads are shuffled), `task_rerun` (a task runs twice) and
-    `task_requeue`. `match` is a part of the path or name. `when` is `before` (the request has no
-    effect) or `after` (it has, but the answer is lost). `count` is how often it may strike, -1
-    without end. With `once` it strikes one place at most once: a path, a task, or the folder that
-    an output file goes to, so that work which is done again succeeds in the end.
+    `operation` is an SDK operation name, `*`, or one of EVENTS. `match` is a part of the path or
+    name. `when` is `before` (the request has no effect) or `after` (it has, but the answer is
+    lost). `count` is how often it may strike, -1 without end. With `once` it strikes one place at
+    most once: a path, a task, or the folder that an output file goes to, so that work which is
+    done again succeeds in the end. `nodes` is how many machines an `allocation` finds all the same.
     """
 
     operation: str = _ANY
@@ -33,6 +32,7 @@ class Rule:
     retry_after_s: float | None = None
     when: str = "before"
     once: bool = False
+    nodes: int = 0
 
     def fits(self, operation: str, subject: str) -> bool:
         """Tell whether the rule is about this operation on this subject."""
@@ -40,7 +40,39 @@ class Rule:
         return self.count != 0 and named and self.match in subject
 
 
-EVENTS = frozenset({"output_file", "output_order", "task_rerun", "task_requeue"})
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something other than a request that a rule may strike: what `match` looks at, and what the
+    rule does to it."""
+
+    subject: str
+    words: str
+
+
+EVENTS: Mapping[str, Event] = {
+    "output_file": Event(
+        "the blob's name", "its upload is lost, or with `delay_s` and without `code` only late"
+    ),
+    "output_order": Event("the task's id", "its uploads come in any order"),
+    "task_rerun": Event("the task's id", "it runs twice"),
+    "task_requeue": Event("the task's id", "it is requeued"),
+    "allocation": Event(
+        "`<pool>/dedicated` or `<pool>/spot`",
+        "after `delay_s` only `nodes` machines are found (none), and `code` is the resize error "
+        "(`AllocationFailed`)",
+    ),
+    "start_task": Event(
+        "`<pool>/<node>`", "its start task runs, then fails with `code` (`FailureExitCode`)"
+    ),
+    "node_unusable": Event(
+        "`<pool>/<node>`",
+        "the node becomes `unusable` instead of ready; `code`, such as `ContainerInvalidImage`, "
+        "is its error, without `code` it has none",
+    ),
+    "preemption": Event(
+        "`<pool>/<node>`", "the node is `unusable` for `delay_s` before it is `preempted`"
+    ),
+}
 AWKWARD = (
     Rule("*", probability=0.03, status=503, code="ServerBusy", retry_after_s=1),
     Rule("*", probability=0.01, status=429, code="TooManyRequests", retry_after_s=1),
@@ -50,6 +82,7 @@ AWKWARD = (
     Rule("output_file", probability=0.03, code="FileUploadMiscError", once=True),
     Rule("task_rerun", probability=0.03),
     Rule("task_requeue", probability=0.03),
+    Rule("preemption", probability=0.5, delay_s=1),
 )
 
 
@@ -63,6 +96,7 @@ _NUMBERS: Mapping[str, tuple[float, float]] = {
     "delay_s": (0, 3600),
     "status": (0, 599),
     "retry_after_s": (0, 3600),
+    "nodes": (0, 1 << 31),
 }
 _TEXTS = ("operation", "match", "code", "when")
 
@@ -87,7 +121,7 @@ def _rule(raw: object, operations: Set[str]) -> Rule:
     for name, value in raw.items():
         _check(name, value)
     rule = Rule(**raw)
-    if rule.operation not in operations | EVENTS | {_ANY}:
+    if rule.operation not in operations | EVENTS.keys() | {_ANY}:
         known = f"an operation of the SDK, '*', or one of {', '.join(sorted(EVENTS))}"
         raise BadRule(f"operation: {rule.operation!r:.80} is none; it has to be {known}")
     if rule.when not in ("before", "after"):
@@ -153,3 +187,10 @@ class Faults:
     def document(self) -> list[dict[str, Any]]:
         """Return the rules as JSON."""
         return [asdict(rule) for rule in self.rules]
+
+
+def events_table() -> str:
+    """Return all events as a Markdown table."""
+    rows = ["| event | `match` looks at | what a rule does |", "|---|---|---|"]
+    rows += [f"| `{name}` | {one.subject} | {one.words} |" for name, one in EVENTS.items()]
+    return "\n".join(rows) + "\n"

@@ -108,6 +108,11 @@ class Pool(Stateful[PoolState]):
         """Return how many nodes of one kind it shall have."""
         return self.target_dedicated if dedicated else self.target_spot
 
+    @property
+    def targets(self) -> tuple[int, int]:
+        """Return how many dedicated and how many spot nodes it shall have."""
+        return self.target_dedicated, self.target_spot
+
     def allocate(self, target: Allocation, at: datetime) -> None:
         """Move its allocation state, or raise IllegalMove."""
         check_move(self.allocation, target)

@@ -4,12 +4,20 @@ from datetime import timedelta
 
 from emulators.batch.document import Doc, parse_stamp, stamp
 from emulators.batch.errors import BatchError
+from emulators.batch.faults import Rule
 from emulators.batch.model.node import READY, Node
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import Allocation, NodeState, PoolState
 from emulators.batch.service.context import Context
 from emulators.batch.service.nodes.life import add_node, begin_leaving, boot, spot_nodes
-from emulators.batch.service.pools.quotas import quota_error, room
+from emulators.batch.service.pools.quotas import room
+from emulators.batch.service.pools.resize_errors import (
+    CAPACITY,
+    STOPPED,
+    TIMEOUT,
+    quota_error,
+    resize_error,
+)
 from emulators.batch.service.running.job_manager import runs_manager
 
 _COMING = frozenset({NodeState.CREATING})
@@ -33,7 +41,7 @@ def resize(
 ) -> None:
     """Give the pool a new target and begin to go there; a later target may replace this one.
 
-    Autoscale has no limit; a resize by hand is given up after so many seconds.
+    The pool gives up after `limit_s` seconds; without a limit it never does.
     """
     pool.target_dedicated, pool.target_spot, pool.deallocation = dedicated, spot, option
     pool.resize_errors = []
@@ -60,12 +68,19 @@ def _give_up(ctx: Context, pool: Pool) -> None:
     ctx.resize_limits.pop(pool.id, None)
     if pool.allocation is not Allocation.RESIZING or pool.state is PoolState.DELETING:
         return
-    words = "Desired number of nodes could not be allocated as the resize timeout was reached"
-    pool.resize_errors = [*pool.resize_errors, _resize_error("AllocationTimedout", words)]
+    late = [resize_error(TIMEOUT, dedicated=kind) for kind in (True, False) if _moves(pool, kind)]
+    pool.resize_errors = [*pool.resize_errors, *(late or [resize_error(TIMEOUT)])]
     _stay_as_it_is(ctx, pool)
     pool.allocate(Allocation.STOPPING, ctx.clock.now())
     ctx.keep(pool)
     check_steady(ctx, pool)
+
+
+def _moves(pool: Pool, dedicated: bool) -> bool:
+    """Tell whether nodes of a kind are missing, or still come or go."""
+    there = [one for one in _of_kind(pool, dedicated) if one.state not in _COMING]
+    staying = sum(1 for node in there if not node.draining)
+    return staying != pool.target(dedicated) or staying != len(there)
 
 
 def _stay_as_it_is(ctx: Context, pool: Pool) -> None:
@@ -127,7 +142,7 @@ def _begin_allocating(ctx: Context, pool: Pool) -> None:
 async def _allocate(ctx: Context, pool: Pool) -> None:
     await ctx.pace.step("allocate", pool.id)
     for dedicated in (True, False):
-        _rent(ctx, pool, _missing(ctx, pool, dedicated), dedicated)
+        await _rent(ctx, pool, dedicated)
     ctx.allocating.pop(pool.id, None)
     check_steady(ctx, pool)
 
@@ -153,17 +168,34 @@ def seek_again(ctx: Context, pool: Pool) -> None:
         _seek(ctx, pool)
 
 
-def _rent(ctx: Context, pool: Pool, missing: int, dedicated: bool) -> None:
-    allowed = room(ctx, pool, dedicated=dedicated)
+async def _rent(ctx: Context, pool: Pool, dedicated: bool) -> None:
+    rule = _shortage(ctx, pool, dedicated)
+    if rule is not None and rule.delay_s:
+        await ctx.clock.sleep(rule.delay_s)
+    missing, allowed = _missing(ctx, pool, dedicated), room(ctx, pool, dedicated=dedicated)
     if missing > allowed:
-        reached = quota_error(dedicated=dedicated)
-        others = [one for one in pool.resize_errors if one != reached]
-        pool.resize_errors = [*others, reached]
-        ctx.keep(pool)
+        _note(ctx, pool, quota_error(dedicated=dedicated))
+    if rule is not None and missing > rule.nodes:
+        allowed = min(allowed, rule.nodes)
+        _note(ctx, pool, resize_error(rule.code or CAPACITY, dedicated=dedicated))
     if not dedicated and ctx.spot_capacity is not None:
         allowed = min(allowed, max(0, ctx.spot_capacity - spot_nodes(ctx)))
     for _ in range(min(missing, allowed)):
         boot(ctx, pool, add_node(ctx, pool, dedicated=dedicated))
+
+
+def _shortage(ctx: Context, pool: Pool, dedicated: bool) -> Rule | None:
+    """Return the rule that keeps machines back from a pool that needs some."""
+    if not _missing(ctx, pool, dedicated):
+        return None
+    kind = "dedicated" if dedicated else "spot"
+    return ctx.faults.strike("allocation", f"{pool.id}/{kind}")
+
+
+def _note(ctx: Context, pool: Pool, error: Doc) -> None:
+    """Add an error to those of the resize that goes on, once."""
+    pool.resize_errors = [*(one for one in pool.resize_errors if one != error), error]
+    ctx.keep(pool)
 
 
 def _of_kind(pool: Pool, dedicated: bool) -> list[Node]:
@@ -202,7 +234,7 @@ def stop_resize(ctx: Context, pool: Pool) -> None:
     pool.allocate(Allocation.STOPPING, ctx.clock.now())
     _stay_as_it_is(ctx, pool)
     pool.target_dedicated, pool.target_spot = pool.current(True), pool.current(False)
-    pool.resize_errors = [_resize_error("ResizeStopped", "The resize was stopped")]
+    pool.resize_errors = [resize_error(STOPPED)]
     ctx.keep(pool)
     check_steady(ctx, pool)
 
@@ -223,7 +255,3 @@ def remove_nodes(
     ctx.keep(pool)
     check_steady(ctx, pool)
     _watch_limit(ctx, pool, limit_s)
-
-
-def _resize_error(code: str, message: str) -> Doc:
-    return {"code": code, "message": message}

@@ -12,7 +12,7 @@ from emulators.batch.errors import BatchError, invalid
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import Allocation, PoolState
 from emulators.batch.service.context import Context
-from emulators.batch.service.pools.resize import resize
+from emulators.batch.service.pools.resize import resize, seek_again
 from emulators.batch.service.pools.sampling import has_samples, metrics, samples_of
 
 _DEFAULT_INTERVAL = "PT15M"
@@ -58,19 +58,24 @@ def run_formula(ctx: Context, pool: Pool, text: str) -> tuple[Outcome, Doc]:
 
 
 def autoscale(ctx: Context, pool: Pool) -> None:
-    """Run a pool's formula and follow it; an error changes nothing."""
+    """Run a pool's formula and follow it; an error changes nothing.
+
+    A target that the pool is steady at begins no resize, so that the errors of the last one stay.
+    """
     outcome, shown = run_formula(ctx, pool, str(pool.spec["autoScaleFormula"]))
     pool.autoscale_run = shown
     ctx.keep(pool)
-    wanted = (outcome.dedicated, outcome.spot)
+    wanted, has = (outcome.dedicated, outcome.spot), (pool.current(True), pool.current(False))
     if outcome.error_code or pool.allocation is Allocation.STOPPING:
         return
     pool.deallocation = outcome.option
-    if wanted != (pool.target_dedicated, pool.target_spot) or wanted != (
-        pool.current(True),
-        pool.current(False),
-    ):
-        resize(ctx, pool, *wanted, outcome.option)
+    if pool.allocation is Allocation.RESIZING and wanted == pool.targets:
+        seek_again(ctx, pool)
+    elif pool.allocation is Allocation.STEADY and wanted == has:
+        pool.target_dedicated, pool.target_spot = wanted
+    else:
+        limit_s = ctx.options.autoscale_resize_seconds or None
+        resize(ctx, pool, *wanted, outcome.option, limit_s)
 
 
 def enable(ctx: Context, pool: Pool, formula: str | None, interval: str | None) -> None:
