@@ -86,6 +86,10 @@ STATUS: Mapping[str, tuple[int, str]] = {
     "PoolBeingDeleted": (_CONFLICT, "The specified pool is being deleted."),
     "PoolQuotaReached": (_CONFLICT, "The pool quota for the account has been reached."),
     "NodeStateUnusable": (_CONFLICT, "The specified node is unusable."),
+    "NodeNotReady": (
+        _CONFLICT,
+        "Node is not able to perform the requested operations in its current state",
+    ),
     "NodeAlreadyInTargetSchedulingState": (
         _CONFLICT,
         "The specified node is already in the target scheduling state.",

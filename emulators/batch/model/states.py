@@ -125,7 +125,7 @@ MOVES: Mapping[type[StrEnum], Mapping[StrEnum, set[StrEnum]]] = {
         N.DEALLOCATING: {N.DEALLOCATED, *_GOING},
         N.DEALLOCATED: {N.STARTING, *_GOING},
         N.OFFLINE: {*_READY, *_GOING},
-        N.UNUSABLE: {*_RESTARTING, N.LEAVING_POOL, N.IDLE},
+        N.UNUSABLE: {*_RESTARTING, N.LEAVING_POOL, N.PREEMPTED, N.IDLE},
         N.UNKNOWN: {*_READY, *_GOING},
         N.PREEMPTED: {N.CREATING, N.LEAVING_POOL},
         N.LEAVING_POOL: set(),

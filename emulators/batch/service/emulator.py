@@ -24,6 +24,7 @@ from emulators.batch.service.nodes.life import (
     boot,
     come_back,
     finish_deallocation,
+    finish_preemption,
     finish_restart,
     leave_drained,
 )
@@ -164,6 +165,9 @@ class Emulator:
         ctx = self.ctx
         if node.state is NodeState.PREEMPTED:
             ctx.spawn(come_back(ctx, pool, node), f"return of {node.id}")
+            return
+        if node.preempting:
+            ctx.spawn(finish_preemption(ctx, pool, node), f"preemption of {node.id}")
             return
         if node.state is NodeState.DEALLOCATING:
             ctx.spawn(finish_deallocation(ctx, node), f"deallocation of {node.id}")

@@ -26,7 +26,7 @@ def _place(app: Emulator, call: Call) -> tuple[Path, Path]:
         job = app.ctx.account.job(call.params["jobId"])
         return files.task_folder(app.ctx, job, job.task(call.params["taskId"]))
     pool = app.ctx.account.pool(call.params["poolId"])
-    root = app.ctx.folders(pool.node(call.params["nodeId"])).root
+    root = files.node_folder(app.ctx, pool.node(call.params["nodeId"]))
     return root, root
 
 

@@ -12,9 +12,27 @@ from urllib.parse import quote
 from emulators.batch.document import Doc, stamp
 from emulators.batch.errors import BatchError
 from emulators.batch.model.job import Job
+from emulators.batch.model.node import READY, Node
+from emulators.batch.model.states import NodeState
 from emulators.batch.model.task import Task
 from emulators.batch.service.context import Context
 from emulators.batch.service.nodes.retention import kept_until
+
+# Other nodes have no agent that could answer, or none yet.
+_SERVING = READY | {
+    NodeState.WAITING_FOR_START_TASK,
+    NodeState.START_TASK_FAILED,
+    NodeState.OFFLINE,
+}
+
+
+def node_folder(ctx: Context, node: Node) -> Path:
+    """Return the root of a node, or refuse where no agent can read it."""
+    if node.state is NodeState.UNUSABLE:
+        raise BatchError("NodeStateUnusable")
+    if node.state not in _SERVING:
+        raise BatchError("NodeNotReady")
+    return ctx.folders(node).root
 
 
 def task_folder(ctx: Context, job: Job, task: Task) -> tuple[Path, Path]:
@@ -26,11 +44,10 @@ def task_folder(ctx: Context, job: Job, task: Task) -> tuple[Path, Path]:
     node = pool.nodes.get(task.node_id) if pool and task.node_id else None
     if node is None:
         raise BatchError("TaskFilesUnavailable")
-    folders = ctx.folders(node)
-    folder = folders.task(job.id, task.id)
+    root, folder = node_folder(ctx, node), ctx.folders(node).task(job.id, task.id)
     if not folder.is_dir():
         raise BatchError("TaskFilesUnavailable")
-    return folder, folders.root
+    return folder, root
 
 
 def locate(folder: Path, relative: str, root: Path) -> Path:

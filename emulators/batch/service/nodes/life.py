@@ -6,7 +6,7 @@ from emulators.batch.model.identity import node_name
 from emulators.batch.model.node import READY, Node
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import NodeState
-from emulators.batch.scheduler.verdict import Failure, ended_by_user
+from emulators.batch.scheduler.verdict import Ending, Failure, ended_by_user, process_ended
 from emulators.batch.service.context import Context, Requeue
 from emulators.batch.service.nodes.node_tasks import (
     Command,
@@ -20,6 +20,10 @@ from emulators.batch.service.nodes.preparation import RELEASE, forget_preparatio
 
 _RESTARTS = {NodeState.REBOOTING: "reboot", NodeState.REIMAGING: "reimage"}
 _CAPACITY_LOOK_S = 30.0
+_PLANNED = {
+    "ContainerInvalidImage": "The container image is invalid or cannot be pulled",
+    "DiskFull": "There is not enough disk space on the node",
+}
 
 
 def add_node(ctx: Context, pool: Pool, *, dedicated: bool) -> Node:
@@ -61,8 +65,9 @@ async def _boot(ctx: Context, pool: Pool, node: Node) -> None:
         await ctx.pace.step("start", _subject(node))
         node.booted, node.errors = stamp(ctx.clock.now()), []
         failure = await ctx.machine.equip(node, pool.spec)
-        if failure is not None:
-            _give_up(ctx, node, failure)
+        rule = ctx.faults.strike("node_unusable", _subject(node))
+        if failure is not None or rule is not None:
+            _give_up(ctx, node, failure or _planned(rule.code if rule else ""))
             return
         node.start_info = {"state": "running", "retryCount": 0} if start else {}
         node.left_running = False
@@ -90,14 +95,23 @@ def change(ctx: Context, node: Node, state: NodeState) -> None:
 
 
 def _move(ctx: Context, node: Node, state: NodeState) -> None:
-    if node.state is not NodeState.LEAVING_POOL and node.state is not NodeState.PREEMPTED:
+    gone = node.state in (NodeState.LEAVING_POOL, NodeState.PREEMPTED) or node.preempting
+    if not gone:
         change(ctx, node, state)
 
 
+def _planned(code: str) -> Failure:
+    """Return the failure of a node or start task that a rule wants."""
+    message = _PLANNED.get(code, "A rule of the emulator wants this failure")
+    return Failure(code, message, details={"Message": "A rule of the emulator wants this failure"})
+
+
 def _give_up(ctx: Context, node: Node, failure: Failure) -> None:
-    shown = failure.document()
-    details = shown.get("details", [])
-    node.errors = [{"code": shown["code"], "message": shown["message"], "errorDetails": details}]
+    """Call a node unusable; without a code nobody knows why, as when Batch cannot reach it."""
+    if failure.code:
+        shown = failure.document()
+        why = {"code": shown["code"], "message": shown["message"]}
+        node.errors = [{**why, "errorDetails": shown.get("details", [])}]
     ctx.machine.note(node, f"Node cannot be used, {failure.code}: {failure.message}")
     _move(ctx, node, NodeState.UNUSABLE)
 
@@ -106,15 +120,19 @@ async def _start_task(ctx: Context, pool: Pool, node: Node, spec: Doc) -> bool:
     info: Doc = {"state": "running", "retryCount": 0}
     node.start_info = info
     directory = ctx.folders(node).root / "startup"
+    rule = ctx.faults.strike("start_task", _subject(node))
     command = Command(
         "Start task",
         lambda: ctx.machine.execution(node, spec, directory),
         info,
         int(spec.get("maxTaskRetryCount") or 0),
         lambda: _keep_present(ctx, pool, node),
-        left=("", node.id, "startTask"),
+        left=None if rule else ("", node.id, "startTask"),
     )
     ending = await run_tries(ctx, node, command)
+    if rule is not None:
+        failed = rule.code not in ("", "FailureExitCode")
+        ending = Ending(failure=_planned(rule.code)) if failed else process_ended(1)
     node.left_running = command.left in ctx.left_running
     info |= outcome_of(ending, stamp(ctx.clock.now()))
     _keep_present(ctx, pool, node)
@@ -175,8 +193,31 @@ async def _gone(ctx: Context, node: Node) -> None:
 
 
 def preempt(ctx: Context, pool: Pool, node: Node) -> None:
-    """Take a node away as the cloud does; the pool seeks its target again."""
+    """Take a node away as the cloud does; the pool seeks its target again.
+
+    Batch may notice that it cannot reach the node, before it learns why.
+    """
+    rule = ctx.faults.strike("preemption", _subject(node))
+    if rule is None or node.state is NodeState.UNUSABLE:
+        _lose(ctx, pool, node)
+        return
+    change(ctx, node, NodeState.UNUSABLE)
+    node.preempting = True
+    break_off(ctx, node, "requeue")
+    ctx.spawn(finish_preemption(ctx, pool, node, rule.delay_s), f"preemption of {node.id}")
+
+
+async def finish_preemption(ctx: Context, pool: Pool, node: Node, delay_s: float = 0.0) -> None:
+    """Call a node preempted that was unusable for a while, unless it leaves its pool."""
+    if delay_s:
+        await ctx.clock.sleep(delay_s)
+    if node.state is NodeState.UNUSABLE and node.preempting:
+        _lose(ctx, pool, node)
+
+
+def _lose(ctx: Context, pool: Pool, node: Node) -> None:
     change(ctx, node, NodeState.PREEMPTED)
+    node.preempting = False
     break_off(ctx, node, "requeue")
     ctx.spawn(come_back(ctx, pool, node), f"return of {node.id}")
 
