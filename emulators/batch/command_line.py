@@ -1,4 +1,4 @@
-"""What the command line says, in groups that a stranger can read, turned into settings."""
+"""Defines the command line, in groups that a newcomer can read, and turns it into options."""
 
 import argparse
 import base64
@@ -13,7 +13,7 @@ from emulators.batch.options import Options
 from emulators.batch.timing import Profile, TimingError, read_profile
 
 ACCOUNT = "devbatch"
-# Everybody's: an account on loopback for development has no secret, as Azurite's has none.
+# Public on purpose: a development account on loopback needs no secret, as in Azurite.
 KEY = base64.b64encode(b"the well-known key of devbatch, not a secret").decode()
 _SWITCH = {"action": "store_true"}
 
@@ -47,7 +47,7 @@ def _between(least: float, most: float, kind: type[int] | type[float] = float) -
 
 _COUNT = _between(0, 1 << 31, int)
 _SECONDS = _between(0, 1e9)
-# Group → flag → how argparse reads it; the help says what it is, its default follows.
+# Group → flag → arguments of argparse. The help text describes the flag; its default follows.
 _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
     "account": {
         "--port": {
@@ -223,7 +223,7 @@ _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
 
 
 def read_options(argv: list[str]) -> tuple[int, Options]:
-    """Read the command line; returns the port and the settings, or ends the process."""
+    """Read the command line and return port and options, or end the process with a message."""
     parser = make_parser()
     given = vars(parser.parse_args(argv))
     port = int(given.pop("port"))
@@ -247,7 +247,7 @@ def _check_key(parser: argparse.ArgumentParser, key: str) -> None:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Build the parser; its groups are the chapters of the README's table."""
+    """Build the parser; its groups match the chapters of the README's table."""
     parser = argparse.ArgumentParser(
         prog="python -m emulators.batch",
         usage="%(prog)s [options]",
@@ -264,7 +264,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 class _WithDefaults(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows a default where it says something: not of switches, paths and the key."""
+    """Shows defaults, except for switches, paths and the key, where they say nothing."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         tells = action.default not in (None, "", [], False, KEY) and action.dest != "node_path"
@@ -272,7 +272,8 @@ class _WithDefaults(argparse.ArgumentDefaultsHelpFormatter):
 
 
 def _settle_authentication(parser: argparse.ArgumentParser, given: dict[str, Any]) -> None:
-    """Turn the flags on tokens, modes and TLS into settings, or refuse what makes no sense."""
+    """Turn the flags for tokens, modes and TLS into options, or refuse a combination that has no
+    sense."""
     tenant = given.pop("entra_tenant")
     given["entra_issuers"] = (*given.pop("entra_issuer"), *(issuers_of(tenant) if tenant else ()))
     tokens = bool(given["entra_keys"]) or given["entra_unverified"]

@@ -1,4 +1,4 @@
-"""What the service answers when it refuses: code, status and words, in one table."""
+"""The refusals of the service: code, status and message, in one table."""
 
 from collections.abc import Mapping
 
@@ -168,7 +168,7 @@ class BatchError(Exception):
 
 
 def invalid(name: str, value: object, reason: str) -> BatchError:
-    """Build the refusal of one property, named as the service names it."""
+    """Build the refusal of one property, under the service's name for it."""
     return BatchError(
         "InvalidPropertyValue", PropertyName=name, PropertyValue=str(value)[:200], Reason=reason
     )

@@ -1,5 +1,5 @@
-"""Planned misbehaviour: rules that strike operations, and the seeded
-profile that makes clients prove themselves."""
+"""Faults on purpose: rules that strike requests and events, and a seeded profile that tests
+clients."""
 
 import json
 import random
@@ -13,13 +13,15 @@ _ANY = "*"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """When it strikes and what it does.
+    """When a rule strikes and what it does.
 
     `operation` is an SDK operation name, `*`, or one of EVENTS. `match` is a part of the path or
     name. `when` is `before` (the request has no effect) or `after` (it has, but the answer is
-    lost). `count` is how often it may strike, -1 without end. With `once` it strikes one place at
-    most once: a path, a task, or the folder that an output file goes to, so that work which is
-    done again succeeds in the end. `nodes` is how many machines an `allocation` finds all the same.
+    lost). `count` limits how often it strikes; -1 means no limit.
+
+    With `once` it strikes one place at most once, so that repeated work succeeds in the end. A
+    place is a path, a task, or the folder of an output file. `nodes` is how many machines an
+    `allocation` still finds.
     """
 
     operation: str = _ANY
@@ -35,15 +37,15 @@ class Rule:
     nodes: int = 0
 
     def fits(self, operation: str, subject: str) -> bool:
-        """Tell whether the rule is about this operation on this subject."""
+        """Tell whether the rule applies to this operation on this subject."""
         named = self.operation == operation or (self.operation == _ANY and operation not in EVENTS)
         return self.count != 0 and named and self.match in subject
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something other than a request that a rule may strike: what `match` looks at, and what the
-    rule does to it."""
+    """Something other than a request that a rule may strike: what `match` is compared with, and the
+    effect."""
 
     subject: str
     words: str
@@ -87,7 +89,7 @@ AWKWARD = (
 
 
 class BadRule(Exception):
-    """A rule of misbehaviour that makes no sense."""
+    """A fault rule is wrong; the text says why."""
 
 
 _NUMBERS: Mapping[str, tuple[float, float]] = {
@@ -111,7 +113,8 @@ def read_rules(path: Path, operations: Set[str]) -> list[Rule]:
 
 
 def parse_rules(raw: object, operations: Set[str]) -> list[Rule]:
-    """Return the rules of a JSON list, or of one object; raises BadRule and says what is wrong."""
+    """Return the rules of a JSON list or of one object; raises BadRule, which says what is
+    wrong."""
     return [_rule(one, operations) for one in (raw if isinstance(raw, list) else [raw])]
 
 
@@ -156,20 +159,20 @@ class Faults:
         self._struck: set[tuple[Rule, str]] = set()
 
     def add(self, rules: list[Rule]) -> None:
-        """Put rules in force, before those that are."""
+        """Put rules in force; they come before the older ones."""
         self.rules = rules + self.rules
 
     def reset(self) -> None:
-        """Go back to the profile's own rules."""
+        """Return to the profile's own rules."""
         self.rules = list(self._profile)
         self._struck.clear()
 
     def strike(
         self, operation: str, subject: str = "", when: str = "before", place: str = ""
     ) -> Rule | None:
-        """Return the first rule that strikes now, counting it.
+        """Return the first rule that strikes now, and count it.
 
-        `place` is what a rule with `once` spares from then on; the subject itself by default.
+        `place` is what a rule with `once` spares from then on; by default it is the subject.
         """
         for index, rule in enumerate(self.rules):
             if rule.when != when or not rule.fits(operation, subject):

@@ -9,7 +9,7 @@ from emulators.batch.timing import DEFAULT, Profile
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says; every guess about the service that can be turned is here."""
+    """The settings of the command line, with every guess about the service that can be switched."""
 
     account: str
     key: str

@@ -1,4 +1,5 @@
-"""Every point of the language that the documentation leaves open, as one value with a default."""
+"""Every point of the language that the documentation leaves open, each as one value with a
+default."""
 
 import dataclasses
 import math
@@ -7,17 +8,17 @@ from typing import Any, Literal
 
 
 class DialectError(ValueError):
-    """A word on the dialect is not understood."""
+    """A setting of the dialect is unknown or has a wrong value."""
 
 
 def _point[T](default: T, words: str, *takes: object) -> T:
-    """Declare an open point; `takes` are its values, or the least and most of a number."""
+    """Declare an open point; `takes` lists its values, or the least and the most of a number."""
     return dataclasses.field(default=default, metadata={"words": words, "takes": takes})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Dialect:
-    """One reading of the language; the defaults are what seems most likely."""
+    """One reading of the language; the defaults are the readings that seem most likely."""
 
     lazy: bool = _point(True, "`&&` and `||` leave the right side alone where they can")
     case_sensitive: bool = _point(True, "names differ by case")
@@ -76,7 +77,7 @@ _POINTS: Mapping[str, dataclasses.Field[Any]] = {
 
 
 def read_dialect(text: str) -> Dialect:
-    """Read `key=value,...`; raises DialectError naming what is wrong and what would be right."""
+    """Read `key=value,...`; raises DialectError, which says what is wrong and what is allowed."""
     given: dict[str, Any] = {}
     for part in filter(None, (one.strip() for one in text.split(","))):
         key, _, value = (one.strip() for one in part.partition("="))
@@ -103,7 +104,7 @@ def _read(point: dataclasses.Field[Any], text: str) -> Any:  # noqa: ANN401 - as
 
 
 def choices_of(point: dataclasses.Field[Any]) -> dict[str, Any]:
-    """Return what may be written for a point and what it means; nothing for a number."""
+    """Return the allowed values of a point with their meaning; the list is empty for a number."""
     if isinstance(point.default, bool):
         return {"true": True, "false": False}
     if isinstance(point.default, str) or point.name == "sunday":
@@ -112,7 +113,7 @@ def choices_of(point: dataclasses.Field[Any]) -> dict[str, Any]:
 
 
 def dialect_table() -> str:
-    """Return all points as a Markdown table, the default first."""
+    """Return all points as a Markdown table, with the default value first."""
     rows = ["| key | values, the default first | what is open |", "|---|---|---|"]
     for point in _POINTS.values():
         first = _shown(point.default)

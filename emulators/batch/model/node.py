@@ -14,9 +14,12 @@ READY = frozenset({NodeState.IDLE, NodeState.RUNNING})
 
 @dataclass(slots=True, kw_only=True)
 class Node(Stateful[NodeState]):
-    """A node; `used` counts the slots of what runs on it now and is never stored; `left_running`
-    says that its start task serves its tasks with processes in the background; `preempting` that it
-    is unusable because the cloud takes its machine away."""
+    """One node.
+
+    `used` counts the slots of the tasks that run on it now; it is never stored. `left_running` says
+    that its start task left processes in the background for its tasks. `preempting` says that it is
+    unusable because the cloud takes its machine away.
+    """
 
     id: str
     pool_id: str

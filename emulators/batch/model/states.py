@@ -1,23 +1,22 @@
-"""The states of every resource and the moves between them,
-as literal tables; anything else raises."""
+"""The states of every resource and the moves between them, as literal tables; other moves raise."""
 
 from collections.abc import Mapping
 from enum import StrEnum
 
 
 class IllegalMove(Exception):
-    """A resource was asked to make a move that its table does not have."""
+    """The table has no such move for this resource."""
 
 
 class PoolState(StrEnum):
-    """Whether a pool exists or goes."""
+    """Whether a pool exists or is being deleted."""
 
     ACTIVE = "active"
     DELETING = "deleting"
 
 
 class Allocation(StrEnum):
-    """Whether a pool's size moves."""
+    """Whether the size of a pool is changing."""
 
     STEADY = "steady"
     RESIZING = "resizing"

@@ -1,4 +1,4 @@
-"""Why a task waits, in one sentence that says what would help."""
+"""Tells why a task waits, in one sentence that says what would help."""
 
 from collections.abc import Set
 
@@ -18,7 +18,7 @@ _JOB_REASONS = {
 
 
 def why_waiting(job: Job, task: Task, pool: Pool | None, barred: Set[str]) -> str:
-    """Return the first thing that keeps an active task from starting; empty for any other task."""
+    """Return the first reason that keeps an active task from starting; empty for any other task."""
     if task.state is not TaskState.ACTIVE:
         return ""
     return (
