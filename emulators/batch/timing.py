@@ -1,4 +1,5 @@
-"""How long the emulated machinery takes with `--timing timed`, phase by phase, and who says so."""
+"""How long each phase of the emulated machinery takes with `--timing timed`, and where the number
+comes from."""
 
 import math
 from collections.abc import Mapping
@@ -8,12 +9,12 @@ _MOST_S = 86_400.0
 
 
 class TimingError(ValueError):
-    """A word on the timing profile is not understood."""
+    """The timing profile has an error; the text says which."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The least and the most seconds that something takes; it is drawn between them."""
+    """The least and the most seconds of a phase; the actual time is drawn between them."""
 
     least_s: float
     most_s: float
@@ -21,7 +22,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One wait of the machinery: what it is, how long by default, and where that comes from."""
+    """One wait of the machinery: what it is, its default time, and the source of that."""
 
     span: Span
     words: str
@@ -59,9 +60,10 @@ DEFAULT: Profile = {name: phase.span for name, phase in PHASES.items()}
 
 
 def read_profile(text: str) -> Profile:
-    """Read `phase=seconds,...` or `phase=least-most,...`; may raise TimingError.
+    """Read `phase=seconds,...` or `phase=least-most,...`; raises TimingError.
 
-    What is not named keeps its default; the message says what is wrong and what would be right.
+    Phases that are not named keep their defaults. The message says what is wrong and what is
+    allowed.
     """
     given: dict[str, Span] = {}
     for part in filter(None, (one.strip() for one in text.split(","))):

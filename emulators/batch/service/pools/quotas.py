@@ -7,13 +7,13 @@ from emulators.batch.vm_sizes import cores_of
 
 
 def require_room_for_pool(ctx: Context) -> None:
-    """Refuse one pool more than the account may have."""
+    """Refuse a pool above the account's quota."""
     if len(ctx.account.pools) >= ctx.options.pool_quota:
         raise BatchError("PoolQuotaReached")
 
 
 def room(ctx: Context, pool: Pool, *, dedicated: bool) -> int:
-    """Return how many more nodes of one kind a pool may have."""
+    """Return how many more nodes of one kind a pool may get."""
     options, pools = ctx.options, ctx.account.pools.values()
     nodes = options.node_quota - sum(len(one.nodes) for one in pools)
     quota = options.dedicated_core_quota if dedicated else options.low_priority_core_quota

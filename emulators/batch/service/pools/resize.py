@@ -1,4 +1,4 @@
-"""Brings a pool from the nodes it has to the nodes it shall have."""
+"""Brings a pool from the nodes that it has to the nodes that it should have."""
 
 from datetime import timedelta
 
@@ -24,7 +24,7 @@ _COMING = frozenset({NodeState.CREATING})
 
 
 def require_usable(pool: Pool, *, steady: bool = False) -> None:
-    """Refuse work on a pool that goes, or that is being resized where that matters."""
+    """Refuse work on a pool that is being deleted, or resized where that matters."""
     if pool.state is PoolState.DELETING:
         raise BatchError("PoolBeingDeleted")
     if steady and pool.allocation is not Allocation.STEADY:
@@ -64,7 +64,7 @@ def _watch_limit(ctx: Context, pool: Pool, limit_s: float | None) -> None:
 
 
 def _give_up(ctx: Context, pool: Pool) -> None:
-    """Leave a pool with the nodes it has, and wait no longer for what comes or goes."""
+    """Leave a pool with the nodes that it has, and stop waiting for nodes that come or go."""
     ctx.resize_limits.pop(pool.id, None)
     if pool.allocation is not Allocation.RESIZING or pool.state is PoolState.DELETING:
         return
@@ -93,20 +93,21 @@ def _stay_as_it_is(ctx: Context, pool: Pool) -> None:
 
 
 def _keep_node(ctx: Context, pool: Pool, node: Node) -> None:
-    """Let a node stay that was to go after its last task."""
+    """Keep a node that was to leave after its last task."""
     node.draining = False
     ctx.keep(node)
     ctx.wake(pool.id, node)
 
 
 def _seek(ctx: Context, pool: Pool) -> None:
-    """Go from the nodes a pool has to its target: some leave now, others have to be found."""
+    """Go from the nodes of a pool to its target: surplus nodes leave now, missing ones are
+    sought."""
     missing = 0
     for dedicated in (True, False):
         staying = [node for node in _of_kind(pool, dedicated) if not node.draining]
         surplus = len(staying) - pool.target(dedicated)
         if surplus > 0:
-            # Job managers are disturbed last.
+            # Nodes with job managers leave last.
             victims = sorted(
                 staying, key=lambda node: (runs_manager(ctx, node), node.used, -node.number)
             )
@@ -122,7 +123,7 @@ def _seek(ctx: Context, pool: Pool) -> None:
 
 
 def _missing(ctx: Context, pool: Pool, dedicated: bool) -> int:
-    """Return how many nodes of a kind are to be found, after those are kept that were to go."""
+    """Return how many nodes of a kind are missing, after we keep those that were to leave."""
     nodes = _of_kind(pool, dedicated)
     going = [node for node in nodes if node.draining and node.state in READY]
     missing = pool.target(dedicated) - sum(1 for node in nodes if not node.draining)
@@ -132,7 +133,7 @@ def _missing(ctx: Context, pool: Pool, dedicated: bool) -> int:
 
 
 def _begin_allocating(ctx: Context, pool: Pool) -> None:
-    """Look for machines; a target that changes meanwhile is what counts when they come."""
+    """Look for machines; what counts is the target at the time when they come."""
     if pool.id not in ctx.allocating:
         task = ctx.spawn(_allocate(ctx, pool), f"allocation for {pool.id}")
         if not task.done():
@@ -148,14 +149,14 @@ async def _allocate(ctx: Context, pool: Pool) -> None:
 
 
 def stop_allocating(ctx: Context, pool: Pool) -> None:
-    """Look for no more machines."""
+    """Stop looking for machines."""
     task = ctx.allocating.pop(pool.id, None)
     if task is not None:
         task.cancel()
 
 
 def resume_resize(ctx: Context, pool: Pool) -> None:
-    """Go on with a resize that the last life of this process began, in the time that is left."""
+    """Continue a resize of the last process, in the time that is left."""
     seek_again(ctx, pool)
     if pool.resize_until:
         left = parse_stamp(pool.resize_until) - ctx.clock.now()
@@ -163,7 +164,7 @@ def resume_resize(ctx: Context, pool: Pool) -> None:
 
 
 def seek_again(ctx: Context, pool: Pool) -> None:
-    """Go on with a resize that waits for spot capacity."""
+    """Continue a resize that waits for spot capacity."""
     if pool.allocation is Allocation.RESIZING and pool.state is PoolState.ACTIVE:
         _seek(ctx, pool)
 
@@ -185,7 +186,7 @@ async def _rent(ctx: Context, pool: Pool, dedicated: bool) -> None:
 
 
 def _shortage(ctx: Context, pool: Pool, dedicated: bool) -> Rule | None:
-    """Return the rule that keeps machines back from a pool that needs some."""
+    """Return the rule that keeps machines from a pool that needs some, or None."""
     if not _missing(ctx, pool, dedicated):
         return None
     kind = "dedicated" if dedicated else "spot"
@@ -193,7 +194,7 @@ def _shortage(ctx: Context, pool: Pool, dedicated: bool) -> Rule | None:
 
 
 def _note(ctx: Context, pool: Pool, error: Doc) -> None:
-    """Add an error to those of the resize that goes on, once."""
+    """Add an error to those of the current resize, once."""
     pool.resize_errors = [*(one for one in pool.resize_errors if one != error), error]
     ctx.keep(pool)
 
@@ -207,7 +208,7 @@ def _of_kind(pool: Pool, dedicated: bool) -> list[Node]:
 
 
 def check_steady(ctx: Context, pool: Pool) -> None:
-    """Call a pool steady when nothing comes or goes any more."""
+    """Make a pool steady when no node comes or goes any more."""
     is_gone = ctx.account.pools.get(pool.id.lower()) is not pool
     if pool.allocation is Allocation.STEADY or is_gone:
         return
@@ -222,13 +223,13 @@ def check_steady(ctx: Context, pool: Pool) -> None:
 
 
 def _waits_for_capacity(ctx: Context, pool: Pool) -> bool:
-    """Tell whether spot nodes are missing that may still be had later."""
+    """Tell whether spot nodes are missing that the market may still offer later."""
     short = pool.current(False) < pool.target_spot and not pool.resize_errors
     return ctx.spot_capacity is not None and short and pool.allocation is Allocation.RESIZING
 
 
 def stop_resize(ctx: Context, pool: Pool) -> None:
-    """Break a resize off: the pool stays at the size it has."""
+    """Break a resize off: the pool stays at its present size."""
     if pool.allocation is not Allocation.RESIZING:
         raise BatchError("OperationInvalidForCurrentState")
     pool.allocate(Allocation.STOPPING, ctx.clock.now())
@@ -242,7 +243,7 @@ def stop_resize(ctx: Context, pool: Pool) -> None:
 def remove_nodes(
     ctx: Context, pool: Pool, names: list[str], option: str, limit_s: float | None = None
 ) -> None:
-    """Take named nodes out of the pool and lower its target to those that stay."""
+    """Remove named nodes from the pool and lower its target to those that stay."""
     nodes = [pool.node(name) for name in dict.fromkeys(names)]
     pool.allocate(Allocation.RESIZING, ctx.clock.now())
     pool.deallocation, pool.resize_errors = option, []

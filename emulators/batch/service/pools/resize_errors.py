@@ -1,4 +1,5 @@
-"""What a resize that falls short ends with: codes and words of the service, one error a kind."""
+"""The errors of a resize that falls short, in codes and words of the service, one for each kind of
+nodes."""
 
 import json
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ _WORDS: Mapping[str, str] = {
     "AccountSpotCoreQuotaReached": "The specified account has reached spot core quota",
 }
 _KINDS: Mapping[bool, str] = {True: "dedicated", False: "low priority"}
-# Batch passes on what the provider of machines answered.
+# Batch passes on the answer of the service that provides machines.
 _NO_MACHINES = {
     "error": {
         "code": "AllocationFailed",
@@ -45,5 +46,5 @@ def resize_error(code: str, *, dedicated: bool = True) -> Doc:
 
 
 def quota_error(*, dedicated: bool) -> Doc:
-    """Build the error of a kind of nodes whose core quota is used up."""
+    """Build the error of a kind of nodes that has reached its core quota."""
     return resize_error(_QUOTA[dedicated], dedicated=dedicated)

@@ -1,4 +1,5 @@
-"""Autoscale of pools: evaluations at enable and at the interval, targets from results."""
+"""Autoscale of pools: evaluates formulas at enable and at intervals, and sets targets from
+results."""
 
 from datetime import timedelta
 
@@ -20,7 +21,7 @@ _LEAST, _MOST = timedelta(minutes=5), timedelta(hours=168)
 
 
 def check_formula(ctx: Context, text: str) -> None:
-    """Refuse a formula that is none."""
+    """Refuse a text that is not a formula."""
     try:
         parse(text, exponents=ctx.options.autoscale_dialect.exponents)
     except (FormulaSyntaxError, FormulaTooLong) as error:
@@ -41,7 +42,7 @@ def check_interval(text: str) -> str:
 
 
 def run_formula(ctx: Context, pool: Pool, text: str) -> tuple[Outcome, Doc]:
-    """Evaluate a formula for a pool; changes nothing."""
+    """Evaluate a formula for a pool; change nothing."""
     dialect, now, measured = ctx.options.autoscale_dialect, ctx.clock.now(), metrics(ctx, pool)
     situation = Situation(
         now,
@@ -58,9 +59,10 @@ def run_formula(ctx: Context, pool: Pool, text: str) -> tuple[Outcome, Doc]:
 
 
 def autoscale(ctx: Context, pool: Pool) -> None:
-    """Run a pool's formula and follow it; an error changes nothing.
+    """Run the formula of a pool and follow it; an error changes nothing.
 
-    A target that the pool is steady at begins no resize, so that the errors of the last one stay.
+    If the pool is steady and has the wanted nodes, no resize begins, so the errors of the last one
+    stay.
     """
     outcome, shown = run_formula(ctx, pool, str(pool.spec["autoScaleFormula"]))
     pool.autoscale_run = shown
@@ -105,20 +107,23 @@ def check_rate(ctx: Context, pool: Pool) -> None:
 
 
 class Scaler:
-    """The timers of autoscale: one evaluation per pool and interval."""
+    """The timers of autoscale: one evaluation a pool and interval."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._timers: dict[str, Timer] = {}
 
     def start(self) -> None:
-        """Begin to evaluate the pools that autoscale."""
+        """Begin to evaluate the pools with autoscale."""
         for pool in self._ctx.account.pools.values():
             self.schedule(pool)
 
     def schedule(self, pool: Pool) -> None:
-        """Set the pool's next evaluation one interval from its last, which may have been in the
-        last life of this process; forget it where autoscale is off."""
+        """Set the next evaluation of a pool one interval after its last, which an earlier process
+        may have made.
+
+        Without autoscale, cancel it.
+        """
         old = self._timers.pop(pool.id, None)
         if old is not None:
             old.cancel()
