@@ -123,7 +123,7 @@ def _assemble(
 def _gate(arguments: argparse.Namespace, session: aiohttp.ClientSession) -> Gate:
     if not arguments.entra_keys:
         return Gate(arguments.key)
-    # A tenth of a second to import, and a topic with a key never needs it.
+    # A tenth of a second to import; a topic with a key never needs it.
     from emulators._entra import Entra, issuers_of  # noqa: PLC0415 see above
     from emulators._signing_keys import SigningKeys  # noqa: PLC0415 see above
 

@@ -73,7 +73,8 @@ def _config(arguments: argparse.Namespace) -> HostConfig:
 
 
 def _worker_environ(config: HostConfig, port: int) -> dict[str, str]:
-    """Return the worker's environment: ours, what Azure sets, and the app settings on top."""
+    """Return the environment of the worker: ours, Azure's variables, and the app settings over
+    both."""
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("FANFARE_KEY")},
         "AZURE_FUNCTIONS_ENVIRONMENT": "Development",
@@ -99,7 +100,7 @@ async def _run(config: HostConfig, listener: socket.socket, log: JsonLines) -> N
 
 
 def main() -> None:
-    """Run until SIGTERM; a mistake in app or settings ends it with one message and code 2."""
+    """Run until SIGTERM; an error in app or settings ends it with one message and exit code 2."""
     die_with_parent()
     arguments = _parser().parse_args()
     log = configure_logging(arguments.debug)

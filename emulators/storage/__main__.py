@@ -82,7 +82,7 @@ async def _run(arguments: argparse.Namespace) -> int:
 
 
 async def _own(lock: IO[str], data: Path) -> None:
-    # A predecessor that was killed leaves an Azurite which is still writing its last: give it time.
+    # The Azurite of a killed emulator may still be writing, so give it time.
     for _ in range(int(_LOCK_WAIT_S / _LOCK_POLL_S)):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
