@@ -44,7 +44,7 @@ class Tokens:
     async def _ask(self, client_id: str) -> _Token:
         endpoint = os.environ.get("IDENTITY_ENDPOINT")
         if not endpoint:
-            raise NoToken("IDENTITY_ENDPOINT is not set: nobody gives out tokens here.")
+            raise NoToken("IDENTITY_ENDPOINT is not set, so no endpoint gives out tokens.")
         query = {"api-version": _API_VERSION, "resource": STORAGE, "client_id": client_id}
         headers = {"X-IDENTITY-HEADER": os.environ.get("IDENTITY_HEADER", "")}
         async with self._session.get(

@@ -126,27 +126,27 @@ def _rule(raw: object, operations: Set[str]) -> Rule:
     rule = Rule(**raw)
     if rule.operation not in operations | EVENTS.keys() | {_ANY}:
         known = f"an operation of the SDK, '*', or one of {', '.join(sorted(EVENTS))}"
-        raise BadRule(f"operation: {rule.operation!r:.80} is none; it has to be {known}")
+        raise BadRule(f"operation: {rule.operation!r:.80} is unknown; it must be {known}")
     if rule.when not in ("before", "after"):
-        raise BadRule(f"when: {rule.when!r:.80} has to be 'before' or 'after'")
+        raise BadRule(f"when: {rule.when!r:.80} must be 'before' or 'after'")
     return rule
 
 
 def _check(name: str, value: object) -> None:
     if name in _TEXTS:
         if not isinstance(value, str):
-            raise BadRule(f"{name}: {value!r:.80} has to be a text")
+            raise BadRule(f"{name}: {value!r:.80} must be text")
     elif name == "once":
         if not isinstance(value, bool):
-            raise BadRule(f"once: {value!r:.80} has to be true or false")
+            raise BadRule(f"once: {value!r:.80} must be true or false")
     elif name in _NUMBERS:
         low, high = _NUMBERS[name]
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not (number and low <= value <= high):  # type: ignore[operator] # `number` says so
-            raise BadRule(f"{name}: {value!r:.80} has to be a number from {low} to {high}")
+            raise BadRule(f"{name}: {value!r:.80} must be a number from {low} to {high}")
     else:
         known = ", ".join([*_TEXTS, *_NUMBERS, "once"])
-        raise BadRule(f"{name!r:.80} is no property of a rule; known are {known}")
+        raise BadRule(f"{name!r:.80} is not a property of a rule; known are {known}")
 
 
 class Faults:

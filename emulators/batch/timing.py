@@ -33,21 +33,21 @@ _GUESS = "guess"
 PHASES: Mapping[str, Phase] = {
     "allocate": Phase(
         Span(180, 480),
-        "until the machines come that a pool grows by",
+        "until the machines for a growing pool are there",
         "users' reports, [Azure/Batch#145](https://github.com/Azure/Batch/issues/145)",
     ),
     "create": Phase(
         Span(15, 25), "`creating`", "recorded: about 45 s with `starting`; the parts are a guess"
     ),
     "start": Phase(
-        Span(20, 30), "`starting`; a start task then takes what it takes", "as `creating`"
+        Span(20, 30), "`starting`; a start task then takes its own time", "as `creating`"
     ),
     "leave": Phase(Span(5, 15), "`leavingpool`, once nothing runs there", _GUESS),
     "reboot": Phase(Span(20, 60), "`rebooting`, before `starting`", _GUESS),
     "reimage": Phase(Span(60, 180), "`reimaging`, before `starting`", _GUESS),
     "deallocate": Phase(Span(20, 60), "`deallocating`", _GUESS),
     "return": Phase(
-        Span(30, 90), "`preempted`, until another machine is sought for the node", _GUESS
+        Span(30, 90), "`preempted`, until the pool looks for another machine for the node", _GUESS
     ),
     "delete": Phase(Span(5, 15), "the end of a deleted pool's nodes", _GUESS),
     "settle": Phase(
@@ -69,7 +69,7 @@ def read_profile(text: str) -> Profile:
     for part in filter(None, (one.strip() for one in text.split(","))):
         name, _, value = (one.strip() for one in part.partition("="))
         if name not in PHASES:
-            raise TimingError(f"{name!r} is no phase: {', '.join(PHASES)}")
+            raise TimingError(f"{name!r} is not a phase; known are {', '.join(PHASES)}")
         given[name] = _span(name, value)
     return {**DEFAULT, **given}
 

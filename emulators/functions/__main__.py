@@ -18,7 +18,8 @@ from emulators.functions.timespans import Clock
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m emulators.functions", description="Run a Python function app."
+        prog="python -m emulators.functions",
+        description="Run an Azure Functions app in Python on this machine, until SIGTERM.",
     )
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (0: any free one)")
     parser.add_argument("--data", type=Path, required=True, help="folder for keys and timer status")
@@ -36,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
         "--clock-scale",
         type=float,
         default=1.0,
-        help="60: ten minutes of hiding pass in ten seconds",
+        help="divides waits: with 60, ten minutes of hiding pass in ten seconds",
     )
     parser.add_argument(
         "--drain", type=float, default=10.0, help="seconds to finish work when stopped"
@@ -44,7 +45,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--doorbell", type=Path, help="file that gets a queue's name when a message was put into it"
     )
-    parser.add_argument("--profile", choices=["benign", "awkward"], default="benign")
+    parser.add_argument(
+        "--profile",
+        choices=["benign", "awkward"],
+        default="benign",
+        help="awkward shuffles and repeats messages, and loses instances",
+    )
     parser.add_argument("--seed", type=int, default=0, help="makes the awkward profile repeatable")
     parser.add_argument("--debug", action="store_true", help="log more")
     return parser

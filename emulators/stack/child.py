@@ -150,7 +150,7 @@ class Child:
 
         def look(task: asyncio.Task[None]) -> None:
             if not task.cancelled() and (defect := task.exception()) is not None:
-                self._give_up(f"{self.name} is no longer looked after: {defect!r}")
+                self._give_up(f"{self.name} has lost its supervisor: {defect!r}")
 
         task = asyncio.create_task(work)
         task.add_done_callback(look)

@@ -20,11 +20,9 @@ def _point[T](default: T, words: str, *takes: object) -> T:
 class Dialect:
     """One reading of the language; the defaults are the readings that seem most likely."""
 
-    lazy: bool = _point(True, "`&&` and `||` leave the right side alone where they can")
+    lazy: bool = _point(True, "`&&` and `||` skip the right side if the left one decides")
     case_sensitive: bool = _point(True, "names differ by case")
-    strict: bool = _point(
-        False, "types exactly as documented: no vector as a number, nothing outside the table"
-    )
+    strict: bool = _point(False, "types exactly as documented: a vector never counts as a number")
     unequal_vectors: Literal["error", "shortest"] = _point(
         "error", "operators on vectors of unequal length", "error", "shortest"
     )
@@ -39,11 +37,11 @@ class Dialect:
     exponents: bool = _point(True, "`1e3` is a number")
     quoted_option: bool = _point(True, '`$NodeDeallocationOption = "requeue"` is understood')
     percentile: Literal["linear", "lower", "nearest", "higher"] = _point(
-        "linear", "between two elements", "linear", "lower", "nearest", "higher"
+        "linear", "the value between two elements", "linear", "lower", "nearest", "higher"
     )
     empty_vector: Literal["zero", "nan", "error"] = _point(
         "zero",
-        "`avg`, `val`, `min`, `max`, `range`, `percentile` of nothing",
+        "`avg`, `val`, `min`, `max`, `range`, `percentile` of an empty vector",
         "zero",
         "nan",
         "error",
@@ -51,7 +49,7 @@ class Dialect:
     newest_first: bool = _point(True, "`GetSample` begins with the newest sample")
     range_ends: Literal["start", "end", "both", "none"] = _point(
         "start",
-        "ends that belong to a range of samples; the present moment always does",
+        "which ends belong to a range of samples; the present moment always does",
         "start",
         "end",
         "both",
@@ -82,7 +80,7 @@ def read_dialect(text: str) -> Dialect:
     for part in filter(None, (one.strip() for one in text.split(","))):
         key, _, value = (one.strip() for one in part.partition("="))
         if key not in _POINTS:
-            raise DialectError(f"{key!r} is no point of the dialect: {', '.join(_POINTS)}")
+            raise DialectError(f"{key!r} is not a setting of the dialect: {', '.join(_POINTS)}")
         given[key] = _read(_POINTS[key], value)
     return Dialect(**given)
 

@@ -133,7 +133,7 @@ class Context:
         try:
             self.save()
         except NotSaved as error:
-            log.error("Trying again in a second: %s", error, extra={"action": "save"})  # noqa: TRY400 - the trace says nothing
+            log.error("Saving failed, next try in a second: %s", error, extra={"action": "save"})  # noqa: TRY400 - the trace says nothing
             asyncio.get_running_loop().call_later(_PATIENCE_S, self._save_later)
         else:
             self._saving = False

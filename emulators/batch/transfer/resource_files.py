@@ -131,7 +131,7 @@ def _inside(wd: Path, relative: str) -> Path:
     try:
         target = (wd / relative).resolve()
     except (OSError, ValueError) as error:
-        raise _refused("The path of a resource file is no path", relative) from error
+        raise _refused("The path of a resource file is not a valid path", relative) from error
     if target == wd.resolve() or not target.is_relative_to(wd.resolve()):
         raise _refused("The path of a resource file leaves the working directory", relative)
     return target

@@ -108,7 +108,7 @@ class Admin:
         body = await _json(request)
         seconds = body.get("seconds") if isinstance(body, dict) else None
         if not isinstance(seconds, int | float) or not 0 <= seconds <= _MOST_SECONDS:
-            raise _refused(f'The body has to be {{"seconds": a number from 0 to {_MOST_SECONDS}}}.')
+            raise _refused(f'The body must be {{"seconds": a number from 0 to {_MOST_SECONDS}}}.')
         await self._emulator.ctx.clock.advance(timedelta(seconds=seconds))
         self._emulator.sampler.save()
         return web.json_response({"now": self._emulator.ctx.clock.now().isoformat()})
@@ -136,7 +136,9 @@ class Admin:
         deadline = asyncio.get_running_loop().time() + _RESET_LIMIT_S
         while ctx.account.pools or ctx.account.jobs or ctx.account.schedules:
             if asyncio.get_running_loop().time() > deadline:
-                raise web.HTTPServiceUnavailable(text="The account is not empty yet: ask again.")
+                raise web.HTTPServiceUnavailable(
+                    text="The account is not empty yet: repeat the request."
+                )
             ctx.pace.tick()
             if ctx.options.timing == "timed":
                 await ctx.clock.advance(_HURRY)
@@ -174,7 +176,7 @@ async def _json(request: web.Request) -> object:
     try:
         return await request.json()
     except ValueError as error:
-        raise _refused(f"The body is no JSON: {error}") from error
+        raise _refused(f"The body is not JSON: {error}") from error
 
 
 def _refused(reason: str) -> web.HTTPBadRequest:

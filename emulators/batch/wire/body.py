@@ -64,7 +64,7 @@ def _finite(text: str) -> float:
 
 
 def _refuse_number(text: str) -> float:
-    raise ValueError(f"{text} is no JSON number.")
+    raise ValueError(f"{text} is not a JSON number.")
 
 
 def _too_large() -> BatchError:

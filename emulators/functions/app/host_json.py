@@ -50,7 +50,7 @@ def load_host_options(app: Path, settings: Mapping[str, str]) -> HostOptions:
         document = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
         raise StartError(
-            f"{path} is missing: it makes a folder a function app. Is --app right?"
+            f"{path} is missing, but every function app has one. Check --app."
         ) from error
     except (OSError, ValueError) as error:
         raise StartError(f"{path} cannot be read: {error}") from error

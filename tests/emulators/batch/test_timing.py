@@ -27,7 +27,7 @@ def test_a_profile_names_the_phases_that_it_changes() -> None:
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        ("fly=3", "'fly' is no phase: allocate, create"),
+        ("fly=3", "'fly' is not a phase; known are allocate, create"),
         ("create=soon", "create is seconds .* not 'soon'"),
         ("create=5-3", "not '5-3'"),
         ("create=", "not ''"),

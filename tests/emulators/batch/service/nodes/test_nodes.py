@@ -193,7 +193,7 @@ def test_rules_of_a_file_are_in_force_from_the_start(tmp_path: Path) -> None:
         (["--autoscale-interval-scale", "0"], "0 is not from"),
         (["--key", "no key!"], "--key has to be base64"),
         (["--key", ""], "--key has to be base64"),
-        (["--applications", "/nowhere"], "/nowhere is no folder"),
+        (["--applications", "/nowhere"], "/nowhere is not a folder"),
         (["--identities", "/nowhere"], "/nowhere is not a usable identities file"),
         (["--data", "/proc/nowhere"], "pass another --data folder"),
     ],
