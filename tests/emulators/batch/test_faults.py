@@ -1,4 +1,4 @@
-"""Planned misbehaviour, by rule and by profile."""
+"""Faults on purpose, by rule and by profile."""
 
 from pathlib import Path
 

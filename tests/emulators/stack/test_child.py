@@ -1,4 +1,4 @@
-"""A supervised service outlives failing writes; a supervisor that ends by a defect is heard."""
+"""A supervised service outlives failing writes; a defect of its supervisor is reported."""
 
 import asyncio
 import errno

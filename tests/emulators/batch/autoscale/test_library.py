@@ -1,5 +1,5 @@
-"""The autoscale language as a library of its own: its documented example, its dialects, its
-command, and formulas that mean harm."""
+"""The autoscale language as a library: its documented example, its dialects, its command, and
+hostile formulas."""
 
 import dataclasses
 import json

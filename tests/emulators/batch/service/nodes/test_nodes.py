@@ -1,4 +1,4 @@
-"""Nodes that come late, go, rest and are taken away."""
+"""Nodes that come late, leave, rest and are preempted."""
 
 import itertools
 import json
@@ -21,7 +21,7 @@ _numbers = itertools.count(1)
 
 
 def add_held_task(emulator: Emulator, name: str, folder: Path) -> Path:
-    """Run a task until the file that is returned appears."""
+    """Run a task until the returned file appears."""
     go = folder / "go"
     emulator.add_job(name, name)
     emulator.add_task(name, "held", shell(f"until [ -e {go} ]; do sleep 0.02; done"))
@@ -95,7 +95,7 @@ def test_a_reboot_after_task_completion_waits_for_the_task(
 
 
 def simulate_spot(nodes: int, **options: object) -> tuple[int, int, int]:
-    """Run ten hours of spot work; return requeues, tasks that succeeded, nodes that are usable."""
+    """Run ten hours of spot work; return requeues, succeeded tasks and usable nodes."""
     with Simulation(**options) as simulation:
         pool = simulation.create_pool(
             {"id": "spot", "vmSize": "standard_d2s_v5", "targetLowPriorityNodes": nodes}

@@ -1,4 +1,4 @@
-"""Nodes that fail on demand: their start task, what they need, and the cloud that takes them."""
+"""Nodes that fail on demand: start task, image, and preemption by the cloud."""
 
 import signal
 from collections.abc import Iterator

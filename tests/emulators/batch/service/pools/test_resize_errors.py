@@ -15,7 +15,7 @@ PENDING = "$TargetDedicatedNodes = $PendingTasks.GetSample(1);"
 
 @pytest.fixture(scope="module")
 def still(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """Start an emulator whose clock only moves when it is told to."""
+    """Start an emulator whose clock moves only on command."""
     data = tmp_path_factory.mktemp("resize-errors")
     running = Emulator(data, "--clock-speed", "0", "--autoscale-min-seconds", "0")
     yield running
