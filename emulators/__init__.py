@@ -1,1 +1,1 @@
-"""What stands in for Azure on one machine: storage, Event Grid, Batch, the Functions host."""
+"""Emulators for the Azure services that Fanfare uses: storage, Event Grid, Batch, Functions."""

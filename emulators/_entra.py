@@ -1,4 +1,4 @@
-"""Entra ID access tokens: signature, life, audience, issuer."""
+"""Entra ID access tokens: checks their signature, lifetime, audience and issuer."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ _WHY: Mapping[type[jwt.PyJWTError], str] = {
 
 
 def issuers_of(tenant: str) -> tuple[str, str]:
-    """Return the names that one tenant signs with: in tokens of version 1 and of version 2."""
+    """Return the issuer names of one tenant, for tokens of version 1 and of version 2."""
     return (
         f"https://sts.windows.net/{tenant}/",
         f"https://login.microsoftonline.com/{tenant}/v2.0",
@@ -25,7 +25,7 @@ def issuers_of(tenant: str) -> tuple[str, str]:
 
 
 class Entra:
-    """Judges tokens; without keys the signature is not looked at, everything else is."""
+    """Checks tokens; without keys it checks everything except the signature."""
 
     def __init__(self, issuers: tuple[str, ...], audience: str, keys: SigningKeys | None) -> None:
         self._issuers = frozenset(one.rstrip("/") for one in issuers)
@@ -33,7 +33,7 @@ class Entra:
         self._keys = keys
 
     async def refusal(self, token: str) -> str:
-        """Return why a token is not good; empty if it is."""
+        """Return why a token is invalid, or an empty text if it is valid."""
         try:
             claims = await self._decode(token)
         except jwt.PyJWTError as error:
@@ -62,7 +62,7 @@ class Entra:
 
 
 def _claims(token: str, key: jwt.PyJWK | None) -> Mapping[str, object]:
-    # Audience and issuer are compared by our own rules: trailing slashes are no difference.
+    # We compare audience and issuer ourselves, because a trailing slash must make no difference.
     options: jwt.types.Options = {
         "require": ["exp", "aud", "iss"],
         "verify_aud": False,

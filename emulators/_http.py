@@ -1,4 +1,5 @@
-"""Serves an application as every emulator does: loopback, one ready line, SIGTERM ends it."""
+"""Serves an application in the way of every emulator: on loopback, with one ready line, until
+SIGTERM."""
 
 import asyncio
 import contextlib
@@ -20,21 +21,23 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 _PR_SET_PDEATHSIG = 1
 _MOST_TRIES = 200
-# Below those that Linux gives to outgoing connections and to whoever binds port 0.
+# Below the ports that Linux gives to outgoing connections and to processes that bind port 0.
 _QUIET_PORTS = range(20_000, 32_768)
 
 
 def die_with_parent() -> None:
-    """Ask the kernel for SIGTERM when our parent ends, so that no orphan stays behind.
+    """Ask the kernel to send us SIGTERM when our parent ends, so that no orphan stays behind.
 
-    Linux only; the signal belongs to the thread that spawned us, so spawn from a thread that stays.
+    This works on Linux only. The signal belongs to the thread that started this process, so start
+    it from a thread that stays.
     """
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def bind(port: int) -> socket.socket:
-    """Bind a loopback port (0: any free one); a taken port ends the process and says what to do."""
+    """Bind a loopback port (0: any free one), or end the process with advice if the port is
+    taken."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -48,9 +51,9 @@ def bind(port: int) -> socket.socket:
 
 
 def reserve(port: int) -> socket.socket:
-    """Bind a loopback port that is kept for another process, or for later; 0 takes a quiet one.
+    """Bind a loopback port for later use or for another process; 0 takes a quiet port.
 
-    Quiet means that the kernel hands it to nobody while it is not bound.
+    A quiet port is one that the kernel gives to nobody while it is not bound.
     """
     for wanted in [port] if port else random.sample(_QUIET_PORTS, _MOST_TRIES):
         reserved = socket.socket(socket.AF_INET, socket.SOCK_STREAM)

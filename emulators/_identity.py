@@ -1,6 +1,5 @@
-"""A managed identity as App Service gives one to a program: tokens from an endpoint in
-its environment (IDENTITY_ENDPOINT, IDENTITY_HEADER).
-"""
+"""A managed identity as App Service offers it: tokens from an endpoint in the environment
+(IDENTITY_ENDPOINT, IDENTITY_HEADER)."""
 
 import asyncio
 import json
@@ -17,7 +16,7 @@ _TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
 class NoToken(aiohttp.ClientError):
-    """The endpoint gave no token; as passing as any other trouble on the way."""
+    """The endpoint gave no token. This is as temporary as any other network trouble."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ class _Token:
 
 
 class Tokens:
-    """Tokens for Storage by client id, each kept until shortly before its end."""
+    """Tokens for Storage by client id; each is kept until shortly before it expires."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
@@ -45,7 +44,7 @@ class Tokens:
     async def _ask(self, client_id: str) -> _Token:
         endpoint = os.environ.get("IDENTITY_ENDPOINT")
         if not endpoint:
-            raise NoToken("IDENTITY_ENDPOINT is not set: nobody gives out tokens here.")
+            raise NoToken("IDENTITY_ENDPOINT is not set, so no endpoint gives out tokens.")
         query = {"api-version": _API_VERSION, "resource": STORAGE, "client_id": client_id}
         headers = {"X-IDENTITY-HEADER": os.environ.get("IDENTITY_HEADER", "")}
         async with self._session.get(

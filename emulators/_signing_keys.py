@@ -1,4 +1,4 @@
-"""The public keys that tokens are signed with: a JWKS document in a file or behind a URL."""
+"""The public keys that sign tokens: a JWKS document in a file or behind a URL."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ _MOST_BYTES = 1 << 20
 
 
 class SigningKeys:
-    """Keys by id; read when first needed, and again, at most every 30 s, for an id not seen yet."""
+    """Keys by id, read when first needed; an unknown id makes it read again, at most every 30 s."""
 
     def __init__(self, source: str, session: aiohttp.ClientSession) -> None:
         self._source, self._session = source, session
@@ -22,7 +22,7 @@ class SigningKeys:
         self._read_at = float("-inf")
 
     async def find(self, key_id: str) -> jwt.PyJWK | None:
-        """Return one key, None where nobody knows it."""
+        """Return one key, or None if the document does not hold it."""
         if key_id not in self._keys and time.monotonic() - self._read_at > _REFRESH_S:
             self._read_at = time.monotonic()
             try:
@@ -45,7 +45,7 @@ class SigningKeys:
 
 
 def read_keys(document: bytes) -> dict[str, jwt.PyJWK]:
-    """Read a JWKS document; keys of kinds that are not known here are left out."""
+    """Read a JWKS document; keys of unknown kinds are skipped."""
     keys = jwt.PyJWKSet.from_dict(json.loads(document)).keys
-    # Entra names no algorithm in its keys; a symmetric one never verifies anything here.
+    # Entra names no algorithm in its keys. We never verify with a symmetric key.
     return {key.key_id: key for key in keys if key.key_id and key.key_type in ("RSA", "EC")}

@@ -1,4 +1,4 @@
-"""Runs the emulator: `python -m emulators.batch`, with `--help` for everything else."""
+"""Runs the emulator: `python -m emulators.batch`. `--help` lists all options."""
 
 import asyncio
 import logging

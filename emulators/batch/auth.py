@@ -1,4 +1,5 @@
-"""Who may call: one verifier for each mode of authentication that the account allows."""
+"""Decides who may call: it holds one verifier for each mode of authentication that the account
+allows."""
 
 from datetime import UTC, datetime
 
@@ -15,7 +16,7 @@ _CHALLENGE = 'Bearer authorization_uri="https://login.microsoftonline.com/common
 
 
 class Gate:
-    """Lets those requests pass that prove who sent them, in a mode that the account allows."""
+    """Admits a request if it proves its sender in a mode that the account allows."""
 
     def __init__(self, options: Options, session: aiohttp.ClientSession) -> None:
         self._modes = options.authentication_modes
@@ -24,9 +25,9 @@ class Gate:
         self._entra = Entra(options.entra_issuers, options.entra_audience, keys)
 
     async def verify(self, request: Request) -> None:
-        """Let the request pass, or refuse it.
+        """Admit a request, or refuse it.
 
-        Signatures and tokens are dated by the machine's own clock, not by the emulated one.
+        The machine's own clock dates signatures and tokens; the emulated clock has no influence.
         """
         header = request.headers.get("authorization", "").strip()
         if not header:

@@ -1,8 +1,10 @@
 """The emulator's time, and everything that waits for a moment of it.
 
-It runs at `speed` emulated seconds a second; at speed 0 it stands still, and only `advance` and
-`jump` move it. Whatever the emulated service waits for (states, limits, intervals) waits here, so
-that moving the clock makes it happen; what the machine itself takes does not.
+The clock runs at `speed` emulated seconds a second. At speed 0 it stands still until `advance` or
+`jump` moves it.
+
+Every wait of the emulated service (states, limits, intervals) uses this clock, so moving the clock
+makes things happen. Real work of this machine does not follow it.
 """
 
 import asyncio
@@ -14,12 +16,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Turns of the loop in which what a timer set off may go on before the next timer strikes.
+# After each timer the loop gets this many turns, so that its consequences happen before the next.
 _TURNS = 20
 
 
 class Timer:
-    """One thing to do at a moment, until it is cancelled."""
+    """One action at a moment, until somebody cancels it."""
 
     __slots__ = ("act", "due")
 
@@ -28,12 +30,12 @@ class Timer:
         self.act: Callable[[], None] | None = act
 
     def cancel(self) -> None:
-        """Do not do it."""
+        """Cancel the action."""
         self.act = None
 
 
 class Clock:
-    """Tell the time and keep timers; moments are UTC, waits are emulated seconds."""
+    """Tells the time and keeps timers; moments are UTC, waits are emulated seconds."""
 
     def __init__(
         self, speed: float = 1.0, ahead_s: float = 0.0, began: float | None = None
@@ -54,25 +56,27 @@ class Clock:
         return _EPOCH + timedelta(seconds=self.seconds())
 
     def ahead_s(self) -> float:
-        """Return by how many seconds it is ahead of the machine's own time."""
+        """Return how many seconds it is ahead of the machine's own time."""
         return self.seconds() - time.time()
 
     @property
     def table_key(self) -> tuple[str, str, str]:
-        """Return where the store keeps by how much it is ahead, so that a restart goes not back."""
+        """Return where the store keeps its lead over the machine's time, so that a restart never
+        goes back."""
         return ("clock", "", "")
 
     def record(self) -> str:
-        """Return that as text for the store."""
+        """Return the lead as text for the store."""
         self._kept_s = self.ahead_s()
         return json.dumps({"ahead_s": self._kept_s})
 
     def has_moved(self) -> bool:
-        """Tell whether the store's word on it is older than a second."""
+        """Tell whether the stored lead is wrong by more than a second."""
         return abs(self.ahead_s() - self._kept_s) > 1.0
 
     def after(self, seconds: float, act: Callable[[], None]) -> Timer:
-        """Do something once so much time has passed; at once still means in a later turn."""
+        """Call `act` once so many emulated seconds have passed, in a later turn of the loop at the
+        earliest."""
         timer = Timer(self.seconds() + max(0.0, seconds), act)
         heapq.heappush(self._timers, (timer.due, next(self._numbers), timer))
         if self._timers[0][2] is timer:
@@ -80,7 +84,7 @@ class Clock:
         return timer
 
     async def sleep(self, seconds: float) -> None:
-        """Wait until so much time has passed."""
+        """Wait for some emulated seconds."""
         over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         timer = self.after(seconds, lambda: None if over.done() else over.set_result(None))
         try:
@@ -95,14 +99,14 @@ class Clock:
         return self._timers[0][0] if self._timers else None
 
     def jump(self, moment: float) -> None:
-        """Move to a later moment and strike what is due by then; an earlier one changes nothing."""
+        """Move to a later moment and run what is due by then; ignore an earlier moment."""
         behind = moment - self.seconds()
         if behind > 0:
             self._base += behind
         self._strike()
 
     async def advance(self, by: timedelta) -> None:
-        """Move forward through every timer on the way, each seeing its own moment."""
+        """Move forward through every timer on the way; each sees the time at which it was due."""
         target = self.seconds() + by.total_seconds()
         while (due := self.next_due()) is not None and due <= target:
             self.jump(due)

@@ -1,4 +1,4 @@
-"""What the command line says, in groups that a stranger can read, turned into settings."""
+"""Defines the command line, in groups that a newcomer can read, and turns it into options."""
 
 import argparse
 import base64
@@ -13,7 +13,7 @@ from emulators.batch.options import Options
 from emulators.batch.timing import Profile, TimingError, read_profile
 
 ACCOUNT = "devbatch"
-# Everybody's: an account on loopback for development has no secret, as Azurite's has none.
+# Public on purpose: a development account on loopback needs no secret, as in Azurite.
 KEY = base64.b64encode(b"the well-known key of devbatch, not a secret").decode()
 _SWITCH = {"action": "store_true"}
 
@@ -47,7 +47,7 @@ def _between(least: float, most: float, kind: type[int] | type[float] = float) -
 
 _COUNT = _between(0, 1 << 31, int)
 _SECONDS = _between(0, 1e9)
-# Group → flag → how argparse reads it; the help says what it is, its default follows.
+# Group → flag → arguments of argparse. The help text describes the flag; its default follows.
 _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
     "account": {
         "--port": {
@@ -56,7 +56,7 @@ _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
             "help": "port on 127.0.0.1; 0 takes any free one",
         },
         "--account": {"default": ACCOUNT, "help": "name of the Batch account"},
-        "--key": {"default": KEY, "help": "its key, base64; by default one that everybody knows"},
+        "--key": {"default": KEY, "help": "its key, base64; by default a public one"},
         "--data": {
             "type": Path,
             "default": Path(".batch"),
@@ -73,13 +73,13 @@ _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
             "type": _COUNT,
             "default": None,
             "metavar": "CORES",
-            "help": "cores of dedicated nodes that it may have; by default any number",
+            "help": "cores that its dedicated nodes may have; by default no limit",
         },
         "--low-priority-core-quota": {
             "type": _COUNT,
             "default": None,
             "metavar": "CORES",
-            "help": "cores of spot nodes that it may have; by default any number",
+            "help": "cores that its spot nodes may have; by default no limit",
         },
     },
     "nodes and tasks": {
@@ -101,17 +101,17 @@ _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
         },
         "--applications": {
             "type": Path,
-            "help": "folder with <id>/<version>.zip and <id>/default, a text naming a version",
+            "help": "folder with ID/VERSION.zip, and ID/default with the name of a version",
         },
         "--missing-gpu": {
             "choices": ("fail", "cpu"),
             "default": "fail",
-            "help": "what a task of a pool with GPUs does where this machine has none",
+            "help": "what a task of a pool with GPUs does if this machine has none",
         },
         "--users": {
             "choices": ("ignore", "map"),
             "default": "ignore",
-            "help": "map runs tasks under unprivileged ids of their own; it takes root",
+            "help": "map runs tasks under unprivileged user ids; it needs root",
         },
         "--image-pulls": {
             "choices": ("pool", "task"),
@@ -128,13 +128,13 @@ _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
         "--timing": {
             "choices": ("immediate", "timed", "manual"),
             "default": "immediate",
-            "help": "pace of nodes and jobs: at once, realistic, or one step a POST /_admin/tick",
+            "help": "pace of nodes and jobs: at once, realistic, or by POST /_admin/tick",
         },
         "--timing-profile": {
             "type": _profile,
             "default": "",
             "metavar": "PHASE=SECONDS,...",
-            "help": "how long phases take when timed: 45, or drawn by --seed from 30-60; README.md "
+            "help": "how long phases take when timed: 45, or 30-60 to draw by --seed; README.md "
             "lists them",
         },
         "--clock-speed": {
@@ -144,7 +144,7 @@ _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
         },
         "--simulate": {
             **_SWITCH,
-            "help": "tasks only take emulated time: no processes, no files",
+            "help": "tasks take emulated time only, without processes and files",
         },
         "--simulated-seconds": {
             "type": _SECONDS,
@@ -156,27 +156,32 @@ _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
         "--autoscale-min-seconds": {
             "type": _SECONDS,
             "default": 30.0,
-            "help": "least time between two enable calls",
+            "help": "minimum time between two enable calls",
         },
         "--autoscale-interval-scale": {
             "type": _between(1e-6, 1e6),
             "default": 1.0,
             "help": "factor on evaluation and sample intervals",
         },
+        "--autoscale-resize-seconds": {
+            "type": _SECONDS,
+            "default": Options.autoscale_resize_seconds,
+            "help": "time that a resize by autoscale may take; 0 is no limit",
+        },
         "--autoscale-dialect": {
             "type": _dialect,
             "default": "",
             "metavar": "KEY=VALUE,...",
-            "help": "how open points of the formula language are read; README.md lists them",
+            "help": "how to read formulas where the documentation is silent; see README.md",
         },
     },
     "misbehaviour": {
         "--profile": {
             "choices": ("benign", "awkward"),
             "default": "benign",
-            "help": "awkward misbehaves as the service may, reproducibly",
+            "help": "awkward makes the faults that the service may have, reproducibly",
         },
-        "--seed": {"type": int, "default": 0, "help": "seed of everything left to chance"},
+        "--seed": {"type": int, "default": 0, "help": "seed of everything that is random"},
         "--faults": {"type": Path, "help": "JSON file with rules, as for POST /_admin/faults"},
         "--spot-preemptions-per-hour": {
             "type": _between(0, 1e6),
@@ -185,31 +190,31 @@ _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
         },
         "--spot-trace": {
             "type": Path,
-            "help": "CSV file seconds,pool,preempt,capacity: what becomes of spot nodes when",
+            "help": "CSV file seconds,pool,preempt,capacity: when spot nodes are preempted",
         },
     },
     "tokens and TLS": {
         "--authentication-modes": {
             "default": "",
-            "help": "SharedKey, AAD, or both; by default what is set up",
+            "help": "SharedKey, AAD, or both; by default SharedKey, and AAD if tokens are set up",
         },
-        "--entra-tenant": {"default": "", "help": "tenant whose access tokens are good"},
+        "--entra-tenant": {"default": "", "help": "tenant whose access tokens are valid"},
         "--entra-issuer": {
             "action": "append",
             "default": [],
-            "help": "issuer whose access tokens are good; may be repeated",
+            "help": "issuer whose access tokens are valid; may be repeated",
         },
         "--entra-audience": {
             "default": Options.entra_audience,
-            "help": "audience that tokens must have; trailing slashes are no difference",
+            "help": "audience that tokens must have; trailing slashes do not matter",
         },
         "--entra-keys": {
             "default": "",
-            "help": "JWKS file or URL that signatures are verified with",
+            "help": "JWKS file or URL that verifies signatures",
         },
         "--entra-unverified": {
             **_SWITCH,
-            "help": "accept tokens whatever their signature; life, audience and issuer still count",
+            "help": "accept tokens with any signature; lifetime, audience and issuer still count",
         },
         "--cert": {"type": Path, "help": "PEM certificate chain: serve https"},
         "--key-file": {"type": Path, "help": "PEM private key of --cert"},
@@ -218,17 +223,17 @@ _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
 
 
 def read_options(argv: list[str]) -> tuple[int, Options]:
-    """Read the command line; returns the port and the settings, or ends the process."""
+    """Read the command line and return port and options, or end the process with a message."""
     parser = make_parser()
     given = vars(parser.parse_args(argv))
     port = int(given.pop("port"))
     given["data"] = given["data"].resolve()
     if given["users"] == "map" and os.geteuid() != 0:
-        parser.error("--users map takes root: only root can become somebody else")
+        parser.error("--users map needs root: only root can run tasks as other users")
     _settle_authentication(parser, given)
     _check_key(parser, given["key"])
     if given["applications"] is not None and not given["applications"].is_dir():
-        parser.error(f"--applications {given['applications']} is no folder")
+        parser.error(f"--applications {given['applications']} is not a folder")
     return port, Options(**given)
 
 
@@ -242,13 +247,13 @@ def _check_key(parser: argparse.ArgumentParser, key: str) -> None:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Build the parser; its groups are the chapters of the README's table."""
+    """Build the parser; its groups match the chapters of the README's table."""
     parser = argparse.ArgumentParser(
         prog="python -m emulators.batch",
         usage="%(prog)s [options]",
-        description="Azure Batch on one machine: any client of the service, tasks as real "
-        "processes, no Azure. Without arguments it serves a development account; the page at its "
-        "address shows what goes on. Ctrl-C stops it, what ran is taken up at the next start.",
+        description="Azure Batch on this machine, for any client of the service: tasks run "
+        "as real processes, without Azure. Without arguments it serves a development account; the "
+        "page at its address shows its state. Ctrl-C stops it; the next start continues what ran.",
         formatter_class=_WithDefaults,
     )
     for title, flags in _GROUPS.items():
@@ -258,23 +263,53 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def flags_table() -> str:
+    """Return all flags as a Markdown table, with their values and defaults."""
+    rows = ["| flag | meaning | default |", "|---|---|---|"]
+    for flags in _GROUPS.values():
+        rows += [
+            f"| `{flag}` | {_meaning(how)} | {_default(flag, how)} |" for flag, how in flags.items()
+        ]
+    return "\n".join(rows) + "\n"
+
+
+def _meaning(how: dict[str, Any]) -> str:
+    choices = ", ".join(f"`{choice}`" for choice in how.get("choices", ()))
+    return f"{how['help']} ({choices})" if choices else str(how["help"])
+
+
+def _default(flag: str, how: dict[str, Any]) -> str:
+    default = how.get("default")
+    if not _says_something(flag, default):
+        return ""
+    return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
+
+
+def _says_something(flag: str, default: object) -> bool:
+    """Tell whether to show a default: not of switches, empty ones, the key and PATH."""
+    return default not in (None, "", [], False, KEY) and flag != "--node-path"
+
+
 class _WithDefaults(argparse.ArgumentDefaultsHelpFormatter):
-    """Shows a default where it says something: not of switches, paths and the key."""
+    """Shows the defaults that say something."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        tells = action.default not in (None, "", [], False, KEY) and action.dest != "node_path"
-        return super()._get_help_string(action) if tells else action.help
+        shown = _says_something(action.option_strings[0], action.default)
+        return super()._get_help_string(action) if shown else action.help
 
 
 def _settle_authentication(parser: argparse.ArgumentParser, given: dict[str, Any]) -> None:
-    """Turn the flags on tokens, modes and TLS into settings, or refuse what makes no sense."""
+    """Turn the flags for tokens, modes and TLS into options, or refuse a combination that has no
+    sense."""
     tenant = given.pop("entra_tenant")
     given["entra_issuers"] = (*given.pop("entra_issuer"), *(issuers_of(tenant) if tenant else ()))
     tokens = bool(given["entra_keys"]) or given["entra_unverified"]
     if given["entra_keys"] and given["entra_unverified"]:
-        parser.error("--entra-unverified looks at no signature: leave --entra-keys out")
+        parser.error("--entra-unverified checks no signature: remove --entra-keys")
     if given["entra_keys"] and not given["entra_issuers"]:
-        parser.error("--entra-keys needs --entra-tenant or --entra-issuer: whose tokens are good?")
+        parser.error(
+            "--entra-keys needs --entra-tenant or --entra-issuer, which say whose tokens are valid"
+        )
     modes = given["authentication_modes"] or ("SharedKey,AAD" if tokens else "SharedKey")
     given["authentication_modes"] = frozenset(one.strip() for one in modes.split(","))
     if not given["authentication_modes"] <= {"SharedKey", "AAD"}:

@@ -24,9 +24,9 @@ and `test_fuzz` made-up requests to every operation.
 
 
 def callers(folder: Path) -> Mapping[str, list[str]]:
-    """Return, for each name called as a method, the modules that do so.
+    """Return the modules that call each method name.
 
-    The clients of other makes are left out, because they bring their own packages along.
+    It skips the clients of other makers, because they bring their own packages along.
     """
     found: dict[str, list[str]] = {}
     modules = set(folder.rglob("*.py")) - set((folder / "clients").rglob("*.py"))
@@ -53,12 +53,12 @@ def _row(route: Route, modules: list[str]) -> str:
 
 
 def page() -> str:
-    """Return what COVERAGE.md has to be now."""
+    """Return what COVERAGE.md must hold now."""
     return render(ROUTES, callers(TESTS), (HERE / "README.md").read_text())
 
 
 def main() -> None:
-    """Write the page beside this module."""
+    """Write COVERAGE.md beside this module."""
     (HERE / "COVERAGE.md").write_text(page())
 
 

@@ -1,10 +1,10 @@
-"""The JSON the service speaks: documents, timestamps and durations in its own spelling."""
+"""Documents, timestamps and durations in the JSON of the service."""
 
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-# A payload is whatever a client sent; unknown properties are kept and echoed, so it has no
+# A payload is whatever a client sent. Unknown properties are kept and returned, so it has no
 # narrower type.
 type Doc = dict[str, Any]
 
@@ -17,19 +17,19 @@ _FRACTION = re.compile(r"\.(\d{1,6})\d*")
 
 
 def stamp(moment: datetime) -> str:
-    """Write a moment as the service does: UTC, a fraction, a final Z."""
+    """Write a moment in the way of the service: UTC, with a fraction, and with a final Z."""
     return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def parse_stamp(text: str) -> datetime:
-    """Read an ISO 8601 moment; raises ValueError for anything else."""
+    """Read an ISO 8601 moment; raises ValueError for other text."""
     trimmed = _FRACTION.sub(lambda found: "." + found[1], text.strip())
     moment = datetime.fromisoformat(trimmed)
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read an ISO 8601 duration without months and years; raises ValueError for anything else."""
+    """Read an ISO 8601 duration without months and years; raises ValueError for other text."""
     found = _DURATION.match(text.strip())
     parts = {
         key: float(value) for key, value in (found.groupdict() if found else {}).items() if value
@@ -40,7 +40,7 @@ def parse_duration(text: str) -> timedelta:
 
 
 def written_duration(seconds: float) -> str:
-    """Write a length of time as an ISO 8601 duration."""
+    """Write a duration in ISO 8601."""
     whole = timedelta(seconds=max(0.0, seconds))
     minutes, rest = divmod(whole.seconds, 60)
     hours, minutes = divmod(minutes, 60)
@@ -51,7 +51,7 @@ def written_duration(seconds: float) -> str:
 
 
 def seconds_of(duration: str | None) -> float | None:
-    """Return the seconds of an ISO duration, None where it means "no limit"."""
+    """Return the seconds of an ISO duration, or None if it means "no limit"."""
     if not duration:
         return None
     limit = parse_duration(duration).total_seconds()

@@ -1,4 +1,4 @@
-"""What the service answers when it refuses: code, status and words, in one table."""
+"""The refusals of the service: code, status and message, in one table."""
 
 from collections.abc import Mapping
 
@@ -86,6 +86,10 @@ STATUS: Mapping[str, tuple[int, str]] = {
     "PoolBeingDeleted": (_CONFLICT, "The specified pool is being deleted."),
     "PoolQuotaReached": (_CONFLICT, "The pool quota for the account has been reached."),
     "NodeStateUnusable": (_CONFLICT, "The specified node is unusable."),
+    "NodeNotReady": (
+        _CONFLICT,
+        "Node is not able to perform the requested operations in its current state",
+    ),
     "NodeAlreadyInTargetSchedulingState": (
         _CONFLICT,
         "The specified node is already in the target scheduling state.",
@@ -164,7 +168,7 @@ class BatchError(Exception):
 
 
 def invalid(name: str, value: object, reason: str) -> BatchError:
-    """Build the refusal of one property, named as the service names it."""
+    """Build the refusal of one property, under the service's name for it."""
     return BatchError(
         "InvalidPropertyValue", PropertyName=name, PropertyValue=str(value)[:200], Reason=reason
     )

@@ -1,5 +1,5 @@
-"""Planned misbehaviour: rules that strike operations, and the seeded
-profile that makes clients prove themselves."""
+"""Faults on purpose: rules that strike requests and events, and a seeded profile that tests
+clients."""
 
 import json
 import random
@@ -13,14 +13,15 @@ _ANY = "*"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """When it strikes and what it does.
+    """When a rule strikes and what it does.
 
-    `operation` is an SDK operation name, `*`, or one of the events `output_file` (an upload is
-    lost), `output_order` (uploads are shuffled), `task_rerun` (a task runs twice) and
-    `task_requeue`. `match` is a part of the path or name. `when` is `before` (the request has no
-    effect) or `after` (it has, but the answer is lost). `count` is how often it may strike, -1
-    without end. With `once` it strikes one place at most once: a path, a task, or the folder that
-    an output file goes to, so that work which is done again succeeds in the end.
+    `operation` is an SDK operation name, `*`, or one of EVENTS. `match` is a part of the path or
+    name. `when` is `before` (the request has no effect) or `after` (it has, but the answer is
+    lost). `count` limits how often it strikes; -1 means no limit.
+
+    With `once` it strikes one place at most once, so that repeated work succeeds in the end. A
+    place is a path, a task, or the folder of an output file. `nodes` is how many machines an
+    `allocation` still finds.
     """
 
     operation: str = _ANY
@@ -33,14 +34,47 @@ class Rule:
     retry_after_s: float | None = None
     when: str = "before"
     once: bool = False
+    nodes: int = 0
 
     def fits(self, operation: str, subject: str) -> bool:
-        """Tell whether the rule is about this operation on this subject."""
+        """Tell whether the rule applies to this operation on this subject."""
         named = self.operation == operation or (self.operation == _ANY and operation not in EVENTS)
         return self.count != 0 and named and self.match in subject
 
 
-EVENTS = frozenset({"output_file", "output_order", "task_rerun", "task_requeue"})
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something other than a request that a rule may strike: what `match` is compared with, and the
+    effect."""
+
+    subject: str
+    words: str
+
+
+EVENTS: Mapping[str, Event] = {
+    "output_file": Event(
+        "the blob's name", "its upload is lost, or with `delay_s` and without `code` only late"
+    ),
+    "output_order": Event("the task's id", "its uploads come in any order"),
+    "task_rerun": Event("the task's id", "it runs twice"),
+    "task_requeue": Event("the task's id", "it is requeued"),
+    "allocation": Event(
+        "`<pool>/dedicated` or `<pool>/spot`",
+        "after `delay_s` only `nodes` machines are found (none), and `code` is the resize error "
+        "(`AllocationFailed`)",
+    ),
+    "start_task": Event(
+        "`<pool>/<node>`", "its start task runs, then fails with `code` (`FailureExitCode`)"
+    ),
+    "node_unusable": Event(
+        "`<pool>/<node>`",
+        "the node becomes `unusable` instead of ready; `code`, such as `ContainerInvalidImage`, "
+        "is its error, without `code` it has none",
+    ),
+    "preemption": Event(
+        "`<pool>/<node>`", "the node is `unusable` for `delay_s` before it is `preempted`"
+    ),
+}
 AWKWARD = (
     Rule("*", probability=0.03, status=503, code="ServerBusy", retry_after_s=1),
     Rule("*", probability=0.01, status=429, code="TooManyRequests", retry_after_s=1),
@@ -50,11 +84,12 @@ AWKWARD = (
     Rule("output_file", probability=0.03, code="FileUploadMiscError", once=True),
     Rule("task_rerun", probability=0.03),
     Rule("task_requeue", probability=0.03),
+    Rule("preemption", probability=0.5, delay_s=1),
 )
 
 
 class BadRule(Exception):
-    """A rule of misbehaviour that makes no sense."""
+    """A fault rule is wrong; the text says why."""
 
 
 _NUMBERS: Mapping[str, tuple[float, float]] = {
@@ -63,6 +98,7 @@ _NUMBERS: Mapping[str, tuple[float, float]] = {
     "delay_s": (0, 3600),
     "status": (0, 599),
     "retry_after_s": (0, 3600),
+    "nodes": (0, 1 << 31),
 }
 _TEXTS = ("operation", "match", "code", "when")
 
@@ -77,7 +113,8 @@ def read_rules(path: Path, operations: Set[str]) -> list[Rule]:
 
 
 def parse_rules(raw: object, operations: Set[str]) -> list[Rule]:
-    """Return the rules of a JSON list, or of one object; raises BadRule and says what is wrong."""
+    """Return the rules of a JSON list or of one object; raises BadRule, which says what is
+    wrong."""
     return [_rule(one, operations) for one in (raw if isinstance(raw, list) else [raw])]
 
 
@@ -87,29 +124,29 @@ def _rule(raw: object, operations: Set[str]) -> Rule:
     for name, value in raw.items():
         _check(name, value)
     rule = Rule(**raw)
-    if rule.operation not in operations | EVENTS | {_ANY}:
+    if rule.operation not in operations | EVENTS.keys() | {_ANY}:
         known = f"an operation of the SDK, '*', or one of {', '.join(sorted(EVENTS))}"
-        raise BadRule(f"operation: {rule.operation!r:.80} is none; it has to be {known}")
+        raise BadRule(f"operation: {rule.operation!r:.80} is unknown; it must be {known}")
     if rule.when not in ("before", "after"):
-        raise BadRule(f"when: {rule.when!r:.80} has to be 'before' or 'after'")
+        raise BadRule(f"when: {rule.when!r:.80} must be 'before' or 'after'")
     return rule
 
 
 def _check(name: str, value: object) -> None:
     if name in _TEXTS:
         if not isinstance(value, str):
-            raise BadRule(f"{name}: {value!r:.80} has to be a text")
+            raise BadRule(f"{name}: {value!r:.80} must be text")
     elif name == "once":
         if not isinstance(value, bool):
-            raise BadRule(f"once: {value!r:.80} has to be true or false")
+            raise BadRule(f"once: {value!r:.80} must be true or false")
     elif name in _NUMBERS:
         low, high = _NUMBERS[name]
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not (number and low <= value <= high):  # type: ignore[operator] # `number` says so
-            raise BadRule(f"{name}: {value!r:.80} has to be a number from {low} to {high}")
+            raise BadRule(f"{name}: {value!r:.80} must be a number from {low} to {high}")
     else:
         known = ", ".join([*_TEXTS, *_NUMBERS, "once"])
-        raise BadRule(f"{name!r:.80} is no property of a rule; known are {known}")
+        raise BadRule(f"{name!r:.80} is not a property of a rule; known are {known}")
 
 
 class Faults:
@@ -122,20 +159,20 @@ class Faults:
         self._struck: set[tuple[Rule, str]] = set()
 
     def add(self, rules: list[Rule]) -> None:
-        """Put rules in force, before those that are."""
+        """Put rules in force; they come before the older ones."""
         self.rules = rules + self.rules
 
     def reset(self) -> None:
-        """Go back to the profile's own rules."""
+        """Return to the profile's own rules."""
         self.rules = list(self._profile)
         self._struck.clear()
 
     def strike(
         self, operation: str, subject: str = "", when: str = "before", place: str = ""
     ) -> Rule | None:
-        """Return the first rule that strikes now, counting it.
+        """Return the first rule that strikes now, and count it.
 
-        `place` is what a rule with `once` spares from then on; the subject itself by default.
+        `place` is what a rule with `once` spares from then on; by default it is the subject.
         """
         for index, rule in enumerate(self.rules):
             if rule.when != when or not rule.fits(operation, subject):
@@ -153,3 +190,10 @@ class Faults:
     def document(self) -> list[dict[str, Any]]:
         """Return the rules as JSON."""
         return [asdict(rule) for rule in self.rules]
+
+
+def events_table() -> str:
+    """Return all events as a Markdown table."""
+    rows = ["| event | `match` looks at | what a rule does |", "|---|---|---|"]
+    rows += [f"| `{name}` | {one.subject} | {one.words} |" for name, one in EVENTS.items()]
+    return "\n".join(rows) + "\n"

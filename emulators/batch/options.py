@@ -9,7 +9,7 @@ from emulators.batch.timing import DEFAULT, Profile
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says; every guess about the service that can be turned is here."""
+    """The settings of the command line, with every guess about the service that can be switched."""
 
     account: str
     key: str
@@ -25,6 +25,7 @@ class Options:
     node_path: str = ""
     autoscale_min_seconds: float = 30.0
     autoscale_interval_scale: float = 1.0
+    autoscale_resize_seconds: float = 900.0
     autoscale_dialect: Dialect = field(default_factory=Dialect)
     active_job_quota: int = 300
     pool_quota: int = 100

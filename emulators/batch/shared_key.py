@@ -1,4 +1,4 @@
-"""SharedKey signatures, verified as the service verifies them."""
+"""Verifies SharedKey signatures in the way of the service."""
 
 import base64
 import hashlib
@@ -29,7 +29,7 @@ _SKEW = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The parts of a request that its signature covers; header names are lower case."""
+    """The parts of a request that its signature covers; header names are in lower case."""
 
     method: str
     raw_path: str
@@ -45,7 +45,7 @@ class SharedKey:
         self._key = base64.b64decode(key, validate=True)
 
     def verify(self, request: Request, now: datetime) -> None:
-        """Let a well signed request pass; refuse any other."""
+        """Admit a request with a right signature, and refuse any other."""
         _, _, rest = request.headers["authorization"].partition(" ")
         account, separator, given = rest.partition(":")
         if not separator:
@@ -80,7 +80,7 @@ def _failed(why: str) -> BatchError:
 
 
 def _texts(request: Request, account: str) -> list[str]:
-    """Return every text that a client in the field may have signed."""
+    """Return every text that a client in use may have signed."""
     lengths = {request.headers.get("content-length", "")}
     if lengths <= {"", "0"} and request.method not in ("GET", "HEAD"):
         lengths = {"", "0"}

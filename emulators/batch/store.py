@@ -1,7 +1,7 @@
-"""What survives: one SQLite file in WAL mode, written in whole transactions.
+"""Saves the account in one SQLite file in WAL mode, in whole transactions.
 
-A SIGKILL of this process loses no committed transaction; `synchronous=NORMAL` risks the last ones
-only when the machine itself goes down, which an emulator may.
+A SIGKILL of this process loses no committed transaction. `synchronous=NORMAL` risks the last ones
+only if the machine itself fails, which an emulator may.
 """
 
 import fcntl
@@ -32,7 +32,7 @@ _VERSION = 1
 
 
 class NotSaved(Exception):
-    """The changes are still to be saved: the disk is full, for one."""
+    """The changes could not be saved yet, for example because the disk is full."""
 
 
 class Keeper(Protocol):
@@ -43,15 +43,15 @@ class Keeper(Protocol):
         ...
 
     def clock_ahead_s(self) -> float:
-        """Return by how much the saved clock was ahead of the machine's."""
+        """Return how many seconds the saved clock was ahead of the machine's."""
         ...
 
     def save(self, account: Account) -> None:
-        """Take over everything that changed; raises NotSaved and leaves it as it is."""
+        """Save everything that changed; raises NotSaved and keeps the changes for the next time."""
         ...
 
     def close(self) -> None:
-        """Let go of what it holds."""
+        """Close what it holds."""
         ...
 
 
@@ -79,7 +79,7 @@ def restored(bodies: Callable[[str], Iterable[str]]) -> Account:
 
 
 def _by_age[T: (Pool, Schedule, Job)](things: Iterable[T]) -> list[T]:
-    """Return things in order of creation, numbered anew in that order."""
+    """Return things in order of creation, with new numbers in that order."""
     found = sorted(things, key=lambda thing: thing.created)
     for thing in found:
         thing.serial = next_serial()
@@ -87,7 +87,7 @@ def _by_age[T: (Pool, Schedule, Job)](things: Iterable[T]) -> list[T]:
 
 
 class Store:
-    """The account's records on disk; one process at a time."""
+    """The records of the account on disk, for one process at a time."""
 
     def __init__(self, folder: Path) -> None:
         try:
@@ -120,7 +120,7 @@ class Store:
         return restored(self._bodies)
 
     def clock_ahead_s(self) -> float:
-        """Return by how much the saved clock was ahead of the machine's."""
+        """Return how many seconds the saved clock was ahead of the machine's."""
         return max(
             (float(json.loads(body)["ahead_s"]) for body in self._bodies("clock")), default=0
         )
@@ -150,7 +150,7 @@ class Store:
         account.unsaved = {}
 
     def close(self) -> None:
-        """Close the file and let another process have the folder."""
+        """Close the file, so that another process may use the folder."""
         self._db.close()
         self._lock.close()
 

@@ -1,4 +1,5 @@
-"""How long the emulated machinery takes with `--timing timed`, phase by phase, and who says so."""
+"""How long each phase of the emulated machinery takes with `--timing timed`, and where the number
+comes from."""
 
 import math
 from collections.abc import Mapping
@@ -8,12 +9,12 @@ _MOST_S = 86_400.0
 
 
 class TimingError(ValueError):
-    """A word on the timing profile is not understood."""
+    """The timing profile has an error; the text says which."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The least and the most seconds that something takes; it is drawn between them."""
+    """The least and the most seconds of a phase; the actual time is drawn between them."""
 
     least_s: float
     most_s: float
@@ -21,7 +22,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One wait of the machinery: what it is, how long by default, and where that comes from."""
+    """One wait of the machinery: what it is, its default time, and the source of that."""
 
     span: Span
     words: str
@@ -32,21 +33,21 @@ _GUESS = "guess"
 PHASES: Mapping[str, Phase] = {
     "allocate": Phase(
         Span(180, 480),
-        "until the machines come that a pool grows by",
+        "until the machines for a growing pool are there",
         "users' reports, [Azure/Batch#145](https://github.com/Azure/Batch/issues/145)",
     ),
     "create": Phase(
         Span(15, 25), "`creating`", "recorded: about 45 s with `starting`; the parts are a guess"
     ),
     "start": Phase(
-        Span(20, 30), "`starting`; a start task then takes what it takes", "as `creating`"
+        Span(20, 30), "`starting`; a start task then takes its own time", "as `creating`"
     ),
     "leave": Phase(Span(5, 15), "`leavingpool`, once nothing runs there", _GUESS),
     "reboot": Phase(Span(20, 60), "`rebooting`, before `starting`", _GUESS),
     "reimage": Phase(Span(60, 180), "`reimaging`, before `starting`", _GUESS),
     "deallocate": Phase(Span(20, 60), "`deallocating`", _GUESS),
     "return": Phase(
-        Span(30, 90), "`preempted`, until another machine is sought for the node", _GUESS
+        Span(30, 90), "`preempted`, until the pool looks for another machine for the node", _GUESS
     ),
     "delete": Phase(Span(5, 15), "the end of a deleted pool's nodes", _GUESS),
     "settle": Phase(
@@ -59,15 +60,16 @@ DEFAULT: Profile = {name: phase.span for name, phase in PHASES.items()}
 
 
 def read_profile(text: str) -> Profile:
-    """Read `phase=seconds,...` or `phase=least-most,...`; may raise TimingError.
+    """Read `phase=seconds,...` or `phase=least-most,...`; raises TimingError.
 
-    What is not named keeps its default; the message says what is wrong and what would be right.
+    Phases that are not named keep their defaults. The message says what is wrong and what is
+    allowed.
     """
     given: dict[str, Span] = {}
     for part in filter(None, (one.strip() for one in text.split(","))):
         name, _, value = (one.strip() for one in part.partition("="))
         if name not in PHASES:
-            raise TimingError(f"{name!r} is no phase: {', '.join(PHASES)}")
+            raise TimingError(f"{name!r} is not a phase; known are {', '.join(PHASES)}")
         given[name] = _span(name, value)
     return {**DEFAULT, **given}
 

@@ -1,4 +1,4 @@
-"""How many cores a VM size has, for quotas: its name says so, but for the oldest sizes."""
+"""Tells the cores of a VM size for quotas, from its name; the oldest sizes are listed."""
 
 import re
 from collections.abc import Mapping
@@ -23,13 +23,13 @@ _CORES: Mapping[int, int] = {
 
 
 def cores_of(vm_size: str) -> int:
-    """Return the cores of a VM size; one whose name does not tell has one."""
+    """Return the cores of a VM size; a size with an unknown name counts as one core."""
     return told_cores(vm_size) or 1
 
 
 @lru_cache(maxsize=256)
 def told_cores(vm_size: str) -> int | None:
-    """Return the cores that the name of a VM size tells, None where it tells nothing."""
+    """Return the cores that the name of a VM size tells, or None."""
     numbered = _NUMBERED.match(vm_size)
     if numbered and int(numbered[1]) in _CORES:
         return int(numbered[2] or _CORES[int(numbered[1])])

@@ -1,1 +1,1 @@
-"""Event Grid for the local stack: topics, subscriptions, filters, retries, dead letters."""
+"""Event Grid on this machine: topics, subscriptions, filters, retries and dead letters."""

@@ -41,10 +41,10 @@ def main() -> None:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m emulators.eventgrid", description=__doc__)
-    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (0: any free one)")
     parser.add_argument("--data", type=Path, required=True, help="folder that keeps everything")
     parser.add_argument("--config", type=Path, required=True, help="topics and eventSubscriptions")
-    parser.add_argument("--storage-outbox", type=Path, help="where the storage emulator tells")
+    parser.add_argument("--storage-outbox", type=Path, help="outbox file of the storage emulator")
     parser.add_argument("--storage-connection", help="connection string for queues and blobs")
     _add_entra(parser)
     parser.add_argument("--key", help="topic key, Base64; without one anybody may publish")
@@ -53,10 +53,15 @@ def _parse() -> argparse.Namespace:
         "--startup-grace-s",
         type=float,
         default=60.0,
-        help="for so long a missing destination is tried again soon and not counted",
+        help="seconds in which a missing destination is tried again soon and not counted",
     )
-    parser.add_argument("--profile", choices=("benign", "awkward"), default="benign")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--profile",
+        choices=("benign", "awkward"),
+        default="benign",
+        help="awkward loses, doubles, delays and shuffles events",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="makes the awkward profile repeatable")
     arguments = parser.parse_args()
     if arguments.time_scale <= 0:
         parser.error("--time-scale has to be above 0.")
@@ -123,7 +128,7 @@ def _assemble(
 def _gate(arguments: argparse.Namespace, session: aiohttp.ClientSession) -> Gate:
     if not arguments.entra_keys:
         return Gate(arguments.key)
-    # A tenth of a second to import, and a topic with a key never needs it.
+    # A tenth of a second to import; a topic with a key never needs it.
     from emulators._entra import Entra, issuers_of  # noqa: PLC0415 see above
     from emulators._signing_keys import SigningKeys  # noqa: PLC0415 see above
 

@@ -1,4 +1,5 @@
-"""Checks what a publisher shows: the topic key, a token signed with it, or an Entra token."""
+"""Checks the credentials of a publisher: the topic key, a token signed with it, or an Entra
+token."""
 
 import base64
 import hashlib
@@ -17,7 +18,7 @@ _TOKEN_PREFIX = "SharedAccessSignature "  # noqa: S105  # a scheme, no secret
 
 @dataclass(frozen=True)
 class Gate:
-    """Who may publish: whoever shows the key, or a token where tokens are judged; else anybody."""
+    """Admits publishers that show the key, or a token if it checks tokens; otherwise anybody."""
 
     key: str | None
     entra: "Entra | None" = None

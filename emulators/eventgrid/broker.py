@@ -32,7 +32,7 @@ class Broker:
         self.arrived: Callable[[], None] = lambda: None
         self.store = store
         self.dice = dice
-        # What was added at run time comes first: the configuration file has the last word.
+        # Subscriptions added at run time come first, so that the configuration file overrides them.
         for topic, name, body in store.saved_subscriptions():
             if topic in self.topics:
                 self._keep(self.parse(topic, name, body))
@@ -54,14 +54,14 @@ class Broker:
         self.arrived()
 
     def unsubscribe(self, key: str) -> bool:
-        """Remove a subscription and drop its open deliveries; tells whether it was there."""
+        """Remove a subscription and drop its open deliveries; return whether it existed."""
         subscription = self.subscriptions.pop(key, None)
         if subscription is not None:
             self.store.delete_subscription(subscription.topic, subscription.name)
         return subscription is not None
 
     def custom_topic(self, name: str | None) -> Topic | None:
-        """Return a custom topic by name, or the only one there is if no name is given."""
+        """Return a custom topic by name, or the only one if no name is given."""
         custom = [topic for topic in self.topics.values() if not topic.system]
         if name is None:
             return custom[0] if len(custom) == 1 else None
@@ -72,7 +72,8 @@ class Broker:
         self._take(topic, [(uuid.uuid4().hex, event) for event in events], None)
 
     def take_outbox(self, lines: Iterable[Mapping[str, object]], position: Position) -> None:
-        """Store what the storage account told, each event id once, with the position reached."""
+        """Store the events of the storage account, each event id once, with the position
+        reached."""
         for topic in self.topics.values():
             if topic.system:
                 events = [
@@ -102,7 +103,7 @@ class Broker:
 
 
 def arm_answer(subscription: Subscription, state: str) -> Json:
-    """Return a subscription as ARM would show it."""
+    """Return a subscription in the form of ARM."""
     properties = dict(cast(Arm, subscription.arm["properties"]))
     return {
         "id": subscription.key,
@@ -114,7 +115,8 @@ def arm_answer(subscription: Subscription, state: str) -> Json:
 
 @contextmanager
 def _malformed(what: str) -> Iterator[None]:
-    """Turn a stranger's list where an object belongs, and the like, into one clear message."""
+    """Turn a value of the wrong shape, such as a list in place of an object, into one clear
+    message."""
     try:
         yield
     except (TypeError, AttributeError) as error:

@@ -1,4 +1,4 @@
-"""Carries events to queues and endpoints, and undeliverable ones to their dead-letter container."""
+"""Brings events to queues and endpoints, and undeliverable ones to their dead-letter container."""
 
 import json
 import uuid
@@ -21,7 +21,7 @@ NOT_ECHOED = "the endpoint did not return the code"
 
 @dataclass(frozen=True)
 class Challenge:
-    """What a handshake in the Event Grid schema asks to be echoed, or opened by hand."""
+    """What a handshake in the Event Grid schema asks the endpoint to echo or to open."""
 
     topic_id: str
     code: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -29,7 +29,7 @@ class Challenge:
 
 
 class Destinations:
-    """Makes one delivery attempt at a time; it decides nothing about what follows."""
+    """Makes one delivery attempt at a time; others decide what follows."""
 
     def __init__(
         self,
@@ -43,7 +43,8 @@ class Destinations:
         self._shaken: set[str] = set()
 
     async def deliver(self, to: Subscription, deliveries: Sequence[Delivery]) -> Attempt:
-        """Try once to deliver; several make one batch that succeeds or fails as a whole."""
+        """Make one delivery attempt; several deliveries make one batch that succeeds or fails as a
+        whole."""
         try:
             if not to.destination.pushes:
                 return await self._enqueue(to, deliveries[0])
@@ -60,7 +61,7 @@ class Destinations:
             return Attempt(0, type(error).__name__)
 
     async def dead_letter(self, to: Subscription, delivery: Delivery, now: float) -> bool:
-        """Write one dead letter and tell whether it is there."""
+        """Write one dead letter and tell whether that succeeded."""
         if self._storage is None or to.dead_letter_container is None:
             return False
         at = datetime.fromtimestamp(now, UTC)
@@ -75,7 +76,7 @@ class Destinations:
         return status == 201  # noqa: PLR2004  # Created
 
     async def handshake(self, to: Subscription, challenge: Challenge) -> str | None:
-        """Ask an endpoint whether it wants events; returns why not, or None if it does."""
+        """Ask an endpoint whether it wants events; return why not, or None if it does."""
         shake = self._shake_cloud if to.schema is Schema.CLOUD else self._shake_event_grid
         try:
             refusal = await shake(to, challenge)
@@ -86,7 +87,7 @@ class Destinations:
         return refusal
 
     def confirm(self, to: Subscription) -> None:
-        """Take a handshake as done, since its validation URL was opened."""
+        """Take a handshake as done, because its validation URL was opened."""
         self._shaken.add(to.key)
 
     async def _enqueue(self, to: Subscription, delivery: Delivery) -> Attempt:
@@ -139,7 +140,7 @@ class Destinations:
 
 
 def dead_letter_body(to: Subscription, delivery: Delivery) -> Json:
-    """Return the event with what is known of its failure, named as its envelope names things."""
+    """Return the event with the facts of its failure, named in the way of its envelope."""
     known: Mapping[str, object] = {
         "deadLetterReason": delivery.reason,
         "deliveryAttempts": delivery.attempts,

@@ -34,7 +34,7 @@ class Pace:
 
 
 class Dispatcher:
-    """The delivery loop; a delivery in flight is known only to memory, so a crash repeats it."""
+    """The delivery loop. Only memory knows a delivery in flight, so a crash repeats it."""
 
     def __init__(self, broker: Broker, destinations: Destinations, pace: Pace) -> None:
         self._broker = broker
@@ -50,7 +50,7 @@ class Dispatcher:
         broker.arrived = self._wake.set
 
     async def run(self) -> None:
-        """Deliver until something fails that no delivery may fail with."""
+        """Deliver until an unexpected error ends it."""
         while self._failure is None:
             self._wake.clear()
             self._commit()
@@ -65,14 +65,15 @@ class Dispatcher:
         raise self._failure
 
     async def stop(self) -> None:
-        """Abandon attempts in flight; they are repeated after the next start."""
+        """Drop attempts in flight; the next start repeats them."""
         for task in self._in_flight.values():
             task.cancel()
         await asyncio.gather(*self._in_flight.values(), return_exceptions=True)
         self._commit()
 
     async def settled(self, drained: Callable[[], bool]) -> None:
-        """Return once the outbox is drained and nothing is due, untried or owed a second copy."""
+        """Return once the outbox is empty and every due delivery was made, with its second copy if
+        it has one."""
         while not (drained() and not self._in_flight and self._store.unsettled(time.time()) == 0):
             watcher = asyncio.get_running_loop().create_future()
             self._watchers.append(watcher)

@@ -1,4 +1,4 @@
-"""The two envelopes of an event: checks what publishers send, maps one onto the other."""
+"""The two envelopes of an event: checks what publishers send, and converts one into the other."""
 
 import json
 import uuid
@@ -39,22 +39,22 @@ class Event:
 
     @property
     def id(self) -> str:
-        """The id that the publisher gave."""
+        """Return the id that the publisher gave."""
         return str(self.body["id"])
 
     @property
     def type(self) -> str:
-        """The event type, which both envelopes have under another name."""
+        """Return the event type; the two envelopes name it differently."""
         return str(self.body["eventType" if self.schema is Schema.EVENT_GRID else "type"])
 
     @property
     def subject(self) -> str:
-        """The subject; a CloudEvent may come without one."""
+        """Return the subject, which a CloudEvent may lack."""
         return str(self.body.get("subject") or "")
 
 
 def parse_publish(raw: bytes, content_type: str, schema: Schema, topic_id: str) -> list[Event]:
-    """Return the events of one publish request, or raise Rejected as Event Grid answers."""
+    """Return the events of one publish request; raises Rejected with Event Grid's answer."""
     if len(raw) > MAX_BYTES:
         raise Rejected(413, f"The request has {len(raw)} bytes; at most {MAX_BYTES} are taken.")
     elements = _elements(raw, content_type, schema)
@@ -69,7 +69,8 @@ def parse_publish(raw: bytes, content_type: str, schema: Schema, topic_id: str) 
 
 
 def system_event(line: Mapping[str, object], topic_id: str) -> Event:
-    """Wrap what a system source told in the Event Grid envelope; KeyError if a part lacks."""
+    """Wrap a line of a system source in the Event Grid envelope; raises KeyError if a part is
+    missing."""
     body: Json = {"topic": topic_id}
     body.update({name: line[name] for name in ("subject", "eventType", "eventTime", "id", "data")})
     return Event(
@@ -152,7 +153,7 @@ def _check_cloud(event: Json, at: int) -> Json:
     if "data" in event and "data_base64" in event:
         raise Rejected(400, f"Event {at} has both data and data_base64.")
     for name in event:
-        # CloudEvents names are lower-case letters and digits; data_base64 is the exception.
+        # CloudEvents names have lower-case letters and digits only, except data_base64.
         if name != "data_base64" and not (
             name.isascii() and name.isalnum() and name == name.lower()
         ):

@@ -1,4 +1,4 @@
-"""Misbehaviour on request: which deliveries get lost, doubled or late, drawn from a seed."""
+"""Faults on purpose: which deliveries are lost, doubled or late, drawn from a seed."""
 
 import random
 from collections import Counter
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 
 @dataclass(frozen=True)
 class Faults:
-    """Shares from 0 to 1 and the longest delay; all zero is a service that behaves."""
+    """Shares from 0 to 1 and the longest delay; with zeros everywhere the service behaves."""
 
     duplicate: float = 0.0
     delay: float = 0.0
@@ -16,7 +16,7 @@ class Faults:
     reorder: bool = False
 
     def changed(self, wanted: dict[str, object]) -> "Faults":
-        """Return these faults with some of them set anew; raises ValueError."""
+        """Return a copy of these faults with some new values; raises ValueError."""
         known = asdict(self)
         for name, value in wanted.items():
             if name not in known or not isinstance(value, int | float) or value < 0:
@@ -31,7 +31,7 @@ AWKWARD = Faults(duplicate=0.1, delay=0.3, max_delay_s=1.0, lose=0.02, reorder=T
 
 @dataclass(frozen=True)
 class Fate:
-    """What the fault draw decided for one delivery."""
+    """What the draw decided for one delivery."""
 
     lost: bool = False
     copies: int = 1
@@ -39,7 +39,7 @@ class Fate:
 
 
 class FaultDice:
-    """Draws the same fates for the n-th event of a subscription whenever the seed is the same."""
+    """Draws the same fate for the n-th event of a subscription whenever the seed is the same."""
 
     def __init__(self, seed: int, faults: Faults) -> None:
         self.faults = faults
@@ -47,7 +47,8 @@ class FaultDice:
         self._drawn: Counter[str] = Counter()
 
     def fate(self, subscription: str, losable: bool) -> Fate:
-        """Draw for the next event of a subscription; only what a sweep can find may be lost."""
+        """Draw for the next event of a subscription; only an event that a sweep can find may be
+        lost."""
         self._drawn[subscription] += 1
         dice = self._dice(f"{subscription}:{self._drawn[subscription]}")
         lose, duplicate, delay, length = (dice.random() for _ in range(4))

@@ -11,12 +11,12 @@ _MAX_TEXT = 512
 
 
 class BadFilter(ValueError):
-    """A filter that Event Grid would not accept."""
+    """The filter is one that Event Grid would refuse."""
 
 
 @dataclass(frozen=True)
 class AdvancedFilter:
-    """One operator on one key; its values are alternatives."""
+    """One operator on one key; one of its values must match."""
 
     operator: str
     key: str
@@ -25,7 +25,7 @@ class AdvancedFilter:
 
 @dataclass(frozen=True)
 class Filter:
-    """What a subscription wants to see; all parts have to hold."""
+    """What a subscription wants to see; all parts must hold."""
 
     event_types: frozenset[str] | None = None
     begins_with: str = ""
@@ -36,7 +36,7 @@ class Filter:
 
 
 def parse_filter(arm: Mapping[str, object]) -> Filter:
-    """Read a filter in ARM shape; raises BadFilter."""
+    """Read a filter in ARM form; raises BadFilter."""
     types = cast(Sequence[str] | None, arm.get("includedEventTypes"))
     raw = cast(Sequence[Mapping[str, object]], arm.get("advancedFilters") or ())
     advanced = tuple(_parse_advanced(item) for item in raw)
@@ -106,7 +106,8 @@ def _holds(item: AdvancedFilter, event: Event, on_arrays: bool) -> bool:
     candidates = found if on_arrays and isinstance(found, list) else [found]
     matches = OPERATORS[item.operator]
     hit = any(matches(candidate, value) for candidate in candidates for value in item.values)
-    # A negated operator holds where its opposite does not: also for a missing key or another type.
+    # A negated operator holds wherever its opposite does not: also for a missing key or another
+    # type.
     return not hit if item.operator in _NEGATED else hit
 
 

@@ -1,4 +1,4 @@
-"""Reads a growing file of JSON lines from a saved position; the kernel tells of new lines."""
+"""Reads a growing file of JSON lines from a saved position; the kernel reports new lines."""
 
 import asyncio
 import ctypes
@@ -22,7 +22,7 @@ type Lines = list[dict[str, object]]
 
 @dataclass(frozen=True)
 class Position:
-    """How far the file with this inode has been taken in."""
+    """How far the file with this inode has been read."""
 
     inode: int = 0
     offset: int = 0
@@ -33,12 +33,12 @@ class Position:
 
     @classmethod
     def load(cls, text: str | None) -> "Position":
-        """Read what `dump` wrote; None is the beginning."""
+        """Read what `dump` wrote; None means the beginning."""
         return cls(**json.loads(text)) if text else cls()
 
 
 class Outbox:
-    """The file's reader; a replaced or truncated file is read from its start."""
+    """Reads the file; a replaced or truncated file is read from its start."""
 
     def __init__(self, path: Path, position: Position) -> None:
         self._path = path
@@ -46,26 +46,26 @@ class Outbox:
         self._file: BinaryIO | None = None
 
     def folder(self) -> Path:
-        """Return the folder to watch; it exists from now on."""
+        """Return the folder to watch, and create it if it is missing."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         return self._path.parent
 
     def read(self) -> tuple[Lines, Position]:
-        """Return the next complete lines and the position after them, for `advance`."""
+        """Return the next complete lines, and the position after them for `advance`."""
         chunk = self._chunk()
         lines = [line for line in map(_parse, chunk.splitlines()) if line is not None]
         return lines, Position(self._position.inode, self._position.offset + len(chunk))
 
     def advance(self, position: Position) -> None:
-        """Go on from here; called once what was read is committed."""
+        """Move on to this position, once the lines before it are committed."""
         self._position = position
 
     def drained(self) -> bool:
-        """Tell whether nothing unread is in the file, a line still being written aside."""
+        """Tell whether all of the file is read, except a line that is still being written."""
         return not self._chunk()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -77,7 +77,7 @@ class Outbox:
         file.seek(self._position.offset)
         chunk = file.read(CHUNK_BYTES)
         end = chunk.rfind(b"\n") + 1
-        # A chunk without any line end is no event: it is taken as one bad line.
+        # A chunk without any line end is not an event: treat it as one bad line.
         return chunk if end == 0 and len(chunk) == CHUNK_BYTES else chunk[:end]
 
     def _current(self) -> BinaryIO | None:
@@ -85,7 +85,7 @@ class Outbox:
             size = os.fstat(self._file.fileno()).st_size
             if size < self._position.offset:
                 self._position = Position(self._position.inode, 0)
-            # A file that was moved away is read to its end before its successor.
+            # Read a file that was moved away to its end, before its successor.
             if size > self._position.offset or not self._replaced():
                 return self._file
         return self._open()
@@ -109,7 +109,8 @@ class Outbox:
 
 
 async def follow(outbox: Outbox, take: Callable[[Lines, Position], None]) -> None:
-    """Hand every line of an outbox to `take`, for ever; the position moves on once it returns."""
+    """Pass every line of an outbox to `take`, forever; the position moves on once `take`
+    returns."""
     changed = asyncio.Event()
     changed.set()
     watch = FolderWatch(outbox.folder(), changed.set)
@@ -121,7 +122,7 @@ async def follow(outbox: Outbox, take: Callable[[Lines, Position], None]) -> Non
                 lines, position = outbox.read()
                 take(lines, position)
                 outbox.advance(position)
-                # Between two chunks the deliveries of the first get going.
+                # Between two chunks, let the deliveries of the first begin.
                 await asyncio.sleep(0)
     finally:
         watch.close()
@@ -129,7 +130,8 @@ async def follow(outbox: Outbox, take: Callable[[Lines, Position], None]) -> Non
 
 
 class FolderWatch:
-    """Calls back when something in a folder changes: by inotify, or by polling where that lacks."""
+    """Calls back when something in a folder changes: by inotify, or by polling where that is
+    missing."""
 
     def __init__(self, folder: Path, changed: Callable[[], None]) -> None:
         self._changed = changed
@@ -178,7 +180,7 @@ def _parse(line: bytes) -> dict[str, object] | None:
     except ValueError:
         parsed = None
     if not isinstance(parsed, dict):
-        # A writer that was killed leaves half a line; its client never saw success and tries again.
+        # A killed writer leaves half a line; its client saw no success and tries again.
         _log.warning("an outbox line is not a JSON object: skipped")
         return None
     return parsed

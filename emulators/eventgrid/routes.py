@@ -1,4 +1,4 @@
-"""The HTTP shell: publishing, subscriptions at run time, and what tests steer by."""
+"""The HTTP shell: publishing, subscriptions at run time, and controls for tests."""
 
 import asyncio
 import time
@@ -25,14 +25,14 @@ type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass
 class Service:
-    """What the routes work on."""
+    """The objects that the routes work on."""
 
     broker: Broker
     dispatcher: Dispatcher
     destinations: Destinations
     outbox: Outbox | None
     gate: auth.Gate
-    # Subscriptions whose endpoint has to open the validation URL: by code, with the time that ends.
+    # Subscriptions whose endpoint must open the validation URL: by code, with the end of that time.
     awaiting: dict[str, tuple[Subscription, float]] = field(default_factory=dict)
 
 

@@ -1,6 +1,6 @@
-"""Decides what follows a delivery attempt: another one, and when, or giving up, and why. Pure.
+"""Decides what follows a delivery attempt: another attempt and when, or giving up and why. Pure.
 
-Waits are in real time; whoever carries them out divides them by the time scale.
+Waits are in real time; the caller divides them by the time scale.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ OUTCOMES = {
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """When a subscription stops trying."""
+    """When a subscription gives up."""
 
     max_attempts: int = 30
     ttl_minutes: int = 1440
@@ -38,7 +38,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True)
 class Attempt:
-    """How one delivery attempt went; status 0 is no HTTP answer at all."""
+    """How one delivery attempt went; status 0 means that no HTTP answer came."""
 
     status: int
     detail: str = ""
@@ -46,12 +46,12 @@ class Attempt:
 
     @property
     def delivered(self) -> bool:
-        """Only 200 to 204 count as delivered."""
+        """Tell whether the event was delivered: only 200 to 204 count."""
         return _FIRST_SUCCESS <= self.status <= _LAST_SUCCESS
 
     @property
     def outcome(self) -> str:
-        """The name under which dead letters report it."""
+        """Return the name that dead letters use for this outcome."""
         if self.delivered:
             return "Delivered"
         return OUTCOMES.get(self.status, "SocketError" if self.status == 0 else "GenericError")
@@ -59,14 +59,14 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Again:
-    """Try again after this wait."""
+    """Make another attempt after this wait."""
 
     wait_s: float
 
 
 @dataclass(frozen=True)
 class GiveUp:
-    """Never try again, for this reason."""
+    """Give up, for this reason."""
 
     reason: str
 
@@ -74,7 +74,7 @@ class GiveUp:
 def after_failure(
     attempt: Attempt, attempts: int, policy: RetryPolicy, jitter: float = 0.0
 ) -> Again | GiveUp:
-    """Decide after the failed attempt number `attempts` (1 is the first); jitter is 0 to 1."""
+    """Decide after the failed attempt number `attempts`, which counts from 1; jitter is 0 to 1."""
     refused = attempt.status in _NEVER_AGAIN or (
         attempt.status == 401 and not attempt.azure_endpoint  # noqa: PLR2004  # an HTTP status
     )
@@ -88,12 +88,12 @@ def after_failure(
 
 
 def minimum_wait_s(attempt: Attempt) -> float:
-    """Return the least wait that this outcome imposes."""
+    """Return the least wait that this outcome demands."""
     if attempt.azure_endpoint and attempt.status in (401, 404):
         return _MINIMUM_AZURE_MISSING_S
     return _MINIMUM_WAITS_S.get(attempt.status, _MINIMUM_OTHERWISE_S)
 
 
 def expired(policy: RetryPolicy, published_at: float, now: float, scale: float) -> bool:
-    """Tell whether an event has outlived its time; asked only when the next attempt is due."""
+    """Tell whether an event is past its time to live; asked only when its next attempt is due."""
     return now - published_at >= policy.ttl_minutes * 60 / scale

@@ -1,6 +1,6 @@
 """The two storage calls that Event Grid makes: put a queue message and put a blob.
 
-By SharedKey, or with tokens of a managed identity.
+It signs them with SharedKey or with tokens of a managed identity.
 """
 
 import base64
@@ -21,12 +21,12 @@ _TIMEOUT = aiohttp.ClientTimeout(total=30)
 
 
 class BadConnectionString(ValueError):
-    """A storage connection string lacks a part."""
+    """The storage connection string lacks a part."""
 
 
 @dataclass(frozen=True)
 class StorageAccount:
-    """Where an account's queues and blobs are, and the key or the identity that opens them."""
+    """Where the queues and blobs of an account are, and the key or the identity that opens them."""
 
     name: str
     queue_endpoint: str
@@ -36,7 +36,7 @@ class StorageAccount:
 
     @classmethod
     def parse(cls, text: str) -> "StorageAccount":
-        """Read a connection string with explicit endpoints; ClientId may stand for AccountKey."""
+        """Read a connection string with explicit endpoints; ClientId may replace AccountKey."""
         parts = dict(part.split("=", 1) for part in text.split(";") if "=" in part)
         opens = "ClientId" if parts.get("ClientId") else "AccountKey"
         names = ("AccountName", "QueueEndpoint", "BlobEndpoint", opens)
@@ -85,7 +85,7 @@ class StorageClient:
             for name, value in sorted(query.items()):
                 resource += f"\n{name}:{value}"
             canonical = "".join(f"{name}:{sent[name]}\n" for name in sorted(sent))
-            # After the length: MD5, type, date and five conditions, of which only type is set.
+            # After the length: MD5, type, date and five conditions, of which only the type is set.
             fixed = f"{method}\n\n\n{len(body)}\n\n{content_type}\n\n\n\n\n\n\n"
             signature = _sign(self._account.key, fixed + canonical + resource)
             authorization = f"SharedKey {self._account.name}:{signature}"

@@ -1,4 +1,4 @@
-"""Keeps events, deliveries, runtime subscriptions and the outbox position in SQLite.
+"""Keeps events, deliveries, run-time subscriptions and the outbox position in SQLite.
 
 Every public method is one transaction; an event and its deliveries become durable together.
 """
@@ -57,7 +57,7 @@ class StoreUnusable(Exception):
 
 @dataclass(frozen=True)
 class Delivery:
-    """One event on its way to one subscription, as far as it has come."""
+    """One event on its way to one subscription, with its progress."""
 
     seq: int
     subscription: str
@@ -93,7 +93,8 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._db = sqlite3.connect(path, isolation_level=None, timeout=_LOCK_WAIT_S)
         try:
-            # Exclusive: a second emulator on this folder fails at once instead of delivering.
+            # Exclusive, so that a second emulator on this folder fails at once and delivers
+            # nothing.
             for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL"):
                 self._db.execute(f"PRAGMA {pragma}")
             self._db.executescript(_TABLES)
@@ -110,7 +111,7 @@ class Store:
         self._db.close()
 
     def add(self, incoming: Sequence[Incoming], now: float, outbox: str | None = None) -> int:
-        """Store events, their deliveries and the outbox position they end at, once each."""
+        """Store events with their deliveries, and the outbox position at their end, each once."""
         with self._transaction():
             added = sum(self._add_one(item, now) for item in incoming)
             if outbox is not None:
@@ -123,7 +124,7 @@ class Store:
         return row[0] if row else None
 
     def due(self, subscription: str, now: float, limit: int) -> list[Delivery]:
-        """Return open deliveries of a subscription whose time has come, oldest first."""
+        """Return the due open deliveries of a subscription, the oldest first."""
         rows = self._db.execute(
             "SELECT * FROM open_deliveries WHERE subscription = ? AND due_at <= ?"
             " ORDER BY due_at, seq LIMIT ?",
@@ -135,7 +136,7 @@ class Store:
         ]
 
     def next_due(self, subscription: str, after: float) -> float | None:
-        """Return when the next delivery to a subscription becomes due, if one waits."""
+        """Return when the next delivery to a subscription becomes due, or None."""
         row = self._db.execute(
             "SELECT MIN(due_at) FROM deliveries WHERE subscription = ? AND due_at > ?"
             " AND state IN ('pending', 'dead-lettering')",
@@ -144,7 +145,7 @@ class Store:
         return row[0] if row else None
 
     def unsettled(self, now: float) -> int:
-        """Count deliveries that are due, were never tried, or owe a second copy."""
+        """Count deliveries that are due, not tried yet, or lack their second copy."""
         row = self._db.execute(
             "SELECT COUNT(*) FROM open_deliveries"
             " WHERE due_at <= ? OR attempts = 0 OR status BETWEEN 200 AND 204",
@@ -153,7 +154,7 @@ class Store:
         return int(row[0])
 
     def update(self, deliveries: Sequence[Delivery]) -> None:
-        """Write down how deliveries stand after an attempt."""
+        """Save how deliveries stand after an attempt."""
         if not deliveries:
             return
         with self._transaction():
@@ -171,7 +172,7 @@ class Store:
             self._db.execute("REPLACE INTO subscriptions VALUES (?, ?, ?)", row)
 
     def delete_subscription(self, topic: str, name: str) -> None:
-        """Forget a subscription and drop what was still on its way to it."""
+        """Delete a subscription and drop its open deliveries."""
         with self._transaction():
             self._db.execute(
                 "DELETE FROM subscriptions WHERE topic = ? AND name = ?", (topic, name)

@@ -1,4 +1,4 @@
-"""Topics and event subscriptions, read from the shape that ARM and Bicep use."""
+"""Reads topics and event subscriptions in the form of ARM and Bicep."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,12 +16,12 @@ _MAX_BATCH_KILOBYTES = 1024
 
 
 class BadSubscription(ValueError):
-    """A topic or subscription that cannot be accepted."""
+    """The topic or subscription cannot be accepted."""
 
 
 @dataclass(frozen=True)
 class Topic:
-    """Where events come in: a custom topic, or a system topic fed by a source."""
+    """Where events come in: a custom topic, or a system topic with a source."""
 
     name: str
     id: str
@@ -47,13 +47,14 @@ class Destination:
 
     @property
     def needs_handshake(self) -> bool:
-        """Only web hooks have to prove that they want the events."""
+        """Tell whether the endpoint must first prove that it wants the events; only web hooks
+        must."""
         return self.kind == "WebHook"
 
 
 @dataclass(frozen=True)
 class Subscription:
-    """One event subscription, and the ARM text it was made from."""
+    """One event subscription, and the ARM text that it was read from."""
 
     topic: str
     name: str
@@ -66,7 +67,7 @@ class Subscription:
 
     @property
     def key(self) -> str:
-        """What deliveries are stored under."""
+        """Return the key of its deliveries in the store."""
         return f"{self.topic}/{self.name}"
 
 

@@ -18,7 +18,8 @@ from emulators.functions.timespans import Clock
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m emulators.functions", description="Run a Python function app."
+        prog="python -m emulators.functions",
+        description="Run an Azure Functions app in Python on this machine, until SIGTERM.",
     )
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (0: any free one)")
     parser.add_argument("--data", type=Path, required=True, help="folder for keys and timer status")
@@ -36,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
         "--clock-scale",
         type=float,
         default=1.0,
-        help="60: ten minutes of hiding pass in ten seconds",
+        help="divides waits: with 60, ten minutes of hiding pass in ten seconds",
     )
     parser.add_argument(
         "--drain", type=float, default=10.0, help="seconds to finish work when stopped"
@@ -44,7 +45,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--doorbell", type=Path, help="file that gets a queue's name when a message was put into it"
     )
-    parser.add_argument("--profile", choices=["benign", "awkward"], default="benign")
+    parser.add_argument(
+        "--profile",
+        choices=["benign", "awkward"],
+        default="benign",
+        help="awkward shuffles and repeats messages, and loses instances",
+    )
     parser.add_argument("--seed", type=int, default=0, help="makes the awkward profile repeatable")
     parser.add_argument("--debug", action="store_true", help="log more")
     return parser
@@ -73,7 +79,8 @@ def _config(arguments: argparse.Namespace) -> HostConfig:
 
 
 def _worker_environ(config: HostConfig, port: int) -> dict[str, str]:
-    """Return the worker's environment: ours, what Azure sets, and the app settings on top."""
+    """Return the environment of the worker: ours, Azure's variables, and the app settings over
+    both."""
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("FANFARE_KEY")},
         "AZURE_FUNCTIONS_ENVIRONMENT": "Development",
@@ -99,7 +106,7 @@ async def _run(config: HostConfig, listener: socket.socket, log: JsonLines) -> N
 
 
 def main() -> None:
-    """Run until SIGTERM; a mistake in app or settings ends it with one message and code 2."""
+    """Run until SIGTERM; an error in app or settings ends it with one message and exit code 2."""
     die_with_parent()
     arguments = _parser().parse_args()
     log = configure_logging(arguments.debug)

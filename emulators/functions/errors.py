@@ -1,8 +1,8 @@
-"""What can go wrong in the host, told apart by who has to act."""
+"""What can go wrong in the host, grouped by who must act."""
 
 
 class HostError(Exception):
-    """Something the host reports in words of its own."""
+    """An error that the host reports in words of its own."""
 
 
 class StartError(HostError):

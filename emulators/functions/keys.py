@@ -1,4 +1,5 @@
-"""The host's access keys: made at the first start, kept in a file that only its owner reads."""
+"""The host's access keys: created at the first start, kept in a file that only its owner can
+read."""
 
 import hmac
 import json
@@ -24,14 +25,14 @@ class Keys:
     functions: dict[str, dict[str, str]]
 
     def allows(self, level: str, function: str, given: str) -> bool:
-        """Say whether a key opens a function of an authorisation level."""
+        """Tell whether a key opens a function of an authorisation level."""
         accepted = {self.master}
         if level != "admin":
             accepted |= set(self.host.values()) | set(self.functions.get(function, {}).values())
         return _any_equal(accepted, given)
 
     def allows_system(self, name: str, given: str) -> bool:
-        """Say whether a key opens an extension's webhook."""
+        """Tell whether a key opens the webhook of an extension."""
         return _any_equal({self.master, self.system.get(name, self.master)}, given)
 
     def all(self) -> frozenset[str]:
@@ -45,7 +46,7 @@ def _any_equal(accepted: Iterable[str], given: str) -> bool:
 
 
 def load_keys(path: Path, functions: Iterable[str]) -> Keys:
-    """Read the keys file, add what is missing, and write it back with mode 0600."""
+    """Read the keys file, add missing keys, and write it back with mode 0600."""
     document = _read(path)
     keys = Keys(
         master=str(document.get("master") or _fresh()),

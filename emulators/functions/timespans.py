@@ -1,4 +1,4 @@
-"""Time spans as .NET writes them, `[d.]hh:mm:ss[.fff]`, and the clock that tests may speed up."""
+"""Time spans in the form of .NET, `[d.]hh:mm:ss[.fff]`, and the clock that tests may speed up."""
 
 import math
 import re
@@ -8,7 +8,7 @@ _SPAN = re.compile(r"(?:(\d+)\.)?(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d{1,7})?))?")
 
 
 def parse_span(value: str) -> float:
-    """Return the seconds of a time span; raise ValueError for anything else."""
+    """Return the seconds of a time span; raises ValueError for other text."""
     match = _SPAN.fullmatch(value.strip())
     if match is None:
         raise ValueError(f"{value!r} is not a time span (hh:mm:ss)")
@@ -18,7 +18,7 @@ def parse_span(value: str) -> float:
 
 @dataclass(frozen=True)
 class Clock:
-    """Shortens the host's long waits: with scale 60 ten minutes pass in ten seconds.
+    """Shortens the long waits of the host: with scale 60, ten minutes pass in ten seconds.
 
     It applies to visibility, its renewal and retry delays. Schedules and `functionTimeout` stay in
     real time, because they meet the outside world.
@@ -27,7 +27,7 @@ class Clock:
     scale: float = 1.0
 
     def shorten(self, seconds: float) -> float:
-        """Return how long to wait really."""
+        """Return how long to wait in real seconds."""
         return seconds / self.scale
 
     def visibility(self, seconds: float) -> int:

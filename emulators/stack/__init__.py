@@ -1,4 +1,4 @@
 """Starts the four emulators as child processes, keeps them running, and stops them together.
 
-It knows their command lines and their ready lines, and nothing else of them.
+It knows only their command lines and their ready lines.
 """

@@ -32,7 +32,7 @@ def _log_to(path: Path) -> None:
 
 
 def main() -> None:
-    """Run the stack; what keeps it from running is one message on stderr and exit code 2."""
+    """Run the stack; an error that prevents it is one message on stderr and exit code 2."""
     arguments = _arguments()
     data: Path = arguments.data.resolve()
     try:

@@ -1,4 +1,4 @@
-"""One supervised child process: started, awaited until ready, restarted when it dies, stopped."""
+"""One supervised child process: start, wait until ready, restart after its death, stop."""
 
 import asyncio
 import collections
@@ -27,7 +27,7 @@ type ReadyLine = dict[str, str | int | list[str]]
 
 
 class Child:
-    """A service process; `died` is set when it can no longer be kept alive."""
+    """A service process; `died` is set when it cannot be kept alive any more."""
 
     def __init__(
         self, name: str, command: list[str], log: Path, on_restart: Callable[[], None]
@@ -45,11 +45,11 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """The id of the present process, 0 between two."""
+        """Return the id of the present process, or 0 between two."""
         return self._process.pid if self._process is not None else 0
 
     async def start(self) -> ReadyLine:
-        """Start the process and return its ready line; raise StackError if none comes."""
+        """Start the process and return its ready line; raises StackError if none comes."""
         try:
             launched = await self._launch()
         except OSError as error:
@@ -60,7 +60,7 @@ class Child:
         return self.ready
 
     async def stop(self) -> None:
-        """End the process: SIGTERM, and SIGKILL for one that does not listen."""
+        """End the process with SIGTERM, and with SIGKILL if it does not react."""
         if self._supervisor is not None:
             self._supervisor.cancel()
             await asyncio.gather(self._supervisor, return_exceptions=True)
@@ -87,7 +87,8 @@ class Child:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            # A session of its own: Ctrl-C reaches the stack alone, which stops all in order.
+            # The child gets its own session: Ctrl-C reaches only the stack, which stops all in
+            # order.
             start_new_session=True,
             preexec_fn=die_with_parent,
             limit=_LINE_LIMIT,
@@ -130,7 +131,7 @@ class Child:
                     self._on_restart()
                     continue
             except OSError as error:
-                # A full disk, or no process to be had: that may pass, so it is no refusal.
+                # A full disk or a lack of processes may pass, so this is no refusal.
                 _LOG.warning(
                     "A service could not be started again yet",
                     extra={"service": self.name, "error": str(error)},
@@ -145,11 +146,11 @@ class Child:
         return self._process.returncode if self._process is not None else None
 
     def _watched(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        """Run work without which the service is lost; its defect ends the stack, never silently."""
+        """Run work that the service depends on; its defect ends the stack with a message."""
 
         def look(task: asyncio.Task[None]) -> None:
             if not task.cancelled() and (defect := task.exception()) is not None:
-                self._give_up(f"{self.name} is no longer looked after: {defect!r}")
+                self._give_up(f"{self.name} has lost its supervisor: {defect!r}")
 
         task = asyncio.create_task(work)
         task.add_done_callback(look)
@@ -162,7 +163,7 @@ class Child:
     async def _pump(
         self, stream: asyncio.StreamReader | None, ready: asyncio.Future[ReadyLine] | None
     ) -> None:
-        """Copy what the process prints to its log, and pick the ready line out of it."""
+        """Copy the process's output to its log, and pick the ready line from it."""
         while stream is not None and (line := await _read_line(stream)):
             text = line.decode("utf-8", "replace").rstrip("\n")
             document = _ready_line(text) if ready is not None and not ready.done() else None
@@ -192,10 +193,10 @@ def _ready_line(text: str) -> ReadyLine | None:
 
 
 class _Forgiving(logging.handlers.RotatingFileHandler):
-    """A log that loses lines while it cannot be written, rather than the service."""
+    """A log that loses lines while it cannot be written, so that the service goes on."""
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Leave the line out: a complaint for each would fill another log."""
+        """Drop the line, because a complaint for each would fill another log."""
 
 
 def _rotating(name: str, path: Path) -> logging.handlers.RotatingFileHandler:

@@ -1,4 +1,4 @@
-"""What the stack is told: accounts, keys, the function app, texts with placeholders."""
+"""The configuration of the stack: accounts, keys, the function app, texts with placeholders."""
 
 import re
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ class StackConfig(BaseModel):
 
 
 def read_config(path: Path) -> StackConfig:
-    """Read the configuration; raise StackError that names what is wrong with it, never a value."""
+    """Read the configuration; raises StackError that names the error but never a value."""
     try:
         return StackConfig.model_validate_json(path.read_bytes())
     except OSError as error:
@@ -50,7 +50,7 @@ def read_config(path: Path) -> StackConfig:
 
 
 def fill(value: Json, known: Mapping[str, str]) -> Json:
-    """Replace `{storage.blob}` and its like in every text; other braces stay."""
+    """Replace `{storage.blob}` and similar placeholders in every text; other braces stay."""
     if isinstance(value, dict):
         return {key: fill(item, known) for key, item in value.items()}
     if isinstance(value, list):
@@ -59,7 +59,7 @@ def fill(value: Json, known: Mapping[str, str]) -> Json:
 
 
 def fill_text(text: str, known: Mapping[str, str]) -> str:
-    """Replace placeholders in one text; raise StackError for one that nothing answers."""
+    """Replace placeholders in one text; raises StackError for an unknown one."""
 
     def replacement(match: re.Match[str]) -> str:
         if match[1] not in known:

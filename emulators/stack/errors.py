@@ -1,4 +1,4 @@
-"""What ends the stack with a message."""
+"""The error that ends the stack with a message."""
 
 
 class StackError(Exception):

@@ -1,4 +1,4 @@
-"""Small files that hold secrets or must never be seen half written."""
+"""Writes small files that hold secrets or that nobody may see half written."""
 
 import json
 import os

@@ -1,4 +1,5 @@
-"""The life of a stack: lock the folder, start in order, tell where all is, stop in reverse."""
+"""The life of a stack: lock the folder, start in order, report the addresses, stop in reverse
+order."""
 
 import asyncio
 import fcntl
@@ -24,7 +25,7 @@ _SAVE_AGAIN_S = 1.0
 
 @contextmanager
 def owned(data: Path) -> Iterator[None]:
-    """Hold a data folder for this process; raise StackError if another stack does."""
+    """Hold a data folder for this process; raises StackError if another stack holds it."""
     try:
         data.mkdir(parents=True, exist_ok=True)
         lock = (data / "stack.lock").open("a")
@@ -60,7 +61,8 @@ class Stack:
         self._changed = asyncio.Event()
 
     async def run(self) -> None:
-        """Start everything, say so once, stay until SIGTERM; raise StackError if one refuses."""
+        """Start everything, report it once, and run until SIGTERM; raises StackError if a service
+        refuses."""
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -100,7 +102,7 @@ class Stack:
         any_end = {stopping, saving, *deaths}
         await asyncio.wait(any_end, return_when=asyncio.FIRST_COMPLETED)
         if saving.done():
-            saving.result()  # it never ends by itself: this raises its defect
+            saving.result()  # It never ends by itself, so this raises its defect.
         for death in deaths:
             if death.done():
                 raise StackError(death.result())
@@ -123,7 +125,7 @@ class Stack:
         }
 
     async def _keep_saved(self) -> None:
-        """Write down where all is after each restart; a full disk delays that, and no more."""
+        """Write the addresses down after each restart; a full disk only delays that."""
         while True:
             await self._changed.wait()
             self._changed.clear()
@@ -147,5 +149,5 @@ class Stack:
         try:
             print(json.dumps(self._description()), flush=True)
         except OSError:
-            # Nobody reads our stdout; the file says the same.
+            # Nobody reads our stdout any more; the state file says the same.
             sys.stdout = None

@@ -1,4 +1,4 @@
-"""Which loopback port each service listens on: chosen once for a data folder, then kept."""
+"""Chooses the loopback port of each service once for a data folder, then keeps it."""
 
 import json
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ def choose_ports(memory: Path, fixed: Mapping[str, int]) -> dict[str, int]:
         raise StackError(f"ports: {unknown[0]} is not one of {', '.join(NAMES)}.")
     remembered = _recall(memory)
     with ExitStack() as held:
-        # All stay bound until the last is chosen, so that no two get the same.
+        # All stay bound until the last is chosen, so that no two are equal.
         ports = {name: _reserve(held, name, fixed, remembered, memory) for name in NAMES}
     write_private(memory, ports)
     return ports

@@ -1,4 +1,4 @@
-"""The command line of each service, and the files it is given."""
+"""Builds the command line of each service, and writes the files that it reads."""
 
 import json
 import secrets
@@ -33,13 +33,13 @@ class Services:
         }
 
     def learn(self, name: str, ready: ReadyLine) -> None:
-        """Make what a service said about itself available to the placeholders of later ones."""
+        """Offer what a service said in its ready line to the placeholders of later services."""
         self.known |= {
             f"{name}.{key}": value for key, value in ready.items() if isinstance(value, str)
         }
 
     def command(self, name: ServiceName) -> list[str]:
-        """Return the command line of a service, writing the files it reads."""
+        """Return the command line of a service, and write the files that it reads."""
         specific = {
             "storage": self._storage,
             "eventgrid": self._eventgrid,
@@ -101,12 +101,12 @@ class Services:
         ]  # fmt: skip
 
     def _doorbell(self) -> list[str]:
-        """Return a flag if the storage emulator tells of queue messages, nothing otherwise."""
+        """Return a flag if the storage emulator reports queue messages, or nothing."""
         path = self.known.get("storage.doorbell")
         return ["--doorbell", path] if path else []
 
     def _ensure_function_keys(self) -> None:
-        """Make the keys that others need to know before the host has started; it adds its own."""
+        """Create the keys that others need before the host has started; the host adds its own."""
         try:
             document = json.loads(self._keys_path.read_text("utf-8"))
         except FileNotFoundError:

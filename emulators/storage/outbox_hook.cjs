@@ -1,12 +1,12 @@
 'use strict';
 /**
- * Runs inside Azurite (`node --require`) and tells of every committed blob write: one JSON line in the
- * outbox file before the success response leaves.
+ * Runs inside Azurite (`node --require`) and reports every committed blob write: it writes one JSON
+ * line into the outbox file before the success response leaves.
  *
- * It wraps the metadata store's five commit points, not the HTTP layer, because only there are length
- * and type of a block list or a copy known, and because deletes inside a batch pass there too. These are
- * internals of one Azurite version: the launcher checks the pin, and a missing method stops the start.
- * A line that cannot be written fails the request, so that the client tries again.
+ * It wraps the five commit points of the metadata store and not the HTTP layer. Only there the length
+ * and type of a block list or a copy are known, and deletes inside a batch pass there too. These are
+ * internals of one Azurite version: the launcher checks the version, and a missing method stops the
+ * start. If a line cannot be written the request fails, so that the client tries again.
  */
 const crypto = require('node:crypto');
 const fs = require('node:fs');
@@ -20,7 +20,7 @@ const source = path.dirname(path.resolve(process.argv[1]));
 const TAIL_BYTES = 64 * 1024;
 const SILENT_CONTAINERS = new Set(['$logs', '$blobchangefeed']);
 
-/** The highest sequencer that the outbox holds; also ends a line that a crash cut short. */
+/** Return the highest sequencer in the outbox, and end a line that a crash has cut. */
 function recover() {
   if (!fs.existsSync(outbox)) return 0n;
   const file = fs.openSync(outbox, 'r+');
@@ -37,7 +37,7 @@ function recover() {
   }
 }
 
-// The clock lifts the counter over everything an earlier, since removed outbox may have held.
+// The clock lifts the counter above the numbers of an outbox that was removed since.
 let last = recover();
 function nextSequencer() {
   const clock = BigInt(Date.now()) << 20n;
@@ -51,7 +51,7 @@ function blobUrl(account, container, name) {
 }
 
 let spokenCount = 0;
-/** Events give eTags bare; the awkward profile quotes about half of them. */
+/** eTags in events have no quotation marks; the awkward profile adds them to about half. */
 function spoken(etag) {
   const bare = etag.replaceAll('"', '');
   if (etagSeed === undefined) return bare;
@@ -82,7 +82,7 @@ function tell(context, api, blob, created) {
     subject: `/blobServices/default/containers/${blob.container}/blobs/${blob.name}`,
     data,
   };
-  // Opened anew for each line: whoever moves the file away finds the next line in a fresh one.
+  // Opened again for each line, so that after somebody moves the file the next line starts a new one.
   fs.appendFileSync(outbox, JSON.stringify(line) + '\n');
 }
 
@@ -92,7 +92,7 @@ Module._load = function (request, ...rest) {
   return request === 'applicationinsights' ? {} : load.call(this, request, ...rest);
 };
 
-// Environment first: Azurite's modules rely on having read the command line.
+// Environment first, because Azurite's modules expect that the command line has been read.
 require(path.join(source, 'common', 'Environment.js'));
 const Store = require(path.join(source, 'blob', 'persistence', 'LokiBlobMetadataStore.js')).default;
 
@@ -119,7 +119,7 @@ wrap('createBlob', (original) => async function (context, blob, ...rest) {
 
 wrap('commitBlockList', (original) => async function (context, blob, ...rest) {
   const result = await original.call(this, context, blob, ...rest);
-  // The summed length is on the stored document; the handler's own copy lacks it after an overwrite.
+  // Only the stored document has the total length; the handler's copy lacks it after an overwrite.
   const now = stored(this, blob.accountName, blob.containerName, blob.name);
   const mine = now && now.properties.etag === blob.properties.etag ? now.properties : blob.properties;
   tell(context, 'PutBlockList', place(blob, mine), true);

@@ -1,6 +1,6 @@
-"""Chooses the loopback ports of Azurite's services and keeps them for a data folder's lifetime.
+"""Chooses the loopback ports of Azurite's services and keeps them as long as the data folder.
 
-URLs of blobs end up in ledgers and manifests, so a restart has to serve the same ones.
+URLs of blobs are stored in ledgers and manifests, so a restart must serve the same ones.
 """
 
 import json
@@ -14,11 +14,12 @@ SERVICES = ("blob", "queue", "table")
 
 
 class PortTaken(Exception):
-    """A port that was asked for or remembered belongs to another process."""
+    """A requested or remembered port belongs to another process."""
 
 
 def choose_ports(asked: Mapping[str, int], memory: Path) -> dict[str, int]:
-    """Return a port per service: the one asked for, else the remembered one, else a free one."""
+    """Return a port for each service: the requested one, else the remembered one, else a free
+    one."""
     remembered = _recall(memory)
     with ExitStack() as held:
         return {
@@ -45,7 +46,7 @@ def _recall(memory: Path) -> dict[str, int]:
 
 
 def _reserve(held: ExitStack, service: str, port: int, memory: Path) -> int:
-    # All three stay bound until the last is chosen, so that no two services get the same one.
+    # All three stay bound until the last is chosen, so that no two services get the same port.
     try:
         listener = held.enter_context(reserve(port))
     except OSError as error:

@@ -1,1 +1,1 @@
-"""The emulators, each through the real clients of the service that it stands in for."""
+"""The emulators, each tested through the real clients of its service."""

@@ -1,4 +1,4 @@
-"""A certificate for this machine, for emulators that speak https."""
+"""A certificate of this machine, for emulators that serve https."""
 
 import ipaddress
 from datetime import UTC, datetime, timedelta

@@ -1,1 +1,2 @@
-"""The node agent: a process of its own that starts tasks' processes and ends them as trees."""
+"""The node agent: a separate process that starts the processes of tasks and ends whole trees of
+them."""

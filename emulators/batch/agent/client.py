@@ -1,4 +1,5 @@
-"""The emulator's end of the agent: orders out, endings in, a new agent when the old one is lost."""
+"""The emulator's end of the agent: sends orders, receives endings, replaces an agent that was
+lost."""
 
 import asyncio
 import contextlib
@@ -25,9 +26,11 @@ class AgentLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A program to start: no shell, a clean environment, its output into two files.
-    `removal` is run when the agent ends before the program does. What it leaves running dies with
-    it, unless it `lingers`: then that dies when it is killed."""
+    """A program to start: without a shell, in a clean environment, with its output in two files.
+
+    The agent's end runs `removal` if the program still runs then. Processes that the program leaves
+    behind die with it; with `lingers` they live until somebody kills the program.
+    """
 
     argv: Sequence[str]
     cwd: Path
@@ -41,7 +44,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a program ended: its exit code, or why it could not be started."""
+    """How a program ended: its exit code, or why it did not start."""
 
     code: int = 0
     refusal: str = ""
@@ -49,12 +52,13 @@ class Exit:
 
     @property
     def not_found(self) -> bool:
-        """Tell whether there was no such program."""
+        """Tell whether the program does not exist."""
         return self.errno in (errno.ENOENT, errno.ENOTDIR)
 
 
 class Running:
-    """A program that the agent was told to start; `gone` is set once nothing of it is left."""
+    """A program that the agent was told to start; `gone` is set once none of its processes is
+    left."""
 
     def __init__(self, number: int, agent: "AgentClient") -> None:
         self.ended: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
@@ -63,14 +67,14 @@ class Running:
         self._number, self._agent = number, agent
 
     def kill(self) -> None:
-        """Kill the program with everything that it started."""
+        """Kill the program and everything that it started."""
         self._agent.send({"op": "kill", "id": self._number})
 
 
 class AgentClient:
-    """Starts programs under the agent; `folder` marks the processes that are ours to clean up.
+    """Starts programs under the agent; `folder` marks the processes that belong to us.
 
-    An agent that died soon after its start is replaced only after a `pause`.
+    An agent that died soon after its start is replaced after a `pause`.
     """
 
     def __init__(
@@ -86,7 +90,7 @@ class AgentClient:
         self._starting = asyncio.Lock()
 
     async def start(self) -> None:
-        """Start the agent; it kills what an earlier one may have left before it obeys."""
+        """Start the agent; first it kills what an earlier agent left running."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self._began = time.monotonic()
         self._process = await asyncio.create_subprocess_exec(
@@ -111,7 +115,7 @@ class AgentClient:
 
     async def launch(self, order: Order) -> Running:
         """Start a program; a lost agent is replaced first."""
-        # One after the other: each of two replacements would wait for the other's end.
+        # One at a time: two replacements would wait for each other's end.
         async with self._starting:
             if self._process is None or self._process.returncode is not None:
                 if time.monotonic() - self._began < _SHORT_LIFE_S:
@@ -144,7 +148,7 @@ class AgentClient:
     def _flush(self) -> None:
         orders, self._orders = self._orders, []
         if self._process is not None and self._process.stdin is not None:
-            # A lost agent is noticed by the listener.
+            # The listener notices that the agent is lost.
             with contextlib.suppress(ConnectionError):
                 self._process.stdin.write(b"".join(orders))
 

@@ -1,5 +1,5 @@
-"""What a program on a node sees of its surroundings: folders
-and AZ_BATCH_* variables, nothing else."""
+"""What a program on a node sees of its surroundings: folders and AZ_BATCH_* variables, nothing
+else."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from emulators.batch.document import Doc
 
-# What a node keeps free before it counts as full.
+# The disk space that a node keeps free; with less it counts as full.
 _RESERVED_BYTES = "1000000000"
 MARKER = "AZ_BATCH_TASK_DIR"
 NODE_FOLDERS = ("applications", "fsmounts", "shared", "startup", "volatile", "workitems")
@@ -85,13 +85,14 @@ def environment(place: Place, settings: Iterable[Doc]) -> dict[str, str]:
         }
     for setting in settings:
         variables[str(setting["name"])] = str(setting.get("value") or "")
-    # Last, because the agent finds a task's processes by this one.
+    # Last, because the agent finds a task's processes by this variable.
     variables[MARKER] = directory
     variables["AZ_BATCH_TASK_WORKING_DIR"] = wd
     return variables
 
 
 def environment_inside(place: Place, env: Mapping[str, str]) -> dict[str, str]:
-    """Return a container's environment: what the node gives, but the image's own PATH and HOME."""
+    """Return the environment inside a container: the node's, but with the image's own PATH and
+    HOME."""
     nodes_own = {"PATH": place.path, "HOME": f"{place.directory}/wd"}
     return {name: value for name, value in env.items() if nodes_own.get(name) != value}

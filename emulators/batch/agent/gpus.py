@@ -1,11 +1,11 @@
-"""Which VM sizes have GPUs, and whether this machine has one: `nvidia-smi` decides."""
+"""Tells which VM sizes have GPUs, and counts the GPUs of this machine with `nvidia-smi`."""
 
 import asyncio
 import re
 import shutil
 from functools import lru_cache
 
-# NC, ND, NV and NG; NP has FPGAs.
+# NC, ND, NV and NG have GPUs; NP has FPGAs.
 _GPU_SIZE = re.compile(r"^(standard|basic)_n[cdvg]\d", re.IGNORECASE)
 _PATIENCE_S = 20.0
 

@@ -1,10 +1,12 @@
 """The agent process: starts programs on order, reports how they end, and lets none outlive it.
 
-Standard library only, run as a script. Orders come as JSON lines on stdin, reports leave as JSON
-lines on stdout. It is a child subreaper: whatever a task leaves behind, even in a session of its
-own, becomes its child and is found. When stdin closes (the emulator ended, however it ended) it
-kills everything and goes. A lock keeps a second agent waiting until the first is gone, and what an
-agent that was itself killed left behind is killed before the first order is read.
+It uses the standard library only and runs as a script. It reads orders as JSON lines from stdin and
+writes reports as JSON lines to stdout.
+
+It is a child subreaper: whatever a task leaves behind, even in its own session, becomes its child,
+so the agent finds it. When stdin closes, the emulator has ended; then the agent kills everything
+and ends. A lock makes a second agent wait until the first is gone. Before it reads its first order
+it kills what a killed agent left behind.
 """
 
 import contextlib
@@ -24,9 +26,9 @@ from typing import Any
 PR_SET_CHILD_SUBREAPER = 36
 MARKER = "AZ_BATCH_TASK_DIR"
 PATIENCE_S = 5.0
-# A process that is met without an environment is looked at again so soon, and for so long.
+# A process without an environment is looked at again after this time, and for at most this time.
 AGAIN_S, DOUBT_S = 0.01, 1.0
-BLOCK_BYTES = 512  # Linux counts what goes from and to disks in these
+BLOCK_BYTES = 512  # Linux counts disk traffic in units of this size.
 MONITORS = frozenset({"conmon", "podman"})
 _PROC = Path("/proc")
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
@@ -56,20 +58,20 @@ def tree_of(pid: int) -> list[int]:
 
 
 def environment_of(pid: int) -> bytes:
-    """Return a process's environment; while it becomes another program, and when it is dead, it
-    has none."""
+    """Return a process's environment; it is empty while the process changes programs, and when it
+    is dead."""
     with contextlib.suppress(OSError):
         return (_PROC / str(pid) / "environ").read_bytes()
     return b""
 
 
 def marker_of(pid: int) -> str:
-    """Return the task directory in a process's environment, empty where there is none."""
+    """Return the task directory in a process's environment, or an empty text."""
     return marker_in(environment_of(pid))
 
 
 def marker_in(environment: bytes) -> str:
-    """Return the task directory in an environment, empty where there is none."""
+    """Return the task directory in an environment, or an empty text."""
     for entry in environment.split(b"\0"):
         if entry.startswith(MARKER.encode() + b"="):
             return os.fsdecode(entry.partition(b"=")[2])
@@ -77,7 +79,7 @@ def marker_in(environment: bytes) -> str:
 
 
 def _watches_container(pid: int) -> bool:
-    """Tell whether a process is a container's monitor, which goes when its container does."""
+    """Tell whether a process is the monitor of a container, which ends when its container does."""
     with contextlib.suppress(OSError):
         return Path(os.readlink(f"/proc/{pid}/exe")).name in MONITORS  # noqa: PTH115 - plain text is faster
     return False
@@ -93,7 +95,7 @@ def kill_tree(pid: int) -> None:
 
 
 def kill_leftovers(folder: str) -> None:
-    """Kill every process whose task directory lies in a folder, and wait until they are gone."""
+    """Kill every process whose task directory lies in a folder, and wait until all are gone."""
     deadline = time.monotonic() + PATIENCE_S
     while (found := _leftovers(folder)) and time.monotonic() < deadline:
         for pid in found:
@@ -107,13 +109,15 @@ def _leftovers(folder: str) -> list[int]:
 
 
 def _identity(user: int | None) -> dict[str, Any]:
-    """Return what makes a program run as a user who is in no group but its own."""
+    """Return the arguments that make a program run as a user, in no group but the user's own."""
     return {} if user is None else {"user": user, "group": user, "extra_groups": []}
 
 
 class Agent:
-    """The running programs by process id, each with the number and the task directory of its
-    order; of those that linger what they leave running lives on, until they are killed."""
+    """The running programs by process id, each with its order's number and task directory.
+
+    What a lingering program leaves running lives until somebody kills the program.
+    """
 
     def __init__(self) -> None:
         self._running: dict[int, tuple[int, str]] = {}
@@ -147,7 +151,7 @@ class Agent:
             number = getattr(error, "errno", None) or 0
             self._report(id=order["id"], event="refused", errno=number, message=str(error))
             return
-        # This loop waits for every child itself; telling Popen so keeps it from doing the same.
+        # This loop waits for every child itself; the setting keeps Popen from doing the same.
         child.returncode = 0
         self._running[child.pid] = (order["id"], order["env"].get(MARKER, ""))
         if order["lingers"]:
@@ -174,7 +178,7 @@ class Agent:
                 os.close(stream)
 
     def reap(self) -> None:
-        """Collect the dead; what a finished program left behind dies with it."""
+        """Collect dead processes; what a finished program left behind dies with it."""
         while True:
             try:
                 seen = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -184,7 +188,7 @@ class Agent:
                 return
             number, _ = self._running.get(seen.si_pid, (0, ""))
             if number and number not in self._lingers:
-                # Before the leader is collected its group's number cannot belong to anybody else.
+                # Until the leader is collected, nobody else can get the number of its group.
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(seen.si_pid, signal.SIGKILL)
             _, status, used = os.wait4(seen.si_pid, 0)
@@ -214,7 +218,8 @@ class Agent:
 
     @property
     def is_unsure(self) -> bool:
-        """Tell whether a stray was met without an environment: it is to be looked at again."""
+        """Tell whether a stray process had no environment when we met it, so that we must look
+        again."""
         return bool(self._doubtful)
 
     def kill_strays(self) -> None:
@@ -245,7 +250,7 @@ class Agent:
             sys.stdout.flush()
 
     def end(self) -> None:
-        """Kill everything; whatever its parent was, it is ours by now."""
+        """Kill every process: whatever its parent was, it is our child by now."""
         deadline = time.monotonic() + PATIENCE_S
         removals, self._removals = list(self._removals.values()), {}
         for removal in removals:
@@ -263,7 +268,7 @@ class Agent:
 
 
 def main(folder: str) -> None:
-    """Obey until stdin closes; `folder` holds the lock and all task directories."""
+    """Obey orders until stdin closes; `folder` holds the lock and all task directories."""
     lock = os.open(Path(folder, "agent.lock"), os.O_WRONLY | os.O_CREAT)
     fcntl.flock(lock, fcntl.LOCK_EX)
     kill_leftovers(folder)

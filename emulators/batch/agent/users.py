@@ -1,4 +1,5 @@
-"""Under which user of this machine a task runs when users are mapped: ids only, no accounts."""
+"""Chooses the user ids of this machine under which tasks run with `--users map`; it creates no
+accounts."""
 
 import zlib
 from pathlib import Path
@@ -6,7 +7,7 @@ from pathlib import Path
 from emulators.batch.document import Doc
 
 ROOT = 0
-# Far from the ids of people, of services and of user namespaces.
+# Far from the ids of people, services and user namespaces.
 _FIRST, _SPAN = 1_879_048_192, 1 << 20
 
 
@@ -15,7 +16,8 @@ class UnknownUser(Exception):
 
 
 def check_user(identity: Doc, accounts: list[Doc]) -> Doc | None:
-    """Return the named account of an identity, None for an auto user; raises UnknownUser."""
+    """Return the user account that an identity names, or None for an auto user; raises
+    UnknownUser."""
     name = identity.get("username")
     if not name:
         return None
@@ -26,7 +28,8 @@ def check_user(identity: Doc, accounts: list[Doc]) -> Doc | None:
 
 
 def user_id(identity: Doc, accounts: list[Doc], pool_id: str, directory: Path) -> int:
-    """Return the numeric user; an administrator is root, task scope is one user a directory."""
+    """Return the numeric user id: root for an administrator, one id a directory for the task
+    scope."""
     account = check_user(identity, accounts)
     auto = identity.get("autoUser") or {}
     elevated = (account if account is not None else auto).get("elevationLevel") or "nonadmin"

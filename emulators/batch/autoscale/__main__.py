@@ -1,4 +1,4 @@
-"""`python -m emulators.batch.autoscale`: what a formula would do, without any pool."""
+"""`python -m emulators.batch.autoscale`: shows what a formula would do; it needs no pool."""
 
 import argparse
 import json
@@ -25,7 +25,7 @@ Prints the run record; exit status 1 when it has an error, 2 when it cannot begi
 
 
 def main(argv: list[str]) -> int:
-    """Evaluate a formula and print its run record; 1 when the run has an error, 2 when it cannot
+    """Evaluate a formula and print its run record; return 1 if the run has an error, 2 if it cannot
     begin."""
     given = _parser().parse_args(argv)
     try:
@@ -57,7 +57,7 @@ def main(argv: list[str]) -> int:
 def _read_samples(
     path: Path | None, dialect: Dialect, now: datetime
 ) -> tuple[Samples, Mapping[str, float]]:
-    """Return the samples of a file up to now, and what the newest of them says."""
+    """Return the samples of a file up to now, and the values of the newest one."""
     samples = Samples.under(dialect)
     latest: Mapping[str, float] = {}
     for at, metrics in _rows(path) if path else ():

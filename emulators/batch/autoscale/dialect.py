@@ -1,4 +1,5 @@
-"""Every point of the language that the documentation leaves open, as one value with a default."""
+"""Every point of the language that the documentation leaves open, each as one value with a
+default."""
 
 import dataclasses
 import math
@@ -7,23 +8,21 @@ from typing import Any, Literal
 
 
 class DialectError(ValueError):
-    """A word on the dialect is not understood."""
+    """A setting of the dialect is unknown or has a wrong value."""
 
 
 def _point[T](default: T, words: str, *takes: object) -> T:
-    """Declare an open point; `takes` are its values, or the least and most of a number."""
+    """Declare an open point; `takes` lists its values, or the least and the most of a number."""
     return dataclasses.field(default=default, metadata={"words": words, "takes": takes})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Dialect:
-    """One reading of the language; the defaults are what seems most likely."""
+    """One reading of the language; the defaults are the readings that seem most likely."""
 
-    lazy: bool = _point(True, "`&&` and `||` leave the right side alone where they can")
+    lazy: bool = _point(True, "`&&` and `||` skip the right side if the left one decides")
     case_sensitive: bool = _point(True, "names differ by case")
-    strict: bool = _point(
-        False, "types exactly as documented: no vector as a number, nothing outside the table"
-    )
+    strict: bool = _point(False, "types exactly as documented: a vector never counts as a number")
     unequal_vectors: Literal["error", "shortest"] = _point(
         "error", "operators on vectors of unequal length", "error", "shortest"
     )
@@ -38,11 +37,11 @@ class Dialect:
     exponents: bool = _point(True, "`1e3` is a number")
     quoted_option: bool = _point(True, '`$NodeDeallocationOption = "requeue"` is understood')
     percentile: Literal["linear", "lower", "nearest", "higher"] = _point(
-        "linear", "between two elements", "linear", "lower", "nearest", "higher"
+        "linear", "the value between two elements", "linear", "lower", "nearest", "higher"
     )
     empty_vector: Literal["zero", "nan", "error"] = _point(
         "zero",
-        "`avg`, `val`, `min`, `max`, `range`, `percentile` of nothing",
+        "`avg`, `val`, `min`, `max`, `range`, `percentile` of an empty vector",
         "zero",
         "nan",
         "error",
@@ -50,7 +49,7 @@ class Dialect:
     newest_first: bool = _point(True, "`GetSample` begins with the newest sample")
     range_ends: Literal["start", "end", "both", "none"] = _point(
         "start",
-        "ends that belong to a range of samples; the present moment always does",
+        "which ends belong to a range of samples; the present moment always does",
         "start",
         "end",
         "both",
@@ -76,12 +75,12 @@ _POINTS: Mapping[str, dataclasses.Field[Any]] = {
 
 
 def read_dialect(text: str) -> Dialect:
-    """Read `key=value,...`; raises DialectError naming what is wrong and what would be right."""
+    """Read `key=value,...`; raises DialectError, which says what is wrong and what is allowed."""
     given: dict[str, Any] = {}
     for part in filter(None, (one.strip() for one in text.split(","))):
         key, _, value = (one.strip() for one in part.partition("="))
         if key not in _POINTS:
-            raise DialectError(f"{key!r} is no point of the dialect: {', '.join(_POINTS)}")
+            raise DialectError(f"{key!r} is not a setting of the dialect: {', '.join(_POINTS)}")
         given[key] = _read(_POINTS[key], value)
     return Dialect(**given)
 
@@ -103,7 +102,7 @@ def _read(point: dataclasses.Field[Any], text: str) -> Any:  # noqa: ANN401 - as
 
 
 def choices_of(point: dataclasses.Field[Any]) -> dict[str, Any]:
-    """Return what may be written for a point and what it means; nothing for a number."""
+    """Return the allowed values of a point with their meaning; the list is empty for a number."""
     if isinstance(point.default, bool):
         return {"true": True, "false": False}
     if isinstance(point.default, str) or point.name == "sunday":
@@ -112,7 +111,7 @@ def choices_of(point: dataclasses.Field[Any]) -> dict[str, Any]:
 
 
 def dialect_table() -> str:
-    """Return all points as a Markdown table, the default first."""
+    """Return all points as a Markdown table, with the default value first."""
     rows = ["| key | values, the default first | what is open |", "|---|---|---|"]
     for point in _POINTS.values():
         first = _shown(point.default)

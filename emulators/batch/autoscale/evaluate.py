@@ -1,4 +1,4 @@
-"""Evaluates a formula for a situation: targets, the results string, or the error."""
+"""Evaluates a formula in a situation and returns targets, the results string, or the error."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,10 +23,10 @@ _LARGEST = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What a formula can know: the time, the samples, the pool's present numbers.
+    """What a formula can know: the time, the samples, and the pool's present numbers.
 
-    `plain` are variables as of now: those of names.PLAIN read as numbers, and with the dialect's
-    `live_samples` all of them count as one more sample. Without any there is no such sample.
+    `plain` holds the variables as of now. A formula reads those of names.PLAIN as numbers. With the
+    dialect's `live_samples` all of them form one more sample; an empty mapping forms none.
     """
 
     now: datetime
@@ -41,8 +41,8 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a formula wants, with the results string; on an
-    error the present numbers and the error."""
+    """What a formula wants, with the results string; after an error it holds the present
+    numbers."""
 
     dedicated: int
     spot: int
@@ -54,7 +54,7 @@ class Outcome:
 
 
 def evaluate(statements: Sequence[Expression], situation: Situation) -> Outcome:
-    """Run a formula; never raises for what the formula does wrong."""
+    """Run a formula; an error of the formula becomes part of the outcome and is not raised."""
     dialect = situation.dialect
     run = _interpreter(situation)
     try:
@@ -103,7 +103,7 @@ def _target(run: Interpreter, name: str, dialect: Dialect) -> int:
 
 
 def _option(run: Interpreter, dialect: Dialect) -> str:
-    """Return what happens to tasks on nodes that go."""
+    """Return what happens to tasks on nodes that leave."""
     value = run.variable(OPTION)
     known = isinstance(value, str) and value.lower() in OPTIONS
     if not known or not (dialect.quoted_option or isinstance(value, Keyword)):

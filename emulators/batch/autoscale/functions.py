@@ -16,7 +16,7 @@ from emulators.batch.autoscale.values import (
     kind,
 )
 
-# More than any history holds; a vector that doubles in every statement ends here.
+# No history holds more elements. The limit stops a vector that doubles in every statement.
 MAX_ELEMENTS = 25_000
 _EXTRA = frozenset({"ceil", "floor", "round", "vec"})
 _EMPTY: Mapping[str, float] = {"zero": 0.0, "nan": math.nan}
@@ -47,7 +47,7 @@ def _sum(vector: Vector) -> float:
     try:
         return math.fsum(vector)
     except (ValueError, OverflowError):
-        # Infinities of both signs, or a sum beyond the largest number: add as IEEE 754 does.
+        # Infinities of both signs, or a sum above the largest number, add up as IEEE 754 says.
         return sum(vector)
 
 
@@ -75,7 +75,7 @@ def _log(of: Callable[[float], float]) -> Callable[[float], float]:
     return logarithm
 
 
-# What reduces a vector to a number; the first group needs an element.
+# The functions that reduce a vector to a number; those of the first group need an element.
 _REDUCE_SOME: Mapping[str, Callable[[Vector], float]] = {
     "avg": lambda vector: _sum(vector) / len(vector),
     "max": max,
@@ -113,12 +113,12 @@ NAMES = frozenset({*_REDUCE_SOME, *_REDUCE, *_EACH, *_ARITY, "vec"})
 
 
 def exists(name: str, dialect: Dialect) -> bool:
-    """Tell whether there is a function of that name."""
+    """Tell whether a function of that name exists."""
     return name in NAMES and (dialect.extra_functions or name not in _EXTRA)
 
 
 def call(name: str, arguments: Sequence[Value], now: datetime, dialect: Dialect) -> Value:
-    """Call a function that exists; stop() is up to the caller."""
+    """Call an existing function; the caller handles stop()."""
     if name in _ARITY:
         if len(arguments) not in _ARITY[name]:
             raise FormulaError(f"{name}() does not take {len(arguments)} arguments")

@@ -1,7 +1,7 @@
-"""Formulas as trees: what is a formula at all, and where in the text each part stands.
+"""Parses formulas into trees, and says where in the text each part stands.
 
-Chains of one precedence are flat, so that only parentheses, calls and chosen arms nest; how deep
-they may is bounded here, and with it the recursion of whoever walks the tree.
+Chains of one precedence are flat, so only parentheses, calls and arms of a choice nest. The parser
+bounds their depth, and so the recursion of every function that walks the tree.
 """
 
 from collections.abc import Sequence
@@ -54,13 +54,13 @@ _PARSER = Lark(_GRAMMAR, parser="lalr", propagate_positions=True, maybe_placehol
 
 
 class FormulaSyntaxError(Exception):
-    """The text is no formula; says where."""
+    """The text is not a formula; the error says where."""
 
     code = "AutoScalingFormulaSyntaxError"
 
 
 class FormulaTooLong(Exception):
-    """The text exceeds what the service takes."""
+    """The text is longer than the service accepts."""
 
     code = "AutoScalingFormulaTooLong"
 
@@ -83,7 +83,7 @@ def parse(text: str, *, exponents: bool = True) -> Sequence[Expression]:
 
 
 def _end_or(error: UnexpectedInput, text: str) -> tuple[int, int]:
-    """Return where the text is wrong: at its end where something is missing there."""
+    """Return the place of an error, or the end of the text if something is missing there."""
     line, column = getattr(error, "line", -1), getattr(error, "column", -1)
     if isinstance(line, int) and isinstance(column, int) and line > 0 and column > 0:
         return line, column
@@ -95,7 +95,7 @@ def _wrong(line: int, column: int, words: str) -> FormulaSyntaxError:
 
 
 def _check(statement: Expression, exponents: bool) -> None:
-    """Refuse what is nested too deeply, and exponents where they are none."""
+    """Refuse a formula that nests too deeply, and exponents if the dialect has none."""
     waiting: list[tuple[Expression, int]] = [(statement, 0)]
     while waiting:
         node, depth = waiting.pop()
@@ -105,7 +105,8 @@ def _check(statement: Expression, exponents: bool) -> None:
         if not exponents and "e" in number.lower():
             raise _wrong(node.meta.line, node.meta.column, "syntax error")
         kids = [child for child in node.children if isinstance(child, Tree)]
-        # The last arm of a choice continues it; whoever walks the tree goes on there in a loop.
+        # The last arm of a choice continues it, so a function that walks the tree handles it in a
+        # loop.
         tail = 0 if node.data == "choose" else 1
         waiting += [(child, depth + 1) for child in kids[:-1]]
         waiting += [(child, depth + tail) for child in kids[-1:]]

@@ -1,4 +1,4 @@
-"""Walks a parsed formula and computes; knows the present values, not what becomes of them."""
+"""Walks a parsed formula and computes it from the present values; it changes nothing outside."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ from emulators.batch.autoscale.values import (
     kind,
 )
 
-# Some hundred milliseconds of work; a hundred statements on a day of samples stay below it.
+# A run takes some hundred milliseconds at most; 100 statements over a day of samples need less.
 MAX_WORK = 2_000_000
 
 
@@ -38,7 +38,7 @@ class Stopped(Exception):
 
 
 class Interpreter:
-    """One run of a formula; `assigned` holds what it has assigned so far."""
+    """One run of a formula; `assigned` holds the variables that it has assigned so far."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Interpreter:
         self.assigned[name] = value
 
     def variable(self, name: str) -> Value:
-        """Return a variable of the service: its full name wins over its alias."""
+        """Return a variable of the service; a full name wins over an alias."""
         if name in self.assigned:
             return self.assigned[name]
         for alias, full in TARGET_ALIASES.items():
@@ -82,7 +82,7 @@ class Interpreter:
         return self._present[name]
 
     def _value(self, node: Token | Expression) -> Value:
-        # A chain of choices is as long as the formula; all other nesting is bounded by the grammar.
+        # A chain of choices may be as long as the formula; the grammar bounds all other nesting.
         while isinstance(node, Tree) and node.data == "choose":
             condition, first, second = node.children
             node = first if self._true(condition) else second
@@ -120,7 +120,8 @@ class Interpreter:
         return value
 
     def _spend(self, *operands: Value) -> None:
-        """Count the elements that are computed with, and end what would hold up everybody else."""
+        """Count the elements that the formula computes with, and stop a formula that takes too
+        long."""
         self._work += sum(len(one) if isinstance(one, tuple) else 1 for one in operands)
         if self._work > MAX_WORK:
             raise FormulaError(f"more than {MAX_WORK} elements to compute with")
@@ -192,7 +193,7 @@ class Interpreter:
             raise _at(error, place) from error
 
     def _sampled(self, owner: Token | Expression) -> str:
-        """Return the sampled variable that an expression names, or nothing."""
+        """Return the sampled variable that an expression names, or None."""
         if not isinstance(owner, Tree) or owner.data != "name":
             return ""
         name = self._spellings.of(str(owner.children[0]))
@@ -218,7 +219,7 @@ class Interpreter:
 
 
 def _at(error: FormulaError, part: Token | Expression) -> FormulaError:
-    """Say where an error is, unless it says so already."""
+    """Add the place to an error that has none yet."""
     where = part.meta if isinstance(part, Tree) else part
     error.at(getattr(where, "line", None), getattr(where, "column", None))
     return error

@@ -1,4 +1,4 @@
-"""The service's own names, and which spellings of them mean the same."""
+"""The names that the service defines, and the spellings that mean the same name."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ TARGET_ALIASES: Mapping[str, str] = {
     "$TVMDeallocationOption": OPTION,
 }
 OPTIONS = ("requeue", "terminate", "taskcompletion", "retaineddata")
-# These are as often used as plain numbers as they are sampled.
+# Formulas use these as plain numbers as often as they sample them.
 PLAIN = frozenset({"$CurrentDedicatedNodes", "$CurrentLowPriorityNodes", "$TaskSlotsPerNode"})
 SAMPLED = PLAIN | {
     "$CPUPercent",
@@ -60,12 +60,13 @@ _ALL = {
 
 
 class Spellings:
-    """Tells which names are one: all as written, or without regard to case."""
+    """Tells which spellings mean one name: exact ones, or all regardless of case."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._sensitive = dialect.case_sensitive
         self._known = {} if self._sensitive else {name.lower(): name for name in _ALL}
 
     def of(self, name: str) -> str:
-        """Return the name as the service, or else the formula's first use, spells it."""
+        """Return the service's spelling of a name, or else the spelling that the formula used
+        first."""
         return name if self._sensitive else self._known.setdefault(name.lower(), name)

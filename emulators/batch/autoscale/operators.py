@@ -1,5 +1,5 @@
-"""What the operators do to each pair of types; strict by the
-documentation's table, lenient where formulas in use are."""
+"""What the operators do with each pair of types: as documented, and more where formulas in use need
+it."""
 
 import math
 import operator
@@ -33,7 +33,8 @@ def _divide(left: float, right: float) -> float:
 
 
 def binary(sign: str, left: Value, right: Value, dialect: Dialect) -> Value:
-    """Compute `left sign right`, or raise FormulaError for a pair that has no meaning."""
+    """Compute `left sign right`; raises FormulaError for types that the operator does not
+    accept."""
     if sign in _COMPARE:
         return _compare(sign, left, right, dialect)
     if isinstance(left, float | tuple) and isinstance(right, float | tuple):
@@ -107,7 +108,7 @@ def _compare(sign: str, left: Value, right: Value, dialect: Dialect) -> float:
         return float(_COMPARE[sign](*pair))
     for sort in (str, datetime, timedelta):
         if isinstance(left, sort) and isinstance(right, sort):
-            # Only equal types arrive here, and all three are ordered.
+            # Only equal types arrive here, and all three types are ordered.
             return float(_COMPARE[sign](left, right))  # type: ignore[arg-type]  # ordered as floats are
     raise _undefined(sign, left, right)
 

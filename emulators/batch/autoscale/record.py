@@ -1,4 +1,4 @@
-"""What the service tells of an evaluation: the `autoScaleRun` of a pool."""
+"""The result of an evaluation as the service shows it: the `autoScaleRun` of a pool."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from emulators.batch.autoscale.evaluate import Outcome
 
 
 def run_record(outcome: Outcome, timestamp: str) -> dict[str, Any]:
-    """Write an outcome as the service does."""
+    """Write an outcome in the way of the service."""
     record: dict[str, Any] = {"timestamp": timestamp, "results": outcome.results}
     if outcome.error_code:
         record["error"] = {

@@ -1,4 +1,4 @@
-"""What a pool's metrics were, every 30 seconds."""
+"""The history of a pool's metrics, one sample every 30 seconds."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ type Row = tuple[datetime, Mapping[str, float]]
 
 
 class Samples:
-    """The history of all metrics of one pool; by itself it hides, loses and delays nothing."""
+    """The history of all metrics of one pool; by itself it hides, loses and delays no sample."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class Samples:
 
     @classmethod
     def under(cls, dialect: Dialect, scale: float = 1.0) -> "Samples":
-        """Return a history as the dialect has it, all its times multiplied by `scale`."""
+        """Return a history that follows the dialect, with all its times multiplied by `scale`."""
         return cls(
             PERIOD * scale,
             delay=timedelta(seconds=dialect.sample_delay_s) * scale,
@@ -38,7 +38,7 @@ class Samples:
         )
 
     def record(self, at: datetime, metrics: Mapping[str, float]) -> bool:
-        """Add one sample, unless it is one of those that get lost; moments must not go back."""
+        """Add one sample, unless the dialect loses it; its time must not be before the last one."""
         before = int(self._taken * self._availability / 100)
         self._taken += 1
         is_kept = int(self._taken * self._availability / 100) > before
@@ -47,11 +47,11 @@ class Samples:
         return is_kept
 
     def restore(self, rows: Iterable[Row]) -> None:
-        """Take over samples that were kept before."""
+        """Add samples that were saved before."""
         self._rows.extend(rows)
 
     def begin(self) -> datetime:
-        """Return the moment of the oldest sample, of which there has to be one."""
+        """Return the time of the oldest sample; the history must not be empty."""
         return self._rows[0][0]
 
     def rows(self) -> Sequence[Row]:

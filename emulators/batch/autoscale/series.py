@@ -1,4 +1,5 @@
-"""One sampled variable as a formula sees it at one moment, and how it asks for samples."""
+"""One sampled variable as a formula sees it at one moment, with the methods that read its
+samples."""
 
 import bisect
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +18,7 @@ from emulators.batch.autoscale.values import (
 )
 
 _DEFAULT_PERCENT = 70.0
-# How many arguments each method takes.
+# The number of arguments that each method takes.
 _ARITY: Mapping[str, tuple[int, ...]] = {
     "GetSample": (1, 2, 3),
     "GetSamplePercent": (1, 2),
@@ -56,7 +57,7 @@ class Series:
         return answers[method]()
 
     def _samples(self, arguments: Sequence[Value]) -> Vector:
-        """Choose the overload by the types: a count, or a range with or without a percentage."""
+        """Choose the overload by types: a count, or a time range with or without a percentage."""
         first, *rest = arguments
         if not rest and isinstance(first, float | tuple):
             return self._last(as_whole(as_double(first, strict=self._dialect.strict)))
@@ -104,7 +105,7 @@ class Series:
     def _slice(self, start: datetime, end: datetime) -> tuple[int, int]:
         ends = self._dialect.range_ends
         find_start = bisect.bisect_left if ends in ("start", "both") else bisect.bisect_right
-        # The sample of the present moment belongs to a window that ends now.
+        # A range that ends now includes the sample of the present moment.
         closed = ends in ("end", "both") or end >= self._now
         find_end = bisect.bisect_right if closed else bisect.bisect_left
         low, high = find_start(self._times, start), find_end(self._times, end)

@@ -1,4 +1,4 @@
-"""The values a formula computes with, and how results are written."""
+"""The values that a formula computes with, and how they look in results."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ type Value = float | Vector | str | datetime | timedelta
 
 INTERVALS: Mapping[str, timedelta] = {
     "TimeInterval_Zero": timedelta(),
-    # A tenth of a microsecond is below what Python's clock can hold.
+    # Python's clock cannot hold a tenth of a microsecond.
     "TimeInterval_100ns": timedelta(),
     "TimeInterval_Microsecond": timedelta(microseconds=1),
     "TimeInterval_Millisecond": timedelta(milliseconds=1),
@@ -45,7 +45,7 @@ class FormulaError(Exception):
     _place = ""
 
     def at(self, line: int | None, column: int | None) -> None:
-        """Say where, unless that is known more closely."""
+        """Add the place of the error, unless a more exact one is known."""
         if line and not self._place:
             self._place = f"Line {line}, Col {column}: "
 
@@ -54,7 +54,7 @@ class FormulaError(Exception):
 
 
 class InsufficientData(FormulaError):
-    """Fewer samples exist than the formula demands."""
+    """The history has fewer samples than the formula demands."""
 
     code = "InsufficientSampleData"
     words = "Autoscale evaluation failed due to insufficient sample data"
@@ -76,7 +76,7 @@ def kind(value: object) -> str:
 
 
 def as_double(value: Value, *, strict: bool) -> float:
-    """Return a number; unless strict, a vector of one element counts as one."""
+    """Return a number; unless strict, a vector of one element counts as a number."""
     if isinstance(value, float):
         return value
     if isinstance(value, tuple) and len(value) == 1 and not strict:
@@ -85,7 +85,7 @@ def as_double(value: Value, *, strict: bool) -> float:
 
 
 def as_whole(number: float) -> int:
-    """Return a number without its fraction, or fail where it has no whole part."""
+    """Return a number without its fraction; raises FormulaError if it is not finite."""
     if not math.isfinite(number):
         raise FormulaError(f"{number:g} is not a finite number")
     return int(number)

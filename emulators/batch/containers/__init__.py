@@ -1,1 +1,1 @@
-"""Container tasks: the engine of this machine, its images, and a task's container."""
+"""Container tasks: the container engine of this machine, images, and one container a task."""

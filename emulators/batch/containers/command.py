@@ -1,4 +1,5 @@
-"""What a task's container looks like: the arguments of `create`, no shell, no secret."""
+"""Builds the arguments of `create` for the container of a task, without a shell and without
+secrets."""
 
 import shlex
 from collections.abc import Iterator, Mapping
@@ -8,12 +9,12 @@ from pathlib import Path
 from emulators.batch.agent.environment import MARKER
 from emulators.batch.document import Doc
 
-# The engine's program obeys these itself, so a task's own travel as arguments. All others are
-# passed by name: values may hold secrets and line ends.
+# The engine's program itself reads these, so the task's own values travel as arguments. All other
+# variables travel by name, because values may hold secrets and line ends.
 ENGINES_OWN = (
     *("PATH", "HOME", "TMPDIR", "LD_", "LC_", "XDG_", "SSL_"),
     *("CONTAINER", "DOCKER_", "DBUS_", "STORAGE_", "REGISTRY_", "BUILDAH_"),
-    # A new agent kills every program that has it for what an earlier one left running.
+    # A new agent kills every program with this variable, because an earlier agent left it running.
     MARKER,
 )
 _NETWORK_FLAGS = ("--network", "--net")
@@ -26,12 +27,12 @@ _MOUNTS = {
 
 
 class InvalidSettings(Exception):
-    """The container settings make no sense; the text says which."""
+    """The container settings are wrong; the text says which."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The folders on the node that a container may see."""
+    """The folders of the node that a container may see."""
 
     root: Path
     directory: Path
@@ -59,7 +60,8 @@ def create_arguments(
 
 
 def surroundings(env: Mapping[str, str], machine: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of the engine's program: its own, and what it hands on by name."""
+    """Return the environment of the engine's program: its own, and the variables that it passes on
+    by name."""
     own = {name: value for name, value in machine.items() if name.startswith(ENGINES_OWN)}
     return own | {name: value for name, value in env.items() if not name.startswith(ENGINES_OWN)}
 
@@ -71,7 +73,7 @@ def _environment(env: Mapping[str, str]) -> Iterator[str]:
 
 
 def _network(options: list[str]) -> tuple[str, ...]:
-    # A task has to reach storage, which listens on this machine's loopback here.
+    # A task has to reach storage, which listens on the loopback address of this machine.
     given = any(option.split("=")[0] in _NETWORK_FLAGS for option in options)
     return () if given else ("--network", "host")
 

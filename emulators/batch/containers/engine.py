@@ -1,4 +1,4 @@
-"""The container engine of this machine: found when first wanted, with flags that work here."""
+"""The container engine of this machine: sought when first wanted, with the flags that work here."""
 
 import asyncio
 import shutil
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _LIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
-# The first that starts a container counts; the later ones are for machines within machines.
+# The first set of flags that starts a container wins; later sets are for machines inside machines.
 _PODMAN_FLAGS: Sequence[tuple[str, ...]] = (
     (),
     _LIMITS,
@@ -29,7 +29,7 @@ _NOT_STARTED = 126
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the engine's program said."""
+    """The output and exit code of one run of the engine's program."""
 
     code: int
     out: str
@@ -37,21 +37,22 @@ class Answer:
 
     @property
     def reason(self) -> str:
-        """Return the last thing it complained about."""
+        """Return its last complaint."""
         said = (self.err.strip() or self.out.strip())[-_ANSWER_CHARACTERS:]
         return said or f"It said nothing and ended with exit code {self.code}."
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A program that obeys Docker's command line, and the flags that its containers need here."""
+    """A program with Docker's command line, and the flags that its containers need on this
+    machine."""
 
     name: str
     path: str
     flags: tuple[str, ...] = ()
 
     async def call(self, *arguments: str, env: Mapping[str, str] | None = None) -> Answer:
-        """Run one command to its end; a caller that gives up takes the program with it."""
+        """Run one command to its end; cancelling the call kills the program."""
         try:
             process = await self._started(arguments, env)
         except (OSError, ValueError) as error:
@@ -80,7 +81,7 @@ class Engine:
         )
 
     async def remove(self, identifier: str) -> None:
-        """Kill and remove a container, whatever it does."""
+        """Kill and remove a container, whatever state it is in."""
         await self.call("rm", "--force", *self.at_once, identifier)
 
     async def remove_labelled(self, label: str) -> None:
@@ -93,17 +94,18 @@ class Engine:
 
     @property
     def own_codes(self) -> frozenset[int]:
-        """Return what `start --attach` may exit with when it cannot start a program."""
+        """Return the exit codes of `start --attach` that mean it could not start a program."""
         return frozenset({125, 126, 127} if self.name == "podman" else {1, 125, 126, 127})
 
     @property
     def deaf(self) -> tuple[str, ...]:
-        """Return what keeps `start --attach` from handing signals on; Docker has no such flag."""
+        """Return the flag that keeps `start --attach` from passing signals on; Docker has no such
+        flag."""
         return ("--sig-proxy=false",) if self.name == "podman" else ()
 
     @property
     def at_once(self) -> tuple[str, ...]:
-        """Return what makes `rm --force` not wait for the container's goodwill."""
+        """Return the flag that makes `rm --force` kill at once."""
         return ("--time", "0") if self.name == "podman" else ()
 
 
@@ -124,7 +126,8 @@ async def _docker(path: str) -> Engine | None:
 
 
 async def _podman(path: str) -> Engine | None:
-    """Try the flags on a container of this machine's own programs, as no image is at hand."""
+    """Test the flags on a container that runs programs of this machine, because no image is at
+    hand."""
     with tempfile.TemporaryDirectory(prefix="batch-probe-") as name:
         root = Path(name)
         (root / "usr").mkdir()

@@ -1,4 +1,5 @@
-"""Images: looked for on this machine, then pulled, with a registry's login if there is one."""
+"""Looks for an image on this machine, else pulls it, with a login to its registry if one is
+given."""
 
 import base64
 import json
@@ -16,7 +17,7 @@ _REFERENCE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}$")
 
 
 async def ensure_image(engine: Engine, image: str, registries: list[Doc]) -> Failure | None:
-    """Have an image on this machine, or say why not."""
+    """Make sure that this machine has an image, or return why it cannot."""
     if not _REFERENCE.match(image):
         return _invalid(image, "This is not the name of an image.")
     if (await engine.call("image", "inspect", "--format", "{{.Id}}", image)).code == 0:
@@ -38,8 +39,8 @@ async def _pull(engine: Engine, image: str, login: Doc | None) -> tuple[int, str
     if login is None:
         answer = await engine.call("pull", image)
         return answer.code, answer.reason
-    # A file of its own, private and gone afterwards: no password in a command line, and none
-    # left in the user's own configuration.
+    # A private file, deleted afterwards: the password appears in no command line, and does not stay
+    # in the user's own configuration.
     with tempfile.TemporaryDirectory(prefix="batch-login-") as name:
         file = Path(name) / "config.json"
         file.touch(mode=0o600)
@@ -52,7 +53,7 @@ async def _pull(engine: Engine, image: str, login: Doc | None) -> tuple[int, str
 
 
 def qualified(image: str) -> str:
-    """Return an image's full name: a name without a registry means the default one."""
+    """Return the full name of an image; a name without a registry means the default registry."""
     first, slash, _ = image.partition("/")
     if slash and ("." in first or ":" in first or first == "localhost"):
         return image

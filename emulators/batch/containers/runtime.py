@@ -1,4 +1,4 @@
-"""Containers of one emulator: made, watched by nobody but it, and removed whatever happens."""
+"""The containers of one emulator: created for a task, and removed whatever happens."""
 
 import asyncio
 import hashlib
@@ -26,7 +26,7 @@ _READ_BYTES = 4096
 
 
 class ContainerFailed(Exception):
-    """A container could not be made; carries what the task shall say."""
+    """A container could not be created; the error carries the failure of the task."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
@@ -35,7 +35,7 @@ class ContainerFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container that was made and not started yet."""
+    """A container that exists but has not started."""
 
     engine: Engine
     identifier: str
@@ -51,7 +51,7 @@ class Container:
         return [self.engine.path, "rm", "--force", *self.engine.at_once, self.identifier]
 
     async def refusal(self, code: int, errors: Path) -> Failure | None:
-        """Return why its program never started, None if the code is the program's own."""
+        """Return why its program never started, or None if the exit code is the program's own."""
         if code not in self.engine.own_codes:
             return None
         shown = await self.engine.call("inspect", "--format", _STARTED, self.identifier)
@@ -66,7 +66,7 @@ class Container:
 
 
 class Containers:
-    """Finds the engine when the first container is wanted, and only then."""
+    """Finds the engine when a task wants the first container, not earlier."""
 
     def __init__(self, choice: str, data: Path) -> None:
         self._choice, self._trace = choice, data / "containers"
@@ -77,12 +77,13 @@ class Containers:
         self._pulling: dict[str, asyncio.Lock] = {}
 
     async def clear(self) -> None:
-        """Remove what an earlier life left; costs nothing where it never had a container."""
+        """Remove the containers that an earlier process left; this costs nothing if it never had
+        one."""
         if self._trace.exists() and (engine := await self._find()) is not None:
             await engine.remove_labelled(self._label)
 
     async def ensure_images(self, configuration: Doc) -> Failure | None:
-        """Have every image of a pool's configuration, or say which is missing and why."""
+        """Make sure that every image of a pool is here, or return which one is missing and why."""
         for image in configuration.get("containerImageNames") or ():
             failure = await self._ensure(str(image), configuration.get("containerRegistries") or [])
             if failure is not None:
@@ -92,7 +93,7 @@ class Containers:
     async def create(
         self, settings: Doc, command: list[str], env: Mapping[str, str], frame: Frame
     ) -> Container:
-        """Make a task's container; raises ContainerFailed."""
+        """Create the container of a task; raises ContainerFailed."""
         registries = [settings["registry"]] if settings.get("registry") else []
         failure = await self._ensure(str(settings.get("imageName") or ""), registries)
         engine = await self._find()
@@ -127,7 +128,7 @@ class Containers:
         engine = await self._find()
         if engine is None:
             return self._none()
-        # Nodes that want the same image wait for one pull.
+        # Nodes that want the same image share one pull.
         async with self._pulling.setdefault(image, asyncio.Lock()):
             return await ensure_image(engine, image, registries)
 
@@ -148,7 +149,7 @@ class Containers:
 
 
 def owner_label(data: Path) -> str:
-    """Return the label of all containers of the emulator on a data folder."""
+    """Return the label of all containers that belong to the emulator of a data folder."""
     return f"fanfare.batch={hashlib.sha256(str(data).encode()).hexdigest()[:16]}"
 
 

@@ -1,2 +1,2 @@
-"""Pools, nodes, jobs and tasks with their legal moves: the
-service's truth, without sockets or files."""
+"""Pools, nodes, jobs and tasks with their legal moves: the state of the service, without sockets or
+files."""

@@ -1,4 +1,4 @@
-"""Everything in the account, and which of it the store has not seen yet."""
+"""Everything in the account, and what changed in it since the last save."""
 
 from collections import deque
 from typing import Protocol
@@ -25,8 +25,8 @@ class Kept(Protocol):
 
 
 class Account:
-    """Pools, jobs and job schedules by lower-case id, the samples of pools by their id as it is,
-    and the changes since the last save."""
+    """Pools, jobs and job schedules by lower-case id, samples by exact pool id, and unsaved
+    changes."""
 
     def __init__(self) -> None:
         self.pools: dict[str, Pool] = {}
@@ -36,21 +36,21 @@ class Account:
         self.unsaved: dict[tuple[str, str, str], Kept | None] = {}
 
     def pool(self, pool_id: str) -> Pool:
-        """Return one pool or refuse."""
+        """Return one pool, or refuse."""
         found = self.pools.get(pool_id.lower())
         if found is None:
             raise BatchError("PoolNotFound")
         return found
 
     def job(self, job_id: str) -> Job:
-        """Return one job or refuse."""
+        """Return one job, or refuse."""
         found = self.jobs.get(job_id.lower())
         if found is None:
             raise BatchError("JobNotFound")
         return found
 
     def schedule(self, schedule_id: str) -> Schedule:
-        """Return one job schedule or refuse."""
+        """Return one job schedule, or refuse."""
         found = self.schedules.get(schedule_id.lower())
         if found is None:
             raise BatchError("JobScheduleNotFound")
@@ -77,9 +77,9 @@ class Account:
         )
 
     def keep(self, thing: Kept) -> None:
-        """Note that something changed and has to be saved."""
+        """Note that something changed and must be saved."""
         self.unsaved[thing.table_key] = thing
 
     def forget(self, thing: Kept) -> None:
-        """Note that something is gone and its record has to go too."""
+        """Note that something is gone, so that its record is deleted."""
         self.unsaved[thing.table_key] = None

@@ -1,4 +1,4 @@
-"""How many tasks of a job are in which state, kept as they move."""
+"""Counts the tasks of a job by state, kept up to date as the tasks move."""
 
 from collections import Counter
 
@@ -16,8 +16,8 @@ _NAMES = ("active", "running", "completed", "succeeded", "failed")
 
 
 class TaskCounts:
-    """Counters of tasks and of their slots; add a task before it is
-    seen, and `leave`/`enter` around each move."""
+    """Counts tasks and their slots: add a task before anybody sees it, and call `leave` and `enter`
+    around each move."""
 
     def __init__(self) -> None:
         self._tasks: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""Tasks that satisfied their dependents and were deleted, or tried again, since."""
+"""Tasks that satisfied their dependents, and that were deleted or started again since."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -7,7 +7,7 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class Departed:
-    """What was added before number `before` does not wait for the task `task_id` any more."""
+    """Tasks that were added before number `before` do not wait for task `task_id` any more."""
 
     job_id: str
     task_id: str
@@ -24,5 +24,5 @@ class Departed:
 
     @classmethod
     def restore(cls, text: str) -> Self:
-        """Build what `record` wrote."""
+        """Build the object that `record` wrote."""
         return cls(**json.loads(text))

@@ -1,4 +1,4 @@
-"""Which tasks of a job wait for which others."""
+"""Which tasks of a job wait for which other tasks."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -8,8 +8,8 @@ from emulators.batch.document import Doc
 from emulators.batch.model.states import TaskState
 from emulators.batch.model.task import Task
 
-# Up to so many numbers of a task's ranges are waited for one by one, which is found at once;
-# longer ranges are looked through whenever a task with a number for an id is satisfied.
+# A task waits one by one for so many numbers of its ranges, which is fast to look up. Longer ranges
+# are searched whenever a task with a numeric id is satisfied.
 _ONE_BY_ONE = 1000
 
 
@@ -22,19 +22,19 @@ class Span:
     met: set[int]
 
     def meet(self, number: int) -> bool:
-        """Note a number; tell whether that was the last one missing."""
+        """Note a number, and tell whether it was the last one missing."""
         if self.start <= number <= self.end:
             self.met.add(number)
         return self.is_met()
 
     def is_met(self) -> bool:
-        """Tell whether no number is missing."""
+        """Tell whether all numbers are met."""
         return len(self.met) > self.end - self.start
 
 
 def wanted_ids(spec: Doc) -> set[str]:
-    """Return the lower-case ids that a task depends on one by one; the numbers of short
-    ranges are among them, as plain decimals."""
+    """Return the lower-case ids that a task waits for one by one, with the numbers of its short
+    ranges as plain decimals."""
     depends = spec.get("dependsOn") or {}
     wanted = {str(one).lower() for one in depends.get("taskIds") or ()}
     ranges = list(_ranges(depends))
@@ -44,7 +44,7 @@ def wanted_ids(spec: Doc) -> set[str]:
 
 
 def wanted_spans(spec: Doc) -> list[tuple[int, int]]:
-    """Return the ranges that are too long to be waited for number by number."""
+    """Return the ranges that are too long to wait for number by number."""
     ranges = list(_ranges(spec.get("dependsOn") or {}))
     return [] if _is_short(ranges) else ranges
 
@@ -59,9 +59,9 @@ def _is_short(ranges: list[tuple[int, int]]) -> bool:
 
 
 class Dependencies:
-    """The unmet dependencies of one job's tasks, by the tasks' numbers: an id may come again.
+    """The unmet dependencies of one job's tasks, by task number, because an id may be used again.
 
-    A task that ended while it waited keeps its own: it may be reactivated.
+    A task that ended while it waited keeps its dependencies, because it may be reactivated.
     """
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class Dependencies:
     def add(
         self, task: Task, is_met: Callable[[str], bool], satisfied: Callable[[], Iterable[str]]
     ) -> None:
-        """Note what the task waits for; what is met already is not waited for."""
+        """Note what a task waits for; what is already met does not count."""
         spec = task.spec()
         ids = {one for one in wanted_ids(spec) if not is_met(one)}
         wanted = wanted_spans(spec)
@@ -104,14 +104,14 @@ class Dependencies:
             self._ended.discard(task.seq)
 
     def drop(self, task: Task) -> None:
-        """Forget what a task waits for that is no more."""
+        """Forget the dependencies of a task that is gone."""
         self._ended.discard(task.seq)
         for one in self._unmet.pop(task.seq, ()):
             if isinstance(one, Span):
                 del self._spans[one]
 
     def meet(self, task_id: str) -> list[Task]:
-        """Mark one task as satisfied; return the tasks that this sets free."""
+        """Mark one task as satisfied; return the tasks that may start because of it."""
         key = task_id.lower()
         waiting = self._dependents.pop(key, ())
         freed = [dependent for dependent in waiting if self._is_last(dependent, key)]
@@ -135,6 +135,6 @@ class Dependencies:
 
 
 def _numbers(task_ids: Iterable[str]) -> list[int]:
-    """Return the ids that are plain decimals, as numbers; one with leading zeros is none."""
+    """Return the ids that are plain decimals as numbers; leading zeros do not count as such."""
     digits = (one for one in task_ids if one.removeprefix("-").isdecimal())
     return [int(one) for one in digits if str(int(one)) == one]

@@ -1,5 +1,5 @@
-"""One job: its settings, its tasks in order of arrival, and what
-happened on the nodes before and after them."""
+"""One job: its settings, its tasks in order of arrival, and what happened on nodes before and after
+them."""
 
 import json
 from collections.abc import Iterator
@@ -22,11 +22,13 @@ _LIVE = frozenset({JobState.ACTIVE, JobState.ENABLING})
 
 @dataclass(slots=True, kw_only=True)
 class Job(Stateful[JobState]):
-    """A job and everything that belongs to it; `gangs` are its multi-instance tasks by number,
-    `per_node` holds preparation and release by node,
-    `dying` the ids of deleted tasks whose processes or files are not gone yet, `departed` those
-    that satisfied what depends on them and are satisfied no more; `served` grows with each of its
-    turns to start a task."""
+    """A job and everything that belongs to it.
+
+    `gangs` holds its multi-instance tasks by number, `per_node` preparation and release by node.
+    `dying` holds the ids of deleted tasks whose processes or files still exist. `departed` holds
+    those that satisfied their dependents once and do so no more. `served` grows each time the job
+    starts a task in its turn.
+    """
 
     id: str
     serial: int = field(default_factory=next_serial)
@@ -51,18 +53,19 @@ class Job(Stateful[JobState]):
 
     @property
     def pool_id(self) -> str:
-        """Return the pool its tasks run in; an auto pool is known by what became of the job."""
+        """Return the pool that its tasks run in; for an auto pool the job's execution info names
+        it."""
         given = (self.spec.get("poolInfo") or {}).get("poolId")
         return str(given or self.execution.get("poolId") or "")
 
     @property
     def priority(self) -> int:
-        """Return its rank; higher goes first."""
+        """Return its priority; higher goes first."""
         return int(self.spec.get("priority") or 0)
 
     @property
     def is_live(self) -> bool:
-        """Tell whether it takes and starts tasks."""
+        """Tell whether it accepts and starts tasks."""
         return self.state in _LIVE
 
     def room(self) -> int:
@@ -71,7 +74,8 @@ class Job(Stateful[JobState]):
         return 1 << 30 if limit < 0 else limit - self.counts["running"]
 
     def waiting(self) -> int:
-        """Return how many of its tasks could start but have no place, each by its instances."""
+        """Return how many of its tasks could start but have no place; each counts by its
+        instances."""
         more = sum(
             task.instances - 1
             for task in self.gangs.values()
@@ -80,14 +84,14 @@ class Job(Stateful[JobState]):
         return self.counts["active"] - self.dependencies.held() + more
 
     def task(self, task_id: str) -> Task:
-        """Return one task or refuse."""
+        """Return one task, or refuse."""
         found = self.tasks.get(task_id.lower())
         if found is None:
             raise BatchError("TaskNotFound")
         return found
 
     def add(self, task: Task) -> None:
-        """Take in a new or restored task, in the order of its number."""
+        """Add a new or restored task, in the order of its number."""
         self.tasks[task.id.lower()] = task
         while len(self.order) <= task.seq:
             self.order.append(None)
@@ -109,19 +113,19 @@ class Job(Stateful[JobState]):
                 self.enqueue(freed)
 
     def enqueue(self, task: Task) -> None:
-        """Queue an active task that nothing holds back."""
+        """Queue an active task that waits for nothing."""
         is_held = task.id.lower() in self.dying
         if task.state is TaskState.ACTIVE and self.dependencies.is_free(task) and not is_held:
             self.ready.push(task)
 
     def release(self, task_id: str) -> None:
-        """Let a task of this id start now that the deleted one before it is gone."""
+        """Let a task of this id start, because the deleted task with that id is gone."""
         self.dying.discard(task_id.lower())
         if task_id.lower() in self.tasks:
             self.enqueue(self.tasks[task_id.lower()])
 
     def is_satisfied(self, task_id: str) -> bool:
-        """Tell whether a task is there and satisfies what depends on it."""
+        """Tell whether a task exists and satisfies the tasks that depend on it."""
         found = self.tasks.get(task_id)
         return found is not None and found.satisfied
 
@@ -134,7 +138,7 @@ class Job(Stateful[JobState]):
         return {one for one in self.tasks.keys() | self.departed.keys() if self._is_met(one, seq)}
 
     def depart(self, task: Task) -> Departed | None:
-        """Note that a task goes, or runs again, that has satisfied what depends on it so far."""
+        """Note that a task goes or runs again, although it satisfied its dependents so far."""
         if not (task.satisfied and self.has_dependents):
             return None
         key = task.id.lower()
@@ -153,7 +157,7 @@ class Job(Stateful[JobState]):
     def move_task(
         self, task: Task, target: TaskState, at: datetime, execution: Doc | None = None
     ) -> None:
-        """Move one of its tasks, together with its new execution info, keeping the counts right."""
+        """Move one of its tasks with its new execution info, and keep the counts right."""
         self.counts.leave(task)
         try:
             task.move(target, at)
@@ -163,14 +167,14 @@ class Job(Stateful[JobState]):
         self.dependencies.moved(task)
 
     def tasks_from(self, seq: int) -> Iterator[Task]:
-        """Walk over the tasks in order, starting at a number."""
+        """Walk over the tasks in order, beginning at a number."""
         for position in range(seq, len(self.order)):
             task = self.order[position]
             if task is not None:
                 yield task
 
     def is_done(self) -> bool:
-        """Tell whether all its tasks are completed (an empty job is)."""
+        """Tell whether all its tasks are completed; an empty job counts as done."""
         return self.counts["active"] == 0 and self.counts["running"] == 0
 
     def document(self, base: str) -> Doc:
@@ -202,7 +206,7 @@ class Job(Stateful[JobState]):
 
 
 def with_job_defaults(body: Doc) -> Doc:
-    """Return the job as the service would echo it."""
+    """Return the job with the service's defaults filled in."""
     given = {key: value for key, value in body.items() if value is not None}
     constraints = {
         "maxWallClockTime": FOREVER,

@@ -14,8 +14,12 @@ READY = frozenset({NodeState.IDLE, NodeState.RUNNING})
 
 @dataclass(slots=True, kw_only=True)
 class Node(Stateful[NodeState]):
-    """A node; `used` counts the slots of what runs on it now and is never stored; `left_running`
-    says that its start task serves its tasks with processes in the background."""
+    """One node.
+
+    `used` counts the slots of the tasks that run on it now; it is never stored. `left_running` says
+    that its start task left processes in the background for its tasks. `preempting` says that it is
+    unusable because the cloud takes its machine away.
+    """
 
     id: str
     pool_id: str
@@ -34,6 +38,7 @@ class Node(Stateful[NodeState]):
     errors: list[Doc] = field(default_factory=list)
     users: dict[str, Doc] = field(default_factory=dict)
     draining: bool = False
+    preempting: bool = False
 
     @property
     def table_key(self) -> tuple[str, str, str]:
@@ -106,6 +111,7 @@ class Node(Stateful[NodeState]):
                 "errors": self.errors,
                 "users": self.users,
                 "draining": self.draining,
+                "preempting": self.preempting,
             }
         )
 

@@ -19,9 +19,11 @@ _OWN = ("targetDedicatedNodes", "targetLowPriorityNodes", "enableAutoScale")
 
 @dataclass(slots=True, kw_only=True)
 class Pool(Stateful[PoolState]):
-    """A pool and its nodes; targets and autoscale live here,
-    everything else in `spec` as the user gave it; `core_s` is the time of dedicated cores whose
-    nodes are gone."""
+    """A pool and its nodes.
+
+    Targets and autoscale have fields of their own; `spec` holds all else as the user gave it.
+    `core_s` is the core time of dedicated nodes that are gone.
+    """
 
     id: str
     serial: int = field(default_factory=next_serial)
@@ -63,7 +65,7 @@ class Pool(Stateful[PoolState]):
 
     @property
     def starts_jobs_by_age(self) -> bool:
-        """Tell whether the older of two jobs of equal priority goes first."""
+        """Tell whether the older of two jobs with equal priority goes first."""
         policy = self.spec.get("taskSchedulingPolicy") or {}
         return str(policy.get("jobDefaultOrder", "none")).lower() == "creationtime"
 
@@ -73,18 +75,18 @@ class Pool(Stateful[PoolState]):
 
     @property
     def runs_gangs(self) -> bool:
-        """Tell whether multi-instance tasks are scheduled; in other pools they wait for ever."""
+        """Tell whether the pool runs multi-instance tasks; in other pools they wait forever."""
         return bool(self.spec.get("enableInterNodeCommunication")) and self.slots == 1
 
     def node(self, node_id: str) -> Node:
-        """Return one node or refuse."""
+        """Return one node, or refuse."""
         found = self.nodes.get(node_id)
         if found is None:
             raise BatchError("NodeNotFound")
         return found
 
     def current(self, dedicated: bool) -> int:
-        """Return how many nodes of one kind the pool has, leaving ones not counted."""
+        """Return how many nodes of one kind the pool has, without those that leave."""
         return sum(
             1
             for node in self.nodes.values()
@@ -92,12 +94,12 @@ class Pool(Stateful[PoolState]):
         )
 
     def let_go(self, node: Node, at: datetime) -> None:
-        """Forget a node that is gone."""
+        """Remove a node that is gone."""
         if self.nodes.pop(node.id, None) is not None and node.dedicated:
             self.core_s += self._core_s(node, at)
 
     def dedicated_core_seconds(self, now: datetime) -> float:
-        """Return the time of all cores that its dedicated nodes had so far."""
+        """Return the core time of all its dedicated nodes so far, in seconds."""
         present = (self._core_s(node, now) for node in self.nodes.values() if node.dedicated)
         return self.core_s + sum(present)
 
@@ -105,11 +107,16 @@ class Pool(Stateful[PoolState]):
         return (now - parse_stamp(node.created)).total_seconds() * cores_of(self.vm_size)
 
     def target(self, dedicated: bool) -> int:
-        """Return how many nodes of one kind it shall have."""
+        """Return how many nodes of one kind it should have."""
         return self.target_dedicated if dedicated else self.target_spot
 
+    @property
+    def targets(self) -> tuple[int, int]:
+        """Return how many dedicated and how many spot nodes it should have."""
+        return self.target_dedicated, self.target_spot
+
     def allocate(self, target: Allocation, at: datetime) -> None:
-        """Move its allocation state, or raise IllegalMove."""
+        """Change its allocation state; raises IllegalMove."""
         check_move(self.allocation, target)
         self.allocation, self.allocation_since = target, stamp(at)
 

@@ -1,4 +1,4 @@
-"""A pool's settings as clients see them: the service's defaults filled in, passwords left out."""
+"""The settings of a pool as clients see them: defaults filled in, passwords removed."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,12 +7,12 @@ from emulators.batch.document import Doc
 
 _USER: Doc = {"autoUser": {"scope": "pool", "elevationLevel": "nonadmin"}}
 _DISK: Doc = {"caching": "none", "storageAccountType": "standard_lrs"}
-# What opens something to whoever reads it; the service tells it to nobody.
+# Secrets that open something; the service shows them to nobody.
 _SECRET = frozenset({"password", "sshPrivateKey", "accountKey", "sasKey"})
 
 
 def shown_settings(spec: Doc) -> Doc:
-    """Return what the service tells of settings that a client gave."""
+    """Return the settings that a client gave, as the service shows them."""
     return {name: _PARTS[name](value) if name in _PARTS else value for name, value in spec.items()}
 
 

@@ -1,4 +1,4 @@
-"""The tasks of one job that could start now, oldest first, found by how many slots they need."""
+"""The tasks of one job that could start now, the oldest first, sorted by the slots they need."""
 
 import heapq
 import itertools
@@ -10,14 +10,14 @@ _tickets = itertools.count(1)
 
 
 class Ready:
-    """A queue that forgets lazily: an entry counts only while
-    it carries its task's latest ticket."""
+    """A queue that forgets lazily: an entry counts only if it holds the latest ticket of its
+    task."""
 
     def __init__(self) -> None:
         self._heaps: dict[int, list[tuple[int, int, Task]]] = {}
 
     def push(self, task: Task) -> None:
-        """Put the task in; a task that is in already moves to its new entry."""
+        """Add a task; a task that is already in the queue moves to its new place."""
         task.ticket = next(_tickets)
         heapq.heappush(self._heaps.setdefault(task.slots, []), (task.seq, task.ticket, task))
 

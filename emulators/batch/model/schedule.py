@@ -13,7 +13,7 @@ from emulators.batch.model.states import ScheduleState
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
-    """When jobs are due; a chance that is not taken within its window is lost."""
+    """When jobs are due; a moment that passes unused for the length of its window is lost."""
 
     begin: datetime
     end: datetime | None
@@ -21,7 +21,7 @@ class Timetable:
     interval: timedelta | None
 
     def after(self, moment: datetime | None) -> datetime | None:
-        """Return the first due moment later than another one (None: the very first)."""
+        """Return the first due moment after another one (None: the very first)."""
         if moment is None or moment < self.begin:
             due: datetime = self.begin
         elif self.interval is None:
@@ -31,13 +31,13 @@ class Timetable:
         return None if self.end is not None and due > self.end else due
 
     def is_over(self, last: datetime | None, now: datetime) -> bool:
-        """Tell whether no job is due any more; a recurring one waits for its end."""
+        """Tell whether no more job will become due; a recurring timetable goes on until its end."""
         if self.current(last, now) is not None:
             return False
         return self.interval is None or self.end is None or self.end <= now
 
     def lost_at(self, due: datetime) -> datetime | None:
-        """Return when a due job can no longer be made; None where that is never."""
+        """Return when a due job can no longer be made, or None if it always can."""
         ends = [due + limit for limit in (self.window, self.interval) if limit is not None]
         if self.end is not None:
             ends.append(self.end)
@@ -47,14 +47,14 @@ class Timetable:
         """Return the due moment to wait for or to act on, past all lost ones."""
         due = self.after(last)
         while due is not None and (lost := self.lost_at(due)) is not None and lost <= now:
-            # Everything that was due an interval and more ago is lost as well.
+            # What was due an interval or more ago is lost as well.
             due = self.after(max(due, now - self.interval) if self.interval else due)
         return due
 
 
 @dataclass(slots=True, kw_only=True)
 class Schedule(Stateful[ScheduleState]):
-    """A job schedule; `made` counts its jobs, `last` is the due moment of the latest one."""
+    """A job schedule; `made` counts its jobs, `last` is the due moment of the latest job."""
 
     id: str
     serial: int = field(default_factory=next_serial)
@@ -72,7 +72,7 @@ class Schedule(Stateful[ScheduleState]):
 
     @property
     def job_prefix(self) -> str:
-        """Return what the ids of its jobs begin with, in lower case; no other id holds a colon."""
+        """Return the prefix of its jobs' ids in lower case; no other id holds a colon."""
         return f"{self.id}:".lower()
 
     @property
@@ -92,18 +92,18 @@ class Schedule(Stateful[ScheduleState]):
         )
 
     def due(self, now: datetime) -> datetime | None:
-        """Return the moment its next job is due, or was due and still may be made."""
+        """Return the moment at which its next job is due; it may be past but not lost."""
         return self.timetable().current(self._last(), now)
 
     def is_over(self, now: datetime) -> bool:
-        """Tell whether it will make no job any more."""
+        """Tell whether it will make no more jobs."""
         return self.timetable().is_over(self._last(), now)
 
     def _last(self) -> datetime | None:
         return parse_stamp(self.last) if self.last else None
 
     def next_job(self, due: datetime) -> str:
-        """Take the chance of a due moment: note it and return the new job's id."""
+        """Use a due moment: note it and return the id of the new job."""
         self.made += 1
         self.last = stamp(due)
         self.recent_job = f"{self.id}:job-{self.made}"
@@ -148,7 +148,7 @@ class Schedule(Stateful[ScheduleState]):
 
 
 def with_schedule_defaults(body: Doc) -> Doc:
-    """Return the schedule as the service would echo it: its jobs' defaults are shown."""
+    """Return the schedule with the service's defaults filled in, those of its jobs included."""
     given = {key: value for key, value in body.items() if value is not None}
     return {**given, "jobSpecification": with_job_defaults(given.get("jobSpecification") or {})}
 

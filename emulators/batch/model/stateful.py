@@ -1,5 +1,5 @@
-"""What every resource has: a state with its history, and a
-version that only users' changes move."""
+"""What every resource has: a state with its history, and a version that only a user's change
+moves."""
 
 import itertools
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ _serials = itertools.count(1)
 
 
 def next_serial() -> int:
-    """Return a number that is larger than all before: lists are in its order, page by page."""
+    """Return a number above all earlier ones; lists are in this order, page by page."""
     return next(_serials)
 
 
@@ -36,13 +36,13 @@ class Stateful[S: StrEnum]:
         self.etag = self.etag or etag(parse_stamp(self.created))
 
     def move(self, target: S, at: datetime) -> None:
-        """Go to another state, or raise IllegalMove and change nothing."""
+        """Change the state; raises IllegalMove and changes nothing if the table lacks the move."""
         check_move(self.state, target)
         self.previous, self.previous_since = self.state, self.since
         self.state, self.since = target, stamp(at)
 
     def edited(self, at: datetime) -> None:
-        """Note a user's change: new ETag, new last-modified."""
+        """Note a user's change: set a new ETag and last-modified time."""
         self.changed, self.etag = stamp(at), later_etag(self.etag, at)
 
     def history(self) -> Doc:
@@ -60,7 +60,7 @@ class Stateful[S: StrEnum]:
         return shown
 
     def saved_history(self) -> Doc:
-        """Return what the constructor needs to build the same state again."""
+        """Return the values from which the constructor builds the same state again."""
         return {
             "state": str(self.state),
             "created": self.created,

@@ -1,23 +1,22 @@
-"""The states of every resource and the moves between them,
-as literal tables; anything else raises."""
+"""The states of every resource and the moves between them, as literal tables; other moves raise."""
 
 from collections.abc import Mapping
 from enum import StrEnum
 
 
 class IllegalMove(Exception):
-    """A resource was asked to make a move that its table does not have."""
+    """The table has no such move for this resource."""
 
 
 class PoolState(StrEnum):
-    """Whether a pool exists or goes."""
+    """Whether a pool exists or is being deleted."""
 
     ACTIVE = "active"
     DELETING = "deleting"
 
 
 class Allocation(StrEnum):
-    """Whether a pool's size moves."""
+    """Whether the size of a pool is changing."""
 
     STEADY = "steady"
     RESIZING = "resizing"
@@ -125,7 +124,7 @@ MOVES: Mapping[type[StrEnum], Mapping[StrEnum, set[StrEnum]]] = {
         N.DEALLOCATING: {N.DEALLOCATED, *_GOING},
         N.DEALLOCATED: {N.STARTING, *_GOING},
         N.OFFLINE: {*_READY, *_GOING},
-        N.UNUSABLE: {*_RESTARTING, N.LEAVING_POOL, N.IDLE},
+        N.UNUSABLE: {*_RESTARTING, N.LEAVING_POOL, N.PREEMPTED, N.IDLE},
         N.UNKNOWN: {*_READY, *_GOING},
         N.PREEMPTED: {N.CREATING, N.LEAVING_POOL},
         N.LEAVING_POOL: set(),

@@ -1,4 +1,5 @@
-"""The statistics of `$expand=stats`, out of what is known: what nobody measures is left out."""
+"""The statistics of `$expand=stats`, from what is known; values that are not measured are left
+out."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,7 +15,8 @@ _GIB = 2**30
 
 
 def statistics_of_task(task: Task, url: str, now: datetime) -> Doc:
-    """Return what a task took in all its tries, and how long it waited for the last of them."""
+    """Return the cost of a task over all its attempts, and how long it waited for the last
+    attempt."""
     shown = _range(url, task.created, now) | _resources(_wall_s(task, now), task.usage)
     started = task.execution.get("startTime")
     if started:
@@ -24,7 +26,7 @@ def statistics_of_task(task: Task, url: str, now: datetime) -> Doc:
 
 
 def statistics_of_jobs(jobs: Iterable[Job], created: str, url: str, now: datetime) -> Doc:
-    """Return what the tasks took that some jobs have."""
+    """Return the cost of all tasks of some jobs."""
     wall_s, usage, retries, succeeded, failed = 0.0, None, 0, 0, 0
     for job in jobs:
         succeeded += job.counts["succeeded"]
@@ -36,7 +38,7 @@ def statistics_of_jobs(jobs: Iterable[Job], created: str, url: str, now: datetim
     return {
         **_range(url, created, now),
         **_resources(wall_s, usage),
-        # Of 64 bits, and so written as text.
+        # 64-bit numbers, which the service writes as text.
         "numSucceededTasks": str(succeeded),
         "numFailedTasks": str(failed),
         "numTaskRetries": str(retries),
@@ -44,7 +46,7 @@ def statistics_of_jobs(jobs: Iterable[Job], created: str, url: str, now: datetim
 
 
 def statistics_of_pool(pool: Pool, url: str, now: datetime) -> Doc:
-    """Return for how long a pool has had dedicated cores."""
+    """Return how long a pool has had dedicated cores."""
     used = written_duration(pool.dedicated_core_seconds(now))
     span = {"startTime": pool.created, "lastUpdateTime": stamp(now)}
     return {"url": url, **span, "usageStats": {**span, "dedicatedCoreTime": used}}

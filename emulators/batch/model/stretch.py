@@ -1,5 +1,7 @@
-"""A pool's samples as the store keeps them: a record for each stretch of time, and in it of every
-sample only what differs from the one before."""
+"""The samples of a pool as the store keeps them: one record a stretch of time.
+
+Each sample holds only what differs from the one before.
+"""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +11,7 @@ from typing import Self
 
 from emulators.batch.document import parse_stamp, stamp
 
-# At one sample every 30 seconds: ten minutes.
+# Ten minutes of samples, at one every 30 seconds.
 _MOST = 20
 
 type Row = tuple[datetime, Mapping[str, float]]
@@ -17,7 +19,7 @@ type Row = tuple[datetime, Mapping[str, float]]
 
 @dataclass(slots=True, eq=False)
 class Stretch:
-    """Successive samples of one pool, the oldest first; numbers grow with time."""
+    """Successive samples of one pool, the oldest first; later stretches have higher numbers."""
 
     pool_id: str
     number: int
@@ -30,7 +32,7 @@ class Stretch:
 
     @property
     def is_full(self) -> bool:
-        """Tell whether the next sample begins another one."""
+        """Tell whether the next sample begins a new stretch."""
         return len(self.rows) >= _MOST
 
     def record(self) -> str:
@@ -46,7 +48,7 @@ class Stretch:
 
     @classmethod
     def restore(cls, text: str) -> Self:
-        """Build what `record` wrote."""
+        """Build the stretch that `record` wrote."""
         saved = json.loads(text)
         began, rows, values = parse_stamp(saved["began"]), list[Row](), dict[str, float]()
         for seconds, changed in saved["rows"]:

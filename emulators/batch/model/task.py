@@ -1,4 +1,4 @@
-"""One task: what its user asked for, and what became of it so far."""
+"""One task: what its user asked for, and what happened to it so far."""
 
 import json
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from emulators.batch.model.stateful import Stateful
 from emulators.batch.model.states import TaskState
 from emulators.batch.model.usage import Usage, total
 
-# Lower case, as names are compared; a user's property of such a name is not kept.
+# In lower case, because names are compared so; we drop a user's property with such a name.
 SET_BY_SERVICE = frozenset(
     {
         "url",
@@ -28,18 +28,18 @@ SET_BY_SERVICE = frozenset(
     }
 )
 
-# What the ids of affinity begin with.
+# The prefix of affinity ids.
 _NODE = "TVM:"
 
 
 @dataclass(slots=True, kw_only=True)
 class Task(Stateful[TaskState]):
-    """A task of a job; `spec_text` stays text because a job may hold a hundred thousand of them.
+    """A task of a job; `spec_text` stays text, because a job may hold 100,000 tasks.
 
-    `instances` is how many nodes it needs at once, `subtasks` what became of it on all but the
-    first; `dedicated_only` keeps it off spot nodes. `condemned` says that somebody ended it while
-    it ran, and that its process is not gone yet. `wall_s` and `usage` are what the tries took that
-    are over, as far as it was measured.
+    `instances` is how many nodes it needs at once; `subtasks` tells what happened on all but the
+    first. `dedicated_only` keeps it off spot nodes. `condemned` says that somebody ended it while
+    it ran, and that its process still exists. `wall_s` and `usage` are the measured cost of its
+    ended attempts.
     """
 
     id: str
@@ -66,13 +66,13 @@ class Task(Stateful[TaskState]):
 
     @property
     def wanted_node(self) -> str:
-        """Return the node it would like to run on, empty for nearly every task."""
+        """Return the node that it prefers, empty for nearly every task."""
         if '"affinityInfo"' not in self.spec_text:
             return ""
         return str((self.spec().get("affinityInfo") or {}).get("affinityId", ""))[len(_NODE) :]
 
     def spec(self) -> Doc:
-        """Return what the user asked for, defaults included."""
+        """Return what the user asked for, with defaults."""
         document: Doc = json.loads(self.spec_text)
         return document
 
@@ -81,7 +81,7 @@ class Task(Stateful[TaskState]):
         return {**self.spec(), **self.progress(base, root)}
 
     def progress(self, base: str, root: str) -> Doc:
-        """Return of its document what the service sets, and the id: `SET_BY_SERVICE` at most."""
+        """Return its id and the properties that the service sets: `SET_BY_SERVICE` at most."""
         url = f"{base}/jobs/{self.job_id}/tasks/{self.id}"
         shown = {
             "id": self.id,
@@ -102,17 +102,17 @@ class Task(Stateful[TaskState]):
         return shown
 
     def begin(self, pool_id: str, node_id: str, at: datetime) -> None:
-        """Bind the task to the node it is about to run on."""
+        """Bind the task to the node that it will run on."""
         self.pool_id, self.node_id = pool_id, node_id
         self.execution["startTime"] = stamp(at)
 
     def ran(self, seconds: float, usage: Usage | None) -> None:
-        """Note what a try took that is over."""
+        """Add the cost of an attempt that has ended."""
         self.wall_s += seconds
         self.usage = total(self.usage, usage)
 
     def clear_run(self) -> None:
-        """Forget the last run's outcome, keeping the counts of retries and requeues."""
+        """Forget the outcome of the last run; the counts of retries and requeues stay."""
         kept = ("retryCount", "requeueCount", "lastRetryTime", "lastRequeueTime")
         self.execution = {key: self.execution[key] for key in kept if key in self.execution}
 
@@ -149,8 +149,7 @@ class Task(Stateful[TaskState]):
 
 
 def with_task_defaults(body: Doc) -> Doc:
-    """Return the task as the service would echo it: the user's
-    properties and the defaults of the others."""
+    """Return the task with the service's defaults for properties that the user did not set."""
     constraints = {
         "maxWallClockTime": FOREVER,
         "retentionTime": "P7D",

@@ -1,11 +1,11 @@
-"""What programs took of the machine they ran on."""
+"""What programs used of their machine."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Time on processors and bytes from and to disks, those of children waited for included."""
+    """CPU time, and bytes from and to disks, including children that were waited for."""
 
     user_s: float = 0.0
     kernel_s: float = 0.0
@@ -22,5 +22,5 @@ class Usage:
 
 
 def total(known: Usage | None, more: Usage | None) -> Usage | None:
-    """Add what is known up; None where nothing is."""
+    """Add up the known values; return None if none is known."""
     return known + more if known is not None and more is not None else known or more

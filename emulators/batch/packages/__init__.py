@@ -1,1 +1,1 @@
-"""Application packages: which there are, since a folder stands in for the management plane."""
+"""Application packages: a folder stands in for the management plane that holds them in Azure."""

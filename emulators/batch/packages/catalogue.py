@@ -14,7 +14,7 @@ DEFAULT = "default"
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One version of an application, and what its reference said about the version."""
+    """One version of an application, and what its reference says about the version."""
 
     application: str
     version: str
@@ -23,17 +23,17 @@ class Package:
 
     @property
     def name(self) -> str:
-        """Return the application, and the version where one was asked for."""
+        """Return the application id, with the version if the reference names one."""
         return f"{self.application}_{self.asked}" if self.asked else self.application
 
     @property
     def folder(self) -> str:
-        """Return where it lies below the node's root."""
+        """Return its folder below the root of the node."""
         return f"applications/{self.application}/{self.version}"
 
 
 class Catalogue:
-    """Reads the folder anew each time, so that a package may be added while the emulator runs."""
+    """Reads the folder anew each time, so that you may add a package while the emulator runs."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
@@ -54,7 +54,7 @@ class Catalogue:
         return {"id": home.name, "displayName": home.name, "versions": versions}
 
     def find(self, reference: Doc) -> Package | None:
-        """Return the package that a reference means; ids may be given as resource ids."""
+        """Return the package that a reference means; an id may be a resource id."""
         home = self._home(str(reference.get("applicationId") or "").rpartition("/")[2])
         if home is None:
             return None
@@ -78,7 +78,8 @@ def _default_of(home: Path) -> str:
 
 
 def variables(packages: Iterable[Package], root: Path) -> dict[str, str]:
-    """Return AZ_BATCH_APP_PACKAGE_*; a reference without a version gives no suffix."""
+    """Return the AZ_BATCH_APP_PACKAGE_* variables; a reference without a version gives no
+    suffix."""
     return {
         f"AZ_BATCH_APP_PACKAGE_{_FLATTENED.sub('_', one.name)}": str(root / one.folder)
         for one in packages

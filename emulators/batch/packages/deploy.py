@@ -1,4 +1,4 @@
-"""Brings packages to nodes: each once a node, however many tasks want it."""
+"""Brings packages to nodes: once a node, however many tasks want a package."""
 
 import asyncio
 from pathlib import Path
@@ -10,14 +10,14 @@ from emulators.batch.scheduler.verdict import Failure
 
 
 class Deployment:
-    """The packages of references, found, unpacked and named."""
+    """Finds, unpacks and names the packages that references mean."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._locks: dict[Path, asyncio.Lock] = {}
 
     async def bring(self, references: list[Doc], root: Path) -> Failure | None:
-        """Unpack every package below a node's root, or say which cannot be."""
+        """Unpack every package below the root of a node, or return which one fails."""
         for reference in references:
             package = self._catalogue.find(reference)
             if package is None:
@@ -31,7 +31,7 @@ class Deployment:
         return None
 
     def variables(self, references: list[Doc], root: Path) -> dict[str, str]:
-        """Return the variables that name the packages' folders."""
+        """Return the variables that name the folders of the packages."""
         found: list[Package | None] = [self._catalogue.find(one) for one in references]
         return variables((one for one in found if one is not None), root)
 

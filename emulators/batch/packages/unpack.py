@@ -1,4 +1,4 @@
-"""Unpacks a package into a node's folder: inside it, bounded, and never half there."""
+"""Unpacks a package into a folder of a node: only inside it, with a size limit, all or nothing."""
 
 import shutil
 import stat
@@ -17,7 +17,7 @@ class BadPackage(Exception):
 
 
 def unpack(archive: Path, target: Path, most_bytes: int = _MOST_BYTES) -> None:
-    """Unpack an archive; a target that exists is a package that is there already."""
+    """Unpack an archive; an existing target means that the package is there already."""
     if target.is_dir():
         return
     rough = target.with_name(f".{target.name}.partial")
@@ -27,7 +27,7 @@ def unpack(archive: Path, target: Path, most_bytes: int = _MOST_BYTES) -> None:
         with zipfile.ZipFile(archive) as opened:
             _extract(opened, rough, most_bytes)
         rough.rename(target)
-    # NotImplementedError: zipfile knows no such compression; RuntimeError: it wants a password.
+    # NotImplementedError: zipfile does not know the compression. RuntimeError: it wants a password.
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
         raise BadPackage(f"{type(error).__name__}: {error}") from error
     finally:
@@ -51,7 +51,7 @@ def _extract(opened: zipfile.ZipFile, folder: Path, left: int) -> None:
 
 
 def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, left: int) -> int:
-    # What an entry says of its size is not believed. A link is written as the file it is.
+    # We do not trust the size that an entry claims. A link is written as a plain file.
     with opened.open(entry) as source, path.open("wb") as file:
         while piece := source.read(_PIECE):
             left -= len(piece)

@@ -1,6 +1,6 @@
-"""The page at `/`: what the account holds, what goes on in it, and what was refused.
+"""The page at `/`: what the account holds, what happens in it, and what was refused.
 
-waiting   why a task is still active; pure
-document  what the page shows, bounded however much the account holds
-routes    HTML, script and style, and the JSON that feeds them
+waiting   tells why a task is still active; pure
+document  builds what the page shows, with a size limit
+routes    serves HTML, script and style, and the JSON behind them
 """

@@ -1,4 +1,4 @@
-"""What the page shows, as one JSON document whose size does not grow with the account."""
+"""Builds the JSON document behind the page; its size does not grow with the account."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,8 @@ _SERIES = ("$PendingTasks", "$RunningTasks", "$UsableNodeCount", "target")
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What somebody looks at: a pool, a job, its tasks of one state from a position on."""
+    """What the viewer looks at: a pool, a job, and the job's tasks of one state from a position
+    on."""
 
     pool: str = ""
     job: str = ""
@@ -102,7 +103,7 @@ def _chosen_pool(ctx: Context, pool: Pool) -> Doc:
 
 def _thin[T](rows: Sequence[T]) -> Sequence[T]:
     step = max(1, -(-len(rows) // _POINTS))
-    # Counted from the newest, which is always shown.
+    # Counted from the newest sample, which is always shown.
     return rows[::-1][::step][::-1]
 
 

@@ -1,4 +1,5 @@
-"""The page's files, its JSON, and the guard that keeps other sites from it and from `/_admin`."""
+"""Serves the files and the JSON of the page, and keeps other sites away from it and from
+`/_admin`."""
 
 import contextlib
 from collections.abc import Awaitable, Callable
@@ -48,7 +49,7 @@ class Page:
         ]
 
     async def page(self, request: web.Request) -> web.StreamResponse:
-        """Send the page; who signs a request means the service, which has nothing there."""
+        """Send the page; a signed request means the service, which has nothing at this address."""
         if "Authorization" in request.headers:
             return await self._service(request)
         return _file("page.html")
@@ -58,7 +59,7 @@ class Page:
         return _file(request.match_info["file"])
 
     async def state(self, request: web.Request) -> web.Response:
-        """Send what it shows."""
+        """Send the data that the page shows."""
         query = request.query
         start = query.get("start", "")
         view = View(
@@ -70,7 +71,7 @@ class Page:
         return web.json_response(document(self._ctx, view), headers=_HEADERS)
 
     async def tail(self, request: web.Request) -> web.Response:
-        """Send the end of a task's stdout.txt or stderr.txt, as text whatever it holds."""
+        """Send the end of a task's stdout.txt or stderr.txt as text, whatever it holds."""
         query, text = request.query, ""
         if query.get("file") in ("stdout.txt", "stderr.txt"):
             with contextlib.suppress(BatchError, OSError):
@@ -80,7 +81,7 @@ class Page:
         return web.Response(text=text, headers=_HEADERS)
 
     async def why(self, request: web.Request) -> web.Response:
-        """Tell why a task waits; empty when it does not."""
+        """Tell why a task waits; empty if it does not."""
         try:
             job = self._ctx.account.job(request.match_info["job"])
             task = job.task(request.match_info["task"])
@@ -104,8 +105,11 @@ def _end_of(path: Path) -> str:
 
 @middleware
 async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse what a browser brings from elsewhere: another site's script, or a name made to
-    resolve to this machine. The service's own operations are signed and need no such guard."""
+    """Refuse what a browser sends for another site: a foreign script, or a foreign name for this
+    machine.
+
+    The service's own operations are signed and need no such guard.
+    """
     if request.path == "/" or request.path.startswith("/_admin"):
         host = request.headers.get("Host", "").rsplit(":", 1)[0]
         site = request.headers.get("Sec-Fetch-Site", "none")

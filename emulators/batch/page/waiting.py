@@ -1,4 +1,4 @@
-"""Why a task waits, in one sentence that says what would help."""
+"""Tells why a task waits, in one sentence that says what would help."""
 
 from collections.abc import Set
 
@@ -18,7 +18,7 @@ _JOB_REASONS = {
 
 
 def why_waiting(job: Job, task: Task, pool: Pool | None, barred: Set[str]) -> str:
-    """Return the first thing that keeps an active task from starting; empty for any other task."""
+    """Return the first reason that keeps an active task from starting; empty for any other task."""
     if task.state is not TaskState.ACTIVE:
         return ""
     return (
@@ -32,7 +32,7 @@ def why_waiting(job: Job, task: Task, pool: Pool | None, barred: Set[str]) -> st
 def _dependencies(job: Job, task: Task) -> str:
     if job.dependencies.is_free(task):
         return ""
-    return "It depends on tasks that have not completed as it needs, or that are not there."
+    return "It depends on tasks that have not completed as it needs, or that do not exist."
 
 
 def _parallel(job: Job) -> str:
@@ -63,7 +63,7 @@ def _places(task: Task, ready: list[Node], barred: Set[str]) -> str:
     if task.dedicated_only:
         usable = [node for node in usable if node.dedicated]
     if sum(1 for node in usable if node.free >= task.slots) < task.instances:
-        return f"The {len(usable)} usable nodes have not enough free slots now."
+        return f"The {len(usable)} usable nodes do not have enough free slots now."
     return "It is about to start."
 
 

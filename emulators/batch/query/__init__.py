@@ -1,1 +1,1 @@
-"""How lists are narrowed: $filter, $select and paging, over documents."""
+"""Reduces lists of documents: $filter, $select and paging."""

@@ -1,4 +1,4 @@
-"""$filter: parsed once, checked against what the list allows, compiled into a predicate."""
+"""Compiles $filter into a predicate, after a check against what the list allows."""
 
 import operator
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from emulators.batch.query.parameters import refuse
 from emulators.batch.query.parse import parse_filter
 from emulators.batch.query.properties import Filterable, type_of
 
-# What is listed is a document, or something with readers of what its document would say.
+# An entry is a document, or an object with readers for the properties of its document.
 type Predicate = Callable[[Any], bool]
 type Reader = Callable[[Any], Any]
 type Readers = tuple[tuple[str, Reader], ...]
@@ -40,14 +40,14 @@ _LITERALS: Mapping[type[ast._Node], str] = {
     ast.Date: "moment",
     ast.Null: "null",
 }
-# How a stamp of our own looks: such texts can be compared without being parsed.
+# The form of our own timestamps: they can be compared as text.
 _OWN_STAMP = len("2024-01-01T00:00:00.000000Z")
 
 
 def compile_filter(text: str, allowed: Filterable, readers: Readers = ()) -> Predicate:
-    """Return the predicate of a filter; unknown properties and bad syntax are refused.
+    """Return the predicate of a filter; refuse unknown properties and bad syntax.
 
-    It takes documents, or what `readers` read the allowed properties of.
+    The predicate takes documents, or objects whose allowed properties `readers` read.
     """
     return _compile(text, tuple(allowed.items()), readers)
 
@@ -59,7 +59,7 @@ def _compile(text: str, allowed: tuple[tuple[str, str], ...], readers: Readers) 
 
 
 def lookup(document: Doc, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - whatever JSON holds
-    """Follow a property path; None where it ends early."""
+    """Follow a property path; return None where it ends early."""
     found: Any = document
     for name in path:
         if not isinstance(found, dict):
@@ -70,7 +70,7 @@ def lookup(document: Doc, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - whate
 
 @dataclass(frozen=True, slots=True)
 class _Compiler:
-    """Turns one filter's tree into closures; refusals name the whole filter."""
+    """Turns the tree of one filter into closures; a refusal shows the whole filter."""
 
     text: str
     names: Mapping[str, tuple[str, str]]
@@ -194,7 +194,7 @@ def _value(kind: str, text: str) -> Literal:
 
 
 def _test(compare: Callable[[Any, Any], bool], word: str, wanted: Literal, kind: str) -> Test:
-    """Return the test of one value; what is absent only ever differs."""
+    """Return the test of one value; a missing value differs from every other."""
     if wanted is None:
         return lambda value: word in ("eq", "ne") and compare(value, None)
     absent = word == "ne"

@@ -1,4 +1,5 @@
-"""One page of a list: filtered, cut at maxresults, each entry reduced to what was selected."""
+"""Cuts one page of a list: filters it, limits it to maxresults, and reduces each entry to
+$select."""
 
 import zlib
 from collections.abc import Callable, Iterable, Mapping
@@ -18,16 +19,16 @@ _TOKEN = "$skiptoken"  # noqa: S105 - the name of a query parameter
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How what is listed is looked at: filters read single facts of it, answers show documents.
+    """How a list looks at its entries: filters read single properties, answers show documents.
 
-    `document` gets the names that are selected (none means all) and may leave others out.
+    `document` gets the selected names (none means all) and may leave others out.
     """
 
     readers: Readers
     document: Callable[[Any, tuple[str, ...]], Doc]
 
 
-# What is listed is a document already.
+# The entries are documents already.
 AS_IT_IS = View((), lambda document, _: document)
 
 
@@ -48,8 +49,7 @@ def read_query(
     most: int = _MOST,
     view: View = AS_IT_IS,
 ) -> ListQuery:
-    """Understand the query of a list request, or refuse it;
-    names of parameters are lower case here."""
+    """Parse the query of a list request, or refuse it; parameter names are in lower case here."""
     text = query.get("$filter", "").strip()
     return ListQuery(
         predicate=compile_filter(text, allowed, view.readers) if text else None,
@@ -83,9 +83,9 @@ def select(document: Doc, names: tuple[str, ...]) -> Doc:
 def cut(
     entries: Iterable[tuple[int, Any]], asked: ListQuery, view: View = AS_IT_IS
 ) -> tuple[list[Doc], int | None]:
-    """Return one page and the position where the next begins, None at the end.
+    """Return one page and the position at which the next begins, or None at the end.
 
-    Entries come in order with their positions, from the asked start on.
+    Entries come in order with their positions, from the requested start on.
     """
     found: list[Doc] = []
     for position, thing in entries:
@@ -113,7 +113,7 @@ def _token(scope: str, start: int) -> str:
 
 
 def _start(query: Mapping[str, str], scope: str) -> int:
-    """Read the position out of a token; one of another list, or one made up, is refused."""
+    """Read the position from a token; refuse a forged token or one of another list."""
     text = query.get(_TOKEN)
     if text is None:
         return 0

@@ -1,4 +1,4 @@
-"""Single query parameters: refused in the service's words, numbers within their range."""
+"""Reads single query parameters: numbers within their range, refusals in the service's words."""
 
 from collections.abc import Mapping
 
@@ -18,7 +18,7 @@ def refuse(name: str, value: str, reason: str) -> BatchError:
 
 
 def number(query: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
-    """Return a whole number within its range; names are lower case here."""
+    """Return a whole number within its range; parameter names are in lower case here."""
     text = query.get(name)
     if text is None:
         return default

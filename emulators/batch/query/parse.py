@@ -1,4 +1,4 @@
-"""$filter as a tree: the grammar of odata-query, and the literals of the service."""
+"""Parses $filter into a tree with the grammar of odata-query and the literals of the service."""
 
 import re
 
@@ -10,16 +10,17 @@ from emulators.batch.document import parse_stamp
 from emulators.batch.query.parameters import refuse
 
 _MOST_CHARACTERS = 8192
-# A quoted string is passed over first, so that what looks like a literal inside it stays text.
+# Quoted strings are skipped first, so that what looks like a literal inside one stays text.
 _LITERAL = re.compile(r"'(?:[^']|'')*'|\bdatetime'([^']*)'", re.IGNORECASE)
 _NOT = re.compile(r"'(?:[^']|'')*'|\bnot\(", re.IGNORECASE)
 
 
 class _Lexer(ODataLexer):
-    """Its own tokens, but a property may begin with `all` or `any`, as allocationState does."""
+    """The lexer of odata-query, except that a property may begin with `all` or `any`, as
+    allocationState does."""
 
     tokens = ODataLexer.tokens
-    # A token of sly may be a pattern as well as a function.
+    # In sly a token may be a pattern as well as a function.
     ALL = r"all(?=\s*\()"  # type: ignore[assignment]
     ANY = r"any(?=\s*\()"  # type: ignore[assignment]
 
@@ -38,7 +39,7 @@ def parse_filter(text: str) -> ast._Node:
 
 
 def _bare(found: re.Match[str]) -> str:
-    """Turn DateTime'...' of the service into the bare literal of the grammar."""
+    """Turn the service's DateTime'...' into the bare literal of the grammar."""
     if found[1] is None:
         return found[0]
     return parse_stamp(found[1]).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

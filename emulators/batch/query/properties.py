@@ -1,7 +1,7 @@
-"""Which properties each list may be filtered by, and what may be asked of each.
+"""Says which properties a filter of each list may use, and with which operators.
 
-S: startswith and all comparisons; T: all comparisons; E: eq and ne. The literal's type follows
-from the property: moments, numbers, truths, texts.
+S: startswith and all comparisons. T: all comparisons. E: eq and ne. The property decides the type
+of the literal: moment, number, boolean or text.
 """
 
 from collections.abc import Mapping
@@ -69,7 +69,7 @@ IMAGES: Filterable = {"osType": "E", "verificationType": "E", "nodeAgentSKUId": 
 
 
 def type_of(name: str) -> str:
-    """Return what a property holds: moment, number, truth or text."""
+    """Return what a property holds: a moment, a number, a boolean or text."""
     if name.endswith(_MOMENTS):
         return "moment"
     if name.endswith("exitCode"):

@@ -1,2 +1,2 @@
-"""Pure decisions: which task goes to which node, and what an
-ending means for the task and its job."""
+"""Pure decisions: which task goes to which node, and what the end of a process means for task and
+job."""

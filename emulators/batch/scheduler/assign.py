@@ -1,5 +1,5 @@
-"""Which tasks start now, and where: jobs by priority, then by age or in turn, tasks
-by age, nodes by the pool's fill type."""
+"""Decides which tasks start now, and where: jobs by priority, then by age or in turn; tasks by age;
+nodes by the pool's fill type."""
 
 import itertools
 from collections import deque
@@ -19,8 +19,8 @@ _turns = itertools.count(1)
 class Policy:
     """How a pool wants its tasks started; `gangs` lets multi-instance tasks run.
 
-    `by_age` starts all tasks of the older of two jobs of equal priority first; otherwise such jobs
-    take turns, one task each.
+    `by_age` starts all tasks of the older of two jobs with equal priority first. Otherwise such
+    jobs take turns, one task each.
     """
 
     pack: bool = False
@@ -30,7 +30,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """One task that shall run on one node; a multi-instance task takes `others` as well."""
+    """One task for one node; a multi-instance task takes the nodes of `others` as well."""
 
     job: Job
     task: Task
@@ -48,10 +48,10 @@ def assignments(
     policy: Policy,
     spot: Callable[[], Set[str]] = frozenset,
 ) -> Iterator[Assignment]:
-    """Yield what fits, taking it off the shelf; act on each before asking for the next.
+    """Yield what fits and take it off the shelf; act on each before you ask for the next.
 
-    `jobs` are in order of urgency, then of age; `barred` names, by job id, the nodes where the
-    job's preparation failed, `spot` tells all spot nodes.
+    `jobs` are in order of priority, then of age. `barred` holds, by job id, the nodes where the
+    job's preparation failed. `spot` holds all spot nodes.
     """
     for _, equals in itertools.groupby(jobs, key=lambda job: job.priority):
         if shelf.widest() == 0:
@@ -71,7 +71,7 @@ def _by_age(each: Iterable[_Starts], shelf: Shelf) -> Iterator[Assignment]:
 
 
 def _in_turn(each: Iterable[_Starts], shelf: Shelf) -> Iterator[Assignment]:
-    # Mostly one node has come free, which the first of many jobs takes: the others are not asked.
+    # Usually one node became free and the first job takes it; then the others are not asked.
     fresh, again = iter(each), deque[_Starts]()
     while shelf.widest() > 0:
         one = next(fresh, None) or (again.popleft() if again else None)
@@ -88,13 +88,13 @@ def _in_turn(each: Iterable[_Starts], shelf: Shelf) -> Iterator[Assignment]:
 def _starts(
     job: Job, shelf: Shelf, avoided: Set[str], policy: Policy, spot: Callable[[], Set[str]]
 ) -> _Starts:
-    """Yield what of one job fits, until nothing does."""
+    """Yield the tasks of one job that fit, until no more does."""
     set_aside: list[Task] = []
     try:
-        # No task wants no slot, so where no node has one free there is none that fits.
+        # Every task needs a slot, so nothing fits where no node has a free one.
         while job.room() > 0 and (task := job.ready.pop(shelf.widest(avoided))) is not None:
             if task.instances > 1 or task.dedicated_only:
-                # It waits for its own kind of place and lets others pass.
+                # A task that needs another kind of place waits, and lets others pass.
                 shunned = avoided | spot() if task.dedicated_only else avoided
                 may_run = policy.gangs or task.instances == 1
                 nodes = _gang(shelf, task, shunned, pack=policy.pack) if may_run else ()

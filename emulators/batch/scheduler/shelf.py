@@ -1,4 +1,4 @@
-"""The nodes of a pool by free slots, so that a place is found without looking at every node."""
+"""Sorts the nodes of a pool by free slots, so that a search need not look at every node."""
 
 from collections.abc import Iterable, Iterator, Set
 
@@ -6,13 +6,13 @@ from emulators.batch.model.node import Node
 
 
 class NoRoom(Exception):
-    """No node has so many slots free."""
+    """No node has so many free slots."""
 
 
 class Shelf:
-    """Nodes that take tasks, grouped by how many slots they have free.
+    """Nodes that accept tasks, grouped by their number of free slots.
 
-    It forgets lazily: a node that has changed since it was offered is noticed when it is met.
+    The shelf forgets lazily: it notices that a node has changed when it meets it again.
     """
 
     def __init__(self, nodes: Iterable[Node] = ()) -> None:
@@ -22,17 +22,20 @@ class Shelf:
             self.offer(node)
 
     def offer(self, node: Node) -> None:
-        """Put a node where its free slots say, or away if it takes no tasks."""
+        """Put a node where its free slots belong, or remove it if it accepts no tasks."""
         self._put(node, node.free if node.takes_tasks else 0)
 
     def widest(self, barred: Set[str] = frozenset()) -> int:
-        """Return the most slots that are free on one node that is not barred."""
+        """Return the most free slots on one node that is not barred."""
         node = self._find(1, barred, emptiest_first=True)
         return node.free if node is not None else 0
 
     def take(self, slots: int, *, pack: bool, barred: Set[str], wanted: str = "") -> Node:
-        """Pick a node with room: the one that is wanted, else the fullest that fits when packing,
-        the emptiest otherwise; raises NoRoom, never for so many slots as `widest` has just told."""
+        """Pick a node with room: the preferred one, else the fullest that fits when packing, else
+        the emptiest.
+
+        Raises NoRoom, but never for as many slots as `widest` just returned.
+        """
         node = self._wanted(wanted, slots, barred) if wanted else None
         node = node or self._find(slots, barred, emptiest_first=not pack)
         if node is None:
@@ -57,7 +60,7 @@ class Shelf:
                     return node
             if stale is None:
                 return None
-            # It may belong to a group that was passed already, so the search begins again.
+            # The node may belong to a group that was searched before, so the search begins again.
             self.offer(stale)
 
     def _in_order(self, least: int, *, emptiest_first: bool) -> Iterator[tuple[Node, int]]:

@@ -1,5 +1,5 @@
-"""What the end of a task's process means: run it again, or
-completed with which result and consequences."""
+"""Decides what the end of a task's process means: another attempt, or completed, and with which
+result."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How one try of a task ended; `phase` says whether before, in or after its process."""
+    """How one attempt of a task ended; `phase` says whether before, in or after its process."""
 
     exit_code: int | None = None
     failure: Failure | None = None
@@ -37,7 +37,7 @@ class Ending:
     container_id: str = ""
 
     def outcome(self) -> Doc:
-        """Return what it adds to the execution info of a task of any kind."""
+        """Return what it adds to the execution info of any kind of task."""
         shown: Doc = {"result": "failure" if self.failure else "success"}
         if self.exit_code is not None:
             shown["exitCode"] = self.exit_code
@@ -49,7 +49,7 @@ class Ending:
 
     @property
     def told(self) -> str:
-        """How it ended, in a line of a log."""
+        """Describe the ending in one line of a log."""
         code = [] if self.exit_code is None else [f"exit code {self.exit_code}"]
         why = [f"{self.failure.code}: {self.failure.message}"] if self.failure else []
         return "; ".join([*code, *why]) or "ended"
@@ -57,14 +57,14 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Consequences:
-    """What a completed task does to its job and to the tasks that wait for it."""
+    """The effects of a completed task on its job and on the tasks that wait for it."""
 
     job_action: str
     satisfies: bool
 
 
 def process_ended(exit_code: int) -> Ending:
-    """Judge the exit of a task's process; only a non-zero exit may be tried again."""
+    """Judge the exit code of a process; only a non-zero code allows another attempt."""
     if exit_code == 0:
         return Ending(exit_code=0)
     failure = Failure(
@@ -76,7 +76,7 @@ def process_ended(exit_code: int) -> Ending:
 
 
 def time_is_up(exit_code: int | None) -> Ending:
-    """Return the ending of a task that took longer than its `maxWallClockTime`."""
+    """Return the ending of a task that ran longer than its `maxWallClockTime`."""
     failure = Failure(
         "MaxWallClockTimeExpiry", "The task exceeded its maximum wall-clock time and was ended"
     )
@@ -84,13 +84,13 @@ def time_is_up(exit_code: int | None) -> Ending:
 
 
 def shall_retry(ending: Ending, retries_so_far: int, allowed: int) -> bool:
-    """Tell whether the task gets another try; -1 allows any number."""
+    """Tell whether the task gets another attempt; -1 allows any number."""
     return ending.may_retry and (allowed < 0 or retries_so_far < allowed)
 
 
 def consequences(exit_conditions: Doc | None, ending: Ending) -> Consequences:
-    """Apply the task's exit conditions; the first matching one
-    wins, then the service's defaults."""
+    """Apply the exit conditions of a task: the first match wins, then the defaults of the
+    service."""
     succeeded = ending.failure is None
     options = next(_matching(exit_conditions or {}, ending), {})
     job_action = str(options.get("jobAction") or ("none" if succeeded else "terminate")).lower()
@@ -117,5 +117,5 @@ def _matching(conditions: Doc, ending: Ending) -> Iterator[Doc]:
 
 
 def ended_by_user() -> Ending:
-    """Return the ending of a task that somebody ended."""
+    """Return the ending of a task that a user ended."""
     return Ending(failure=Failure("TaskEnded", "Task Was Ended by User Request"))

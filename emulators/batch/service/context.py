@@ -1,5 +1,5 @@
-"""What every verb works with: the account, the clock, the
-outside, and the means to do something later."""
+"""What every verb works with: the account, the clock, the outside world, and the means to act
+later."""
 
 import asyncio
 import logging
@@ -36,26 +36,31 @@ log = logging.getLogger("emulators.batch")
 
 @dataclass(frozen=True, slots=True)
 class Requeue:
-    """A run ends without a verdict: its task is active again.
-    `counted` tells whether that shows in requeueCount."""
+    """A run ends without a verdict, so its task is active again.
+
+    `counted` tells whether requeueCount shows it.
+    """
 
     counted: bool = True
 
 
 class Run(Protocol):
-    """One execution of a task that can be broken off; `over` is set when its node is free of it."""
+    """One run of a task that can be interrupted; `over` is set when its node is free of it."""
 
     over: asyncio.Event
 
     def interrupt(self, outcome: Ending | Requeue) -> None:
-        """Break it off with this outcome."""
+        """Interrupt the run with this outcome."""
         ...
 
 
 @dataclass(kw_only=True)
 class Context:
-    """Shared by all verbs; `machine`, `dispatch`, `drained`, `resized`,
-    `completed` and `job_over` are set once the verbs behind them exist."""
+    """Shared by all verbs.
+
+    `machine`, `dispatch`, `drained`, `resized`, `completed` and `job_over` are set once the verbs
+    behind them exist.
+    """
 
     options: Options
     clock: Clock
@@ -89,7 +94,7 @@ class Context:
     _saving: bool = False
 
     def folders(self, node: Node) -> NodeFolders:
-        """Return a node's folders; the short name keeps paths short."""
+        """Return the folders of a node; a short name keeps paths short."""
         if node.id not in self._folders:
             short = node.id.removeprefix("tvmps_")[:16]
             self._folders[node.id] = NodeFolders(self.nodes_root / short)
@@ -107,13 +112,13 @@ class Context:
         self._save_soon()
 
     def forget(self, *things: Kept) -> None:
-        """Remove records of what is gone."""
+        """Delete the records of what is gone."""
         for thing in things:
             self.account.forget(thing)
         self._save_soon()
 
     def save(self) -> None:
-        """Save now; nothing may be answered on unsaved ground. Raises NotSaved."""
+        """Save now, because no answer may rest on unsaved changes; raises NotSaved."""
         if self.clock.has_moved():
             self.account.keep(self.clock)
         self.store.save(self.account)
@@ -124,17 +129,17 @@ class Context:
             asyncio.get_running_loop().call_soon(self._save_later)
 
     def _save_later(self) -> None:
-        """Save what nobody waits for; where that is not possible, try again."""
+        """Save changes that nobody waits for; if that fails, try again later."""
         try:
             self.save()
         except NotSaved as error:
-            log.error("Trying again in a second: %s", error, extra={"action": "save"})  # noqa: TRY400 - the trace says nothing
+            log.error("Saving failed, next try in a second: %s", error, extra={"action": "save"})  # noqa: TRY400 - the trace says nothing
             asyncio.get_running_loop().call_later(_PATIENCE_S, self._save_later)
         else:
             self._saving = False
 
     def spawn(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
-        """Do something on the side, beginning at once."""
+        """Start background work at once."""
         task = asyncio.Task(work, loop=asyncio.get_running_loop(), name=name, eager_start=True)
         if not task.done():
             self._background.add(task)
@@ -153,7 +158,7 @@ class Context:
         await asyncio.gather(*self._background, return_exceptions=True)
 
     async def settled(self, keys: Iterable[tuple[str, str]]) -> None:
-        """Wait until none of these runs goes on."""
+        """Wait until all of these runs have ended."""
         running = [self.runs[key].over for key in keys if key in self.runs]
         for over in running:
             await over.wait()
@@ -161,7 +166,8 @@ class Context:
     def wake(self, pool_id: str, node: Node | None = None) -> None:
         """Let the scheduler look at a pool, once at the end of this turn of the loop.
 
-        `node` tells that nothing but this node has changed, so that a large pool is not read whole.
+        `node` says that only this node has changed, so that the scheduler need not read a large
+        pool whole.
         """
         key = pool_id.lower()
         if key not in self._waking:

@@ -1,5 +1,5 @@
-"""The whole service without its wire: built from options, started
-on what the last life left, closed in order."""
+"""The whole service without its wire: built from options, started on what the last process left,
+closed in order."""
 
 import aiohttp
 
@@ -24,6 +24,7 @@ from emulators.batch.service.nodes.life import (
     boot,
     come_back,
     finish_deallocation,
+    finish_preemption,
     finish_restart,
     leave_drained,
 )
@@ -94,7 +95,7 @@ class Emulator:
         self.ctx.resized = lambda pool: check_steady(self.ctx, pool)
 
     async def start(self, endpoint: str) -> None:
-        """Kill what an earlier life left running, then take up its work."""
+        """Kill what an earlier process left running, then continue its work."""
         self.ctx.endpoint = endpoint
         await self.ctx.machine.start()
         self._resume_jobs()
@@ -135,7 +136,8 @@ class Emulator:
             for task in job.tasks.values()
             if task.state in (TaskState.RUNNING, TaskState.PREPARING)
         ]
-        # First what goes on, so that a job that ends with a condemned one has no other running.
+        # First the tasks that go on, so that a job that ends with a condemned task has no other
+        # running.
         for task in sorted(ran, key=lambda task: task.condemned):
             if task.condemned:
                 complete_task(self.ctx, job, task, ended_by_user())
@@ -165,11 +167,14 @@ class Emulator:
         if node.state is NodeState.PREEMPTED:
             ctx.spawn(come_back(ctx, pool, node), f"return of {node.id}")
             return
+        if node.preempting:
+            ctx.spawn(finish_preemption(ctx, pool, node), f"preemption of {node.id}")
+            return
         if node.state is NodeState.DEALLOCATING:
             ctx.spawn(finish_deallocation(ctx, node), f"deallocation of {node.id}")
             return
         if node.state in READY and node.left_running:
-            # What its start task had left running for its tasks died with the last life.
+            # The processes that its start task left for its tasks died with the last process.
             node.move(NodeState.REBOOTING, ctx.clock.now())
         elif node.state is NodeState.RUNNING:
             node.move(NodeState.IDLE, ctx.clock.now())
@@ -181,7 +186,7 @@ class Emulator:
         boot(ctx, pool, node)
 
     async def close(self) -> None:
-        """Stop everything; what runs is taken up again at the next start."""
+        """Stop everything; the next start continues what runs now."""
         await self.ctx.close()
         await self.ctx.machine.close()
         try:

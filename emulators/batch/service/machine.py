@@ -1,4 +1,4 @@
-"""What nodes are made of: folders and commands. `machines` holds a real and a simulated one."""
+"""What nodes are made of: folders and commands. `machines` holds a real and a simulated kind."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -16,9 +16,9 @@ class Execution(Protocol):
     """One command on one node."""
 
     async def run(self, *, lingers: bool = False) -> Ending:
-        """Carry it out, its files fetched before it; may raise AgentLost.
+        """Fetch its files and run it; may raise AgentLost.
 
-        What it leaves running ends with it, or, if it lingers, when it is killed.
+        Processes that it leaves running end with it. If it lingers, they live until it is killed.
         """
         ...
 
@@ -27,11 +27,11 @@ class Execution(Protocol):
         ...
 
     def has_left(self) -> bool:
-        """Tell whether it lingers and left something running."""
+        """Tell whether it lingers and has left something running."""
         ...
 
     def usage(self) -> Usage | None:
-        """Return what its process took that is over; None where nobody knows."""
+        """Return what its ended process used, or None if that is unknown."""
         ...
 
     async def upload(
@@ -50,7 +50,7 @@ class Machine(Protocol):
     """Carries out what the service decides about nodes."""
 
     async def start(self) -> None:
-        """Get ready; nothing of an earlier life goes on after that."""
+        """Get ready; afterwards nothing of an earlier process runs any more."""
         ...
 
     async def close(self) -> None:
@@ -62,7 +62,7 @@ class Machine(Protocol):
         ...
 
     async def equip(self, node: Node, pool: Doc) -> Failure | None:
-        """Bring what the pool's configuration promises to a node, or say what is missing."""
+        """Bring what the pool's configuration promises to a node, or return what is missing."""
         ...
 
     async def clear(self, folder: Path) -> None:
@@ -70,7 +70,7 @@ class Machine(Protocol):
         ...
 
     async def scrap(self, node: Node) -> None:
-        """Delete all that a node has."""
+        """Delete everything of a node."""
         ...
 
     def note(self, node: Node, what: str) -> None:
@@ -78,7 +78,7 @@ class Machine(Protocol):
         ...
 
     def logs(self, node: Node, since: datetime, until: datetime | None) -> list[Path]:
-        """Return the files that tell what happened on a node in a time."""
+        """Return the files that tell what happened on a node in a period of time."""
         ...
 
     def execution(

@@ -1,5 +1,4 @@
-"""How long the emulated machinery takes: nothing, a
-realistic while, or until somebody says tick."""
+"""How long the emulated machinery takes: no time, a realistic time, or until somebody says tick."""
 
 import asyncio
 import random
@@ -12,7 +11,7 @@ from emulators.batch.timing import Profile, Span
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Waiting:
-    """A step that waits for a tick: a phase of the timing profile, and whose it is."""
+    """A step that waits for a tick: a phase of the timing profile, and its subject."""
 
     phase: str
     subject: str
@@ -20,7 +19,7 @@ class Waiting:
 
 
 class Pace:
-    """Waits between a resource's states; the same seed draws the same waits."""
+    """Waits between the states of a resource; the same seed draws the same waits."""
 
     def __init__(self, timing: str, clock: Clock, profile: Profile, seed: int) -> None:
         self._timing, self._clock, self._profile = timing, clock, profile
@@ -36,8 +35,8 @@ class Pace:
 
     def _drawn(self, span: Span) -> float:
         seconds = self._chance.uniform(span.least_s, span.most_s)
-        # Whole ones, so that what ends in the same second of a simulation ends at the same moment:
-        # a turn of the loop for each end of a million tasks would take half as long again.
+        # Whole seconds, so that tasks that end in the same second of a simulation share a turn of
+        # the loop: a million tasks would otherwise take half as long again.
         whole = float(round(seconds))
         return whole if span.least_s <= whole <= span.most_s else seconds
 
@@ -53,7 +52,7 @@ class Pace:
         return list(self._waiting)
 
     def tick(self, count: int | None = None, phase: str = "*", subject: str = "*") -> list[Waiting]:
-        """Let what waits take one step, or of what matches the first few; return what does."""
+        """Release the first few waiting steps that match, or all; return those."""
         released = [
             one
             for one in self._waiting

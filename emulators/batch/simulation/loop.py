@@ -1,4 +1,4 @@
-"""An event loop that asks somebody else what to do when there is nothing left to do."""
+"""An event loop that calls a function when it has nothing left to do."""
 
 import asyncio
 import selectors
@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 
 class IdleLoop(asyncio.SelectorEventLoop):
-    """Calls `idle` whenever it would wait; it waits only where that answers False."""
+    """Calls `idle` instead of waiting; it waits only if that returns False."""
 
     def __init__(self) -> None:
         self._asker = _Asker()
         super().__init__(self._asker)
 
     def when_idle(self, idle: Callable[[], bool] | None) -> None:
-        """Set whom to ask; None waits as any loop does."""
+        """Set the function to call; with None the loop waits as any loop does."""
         self._asker.idle = idle
 
 
@@ -24,5 +24,5 @@ class _Asker(selectors.DefaultSelector):
         if self.idle is None or (timeout is not None and timeout <= 0):
             return super().select(timeout)
         ready = super().select(0)
-        # What `idle` sets off is run in this very turn.
+        # What `idle` starts runs in this same turn.
         return ready if ready or self.idle() else super().select(timeout)

@@ -1,4 +1,4 @@
-"""What a simulated run cost and how long its tasks waited."""
+"""Sums up what a simulated run cost and how long its tasks waited."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,10 +16,11 @@ _HOUR_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One job's figures: times in seconds, node-hours of its pool since the beginning.
+    """The figures of one job: times in seconds, node-hours of its pool since the beginning.
 
-    `utilisation` is the share of the pool's slots, over its nodes' whole lives, that ran tasks of
-    the job; `waits_s` are the median, the 95th percentile and the maximum from creation to start.
+    `utilisation` is the share of the pool's slots, over the whole lives of its nodes, that ran
+    tasks of the job. `waits_s` holds the median, the 95th percentile and the maximum from creation
+    to start.
     """
 
     tasks: int

@@ -1,4 +1,4 @@
-"""One emulated account in this process, whose time passes as fast as it can be computed."""
+"""One emulated account in this process; its time passes as fast as the machine can compute."""
 
 from collections.abc import Callable, Coroutine, Iterable
 from datetime import UTC, datetime, timedelta
@@ -24,19 +24,19 @@ from emulators.batch.store import Keeper
 
 _FOREVER = timedelta(days=3650)
 _COLLECTION = 100
-# Every simulation begins at the same moment, so that the same one has the same figures.
+# Every simulation begins at the same moment, so that equal simulations give equal figures.
 _BEGAN = datetime(2030, 1, 1, tzinfo=UTC).timestamp()
 
 
 class NoTimeLeft(Exception):
-    """The simulation's limit came before what it was to wait for."""
+    """The simulation reached its time limit before the condition held."""
 
 
 class Simulation:
     """The service's own model, scheduler and autoscale on a virtual clock.
 
-    Nothing is stored, unless a store is given: then a new simulation goes on where it left off.
-    `machine` makes what carries out the programs; `began` is the moment in seconds since 1970.
+    It stores nothing unless you pass a store; then a new simulation continues an old one. `machine`
+    makes the object that runs programs; `began` is the start in seconds since 1970.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Simulation:
         return self._emulator.ctx.account.job(job_id)
 
     def add_tasks(self, job_id: str, bodies: Iterable[Doc]) -> None:
-        """Add tasks from the bodies of requests; raises ValueError for one that is refused."""
+        """Add tasks from the bodies of requests; raises ValueError if one is refused."""
         job, batch = self._emulator.ctx.account.job(job_id), list[Doc]()
         for body in bodies:
             batch.append(body)
@@ -118,19 +118,19 @@ class Simulation:
             raise ValueError(f"Task {refused[0]['taskId']} is refused: {refused[0]['error']}")
 
     def after(self, seconds: float, act: Callable[[], object]) -> None:
-        """Do something once so much emulated time has passed, such as adding more tasks."""
+        """Call `act` once so much emulated time has passed, for example to add more tasks."""
         self._do(lambda: self._clock.after(seconds, lambda: (act(), None)[1]))
 
     def run(self, until: Callable[[], bool] | None = None, limit: timedelta = _FOREVER) -> None:
-        """Let time pass until no task is active or running, or until something else holds.
+        """Let time pass until no task is active or running, or until `until` holds.
 
-        Raises NoTimeLeft where that does not come about within the limit.
+        Raises NoTimeLeft if that does not happen within the limit.
         """
         holds = until or self._all_done
         self._await(self._pass(holds, self._clock.seconds() + limit.total_seconds()))
 
     def run_for(self, time: timedelta) -> None:
-        """Let so much time pass."""
+        """Let some emulated time pass."""
         goal = self._clock.seconds() + time.total_seconds()
         self._do(lambda: self._clock.after(time.total_seconds(), lambda: None))
         self.run(lambda: self._clock.seconds() >= goal)
@@ -158,11 +158,11 @@ class Simulation:
         return all(job.is_done() for job in self._emulator.ctx.account.jobs.values())
 
     def report(self, job_id: str) -> Report:
-        """Tell what a job took and what its pool cost."""
+        """Return what a job took and what its pool cost."""
         return self._observer.report(self._emulator.ctx.account.job(job_id))
 
     def do[T](self, verb: Callable[[Emulator], T]) -> T:
-        """Carry out any verb of the service as a request does: saved before it is answered."""
+        """Run any verb of the service as a request does: save before the answer."""
 
         def saved() -> T:
             try:
@@ -183,7 +183,7 @@ class Simulation:
 
 
 class _Nothing:
-    """A store that keeps nothing: what is simulated need not survive."""
+    """A store that keeps nothing, because a simulation need not survive."""
 
     def load(self) -> Account:
         """Build an empty account."""

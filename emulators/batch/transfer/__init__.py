@@ -1,2 +1,1 @@
-"""Blobs in and out of nodes, on a SAS or on a managed
-identity that a file of keys stands in for."""
+"""Brings blobs to nodes and away, with a SAS or a managed identity, for which a file holds keys."""

@@ -52,14 +52,13 @@ class Blobs:
     async def page(
         self, container_url: str, grant: Grant, prefix: str, marker: str
     ) -> tuple[list[str], str]:
-        """List some blobs whose names start with a prefix, and the marker of the next ones."""
+        """Return some blobs with a prefix, and the marker of the next page."""
         wanted = urlencode({"prefix": prefix, "marker": marker}, quote_via=quote)
         url = with_query(container_url, f"restype=container&comp=list&{wanted}")
         headers = await self._opened("GET", url, grant, {})
         async with self._session.get(URL(url, encoded=True), headers=headers) as answer:
             await _check(answer)
-            # The list comes from the storage account that the task's owner named, over
-            # loopback.
+            # We trust the list: the task's owner named the storage account, and it is on loopback.
             page = ET.fromstring(await answer.text())  # noqa: S314 - no entity is resolved, expat is current
         names = [name.text or "" for name in page.iter("Name")]
         return names, page.findtext("NextMarker") or ""
@@ -67,7 +66,7 @@ class Blobs:
     async def upload(
         self, url: str, grant: Grant, source: Path, headers: Mapping[str, str]
     ) -> None:
-        """Store a file as a block blob, in blocks when it is large."""
+        """Store a file as a block blob, in several blocks if it is large."""
         size = source.stat().st_size
         if size <= _WHOLE_LIMIT:
             extra = {**headers, "x-ms-blob-type": "BlockBlob"}
@@ -93,7 +92,7 @@ class Blobs:
     async def _opened(
         self, method: str, url: str, grant: Grant, headers: Mapping[str, str]
     ) -> dict[str, str]:
-        """Return the headers with whatever the grant puts beside them."""
+        """Return the headers with those that the grant adds."""
         sent = _dated(headers)
         if grant.client_id:
             return {**sent, "Authorization": await self._tokens.authorization(grant.client_id)}
@@ -133,7 +132,7 @@ async def _check(answer: aiohttp.ClientResponse) -> None:
 
 
 def with_query(url: str, query: str) -> str:
-    """Add parameters to a URL that may have some."""
+    """Add parameters to a URL, which may have some already."""
     return f"{url}{'&' if urlsplit(url).query else '?'}{query}"
 
 

@@ -1,4 +1,4 @@
-"""Which managed identity stands for which storage account; nothing else opens a private URL."""
+"""Maps managed identities to storage accounts; only an identity or a SAS opens a private URL."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from emulators.batch.scheduler.verdict import Failure
 
 
 class TransferFailed(Exception):
-    """A file could not be brought in or out; carries what the task shall say."""
+    """A file could not be transferred; the error carries the failure of the task."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
@@ -21,8 +21,8 @@ class TransferFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """How to open a URL: with an account's key, with tokens of a managed identity, or with nothing
-    because a SAS says enough."""
+    """How to open a URL: with an account key, with a token of a managed identity, or with its own
+    SAS."""
 
     account: str = ""
     key: str = ""
@@ -30,7 +30,7 @@ class Grant:
 
 
 class Identities:
-    """The map from identity resource ids (their case does not matter) to accounts."""
+    """Maps identity resource ids, regardless of case, to accounts."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Identities:
         raise TransferFailed(failure)
 
     def grant(self, url: str, reference: Doc | None, denied_code: str) -> Grant:
-        """Return how to open a URL, or raise the denial that the service would report."""
+        """Return how to open a URL; raises TransferFailed with the refusal of the service."""
         if reference and reference.get("resourceId"):
             entry = self._entries.get(str(reference["resourceId"]).lower())
             if entry is None:

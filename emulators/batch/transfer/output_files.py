@@ -1,4 +1,4 @@
-"""Takes a task's output files to their containers after its process has ended."""
+"""Uploads the output files of a task after its process has ended."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _NOT_FOUND = 404
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One file and the container and name it goes to."""
+    """One file, and the container and name that it goes to."""
 
     source: Path
     container_url: str
@@ -30,15 +30,16 @@ class Upload:
 
     @property
     def folder(self) -> str:
-        """Where it goes without its own name: a try that is named after itself goes there too."""
+        """Return the destination without the file's own name; attempts named after themselves share
+        it."""
         return f"{self.container_url.partition('?')[0]}/{self.name.rpartition('/')[0]}"
 
 
 def planned(
     outputs: list[Doc], wd: Path, env: Mapping[str, str], *, succeeded: bool
 ) -> list[Upload]:
-    """Return what has to be uploaded after this outcome; a
-    pattern that matches nothing is no failure."""
+    """Return the uploads that follow from this outcome; a pattern without a match is not a
+    failure."""
     wanted = {"taskcompletion", "tasksuccess" if succeeded else "taskfailure"}
     uploads: list[Upload] = []
     for output in outputs:
@@ -73,7 +74,7 @@ def _uploads_of(output: Doc, wd: Path, env: Mapping[str, str]) -> Iterator[Uploa
 
 
 def _tell_nobody(upload: Upload, failed: TransferFailed | None) -> None:
-    """Keep the end of an upload to oneself."""
+    """Ignore the end of an upload."""
 
 
 async def upload_all(
@@ -83,7 +84,7 @@ async def upload_all(
     before: Callable[[Upload], Awaitable[None]],
     tell: Callable[[Upload, TransferFailed | None], None] = _tell_nobody,
 ) -> None:
-    """Upload in the given order; all are tried, the first failure is raised at the end."""
+    """Upload in the given order; try all, then raise the first failure."""
     first: TransferFailed | None = None
     for upload in uploads:
         failed = await _tried(upload, blobs, identities, before)

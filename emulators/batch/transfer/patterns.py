@@ -1,4 +1,4 @@
-"""Which files an output pattern means, and what their blobs are called."""
+"""Finds the files that an output pattern means, and the names of their blobs."""
 
 import os
 import re
@@ -15,13 +15,13 @@ def expand(pattern: str, env: Mapping[str, str]) -> str:
 
 
 def is_wild(pattern: str) -> bool:
-    """Tell whether a pattern may match more than one file."""
+    """Tell whether a pattern may match several files."""
     return bool(_WILD.search(pattern))
 
 
 def matches(pattern: str, wd: Path) -> Iterator[tuple[Path, str]]:
-    """Yield each matching file with its name below the pattern's
-    fixed folder, in no particular order."""
+    """Yield each matching file, in any order, with its name below the fixed folder of the
+    pattern."""
     parts = PurePosixPath(pattern).parts
     fixed = next((index for index, part in enumerate(parts) if is_wild(part)), len(parts) - 1)
     base = Path(os.path.normpath(wd.joinpath(*parts[:fixed])))
@@ -56,8 +56,7 @@ def _walk(folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
 
 
 def component(pattern: str) -> re.Pattern[str]:
-    """Translate one path component: `*`, `?`, `[abc]`, `[a-c]`,
-    `[!a]`; everything else is literal."""
+    """Translate one path component: `*`, `?`, `[abc]`, `[a-c]`, `[!a]`; all else is literal."""
     out, position = "", 0
     while position < len(pattern):
         char = pattern[position]

@@ -1,4 +1,4 @@
-"""Brings a task's resource files into its working directory before it starts."""
+"""Brings the resource files of a task into its working directory before it starts."""
 
 import asyncio
 import errno
@@ -31,7 +31,7 @@ _ALL_MODES = 0o7777
 
 @dataclass(frozen=True, slots=True)
 class _Download:
-    """One blob, how to open it, and the file it becomes."""
+    """One blob, how to open it, and the file that it becomes."""
 
     url: str
     grant: Grant
@@ -40,7 +40,7 @@ class _Download:
 
 
 async def fetch_all(files: list[Doc], wd: Path, blobs: Blobs, identities: Identities) -> None:
-    """Fetch every file, a few at once, or raise TransferFailed for one that cannot be had."""
+    """Fetch every file, a few at once; raises TransferFailed if one cannot be fetched."""
     waiting: asyncio.Queue[_Download | None] = asyncio.Queue(_AT_ONCE)
     try:
         async with asyncio.TaskGroup() as group:
@@ -79,7 +79,7 @@ async def _planned(
         folder = PurePosixPath(str(file.get("filePath") or "."))
         try:
             async for name in _names(blobs, url, grant, str(file.get("blobPrefix") or "")):
-                # A name that ends so stands for a folder.
+                # A name that ends in a slash stands for a folder.
                 if not name.endswith("/"):
                     target = _inside(wd, str(folder / name.lstrip("/")))
                     yield _Download(blob_url(url, name), grant, target, mode)
@@ -131,7 +131,7 @@ def _inside(wd: Path, relative: str) -> Path:
     try:
         target = (wd / relative).resolve()
     except (OSError, ValueError) as error:
-        raise _refused("The path of a resource file is no path", relative) from error
+        raise _refused("The path of a resource file is not a valid path", relative) from error
     if target == wd.resolve() or not target.is_relative_to(wd.resolve()):
         raise _refused("The path of a resource file leaves the working directory", relative)
     return target

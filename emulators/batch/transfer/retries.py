@@ -1,4 +1,4 @@
-"""Tries a transfer again when the trouble looks like passing by."""
+"""Repeats a transfer if the trouble looks temporary."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 
 
 async def persistently[T](action: Callable[[], Awaitable[T]]) -> T:
-    """Do something, a few times if need be; the last failure is raised."""
+    """Run an action up to a few times; raise the last failure."""
     for delay_s in _DELAYS_S:
         try:
             return await action()

@@ -1,4 +1,4 @@
-"""The two logs of its uploads that a node leaves beside a task's own."""
+"""The two logs of uploads that a node leaves beside the logs of a task."""
 
 import contextlib
 from pathlib import Path
@@ -8,7 +8,7 @@ from emulators.batch.transfer.output_files import Upload
 
 
 class UploadLog:
-    """Notes what went where, and what did not and why."""
+    """Notes which files were uploaded where, and which failed and why."""
 
     def __init__(self) -> None:
         self._out: list[str] = []
@@ -26,7 +26,7 @@ class UploadLog:
 
     def write(self, directory: Path) -> None:
         """Write both logs into the directory of the task."""
-        # A full disk or a task that is being deleted must not change how the uploads went.
+        # A full disk or a deleted task must not change the result of the uploads.
         with contextlib.suppress(OSError):
             (directory / "fileuploadout.txt").write_text("".join(self._out), "utf-8", "replace")
             (directory / "fileuploaderr.txt").write_text("".join(self._err), "utf-8", "replace")

@@ -1,3 +1,3 @@
-"""What bodies have to look like: the models as data, the rules beside them, compiled checks."""
+"""Checks the bodies of requests: models as data, rules beside them, compiled into checks."""
 
 from emulators.batch.validation.compiled import validate as validate

@@ -1,4 +1,4 @@
-"""Checks of whole bodies, compiled once per model from its fields, limits and rules."""
+"""Checks of whole bodies, compiled once a model from its fields, limits and rules."""
 
 import re
 from collections.abc import Callable, Set
@@ -12,7 +12,7 @@ from emulators.batch.validation.leaves import LEAVES, Check, one_of, wrong_type
 from emulators.batch.validation.limits import Limit, limit_of
 from emulators.batch.validation.rules import RULES
 
-# What the service took before 2025-06-01 and its models of today lack: older clients still send it.
+# Older clients still send these; the models of 2025-06-01 lack them.
 _OLDER = frozenset(
     {
         "authenticationTokenSettings",
@@ -23,19 +23,19 @@ _OLDER = frozenset(
         "targetNodeCommunicationMode",
     }
 )
-# From a model's name to the entity's, as far as the service was seen to tell it.
+# The entity name of a model, as far as the service was seen to tell it.
 _ENTITY = re.compile(r"^Batch(?=[A-Z])|(?<=[a-z])(Create|Update|Replace)?Options$")
-# Annotations of OData, which a client sends back that got them.
+# Annotations of OData; a client that received them sends them back.
 _ANNOTATION = ("odata.", "@odata.")
-# Tasks of a collection succeed or fail one by one, so the collection does not look into them.
+# Tasks of a collection succeed or fail one by one, so the collection does not check them.
 _LOOSE = {("BatchTaskGroup", "value"): ["list", "any"]}
 
 
 def validate(model: str, body: Doc) -> Doc:
-    """Return the body as the service understands it, or refuse it by its first violation.
+    """Return the body as the service understands it, or refuse its first violation.
 
-    Nulls are gone, numbers and truths have their own type; what older versions had is kept,
-    an unknown property refused. The body itself is changed.
+    It drops nulls, converts numbers and booleans to their own type, keeps what older versions had,
+    and refuses unknown properties. It changes the body itself.
     """
     checked: Doc = _model(model)(body)
     return checked
@@ -43,7 +43,7 @@ def validate(model: str, body: Doc) -> Doc:
 
 @cache
 def _model(model: str) -> Check:
-    """Compile one model; models that hold one another are compiled when first met."""
+    """Compile one model; models that contain one another are compiled when first met."""
     fields = {name: field for name, field in schema.fields(model).items() if not field.read_only}
     checks = {name: _property(model, name, field.kind) for name, field in fields.items()}
     known = frozenset(schema.fields(model)) | _OLDER
@@ -70,7 +70,7 @@ def _model(model: str) -> Check:
 
 
 def _tidy(model: str, body: Doc, known: Set[str]) -> Doc:
-    """Drop nulls; refuse names that nothing has, in the service's words."""
+    """Drop nulls; refuse unknown names in the service's words."""
     for name in body:
         if name not in known and not name.startswith(_ANNOTATION):
             raise BatchError("InvalidRequestBody", Reason=_unknown(model, name))

@@ -1,4 +1,5 @@
-"""Single values by their type: accepted, coerced where clients in the field need it, or refused."""
+"""Checks single values by type: accepts them, converts them where clients in use need it, or
+refuses."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -8,7 +9,7 @@ from typing import Any
 from emulators.batch.document import parse_duration, parse_stamp
 from emulators.batch.errors import BatchError, invalid
 
-# A check returns the value to go on with, or raises; values are whatever JSON holds.
+# A check returns the value to continue with, or raises; values are whatever JSON holds.
 type Check = Callable[[Any], Any]
 
 _INT32 = 1 << 31
@@ -18,7 +19,7 @@ _TRUTHS = {"true": True, "false": False}
 
 
 def wrong_type(name: str, value: object, wanted: str) -> BatchError:
-    """Build the refusal of a value whose JSON type is not the property's."""
+    """Build the refusal of a value with the wrong JSON type."""
     return BatchError(
         "InvalidRequestBody",
         PropertyName=name,
@@ -39,7 +40,7 @@ def text(name: str) -> Check:
 
 
 def integer(name: str) -> Check:
-    """Accept a whole number of 32 bits; also written as a string."""
+    """Accept a whole number of 32 bits, also as text."""
 
     def check(value: Any) -> Any:  # noqa: ANN401 - see Check
         found = value
@@ -65,7 +66,7 @@ def _whole(value: Any) -> int | None:  # noqa: ANN401 - see Check
 
 
 def real(name: str) -> Check:
-    """Accept any finite number; also written as a string."""
+    """Accept any finite number, also as text."""
 
     def check(value: Any) -> Any:  # noqa: ANN401 - see Check
         try:
@@ -80,7 +81,7 @@ def real(name: str) -> Check:
 
 
 def truth(name: str) -> Check:
-    """Accept true and false; also written as strings."""
+    """Accept true and false, also as text."""
 
     def check(value: Any) -> Any:  # noqa: ANN401 - see Check
         if value is True or value is False:
@@ -127,7 +128,7 @@ def length_of(name: str, value: Any) -> timedelta:  # noqa: ANN401 - see Check
 
 
 def one_of(name: str, values: list[str]) -> Check:
-    """Accept one of some words, without regard to case."""
+    """Accept one of some words, regardless of case."""
     known = {value.lower() for value in values}
 
     def check(value: Any) -> Any:  # noqa: ANN401 - see Check
@@ -141,7 +142,7 @@ def one_of(name: str, values: list[str]) -> Check:
 
 
 def mapping(name: str) -> Check:
-    """Accept an object whose values are not looked at; also its JSON as a string."""
+    """Accept an object with any values, also as JSON text."""
 
     def check(value: Any) -> Any:  # noqa: ANN401 - see Check
         if type(value) is not dict and type(value) is not str:

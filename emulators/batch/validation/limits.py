@@ -1,7 +1,7 @@
-"""How large, how long and how spelled single properties may be: what the models do not say.
+"""Limits of size, length and spelling for single properties, which the models do not contain.
 
-Keys are `Model.property` or, for every model that has it, `property`. What no document gives is
-left out: a limit here is the service's own.
+A key is `Model.property` or, for every model with that property, `property`. A limit that no
+document gives is left out: each limit here is the service's own.
 """
 
 import re
@@ -18,7 +18,7 @@ type Limit = Callable[[str, Any], None]
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FORMULA = 8192
 _DEPENDENCIES = 64_000
-# A guess: the service has a limit, and nobody says which.
+# A guess: the service has a limit, but no source tells it.
 _RANGES = 1000
 
 
@@ -98,7 +98,7 @@ def dependency_list(_: str, value: Any) -> None:  # noqa: ANN401 - JSON
 
 
 def dependency_ranges(_: str, value: Any) -> None:  # noqa: ANN401 - JSON
-    """Bound how many ranges a list has; how long they are does not matter."""
+    """Limit the number of ranges in a list; their length does not matter."""
     if len(value) > _RANGES:
         raise BatchError("TaskDependencyRangesTooLong")
 
@@ -110,13 +110,13 @@ def unlimited_or_positive(name: str, value: Any) -> None:  # noqa: ANN401 - JSON
 
 
 def port(name: str, value: Any) -> None:  # noqa: ANN401 - JSON
-    """Accept a port that the service does not keep for itself."""
+    """Accept a port that the service does not reserve."""
     if not 1 <= value <= 65_535 or value in (29_876, 29_877):  # noqa: PLR2004 - the service's own
         raise invalid(name, value, "The value must be a port that is not reserved.")
 
 
 def resource_id(*kinds: str) -> Limit:
-    """Accept the ARM id of a resource of some kinds, each with the kinds it lies in."""
+    """Accept the ARM id of a resource of some kinds, each inside certain other kinds."""
     shapes = "|".join(
         "/".join(f"{re.escape(part)}/[^/]+" for part in kind.split("/")) for kind in kinds
     )
@@ -195,5 +195,5 @@ LIMITS: Mapping[str, Limit] = {
 
 
 def limit_of(model: str, name: str) -> Limit | None:
-    """Return the limit of one property, if it has any."""
+    """Return the limit of a property, or None."""
     return LIMITS.get(f"{model}.{name}") or LIMITS.get(name)

@@ -1,4 +1,4 @@
-"""What the endpoints of a pool have to keep to among one another."""
+"""Checks the endpoints of a pool, also against one another."""
 
 import re
 from itertools import pairwise
@@ -13,7 +13,7 @@ _MOST_RULES = 25
 
 
 def endpoint(body: Doc) -> None:
-    """Bound one inbound NAT pool: its name, and its ports on the outside."""
+    """Check one inbound NAT pool: its name and its outer ports."""
     if not _NAME.fullmatch(body["name"]):
         reason = (
             "Names have up to 77 letters, digits, '_', '.' and '-', begin with a letter or digit "
@@ -30,7 +30,7 @@ def endpoint(body: Doc) -> None:
 
 
 def endpoints(body: Doc) -> None:
-    """Let no two inbound NAT pools share a name, a port or the priority of a rule."""
+    """Refuse inbound NAT pools that share a name, a port or the priority of a rule."""
     pools: list[Doc] = body["inboundNATPools"]
     rules = [rule for one in pools for rule in one.get("networkSecurityGroupRules") or ()]
     _differ("name", [one["name"].lower() for one in pools])

@@ -1,4 +1,4 @@
-"""Which properties need, exclude or bound one another, model by model."""
+"""Checks which properties need, exclude or limit one another, model by model."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,14 +6,14 @@ from emulators.batch.document import Doc, parse_stamp
 from emulators.batch.errors import BatchError, invalid, missing
 from emulators.batch.validation.network import endpoint, endpoints
 
-# A rule gets a whole object whose properties are each right, and raises. No value is null any more.
+# A rule gets a whole object whose properties are each right and not null, and raises.
 type Rule = Callable[[Doc], None]
 
 _IMAGE_IDS = ("virtualMachineImageId", "sharedGalleryImageId", "communityGalleryImageId")
 
 
 def exactly_one(*names: str) -> Rule:
-    """Demand one of some properties, and no second one."""
+    """Demand exactly one of some properties."""
 
     def check(body: Doc) -> None:
         present = [name for name in names if name in body]
@@ -27,7 +27,7 @@ def exactly_one(*names: str) -> Rule:
 
 
 def at_least_one(*names: str) -> Rule:
-    """Demand one of some properties or more."""
+    """Demand at least one of some properties."""
 
     def check(body: Doc) -> None:
         if not any(name in body for name in names):
@@ -37,7 +37,7 @@ def at_least_one(*names: str) -> Rule:
 
 
 def with_companion(name: str, other: str) -> Rule:
-    """Demand another property wherever one is."""
+    """Demand a second property wherever the first is present."""
 
     def check(body: Doc) -> None:
         if name in body and other not in body:
@@ -57,7 +57,7 @@ def in_order(first: str, last: str) -> Rule:
 
 
 def size_of_pool(body: Doc) -> None:
-    """Let a pool have targets or a formula, not both."""
+    """Let a pool have targets or a formula, but not both."""
     scales = bool(body.get("enableAutoScale"))
     unfit = (
         ("targetDedicatedNodes", "targetLowPriorityNodes", "resizeTimeout")
@@ -97,7 +97,7 @@ def span_of_schedule(body: Doc) -> None:
 
 
 def packages(body: Doc) -> None:
-    """Refuse one application package twice."""
+    """Refuse two references to one application package."""
     seen = set()
     for one in body.get("applicationPackageReferences", ()):
         key = (str(one.get("applicationId")).lower(), one.get("version"))
@@ -108,14 +108,15 @@ def packages(body: Doc) -> None:
 
 
 def auto_pool(body: Doc) -> None:
-    """Demand the pool of an auto pool where a job is made; an update need not repeat it."""
+    """Demand the pool of an auto pool for a new job; an update need not repeat it."""
     wanted = (body.get("poolInfo") or {}).get("autoPoolSpecification")
     if wanted is not None and "pool" not in wanted:
         raise missing("pool")
 
 
 def own_tasks(body: Doc) -> None:
-    """Let manager, preparation and release have three ids: each has a directory of its own."""
+    """Demand three different ids for manager, preparation and release, because each has its own
+    directory."""
     ids = {
         name: str((body.get(f"job{name}Task") or {}).get("id", default)).lower()
         for name, default in (("Preparation", "jobpreparation"), ("Release", "jobrelease"))
@@ -130,7 +131,7 @@ def own_tasks(body: Doc) -> None:
 
 
 def prefix_of_container(body: Doc) -> None:
-    """Let a prefix choose among the blobs of a container only."""
+    """Allow a prefix only for the blobs of a container."""
     if "blobPrefix" in body and "httpUrl" in body:
         raise invalid("blobPrefix", body["blobPrefix"], "A single file has no prefix.")
 

@@ -1,4 +1,4 @@
-"""The models of the service as data: written by scripts/batch_schema.py, read once."""
+"""The models of the service as data, written by scripts/batch_schema.py and read once."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ type Kind = str | list[Any]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One property: its type, and whether a body has to hold it or cannot set it."""
+    """One property: its type, and whether a body must hold it or must not set it."""
 
     kind: Kind
     required: bool
@@ -41,7 +41,7 @@ def names(model: str) -> frozenset[str]:
 
 
 def enum(name: str) -> list[str] | None:
-    """Return the values of an enum, None where the name is no enum's."""
+    """Return the values of an enum, or None for another name."""
     found: list[str] | None = _document()["enums"].get(name)
     return found
 

@@ -1,1 +1,1 @@
-"""The HTTP shell: which path is which operation, and how requests and answers look."""
+"""The HTTP shell: routes of operations, and the form of requests and answers."""

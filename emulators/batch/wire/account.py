@@ -42,12 +42,12 @@ def get_application(app: Emulator, call: Call) -> Reply:
 
 
 def list_pool_usage_metrics(app: Emulator, call: Call) -> Reply:
-    """List usage: the emulator bills nobody."""
+    """List usage; it is empty, because the emulator bills nobody."""
     return call.listed("poolusagemetrics", properties.USAGE, numbered(list))
 
 
 def list_supported_images(app: Emulator, call: Call) -> Reply:
-    """List a few images; a node runs whatever this machine is."""
+    """List a few images; every node runs the system of this machine."""
     return call.listed("supportedimages", properties.IMAGES, numbered(lambda: list(_IMAGES)))
 
 

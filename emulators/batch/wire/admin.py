@@ -1,5 +1,5 @@
-"""What only an emulator has: health, state, faults, time, lost
-nodes. No signature needed; loopback only."""
+"""What only an emulator has: health, state, faults, time, preemption. No signature, loopback
+only."""
 
 import asyncio
 import json
@@ -47,7 +47,7 @@ class Admin:
         return web.json_response({"status": "ok", "service": "batch"})
 
     async def state(self, _: web.Request) -> web.Response:
-        """Show the account in short."""
+        """Show a summary of the account."""
         account = self._emulator.ctx.account
         pools: list[Doc] = []
         for pool in account.pools.values():
@@ -89,12 +89,12 @@ class Admin:
         return await self.list_faults(request)
 
     async def reset_faults(self, request: web.Request) -> web.Response:
-        """Go back to the profile's own rules."""
+        """Return to the profile's own rules."""
         self._emulator.ctx.faults.reset()
         return await self.list_faults(request)
 
     async def tick(self, request: web.Request) -> web.Response:
-        """Let what waits take one step, with manual timing: all of it, or what the body says."""
+        """Release waiting steps with manual timing: all, or those that the body selects."""
         body = await _json(request) if request.can_read_body else {}
         pace = self._emulator.ctx.pace
         released = [_told(one) for one in pace.tick(**_choice(body))]
@@ -104,11 +104,11 @@ class Admin:
         )
 
     async def advance(self, request: web.Request) -> web.Response:
-        """Move the clock forward by {"seconds": n}, through everything due on the way."""
+        """Move the clock forward by {"seconds": n}, through everything that is due on the way."""
         body = await _json(request)
         seconds = body.get("seconds") if isinstance(body, dict) else None
         if not isinstance(seconds, int | float) or not 0 <= seconds <= _MOST_SECONDS:
-            raise _refused(f'The body has to be {{"seconds": a number from 0 to {_MOST_SECONDS}}}.')
+            raise _refused(f'The body must be {{"seconds": a number from 0 to {_MOST_SECONDS}}}.')
         await self._emulator.ctx.clock.advance(timedelta(seconds=seconds))
         self._emulator.sampler.save()
         return web.json_response({"now": self._emulator.ctx.clock.now().isoformat()})
@@ -130,12 +130,15 @@ class Admin:
         return web.json_response({})
 
     async def _emptied(self) -> None:
-        """Wait for deletions, hurrying what is only emulated: nobody has to tick for a reset."""
+        """Wait for deletions and hurry what is only emulated, so that nobody has to tick for a
+        reset."""
         ctx = self._emulator.ctx
         deadline = asyncio.get_running_loop().time() + _RESET_LIMIT_S
         while ctx.account.pools or ctx.account.jobs or ctx.account.schedules:
             if asyncio.get_running_loop().time() > deadline:
-                raise web.HTTPServiceUnavailable(text="The account is not empty yet: ask again.")
+                raise web.HTTPServiceUnavailable(
+                    text="The account is not empty yet: repeat the request."
+                )
             ctx.pace.tick()
             if ctx.options.timing == "timed":
                 await ctx.clock.advance(_HURRY)
@@ -158,7 +161,7 @@ def _told(one: Waiting) -> Doc:
 
 
 def _choice(body: object) -> dict[str, Any]:
-    """Read what shall take a step; raises what answers a body that makes no sense."""
+    """Read which steps to release; raises the answer to a malformed body."""
     if isinstance(body, dict) and set(body) <= {"count", "phase", "subject"}:
         count = body.get("count", 0)
         texts = (body.get("phase", "*"), body.get("subject", "*"))
@@ -173,7 +176,7 @@ async def _json(request: web.Request) -> object:
     try:
         return await request.json()
     except ValueError as error:
-        raise _refused(f"The body is no JSON: {error}") from error
+        raise _refused(f"The body is not JSON: {error}") from error
 
 
 def _refused(reason: str) -> web.HTTPBadRequest:

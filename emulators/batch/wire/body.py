@@ -1,4 +1,4 @@
-"""Reads the body of a request: bounded, JSON, an object that can be written again."""
+"""Reads the body of a request: limited in size, JSON, an object that can be written again."""
 
 import json
 import math
@@ -9,13 +9,13 @@ from emulators.batch.document import Doc
 from emulators.batch.errors import BatchError
 
 _MOST_BYTES = 1 << 20
-# Fewer brackets than these cannot nest so deeply that Python's own limit is near.
+# With fewer brackets than these, nesting stays far below Python's own limit.
 _MANY_BRACKETS = 900
 _MARGIN = 50
 
 
 async def read_body(request: web.Request) -> Doc:
-    """Return the body; none at all is an empty object."""
+    """Return the body; a missing body is an empty object."""
     if request.content_length is not None and request.content_length > _MOST_BYTES:
         raise _too_large()
     try:
@@ -28,7 +28,7 @@ async def read_body(request: web.Request) -> Doc:
 
 
 def parse_body(raw: bytes) -> Doc:
-    """Understand a body, or refuse it: what cannot be echoed or run is no good either."""
+    """Parse a body, or refuse one that cannot be echoed or stored."""
     try:
         body = json.loads(raw, parse_constant=_refuse_number, parse_float=_finite)
         if b"\\u" in raw:
@@ -42,7 +42,7 @@ def parse_body(raw: bytes) -> Doc:
 
 
 def _check_depth(body: object, raw: bytes) -> None:
-    """Refuse what could be read but not written again once it is part of something larger."""
+    """Refuse a body that can be read, but not written again as part of something larger."""
     if raw.count(b"[") + raw.count(b"{") > _MANY_BRACKETS:
         for _ in range(_MARGIN):
             body = [body]
@@ -64,7 +64,7 @@ def _finite(text: str) -> float:
 
 
 def _refuse_number(text: str) -> float:
-    raise ValueError(f"{text} is no JSON number.")
+    raise ValueError(f"{text} is not a JSON number.")
 
 
 def _too_large() -> BatchError:

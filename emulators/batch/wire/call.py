@@ -15,10 +15,10 @@ from emulators.batch.wire.conditions import Versioned, check
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request; names of query parameters and headers are lower case, path parameters decoded.
+    """A request; query parameters and headers have lower-case names, path parameters are decoded.
 
-    `given` is the query as it came: every name in its own spelling, in order. Of the conditional
-    headers only those are here that the operation heeds. `mark` ends the words of every error.
+    `given` is the query as it came: all names in their own spelling, in order. Of the conditional
+    headers it holds only those that the operation uses. `mark` ends the message of every error.
     """
 
     method: str
@@ -32,18 +32,18 @@ class Call:
     mark: str = ""
 
     def condition(self, thing: Versioned) -> None:
-        """Check the conditional headers; raise ConditionNotMet where they do not hold."""
+        """Check the conditional headers; raises ConditionNotMet."""
         check(self.headers, thing, reads=self.method in ("GET", "HEAD"))
 
     def expanded(self, document: Doc, statistics: Callable[[str], Doc]) -> Doc:
-        """Add statistics, which are made of their URL, where $expand asks for them."""
+        """Add statistics if $expand asks for them; their URL is part of them."""
         asked = [name.strip().lower() for name in self.query.get("$expand", "").split(",")]
         if "stats" not in asked:
             return document
         return {**document, "stats": statistics(f"{document['url']}/stats")}
 
     def one(self, kind: str, document: Doc, thing: Versioned | None = None) -> "Reply":
-        """Answer with one object, reduced to what was selected."""
+        """Answer with one object, reduced to $select."""
         shown = {
             "odata.metadata": f"{self.base}/$metadata#{kind}/@Element",
             **select(document, selected(self.query)),
@@ -58,7 +58,7 @@ class Call:
         most: int = 1000,
         view: View = AS_IT_IS,
     ) -> "Reply":
-        """Answer with one page; `entries` walks from a position on over what `view` looks at."""
+        """Answer with one page; `entries` walks from a position over what `view` looks at."""
         scope = f"{self.path}?{self.query.get('$filter', '')}"
         asked = read_query(self.query, allowed, scope, most, view)
         found, following = cut(entries(asked.start), asked, view)
@@ -71,7 +71,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer; the route gives its status unless it says otherwise."""
+    """An answer; its status is that of the route unless it sets its own."""
 
     body: Doc | None = None
     thing: Versioned | None = None
@@ -85,7 +85,8 @@ type Handler = Callable[[Emulator, Call], Reply]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One operation: its name in the SDK, where it lives, how it succeeds; no handler means 501."""
+    """One operation: its name in the SDK, its path, its success status; without a handler it
+    answers 501."""
 
     operation: str
     method: str
@@ -96,7 +97,7 @@ class Route:
 
 
 def numbered(documents: Callable[[], list[Doc]]) -> Callable[[int], Iterable[tuple[int, Doc]]]:
-    """Make a short list that does not change walkable from a position on."""
+    """Page a short, constant list by position."""
 
     def walk(start: int) -> Iterable[tuple[int, Doc]]:
         return list(enumerate(documents()))[start:]
@@ -105,15 +106,14 @@ def numbered(documents: Callable[[], list[Doc]]) -> Callable[[int], Iterable[tup
 
 
 def described(base: str, entity: str) -> str:
-    """Return where in the metadata an answer is described that belongs to no list."""
+    """Return the metadata link of an answer that is not part of a list."""
     return f"{base}/$metadata#Microsoft.Azure.Batch.Protocol.Entities.{entity}"
 
 
 def in_order[T](
     things: Iterable[T], number: Callable[[T], int], show: Callable[[T], Doc]
 ) -> Callable[[int], Iterable[tuple[int, Doc]]]:
-    """Make things walkable from a number on that each keeps: what goes between two pages takes
-    none along."""
+    """Page by each item's serial number, so that deletions between pages skip nothing."""
 
     def walk(start: int) -> Iterable[tuple[int, Doc]]:
         return ((number(one), show(one)) for one in list(things) if number(one) >= start)
@@ -122,5 +122,5 @@ def in_order[T](
 
 
 def http_date(stamped: str) -> str:
-    """Write a timestamp as HTTP headers do."""
+    """Write a timestamp in the way of HTTP headers."""
     return format_datetime(parse_stamp(stamped), usegmt=True)

@@ -1,4 +1,4 @@
-"""Conditional headers: which of them count, and whether they hold."""
+"""Conditional headers: which of them an operation uses, and whether they hold."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ _TOGETHER = ({"if-match", "if-unmodified-since"}, {"if-none-match", "if-modified
 
 
 class Versioned(Protocol):
-    """What has an ETag."""
+    """A resource with an ETag."""
 
     @property
     def etag(self) -> str:
@@ -25,12 +25,12 @@ class Versioned(Protocol):
 
     @property
     def changed(self) -> str:
-        """Return the moment of its last change."""
+        """Return the time of its last change."""
         ...
 
 
 def counting(headers: Mapping[str, str], conditions: str) -> dict[str, str]:
-    """Return the conditional headers that an operation heeds, or refuse their combination."""
+    """Return the conditional headers that an operation uses, or refuse their combination."""
     found = {name: headers[name] for name in _COUNTING[conditions] if headers.get(name)}
     if len(found) > 1:
         if set(found) not in _TOGETHER:
@@ -67,7 +67,7 @@ def _held_by_date(headers: Mapping[str, str], thing: Versioned) -> bool:
 def _moment(name: str, text: str) -> datetime:
     try:
         moment = parsedate_to_datetime(text)
-        # Without a zone a date of HTTP is in GMT.
+        # HTTP dates without a zone are in GMT.
         return moment if moment.tzinfo else parse_stamp(moment.isoformat())
     except (ValueError, OverflowError) as error:
         raise BatchError("InvalidHeaderValue", HeaderName=name, HeaderValue=text[:200]) from error

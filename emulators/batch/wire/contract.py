@@ -1,7 +1,7 @@
 """What each operation understands beside its body: query parameters and conditional headers.
 
-Letters of `query`: m maxresults, f $filter, s $select, x $expand, o force, r recursive, u the span
-of usage metrics. `conditions`: C all four headers, M the two on modification, "" none.
+Letters of `query`: m maxresults, f $filter, s $select, x $expand, o force, r recursive, u the
+period of usage metrics. `conditions`: C all four headers, M the two about modification, "" none.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ _EVERYWHERE = ("api-version", "timeout")
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """One operation's letters, the model of what it shows and the model of its body."""
+    """The letters of one operation, the model that it shows and the model of its body."""
 
     query: str = ""
     conditions: str = ""
@@ -29,7 +29,7 @@ class Contract:
     takes: str = ""
 
     def knows(self, name: str) -> bool:
-        """Tell whether a query parameter, in lower case, means anything here."""
+        """Tell whether the operation knows a query parameter, given in lower case."""
         return name in _EVERYWHERE or any(name in _NAMES[letter] for letter in self.query)
 
 

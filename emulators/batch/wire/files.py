@@ -14,19 +14,19 @@ from emulators.batch.wire.call import Call, Reply, Route, http_date, numbered
 
 @dataclass(frozen=True, slots=True)
 class _Version:
-    """A file has no ETag, only the moment of its last change."""
+    """A file has no ETag, only the time of its last change."""
 
     changed: str
     etag: str = ""
 
 
 def _place(app: Emulator, call: Call) -> tuple[Path, Path]:
-    """Return the folder that is asked about and the root of its node."""
+    """Return the folder that the request is about, and the root of its node."""
     if "taskId" in call.params:
         job = app.ctx.account.job(call.params["jobId"])
         return files.task_folder(app.ctx, job, job.task(call.params["taskId"]))
     pool = app.ctx.account.pool(call.params["poolId"])
-    root = app.ctx.folders(pool.node(call.params["nodeId"])).root
+    root = files.node_folder(app.ctx, pool.node(call.params["nodeId"]))
     return root, root
 
 
@@ -60,7 +60,7 @@ def _headers(call: Call, path: Path) -> dict[str, str]:
 
 
 def get_file(app: Emulator, call: Call) -> Reply:
-    """Send a file, or the range of it that was asked for."""
+    """Send a file, or the requested range of it."""
     path = _path(app, call)
     if path.is_dir():
         raise BatchError("FileNotFound")
@@ -68,7 +68,7 @@ def get_file(app: Emulator, call: Call) -> Reply:
 
 
 def get_file_properties(app: Emulator, call: Call) -> Reply:
-    """Tell a file's properties."""
+    """Send the properties of a file."""
     path = _path(app, call)
     size = "0" if path.is_dir() else str(files.status_of(path).st_size)
     return Reply(headers={**_headers(call, path), "Content-Length": size})

@@ -23,13 +23,13 @@ def shown(app: Emulator, call: Call, job: Job) -> Doc:
 
 
 def serial(job: Job) -> int:
-    """Return the place of a job in lists."""
+    """Return the position of a job in lists."""
     return job.serial
 
 
 def create_job(app: Emulator, call: Call) -> Reply:
     """Create a job."""
-    # The service's own Location of a new job ends in this constant.
+    # The service ends the Location of a new job with this constant.
     return Reply(thing=app.jobs.create(call.body), location=f"{call.base}/jobs/job-1")
 
 

@@ -147,19 +147,19 @@ def delete_node_user(app: Emulator, call: Call) -> Reply:
 
 
 def list_node_extensions(app: Emulator, call: Call) -> Reply:
-    """List a node's extensions: an emulated node has none."""
+    """List the extensions of a node; an emulated node has none."""
     _find(app, call)
     return call.listed("nodeextensions", properties.NONE, numbered(list))
 
 
 def get_node_extension(app: Emulator, call: Call) -> Reply:
-    """Show an extension: an emulated node has none."""
+    """Refuse, because an emulated node has no extensions."""
     _find(app, call)
     raise BatchError("ResourceNotFound")
 
 
 def upload_node_logs(app: Emulator, call: Call) -> Reply:
-    """Begin to upload what a node's agent wrote down."""
+    """Begin to upload the log of a node's agent."""
     _, node = _find(app, call)
     shown = upload_logs(app.ctx, node, call.body)
     metadata = described(call.base, "UploadBatchServiceLogsResult")

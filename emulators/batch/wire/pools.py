@@ -102,7 +102,7 @@ def disable_pool_auto_scale(app: Emulator, call: Call) -> Reply:
 
 
 def evaluate_pool_auto_scale(app: Emulator, call: Call) -> Reply:
-    """Try a formula."""
+    """Evaluate a formula without following it."""
     pool = _pool(app, call)
     run: Doc = app.pools.evaluate(pool, call.body)
     return Reply(body={"odata.metadata": described(call.base, "AutoScaleRun"), **run})

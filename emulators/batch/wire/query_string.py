@@ -1,4 +1,4 @@
-"""The query of a request: understood and checked against what its operation knows."""
+"""Reads the query of a request and checks it against what the operation knows."""
 
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
@@ -9,7 +9,7 @@ from emulators.batch.query.parameters import number, refuse
 from emulators.batch.validation import schema
 from emulators.batch.wire.contract import Contract
 
-# Since nodes have task slots, requests and answers have kept their shape.
+# Requests and answers have kept their shape since nodes have task slots.
 VERSIONS = frozenset(
     {
         "2020-09-01.12.0",
@@ -45,7 +45,7 @@ def read_query(given: tuple[tuple[str, str], ...], contract: Contract) -> Mappin
             raise refuse(name, value, "The parameter is specified more than once.")
         query[name.lower()] = value
     _check_version(query)
-    # Longer than the service's own limit is no error: the limit is what holds then.
+    # A value above the service's limit is no error; then the limit holds.
     number(query, "timeout", 30, 1, _LONGEST_S)
     for name, value in query.items():
         if name.startswith("$") and not contract.knows(name):

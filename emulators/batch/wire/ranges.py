@@ -1,4 +1,4 @@
-"""Sends files, or the part of them that `ocp-range` names; the service answers 200 to both."""
+"""Sends files, or the range that `ocp-range` names; the service answers 200 to both."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ _PIECE = 1 << 18
 async def send_file(
     request: web.Request, path: Path, headers: dict[str, str]
 ) -> web.StreamResponse:
-    """Stream a file that may still grow: what is there now is sent."""
+    """Stream a file that may still grow; the answer holds what is there now."""
     size = path.stat().st_size
     start, end = wanted_range(request.headers.get("ocp-range", ""), size)
     response = web.StreamResponse(
@@ -32,7 +32,7 @@ async def send_file(
 
 
 def wanted_range(text: str, size: int) -> tuple[int, int]:
-    """Return first byte and the byte after the last; refuse what lies outside."""
+    """Return the first byte and the byte after the last; refuse a range outside the file."""
     if not text:
         return 0, size
     found = _RANGE.match(text)

@@ -1,4 +1,4 @@
-"""The route table: all operations of the service, found by method and raw path."""
+"""The route table: finds every operation of the service by method and raw path."""
 
 from collections.abc import Mapping
 from urllib.parse import unquote
@@ -21,8 +21,8 @@ _FILE = "{filePath}"
 
 
 class RouteTable:
-    """Finds the route of a request; parameters may hold encoded
-    slashes, so it works on the raw path."""
+    """Finds the route of a request from the raw path, because parameters may hold encoded
+    slashes."""
 
     def __init__(self, routes: tuple[Route, ...] = ROUTES) -> None:
         self._by_shape: dict[tuple[str, ...], list[tuple[tuple[str, ...], dict[str, Route]]]] = {}
@@ -57,8 +57,8 @@ def _match(template: tuple[str, ...], parts: list[str]) -> dict[str, str] | None
         if index >= len(parts):
             return None
         if part == _FILE:
-            # A client that does not encode the slashes of a file's path is understood as well.
-            # Names of files need not be text.
+            # Some clients do not encode the slashes of a file's path; we accept that too.
+            # File names need not be text.
             params["filePath"] = unquote("/".join(parts[index:]), errors="surrogateescape")
             return params
         if part.startswith("{"):

@@ -63,7 +63,7 @@ def replace_job_schedule(app: Emulator, call: Call) -> Reply:
 
 
 def disable_job_schedule(app: Emulator, call: Call) -> Reply:
-    """Make no more jobs."""
+    """Stop making jobs."""
     schedule = _schedule(app, call)
     app.schedules.disable(schedule)
     return Reply(thing=schedule)

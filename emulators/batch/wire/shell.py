@@ -1,4 +1,4 @@
-"""What every request goes through: route, version, signature, faults, body, handler, answer."""
+"""The way of every request: route, version, signature, faults, body, handler, answer."""
 
 import asyncio
 import contextlib
@@ -64,7 +64,7 @@ class Shell:
                 request, BatchError("OperationInvalidForCurrentState", str(error)), headers
             )
         except Exception:
-            # The boundary of a request: a defect of ours is the service's own kind of failure.
+            # The boundary of a request: our own defect becomes the service's kind of failure.
             log.exception("A request failed", extra={"action": request.method})
             return self._refusal(request, BatchError("InternalError"), headers)
 
@@ -117,7 +117,7 @@ class Shell:
     ) -> web.Response:
         ctx = self._emulator.ctx
         with contextlib.suppress(NotSaved):
-            # A refusal promises nothing, and what changed before it is saved later.
+            # A refusal promises nothing, so what changed before it may be saved later.
             ctx.save()
         ctx.refused.append(
             {
@@ -141,7 +141,7 @@ class Shell:
 
 
 def _shows_id(route: Route) -> bool:
-    """Tell whether an answer carries the address of what was asked; some odd ones do not."""
+    """Tell whether an answer carries the address of the resource; a few do not."""
     return route.method in ("POST", "PUT", "PATCH") and route.operation not in _WITHOUT_ID
 
 

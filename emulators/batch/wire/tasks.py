@@ -15,7 +15,7 @@ from emulators.batch.query.page import View
 from emulators.batch.service.emulator import Emulator
 from emulators.batch.wire.call import Call, Reply, Route, numbered
 
-# What is had without reading a task's own text.
+# Properties that need no look at the task's own text.
 _CHEAP = SET_BY_SERVICE | {"id"}
 
 
@@ -23,7 +23,7 @@ def _execution(name: str) -> Reader:
     return lambda task: task.execution.get(name)
 
 
-# A job may hold a hundred thousand tasks, so filters read them and not their documents.
+# A job may hold 100,000 tasks, so filters read the tasks and not their documents.
 READERS: Readers = (
     ("id", attrgetter("id")),
     ("state", attrgetter("state")),
@@ -46,7 +46,7 @@ def _find(app: Emulator, call: Call) -> tuple[Job, Task]:
 
 
 def shown(base: str, task: Task, names: tuple[str, ...] = ()) -> Doc:
-    """Return a task as clients see it; what is not among the names may be left out."""
+    """Return a task as clients see it; properties that are not in `names` may be left out."""
     root = task_directory(task.job_id, task.id)
     if names and all(name.lower() in _CHEAP for name in names):
         return task.progress(base, root)
@@ -116,7 +116,7 @@ def terminate_task(app: Emulator, call: Call) -> Reply:
 
 
 def reactivate_task(app: Emulator, call: Call) -> Reply:
-    """Give a failed task another life."""
+    """Let a failed task run again."""
     job, task = _find(app, call)
     app.tasks.reactivate(job, task)
     return Reply(thing=task)

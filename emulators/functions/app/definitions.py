@@ -1,4 +1,4 @@
-"""Functions as the host sees them: one trigger, some outputs; all else is refused at start-up."""
+"""Functions as the host sees them: one trigger, some outputs; the start refuses all else."""
 
 import json
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ _OUTPUTS = frozenset({"queue", "http"})
 
 @dataclass(frozen=True)
 class Binding:
-    """One binding; property names in lower case, `%NAME%` already replaced in text."""
+    """One binding; property names are in lower case, and `%NAME%` is replaced in its texts."""
 
     name: str
     type: str
@@ -28,7 +28,7 @@ class Binding:
         return default if value is None else str(value)
 
     def flag(self, name: str, default: bool) -> bool:
-        """Return a property as a truth value."""
+        """Return a property as a boolean."""
         value = self.properties.get(name.lower())
         return default if value is None else str(value).lower() == "true"
 
@@ -46,7 +46,7 @@ class Function:
 
 
 def define_functions(found: Iterable[FunctionMetadata], settings: AppSettings) -> list[Function]:
-    """Check every function; raise one StartError naming each binding that cannot be served."""
+    """Check every function; raises one StartError that names each unsupported binding."""
     functions: list[Function] = []
     problems: list[str] = []
     for metadata in found:

@@ -1,4 +1,4 @@
-"""host.json: its defaults, overrides from app settings, a refusal of what cannot be honoured."""
+"""host.json: its defaults, overrides from app settings, and refusals of what the host cannot do."""
 
 import json
 import logging
@@ -24,7 +24,7 @@ _KNOWN = frozenset({
 
 @dataclass(frozen=True)
 class QueueOptions:
-    """`extensions.queues`; seconds where the file has time spans."""
+    """The options of `extensions.queues`; seconds where the file has time spans."""
 
     batch_size: int = 16
     new_batch_threshold: int = 8
@@ -36,7 +36,7 @@ class QueueOptions:
 
 @dataclass(frozen=True)
 class HostOptions:
-    """What the host takes from host.json."""
+    """The values that the host uses from host.json."""
 
     route_prefix: str = "api"
     function_timeout_s: float | None = 1800.0
@@ -44,13 +44,13 @@ class HostOptions:
 
 
 def load_host_options(app: Path, settings: Mapping[str, str]) -> HostOptions:
-    """Read the app's host.json, apply `AzureFunctionsJobHost__…` settings, check the values."""
+    """Read host.json of the app, apply `AzureFunctionsJobHost__…` settings, check the values."""
     path = app / "host.json"
     try:
         document = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
         raise StartError(
-            f"{path} is missing: it makes a folder a function app. Is --app right?"
+            f"{path} is missing, but every function app has one. Check --app."
         ) from error
     except (OSError, ValueError) as error:
         raise StartError(f"{path} cannot be read: {error}") from error
@@ -63,7 +63,8 @@ def load_host_options(app: Path, settings: Mapping[str, str]) -> HostOptions:
 
 
 def apply_overrides(document: dict[str, Json], settings: Mapping[str, str]) -> dict[str, Json]:
-    """Return the document with each `AzureFunctionsJobHost__a__b` setting at a.b, in any case."""
+    """Return the document with each `AzureFunctionsJobHost__a__b` setting at a.b, regardless of
+    case."""
     merged = _folded(document)
     for name, value in settings.items():
         if not name.lower().startswith(_PREFIX):
@@ -84,7 +85,8 @@ def _folded(value: dict[str, Json]) -> dict[str, Json]:
 
 
 def parse_host_options(document: dict[str, Json]) -> HostOptions:
-    """Turn a document with lower-case keys into options; raise ValueError naming a bad value."""
+    """Turn a document with lower-case keys into options; raises ValueError that names a bad
+    value."""
     for unknown in sorted(set(document) - _KNOWN):
         _LOG.warning("host.json has a key that this host ignores", extra={"key": unknown})
     if (
@@ -141,5 +143,6 @@ def _queue_options(section: dict[str, Json]) -> QueueOptions:
 
 
 def _polling(value: Json) -> float:
-    """Read the interval as a time span; the real host also takes a bare number of milliseconds."""
+    """Read the interval as a time span; the real host also accepts milliseconds as a plain
+    number."""
     return int(value) / 1000 if isinstance(value, int) else parse_span(str(value))

@@ -1,4 +1,4 @@
-"""Runs functions: one invocation from its inputs to its outputs, bounded by `functionTimeout`."""
+"""Runs functions: one invocation from inputs to outputs, limited by `functionTimeout`."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ _LOG = logging.getLogger("host.invocations")
 
 @dataclass(frozen=True)
 class Call:
-    """What a trigger hands to a function."""
+    """What a trigger passes to a function."""
 
     reason: str
     data: Datum
@@ -30,7 +30,7 @@ class Call:
 
 
 class Invocations:
-    """Invokes functions in the worker and sends what they put out."""
+    """Invokes functions in the worker and sends their outputs."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Invocations:
         self._timeout_s = timeout_s
 
     async def run(self, function: Function, call: Call) -> dict[str, Datum]:
-        """Run a function and return its outputs; raise InvocationFailed if it did not succeed."""
+        """Run a function and return its outputs; raises InvocationFailed."""
         await self._worker.wait_ready()
         frame = _frame(function, call)
         who = {"function": function.name, "invocation_id": frame["id"]}
@@ -65,7 +65,7 @@ class Invocations:
             async with asyncio.timeout(self._timeout_s):
                 report = await self._worker.invoke(frame)
         except TimeoutError as error:
-            # A stuck function cannot be stopped from inside: the whole worker goes, as in Azure.
+            # A stuck function cannot be stopped from inside, so the whole worker ends, as in Azure.
             self._worker.kill()
             message = f"functionTimeout of {self._timeout_s:g} s exceeded; worker killed"
             raise FunctionTimedOut(message) from error

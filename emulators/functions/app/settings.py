@@ -1,4 +1,4 @@
-"""App settings: `%NAME%` expansion, storage connections, and which functions are switched off."""
+"""App settings: `%NAME%` expansion, storage connections, and which functions are disabled."""
 
 import json
 import re
@@ -15,14 +15,14 @@ _PERCENT = re.compile(r"%([^%\s]+)%")
 
 @dataclass(frozen=True)
 class ByIdentity:
-    """A connection without a secret: the queues of an account, opened by a managed identity."""
+    """A connection without a secret: a managed identity opens the queues of an account."""
 
     endpoint: str
     client_id: str
 
 
 def read_settings(path: Path | None) -> dict[str, str]:
-    """Read a file in the shape of local.settings.json; no file means no settings."""
+    """Read a file in the form of local.settings.json; without a file there are no settings."""
     if path is None:
         return {}
     try:
@@ -38,7 +38,7 @@ def read_settings(path: Path | None) -> dict[str, str]:
 
 
 class AppSettings:
-    """Looks settings up the way the host does: names in any case, `:` the same as `__`."""
+    """Finds settings as the host does: names regardless of case, and `:` equal to `__`."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self.values = dict(values)
@@ -49,7 +49,7 @@ class AppSettings:
         return self._folded.get(_fold(name))
 
     def expand(self, text: str) -> str:
-        """Replace each `%NAME%`; raise LookupError naming a setting that is missing."""
+        """Replace each `%NAME%`; raises LookupError that names a missing setting."""
 
         def replacement(match: re.Match[str]) -> str:
             value = self.get(match[1])
@@ -60,14 +60,12 @@ class AppSettings:
         return _PERCENT.sub(replacement, text)
 
     def is_disabled(self, function: str) -> bool:
-        """Say whether `AzureWebJobs.NAME.Disabled` switches a function off."""
+        """Tell whether `AzureWebJobs.NAME.Disabled` disables a function."""
         forms = (f"AzureWebJobs.{function}.Disabled", f"AzureWebJobs_{function}_Disabled")
         return any((self.get(form) or "").lower() in {"1", "true"} for form in forms)
 
     def queue_connection(self, connection: str) -> str | ByIdentity:
-        """Resolve a `connection` to a connection string or to an identity; raise LookupError if
-        none is.
-        """
+        """Resolve a `connection` to a connection string or an identity; raises LookupError."""
         for name in (f"AzureWebJobs{connection}", connection):
             value = self.get(name)
             if value:
@@ -116,7 +114,8 @@ class AppSettings:
 
 
 def connection_fields(value: str) -> dict[str, str]:
-    """Split a connection string into its fields; other text gives what it happens to hold."""
+    """Split a connection string into its fields; other text gives the fields that it happens to
+    hold."""
     return dict(part.split("=", 1) for part in value.split(";") if "=" in part)
 
 

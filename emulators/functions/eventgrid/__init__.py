@@ -1,1 +1,1 @@
-"""The Event Grid trigger: the webhook that takes handshakes and events."""
+"""The Event Grid trigger: the webhook that receives handshakes and events."""

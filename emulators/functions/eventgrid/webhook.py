@@ -17,7 +17,7 @@ PATH = "/runtime/webhooks/eventgrid"
 
 
 class EventGridWebhook:
-    """Serves every function with an Event Grid trigger; without keys no request is checked."""
+    """Serves every function with an Event Grid trigger; without keys it checks no request."""
 
     def __init__(
         self, functions: Iterable[Function], invocations: Invocations, keys: Keys | None
@@ -69,13 +69,13 @@ class EventGridWebhook:
 
 
 def event_call(event: Json) -> Call:
-    """Return what an event hands to its function; a CloudEvent's own trace context goes along."""
+    """Return what an event passes to its function, with the trace context of a CloudEvent."""
     trace_parent = event.get("traceparent") if isinstance(event, dict) else None
     return Call("EventGrid trigger fired.", json_text(event), trace_parent=str(trace_parent or ""))
 
 
 def validation_code(body: Json) -> str:
-    """Find the code to echo: in the first event's data, which may itself be JSON text."""
+    """Find the code to echo in the data of the first event, which may itself be JSON text."""
     event = body[0] if isinstance(body, list) and body else body
     data = event.get("data") if isinstance(event, dict) else None
     try:

@@ -1,1 +1,1 @@
-"""One function app, running: the host puts worker, triggers and keys together, and tells of it."""
+"""One running function app: the host connects worker, triggers and keys, and reports on them."""

@@ -1,4 +1,5 @@
-"""The admin endpoints: what runs here, and starting a function by hand. All need the master key."""
+"""The admin endpoints: show what runs here, and start a function by hand. All need the master
+key."""
 
 import asyncio
 import json

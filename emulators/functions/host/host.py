@@ -1,4 +1,4 @@
-"""Puts the host together: worker, triggers, keys and the HTTP shell."""
+"""Connects the parts of the host: worker, triggers, keys and the HTTP shell."""
 
 import asyncio
 import logging
@@ -73,7 +73,7 @@ class FunctionsHost:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> web.Application:
-        """Index the app and return the web application; raise StartError if it cannot run."""
+        """Index the app and return the web application; raises StartError if the app cannot run."""
         try:
             return await self._build()
         except StartError:
@@ -182,5 +182,5 @@ def _warn_of_ignored_retries(functions: list[Function]) -> None:
 def _report_crash(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and task.exception() is not None:
         _LOG.critical("A listener crashed; the host ends", exc_info=task.exception())
-        # A host that lives on without one of its triggers would only look healthy.
+        # A host that went on without one of its triggers would only look healthy.
         os.kill(os.getpid(), signal.SIGTERM)

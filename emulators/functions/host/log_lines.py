@@ -1,4 +1,4 @@
-"""The host's log: JSON lines on stderr, account keys blotted out."""
+"""The host's log: JSON lines on stderr, with account keys removed."""
 
 import json
 import logging
@@ -11,14 +11,14 @@ _RECORD_FIELDS = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "as
 
 
 class JsonLines(logging.Formatter):
-    """One line a record: time, level, source, message, and whatever was given as extra."""
+    """One line a record: time, level, source, message, and all extra values."""
 
     def __init__(self) -> None:
         super().__init__()
         self._secrets: frozenset[str] = frozenset()
 
     def hide(self, secrets: frozenset[str]) -> None:
-        """Blot these texts out of every later line."""
+        """Remove these texts from every later line."""
         self._secrets |= secrets
 
     def format(self, record: logging.LogRecord) -> str:
@@ -50,7 +50,7 @@ def configure_logging(debug: bool) -> JsonLines:
 
 
 def forward(report: Report) -> None:
-    """Write a log frame of the worker as a line of ours."""
+    """Write a log frame of the worker as one of our lines."""
     extra: dict[str, Json] = {
         f"{'app_' if n in _RECORD_FIELDS else ''}{n}": v for n, v in report["extra"].items()
     }

@@ -27,7 +27,7 @@ class Segment:
 
     @property
     def rank(self) -> int:
-        """How specific it is; lower is better."""
+        """Return how specific the segment is; lower is more specific."""
         return (
             (0 if self.literal else 1)
             + (1 if self.pattern == ".+" else 0)
@@ -36,18 +36,18 @@ class Segment:
 
 
 class RouteTemplate:
-    """A parsed template; raise ValueError for what it cannot express."""
+    """A parsed template; raises ValueError for a template that it cannot express."""
 
     def __init__(self, template: str) -> None:
         self.segments = [_segment(part) for part in template.strip("/").split("/") if part]
 
     @property
     def specificity(self) -> list[int]:
-        """Sort key: the most specific template comes first."""
+        """Return the sort key: the most specific template comes first."""
         return [segment.rank for segment in self.segments]
 
     def match(self, raw_path: str) -> dict[str, str] | None:
-        """Return the route values of a still-encoded path, or None if it does not fit."""
+        """Return the route values of a still encoded path, or None if it does not match."""
         parts = [part for part in raw_path.strip("/").split("/") if part]
         values: dict[str, str] = {}
         for index, segment in enumerate(self.segments):

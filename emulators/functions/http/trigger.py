@@ -25,7 +25,7 @@ _OWN_HEADERS = frozenset({"content-length", "transfer-encoding", "connection"})
 
 @dataclass(frozen=True)
 class Route:
-    """An HTTP function with what a request must fit."""
+    """An HTTP function with what a request must match."""
 
     template: RouteTemplate
     methods: frozenset[str]
@@ -33,7 +33,7 @@ class Route:
 
 
 class HttpTrigger:
-    """Serves every HTTP function of the app; without keys no request is checked."""
+    """Serves every HTTP function of the app; without keys it checks no request."""
 
     def __init__(
         self,
@@ -104,7 +104,8 @@ def _route(function: Function, prefix: str) -> Route:
 
 
 async def request_datum(request: web.Request, values: Mapping[str, str]) -> Datum:
-    """Translate a request: lower-case header names, no empty query values, repeats joined."""
+    """Convert a request: header names in lower case, no empty query values, repeated values
+    joined."""
     headers: dict[str, str] = {}
     for name, value in request.headers.items():
         folded = name.lower()
@@ -126,7 +127,7 @@ async def request_datum(request: web.Request, values: Mapping[str, str]) -> Datu
 
 
 def response_of(datum: Datum | None) -> web.Response:
-    """Translate what a function returned; a bare value is a 200 with that text."""
+    """Convert what a function returned; a plain value is a 200 with that text."""
     if datum is None:
         return web.Response(status=204)
     if datum["kind"] != "http":

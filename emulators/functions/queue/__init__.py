@@ -1,1 +1,1 @@
-"""The queue trigger and the queue output: polling, hiding, poison queues, planned misbehaviour."""
+"""The queue trigger and the queue output: polling, hiding, poison queues, faults on purpose."""

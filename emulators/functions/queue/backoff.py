@@ -1,4 +1,4 @@
-"""How long to wait between two polls that found nothing: randomised and exponential."""
+"""How long to wait between two empty polls: random and exponential."""
 
 import random
 from dataclasses import dataclass, field
@@ -9,14 +9,14 @@ _JITTER = 0.2
 
 @dataclass
 class PollBackoff:
-    """Grows from a tenth of a second to the maximum; any message starts it over."""
+    """Grows from a tenth of a second to the maximum; any message resets it."""
 
     maximum_s: float
     chance: random.Random = field(default_factory=random.Random)
     _empty_polls: int = 0
 
     def reset(self) -> None:
-        """A message came: poll eagerly again."""
+        """Poll eagerly again, because a message came."""
         self._empty_polls = 0
 
     def next_delay(self) -> float:

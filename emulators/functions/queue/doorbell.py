@@ -1,6 +1,6 @@
-"""Spares the wait between two polls: a file names each queue that a message was put into.
+"""Saves the wait between two polls: a file names each queue that received a message.
 
-Azure has no such thing and nothing depends on it: a message whose ring is lost waits for a poll.
+Azure has no such thing, and nothing depends on it: a message without a ring waits for a poll.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ _LOOK_EVERY_S = 0.01
 
 
 async def follow(path: Path, ring: Callable[[str], None]) -> None:
-    """Ring for every queue name appended to the file, for ever."""
+    """Ring for every queue name that is appended to the file, forever."""
     position = _size(path)
     while True:
         await asyncio.sleep(_LOOK_EVERY_S)

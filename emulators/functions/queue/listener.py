@@ -1,4 +1,5 @@
-"""The queue trigger: polls a queue, keeps messages hidden while they run, poisons the hopeless."""
+"""The queue trigger: polls a queue, hides messages while they run, moves hopeless ones to
+poison."""
 
 import asyncio
 import contextlib
@@ -29,7 +30,7 @@ _MAX_QUEUE_NAME = 63
 
 @dataclass
 class Dequeued:
-    """A message in hand; the pop receipt changes with every renewal."""
+    """A message in hand; its pop receipt changes with every renewal."""
 
     id: str
     content: str
@@ -40,7 +41,7 @@ class Dequeued:
 
 @dataclass(frozen=True)
 class ListenerContext:
-    """What every listener of this host shares."""
+    """What all listeners of this host share."""
 
     service: QueueService
     options: QueueOptions
@@ -68,7 +69,7 @@ class QueueListener:
         shared.service.on_message(name, self._bell.set)
 
     async def run(self) -> None:
-        """Poll until stopped, never holding more than batchSize + newBatchThreshold messages."""
+        """Poll until stopped; never hold more than batchSize + newBatchThreshold messages."""
         while not self._stopped:
             await self._shared.wait_ready()
             await self._wait_for_room()
@@ -84,7 +85,8 @@ class QueueListener:
                 await self._sleep(self._backoff.next_delay())
 
     async def stop(self, drain_s: float) -> None:
-        """Take no more messages, let those in hand finish; what is late reappears by itself."""
+        """Take no more messages and let those in hand finish; late ones become visible by
+        themselves."""
         self._stopped = True
         self._bell.set()
         if self._running:
@@ -154,7 +156,8 @@ class QueueListener:
             else:
                 await self._release(message)
         except HttpResponseError as error:
-            # Usually another dequeue replaced the pop receipt: the message is someone else's now.
+            # Usually another dequeue has replaced the pop receipt, so the message belongs to
+            # someone else now.
             _LOG.warning(
                 "The message could not be settled",
                 extra={**self._log, "id": message.id, "error": str(error)},
@@ -184,7 +187,8 @@ class QueueListener:
 
     @contextlib.asynccontextmanager
     async def _hidden(self, message: Dequeued) -> AsyncIterator[None]:
-        """Keep the message invisible while the block runs, with each new pop receipt."""
+        """Keep the message invisible while the block runs; each renewal brings a new pop
+        receipt."""
         done = asyncio.Event()
         renewal = asyncio.create_task(self._renew(message, done))
         try:
@@ -254,7 +258,7 @@ class QueueListener:
 
 
 def queue_call(body: bytes, message: Dequeued | None, queue: str) -> Call:
-    """Return what a queue message hands to its function: text where it is UTF-8, else bytes."""
+    """Return what a queue message passes to its function: text if it is UTF-8, else bytes."""
     try:
         decoded = body.decode("utf-8")
         data, shown = text(decoded), decoded
@@ -268,6 +272,6 @@ def queue_call(body: bytes, message: Dequeued | None, queue: str) -> Call:
 
 
 def poison_name(queue: str) -> str:
-    """Return the poison queue's name, or nothing where there can be none."""
+    """Return the name of the poison queue, or None if there can be none."""
     name = queue + _POISON
     return "" if queue.endswith(_POISON) or len(name) > _MAX_QUEUE_NAME else name

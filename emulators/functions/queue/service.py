@@ -24,7 +24,8 @@ _LOG = logging.getLogger("host.queues")
 
 
 class QueueService:
-    """Opens queues by connection name, writes output bindings and wakes whoever listens here."""
+    """Opens queues by connection name, writes output bindings and wakes the listeners of this
+    host."""
 
     def __init__(self, settings: AppSettings, base64_encoded: bool) -> None:
         self._settings = settings
@@ -34,7 +35,7 @@ class QueueService:
         self._waiters: dict[str, list[Callable[[], None]]] = {}
 
     def queue(self, connection: str, name: str) -> QueueClient:
-        """Return a client for a queue; raise LookupError if the connection has no setting."""
+        """Return a client for a queue; raises LookupError if the connection has no setting."""
         resolved = self._settings.queue_connection(connection or "AzureWebJobsStorage")
         service = self._services.get(resolved)
         if service is None:
@@ -44,7 +45,7 @@ class QueueService:
     def _open(self, resolved: str | ByIdentity) -> QueueServiceClient:
         if isinstance(resolved, str):
             return QueueServiceClient.from_connection_string(resolved, **_RETRIES)
-        # Half a second to import, and a connection string never needs it.
+        # Half a second to import; a connection string never needs it.
         from azure.identity.aio import ManagedIdentityCredential  # noqa: PLC0415 see above
 
         credential = ManagedIdentityCredential(client_id=resolved.client_id or None)
@@ -52,7 +53,7 @@ class QueueService:
         return QueueServiceClient(resolved.endpoint, credential, **_RETRIES)
 
     def on_message(self, queue: str, wake: Callable[[], None]) -> None:
-        """Call `wake` whenever this host puts a message into the queue, or is told of one."""
+        """Call `wake` whenever this host puts a message into the queue, or hears of one."""
         self._waiters.setdefault(queue.lower(), []).append(wake)
 
     def ring(self, queue: str) -> None:
@@ -61,7 +62,7 @@ class QueueService:
             wake()
 
     def encode(self, body: bytes) -> str:
-        """Return a body as it is stored."""
+        """Return a body in its stored form."""
         return (
             base64.b64encode(body).decode("ascii")
             if self._base64
@@ -69,7 +70,7 @@ class QueueService:
         )
 
     def decode(self, content: str) -> bytes:
-        """Return a stored message's body; raise ValueError if its encoding is another."""
+        """Return the body of a stored message; raises ValueError if it has another encoding."""
         if not self._base64:
             return content.encode()
         try:
@@ -78,18 +79,18 @@ class QueueService:
             raise ValueError("the message is not base64, which messageEncoding asks for") from error
 
     async def put(self, queue: QueueClient, content: str) -> None:
-        """Put a message, creating the queue if need be, and wake its listeners."""
+        """Put a message, create the queue if it is missing, and wake its listeners."""
         try:
             await queue.send_message(content)
         except ResourceNotFoundError:
-            # Several invocations may find the queue missing at once.
+            # Several invocations may find at once that the queue is missing.
             with contextlib.suppress(ResourceExistsError):
                 await queue.create_queue()
             await queue.send_message(content)
         self.ring(queue.queue_name)
 
     async def send_outputs(self, function: Function, outputs: dict[str, Datum]) -> None:
-        """Write what a function put out to its queues; raise InvocationFailed if one refuses."""
+        """Write the outputs of a function to its queues; raises InvocationFailed if one refuses."""
         for binding in function.outputs:
             datum = outputs.get(binding.name)
             if binding.type == "queue" and datum is not None:
@@ -113,7 +114,7 @@ class QueueService:
 
 
 def output_messages(datum: Datum) -> list[bytes]:
-    """Split an output: a JSON array is one message an element, all else is one message."""
+    """Split an output: each element of a JSON array is one message, all else is one message."""
     if datum["kind"] != "json":
         return [as_bytes(datum)]
     value = json.loads(str(datum["value"]))

@@ -1,1 +1,1 @@
-"""The timer trigger: schedules, and what the host remembers of a timer between two lives."""
+"""The timer trigger: schedules, and what the host remembers of a timer after a restart."""

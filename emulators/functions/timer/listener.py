@@ -1,4 +1,5 @@
-"""The timer trigger: fires on schedule, never twice at once, retries by policy, remembers."""
+"""The timer trigger: fires on schedule, never twice at once, retries by policy, remembers its
+status."""
 
 import asyncio
 import contextlib
@@ -43,7 +44,7 @@ class TimerListener:
         )
 
     async def run(self) -> None:
-        """Fire until stopped; one host at a time, by a lock on a file."""
+        """Fire until stopped; a lock on a file admits one host at a time."""
         self._folder.mkdir(parents=True, exist_ok=True)
         async with self._singleton():
             if self._stop.is_set():
@@ -53,7 +54,7 @@ class TimerListener:
                 status = await self._fire(status.next, status, past_due=False)
 
     async def stop(self, drain_s: float) -> None:
-        """Fire no more, and give a run in progress time to finish."""
+        """Stop firing, and give a running function time to finish."""
         self._stop.set()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(drain_s):
@@ -75,7 +76,7 @@ class TimerListener:
             remaining = (moment - datetime.now(UTC)).total_seconds()
             if remaining <= 0:
                 return False
-            # In slices, so that a clock that jumps (a laptop waking up) is noticed.
+            # In slices, to notice a clock that jumps, as when a laptop wakes up.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(remaining, 30.0)):
                     await self._stop.wait()
@@ -138,7 +139,7 @@ def _schedule(function: Function) -> Schedule:
 
 
 def timer_call(status: TimerStatus | None, past_due: bool) -> Call:
-    """Return what a timer hands to its function."""
+    """Return what a timer passes to its function."""
     described: Json = None
     if status is not None:
         described = {
@@ -153,14 +154,14 @@ def timer_call(status: TimerStatus | None, past_due: bool) -> Call:
 
 
 def retry_delay(retry: Retry, count: int) -> float:
-    """Return the wait before retry number count + 1, in seconds."""
+    """Return the wait before retry number `count` + 1, in seconds."""
     if retry["strategy"] == "fixed_delay":
         return retry["delay_s"]
     return min(retry["maximum_s"], max(retry["minimum_s"], 1.0) * 2.0 ** min(count, 30))
 
 
 def read_status(path: Path) -> TimerStatus | None:
-    """Read a stored status; a missing or damaged file is no status, as for a timer never seen."""
+    """Read a stored status; return None if the file is missing or damaged, as for a new timer."""
     try:
         document = cast("dict[str, str | None]", json.loads(path.read_text("utf-8")))
         last, following, updated = (document[name] for name in ("Last", "Next", "LastUpdated"))

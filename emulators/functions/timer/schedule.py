@@ -1,4 +1,5 @@
-"""When a timer is due: by NCRONTAB or interval, its status, and what a start must catch up."""
+"""When a timer is due: by NCRONTAB or interval, by its status, and by what a start must catch
+up."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ _TOLERANCE = timedelta(seconds=1)
 
 @dataclass(frozen=True)
 class TimerStatus:
-    """What the host remembers of a timer between two lives."""
+    """What the host remembers of a timer after a restart."""
 
     last: datetime | None
     next: datetime
@@ -51,7 +52,7 @@ class Schedule:
         return following
 
     def is_monitored(self, now: datetime) -> bool:
-        """Say whether status is kept: not for schedules more frequent than a minute."""
+        """Tell whether status is kept; schedules that fire more than once a minute have none."""
         first = self.next_after(now)
         return self.next_after(first) - first >= timedelta(minutes=1)
 
@@ -59,18 +60,19 @@ class Schedule:
 def decide_start(
     schedule: Schedule, status: TimerStatus | None, now: datetime, run_on_startup: bool
 ) -> StartDecision:
-    """Decide whether a timer runs at once because it is past due, or because it asks to."""
+    """Decide whether a timer runs at once, because it is past due or because it asks to."""
     following = schedule.next_after(now)
     if status is None:
         return StartDecision(run_on_startup, False, TimerStatus(None, following, now))
     expected = schedule.next_after(status.updated)
     if abs(expected - status.next) > _TOLERANCE:
-        # The schedule was edited meanwhile: what it would have missed was never promised.
+        # The schedule was edited meanwhile, so nobody was promised what the new one would have
+        # missed.
         return StartDecision(run_on_startup, False, TimerStatus(status.last, following, now))
     past_due = now > status.next
     return StartDecision(past_due or run_on_startup, past_due, status)
 
 
 def after_run(schedule: Schedule, occurrence: datetime, now: datetime) -> TimerStatus:
-    """Return the status once a run has ended; occurrences that it overlapped are skipped."""
+    """Return the status after a run; occurrences during the run are skipped."""
     return TimerStatus(occurrence, schedule.next_after(max(occurrence, now)), max(occurrence, now))

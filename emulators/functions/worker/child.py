@@ -1,7 +1,7 @@
-"""The child process: one function app inside Microsoft's runtime, driven by frames from the host.
+"""The child process: one function app in Microsoft's runtime, driven by frames from the host.
 
-Reading happens in a thread of its own, so that the end of the host ends this process even while a
-function blocks the event loop.
+A separate thread reads, so that this process ends with the host even while a function blocks the
+event loop.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ class Channel:
         self.running: dict[str, str] = {}
 
     def send(self, report: Report) -> None:
-        """Send one frame; without a host there is nobody left to work for."""
+        """Send one frame; without a host, end, because nobody needs the work."""
         frame = encode(report)
         try:
             with self._lock:
@@ -60,7 +60,7 @@ class Channel:
     def log(
         self, level: int, logger: str, message: str, extra: dict[str, Json] | None = None
     ) -> None:
-        """Send a log line, tagged with the invocation it belongs to where that is known."""
+        """Send a log line, with the invocation that it belongs to if that is known."""
         invocation = runtime.invocation_id_cv.get() or ""
         self.send({
             "type": "log", "level": level, "logger": logger, "message": message, "id": invocation,
@@ -89,7 +89,7 @@ class ChannelHandler(logging.Handler):
 
 
 class LineStream(io.TextIOBase):
-    """Stands in for stdout and stderr: each finished line becomes a log line of its invocation."""
+    """Replaces stdout and stderr: each finished line becomes a log line of its invocation."""
 
     def __init__(self, channel: Channel, name: str) -> None:
         self._channel = channel
@@ -97,7 +97,7 @@ class LineStream(io.TextIOBase):
         self._pending = threading.local()
 
     def write(self, text: str) -> int:
-        """Collect text per thread and send what is complete."""
+        """Collect text per thread and send complete lines."""
         *lines, rest = (getattr(self._pending, "text", "") + text).split("\n")
         self._pending.text = rest
         for line in lines:
@@ -105,12 +105,12 @@ class LineStream(io.TextIOBase):
         return len(text)
 
     def writable(self) -> bool:
-        """Say yes, as text streams do."""
+        """Return True, as text streams do."""
         return True
 
 
 def end_everything() -> None:
-    """Kill this process and what the functions started: the worker leads its own group."""
+    """Kill this process and what the functions started; the worker leads its own process group."""
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
@@ -122,7 +122,7 @@ def _request(verb: str, **payload: object) -> SimpleNamespace:
 
 
 async def index(app: Path) -> Report:
-    """Import the function app and describe its functions, or say why that fails."""
+    """Import the function app and describe its functions, or report why that fails."""
     reply = await runtime.worker_init_request(
         _request("worker_init_request", capabilities={}, function_app_directory=str(app))
     )
@@ -215,7 +215,7 @@ def _invocation(frame: Invoke) -> SimpleNamespace:
 
 
 async def serve(app: Path, connection: socket.socket, channel: Channel) -> None:
-    """Index the app, then run what the host asks for until it is gone."""
+    """Index the app, then run what the host asks for until the host is gone."""
     loop = asyncio.get_running_loop()
     tasks: set[asyncio.Task[None]] = set()
 
@@ -240,14 +240,14 @@ def _configure_logging(channel: Channel) -> None:
     logging.basicConfig(
         level=logging.DEBUG if debug else logging.INFO, handlers=[ChannelHandler(channel)]
     )
-    # The runtime announces every invocation; the host already does.
+    # The runtime announces every invocation, but the host already does.
     logging.getLogger("azure.functions").setLevel(logging.DEBUG if debug else logging.WARNING)
     sys.stdout = LineStream(channel, "stdout")
     sys.stderr = LineStream(channel, "stderr")
 
 
 def main(descriptor: int, app_folder: str) -> None:
-    """Run the worker on an inherited socket; it never returns before the host is gone."""
+    """Run the worker on an inherited socket; return only after the host is gone."""
     die_with_parent()
     signal.signal(signal.SIGTERM, lambda *_: end_everything())
     signal.signal(signal.SIGINT, signal.SIG_IGN)

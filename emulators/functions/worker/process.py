@@ -1,4 +1,4 @@
-"""Keeps one worker process alive: starts it, hands it invocations, replaces it when it ends."""
+"""Keeps one worker process alive: starts it, passes it invocations, replaces it when it ends."""
 
 import asyncio
 import contextlib
@@ -30,14 +30,14 @@ _HEALTHY_AFTER_S = 10.0
 
 @dataclass(frozen=True)
 class WorkerSpec:
-    """What a worker is started with."""
+    """What a worker needs to start."""
 
     app: Path
     environ: Mapping[str, str]
 
 
 class WorkerProcess:
-    """The worker of this host; `start` once, then `invoke` as often as you like."""
+    """The worker of this host; call `start` once, then `invoke` as often as you like."""
 
     def __init__(self, spec: WorkerSpec, forward: Callable[[Report], None]) -> None:
         self._spec = spec
@@ -51,16 +51,16 @@ class WorkerProcess:
 
     @property
     def pid(self) -> int:
-        """The process id of the present worker, 0 between two."""
+        """Return the process id of the present worker, or 0 between two workers."""
         return self._process.pid if self._process is not None else 0
 
     @property
     def is_ready(self) -> bool:
-        """Whether a worker would take an invocation now."""
+        """Tell whether a worker would accept an invocation now."""
         return self._ready.is_set()
 
     async def start(self) -> list[FunctionMetadata]:
-        """Start the worker and index the app; raise StartError with the runtime's words."""
+        """Start the worker and index the app; raises StartError with the runtime's words."""
         first: asyncio.Future[Report] = asyncio.get_running_loop().create_future()
         self._supervisor = asyncio.create_task(self._supervise(first))
         try:
@@ -77,11 +77,11 @@ class WorkerProcess:
         )
 
     async def wait_ready(self) -> None:
-        """Wait until a worker would take an invocation."""
+        """Wait until a worker would accept an invocation."""
         await self._ready.wait()
 
     async def invoke(self, frame: Invoke) -> Report:
-        """Run one function; raise WorkerLost if the process ends meanwhile."""
+        """Run one function; raises WorkerLost if the process ends meanwhile."""
         await self._ready.wait()
         writer = self._writer
         if writer is None:
@@ -95,7 +95,7 @@ class WorkerProcess:
             self._pending.pop(frame["id"], None)
 
     def kill(self) -> None:
-        """Kill the worker with everything it started; the supervisor starts another."""
+        """Kill the worker with everything that it started; the supervisor starts another."""
         self._ready.clear()
         if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
@@ -173,7 +173,8 @@ class WorkerProcess:
                 first.set_result(report)
 
     async def _forward_raw_output(self, process: asyncio.subprocess.Process) -> None:
-        """Forward what bypasses Python's streams, such as the output of a child of the app."""
+        """Forward output that bypasses Python's streams, such as that of a child process of the
+        app."""
         if process.stdout is None:
             return
         while chunk := await process.stdout.read(1 << 16):
@@ -192,7 +193,8 @@ class WorkerProcess:
 
 
 def own_frames(stack: str, app: Path) -> str:
-    """Keep of a traceback what lies in the app: the importing machinery above it helps nobody."""
+    """Keep the lines of a traceback that lie in the app, because the import machinery helps
+    nobody."""
     start = stack.find(f'  File "{app}')
     if start < 0:
         return ""

@@ -1,4 +1,4 @@
-"""Plain classes in place of the protobuf messages that the runtime builds its replies from."""
+"""Plain classes in place of the protobuf messages from which the runtime builds its replies."""
 
 import base64
 import json
@@ -9,7 +9,7 @@ from emulators.functions.worker.wire import Datum, Json
 
 
 class Message:
-    """A message whose fields are whatever keywords it was given."""
+    """A message whose fields are the keywords that it was given."""
 
     def __init__(self, **fields: object) -> None:
         self.__dict__.update(fields)
@@ -22,14 +22,14 @@ class StatusResult(Message):
 
 
 class BindingInfo(Message):
-    """A binding's direction and data type, with the constants the runtime compares against."""
+    """The direction and data type of a binding, with the constants that the runtime compares."""
 
     undefined, string, binary, stream = 0, 1, 2, 3
     out, inout = 1, 2
 
 
 class TypedData(Message):
-    """Exactly one field is set; its name is the kind."""
+    """One value; exactly one field is set, and its name is the kind."""
 
     def WhichOneof(self, _group: str) -> str | None:
         """Name the field that is set."""
@@ -40,7 +40,7 @@ class ParameterBinding(Message):
     """A named value that goes into or comes out of a function."""
 
     def WhichOneof(self, _group: str) -> str:
-        """Name the field that carries the value; shared memory is never used here."""
+        """Name the field that carries the value; this host never uses shared memory."""
         return "data"
 
 
@@ -78,7 +78,7 @@ PROTOS = SimpleNamespace(
 
 
 def to_typed_data(datum: Datum | None) -> TypedData:
-    """Turn a datum from the wire into what the runtime decodes."""
+    """Turn a datum from the wire into the object that the runtime decodes."""
     if datum is None:
         return TypedData()
     value = datum["value"]
@@ -92,7 +92,7 @@ def to_typed_data(datum: Datum | None) -> TypedData:
 
 
 def to_datum(data: TypedData | None) -> Datum | None:
-    """Turn what the runtime encoded into a datum for the wire."""
+    """Turn the object that the runtime encoded into a datum for the wire."""
     kind = data.WhichOneof("data") if data is not None else None
     if data is None or kind is None:
         return None
@@ -115,7 +115,7 @@ def _http_fields(http: RpcHttp) -> dict[str, Json]:
 
 
 def _cookie(cookie: RpcHttpCookie) -> Json:
-    """Flatten a cookie: nullable wrappers become their values, a timestamp its seconds."""
+    """Flatten a cookie: nullable wrappers become their values, a timestamp becomes seconds."""
     flat = {
         name: getattr(value, "value", value)
         for name, value in cookie.__dict__.items()

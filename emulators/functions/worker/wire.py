@@ -1,4 +1,4 @@
-"""What host and worker say to each other: length-prefixed JSON over one socket pair."""
+"""The frames between host and worker: length-prefixed JSON over one socket pair."""
 
 import asyncio
 import base64
@@ -55,7 +55,7 @@ class Invoke(TypedDict):
 
 
 class Report(TypedDict):
-    """Worker to host: one frame of any kind; which keys are set depends on `type`."""
+    """Worker to host: one frame of any kind; `type` decides which keys are set."""
 
     type: Literal["ready", "failed", "result", "log"]
     functions: NotRequired[list[FunctionMetadata]]
@@ -94,13 +94,13 @@ def as_bytes(datum: Datum) -> bytes:
 
 
 def encode(frame: Invoke | Report) -> bytes:
-    """Serialise one frame with its length in front."""
+    """Serialise one frame, with its length in front."""
     body = json.dumps(frame).encode()
     return _HEADER.pack(len(body)) + body
 
 
 def receive(channel: socket.socket) -> Invoke | None:
-    """Read one frame, blocking; None once the other side is gone."""
+    """Read one frame, blocking; return None once the other side is gone."""
     header = _receive_exactly(channel, _HEADER.size)
     body = header and _receive_exactly(channel, _HEADER.unpack(header)[0])
     return cast("Invoke", json.loads(body)) if body else None
@@ -117,7 +117,7 @@ def _receive_exactly(channel: socket.socket, count: int) -> bytes | None:
 
 
 async def read(reader: asyncio.StreamReader) -> Report | None:
-    """Read one frame from the worker; None once it is gone."""
+    """Read one frame from the worker; return None once it is gone."""
     try:
         header = await reader.readexactly(_HEADER.size)
         return cast("Report", json.loads(await reader.readexactly(_HEADER.unpack(header)[0])))

@@ -1,1 +1,1 @@
-"""The Batch emulator, folder by folder of its package; `clients` and `lives` take it as a whole."""
+"""The Batch emulator, in the folders of its package; `clients` and `lives` test it as a whole."""

@@ -1,4 +1,4 @@
-"""Sends requests as they are written, signed by the SDK, and reads answers of the service."""
+"""Sends requests exactly as written, signed by the SDK, and reads the answers."""
 
 import json
 
@@ -20,7 +20,7 @@ def send(
     version: str | None = VERSION,
     headers: dict[str, str] | None = None,
 ) -> HttpResponse:
-    """Send one request; `path` holds the query as it shall travel."""
+    """Send one request; `path` holds the query in the form in which it travels."""
     if version:
         path += f"{'&' if '?' in path else '?'}api-version={version}"
     content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
@@ -36,7 +36,7 @@ def send(
 
 
 def begin(emulator: Emulator, method: str, path: str, body: dict[str, str] | None = None) -> None:
-    """Ask for something that must be accepted, and do not wait until it has happened."""
+    """Make a request that must be accepted, and do not wait for its effect."""
     headers = {"Content-Type": "application/json; odata=minimalmetadata"}
     url = f"{path}?api-version={emulator.client._config.api_version}"
     request = HttpRequest(method, url, headers=headers, json=body or {})
@@ -44,7 +44,7 @@ def begin(emulator: Emulator, method: str, path: str, body: dict[str, str] | Non
 
 
 def refusal(response: HttpResponse) -> tuple[int, str, dict[str, str]]:
-    """Return status, code and values of an error, after a look at the shape of its body."""
+    """Check the form of an error, and return its status, code and values."""
     body = response.json()
     assert "/$metadata#" in body["odata.metadata"]
     assert body["message"]["lang"] == "en-US"

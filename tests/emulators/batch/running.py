@@ -1,4 +1,4 @@
-"""Starts the emulator and Azurite as their users do, and waits for what they do with a deadline."""
+"""Starts the emulator and Azurite as their users do, and waits for results with a deadline."""
 
 import base64
 import json
@@ -154,13 +154,13 @@ def until[T](probe: Callable[[], T | None], seconds: float = 90.0) -> T:
 
 
 def shell(script: str) -> str:
-    """Return a command line that runs a script, as a user has to write it."""
+    """Return a command line that runs a script, quoted as users must do."""
     quoted = script.replace("'", "'\"'\"'")
     return f"/bin/sh -c '{quoted}'"
 
 
 def held(gate: Path) -> str:
-    """Return a command line that goes on until a file appears."""
+    """Return a command line that runs until a file appears."""
     return shell(f"until [ -e {gate} ]; do sleep 0.05; done")
 
 

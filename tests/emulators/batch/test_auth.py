@@ -34,7 +34,7 @@ def token(key: rsa.RSAPrivateKey = SIGNER, **claims: object) -> str:
 
 
 class Fixed:
-    """A credential that always has the same token."""
+    """A credential with a fixed token."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -65,7 +65,7 @@ def key_set(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Emulator, Path]]:
-    """An account that takes Entra tokens only, over https."""
+    """Run an emulator that accepts only Entra tokens, over https."""
     folder = tmp_path_factory.mktemp("secured")
     cert, key_file = certificate(folder)
     flags = ["--entra-tenant", TENANT, "--entra-keys", str(key_set(folder))]

@@ -1,4 +1,4 @@
-"""The emulated clock: alone, and where waiting for it would take hours."""
+"""The emulated clock: by itself, and in waits that would really take hours."""
 
 import asyncio
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""COVERAGE.md says what the routes and tests say."""
+"""COVERAGE.md matches the routes and the tests."""
 
 from emulators.batch import coverage
 

@@ -1,4 +1,4 @@
-"""Planned misbehaviour, by rule and by profile."""
+"""Faults on purpose, by rule and by profile."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 from azure.batch import models
 from azure.core.exceptions import HttpResponseError
 
-from emulators.batch.faults import AWKWARD, Faults, Rule
+from emulators.batch.faults import AWKWARD, Faults, Rule, events_table
 from tests.emulators.batch.running import Emulator, until
 
 
@@ -74,6 +74,10 @@ def test_a_rule_that_strikes_once_strikes_other_places_and_after_a_reset_again()
     faults.reset()
     faults.add([Rule("task_rerun", once=True)])
     assert faults.strike("task_rerun", "a")
+
+
+def test_the_readme_lists_every_event_of_a_rule() -> None:
+    assert events_table() in Path("emulators/batch/README.md").read_text("utf-8")
 
 
 def test_the_benign_profile_does_nothing() -> None:

@@ -1,4 +1,4 @@
-"""A disk that is full for a while costs answers, not state."""
+"""A disk that is full for a while costs answers but no state."""
 
 import resource
 from pathlib import Path

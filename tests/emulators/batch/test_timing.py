@@ -1,4 +1,4 @@
-"""How long the machinery takes: a realistic while that a profile says, or tick by tick."""
+"""How long the machinery takes: a realistic time from a profile, or tick by tick."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -27,7 +27,7 @@ def test_a_profile_names_the_phases_that_it_changes() -> None:
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        ("fly=3", "'fly' is no phase: allocate, create"),
+        ("fly=3", "'fly' is not a phase; known are allocate, create"),
         ("create=soon", "create is seconds .* not 'soon'"),
         ("create=5-3", "not '5-3'"),
         ("create=", "not ''"),
@@ -90,7 +90,7 @@ def manual(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 
 def tick(emulator: Emulator, **choice: object) -> list[str]:
-    """Let something step; return what did, as phase and subject with a node's pool only."""
+    """Release waiting steps; return them as phase and subject, nodes by their pool only."""
     answer = emulator.admin("POST", "/_admin/tick", choice or None)
     return [f"{one['phase']} {one['subject'].split('/')[0]}" for one in answer["released"]]
 

@@ -60,7 +60,7 @@ def grid(tmp_path, storage):
 
 @pytest.fixture(scope="package")
 def shared(storage, tmp_path_factory):
-    """An emulator for tests that add their own subscriptions; a day of retries takes 90 s."""
+    """Run an emulator for tests that add their own subscriptions; a day of retries takes 90 s."""
     folder = tmp_path_factory.mktemp("shared")
     emulator = launch_grid(folder, storage, [], ["--time-scale", "1000"])
     yield emulator
@@ -70,7 +70,8 @@ def shared(storage, tmp_path_factory):
 
 @pytest.fixture
 def subscribe(shared):
-    """Add a subscription to the shared emulator and return its key; it goes with the test."""
+    """Add a subscription to the shared emulator and return its key; the end of the test removes
+    it."""
     added = []
 
     def add(topic, destination, **properties):
@@ -87,7 +88,7 @@ def subscribe(shared):
 
 @pytest.fixture
 def place(blobs, queues):
-    """A fresh container and a fresh queue of the same name."""
+    """Create a container and a queue with the same new name."""
     name = f"p{uuid.uuid4().hex[:12]}"
     with (
         blobs.create_container(name) as container,
@@ -99,7 +100,7 @@ def place(blobs, queues):
 
 @pytest.fixture(scope="package")
 def quiet(storage, tmp_path_factory):
-    """An emulator without subscriptions, for requests that change nothing."""
+    """Run an emulator without subscriptions, for requests that change nothing."""
     emulator = launch_grid(tmp_path_factory.mktemp("quiet"), storage, [])
     yield emulator
     emulator.stop()

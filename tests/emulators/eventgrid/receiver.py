@@ -1,4 +1,4 @@
-"""A web hook for tests: answers as told and remembers what it was sent."""
+"""A web hook for tests: answers as configured and remembers its requests."""
 
 import json
 import queue
@@ -21,7 +21,7 @@ class Request:
 
 @dataclass
 class Receiver:
-    """The endpoint's address, what it got, and how it answers notifications."""
+    """The endpoint's address, the requests that it got, and its answer to notifications."""
 
     url: str = ""
     got: "queue.Queue[Request]" = field(default_factory=queue.Queue)
@@ -30,7 +30,7 @@ class Receiver:
     echo: bool = True
 
     def next(self, seconds: float = 60.0) -> Request:
-        """Return the next notification, waiting for it."""
+        """Wait for the next notification and return it."""
         return self.got.get(timeout=seconds)
 
     def reply(self, request: Request) -> tuple[int, dict[str, str], bytes]:
@@ -49,7 +49,7 @@ class Receiver:
 
 @contextmanager
 def receiving() -> Iterator[Receiver]:
-    """Run a receiver for the length of a with block."""
+    """Run a receiver during a with block."""
     receiver = Receiver()
 
     class Handler(loopback.Handler):
@@ -64,7 +64,7 @@ def receiving() -> Iterator[Receiver]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_POST = do_OPTIONS = _serve  # http.server's names
+        do_POST = do_OPTIONS = _serve  # Names of http.server.
 
     with loopback.listening(Handler) as url:
         receiver.url = f"{url}/hook"

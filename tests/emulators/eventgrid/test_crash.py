@@ -1,4 +1,4 @@
-"""Event Grid killed while it works loses nothing, and says clearly why it cannot start."""
+"""Event Grid loses nothing when it is killed at work, and explains why it cannot start."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""From a written blob to a queue message or a web hook, through failures."""
+"""The way from a written blob to a queue message or a web hook, through failures."""
 
 import json
 import time

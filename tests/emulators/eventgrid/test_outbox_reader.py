@@ -1,4 +1,4 @@
-"""Reading the storage account's outbox while it is written, cut, moved or damaged."""
+"""The reader of an outbox that is written, cut, moved or damaged at the same time."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Publishing to custom topics with the real client, and what is refused."""
+"""Publishing to custom topics with the real client, and refusals."""
 
 import base64
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Adding subscriptions at run time: handshakes, persistence and what is refused."""
+"""Adding subscriptions at run time: handshakes, persistence and refusals."""
 
 import urllib.request
 import uuid
@@ -18,7 +18,7 @@ PLAIN_EVENT = {"id": "1", "subject": "s", "eventType": "t", "eventTime": "2026-0
 
 
 def put(emulator, topic, destination, **properties):
-    """Ask for a subscription that the endpoint may refuse; returns its path and the answer."""
+    """Put a subscription that the endpoint may refuse; return its path and the answer."""
     path = f"/subscriptions/{topic}/{uuid.uuid4().hex}"
     body = {"properties": {"destination": destination, **properties}}
     return path, *call(emulator, "PUT", path, body)

@@ -23,7 +23,7 @@ AUDIENCE = "https://eventgrid.azure.net"
 
 
 class Shown:
-    """A credential that always shows one token."""
+    """A credential with a fixed token."""
 
     def __init__(self, key=OURS, **claims):
         now = int(time.time())
@@ -42,7 +42,7 @@ def identities():
 
 @pytest.fixture(scope="module")
 def secured(identities, tmp_path_factory):
-    """Storage and Event Grid over https; the queue "there" exists, "missing" does not."""
+    """Run storage and Event Grid over https; the queue "there" exists, "missing" does not."""
     folder = tmp_path_factory.mktemp("tokens")
     cert, key = certificate(folder)
     tls = ["--cert", str(cert), "--key-file", str(key)]
@@ -81,7 +81,7 @@ def publish(grid, credential):
 
 
 def arrived(look):
-    """Look until there is something."""
+    """Look until something has arrived."""
     deadline = time.monotonic() + ARRIVAL_S
     while not (found := list(look())):
         assert time.monotonic() < deadline, "nothing arrived"

@@ -1,1 +1,1 @@
-"""The Functions host around a real app, and its rules without one."""
+"""The Functions host with a real app, and its rules without one."""

@@ -1,4 +1,4 @@
-"""A storage emulator for all tests of the host, and a host per test that asks for one."""
+"""A storage emulator for all tests of the host, and one host for each test that asks for it."""
 
 import base64
 import contextlib
@@ -63,7 +63,7 @@ def storage(tmp_path_factory):
 
 
 class Host:
-    """A functions host over the sample app, with its own queues."""
+    """A functions host with the sample app and queues of its own."""
 
     def __init__(self, folder, connection_string):
         self.folder = folder
@@ -98,7 +98,7 @@ class Host:
         return self.folder / "host.log"
 
     def logged(self, message):
-        whole, _, _ = self.log.read_text().rpartition("\n")  # the last line may still grow
+        whole, _, _ = self.log.read_text().rpartition("\n")  # The last line may still grow.
         lines = [json.loads(line) for line in whole.splitlines()]
         return [line for line in lines if line["message"] == message]
 
@@ -140,7 +140,7 @@ class Host:
                 return error.code, error.headers, error.read().decode()
 
     def kill(self):
-        """End the host the way a lost machine would."""
+        """Kill the host as the loss of its machine would."""
         os.kill(self.process.pid, signal.SIGKILL)
         self.process.wait(DEADLINE_S)
         self.process.stdout.close()
@@ -165,7 +165,7 @@ def host(tmp_path, storage):
 
 @pytest.fixture(scope="module")
 def steady_host(tmp_path_factory, storage):
-    """One host for all tests of a module that leave it as they found it."""
+    """Run one host for all tests of a module that leave it as they found it."""
     made = Host(tmp_path_factory.mktemp("host"), storage["connection_string"])
     yield made.start()
     made.close()

@@ -1,4 +1,4 @@
-"""A service that is ready at once, answers nothing, and tells what it was started with."""
+"""A service that is ready at once, answers nothing, and reports how it was started."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""A supervised service outlives failing writes; a supervisor that ends by a defect is heard."""
+"""A supervised service outlives failing writes; a defect of its supervisor is reported."""
 
 import asyncio
 import errno
@@ -82,7 +82,7 @@ def test_a_supervisor_that_ends_by_a_defect_says_so(tmp_path):
         finally:
             await child.stop()
 
-    assert "batch is no longer looked after: RuntimeError('a defect')" in asyncio.run(scenario())
+    assert "batch has lost its supervisor: RuntimeError('a defect')" in asyncio.run(scenario())
 
 
 def test_a_log_that_cannot_be_opened_is_one_message(tmp_path):

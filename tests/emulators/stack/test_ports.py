@@ -1,4 +1,4 @@
-"""Ports that a data folder keeps for its lifetime."""
+"""Ports that a data folder keeps as long as it exists."""
 
 import pytest
 

@@ -52,7 +52,7 @@ def test_a_dead_service_comes_back_at_the_same_place(stack):
 
 def test_a_state_that_cannot_be_written_delays_only_itself(stack):
     told = stack.ready()
-    in_the_way = stack.data / "stack.json.new"  # stands for a full disk: writing fails
+    in_the_way = stack.data / "stack.json.new"  # Stands for a full disk: writing fails.
     in_the_way.mkdir()
     os.kill(told["pids"]["batch"], signal.SIGKILL)
     eventually(lambda: stack.events().count("start batch") == 2)

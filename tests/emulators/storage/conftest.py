@@ -28,7 +28,7 @@ def container(blobs, request):
 
 @pytest.fixture
 def told(storage, container):
-    """Return what the outbox says of this test's container."""
+    """Return the outbox lines of this test's container."""
 
     def read():
         return [

@@ -16,25 +16,25 @@ READY_S = 90.0
 
 @dataclass
 class Emulator:
-    """A running emulator and what its ready line said."""
+    """A running emulator and its ready line."""
 
     process: subprocess.Popen[str]
     ready: dict[str, Any]
     said: IO[str]
 
     def stop(self) -> int:
-        """Ask it to end and return its exit status."""
+        """Ask it to end, and return its exit status."""
         self.process.terminate()
         return self.process.wait(READY_S)
 
     def close(self) -> None:
-        """Wait for its end and let its streams go."""
+        """Wait for its end and close its streams."""
         self.process.wait(READY_S)
         self.process.stdout.close()
         self.said.close()
 
     def errors(self) -> str:
-        """Return what it said on stderr."""
+        """Return its stderr."""
         self.said.seek(0)
         return self.said.read()
 
@@ -42,7 +42,7 @@ class Emulator:
 def launch(module: str, *flags: str) -> Emulator:
     """Start an emulator and wait for its ready line."""
     command = [sys.executable, "-m", f"emulators.{module}", "--port", "0", *flags]
-    # A file, because a pipe that nobody reads fills up and stops who writes.
+    # A file, because a pipe that nobody reads fills up and blocks its writer.
     said = tempfile.TemporaryFile("w+")  # noqa: SIM115 - open for as long as the emulator is
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True)
     with selectors.DefaultSelector() as selector:
@@ -59,7 +59,7 @@ def launch(module: str, *flags: str) -> Emulator:
 
 @contextmanager
 def running(module: str, *flags: str) -> Iterator[Emulator]:
-    """Run an emulator for the length of a with block."""
+    """Run an emulator during a with block."""
     emulator = launch(module, *flags)
     try:
         yield emulator

@@ -1,4 +1,4 @@
-"""Pools that come with a job or a job schedule and go with it."""
+"""Pools that are created with a job or a job schedule and deleted with it."""
 
 import uuid
 
@@ -19,18 +19,18 @@ _ERRORS = {
 
 
 def auto_pool_of(spec: Doc) -> Doc:
-    """Return the auto pool specification of a job, empty where it names a pool."""
+    """Return the auto pool specification of a job, or an empty one if the job names a pool."""
     return (spec.get("poolInfo") or {}).get("autoPoolSpecification") or {}
 
 
 class AutoPools:
-    """Makes a job's pool, and lets it go when its lifetime is over."""
+    """Creates the pool of a job, and deletes it when its lifetime ends."""
 
     def __init__(self, ctx: Context, pools: Pools) -> None:
         self._ctx, self._pools = ctx, pools
 
     def provide(self, job: Job, schedule: Schedule | None) -> Doc | None:
-        """Give a new job its pool; returns the scheduling error where that is not possible."""
+        """Give a new job its pool; return the scheduling error if that is impossible."""
         wanted = auto_pool_of(job.spec)
         shared = schedule if _lifetime(wanted) == "jobschedule" else None
         if shared is not None and self._lives(shared.pool_id):
@@ -51,7 +51,7 @@ class AutoPools:
     def release(self, job: Job) -> None:
         """Delete the pool of a job that is over, if it was made for this job alone."""
         wanted = auto_pool_of(job.spec)
-        # Without a schedule there is nothing for the pool to outlive the job for.
+        # Without a schedule the pool has no reason to outlive the job.
         alone = _lifetime(wanted) == "job" or ":" not in job.id
         if wanted and alone and not wanted.get("keepAlive"):
             self._delete(job.pool_id)

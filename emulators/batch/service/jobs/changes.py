@@ -17,7 +17,7 @@ _UPDATABLE = (
 
 
 def changed(job: Job, body: Doc, *, whole: bool) -> Doc:
-    """Return the job's new settings: by PATCH what is present, by PUT everything updatable."""
+    """Return the new settings of a job: PATCH sets what is present, PUT everything updatable."""
     given = {name: body[name] for name in _UPDATABLE if body.get(name) is not None}
     kept = {name: job.spec[name] for name in job.spec if not (whole and name in _UPDATABLE)}
     new = with_job_defaults({**kept, **given, "poolInfo": _pool_info(job, body)})
@@ -26,7 +26,7 @@ def changed(job: Job, body: Doc, *, whole: bool) -> Doc:
 
 
 def _check_completion(job: Job, new: Doc) -> None:
-    """Let automatic termination never be turned off again, by a PUT without it neither."""
+    """Refuse to switch automatic termination off: not even a PUT that omits it may do so."""
     before, after = (str(spec["onAllTasksComplete"]) for spec in (job.spec, new))
     if before.lower() == "terminatejob" and after.lower() != "terminatejob":
         reason = "The value cannot be changed back to noaction."
@@ -34,7 +34,8 @@ def _check_completion(job: Job, new: Doc) -> None:
 
 
 def _pool_info(job: Job, body: Doc) -> Doc:
-    """Return the job's pool as it shall be: another one, or an auto pool that is kept or not."""
+    """Return the pool info of a job after a change: another pool, or an auto pool that is kept or
+    not."""
     own: Doc = job.spec["poolInfo"]
     given: Doc = body.get("poolInfo") or {}
     moved, auto = given.get("poolId"), given.get("autoPoolSpecification")

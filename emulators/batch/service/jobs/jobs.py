@@ -25,7 +25,7 @@ from emulators.batch.service.running.completion import (
 )
 from emulators.batch.service.running.job_manager import add_manager, fit_manager
 
-# Moments are kept in microseconds, so a timer may seem to strike a little early.
+# Moments have microseconds only, so a timer may seem to strike a little early.
 _ROUNDING_S = 0.001
 _GONE = {JobState.DELETING: "JobBeingDeleted"}
 _ENDING = {JobState.TERMINATING: "JobBeingTerminated", JobState.COMPLETED: "JobCompleted"}
@@ -46,7 +46,7 @@ class Jobs:
         self._ctx, self._auto_pools = ctx, auto_pools
 
     def create(self, body: Doc) -> Job:
-        """Create a job, unless the account has as many as it may."""
+        """Create a job, unless the account has reached its quota."""
         ctx = self._ctx
         job_id: str = body["id"]
         if job_id.lower() in ctx.account.jobs:
@@ -58,8 +58,11 @@ class Jobs:
         return self.make(body, job_id)
 
     def make(self, body: Doc, job_id: str, schedule: Schedule | None = None) -> Job:
-        """Make a job that nothing speaks against; one whose auto pool cannot be made completes
-        at once, one whose pool does not exist waits for it."""
+        """Create a job without asking the quota.
+
+        A job whose auto pool cannot be created completes at once. A job whose pool does not exist
+        waits for it.
+        """
         ctx = self._ctx
         created = stamp(ctx.clock.now())
         spec = with_job_defaults({**body, "id": job_id})
@@ -84,7 +87,7 @@ class Jobs:
         return None
 
     def update(self, job: Job, body: Doc, *, whole: bool) -> None:
-        """Change a job: by PATCH what is present, by PUT everything updatable."""
+        """Change a job: PATCH sets what is present, PUT everything updatable."""
         require_open(job)
         job.spec = changed(job, body, whole=whole)
         if not auto_pool_of(job.spec):
@@ -136,8 +139,8 @@ class Jobs:
         return [_located(self._ctx.endpoint, one) for one in job.per_node.values()]
 
     def watch_limit(self, job: Job) -> None:
-        """End the job when its own time is up; a moved limit is
-        noticed when the old one strikes."""
+        """End the job when its own time is up; if the limit moves, the old timer notices when it
+        strikes."""
         limit = seconds_of((job.spec.get("constraints") or {}).get("maxWallClockTime"))
         if limit is not None and job.state not in _OVER:
             delay = remaining_s(job, self._ctx, limit)
@@ -152,7 +155,7 @@ class Jobs:
 
 
 def _located(endpoint: str, entry: Doc) -> Doc:
-    """Add the addresses to what happened on a node: those of this life of the service."""
+    """Add the addresses of this process to what happened on a node."""
     node_url = f"{endpoint}/pools/{entry['poolId']}/nodes/{entry['nodeId']}"
     shown = {**entry, "nodeUrl": node_url}
     shown.pop(LEFT_RUNNING, None)
@@ -164,7 +167,7 @@ def _located(endpoint: str, entry: Doc) -> Doc:
 
 
 async def finish_enabling(ctx: Context, job: Job) -> None:
-    """Make a job active that is being enabled."""
+    """Make a job active after `enabling`."""
     await ctx.pace.step("settle", job.id)
     if job.state is JobState.ENABLING:
         job.move(JobState.ACTIVE, ctx.clock.now())
@@ -174,13 +177,13 @@ async def finish_enabling(ctx: Context, job: Job) -> None:
 
 
 async def finish_deletion(ctx: Context, job: Job) -> None:
-    """Remove a job that is being deleted: release, folders, records."""
+    """Remove a job that is being deleted: run its release, delete its folders and records."""
     await ctx.pace.step("settle", job.id)
     await ctx.settled([key for key in ctx.runs if key[0] == job.id])
-    # One that had completed has had its release.
+    # A completed job has had its release.
     if job.previous != JobState.COMPLETED:
         await release_everywhere(ctx, job)
-    # In all pools: it may have moved.
+    # In all pools, because the job may have moved.
     for node in [node for pool in ctx.account.pools.values() for node in pool.nodes.values()]:
         folder = ctx.folders(node).root / job_directory(job.id)
         if node.state in READY:

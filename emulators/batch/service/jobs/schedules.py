@@ -20,14 +20,15 @@ _CLOSED: Mapping[ScheduleState, str] = {
     ScheduleState.COMPLETED: "JobScheduleCompleted",
 }
 _UPDATABLE = ("schedule", "jobSpecification", "metadata")
-# How long a schedule waits before it tries again what the account's quota refused.
+# How long a schedule waits before it tries again after the account's quota refused a job.
 _QUOTA_PATIENCE_S = 60.0
-# Moments are kept in microseconds, so a timer may seem to strike a little early.
+# Moments have microseconds only, so a timer may seem to strike a little early.
 _ROUNDING_S = 0.001
 
 
 class Schedules:
-    """The verbs of job schedules; each keeps one timer, for the next moment that concerns it."""
+    """The verbs of job schedules; each schedule has one timer, for the next moment that concerns
+    it."""
 
     def __init__(self, ctx: Context, jobs: Jobs, auto_pools: AutoPools) -> None:
         self._ctx, self._jobs, self._auto_pools = ctx, jobs, auto_pools
@@ -55,7 +56,7 @@ class Schedules:
         return schedule
 
     def update(self, schedule: Schedule, body: Doc, *, whole: bool) -> None:
-        """Change a schedule: by PATCH what is present, by PUT everything updatable."""
+        """Change a schedule: PATCH sets what is present, PUT everything updatable."""
         _require_open(schedule)
         given = {name: body[name] for name in _UPDATABLE if body.get(name) is not None}
         if whole:
@@ -66,14 +67,14 @@ class Schedules:
         self.look(schedule)
 
     def disable(self, schedule: Schedule) -> None:
-        """Make no more jobs for now; a disabled one stays so."""
+        """Stop making jobs; a disabled schedule stays disabled."""
         _require_open(schedule)
         if schedule.state is ScheduleState.ACTIVE:
             self._move(schedule, ScheduleState.DISABLED)
         self.look(schedule)
 
     def enable(self, schedule: Schedule) -> None:
-        """Make jobs again; an active one stays so."""
+        """Make jobs again; an active schedule stays active."""
         _require_open(schedule)
         if schedule.state is ScheduleState.DISABLED:
             self._move(schedule, ScheduleState.ACTIVE)
@@ -99,13 +100,13 @@ class Schedules:
         self._look_later(schedule)
 
     def job_over(self, job: Job) -> None:
-        """Let a schedule know that one of its jobs has completed or is gone."""
+        """Tell a schedule that one of its jobs has completed or is gone."""
         schedule = self._ctx.account.schedules.get(job.id.partition(":")[0].lower())
         if ":" in job.id and schedule is not None:
             self.look(schedule)
 
     def look(self, schedule: Schedule) -> None:
-        """Do what is due for a schedule now, and come back when the next thing is."""
+        """Do what is due for a schedule now, and set the timer for the next time."""
         old = self._timers.pop(schedule.id, None)
         if old is not None:
             old.cancel()
@@ -125,7 +126,7 @@ class Schedules:
         if due is not None and due <= now and schedule.state is ScheduleState.ACTIVE and not busy:
             self._make_job(schedule, due)
         elif due is None and schedule.is_over(now):
-            # A job that still runs comes back here by `job_over`.
+            # A job that still runs calls `job_over` at its end.
             if not busy:
                 self._complete(schedule)
         else:
@@ -158,7 +159,7 @@ class Schedules:
             self.look(schedule)
 
     def resume(self) -> None:
-        """Take up all schedules that the last life of this process left."""
+        """Continue all schedules of the last process."""
         for schedule in list(self._ctx.account.schedules.values()):
             self.look(schedule)
 

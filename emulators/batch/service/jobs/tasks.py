@@ -1,4 +1,4 @@
-"""Tasks: added one by one or by the hundred, ended, tried again, deleted."""
+"""Tasks: added one by one or up to 100 at once, ended, reactivated, deleted."""
 
 import json
 from typing import Any
@@ -30,7 +30,7 @@ class Tasks:
         return task
 
     def create_many(self, job: Job, body: Doc) -> list[Doc]:
-        """Add up to a hundred tasks; each succeeds or fails on its own."""
+        """Add up to 100 tasks; each succeeds or fails on its own."""
         require_open(job)
         results = [self._result(job, entry) for entry in body["value"]]
         self._ctx.wake(job.pool_id)
@@ -79,7 +79,7 @@ class Tasks:
         return task
 
     def replace(self, task: Task, body: Doc) -> None:
-        """Set a task's constraints; omitted ones get their defaults."""
+        """Set the constraints of a task; omitted ones get their defaults."""
         if task.state is TaskState.COMPLETED:
             raise BatchError("TaskCompleted")
         spec = task.spec()
@@ -101,7 +101,7 @@ class Tasks:
             complete_task(self._ctx, job, task, ended_by_user())
 
     def reactivate(self, job: Job, task: Task) -> None:
-        """Give a failed task another life."""
+        """Let a failed task run again."""
         require_open(job)
         if task.state is not TaskState.COMPLETED:
             raise BatchError("TaskNotCompleted")
@@ -117,7 +117,7 @@ class Tasks:
         self._ctx.wake(job.pool_id)
 
     def delete(self, job: Job, task: Task) -> None:
-        """Remove a task and its files; its process is killed."""
+        """Delete a task and its files, and kill its process."""
         if job.state is JobState.DELETING:
             raise BatchError("JobBeingDeleted")
         run = self._ctx.runs.get((job.id, task.id))
@@ -131,13 +131,13 @@ class Tasks:
         self._ctx.spawn(self._bury(job, task), f"files of {task.id}")
 
     def _depart(self, job: Job, task: Task) -> None:
-        """Let the next life of this process know what the task has set free in this one."""
+        """Record for the next process which dependents the task has satisfied in this one."""
         departed = job.depart(task)
         if departed is not None:
             self._ctx.keep(departed)
 
     async def _bury(self, job: Job, task: Task) -> None:
-        """Let no other task of this id start before this one's process and files are gone."""
+        """Keep other tasks with this id waiting until this one's process and files are gone."""
         try:
             await self._remove_files(job, task)
         finally:
@@ -153,7 +153,7 @@ class Tasks:
 
 
 def _check(job: Job, body: Doc) -> None:
-    """Refuse what does not fit the job."""
+    """Refuse a task that does not fit its job."""
     if body.get("dependsOn") and not job.spec.get("usesTaskDependencies"):
         reason = "The job was created without usesTaskDependencies."
         raise BatchError("UnsupportedProperty", PropertyName="dependsOn", Reason=reason)

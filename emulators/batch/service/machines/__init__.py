@@ -1,1 +1,1 @@
-"""Machines that carry commands out: as processes, in containers, or in emulated time alone."""
+"""Machines that run commands: as processes, in containers, or in emulated time alone."""

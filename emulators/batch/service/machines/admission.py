@@ -1,5 +1,5 @@
-"""What a node refuses before it begins: containers on a pool that is not set up for them,
-users that its pool lacks, GPUs that this machine lacks."""
+"""What a node refuses before it begins: containers on a pool without container support, users that
+the pool lacks, GPUs that this machine lacks."""
 
 import asyncio
 
@@ -12,14 +12,14 @@ METADATA = "emulator.missingGpu"
 
 
 class Admission:
-    """Counts the machine's GPUs when the first task of a GPU pool comes, and only then."""
+    """Counts the machine's GPUs when the first task of a GPU pool comes, not earlier."""
 
     def __init__(self, missing_gpu: str) -> None:
         self._missing_gpu = missing_gpu
         self._gpus: asyncio.Task[int] | None = None
 
     async def objection(self, pool: Doc, spec: Doc, *, is_task: bool) -> Failure | None:
-        """Return why this command may not run on this pool's nodes, if so."""
+        """Return why this command may not run on the nodes of this pool, or None."""
         machine = pool.get("virtualMachineConfiguration") or {}
         if spec.get("containerSettings") and not machine.get("containerConfiguration"):
             return _no_containers()

@@ -1,4 +1,4 @@
-"""A command of a node that runs in a container."""
+"""Runs a command of a node in a container."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ from emulators.batch.service.machines.program import (
 
 
 async def run_contained(ctx: Context, containers: Containers, what: Program) -> Ending:
-    """Run it in a container; however this ends, the container is gone then."""
+    """Run it in a container, and remove the container however the run ends."""
     place = what.place
     try:
         async with asyncio.timeout(None) as what.patience:
@@ -39,7 +39,7 @@ async def run_contained(ctx: Context, containers: Containers, what: Program) -> 
     finally:
         what.patience = None
     try:
-        # The engine's program runs in the emulator's own surroundings, not in the task's.
+        # The engine's program runs in the environment of the emulator, not in that of the task.
         env = {**os.environ, MARKER: str(what.directory)}
         order = replace(
             order_of(what, container.start_command, env),

@@ -1,4 +1,4 @@
-"""Write what happens on nodes into log files of a limited size, and find their lines by time."""
+"""Writes what happens on nodes into log files of limited size, and finds their lines by time."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 
 
 class NodeLogs:
-    """The logs of nodes, in files of a limited size; lines are written together, a moment later."""
+    """The logs of nodes, in files of limited size; lines are written together, a moment later."""
 
     def __init__(self) -> None:
         self._waiting: dict[Path, list[str]] = {}
@@ -28,18 +28,18 @@ class NodeLogs:
         self._waiting.setdefault(folder, []).append(" ".join(line.splitlines()))
 
     def forget(self, folder: Path) -> None:
-        """Write nothing more of what waits for a folder that goes."""
+        """Drop the waiting lines of a folder that is being deleted."""
         self._waiting.pop(folder, None)
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the waiting lines."""
         waiting, self._waiting = self._waiting, {}
         for folder, lines in waiting.items():
             if _appended(folder / _NAME, "\n".join(lines) + "\n") > _MOST_BYTES:
                 (folder / _NAME).replace(folder / _OLDER)
 
     def between(self, folder: Path, since: datetime, until: datetime | None) -> Iterator[Path]:
-        """Yield the files with a line of this time; whole files, as the service does."""
+        """Yield the files with a line of this period; files are whole, as in the service."""
         self.flush()
         for path in (folder / _OLDER, folder / _NAME):
             if any(since <= at and (until is None or at <= until) for at in _moments(path)):
@@ -47,7 +47,7 @@ class NodeLogs:
 
 
 def _appended(log: Path, text: str) -> int:
-    """Append to a log, which is made at its first line; return its length."""
+    """Append to a log, and create it if it is missing; return its length."""
     try:
         descriptor = os.open(log, _APPEND, 0o644)
     except FileNotFoundError:
@@ -65,6 +65,6 @@ def _moments(log: Path) -> Iterator[datetime]:
         return
     with log.open(encoding="utf-8") as lines:
         for line in lines:
-            # A full disk may have cut a line short.
+            # A full disk may have cut a line.
             with contextlib.suppress(ValueError):
                 yield parse_stamp(line.partition(" ")[0])

@@ -1,4 +1,4 @@
-"""One command of a node: what it needs, its process, and what its end means."""
+"""One command of a node: what it needs, its process, and what the end of that means."""
 
 import asyncio
 import shlex
@@ -16,7 +16,7 @@ _SIGNAL_BASE = 128
 
 @dataclass(slots=True)
 class Program:
-    """A command with everything it needs; `process` is there while it runs."""
+    """A command with everything it needs; `process` exists while it runs."""
 
     spec: Doc
     place: Place
@@ -68,7 +68,7 @@ async def run_process(ctx: Context, what: Program) -> Ending:
 
 
 def order_of(what: Program, argv: list[str], env: dict[str, str]) -> Order:
-    """Return what the agent is told to start."""
+    """Return the order for the agent."""
     out, err = what.directory / "stdout.txt", what.directory / "stderr.txt"
     return Order(argv, what.wd, env, out, err, user=what.user, lingers=what.lingers)
 
@@ -82,13 +82,13 @@ async def launched(ctx: Context, what: Program, order: Order) -> Exit:
 
 
 def judged(what: Program, ended: Exit) -> Ending:
-    """Tell what the exit means: that of one whose time is up is the clock's doing."""
+    """Judge its exit; if its time was up, the exit code says nothing."""
     exit_code = ended.code if ended.code >= 0 else _SIGNAL_BASE - ended.code
     return time_is_up(exit_code) if what.expired else process_ended(exit_code)
 
 
 def not_launched(code: str, message: str) -> Ending:
-    """Return the ending of a command that could not be started."""
+    """Return the ending of a command that did not start."""
     words = "The specified command program is not found"
     failure = Failure(
         code,

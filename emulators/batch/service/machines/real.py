@@ -1,4 +1,4 @@
-"""The real machine: nodes are folders, and commands run on them with everything they need."""
+"""The real machine: nodes are folders, and commands run on them as processes or containers."""
 
 import asyncio
 import errno
@@ -39,7 +39,7 @@ class RealMachine:
         self._logs = NodeLogs()
 
     async def start(self) -> None:
-        """Start the agent, which kills what an earlier one may have left."""
+        """Start the agent, which kills what an earlier agent may have left."""
         await self._ctx.agent.start()
         await self._containers.clear()
 
@@ -67,7 +67,7 @@ class RealMachine:
         return await self._containers.ensure_images(containers) if containers else None
 
     async def clear(self, folder: Path) -> None:
-        """Delete a folder, off the loop since it may hold much."""
+        """Delete a folder, in a thread because it may be large."""
         if folder.exists():
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
@@ -82,11 +82,11 @@ class RealMachine:
         self._logs.note(self._log_folder(node), f"{stamp(self._ctx.clock.now())} {what}")
 
     def logs(self, node: Node, since: datetime, until: datetime | None) -> list[Path]:
-        """Return the log files with a line of this time."""
+        """Return the log files with a line of this period."""
         return list(self._logs.between(self._log_folder(node), since, until))
 
     def _log_folder(self, node: Node) -> Path:
-        # Beside the node's folder, which its tasks see and may list.
+        # Beside the node's folder, because the node's tasks see and may list that.
         return self._ctx.options.data / "logs" / self._ctx.folders(node).root.name
 
     def execution(
@@ -131,7 +131,8 @@ class RealExecution:
         return process is not None and process.ended.done() and not process.gone.is_set()
 
     def usage(self) -> Usage | None:
-        """Return what its process took; a container's own processes are the engine's children."""
+        """Return what its process used. A container's processes are children of the engine, so
+        unknown."""
         process = self.what.process
         known = process is not None and not self.what.spec.get("containerSettings")
         return process.usage if process is not None and known else None
@@ -162,7 +163,7 @@ def program(ctx: Context, node: Node, spec: Doc, directory: Path, **where: str) 
     prepares = (job.spec.get("jobPreparationTask") or {}).get("id") if job is not None else None
     preparation = None
     if prepares and prepares != where.get("task_id"):
-        # The preparation itself is not told where it is.
+        # The preparation itself does not get these variables.
         preparation = ctx.folders(node).task(where["job_id"], prepares)
     place = Place(
         account=ctx.options.account,
@@ -200,7 +201,7 @@ async def run_program(means: RealExecution, what: Program) -> Ending:
 
 
 async def _prepared(means: RealExecution, what: Program) -> Ending | None:
-    """Get everything ready; a time that is up breaks off even a download."""
+    """Prepare everything; the time limit interrupts even a download."""
     try:
         async with asyncio.timeout(None) as what.patience:
             return await _before(means, what)

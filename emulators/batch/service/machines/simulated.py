@@ -16,13 +16,13 @@ _KILLED = 137
 
 
 class SimulatedMachine:
-    """Takes what a task declares in its environment settings for what it does."""
+    """Runs nothing: each task declares its length and exit code in its environment settings."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
 
     async def start(self) -> None:
-        """Start nothing: an earlier life has left nothing either."""
+        """Start nothing, because an earlier process has left nothing."""
 
     async def close(self) -> None:
         """End nothing."""
@@ -31,7 +31,7 @@ class SimulatedMachine:
         """Make no folders."""
 
     async def equip(self, node: Node, pool: Doc) -> Failure | None:
-        """Promise everything."""
+        """Succeed, because a simulated node needs nothing."""
         return None
 
     async def clear(self, folder: Path) -> None:
@@ -41,10 +41,10 @@ class SimulatedMachine:
         """Delete nothing."""
 
     def note(self, node: Node, what: str) -> None:
-        """Write nothing down."""
+        """Write nothing."""
 
     def logs(self, node: Node, since: datetime, until: datetime | None) -> list[Path]:
-        """Have nothing to tell."""
+        """Return no logs."""
         return []
 
     def execution(
@@ -55,7 +55,7 @@ class SimulatedMachine:
 
 
 class SimulatedExecution:
-    """One command that is nothing but its length and its exit code."""
+    """One command: only its length and its exit code count."""
 
     __slots__ = ("_ctx", "_spec")
 
@@ -76,14 +76,14 @@ class SimulatedExecution:
         return process_ended(int(_number(declared.get(EXIT_CODE), 0)))
 
     async def kill(self) -> None:
-        """Be gone already."""
+        """Do nothing, because no process runs."""
 
     def has_left(self) -> bool:
-        """Leave nothing running."""
+        """Return False, because no process runs."""
         return False
 
     def usage(self) -> Usage | None:
-        """Take nothing that could be measured."""
+        """Return None, because nothing is measured."""
         return None
 
     async def upload(
@@ -94,7 +94,7 @@ class SimulatedExecution:
         arrange: Callable[[list[Upload]], None],
         disturb: Callable[[Upload], Awaitable[None]],
     ) -> None:
-        """Leave no files."""
+        """Upload nothing."""
 
 
 def simulated_task(task_id: str, *, seconds: float, exit_code: int = 0, **more: object) -> Doc:

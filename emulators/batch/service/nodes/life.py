@@ -1,4 +1,5 @@
-"""The life of nodes: boot, start task, leaving, and what an administrator does to them."""
+"""The life of nodes: boot, start task, leaving, preemption, and what an administrator does to
+them."""
 
 from emulators.batch.document import Doc, stamp
 from emulators.batch.errors import BatchError
@@ -6,7 +7,7 @@ from emulators.batch.model.identity import node_name
 from emulators.batch.model.node import READY, Node
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import NodeState
-from emulators.batch.scheduler.verdict import Failure, ended_by_user
+from emulators.batch.scheduler.verdict import Ending, Failure, ended_by_user, process_ended
 from emulators.batch.service.context import Context, Requeue
 from emulators.batch.service.nodes.node_tasks import (
     Command,
@@ -20,6 +21,10 @@ from emulators.batch.service.nodes.preparation import RELEASE, forget_preparatio
 
 _RESTARTS = {NodeState.REBOOTING: "reboot", NodeState.REIMAGING: "reimage"}
 _CAPACITY_LOOK_S = 30.0
+_PLANNED = {
+    "ContainerInvalidImage": "The container image is invalid or cannot be pulled",
+    "DiskFull": "There is not enough disk space on the node",
+}
 
 
 def add_node(ctx: Context, pool: Pool, *, dedicated: bool) -> Node:
@@ -46,7 +51,7 @@ def _subject(node: Node) -> str:
 
 
 def boot(ctx: Context, pool: Pool, node: Node) -> None:
-    """Begin to take a node from wherever it is to idle, through its start task."""
+    """Begin to take a node from any state to idle, through its start task."""
     only_one(ctx, node, "boot", lambda: _boot(ctx, pool, node))
 
 
@@ -61,8 +66,9 @@ async def _boot(ctx: Context, pool: Pool, node: Node) -> None:
         await ctx.pace.step("start", _subject(node))
         node.booted, node.errors = stamp(ctx.clock.now()), []
         failure = await ctx.machine.equip(node, pool.spec)
-        if failure is not None:
-            _give_up(ctx, node, failure)
+        rule = ctx.faults.strike("node_unusable", _subject(node))
+        if failure is not None or rule is not None:
+            _give_up(ctx, node, failure or _planned(rule.code if rule else ""))
             return
         node.start_info = {"state": "running", "retryCount": 0} if start else {}
         node.left_running = False
@@ -70,34 +76,43 @@ async def _boot(ctx: Context, pool: Pool, node: Node) -> None:
         _move(ctx, node, NodeState.WAITING_FOR_START_TASK if waits else NodeState.IDLE)
     ctx.wake(pool.id, node)
     if node.start_info.get("state") == "running":
-        # Without a start task: its pool has lost it while this service was down.
+        # The start task may be gone: the pool may have lost it while this service was down.
         succeeded = await _start_task(ctx, pool, node, start) if start else True
         _started(ctx, pool, node, succeeded=succeeded)
 
 
 def _started(ctx: Context, pool: Pool, node: Node, *, succeeded: bool) -> None:
-    """Let a node work that has waited for its start task."""
+    """Admit a node to work after its start task, or mark it as failed."""
     if node.state is NodeState.WAITING_FOR_START_TASK:
         _move(ctx, node, NodeState.IDLE if succeeded else NodeState.START_TASK_FAILED)
         ctx.wake(pool.id, node)
 
 
 def change(ctx: Context, node: Node, state: NodeState) -> None:
-    """Take a node to another state."""
+    """Change the state of a node."""
     node.move(state, ctx.clock.now())
     ctx.machine.note(node, f"Node is {state}")
     ctx.keep(node)
 
 
 def _move(ctx: Context, node: Node, state: NodeState) -> None:
-    if node.state is not NodeState.LEAVING_POOL and node.state is not NodeState.PREEMPTED:
+    gone = node.state in (NodeState.LEAVING_POOL, NodeState.PREEMPTED) or node.preempting
+    if not gone:
         change(ctx, node, state)
 
 
+def _planned(code: str) -> Failure:
+    """Build the failure of a node or a start task that a rule demands."""
+    message = _PLANNED.get(code, "A rule of the emulator wants this failure")
+    return Failure(code, message, details={"Message": "A rule of the emulator wants this failure"})
+
+
 def _give_up(ctx: Context, node: Node, failure: Failure) -> None:
-    shown = failure.document()
-    details = shown.get("details", [])
-    node.errors = [{"code": shown["code"], "message": shown["message"], "errorDetails": details}]
+    """Make a node unusable. Without a code it shows no error, as when Batch cannot reach a node."""
+    if failure.code:
+        shown = failure.document()
+        why = {"code": shown["code"], "message": shown["message"]}
+        node.errors = [{**why, "errorDetails": shown.get("details", [])}]
     ctx.machine.note(node, f"Node cannot be used, {failure.code}: {failure.message}")
     _move(ctx, node, NodeState.UNUSABLE)
 
@@ -106,15 +121,19 @@ async def _start_task(ctx: Context, pool: Pool, node: Node, spec: Doc) -> bool:
     info: Doc = {"state": "running", "retryCount": 0}
     node.start_info = info
     directory = ctx.folders(node).root / "startup"
+    rule = ctx.faults.strike("start_task", _subject(node))
     command = Command(
         "Start task",
         lambda: ctx.machine.execution(node, spec, directory),
         info,
         int(spec.get("maxTaskRetryCount") or 0),
         lambda: _keep_present(ctx, pool, node),
-        left=("", node.id, "startTask"),
+        left=None if rule else ("", node.id, "startTask"),
     )
     ending = await run_tries(ctx, node, command)
+    if rule is not None:
+        failed = rule.code not in ("", "FailureExitCode")
+        ending = Ending(failure=_planned(rule.code)) if failed else process_ended(1)
     node.left_running = command.left in ctx.left_running
     info |= outcome_of(ending, stamp(ctx.clock.now()))
     _keep_present(ctx, pool, node)
@@ -122,13 +141,13 @@ async def _start_task(ctx: Context, pool: Pool, node: Node, spec: Doc) -> bool:
 
 
 def _keep_present(ctx: Context, pool: Pool, node: Node) -> None:
-    """Save a node unless it has left its pool: its record must not come back."""
+    """Save a node unless it has left its pool, because its record must not come back."""
     if pool.nodes.get(node.id) is node:
         ctx.keep(node)
 
 
 def break_runs(ctx: Context, node: Node, option: str) -> None:
-    """End or requeue what runs on a node."""
+    """End or requeue the tasks that run on a node."""
     for key in list(node.running.values()):
         run = ctx.runs.get(key)
         if run is not None:
@@ -136,13 +155,13 @@ def break_runs(ctx: Context, node: Node, option: str) -> None:
 
 
 def break_off(ctx: Context, node: Node, option: str) -> None:
-    """End everything on a node that goes: its tasks, its start task, what jobs do there."""
+    """End everything on a node that goes: its tasks, its start task, and what jobs do there."""
     break_runs(ctx, node, option)
     end_node_tasks(ctx, node)
 
 
 def begin_leaving(ctx: Context, node: Node, option: str) -> None:
-    """Let a node go: at once, or after its last task."""
+    """Let a node leave: at once, or after its last task."""
     if option in ("taskcompletion", "retaineddata") and node.running:
         node.draining = True
         ctx.keep(node)
@@ -151,7 +170,7 @@ def begin_leaving(ctx: Context, node: Node, option: str) -> None:
 
 
 def leave_drained(ctx: Context, node: Node) -> None:
-    """Let a node go whose last task has ended."""
+    """Let a node leave after its last task has ended."""
     if node.state is not NodeState.LEAVING_POOL:
         _leave(ctx, node, "requeue")
 
@@ -175,14 +194,37 @@ async def _gone(ctx: Context, node: Node) -> None:
 
 
 def preempt(ctx: Context, pool: Pool, node: Node) -> None:
-    """Take a node away as the cloud does; the pool seeks its target again."""
+    """Take a node away as the cloud does; the pool seeks its target again.
+
+    Batch may lose contact with the node before it learns why; then the node is unusable first.
+    """
+    rule = ctx.faults.strike("preemption", _subject(node))
+    if rule is None or node.state is NodeState.UNUSABLE:
+        _lose(ctx, pool, node)
+        return
+    change(ctx, node, NodeState.UNUSABLE)
+    node.preempting = True
+    break_off(ctx, node, "requeue")
+    ctx.spawn(finish_preemption(ctx, pool, node, rule.delay_s), f"preemption of {node.id}")
+
+
+async def finish_preemption(ctx: Context, pool: Pool, node: Node, delay_s: float = 0.0) -> None:
+    """Make a node preempted that was unusable first, unless it leaves its pool."""
+    if delay_s:
+        await ctx.clock.sleep(delay_s)
+    if node.state is NodeState.UNUSABLE and node.preempting:
+        _lose(ctx, pool, node)
+
+
+def _lose(ctx: Context, pool: Pool, node: Node) -> None:
     change(ctx, node, NodeState.PREEMPTED)
+    node.preempting = False
     break_off(ctx, node, "requeue")
     ctx.spawn(come_back(ctx, pool, node), f"return of {node.id}")
 
 
 async def come_back(ctx: Context, pool: Pool, node: Node) -> None:
-    """Rent a machine for a preempted node again, once there is one."""
+    """Rent a machine for a preempted node again, once the market has one."""
     await at_rest(ctx, node)
     await ctx.pace.step("return", _subject(node))
     while node.state is NodeState.PREEMPTED and not _has_capacity(ctx):
@@ -195,7 +237,7 @@ async def come_back(ctx: Context, pool: Pool, node: Node) -> None:
 
 
 def spot_nodes(ctx: Context) -> int:
-    """Return how many spot nodes the account has, preempted ones not counted."""
+    """Return how many spot nodes the account has, without preempted ones."""
     return sum(
         1
         for pool in ctx.account.pools.values()
@@ -215,7 +257,7 @@ def restart(ctx: Context, pool: Pool, node: Node, through: NodeState, option: st
 
 
 def _take_out(ctx: Context, node: Node, through: NodeState, option: str) -> None:
-    """Move a node out of service; its tasks end, go back to the queue, or are waited for."""
+    """Take a node out of service; its tasks end, are requeued, or finish first."""
     if node.state not in READY:
         raise BatchError("OperationInvalidForCurrentState")
     change(ctx, node, through)
@@ -230,7 +272,7 @@ def deallocate(ctx: Context, node: Node, option: str) -> None:
 
 
 async def finish_deallocation(ctx: Context, node: Node) -> None:
-    """Call a node deallocated once nothing runs on it any more."""
+    """Make a node deallocated once nothing runs on it."""
     await at_rest(ctx, node)
     await ctx.pace.step("deallocate", _subject(node))
     if node.state is NodeState.DEALLOCATING:
@@ -247,8 +289,8 @@ def start(ctx: Context, pool: Pool, node: Node) -> None:
 
 
 async def finish_restart(ctx: Context, pool: Pool, node: Node, through: NodeState) -> None:
-    """Boot a node anew once nothing runs on it any more; its preparations have to run again."""
-    # A release would have to run again after a reboot; it is let end before instead.
+    """Boot a node again once nothing runs on it; then its preparations must run again."""
+    # A release would have to run again after a reboot, so it may finish first.
     await at_rest(ctx, node, spared={RELEASE} if through is NodeState.REBOOTING else ())
     await ctx.pace.step(_RESTARTS[through], _subject(node))
     if through is NodeState.REIMAGING:

@@ -1,4 +1,4 @@
-"""Upload the log files of a node to a container when somebody asks for them."""
+"""Uploads the log files of a node to a container on request."""
 
 from uuid import uuid4
 
@@ -22,7 +22,7 @@ _WITHOUT_AGENT = frozenset(
 
 
 def upload_logs(ctx: Context, node: Node, wanted: Doc) -> Doc:
-    """Begin to upload a node's logs of a time; return where they will be and how many they are."""
+    """Begin to upload a node's logs of a period; return where they will be and how many."""
     if node.state in _WITHOUT_AGENT:
         raise BatchError("OperationInvalidForCurrentState")
     url, identity = str(wanted["containerUrl"]), wanted.get("identityReference")
@@ -50,4 +50,4 @@ async def _uploaded(ctx: Context, node: Node, uploads: list[Upload]) -> None:
 
 
 async def _at_once(_: Upload) -> None:
-    """Let an upload go ahead."""
+    """Let an upload begin at once."""

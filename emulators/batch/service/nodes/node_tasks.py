@@ -1,4 +1,4 @@
-"""What goes on at a node beside tasks: its boot with the start task, preparations, releases."""
+"""What happens on a node beside tasks: its boot with the start task, preparations, releases."""
 
 import asyncio
 from collections.abc import Callable, Container, Coroutine, Iterable
@@ -18,7 +18,7 @@ type Key = tuple[str, str, str]
 def only_one(
     ctx: Context, node: Node, what: str, work: Callable[[], Work], job_id: str = ""
 ) -> asyncio.Task[None]:
-    """Begin something at a node, unless it goes on already; ended, it lets go of its process."""
+    """Begin something on a node unless it already runs; at its end, forget it."""
     key = (job_id, node.id, what)
     task = ctx.node_tasks.get(key)
     if task is None or task.done():
@@ -33,22 +33,24 @@ def _over(ctx: Context, key: Key, done: asyncio.Task[None]) -> None:
 
 
 def end_node_tasks(ctx: Context, node: Node, spared: Container[str] = ()) -> None:
-    """Begin to end what goes on at a node, its processes with it."""
+    """Begin to end what runs on a node, with its processes."""
     end_once(
         [task for key, task in ctx.node_tasks.items() if key[1] == node.id and key[2] not in spared]
     )
 
 
 def end_once(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Begin to end these; one that is ending is let kill its process in peace."""
+    """Begin to end these; do not disturb one that is already ending its process."""
     for task in tasks:
         if not task.cancelling():
             task.cancel()
 
 
 async def at_rest(ctx: Context, node: Node, spared: Container[str] = ()) -> None:
-    """Wait until no task runs on a node, then end what else goes on there; what is spared
-    may end by itself."""
+    """Wait until no task runs on a node, then end what else runs there.
+
+    What `spared` names may end by itself.
+    """
     await ctx.settled(list(node.running.values()))
     end_node_tasks(ctx, node, spared)
     while left := [task for key, task in ctx.node_tasks.items() if key[1] == node.id]:
@@ -57,15 +59,18 @@ async def at_rest(ctx: Context, node: Node, spared: Container[str] = ()) -> None
 
 
 async def end_left_running(ctx: Context, whose: Callable[[Key], bool]) -> None:
-    """Kill what start tasks and preparations have left running: it serves tasks until then."""
+    """Kill what start tasks and preparations left running to serve tasks."""
     ended = [ctx.left_running.pop(key) for key in list(ctx.left_running) if whose(key)]
     await asyncio.gather(*(execution.kill() for execution in ended))
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A start, preparation or release task: `info` shows how it goes, `keep` saves that; under
-    `left` is noted what of it runs on when it has succeeded, without that all of it ends."""
+    """A start, preparation or release task.
+
+    `info` shows how it goes, and `keep` saves that. After success the processes that it left
+    running are noted under `left`; without `left` they end.
+    """
 
     name: str
     execution: Callable[[], Execution]
@@ -76,7 +81,7 @@ class Command:
 
 
 async def run_tries(ctx: Context, node: Node, command: Command) -> Ending:
-    """Run a command until it needs no other try; cancelled, it kills the process first."""
+    """Run a command until it needs no further attempt; a cancelled call kills the process first."""
     info = command.info
     while True:
         info["startTime"] = stamp(ctx.clock.now())

@@ -1,4 +1,5 @@
-"""Job preparation before a job's first task on a node, and job release when the job ends there."""
+"""Job preparation before the first task of a job on a node, and job release when the job ends
+there."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -35,7 +36,7 @@ class Preparations:
         self._ctx = ctx
 
     def begin(self, job: Job, node: Node) -> bool:
-        """Begin what the job needs on the node first; tell whether its tasks may start at once."""
+        """Begin the preparations that the job needs; tell whether its tasks may start at once."""
         preparation = job.spec.get(PREPARATION)
         if not preparation or _succeeded(job, node):
             return True
@@ -45,9 +46,9 @@ class Preparations:
         return not waits
 
     async def ensure(self, job: Job, nodes: Sequence[Node]) -> bool:
-        """Wait for the preparation of all nodes; False bars those where it failed for the job."""
+        """Wait for the preparation of all nodes; False bars the nodes where it failed."""
         unready = [node for node in nodes if not self.begin(job, node)]
-        # A task that is ended while it waits must not end the preparation of the others.
+        # A task that ends while it waits must not end the preparation of the others.
         going = [_only_run(self._ctx, job, node, PREPARATION) for node in unready]
         await asyncio.shield(asyncio.gather(*going))
         failed = {node.id for node in unready if not _succeeded(job, node)}
@@ -60,9 +61,9 @@ def forget_preparations(ctx: Context, node: Node, *, rebooted: bool = False) -> 
     """Let preparations run again on a node that comes back, except where a reboot spares them."""
     for job in ctx.account.jobs.values():
         if job.state is JobState.COMPLETED:
-            # What it has done there remains its history.
+            # The history of what it has done there stays.
             continue
-        # A reboot leaves the disk as it is; nothing else does.
+        # Only a reboot leaves the disk as it is.
         if rebooted and _outlives_reboot(job, node):
             continue
         if job.per_node.pop(node.id, None) is not None:
@@ -77,8 +78,10 @@ def _outlives_reboot(job: Job, node: Node) -> bool:
 
 
 def forget_cut_off(ctx: Context, job: Job) -> None:
-    """Forget what ran when the last life of this process ended: it begins anew. So does a
-    preparation that has served its job with processes in the background: they died."""
+    """Forget what ran when the last process ended, so that it begins again.
+
+    A preparation that left processes for its job runs again too, because these died.
+    """
     for entry in job.per_node.values():
         if entry.pop(LEFT_RUNNING, False) and INFO[PREPARATION] in entry:
             del entry[INFO[PREPARATION]]
@@ -90,7 +93,7 @@ def forget_cut_off(ctx: Context, job: Job) -> None:
 
 
 def bar_again(ctx: Context, job: Job) -> None:
-    """Keep a job off the nodes where its preparation failed in an earlier life of this process."""
+    """Keep a job off the nodes where its preparation failed in an earlier process."""
     if (job.spec.get(PREPARATION) or {}).get("waitForSuccess", True):
         for node_id, entry in job.per_node.items():
             if entry.get(INFO[PREPARATION], {}).get("result") == "failure":
@@ -98,7 +101,7 @@ def bar_again(ctx: Context, job: Job) -> None:
 
 
 def _only_run(ctx: Context, job: Job, node: Node, which: str) -> asyncio.Task[None]:
-    """Begin a job's task of this kind on the node, unless it runs already."""
+    """Begin a job's preparation or release on the node, unless it already runs."""
     return only_one(ctx, node, which, lambda: _run_node_task(ctx, job, node, which), job.id)
 
 
@@ -108,12 +111,14 @@ def _succeeded(job: Job, node: Node) -> bool:
 
 
 async def release_everywhere(ctx: Context, job: Job) -> None:
-    """End the preparations that still run, then run the release task once on every node
-    where one ran; its failures stop nothing."""
+    """End the preparations that still run, then run the release task once on every prepared node.
+
+    A failed release stops nothing.
+    """
     await _end_preparations(ctx, job)
     nodes = _prepared(ctx, job) if job.spec.get(RELEASE) else ()
     here = [node for node in nodes if node.state in READY and not _released(job, node)]
-    # Only waited for: a deletion may wait as well, and one that goes with its node is over too.
+    # Only wait for it: a deletion may wait for it as well, and it also ends when its node goes.
     releases = [_only_run(ctx, job, node, RELEASE) for node in here]
     if releases:
         await asyncio.wait(releases)
@@ -123,7 +128,7 @@ async def release_everywhere(ctx: Context, job: Job) -> None:
 
 
 def _prepared(ctx: Context, job: Job) -> Iterator[Node]:
-    """Yield the nodes where the job was prepared, those of a pool that it has left too."""
+    """Yield the nodes where the job was prepared, also those of a pool that the job has left."""
     for node_id, entry in job.per_node.items():
         pool = ctx.account.pools.get(entry["poolId"].lower())
         if pool is not None and node_id in pool.nodes:
@@ -168,7 +173,7 @@ async def _run_node_task(ctx: Context, job: Job, node: Node, which: str) -> None
         ending = await run_tries(ctx, node, command)
     except asyncio.CancelledError:
         if node.state in READY and (which == RELEASE or job.state not in _ENDS_PREPARATIONS):
-            # The service itself ends, and takes it up again in its next life.
+            # The service itself ends; the next process runs the command again.
             raise
         ending = ended_by_user()
         ctx.machine.note(node, f"{command.name}: {ending.told}")
@@ -180,7 +185,7 @@ async def _run_node_task(ctx: Context, job: Job, node: Node, which: str) -> None
 
 
 def _watch_files(ctx: Context, job: Job, node: Node, which: str) -> None:
-    """Let the files go when they have been kept for their time."""
+    """Delete the files once their retention time has passed."""
     spec, info = job.spec[which], job.per_node[node.id][INFO[which]]
     folder = ctx.folders(node).task(job.id, spec["id"])
     length = (spec if which == RELEASE else spec.get("constraints") or {}).get("retentionTime")
@@ -193,7 +198,7 @@ def _watch_files(ctx: Context, job: Job, node: Node, which: str) -> None:
 
 
 def watch_files_again(ctx: Context, job: Job) -> None:
-    """Keep the files of what ended in an earlier life of this process for their time."""
+    """Watch the retention times of what ended in an earlier process."""
     for node in _prepared(ctx, job):
         for which, name in INFO.items():
             if job.per_node[node.id].get(name, {}).get("state") == "completed":
@@ -201,12 +206,12 @@ def watch_files_again(ctx: Context, job: Job) -> None:
 
 
 def _keep_present(ctx: Context, job: Job) -> None:
-    """Save a job unless it has been deleted meanwhile: it must not come back."""
+    """Save a job unless it was deleted meanwhile, because its record must not come back."""
     if ctx.account.jobs.get(job.id.lower()) is job:
         ctx.keep(job)
 
 
 def remaining_s(job: Job, ctx: Context, limit_s: float) -> float:
-    """Return the seconds until a job's own time limit, which runs from its creation."""
+    """Return the seconds until a job's own time limit, which counts from its creation."""
     due = parse_stamp(job.created) + timedelta(seconds=limit_s)
     return max(0.0, (due - ctx.clock.now()).total_seconds())

@@ -1,4 +1,5 @@
-"""Files of tasks, preparations and releases that ended: deleted once their time has passed."""
+"""Deletes the files of ended tasks, preparations and releases once their retention time has
+passed."""
 
 from collections import deque
 from collections.abc import Callable
@@ -16,13 +17,13 @@ _USUAL, _USUAL_TEXT = timedelta(days=7), f'"retentionTime":"{USUAL}"'
 
 
 def kept_until(task: Task) -> datetime | None:
-    """Return until when a completed task's files are kept; None where no such moment is known."""
+    """Return until when the files of a completed task are kept, or None if that is unknown."""
     length = _retention(task) if task.state is TaskState.COMPLETED else None
     return None if length is None else parse_stamp(task.execution["endTime"]) + length
 
 
 def _retention(task: Task) -> timedelta | None:
-    """Return how long the files are kept, None for ever: such a span fits into no date."""
+    """Return how long files are kept; None means forever, because no date can hold such a span."""
     if _USUAL_TEXT in task.spec_text:
         return _USUAL
     seconds = seconds_of(task.spec()["constraints"]["retentionTime"])
@@ -32,8 +33,10 @@ def _retention(task: Task) -> timedelta | None:
 def watch_folder(
     ctx: Context, folder: Path, info: Doc, length: str | None, is_latest: Callable[[], bool]
 ) -> None:
-    """Delete the folder of a preparation or release once its retention time has passed; by then
-    it may have run again, or its job be gone."""
+    """Delete the folder of a preparation or release once its retention time has passed.
+
+    By then it may have run again, or its job may be gone.
+    """
     seconds = seconds_of(length or USUAL)
     if seconds is None or ctx.options.simulate:
         return
@@ -47,14 +50,15 @@ def watch_folder(
 
 
 class Retention:
-    """Tasks in the order of their end, one queue a retention time: only heads need a timer."""
+    """Tasks in the order of their end, one queue a retention time, so that only heads need a
+    timer."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._queues: dict[timedelta, deque[tuple[datetime, Task]]] = {}
 
     def resume(self) -> None:
-        """Take up all tasks that the last life of this process completed."""
+        """Watch all tasks that an earlier process completed."""
         done = [
             task
             for job in self._ctx.account.jobs.values()
@@ -90,7 +94,8 @@ class Retention:
             self._set_timer(length)
 
     def _is_there(self, task: Task) -> bool:
-        """Tell whether a task was not deleted: its folder may be that of another by now."""
+        """Tell whether a task still exists; otherwise its folder may belong to another task by
+        now."""
         job = self._ctx.account.jobs.get(task.job_id.lower())
         return job is not None and job.tasks.get(task.id.lower()) is task
 

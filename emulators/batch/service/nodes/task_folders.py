@@ -1,4 +1,4 @@
-"""Where the files of a task lie: on its node and, of a multi-instance task, on all its nodes."""
+"""Where the files of a task lie: on its node or, of a multi-instance task, on all its nodes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,12 +10,12 @@ from emulators.batch.service.context import Context
 
 
 def coordination(task_id: str) -> str:
-    """Return the name of the folder, beside a task's own, where its coordination command runs."""
+    """Return the folder name, beside the task's own, in which its coordination command runs."""
     return f"{task_id}.coordination"
 
 
 def task_folders(ctx: Context, task: Task) -> Iterator[Path]:
-    """Yield all folders of a task on nodes that are still there."""
+    """Yield all folders of a task on nodes that still exist."""
     node = _folders(ctx, {"poolId": task.pool_id, "nodeId": task.node_id})
     if node is not None:
         yield node.task(task.job_id, task.id)

@@ -68,7 +68,7 @@ class Pools:
         )
         ctx.account.pools[pool_id.lower()] = pool
         ctx.keep(pool)
-        # Jobs may have waited for it, or for another pool of its name.
+        # Jobs may have waited for it, or for another pool with its name.
         self._fit_managers(pool)
         if scales:
             enable(ctx, pool, body["autoScaleFormula"], body.get("autoScaleEvaluationInterval"))
@@ -79,8 +79,8 @@ class Pools:
         return pool
 
     def patch(self, pool: Pool, body: Doc) -> None:
-        """Change the properties that are present, each as a whole; most of them only while
-        the pool has no nodes."""
+        """Change the properties that are present, each as a whole; most of them only in an empty
+        pool."""
         require_usable(pool)
         self._check_packages(body)
         fixed = [name for name in _WHILE_EMPTY if name in body]
@@ -139,8 +139,8 @@ class Pools:
         )
 
     def enable_autoscale(self, pool: Pool, body: Doc) -> None:
-        """Turn autoscale on, or change its formula; refused while
-        resizing and too soon after the last."""
+        """Turn autoscale on, or change its formula; refused while the pool resizes, and too soon
+        after the last call."""
         require_usable(pool, steady=True)
         check_rate(self._ctx, pool)
         enable(
@@ -157,7 +157,7 @@ class Pools:
         self._edited(pool)
 
     def evaluate(self, pool: Pool, body: Doc) -> Doc:
-        """Say what a formula would do now."""
+        """Return what a formula would do now."""
         require_usable(pool)
         if not pool.autoscale:
             raise BatchError(
@@ -181,7 +181,7 @@ class Pools:
 
 
 async def remove_pool(ctx: Context, pool: Pool) -> None:
-    """Let all nodes of a deleted pool go, then the pool."""
+    """Remove all nodes of a deleted pool, then the pool."""
     stop_allocating(ctx, pool)
     for node in pool.nodes.values():
         if node.state is not NodeState.LEAVING_POOL:
@@ -200,7 +200,7 @@ async def remove_pool(ctx: Context, pool: Pool) -> None:
 
 
 def _check_slots(spec: Doc) -> None:
-    """Bound the slots of a node by its cores, where the name of its size tells them."""
+    """Limit the slots of a node by its cores, if the name of its size tells them."""
     slots, cores = int(spec.get("taskSlotsPerNode") or 1), told_cores(str(spec.get("vmSize") or ""))
     if cores is not None and slots > _SLOTS_A_CORE * cores:
         reason = f"A node of {cores} cores has at most {_SLOTS_A_CORE * cores} slots."
@@ -208,7 +208,7 @@ def _check_slots(spec: Doc) -> None:
 
 
 def _with_timeout(pool: Pool, body: Doc) -> Doc:
-    """Let the pool show the timeout of its latest resize; returns the body of that."""
+    """Let the pool show the timeout of its latest resize; return the request's body."""
     pool.spec["resizeTimeout"] = body.get("resizeTimeout") or _RESIZE_TIMEOUT
     return body
 
@@ -218,7 +218,7 @@ def _limit_s(body: Doc) -> float | None:
 
 
 def _deallocation_option(body: Doc) -> str:
-    """Return what shall happen to tasks on nodes that go."""
+    """Return what happens to tasks on nodes that leave."""
     return str(body.get("nodeDeallocationOption", "requeue")).lower()
 
 

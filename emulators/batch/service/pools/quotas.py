@@ -1,33 +1,19 @@
 """What the account may have at once: nodes, their cores by kind, pools."""
 
-from collections.abc import Mapping
-
-from emulators.batch.document import Doc
 from emulators.batch.errors import BatchError
 from emulators.batch.model.pool import Pool
 from emulators.batch.service.context import Context
 from emulators.batch.vm_sizes import cores_of
 
-_REACHED: Mapping[bool, Doc] = {
-    True: {
-        "code": "AccountCoreQuotaReached",
-        "message": "The specified account has reached core quota",
-    },
-    False: {
-        "code": "AccountLowPriorityCoreQuotaReached",
-        "message": "The specified account has reached low priority core quota",
-    },
-}
-
 
 def require_room_for_pool(ctx: Context) -> None:
-    """Refuse one pool more than the account may have."""
+    """Refuse a pool above the account's quota."""
     if len(ctx.account.pools) >= ctx.options.pool_quota:
         raise BatchError("PoolQuotaReached")
 
 
 def room(ctx: Context, pool: Pool, *, dedicated: bool) -> int:
-    """Return how many more nodes of one kind a pool may have."""
+    """Return how many more nodes of one kind a pool may get."""
     options, pools = ctx.options, ctx.account.pools.values()
     nodes = options.node_quota - sum(len(one.nodes) for one in pools)
     quota = options.dedicated_core_quota if dedicated else options.low_priority_core_quota
@@ -35,11 +21,6 @@ def room(ctx: Context, pool: Pool, *, dedicated: bool) -> int:
         used = sum(_cores(one, dedicated) for one in pools)
         nodes = min(nodes, (quota - used) // cores_of(pool.vm_size))
     return max(0, nodes)
-
-
-def quota_error(*, dedicated: bool) -> Doc:
-    """Return the resize error that says that there is no room."""
-    return dict(_REACHED[dedicated])
 
 
 def _cores(pool: Pool, dedicated: bool) -> int:

@@ -1,22 +1,30 @@
-"""Brings a pool from the nodes it has to the nodes it shall have."""
+"""Brings a pool from the nodes that it has to the nodes that it should have."""
 
 from datetime import timedelta
 
 from emulators.batch.document import Doc, parse_stamp, stamp
 from emulators.batch.errors import BatchError
+from emulators.batch.faults import Rule
 from emulators.batch.model.node import READY, Node
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import Allocation, NodeState, PoolState
 from emulators.batch.service.context import Context
 from emulators.batch.service.nodes.life import add_node, begin_leaving, boot, spot_nodes
-from emulators.batch.service.pools.quotas import quota_error, room
+from emulators.batch.service.pools.quotas import room
+from emulators.batch.service.pools.resize_errors import (
+    CAPACITY,
+    STOPPED,
+    TIMEOUT,
+    quota_error,
+    resize_error,
+)
 from emulators.batch.service.running.job_manager import runs_manager
 
 _COMING = frozenset({NodeState.CREATING})
 
 
 def require_usable(pool: Pool, *, steady: bool = False) -> None:
-    """Refuse work on a pool that goes, or that is being resized where that matters."""
+    """Refuse work on a pool that is being deleted, or resized where that matters."""
     if pool.state is PoolState.DELETING:
         raise BatchError("PoolBeingDeleted")
     if steady and pool.allocation is not Allocation.STEADY:
@@ -33,7 +41,7 @@ def resize(
 ) -> None:
     """Give the pool a new target and begin to go there; a later target may replace this one.
 
-    Autoscale has no limit; a resize by hand is given up after so many seconds.
+    The pool gives up after `limit_s` seconds; without a limit it never does.
     """
     pool.target_dedicated, pool.target_spot, pool.deallocation = dedicated, spot, option
     pool.resize_errors = []
@@ -56,16 +64,23 @@ def _watch_limit(ctx: Context, pool: Pool, limit_s: float | None) -> None:
 
 
 def _give_up(ctx: Context, pool: Pool) -> None:
-    """Leave a pool with the nodes it has, and wait no longer for what comes or goes."""
+    """Leave a pool with the nodes that it has, and stop waiting for nodes that come or go."""
     ctx.resize_limits.pop(pool.id, None)
     if pool.allocation is not Allocation.RESIZING or pool.state is PoolState.DELETING:
         return
-    words = "Desired number of nodes could not be allocated as the resize timeout was reached"
-    pool.resize_errors = [*pool.resize_errors, _resize_error("AllocationTimedout", words)]
+    late = [resize_error(TIMEOUT, dedicated=kind) for kind in (True, False) if _moves(pool, kind)]
+    pool.resize_errors = [*pool.resize_errors, *(late or [resize_error(TIMEOUT)])]
     _stay_as_it_is(ctx, pool)
     pool.allocate(Allocation.STOPPING, ctx.clock.now())
     ctx.keep(pool)
     check_steady(ctx, pool)
+
+
+def _moves(pool: Pool, dedicated: bool) -> bool:
+    """Tell whether nodes of a kind are missing, or still come or go."""
+    there = [one for one in _of_kind(pool, dedicated) if one.state not in _COMING]
+    staying = sum(1 for node in there if not node.draining)
+    return staying != pool.target(dedicated) or staying != len(there)
 
 
 def _stay_as_it_is(ctx: Context, pool: Pool) -> None:
@@ -78,20 +93,21 @@ def _stay_as_it_is(ctx: Context, pool: Pool) -> None:
 
 
 def _keep_node(ctx: Context, pool: Pool, node: Node) -> None:
-    """Let a node stay that was to go after its last task."""
+    """Keep a node that was to leave after its last task."""
     node.draining = False
     ctx.keep(node)
     ctx.wake(pool.id, node)
 
 
 def _seek(ctx: Context, pool: Pool) -> None:
-    """Go from the nodes a pool has to its target: some leave now, others have to be found."""
+    """Go from the nodes of a pool to its target: surplus nodes leave now, missing ones are
+    sought."""
     missing = 0
     for dedicated in (True, False):
         staying = [node for node in _of_kind(pool, dedicated) if not node.draining]
         surplus = len(staying) - pool.target(dedicated)
         if surplus > 0:
-            # Job managers are disturbed last.
+            # Nodes with job managers leave last.
             victims = sorted(
                 staying, key=lambda node: (runs_manager(ctx, node), node.used, -node.number)
             )
@@ -107,7 +123,7 @@ def _seek(ctx: Context, pool: Pool) -> None:
 
 
 def _missing(ctx: Context, pool: Pool, dedicated: bool) -> int:
-    """Return how many nodes of a kind are to be found, after those are kept that were to go."""
+    """Return how many nodes of a kind are missing, after we keep those that were to leave."""
     nodes = _of_kind(pool, dedicated)
     going = [node for node in nodes if node.draining and node.state in READY]
     missing = pool.target(dedicated) - sum(1 for node in nodes if not node.draining)
@@ -117,7 +133,7 @@ def _missing(ctx: Context, pool: Pool, dedicated: bool) -> int:
 
 
 def _begin_allocating(ctx: Context, pool: Pool) -> None:
-    """Look for machines; a target that changes meanwhile is what counts when they come."""
+    """Look for machines; what counts is the target at the time when they come."""
     if pool.id not in ctx.allocating:
         task = ctx.spawn(_allocate(ctx, pool), f"allocation for {pool.id}")
         if not task.done():
@@ -127,20 +143,20 @@ def _begin_allocating(ctx: Context, pool: Pool) -> None:
 async def _allocate(ctx: Context, pool: Pool) -> None:
     await ctx.pace.step("allocate", pool.id)
     for dedicated in (True, False):
-        _rent(ctx, pool, _missing(ctx, pool, dedicated), dedicated)
+        await _rent(ctx, pool, dedicated)
     ctx.allocating.pop(pool.id, None)
     check_steady(ctx, pool)
 
 
 def stop_allocating(ctx: Context, pool: Pool) -> None:
-    """Look for no more machines."""
+    """Stop looking for machines."""
     task = ctx.allocating.pop(pool.id, None)
     if task is not None:
         task.cancel()
 
 
 def resume_resize(ctx: Context, pool: Pool) -> None:
-    """Go on with a resize that the last life of this process began, in the time that is left."""
+    """Continue a resize of the last process, in the time that is left."""
     seek_again(ctx, pool)
     if pool.resize_until:
         left = parse_stamp(pool.resize_until) - ctx.clock.now()
@@ -148,22 +164,39 @@ def resume_resize(ctx: Context, pool: Pool) -> None:
 
 
 def seek_again(ctx: Context, pool: Pool) -> None:
-    """Go on with a resize that waits for spot capacity."""
+    """Continue a resize that waits for spot capacity."""
     if pool.allocation is Allocation.RESIZING and pool.state is PoolState.ACTIVE:
         _seek(ctx, pool)
 
 
-def _rent(ctx: Context, pool: Pool, missing: int, dedicated: bool) -> None:
-    allowed = room(ctx, pool, dedicated=dedicated)
+async def _rent(ctx: Context, pool: Pool, dedicated: bool) -> None:
+    rule = _shortage(ctx, pool, dedicated)
+    if rule is not None and rule.delay_s:
+        await ctx.clock.sleep(rule.delay_s)
+    missing, allowed = _missing(ctx, pool, dedicated), room(ctx, pool, dedicated=dedicated)
     if missing > allowed:
-        reached = quota_error(dedicated=dedicated)
-        others = [one for one in pool.resize_errors if one != reached]
-        pool.resize_errors = [*others, reached]
-        ctx.keep(pool)
+        _note(ctx, pool, quota_error(dedicated=dedicated))
+    if rule is not None and missing > rule.nodes:
+        allowed = min(allowed, rule.nodes)
+        _note(ctx, pool, resize_error(rule.code or CAPACITY, dedicated=dedicated))
     if not dedicated and ctx.spot_capacity is not None:
         allowed = min(allowed, max(0, ctx.spot_capacity - spot_nodes(ctx)))
     for _ in range(min(missing, allowed)):
         boot(ctx, pool, add_node(ctx, pool, dedicated=dedicated))
+
+
+def _shortage(ctx: Context, pool: Pool, dedicated: bool) -> Rule | None:
+    """Return the rule that keeps machines from a pool that needs some, or None."""
+    if not _missing(ctx, pool, dedicated):
+        return None
+    kind = "dedicated" if dedicated else "spot"
+    return ctx.faults.strike("allocation", f"{pool.id}/{kind}")
+
+
+def _note(ctx: Context, pool: Pool, error: Doc) -> None:
+    """Add an error to those of the current resize, once."""
+    pool.resize_errors = [*(one for one in pool.resize_errors if one != error), error]
+    ctx.keep(pool)
 
 
 def _of_kind(pool: Pool, dedicated: bool) -> list[Node]:
@@ -175,7 +208,7 @@ def _of_kind(pool: Pool, dedicated: bool) -> list[Node]:
 
 
 def check_steady(ctx: Context, pool: Pool) -> None:
-    """Call a pool steady when nothing comes or goes any more."""
+    """Make a pool steady when no node comes or goes any more."""
     is_gone = ctx.account.pools.get(pool.id.lower()) is not pool
     if pool.allocation is Allocation.STEADY or is_gone:
         return
@@ -190,19 +223,19 @@ def check_steady(ctx: Context, pool: Pool) -> None:
 
 
 def _waits_for_capacity(ctx: Context, pool: Pool) -> bool:
-    """Tell whether spot nodes are missing that may still be had later."""
+    """Tell whether spot nodes are missing that the market may still offer later."""
     short = pool.current(False) < pool.target_spot and not pool.resize_errors
     return ctx.spot_capacity is not None and short and pool.allocation is Allocation.RESIZING
 
 
 def stop_resize(ctx: Context, pool: Pool) -> None:
-    """Break a resize off: the pool stays at the size it has."""
+    """Break a resize off: the pool stays at its present size."""
     if pool.allocation is not Allocation.RESIZING:
         raise BatchError("OperationInvalidForCurrentState")
     pool.allocate(Allocation.STOPPING, ctx.clock.now())
     _stay_as_it_is(ctx, pool)
     pool.target_dedicated, pool.target_spot = pool.current(True), pool.current(False)
-    pool.resize_errors = [_resize_error("ResizeStopped", "The resize was stopped")]
+    pool.resize_errors = [resize_error(STOPPED)]
     ctx.keep(pool)
     check_steady(ctx, pool)
 
@@ -210,7 +243,7 @@ def stop_resize(ctx: Context, pool: Pool) -> None:
 def remove_nodes(
     ctx: Context, pool: Pool, names: list[str], option: str, limit_s: float | None = None
 ) -> None:
-    """Take named nodes out of the pool and lower its target to those that stay."""
+    """Remove named nodes from the pool and lower its target to those that stay."""
     nodes = [pool.node(name) for name in dict.fromkeys(names)]
     pool.allocate(Allocation.RESIZING, ctx.clock.now())
     pool.deallocation, pool.resize_errors = option, []
@@ -223,7 +256,3 @@ def remove_nodes(
     ctx.keep(pool)
     check_steady(ctx, pool)
     _watch_limit(ctx, pool, limit_s)
-
-
-def _resize_error(code: str, message: str) -> Doc:
-    return {"code": code, "message": message}

@@ -1,4 +1,4 @@
-"""What pools are like, measured every 30 seconds, for autoscale formulas and for the page."""
+"""Measures pools every 30 seconds, for autoscale formulas and for the page."""
 
 import time
 from collections import deque
@@ -27,7 +27,7 @@ def metrics(ctx: Context, pool: Pool) -> dict[str, float]:
     busy = sum(node.used for node in pool.nodes.values() if node.state in READY)
     slots = usable * pool.slots
     return {
-        # No machine is measured: a node is as busy as its slots are.
+        # We measure no machine: a node is as busy as its slots are.
         "$CPUPercent": busy / slots * ctx.options.autoscale_dialect.cpu_scale if slots else 0.0,
         "$ActiveTasks": float(active),
         "$RunningTasks": float(running),
@@ -40,19 +40,20 @@ def metrics(ctx: Context, pool: Pool) -> dict[str, float]:
         "$CurrentDedicatedNodes": float(pool.current(True)),
         "$CurrentLowPriorityNodes": float(pool.current(False)),
         "$TaskSlotsPerNode": float(pool.slots),
-        # No variable of the language: for those who look at the history.
+        # Not a variable of the language: the page shows it in the history.
         "target": float(pool.target_dedicated + pool.target_spot),
     }
 
 
 def has_samples(ctx: Context, pool: Pool) -> bool:
-    """Tell whether a pool gathers samples: one that never had a node may have to wait for one."""
+    """Tell whether a pool gathers samples; a pool that never had a node may have to wait for
+    one."""
     without = ctx.options.autoscale_dialect.samples_without_nodes
     return without or bool(pool.nodes) or pool.id in ctx.samples
 
 
 def samples_of(ctx: Context, pool: Pool) -> Samples:
-    """Return a pool's samples, of which there may be none yet."""
+    """Return the samples of a pool, of which there may be none yet."""
     return ctx.samples.get(pool.id) or _no_samples(ctx)
 
 
@@ -61,13 +62,13 @@ def _no_samples(ctx: Context) -> Samples:
 
 
 def forget_samples(ctx: Context, pool: Pool) -> None:
-    """Forget the samples of a pool that is gone."""
+    """Forget the samples of a deleted pool."""
     ctx.samples.pop(pool.id, None)
     ctx.forget(*ctx.account.stretches.pop(pool.id, ()))
 
 
 class Sampler:
-    """Takes the samples of all pools, and saves them, but at most once a second of real time."""
+    """Takes the samples of all pools, and saves them at most once a second of real time."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
@@ -75,7 +76,7 @@ class Sampler:
         self._saved_at = 0.0
 
     def start(self) -> None:
-        """Take up the samples of the last life of this process, and begin to take more."""
+        """Load the samples of the last process, and begin to take more."""
         for pool_id, stretches in self._ctx.account.stretches.items():
             samples = self._ctx.samples[pool_id] = _no_samples(self._ctx)
             samples.restore(row for stretch in stretches for row in stretch.rows)
@@ -106,7 +107,7 @@ class Sampler:
             ctx.forget(stretches.popleft())
 
     def save(self) -> None:
-        """Save the samples that are not saved yet, of the pools that are still there."""
+        """Save the unsaved samples of pools that still exist."""
         self._hand_over()
         self._ctx.save()
 

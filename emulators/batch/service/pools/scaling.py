@@ -1,4 +1,5 @@
-"""Autoscale of pools: evaluations at enable and at the interval, targets from results."""
+"""Autoscale of pools: evaluates formulas at enable and at intervals, and sets targets from
+results."""
 
 from datetime import timedelta
 
@@ -12,7 +13,7 @@ from emulators.batch.errors import BatchError, invalid
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.states import Allocation, PoolState
 from emulators.batch.service.context import Context
-from emulators.batch.service.pools.resize import resize
+from emulators.batch.service.pools.resize import resize, seek_again
 from emulators.batch.service.pools.sampling import has_samples, metrics, samples_of
 
 _DEFAULT_INTERVAL = "PT15M"
@@ -20,7 +21,7 @@ _LEAST, _MOST = timedelta(minutes=5), timedelta(hours=168)
 
 
 def check_formula(ctx: Context, text: str) -> None:
-    """Refuse a formula that is none."""
+    """Refuse a text that is not a formula."""
     try:
         parse(text, exponents=ctx.options.autoscale_dialect.exponents)
     except (FormulaSyntaxError, FormulaTooLong) as error:
@@ -41,7 +42,7 @@ def check_interval(text: str) -> str:
 
 
 def run_formula(ctx: Context, pool: Pool, text: str) -> tuple[Outcome, Doc]:
-    """Evaluate a formula for a pool; changes nothing."""
+    """Evaluate a formula for a pool; change nothing."""
     dialect, now, measured = ctx.options.autoscale_dialect, ctx.clock.now(), metrics(ctx, pool)
     situation = Situation(
         now,
@@ -58,19 +59,25 @@ def run_formula(ctx: Context, pool: Pool, text: str) -> tuple[Outcome, Doc]:
 
 
 def autoscale(ctx: Context, pool: Pool) -> None:
-    """Run a pool's formula and follow it; an error changes nothing."""
+    """Run the formula of a pool and follow it; an error changes nothing.
+
+    If the pool is steady and has the wanted nodes, no resize begins, so the errors of the last one
+    stay.
+    """
     outcome, shown = run_formula(ctx, pool, str(pool.spec["autoScaleFormula"]))
     pool.autoscale_run = shown
     ctx.keep(pool)
-    wanted = (outcome.dedicated, outcome.spot)
+    wanted, has = (outcome.dedicated, outcome.spot), (pool.current(True), pool.current(False))
     if outcome.error_code or pool.allocation is Allocation.STOPPING:
         return
     pool.deallocation = outcome.option
-    if wanted != (pool.target_dedicated, pool.target_spot) or wanted != (
-        pool.current(True),
-        pool.current(False),
-    ):
-        resize(ctx, pool, *wanted, outcome.option)
+    if pool.allocation is Allocation.RESIZING and wanted == pool.targets:
+        seek_again(ctx, pool)
+    elif pool.allocation is Allocation.STEADY and wanted == has:
+        pool.target_dedicated, pool.target_spot = wanted
+    else:
+        limit_s = ctx.options.autoscale_resize_seconds or None
+        resize(ctx, pool, *wanted, outcome.option, limit_s)
 
 
 def enable(ctx: Context, pool: Pool, formula: str | None, interval: str | None) -> None:
@@ -100,20 +107,23 @@ def check_rate(ctx: Context, pool: Pool) -> None:
 
 
 class Scaler:
-    """The timers of autoscale: one evaluation per pool and interval."""
+    """The timers of autoscale: one evaluation a pool and interval."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._timers: dict[str, Timer] = {}
 
     def start(self) -> None:
-        """Begin to evaluate the pools that autoscale."""
+        """Begin to evaluate the pools with autoscale."""
         for pool in self._ctx.account.pools.values():
             self.schedule(pool)
 
     def schedule(self, pool: Pool) -> None:
-        """Set the pool's next evaluation one interval from its last, which may have been in the
-        last life of this process; forget it where autoscale is off."""
+        """Set the next evaluation of a pool one interval after its last, which an earlier process
+        may have made.
+
+        Without autoscale, cancel it.
+        """
         old = self._timers.pop(pool.id, None)
         if old is not None:
             old.cancel()

@@ -1,4 +1,4 @@
-"""What becomes of spot nodes: taken away on command, at a rate, or as a trace says."""
+"""Takes spot nodes away: on command, at a rate, or as a trace says."""
 
 import csv
 import math
@@ -20,13 +20,15 @@ _HOUR_S = 3600.0
 
 
 class BadTrace(Exception):
-    """A trace file that cannot be followed."""
+    """The trace file has an error; the text says where."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """At a moment after the start, so many nodes of the pools that match go; from then on
-    the account may have `capacity` spot nodes, None leaves that as it was."""
+    """At a moment after the start, some nodes of the matching pools are preempted.
+
+    From then on the account may have `capacity` spot nodes; None leaves that as it was.
+    """
 
     seconds: float
     pool: str
@@ -42,7 +44,7 @@ class Event:
 
 
 def read_trace(path: Path) -> list[Event]:
-    """Read a CSV file with the columns seconds, pool, preempt, capacity; may raise BadTrace."""
+    """Read a CSV file with the columns seconds, pool, preempt, capacity; raises BadTrace."""
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = csv.DictReader(file)
@@ -72,7 +74,7 @@ class SpotMarket:
         self._chance = random.Random(ctx.options.seed)  # noqa: S311 - reproducible, nothing secret
 
     def start(self) -> None:
-        """Begin to follow the trace, and to draw at the rate, from now on."""
+        """Begin now to follow the trace and to draw at the rate."""
         for event in self._trace:
             self._ctx.clock.after(event.seconds, lambda event=event: self._strike(event))  # type: ignore[misc] # mypy cannot infer a lambda with a default
         if self._ctx.options.spot_preemptions_per_hour > 0:

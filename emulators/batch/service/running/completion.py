@@ -1,5 +1,4 @@
-"""What follows when a task ends: counts, dependents, the job's
-own end, and the job's slow good-byes."""
+"""What follows when a task ends: counts, dependents, and the end of its job."""
 
 from emulators.batch.document import stamp
 from emulators.batch.model.job import Job
@@ -15,7 +14,7 @@ _ENDED = frozenset({JobState.TERMINATING, JobState.COMPLETED, JobState.DELETING}
 
 
 def complete_task(ctx: Context, job: Job, task: Task, ending: Ending) -> None:
-    """Give a task its verdict and let everything that depends on it know."""
+    """Give a task its verdict and tell everything that depends on it."""
     now = ctx.clock.now()
     execution = {**task.execution, "endTime": stamp(now), **ending.outcome()}
     # Most tasks have none, and the text is long.
@@ -45,15 +44,15 @@ def _act_on_job(ctx: Context, job: Job, action: str) -> None:
 
 
 def check_all_complete(ctx: Context, job: Job) -> None:
-    """End the job if it wants to end with its last task and that
-    has ended; an empty job has no open task."""
+    """End the job if it wants to end with its last task and that has ended; an empty job counts as
+    ended."""
     wants = str(job.spec.get("onAllTasksComplete")).lower() == "terminatejob"
     if wants and job.state is JobState.ACTIVE and job.is_done():
         terminate(ctx, job, "AllTasksComplete")
 
 
 def terminate(ctx: Context, job: Job, reason: str) -> None:
-    """Begin to end a job: its running tasks end now, its waiting ones stay as they are."""
+    """Begin to end a job: running tasks end now, waiting ones stay as they are."""
     job.move(JobState.TERMINATING, ctx.clock.now())
     if reason:
         job.execution["terminateReason"] = reason
@@ -64,7 +63,7 @@ def terminate(ctx: Context, job: Job, reason: str) -> None:
 
 async def _finish_termination(ctx: Context, job: Job) -> None:
     await ctx.pace.step("settle", job.id)
-    # A job is completed only when its tasks are, and release runs where nothing else of it does.
+    # A job completes after its tasks, and its release runs where nothing else of it runs.
     await ctx.settled([key for key in ctx.runs if key[0] == job.id])
     await release_everywhere(ctx, job)
     if job.state is JobState.TERMINATING:
@@ -76,12 +75,12 @@ async def _finish_termination(ctx: Context, job: Job) -> None:
 
 
 def resume_termination(ctx: Context, job: Job) -> None:
-    """Take up the end of a job that the last life of this process began."""
+    """Continue to end a job that the last process began to end."""
     ctx.spawn(_finish_termination(ctx, job), f"termination of {job.id}")
 
 
 def disable(ctx: Context, job: Job, tasks: str) -> None:
-    """Stop a job from starting tasks; its running ones are requeued, ended or waited for."""
+    """Stop a job from starting tasks; running ones are requeued, ended, or finish first."""
     job.move(JobState.DISABLING, ctx.clock.now())
     ctx.keep(job)
     if tasks == "requeue":
@@ -97,7 +96,7 @@ async def _finish_disabling(ctx: Context, job: Job) -> None:
 
 
 def settle_disabling(ctx: Context, job: Job) -> None:
-    """Call a job disabled once nothing of it runs."""
+    """Make a job disabled once nothing of it runs."""
     if job.state is JobState.DISABLING and job.counts["running"] == 0:
         job.move(JobState.DISABLED, ctx.clock.now())
         ctx.keep(job)

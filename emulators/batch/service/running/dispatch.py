@@ -1,4 +1,4 @@
-"""Brings free slots and waiting tasks together whenever one of them appears."""
+"""Starts waiting tasks on free slots whenever a task or a slot appears."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ from emulators.batch.service.running.execution import TaskRun
 
 
 class Dispatcher:
-    """Starts what fits; called when a task, a node or a job becomes ready, never on a timer."""
+    """Starts what fits when a task, a node or a job becomes ready; it uses no timer."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
@@ -19,7 +19,8 @@ class Dispatcher:
         self._shelves: dict[str, Shelf] = {}
 
     def dispatch(self, pool_id: str, nodes: Iterable[Node] | None) -> None:
-        """Start every task of a pool that can start now; `nodes` have changed, None means any."""
+        """Start every task of a pool that can start now; `nodes` have changed, None means any may
+        have."""
         ctx = self._ctx
         pool = ctx.account.pools.get(pool_id)
         if pool is None:

@@ -23,7 +23,7 @@ from emulators.batch.transfer.output_files import Upload
 
 
 class TaskRun:
-    """A task bound to a node until it has a verdict or goes back to the queue."""
+    """A task on a node until it has a verdict or returns to the queue."""
 
     def __init__(self, ctx: Context, preparations: Preparations, assignment: Assignment) -> None:
         self._ctx, self._preparations = ctx, preparations
@@ -53,7 +53,7 @@ class TaskRun:
         self._work = self._ctx.spawn(self._run(ready), f"task {task.id}")
 
     def interrupt(self, outcome: Ending | Requeue) -> None:
-        """Break the run off; the first outcome counts, but an end more than another try."""
+        """Interrupt the run; the first outcome wins, except that ending overrides requeueing."""
         first = self._forced is None
         if self._settled or not (first or isinstance(self._forced, Requeue)):
             return
@@ -77,7 +77,7 @@ class TaskRun:
                 await self._execution.kill()
             outcome = self._forced
         except Exception:  # noqa: BLE001 - logged and told as the failure of the task
-            # The boundary of a run: a defect of ours must not leave the task running for ever.
+            # The boundary of a run: our own defect must not leave the task running forever.
             log.exception("A task could not be carried out", extra={"action": self._task.id})
             outcome = Ending(failure=Failure("Unknown", "The task failed", "servererror"))
         self._settle(outcome)
@@ -102,13 +102,14 @@ class TaskRun:
         return ending if ending.may_retry else await self._outputs(spec, ending)
 
     def _final(self, spec: Doc, ending: Ending) -> Ending:
-        """Say whether there will be another try: only the last one uploads its files."""
+        """Tell whether this was the last attempt; only that uploads its files."""
         allowed = int(spec["constraints"].get("maxTaskRetryCount") or 0)
         again = shall_retry(ending, self._task.execution["retryCount"], allowed)
         return replace(ending, may_retry=again)
 
     async def _gang(self, spec: Doc) -> Ending:
-        """Coordinate, then run the task's own command; what coordination began ends with that."""
+        """Run the coordination commands, then the task's own; what they left running ends with
+        that."""
         nodes = (self._node, *self._others)
         coordination = Coordination(self._ctx, self._job, self._task, nodes)
         try:
@@ -143,7 +144,7 @@ class TaskRun:
                 disturb=lambda upload: self._disturb(upload, order),
             )
         except TransferFailed as error:
-            # The process's own failure says more than what its missing files cause.
+            # The failure of the process explains more than the missing files that it causes.
             return replace(ending, failure=ending.failure or error.failure, phase="after")
         return ending
 
@@ -176,7 +177,7 @@ class TaskRun:
         self.over.set()
         if job.tasks.get(task.id.lower()) is task:
             self._conclude(outcome)
-        # Also the end of a deleted task frees slots, and may be the last thing a job waits for.
+        # The end of a deleted task frees slots too, and its job may wait for it.
         settle_disabling(ctx, job)
 
     def _conclude(self, outcome: Ending | Requeue) -> None:
@@ -193,7 +194,7 @@ class TaskRun:
 
 
 def put_back(ctx: Context, job: Job, task: Task, *, requeued: bool, retried: bool) -> None:
-    """Make a task active again, counting why."""
+    """Make a task active again, and count why."""
     now = ctx.clock.now()
     task.clear_run()
     if requeued:

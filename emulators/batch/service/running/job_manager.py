@@ -1,4 +1,4 @@
-"""The job manager task: made with its job, and the job's end where that is wanted."""
+"""The job manager task: it is created with its job, and may end it."""
 
 import json
 
@@ -13,12 +13,12 @@ _OF_THE_JOB = ("killJobOnCompletion", "runExclusive", "allowLowPriorityNode")
 
 
 def manager_of(job: Job) -> Doc:
-    """Return the specification of the job's manager, empty where it has none."""
+    """Return the specification of the job's manager, or an empty one."""
     return job.spec.get("jobManagerTask") or {}
 
 
 def add_manager(ctx: Context, job: Job) -> None:
-    """Add the manager as the first of the job's tasks, which is therefore scheduled first."""
+    """Add the manager as the first task of its job, so that it is scheduled first."""
     given = manager_of(job)
     if not given:
         return
@@ -39,7 +39,7 @@ def add_manager(ctx: Context, job: Job) -> None:
 
 
 def fit_manager(ctx: Context, job: Job) -> None:
-    """Let a waiting manager take as many slots as the pool says that its job has now."""
+    """Give a waiting manager as many slots as its job's pool demands now."""
     task = job.tasks.get(str(manager_of(job).get("id", "")).lower())
     if task is None or task.state is not TaskState.ACTIVE:
         return
@@ -57,7 +57,7 @@ def _slots(ctx: Context, job: Job) -> int:
 
 
 def runs_manager(ctx: Context, node: Node) -> bool:
-    """Tell whether the manager of a job runs on a node."""
+    """Tell whether a node runs the manager of a job."""
     for job_id, task_id in node.running.values():
         job = ctx.account.jobs.get(job_id.lower())
         if job is not None and _is_manager(job, task_id):
@@ -70,5 +70,5 @@ def _is_manager(job: Job, task_id: str) -> bool:
 
 
 def ends_its_job(job: Job, task: Task) -> bool:
-    """Tell whether the end of this task shall be the end of its job."""
+    """Tell whether the end of this task ends its job."""
     return _is_manager(job, task.id) and bool(manager_of(job).get("killJobOnCompletion", True))

@@ -1,4 +1,5 @@
-"""Multi-instance tasks: a coordination command on every node, then the task's own on the primary.
+"""Multi-instance tasks: a coordination command on every node, then the task's own on the primary
+node.
 
 https://learn.microsoft.com/azure/batch/batch-mpi
 """
@@ -30,7 +31,7 @@ class Coordination:
         self._began = ctx.clock.seconds()
 
     async def run(self, spec: Doc) -> Ending | None:
-        """Run the command on every node; returns the first failure, which breaks off the others."""
+        """Run the command on every node; return the first failure, which interrupts the others."""
         now = stamp(self._ctx.clock.now())
         self._task.subtasks = [
             self._info(number, node, now) for number, node in enumerate(self._nodes) if number
@@ -72,7 +73,7 @@ class Coordination:
         return ending
 
     def time_left(self, constraints: Doc) -> Doc:
-        """Return the task's constraints less the time that coordination took of its limit."""
+        """Return the constraints of the task, with its time limit shortened by the coordination."""
         limit = seconds_of(constraints.get("maxWallClockTime"))
         if limit is None:
             return constraints
@@ -80,11 +81,11 @@ class Coordination:
         return {**constraints, "maxWallClockTime": f"PT{left:.6f}S"}
 
     async def kill(self) -> None:
-        """Kill what still runs, and what the commands have left running."""
+        """Kill what still runs, and what the commands left running."""
         await asyncio.gather(*(execution.kill() for execution in self._executions))
 
     def environment(self, spec: Doc, number: int = 0) -> list[Doc]:
-        """Return the task's settings and what tells the nodes of one another.
+        """Return the settings of the task, and the variables that tell the nodes of one another.
 
         All emulated nodes are this machine, so each gets a loopback address of its own.
         """
@@ -126,7 +127,7 @@ class Coordination:
 
 
 def end_subtasks(task: Task, ending: Ending, at: datetime) -> None:
-    """Let the subtasks that still run end as their task does."""
+    """Give the subtasks that still run the ending of their task."""
     for info in task.subtasks:
         if info["state"] == "running":
             _end_subtask(info, ending, at)

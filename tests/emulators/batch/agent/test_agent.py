@@ -12,7 +12,7 @@ from tests.emulators.batch.running import alive
 
 
 async def launch_and_lose(folder: Path, times: int) -> list[float]:
-    """Launch programs under agents that cannot start; return the pauses between them."""
+    """Launch programs under agents that cannot start; return the pauses between the agents."""
     pauses: list[float] = []
 
     async def pause(seconds: float) -> None:
@@ -35,8 +35,10 @@ def test_agents_that_die_at_once_do_not_follow_one_another_without_a_pause(tmp_p
 
 
 async def linger_and_finish(folder: Path, count: int) -> tuple[list[int], list[int]]:
-    """Leave processes running that become another program a few times, while others end; return
-    those that live then, and those that live after the agent."""
+    """Leave processes running that change programs a few times while others end.
+
+    Return the processes that live then, and those that outlive the agent.
+    """
     agent = AgentClient(folder)
     await agent.start()
     script = f"{'env ' * 30} sleep 300 & echo $! > pid"

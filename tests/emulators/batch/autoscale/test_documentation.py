@@ -24,7 +24,7 @@ def value_of(expression: str, samples: Samples | None = None) -> str:
 
 
 def tenths(count: int) -> Samples:
-    """The values 1, 2, ... 30 s apart, the last of them 30 s ago."""
+    """Return the samples 1, 2, ... every 30 s, the last of them 30 s ago."""
     samples = Samples()
     for number in range(count):
         at = NOW - (count - number) * timedelta(seconds=30)

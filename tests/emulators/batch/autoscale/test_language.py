@@ -235,5 +235,7 @@ def test_a_negative_target_may_be_an_error() -> None:
 
 @pytest.mark.parametrize("wrong", ["colour=red", "sunday=3", "lazy", "year_days=nan"])
 def test_a_dialect_that_is_none_is_refused_with_the_choices(wrong: str) -> None:
-    with pytest.raises(ValueError, match=r" is (no point of the dialect: lazy|.* or |364 to )"):
+    with pytest.raises(
+        ValueError, match=r" is (not a setting of the dialect: lazy|.* or |364 to )"
+    ):
         read_dialect(wrong)

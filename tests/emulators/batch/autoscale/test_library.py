@@ -1,5 +1,5 @@
-"""The autoscale language as a library of its own: its documented example, its dialects, its
-command, and formulas that mean harm."""
+"""The autoscale language as a library: its documented example, its dialects, its command, and
+hostile formulas."""
 
 import dataclasses
 import json
@@ -53,7 +53,7 @@ def test_the_readme_lists_every_open_point() -> None:
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        ("sundae=7", "'sundae' is no point of the dialect: lazy, case_sensitive"),
+        ("sundae=7", "'sundae' is not a setting of the dialect: lazy, case_sensitive"),
         ("sunday=8", "sunday is 7 or 0, not '8'"),
         ("strict", "strict is true or false, not ''"),
         ("year_days=nan", "year_days is 364 to 366, not 'nan'"),

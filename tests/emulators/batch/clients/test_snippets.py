@@ -1,4 +1,4 @@
-"""The README's snippets for other clients connect and list, as they stand there."""
+"""The README's snippets for other clients connect and list."""
 
 import pytest
 
@@ -11,7 +11,7 @@ CLIENTS = (ROOT / "emulators/batch/README.md").read_text("utf-8").partition("\n#
 
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Emulator:
-    """An emulator with the account and key that everybody knows, and one pool."""
+    """Run an emulator with the public account and key, and one pool."""
     running = Emulator(tmp_path_factory.mktemp("batch"), "--account", ACCOUNT, "--key", KEY)
     running.client.close()
     running.client = running.connect(ACCOUNT, KEY)

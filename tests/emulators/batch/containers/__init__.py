@@ -1,1 +1,1 @@
-"""Container tasks, through whatever engine this machine has."""
+"""Container tasks, with the container engine of this machine."""

@@ -1,4 +1,4 @@
-"""An image of one static program, and a registry that gives it to who knows the password."""
+"""An image of one static program, and a registry that asks for a password."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ _LAYER = "application/vnd.oci.image.layer.v1.tar"
 
 
 def layer() -> bytes:
-    """Return a tar of BusyBox and its names; skips where the machine has none."""
+    """Return a tar of BusyBox and its names; skip the test if the machine has no BusyBox."""
     places = map(Path, ("/bin/busybox", "/usr/bin/busybox"))
     busybox = next((place for place in places if place.exists()), None)
     if busybox is None:
@@ -46,7 +46,8 @@ def layer() -> bytes:
 
 
 def _image(content: bytes) -> dict[str, tuple[str, bytes]]:
-    """Return an OCI image of one layer: type and bytes by the end of the path that asks for it."""
+    """Return an OCI image of one layer: type and bytes, by the end of the path that requests
+    them."""
     rootfs = {"type": "layers", "diff_ids": [_digest(content)]}
     processor = _PROCESSORS.get(platform.machine(), platform.machine())
     config = json.dumps({"architecture": processor, "os": "linux", "rootfs": rootfs}).encode()
@@ -76,7 +77,7 @@ def _described(kind: str, content: bytes) -> dict[str, object]:
 
 @contextmanager
 def registry(content: bytes) -> Iterator[str]:
-    """Serve an image as `<address>/<any name>:1`, for the length of a with block."""
+    """Serve an image as `<address>/<any name>:1` during a with block."""
     found = _image(content)
     wanted = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 

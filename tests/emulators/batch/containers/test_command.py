@@ -1,4 +1,4 @@
-"""What the program of an engine is told: arguments, variables, mounts, images and logins."""
+"""The command lines for a container engine: arguments, variables, mounts, images and logins."""
 
 import asyncio
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""Container tasks through whatever engine this machine has; skipped, visibly, where it has none."""
+"""Container tasks with the engine of this machine; visibly skipped if it has none."""
 
 import asyncio
 import signal
@@ -21,7 +21,7 @@ PACKAGES = {"podman": "podman runc", "docker": "docker.io"}
 
 @pytest.fixture(scope="module", params=PACKAGES)
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    """Return one of the engines, with an image made of one static program."""
+    """Return one of the engines, with an image of one static program."""
     found = asyncio.run(find_engine(request.param))
     if found is None:
         needed = PACKAGES[request.param]
@@ -183,7 +183,7 @@ def test_a_pool_pulls_its_images_before_its_nodes_are_idle(running: Emulator) ->
 def guarded(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Emulator, str]]:
-    """Run an emulator beside a registry that wants a password, over http."""
+    """Run an emulator beside a registry that asks for a password, over http."""
     with registry(layer()) as address:
         insecure = tmp_path / "registries.conf"
         insecure.write_text(f'[[registry]]\nlocation = "{address}"\ninsecure = true\n')
@@ -224,7 +224,7 @@ def test_a_registry_that_refuses_makes_the_node_unusable_and_keeps_the_password(
     told = {one.name: one.value for one in node.errors[0].error_details}
     assert node.errors[0].code == "ContainerInvalidImage"
     assert told["ImageName"] == f"{address}/tools:1"
-    refusals = ("unauthorized", "no basic auth credentials")  # Podman's words, and Docker's
+    refusals = ("unauthorized", "no basic auth credentials")  # The words of Podman and of Docker.
     assert any(words in told["Message"].lower() for words in refusals)
     assert "knock" not in str(node.as_dict())
 

@@ -1,1 +1,1 @@
-"""A whole account through any number of lives: what has to hold holds, whatever is done to it."""
+"""A whole account through any number of processes: its laws hold, whatever happens to it."""

@@ -1,4 +1,4 @@
-"""A whole account under a state machine: how it is asked, watched, and brought to its end."""
+"""A whole account under a state machine: how to ask, watch and end it."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ from tests.emulators.batch.lives.onlooker import Onlooker
 
 
 class AccountMachine(RuleBasedStateMachine):
-    """One account, and the chronicle of what was asked of it and seen in it; rules come on top."""
+    """One account, and the chronicle of all requests and observations; subclasses add rules."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class AccountMachine(RuleBasedStateMachine):
 
     @property
     def nodes(self) -> Onlooker:
-        """Return the nodes of the present life."""
+        """Return the nodes of the present process."""
         assert isinstance(self.lives.nodes, Onlooker)
         return self.lives.nodes
 
@@ -37,14 +37,14 @@ class AccountMachine(RuleBasedStateMachine):
         return self.lives.nodes.ctx.clock.now()
 
     def ask[T](self, verb: Callable[[Emulator], T]) -> T | None:
-        """Ask for something; what is refused has a documented code and changes nothing."""
+        """Make a request; a refusal has a documented code and changes nothing."""
         try:
             return self.lives.ask(verb)
         finally:
             self.chronicle.edits.clear()
 
     def edit(self, at: int, verb: Callable[[Emulator, Pool], None]) -> None:
-        """Change a pool as a user does, whose ETag moves."""
+        """Change a pool in the way of a user, whose changes move the ETag."""
 
         def edited(emulator: Emulator) -> None:
             pool = self.pool(emulator, at)
@@ -75,14 +75,14 @@ class AccountMachine(RuleBasedStateMachine):
 
     @invariant()
     def look(self) -> None:
-        """Check what holds at every moment, as somebody who asks for it sees it."""
+        """Check the laws that hold at every moment, as a client sees the account."""
         self.nodes.ctx.save()
         assert not self.lives.failures.seen, self.lives.failures.seen
         self.chronicle.saved(self.nodes.ctx.account)
         self.nodes.look()
 
     def teardown(self) -> None:
-        """Let everything come to rest, then delete all and see that nothing is left."""
+        """Let everything come to rest, then delete all and check that nothing is left."""
         with self.lives:
             self.pass_time(1)
             self._stop_schedules()
@@ -122,7 +122,7 @@ class AccountMachine(RuleBasedStateMachine):
         return pool, pool.node(names[which % len(names)])
 
     def job(self, emulator: Emulator, at: int) -> Job:
-        """Return a job of the account, by its number; the latest of a schedule are among them."""
+        """Return a job of the account by its number; the latest jobs of schedules are included."""
         names = [*list(emulator.ctx.account.jobs)[-4:], "unknown"]
         return emulator.ctx.account.job(names[at % len(names)])
 
@@ -133,7 +133,7 @@ class AccountMachine(RuleBasedStateMachine):
 
 
 def _check_empty(nodes: Onlooker) -> None:
-    """Check that an account without anything in it holds nothing."""
+    """Check that an empty account holds nothing."""
     ctx = nodes.ctx
     account = ctx.account
     assert not account.pools, f"{list(account.pools)} are left"

@@ -1,4 +1,4 @@
-"""What may be asked of a whole account: pools, jobs and schedules with all that they may have."""
+"""Draws requests to a whole account: pools, jobs and schedules with all their parts."""
 
 from hypothesis import strategies as st
 
@@ -30,7 +30,7 @@ INTERVALS = st.sampled_from(["PT5M", "PT5M", "PT1H"])
 
 @st.composite
 def task_bodies(draw: st.DrawFn) -> Doc:
-    """Draw a task for one node or for several, which may fail or run out of time."""
+    """Draw a task for one node or several; it may fail or exceed its time limit."""
     body = simulated_task(
         draw(TASKS),
         seconds=draw(SECONDS),
@@ -50,7 +50,8 @@ def task_bodies(draw: st.DrawFn) -> Doc:
 
 @st.composite
 def pool_bodies(draw: st.DrawFn) -> Doc:
-    """Draw a pool that scales itself, or one of a given size; one for gangs or one with slots."""
+    """Draw a pool with autoscale or a fixed size, for multi-instance tasks or with several
+    slots."""
     gangs = draw(st.booleans())
     body: Doc = {
         "vmSize": "standard_d2s_v5",
@@ -107,7 +108,7 @@ def preparations(draw: st.DrawFn) -> Doc:
 
 @st.composite
 def job_bodies(draw: st.DrawFn) -> Doc:
-    """Draw all of a job but its id."""
+    """Draw all of a job except its id."""
     body: Doc = {
         "poolInfo": draw(pool_infos()),
         "onAllTasksComplete": draw(st.sampled_from(["noaction"] * 4 + ["terminatejob"])),

@@ -1,4 +1,4 @@
-"""What becomes of a whole account from one save to the next, and what may not become of it."""
+"""What happens to a whole account from one save to the next, and what must not happen."""
 
 import json
 from collections.abc import Iterable
@@ -55,7 +55,7 @@ _LONG = timedelta(minutes=20)
 
 @dataclass
 class SeenJob:
-    """A job that was accepted or made; `final` holds the records of what will not change."""
+    """A job that was accepted or made; `final` holds the records that must not change any more."""
 
     created: str
     tasks: set[str] = field(default_factory=set)
@@ -65,7 +65,7 @@ class SeenJob:
 
 @dataclass
 class SeenSchedule:
-    """A schedule that was accepted, and what it had made when it was last seen."""
+    """A schedule that was accepted, and its number of jobs when it was last seen."""
 
     created: str
     made: int = 0
@@ -76,11 +76,11 @@ class SeenSchedule:
 
 @dataclass
 class Chronicle:
-    """What was asked of the account, what was seen in it, and what follows from both.
+    """The requests to the account, the observations, and what follows from both.
 
-    `auto_pools` names the job or schedule that each auto pool was made for, `kept` those of them
-    that want to be outlived, `over` those that have ended; `meddled` the evaluation after which
-    somebody took a pool's target away from its formula.
+    `auto_pools` names the job or schedule of each auto pool. `kept` holds those that outlive their
+    owner, `over` the owners that have ended. `meddled` holds the evaluation after which a user
+    changed a pool's target.
     """
 
     jobs: dict[str, SeenJob] = field(default_factory=dict)
@@ -97,7 +97,7 @@ class Chronicle:
     # --- at every save
 
     def saved(self, account: Account) -> None:
-        """Check what holds whenever something is saved, and remember what is final."""
+        """Check the laws of every save, and remember what is final."""
         for schedule in account.schedules.values():
             self._schedule(account, schedule)
         for key in self.schedules.keys() - account.schedules.keys():
@@ -187,7 +187,7 @@ class Chronicle:
     def _new_job(self, account: Account, job: Job) -> SeenJob:
         manager = job.spec.get("jobManagerTask")
         seen = SeenJob(job.created)
-        # Without a pool there is no manager either.
+        # Without a pool there is no manager task.
         if manager and "schedulingError" not in job.execution:
             seen.tasks.add(manager["id"].lower())
         if auto_pool_of(job) and "schedulingError" not in job.execution:
@@ -222,7 +222,7 @@ class Chronicle:
     # --- when all has settled
 
     def check_settled(self, ctx: Context, nodes: Onlooker) -> None:
-        """Check what has come about as soon as nothing else can happen without time."""
+        """Check what must have happened as soon as nothing more can happen without time."""
         now = ctx.clock.now()
         for schedule in ctx.account.schedules.values():
             check_nothing_owed(ctx, schedule, now)
@@ -276,19 +276,19 @@ class Chronicle:
             ), f"{schedule.id} is {schedule.state} for ever"
 
     def begin_life(self, before: dict[Key, str], ctx: Context) -> None:
-        """Check that a restart has changed only what it has to."""
+        """Check that a restart has changed only what it must."""
         self.restarted = ctx.clock.now()
         now = {thing.table_key: thing.record() for thing in everything(ctx.account)}
         for key, text in before.items():
             if key in now:
                 _check_restarted(key, json.loads(text), json.loads(now[key]))
             else:
-                # What was leaving may have left.
+                # Nodes that were leaving may have left.
                 assert key[0] == "node" or '"deleting"' in text, f"{key} is lost by a restart"
 
 
 def everything(account: Account) -> Iterable[Pool | Node | Schedule | Job | Task]:
-    """Walk over all that has a state."""
+    """Walk over everything that has a state."""
     yield from account.pools.values()
     yield from account.schedules.values()
     for job in account.jobs.values():
@@ -297,20 +297,20 @@ def everything(account: Account) -> Iterable[Pool | Node | Schedule | Job | Task
 
 
 def auto_pool_of(job: Job) -> Doc:
-    """Return the auto pool specification of a job, empty where it names a pool."""
+    """Return the auto pool specification of a job, or an empty one if the job names a pool."""
     found: Doc = job.spec["poolInfo"].get("autoPoolSpecification") or {}
     return found
 
 
 def _is_alive(account: Account, owner: str) -> bool:
-    """Tell whether what an auto pool was made for goes on."""
+    """Tell whether the owner of an auto pool goes on."""
     things = [*account.schedules.values(), *account.jobs.values()]
     found = next((thing for thing in things if _owner(thing) == owner), None)
     return found is not None and found.state not in (ScheduleState.COMPLETED, JobState.COMPLETED)
 
 
 def _owner(thing: Job | Schedule) -> str:
-    """Return what tells a job or schedule from a later one of the same id."""
+    """Return what distinguishes a job or schedule from a later one with its id."""
     return f"{type(thing).__name__} {thing.id.lower()} of {thing.created}"
 
 

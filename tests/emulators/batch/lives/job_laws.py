@@ -1,4 +1,4 @@
-"""What holds of a job and its tasks whenever they are looked at, and when all has settled."""
+"""The laws of a job and its tasks: at every moment, and when all has settled."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -50,7 +50,7 @@ def check_counts(job: Job) -> None:
 
 
 def check_manager(job: Job) -> None:
-    """Check that a job ends with its manager where it is to."""
+    """Check that a job ends with its manager if it should."""
     manager = job.spec.get("jobManagerTask") or {}
     task = job.tasks.get(str(manager.get("id")).lower())
     is_over = task is not None and task.state is TaskState.COMPLETED
@@ -79,7 +79,7 @@ def _node(account: Account, node_id: str) -> Node | None:
 
 
 def check_limits(job: Job, now: datetime) -> None:
-    """Check that neither the job nor a task of it outlives its time limit."""
+    """Check that no job and no task exceeds its time limit."""
     limit = seconds_of(job.spec["constraints"]["maxWallClockTime"])
     if limit is not None and job.state not in CLOSED:
         late = now - parse_stamp(job.created) - timedelta(seconds=limit)

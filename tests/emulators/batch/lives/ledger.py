@@ -1,4 +1,4 @@
-"""What was asked of an account and seen in it, and what has to hold because of that."""
+"""The requests to an account, the observations, and the laws that follow from both."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class SeenTask:
 
 @dataclass
 class SeenJob:
-    """A job that was accepted, and how far its end was seen to be."""
+    """A job that was accepted, and the last observed step of its end."""
 
     tasks: dict[str, SeenTask] = field(default_factory=dict)
     end: JobState | None = None
@@ -54,7 +54,7 @@ class Ledger:
         self.jobs[job.id.lower()].tasks[body["id"].lower()] = SeenTask(waits)
 
     def began(self, program: Program, ctx: Context) -> None:
-        """Check at its start that a task may run; one that was deleted is only dying."""
+        """Check at its start that a task may run; a deleted one may still be dying."""
         job, (job_id, task_id) = ctx.account.jobs[program[0]], program
         seen = self.jobs[job_id].tasks.get(task_id)
         assert seen is not None, f"{program} was deleted and runs"
@@ -64,7 +64,7 @@ class Ledger:
         assert job.id.lower() not in self.jobs or self.jobs[job_id].end is None
 
     def look(self, ctx: Context, nodes: Nodes) -> None:
-        """Check all that holds at any moment, and remember what is final."""
+        """Check the laws of every moment, and remember what is final."""
         present = {node: pool for pool in ctx.account.pools.values() for node in pool.nodes}
         for name in nodes.nodes_at_work():
             assert name in present, f"{name} is gone and its processes are not"
@@ -97,7 +97,8 @@ class Ledger:
                 mine.is_completed = True
 
     def check_nothing_waits_in_vain(self, ctx: Context, nodes: Nodes) -> None:
-        """Check that no task waits while a node has room for it; only when all has settled."""
+        """Check that no task waits while a node has room for it; only valid when all has
+        settled."""
         for pool in ctx.account.pools.values():
             if pool.state is PoolState.ACTIVE:
                 _check_size(pool)

@@ -1,5 +1,7 @@
-"""A simulated account that is killed and started again on what it had saved, on nodes that notice
-when the service does what no machine could bear."""
+"""A simulated account that is killed and restarted from its saved state.
+
+Its nodes notice when the service does what no machine could bear.
+"""
 
 import json
 import logging
@@ -31,7 +33,7 @@ type Program = tuple[str, str]
 
 
 class Records:
-    """A store in memory, with the texts of the real one; what dies saves no more."""
+    """A store in memory, with the texts of the real one; a dead process saves no more."""
 
     def __init__(self, bodies: dict[Key, str] | None = None) -> None:
         self.bodies = bodies or {}
@@ -45,12 +47,12 @@ class Records:
         )
 
     def clock_ahead_s(self) -> float:
-        """Return by how much the saved clock was ahead."""
+        """Return how many seconds the saved clock was ahead."""
         body = self.bodies.get(("clock", "", ""))
         return float(json.loads(body)["ahead_s"]) if body else 0.0
 
     def save(self, account: Account) -> None:
-        """Take over what changed, unless the process is dead by now."""
+        """Save what changed, unless the process is dead by now."""
         changes, account.unsaved = account.unsaved, {}
         if self.saves_left is not None:
             self.saves_left -= 1
@@ -68,7 +70,7 @@ class Records:
 
 
 class Nodes(SimulatedMachine):
-    """Programs that take a moment to die, and what is seen of them from outside."""
+    """Programs that take a moment to die, and an outside view of them."""
 
     def __init__(self, ctx: Context, began: Callable[[Program], None]) -> None:
         super().__init__(ctx)
@@ -81,7 +83,7 @@ class Nodes(SimulatedMachine):
     def execution(
         self, node: Node, spec: Doc, directory: Path, *, job_id: str = "", task_id: str = ""
     ) -> SimulatedExecution:
-        """Watch a program; those of nodes and jobs themselves take no slots."""
+        """Watch a program; programs of nodes and jobs take no slots."""
         if "requiredSlots" not in spec:
             return _OfNode(self, node, spec, directory)
         return _Watched(self, node, spec, (job_id.lower(), task_id.lower()))
@@ -100,10 +102,10 @@ class _Mortal(SimulatedExecution):
 
     @abstractmethod
     def _counted(self, change: int) -> None:
-        """Add to what lives of its kind."""
+        """Count what lives of each kind."""
 
     async def run(self, *, lingers: bool = False) -> Ending:
-        """Begin where nothing forbids it."""
+        """Begin if no law forbids it."""
         self._lives = True
         self._counted(1)
         ending = await super().run()
@@ -123,7 +125,7 @@ class _Mortal(SimulatedExecution):
 
 
 class _OfNode(_Mortal):
-    """A start, preparation or release task: never twice at once in one folder."""
+    """A start, preparation or release task; it never runs twice at once in one folder."""
 
     def __init__(self, nodes: Nodes, node: Node, spec: Doc, directory: Path) -> None:
         super().__init__(nodes, spec)
@@ -137,7 +139,7 @@ class _OfNode(_Mortal):
 
 
 class _Watched(_Mortal):
-    """A task: never twice at once, in slots that are free, after what it depends on."""
+    """A task; it never runs twice at once, needs free slots, and runs after its dependencies."""
 
     def __init__(self, nodes: Nodes, node: Node, spec: Doc, program: Program) -> None:
         super().__init__(nodes, spec)
@@ -153,7 +155,7 @@ class _Watched(_Mortal):
             nodes.began(self._program)
 
 
-# Stories know when what they wait for has come.
+# Stories know when the event that they wait for has come.
 _PROFILE = read_profile(
     "allocate=5,create=20,start=25,leave=10,reboot=30,reimage=30,deallocate=30,return=60,delete=10"
 )
@@ -185,7 +187,7 @@ class Lives:
         verb: Callable[[Emulator], T],
         refused: Callable[[Account], None] = lambda _: None,
     ) -> T:
-        """Carry out a verb, and compare what is saved then with what there is."""
+        """Run a verb, and compare what it saved with the state."""
 
         def checked(emulator: Emulator) -> T:
             try:
@@ -202,7 +204,7 @@ class Lives:
         return self.sim.do(checked)
 
     def ask[T](self, verb: Callable[[Emulator], T]) -> T | None:
-        """Ask for something; what is refused has a documented code and changes nothing."""
+        """Make a request; a refusal has a documented code and changes nothing."""
         before: dict[Key, str] = {}
 
         def noted(emulator: Emulator) -> T:
@@ -227,7 +229,7 @@ class Lives:
         }
 
     def kill_and_restart(self) -> None:
-        """Kill the process, where it is or a few saves ago, and start the next one."""
+        """Kill the process, now or a few saves ago, and start the next one."""
         now = self.nodes.ctx.clock.seconds()
         self._end()
         stored, self.records = self.records.stored, Records(dict(self.records.bodies))
@@ -257,18 +259,18 @@ class _Failures(logging.Handler):
         self.seen: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep what failed on the side."""
+        """Collect failures on the side."""
         error = record.exc_info[1] if record.exc_info else None
         self.seen.append(f"{record.getMessage()}: {getattr(record, 'action', '')}: {error!r}")
 
 
 def present(account: Account) -> dict[Key, str]:
-    """Return what the account is now, as the store would have it."""
+    """Return the present account in the form of the store."""
     return {thing.table_key: thing.record() for thing in _things(account)}
 
 
 def check_same(before: dict[Key, str], after: dict[Key, str]) -> None:
-    """Check that a request which was refused, or only asks, has changed nothing."""
+    """Check that a refused request, or one that only asks, has changed nothing."""
     changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
     assert not changed, f"a refused request has changed {changed}"
 

@@ -1,5 +1,7 @@
-"""Nodes that see every program that runs on them, and notice what no program may do: tasks,
-coordination commands, preparations, releases and start tasks."""
+"""Nodes that see every program on them, and notice what no program may do.
+
+Programs are tasks, coordination commands, preparations, releases and start tasks.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,7 +29,7 @@ _DYING_S = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One program on one node; `job` tells apart jobs that had the same id."""
+    """One program on one node; `job` distinguishes jobs that had the same id."""
 
     kind: str
     job: tuple[str, str]
@@ -36,7 +38,7 @@ class Seen:
 
 
 class Onlooker(Nodes):
-    """Knows what goes on on every node, and what was prepared and released there."""
+    """Knows what runs on every node, and what was prepared and released there."""
 
     def __init__(self, ctx: Context, began: Callable[[Program], None]) -> None:
         super().__init__(ctx, began)
@@ -64,9 +66,9 @@ class Onlooker(Nodes):
         return _Watched(self, spec, Seen(kind, name, task_id.lower(), node.id))
 
     def furnish(self, node: Node) -> None:
-        """See that a node boots: what was prepared there is not any more.
+        """Note that a node boots, so that what was prepared there is gone.
 
-        One that is ready has only been taken over from an earlier life of the process.
+        A ready node was only taken over from an earlier process.
         """
         if node.state in READY:
             return
@@ -94,7 +96,7 @@ class Onlooker(Nodes):
         raise AssertionError(f"{one} begins on a node that is gone")
 
     def task_begins(self, one: Seen) -> None:
-        """A task runs once at a time, where its job is prepared."""
+        """Check that a task runs once at a time, where its job is prepared."""
         job = self.ctx.account.jobs[one.job[0]]
         elsewhere = [seen for seen in self.going if seen.kind == TASK and seen.job == one.job]
         assert one.task not in {seen.task for seen in elsewhere}, f"{one} runs elsewhere"
@@ -103,7 +105,7 @@ class Onlooker(Nodes):
         self.alive[one.job[0], one.task] += 1
 
     def coordination_begins(self, one: Seen) -> None:
-        """Every instance begins where its job is prepared."""
+        """Check that every instance begins where its job is prepared."""
         self._check_prepared(one, self.ctx.account.jobs[one.job[0]])
 
     def _check_prepared(self, one: Seen, job: Job) -> None:
@@ -115,14 +117,14 @@ class Onlooker(Nodes):
                 assert self.prepared.get(place), f"{one} begins on a node that is not prepared"
 
     def preparation_begins(self, one: Seen) -> None:
-        """A node is prepared once for a job, until it boots again."""
+        """Check that a node is prepared once for a job, until it boots again."""
         assert (one.job, one.node) not in self.prepared, f"{one} is repeated"
         self.tried.add((one.job, one.node))
         job = self.ctx.account.jobs[one.job[0]]
         assert job.state not in (JobState.TERMINATING, JobState.COMPLETED, JobState.DELETING)
 
     def release_begins(self, one: Seen) -> None:
-        """A node is released once, after everything else of the job there."""
+        """Check that a node is released once, after everything else of the job there."""
         place = one.job, one.node
         assert place in self.tried, f"{one} begins where nothing was prepared"
         assert place not in self.released, f"{one} is repeated"
@@ -132,7 +134,7 @@ class Onlooker(Nodes):
         assert job.state in (JobState.TERMINATING, JobState.DELETING)
 
     def ends(self, one: Seen, ending: Ending | None) -> None:
-        """Note how a program ended; None means killed."""
+        """Note how a program ended; None means that it was killed."""
         self.going.discard(one)
         if one.kind == TASK:
             self.alive[one.job[0], one.task] -= 1
@@ -142,7 +144,7 @@ class Onlooker(Nodes):
             self.released.add((one.job, one.node))
 
     def look(self) -> None:
-        """Check that nothing goes on where nothing can, or for what is over."""
+        """Check that nothing runs where nothing can, or for something that is over."""
         account = self.ctx.account
         nodes = {node.id: node for pool in account.pools.values() for node in pool.nodes.values()}
         for one in self.going:
@@ -169,7 +171,7 @@ class _Watched(SimulatedExecution):
         self._onlooker, self._seen, self._lives = onlooker, seen, False
 
     async def run(self, *, lingers: bool = False) -> Ending:
-        """Begin where nothing forbids it."""
+        """Begin if no law forbids it."""
         self._onlooker.begins(self._seen)
         self._lives = True
         ending = await super().run(lingers=lingers)
@@ -197,7 +199,7 @@ _MAY_BEGIN = {
 
 
 def name_of(job: Job) -> tuple[str, str]:
-    """Return what tells a job from a later one of the same id."""
+    """Return what distinguishes a job from a later one with its id."""
     return job.id.lower(), job.created
 
 
@@ -211,6 +213,6 @@ def _kind(job: Job | None, spec: Doc, task_id: str) -> str:
 
 
 def errand(seconds: float, exit_code: int = 0, **more: object) -> Doc:
-    """Return a start, preparation, release or manager task of so many emulated seconds."""
+    """Return a start, preparation, release or manager task of some emulated seconds."""
     task = simulated_task("unnamed", seconds=seconds, exit_code=exit_code, **more)
     return {**{key: value for key, value in task.items() if key != "id"}, **more}

@@ -1,4 +1,4 @@
-"""What holds of a job schedule and the jobs that it makes: none early, late, twice or too few."""
+"""The laws of a job schedule and its jobs: none early, none late, none twice, none missing."""
 
 from datetime import datetime, timedelta
 
@@ -12,7 +12,7 @@ A_MOMENT = timedelta(seconds=1)
 
 
 def check_due(job: Job, schedule: Schedule, last: str) -> None:
-    """Check that a job was made at a time that the schedule names, and only once for it."""
+    """Check that a job was made at a moment that the schedule names, and only once for it."""
     given = schedule.spec["schedule"]
     due, made = parse_stamp(schedule.last), parse_stamp(job.created)
     assert schedule.state is not ScheduleState.DISABLED, f"{schedule.id} is disabled and makes jobs"
@@ -30,7 +30,7 @@ def check_due(job: Job, schedule: Schedule, last: str) -> None:
 
 
 def check_nothing_owed(ctx: Context, schedule: Schedule, now: datetime) -> None:
-    """Check that a schedule has made the job that is due, and has ended where none ever will be."""
+    """Check that a schedule has made its due job, and has ended if no more job can become due."""
     if schedule.state not in (ScheduleState.ACTIVE, ScheduleState.DISABLED):
         return
     if any(is_active(job) for job in ctx.account.jobs_made_by(schedule)):

@@ -1,4 +1,4 @@
-"""What may be asked of jobs and tasks on pools of a given size."""
+"""Draws requests for jobs and tasks on pools of a given size."""
 
 from hypothesis import strategies as st
 
@@ -26,7 +26,7 @@ EXITS = st.sampled_from([{}, {}, {"exitConditions": {"default": {"dependencyActi
 
 @st.composite
 def task_bodies(draw: st.DrawFn) -> Doc:
-    """Draw a task that may fail, wait for others, be tried again or run out of time."""
+    """Draw a task that may fail, wait for others, be attempted again or exceed its time limit."""
     depends = draw(DEPENDENCIES)
     return simulated_task(
         draw(TASKS),
@@ -40,7 +40,7 @@ def task_bodies(draw: st.DrawFn) -> Doc:
 
 
 def node_task(seconds: float) -> Doc:
-    """Return a start, preparation or release task of so many emulated seconds."""
+    """Return a start, preparation or release task of some emulated seconds."""
     task = simulated_task("unnamed", seconds=seconds)
     return {key: value for key, value in task.items() if key != "id"}
 

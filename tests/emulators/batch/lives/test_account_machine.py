@@ -1,5 +1,8 @@
-"""Schedules, auto pools, managers, gangs, autoscale, preparation and release in any order, through
-any number of lives; at every save, when all has settled, and at the end all holds."""
+"""Schedules, auto pools, managers, multi-instance tasks, autoscale, preparation and release in any
+order.
+
+All laws hold through any number of processes: at every save, when all has settled, and at the end.
+"""
 
 from datetime import timedelta
 
@@ -32,7 +35,7 @@ from tests.emulators.batch.lives.lives import RESTS, check_same, present, rest
 
 
 class Machine(AccountMachine):
-    """All that may be done to the account."""
+    """All actions on the account."""
 
     @initialize(body=pool_bodies(), job=job_bodies(), table=TIMETABLES, made=job_bodies())
     def begin(self, body: Doc, job: Doc, table: Doc, made: Doc) -> None:
@@ -46,7 +49,7 @@ class Machine(AccountMachine):
 
     @rule(name=POOLS, body=pool_bodies())
     def create_pool(self, name: str, body: Doc) -> None:
-        """Create a pool, or find that it is there."""
+        """Create a pool, or find that it exists."""
         self.ask(lambda emulator: emulator.pools.create({**body, "id": name}))
 
     @rule(at=AT, dedicated=st.integers(0, 3), spot=st.integers(0, 2), option=LEAVING)
@@ -61,18 +64,18 @@ class Machine(AccountMachine):
 
     @rule(at=AT, formula=st.none() | FORMULAS, interval=st.none() | INTERVALS)
     def enable_autoscale(self, at: int, formula: str | None, interval: str | None) -> None:
-        """Let a pool scale itself, or scale itself otherwise."""
+        """Enable autoscale of a pool, or change its formula."""
         body = {"autoScaleFormula": formula, "autoScaleEvaluationInterval": interval}
         self.edit(at, lambda emulator, pool: emulator.pools.enable_autoscale(pool, body))
 
     @rule(at=AT)
     def disable_autoscale(self, at: int) -> None:
-        """Let a pool stay as it is."""
+        """Disable autoscale of a pool."""
         self.edit(at, lambda emulator, pool: emulator.pools.disable_autoscale(pool))
 
     @rule(at=AT, formula=FORMULAS)
     def evaluate(self, at: int, formula: str) -> None:
-        """Ask what a formula would do, which does nothing."""
+        """Ask what a formula would do, which changes nothing."""
 
         def verb(emulator: Emulator) -> None:
             pool, before = self.pool(emulator, at), present(emulator.ctx.account)
@@ -83,7 +86,7 @@ class Machine(AccountMachine):
 
     @rule(at=AT)
     def stop_resize(self, at: int) -> None:
-        """Break a resize off."""
+        """Stop a resize."""
 
         def verb(emulator: Emulator) -> None:
             pool = self.pool(emulator, at)
@@ -119,7 +122,7 @@ class Machine(AccountMachine):
 
     @rule(at=AT, node=AT)
     def preempt(self, at: int, node: int) -> None:
-        """Take a spot node away."""
+        """Preempt a spot node."""
 
         def verb(emulator: Emulator) -> None:
             pool, taken = self.node(emulator, at, node)
@@ -225,7 +228,7 @@ class Machine(AccountMachine):
 
     @rule(at=AT, bodies=st.lists(task_bodies(), min_size=1, max_size=4), seconds=LATER)
     def work(self, at: int, bodies: list[Doc], seconds: float) -> None:
-        """Add a collection, each of whose tasks is accepted or refused, and let it begin."""
+        """Add a collection, whose tasks are each accepted or refused, and let it begin."""
 
         def verb(emulator: Emulator) -> None:
             job = self.job(emulator, at)
@@ -270,7 +273,7 @@ class Machine(AccountMachine):
 
     @rule(seconds=LATER)
     def wait(self, seconds: float) -> None:
-        """Let little time pass."""
+        """Let a little time pass."""
         self.pass_time(seconds)
 
     @rule(seconds=st.sampled_from([60, 300, 300, 1000, 3700]))
@@ -280,7 +283,7 @@ class Machine(AccountMachine):
 
     @rule(seconds=st.sampled_from([0, 0, 3, 30, 120]), saves=st.none() | st.integers(0, 6))
     def die(self, seconds: float, saves: int | None) -> None:
-        """Kill the process and start the next one; its last saves may not have come about."""
+        """Kill the process and start the next one; its last saves may be lost."""
         self.lives.records.saves_left = saves
         self.lives.sim.run_for(timedelta(seconds=seconds))
         before = self.lives.saved()

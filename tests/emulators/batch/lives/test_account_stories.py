@@ -1,4 +1,4 @@
-"""What the machine of a whole account found, each as the shortest story that shows it."""
+"""Defects that the state machine of a whole account found, each as its shortest story."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -22,14 +22,14 @@ GANG_POOL = {"enableInterNodeCommunication": True, "targetDedicatedNodes": 2}
 
 
 class Account:
-    """An account, and short words for what is done to it."""
+    """An account, and short words for actions on it."""
 
     def __init__(self, lives: Lives) -> None:
         self.lives = lives
 
     @property
     def nodes(self) -> Onlooker:
-        """Return the nodes of the present life."""
+        """Return the nodes of the present process."""
         assert isinstance(self.lives.nodes, Onlooker)
         return self.lives.nodes
 
@@ -75,7 +75,7 @@ class Account:
         self.lives.do(lambda emulator: verb(emulator, self.seen))
 
     def disable(self, option: str = "requeue") -> None:
-        """Disable the job and let it become so."""
+        """Disable the job and wait until it is disabled."""
         self.act(lambda emulator, job: emulator.jobs.disable(job, {"disableTasks": option}))
 
     @property
@@ -243,7 +243,7 @@ def test_the_quota_that_a_pool_has_reached_is_saved_at_once(account: Account) ->
     account.pool(targetDedicatedNodes=12)
     wanted = {"targetDedicatedNodes": 11, "targetLowPriorityNodes": 2}
     account.lives.do(lambda emulator: emulator.pools.resize(account.p, wanted))
-    # The node that goes still counts when the new ones are looked for.
+    # The node that goes still counts while the new ones are sought.
     account.wait(7)
     assert [one["code"] for one in account.p.resize_errors] == [
         "AccountLowPriorityCoreQuotaReached"

@@ -1,4 +1,4 @@
-"""SIGKILL at any moment: nothing lost, nothing orphaned, nothing running twice at once."""
+"""SIGKILL at any moment: nothing is lost, nothing stays behind, nothing runs twice at once."""
 
 import os
 import signal
@@ -10,8 +10,8 @@ from azure.batch import models
 
 from tests.emulators.batch.running import Emulator, alive, held, shell, until
 
-# Each run notes its start and its end, and when another run of the same task is at work. Odd
-# tasks are held, so that every kill strikes some, and even ones end whenever they do.
+# Each run notes its start, its end, and whether another run of its task is at work. Odd tasks
+# are held, so that every kill strikes some; even ones end whenever they do.
 WORK = shell(
     'd="$MARKS/$AZ_BATCH_TASK_ID"; mkdir -p "$d"; mkdir "$d/lock.$$"; '
     'for other in "$d"/lock.*; do p=${other##*.}; '

@@ -1,4 +1,4 @@
-"""What the state machine found, each as the shortest story that shows it."""
+"""Defects that the state machine found, each as its shortest story."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -19,7 +19,7 @@ from tests.emulators.batch.lives.lives import Lives
 
 
 class Story:
-    """A pool, a job, and short words for what is done to them."""
+    """A pool, a job, and short words for actions on them."""
 
     def __init__(self, lives: Lives) -> None:
         self.lives = lives

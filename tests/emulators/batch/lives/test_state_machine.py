@@ -1,4 +1,5 @@
-"""Anything is done to an account in any order, legal or not; at each step and the end all holds."""
+"""Any action on an account in any order, legal or not; all laws hold at each step and at the
+end."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -32,7 +33,7 @@ from tests.emulators.batch.lives.task_draws import (
 
 
 class Machine(RuleBasedStateMachine):
-    """One account, and the ledger of what was asked of it and seen in it."""
+    """One account, and the ledger of all requests and observations."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,12 +41,12 @@ class Machine(RuleBasedStateMachine):
         self.lives = Lives(lambda program: self.ledger.began(program, self.lives.nodes.ctx))
 
     def ask[T](self, verb: Callable[[Emulator], T]) -> T | None:
-        """Ask for something; what is refused has a documented code and changes nothing."""
+        """Make a request; a refusal has a documented code and changes nothing."""
         return self.lives.ask(verb)
 
     @initialize(slots=st.integers(1, 4), spot=st.integers(0, 2), start=STARTS, body=JOB_BODIES)
     def begin(self, slots: int, spot: int, start: float | None, body: Doc) -> None:
-        """Begin with a pool and a job, so that there is something to do."""
+        """Begin with a pool and a job, so that the rules have something to work on."""
         self.create_pool("p", 1, spot, slots, packs=False, start=start)
         self.create_job("j", "p", body)
 
@@ -62,7 +63,7 @@ class Machine(RuleBasedStateMachine):
     def create_pool(
         self, name: str, dedicated: int, spot: int, slots: int, packs: bool, start: float | None
     ) -> None:
-        """Create a pool, or find that it is there."""
+        """Create a pool, or find that it exists."""
         body = {
             "id": name,
             "vmSize": "standard_d2s_v5",
@@ -86,7 +87,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(name=POOLS)
     def stop_resize(self, name: str) -> None:
-        """Break a resize off."""
+        """Stop a resize."""
 
         def verb(emulator: Emulator) -> None:
             pool = _pool(emulator, name)
@@ -102,7 +103,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(name=POOLS, at=st.lists(st.integers(0, 5), min_size=1, max_size=2), option=LEAVING)
     def remove_nodes(self, name: str, at: list[int], option: str) -> None:
-        """Remove nodes, the same one twice perhaps."""
+        """Remove nodes, perhaps the same one twice."""
 
         def verb(emulator: Emulator) -> None:
             pool = _pool(emulator, name)
@@ -114,7 +115,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(name=POOLS, at=st.integers(0, 5))
     def preempt(self, name: str, at: int) -> None:
-        """Take a spot node away."""
+        """Preempt a spot node."""
 
         def verb(emulator: Emulator) -> None:
             pool, node = _node(emulator, name, at)
@@ -249,14 +250,14 @@ class Machine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([0, 0, 3, 30, 120]), saves=st.none() | st.integers(0, 6))
     def die(self, seconds: float, saves: int | None) -> None:
-        """Kill the process and start the next one; its last saves may not have come about."""
+        """Kill the process and start the next one; its last saves may be lost."""
         self.lives.records.saves_left = saves
         self.lives.sim.run_for(timedelta(seconds=seconds))
         self.lives.kill_and_restart()
 
     @invariant()
     def look(self) -> None:
-        """Check what holds at every moment, as somebody who asks for it sees it."""
+        """Check the laws that hold at every moment, as a client sees the account."""
         self.lives.nodes.ctx.save()
         assert not self.lives.failures.seen
         self.ledger.look(self.lives.nodes.ctx, self.lives.nodes)

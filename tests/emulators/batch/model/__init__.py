@@ -1,1 +1,1 @@
-"""What the model knows by itself, and how it shows."""
+"""The model by itself, and how it looks to clients."""

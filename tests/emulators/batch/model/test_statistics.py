@@ -1,4 +1,4 @@
-"""What `$expand=stats` shows: what is known, and nothing that nobody measured."""
+"""What `$expand=stats` shows: only what is known."""
 
 from datetime import UTC, datetime, timedelta
 

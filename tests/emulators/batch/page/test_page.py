@@ -1,4 +1,4 @@
-"""The page: what it tells, to whom, and that nothing from outside becomes markup."""
+"""The page: what it shows, to whom, and that no foreign text becomes markup."""
 
 import json
 import shutil
@@ -29,7 +29,7 @@ FLAGS = (
 
 @pytest.fixture(scope="module")
 def shown(emulator: Emulator) -> Emulator:
-    """An emulator with a task that failed, one that waits, and a request that was refused."""
+    """Run an emulator with a failed task, a waiting task and a refused request."""
     emulator.add_pool("shown", nodes=1, slots=1)
     emulator.add_job("shown", "shown")
     emulator.run("shown", "fails", shell("echo '<b>loud</b>'; exit 3"))

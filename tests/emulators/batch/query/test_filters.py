@@ -1,4 +1,4 @@
-"""Filters of the task list read the tasks themselves: they find what their documents would."""
+"""Filters of the task list read the tasks themselves and find what their documents would give."""
 
 import json
 from datetime import UTC, datetime, timedelta

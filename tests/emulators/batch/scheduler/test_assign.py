@@ -1,4 +1,4 @@
-"""Which task goes to which node: slots, turns, bars and gangs."""
+"""Which task goes to which node: slots, turns, barred nodes and multi-instance tasks."""
 
 import random
 
@@ -101,7 +101,7 @@ def test_limits_bars_and_disabled_nodes_are_respected() -> None:
 
 
 def three_jobs(tasks: int) -> list[Job]:
-    """Make one urgent job and two equal ones, each with so many tasks of its own name."""
+    """Make one urgent job and two equal ones, each with tasks named after it."""
     jobs = [job("u", priority=5), job("a"), job("b")]
     for one in jobs:
         for _ in range(tasks):

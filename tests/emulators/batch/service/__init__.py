@@ -1,1 +1,1 @@
-"""The verbs, in their rooms."""
+"""The verbs, in the folders of their package."""

@@ -1,4 +1,5 @@
-"""Simulated runs: the figures one would work out by hand, and policies told apart by them."""
+"""Simulated runs: they give the figures of a manual calculation, and show differences of
+policies."""
 
 import itertools
 from datetime import timedelta
@@ -13,7 +14,7 @@ from emulators.batch.simulation.world import NoTimeLeft, Simulation
 from emulators.batch.timing import read_profile
 from tests.emulators.batch.running import Emulator
 
-# What one would work out by hand has no chance in it.
+# A manual calculation contains no chance.
 PROFILE = read_profile("allocate=0,create=20,start=25")
 BOOT_S = 45
 
@@ -93,7 +94,7 @@ CALM = (
 
 
 def judge(formula: str) -> Report:
-    """Bring 40 tasks every half hour, four times, to a pool that scales by a formula."""
+    """Bring 40 tasks every half hour, four times, to a pool with a formula."""
     with Simulation(timing_profile=PROFILE) as simulation:
         add_pool(
             simulation,

@@ -1,4 +1,4 @@
-"""Downloads from storage that is busy, answers in pages, breaks off or lies; and a full disk."""
+"""Downloads from storage that is busy, pages its lists, breaks off or lies; and a full disk."""
 
 import asyncio
 import errno
@@ -16,7 +16,7 @@ _PAGES = {"": (["a", "d/b", "d/"], "more"), "more": (["c"], "")}
 
 
 class Storage:
-    """A container in two pages, which refuses each request once before it answers."""
+    """A container in two pages; it refuses each request once before it answers."""
 
     def __init__(self) -> None:
         self.refused: set[str] = set()
@@ -78,7 +78,7 @@ def test_a_container_that_cannot_be_listed_fails_the_task(
 
 
 class FullDisk(Blobs):
-    """Finds no room for anything."""
+    """A disk without any room."""
 
     def __init__(self) -> None:
         pass

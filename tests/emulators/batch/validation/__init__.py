@@ -1,1 +1,1 @@
-"""What bodies have to look like."""
+"""The form of request bodies."""

@@ -1,4 +1,4 @@
-"""What bodies have to look like: each violation has its code and names its property."""
+"""The form of request bodies: each violation has its code and names its property."""
 
 import pytest
 from azure.batch import models

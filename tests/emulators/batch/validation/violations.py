@@ -1,4 +1,4 @@
-"""Good bodies, and bodies that violate one rule each: with the code and property of the error."""
+"""Valid bodies, and bodies with one violation each, with the code and property of its error."""
 
 TASK = {"id": "t", "commandLine": "true"}
 IMAGE = {"publisher": "debian", "offer": "debian-12", "sku": "12"}
@@ -23,7 +23,7 @@ NAT = {
 
 
 def inbound(*changes: dict) -> dict:
-    """Return a network with an inbound NAT pool for each change of a good one."""
+    """Return one network for each change of a valid inbound NAT pool."""
     return {"endpointConfiguration": {"inboundNATPools": [{**NAT, **one} for one in changes]}}
 
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document of 2024-07-01.20.0 and its examples, where they are at hand."""
+"""The OpenAPI document of 2024-07-01.20.0 and its examples, if they are at hand."""
 
 import functools
 import json
@@ -7,7 +7,7 @@ from typing import Any
 
 FOLDER = Path(__file__).parents[5] / "shared/reference/batch-openapi-2024-07-01.20.0"
 VERSION = "2024-07-01.20.0"
-# What answers hold beside the document's own schema: OData's words, and what is newer than it.
+# What answers hold beside the document's schema: OData's words, and newer properties.
 _ODATA = {"odata.metadata": {"type": "string"}, "odata.nextLink": {"type": "string"}}
 _NEWER = {"ipv6Address": {"type": "string"}, "jobDefaultOrder": {"type": "string"}}
 
@@ -23,7 +23,7 @@ def document() -> dict[str, Any]:
 
 @functools.cache
 def examples() -> dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]]:
-    """Return method, path, operation and content of every example by its name."""
+    """Return method, path, operation and content of every example, by its name."""
     found = {}
     for path, methods in document()["paths"].items():
         for method, operation in methods.items():
@@ -35,9 +35,9 @@ def examples() -> dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]]:
 
 
 def strict(schema: dict[str, Any]) -> dict[str, Any]:
-    """Turn a schema of the document into JSON Schema that knows no other key.
+    """Turn a schema of the document into a JSON Schema that refuses other keys.
 
-    Enums are left out, because the service's own spelling of them varies in case.
+    It leaves enums out, because the service varies their case.
     """
     if "$ref" in schema:
         return strict(document()["definitions"][schema["$ref"].rpartition("/")[2]])

@@ -1,6 +1,6 @@
-"""Every example of the OpenAPI document: the request is accepted, the answer has its shape.
+"""Every example of the OpenAPI document: the request is accepted, and the answer has its form.
 
-Certificates are left out: the service removed them in 2025-06-01.
+Certificates are left out, because the service removed them in 2025-06-01.
 """
 
 import re
@@ -24,9 +24,9 @@ SERVED = [name for name in NAMES if not name.startswith("Certificate")]
 IMAGE = {"publisher": "debian", "offer": "debian-12", "sku": "12"}
 MACHINE = {"imageReference": IMAGE, "nodeAgentSKUId": "batch.node.debian 12"}
 FORMULA = {"autoScaleFormula": "$TargetDedicatedNodes=1;"}
-# What an account of this emulator does not hold, and a resize that is over before it is stopped.
+# Features that this emulator lacks, and a resize that ends before it can be stopped.
 NOT_THERE = {"ApplicationGet": 404, "ComputeNodeExtensionGet": 404, "PoolStopResize": 409}
-# Headers that the document names and the service was never seen to send, see test_recorded.
+# Headers that the document names but the service never sent, see test_recorded.
 UNSEEN = {
     "Node": ("ETag", "Last-Modified"),
     "JobGetTaskCounts": ("ETag", "Last-Modified"),
@@ -37,7 +37,7 @@ UNSEEN = {
 
 
 class Stage:
-    """The state that an example's request expects, prepared over the same wire."""
+    """The state that the request of an example expects, prepared over the same wire."""
 
     def __init__(self, emulator: Emulator, parameters: dict[str, Any], *, strict: bool) -> None:
         self.emulator, self.given, self.strict = emulator, parameters, strict
@@ -127,7 +127,7 @@ def _posted(path: str, body: object = None) -> Callable[[Stage], None]:
     return lambda stage: stage.ask("POST", path.format(**stage.given), body) and None
 
 
-# What an example needs beyond the pool, job, task and schedule that its parameters name.
+# What an example needs beside the pool, job, task and schedule in its parameters.
 BEFORE: dict[str, Callable[[Stage], None]] = {
     "JobEnable": _posted("/jobs/{jobId}/disable", {"disableTasks": "requeue"}),
     "JobScheduleEnable": _posted("/jobschedules/{jobScheduleId}/disable"),
@@ -146,7 +146,7 @@ SCALING = {"PoolDisableAutoScale", "PoolEvaluateAutoscale"}
 
 
 def prepare(name: str, emulator: Emulator, parameters: dict[str, Any]) -> None:
-    """Bring about what the example's request takes for granted."""
+    """Prepare the state that the request of an example expects."""
     stage = Stage(emulator, parameters, strict=name == "TaskAdd_ExitConditions")
     pools = _pools_named(parameters)
     for pool_id in pools:
@@ -163,7 +163,7 @@ def prepare(name: str, emulator: Emulator, parameters: dict[str, Any]) -> None:
 
 
 def _pools_named(parameters: dict[str, Any]) -> list[str]:
-    """Return the pools that exist before: the one in the path, or those a body refers to."""
+    """Return the pools that must exist: the one in the path, or those that the body names."""
     named = {parameters["poolId"]} if "poolId" in parameters else set()
     for value in parameters.values():
         named |= set(re.findall(r"'poolId': '([^']+)'", str(value)))
@@ -228,7 +228,8 @@ def test_an_example_is_served_as_documented(served: Emulator, name: str) -> None
 
 
 def _headers(name: str, documented: dict[str, Any], *, paged: bool) -> list[str]:
-    """Return the headers to see; lists and files show less than the document says, as recorded."""
+    """Return the headers to check; lists and files have fewer than the document says, as
+    recorded."""
     if paged or name.startswith(("File", "TaskListSubtasks")) or name.endswith("Delete"):
         return []
     unseen = next((headers for start, headers in UNSEEN.items() if name.startswith(start)), ())

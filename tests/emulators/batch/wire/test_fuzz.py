@@ -1,6 +1,6 @@
-"""Requests made up from the OpenAPI document, right and wrong: none is the server's fault.
+"""Made-up requests from the OpenAPI document, right and wrong: none is a failure of the server.
 
-Deterministic; raise EXAMPLES for a longer hunt.
+The run is deterministic; raise EXAMPLES for a longer hunt.
 """
 
 import logging
@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.timeout(180),
 ]
 EXAMPLES = 12
-# Half of the requests go to things that exist, so that they get past "not found".
+# Half of the requests address existing things, so that they get past "not found".
 THERE = {"poolId": "fuzzed", "jobId": "fuzzed", "taskId": "fuzzed", "jobScheduleId": "fuzzed"}
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 
@@ -42,7 +42,7 @@ def _operations() -> list[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def schema() -> Any:
     logging.getLogger("schemathesis").setLevel(logging.ERROR)
-    # Only signed requests get anywhere, so authentication is the sender's, not the generator's.
+    # Only signed requests get far, so the sender and not the generator signs them.
     plain = {name: value for name, value in openapi.document().items() if "security" not in name}
     return schemathesis.openapi.from_dict(plain)
 
@@ -56,7 +56,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 
 def furnish(emulator: Emulator) -> None:
-    """Put back what an earlier request may have deleted; what is there already stays."""
+    """Restore what an earlier request may have deleted."""
     image = {"publisher": "debian", "offer": "debian-12", "sku": "12"}
     machine = {"imageReference": image, "nodeAgentSKUId": "batch.node.debian 12"}
     pool = {"id": "fuzzed", "vmSize": "s", "virtualMachineConfiguration": machine}
@@ -91,7 +91,7 @@ def fire(emulator: Emulator, case: Any, there: bool) -> HttpResponse:
 
 
 def is_served_or_refused(case: Any, answer: HttpResponse) -> None:
-    """Check that an answer is documented, or an error as the service writes it."""
+    """Check that an answer is documented, or an error in the form of the service."""
     documented = openapi.document()["paths"][case.path][case.method.lower()]["responses"]
     if str(answer.status_code) in documented:
         return

@@ -1,4 +1,4 @@
-"""Each operation through the SDK's own method, sync and async, where no other test calls it."""
+"""Each operation through its SDK method, sync and async, unless another test calls it."""
 
 import asyncio
 import sys

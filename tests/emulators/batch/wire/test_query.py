@@ -1,4 +1,4 @@
-"""Queries and headers of requests: what is understood, and how the rest is refused."""
+"""Queries and headers of requests: which are understood, and how others are refused."""
 
 import asyncio
 from pathlib import Path

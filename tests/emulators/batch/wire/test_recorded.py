@@ -1,6 +1,6 @@
-"""Answers look as recordings of the service show them where its documents differ or say nothing.
+"""Answers match recordings of the service where its documents differ or are silent.
 
-The recordings are those of the JavaScript SDK's own tests (azure-sdk-for-js, sdk/batch/batch-rest).
+The recordings belong to the tests of the JavaScript SDK (azure-sdk-for-js, sdk/batch/batch-rest).
 """
 
 import pytest
@@ -115,7 +115,7 @@ def test_errors_that_users_show_have_the_words_of_the_service(
     assert answer.json()["message"]["value"].startswith(words)
 
 
-# azure-sdk-for-python, issues 27859 and 42399; documented is TaskDependenciesNotSpecifiedOnJob.
+# azure-sdk-for-python, issues 27859 and 42399; the documents say TaskDependenciesNotSpecifiedOnJob.
 def test_a_dependency_that_the_job_does_not_allow_is_an_unsupported_property(
     emulator: Emulator, node: str
 ) -> None:

@@ -1,1 +1,1 @@
-"""What an app says of itself: settings and host.json."""
+"""What an app declares: settings and host.json."""

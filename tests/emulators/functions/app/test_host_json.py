@@ -1,4 +1,4 @@
-"""host.json: overrides from the settings, and what is refused."""
+"""host.json: overrides from the settings, and refusals."""
 
 import pytest
 

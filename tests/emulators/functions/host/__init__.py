@@ -1,1 +1,1 @@
-"""The host as a whole: how it starts, and what it refuses."""
+"""The host as a whole: its start, and its refusals."""

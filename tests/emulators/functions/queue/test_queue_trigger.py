@@ -57,7 +57,7 @@ def test_a_disabled_function_leaves_its_queue_alone(steady_host):
 
 
 def test_a_long_invocation_keeps_its_message_hidden(host):
-    host.start("--clock-scale", "150")  # hidden for 4 s, renewed after 2 s
+    host.start("--clock-scale", "150")  # Hidden for 4 s, renewed after 2 s.
     host.put("work", json.dumps({"seconds": 5}))
     eventually(lambda: host.notes("results"))
     eventually(lambda: host.is_empty("work"))

@@ -1,4 +1,5 @@
-"""A function app that does a little of everything, so that the host can be watched from outside."""
+"""A function app that does a little of everything, so that tests can watch the host from
+outside."""
 
 import asyncio
 import json
@@ -17,7 +18,7 @@ SCRATCH = Path(os.environ["SCRATCH"])
 
 
 def note(**fields):
-    """Append one line to the record of what ran; a single write, so that lines never mix."""
+    """Append one line to the record of calls, in a single write, so that lines never mix."""
     with (SCRATCH / "notes.jsonl").open("a") as file:
         file.write(json.dumps({"pid": os.getpid(), **fields}) + "\n")
 

@@ -1,1 +1,1 @@
-"""The worker: its death, and what follows from it."""
+"""The worker: its death, and the consequences."""

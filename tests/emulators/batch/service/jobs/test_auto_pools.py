@@ -1,4 +1,4 @@
-"""Auto pools: made with a job or a schedule, gone with it."""
+"""Auto pools: created with a job or a schedule, deleted with it."""
 
 from datetime import timedelta
 

@@ -18,7 +18,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def name(emulator: Emulator) -> str:
-    """The name of a pool with one node, and of the schedule to come."""
+    """Create a pool with one node; return its name, which the schedule will share."""
     return emulator.add_pool(f"planned{next(_numbers)}")
 
 

@@ -1,1 +1,1 @@
-"""What carries commands out."""
+"""The machines that run commands."""

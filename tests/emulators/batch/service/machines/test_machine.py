@@ -1,4 +1,4 @@
-"""What a node's machine has and allows: users, GPUs, programs that cannot be launched."""
+"""What the machine of a node has and allows: users, GPUs, programs that do not start."""
 
 import asyncio
 import os
@@ -35,7 +35,7 @@ def test_a_user_that_the_pool_lacks_fails_the_task(emulator: Emulator, job: str)
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can run tasks under other ids")
 def test_mapped_users_are_distinct_unprivileged_and_own_their_folder() -> None:
-    # pytest's own folders are closed to everybody else.
+    # pytest's own folders are closed to other users.
     folder = Path(tempfile.mkdtemp(prefix="batch-users-"))
     folder.chmod(0o755)
     emulator = Emulator(folder / "data", "--users", "map")
@@ -95,7 +95,7 @@ def test_gpus_are_counted_by_nvidia_smi(tmp_path: Path) -> None:
 
 @pytest.fixture
 def gpu_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    """Run an emulator that sees no nvidia-smi, whatever this machine has."""
+    """Run an emulator that finds no nvidia-smi, whatever this machine has."""
     monkeypatch.setenv("PATH", "/nowhere")
     emulator = Emulator(tmp_path / "data", "--node-path", "/usr/bin:/bin")
     yield emulator

@@ -43,6 +43,6 @@ def test_nothing_is_written_for_a_node_that_has_gone(tmp_path: Path) -> None:
     emulator.client.begin_remove_nodes(
         "p", models.BatchNodeRemoveOptions(node_ids=[node.id]), polling_interval=0.05
     ).result()
-    # Whatever waited is written at the end.
+    # All waiting lines are written at the end.
     emulator.stop()
     assert list((tmp_path / "data" / "logs").glob("*")) == []

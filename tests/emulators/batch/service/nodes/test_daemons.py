@@ -1,4 +1,5 @@
-"""What start tasks and preparations leave running: it serves tasks, and ends with node or job."""
+"""Processes that start tasks and preparations leave running: they serve tasks, and end with node or
+job."""
 
 import signal
 from pathlib import Path
@@ -10,7 +11,7 @@ from tests.emulators.batch.running import Emulator, alive, shell, until
 
 
 def serves(trace: Path, code: int = 0) -> str:
-    """Return a command that leaves a process running and notes its number."""
+    """Return a command that leaves a process running and notes its process id."""
     return shell(f"setsid sleep 300 & echo $! >> {trace}; exit {code}")
 
 

@@ -1,4 +1,4 @@
-"""A node that goes takes with it what runs there beside tasks: start, preparation and release."""
+"""A node that goes takes its start task, preparations and releases with it."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from azure.batch import models
 from tests.emulators.batch.raw import begin
 from tests.emulators.batch.running import Emulator, alive, shell, until
 
-# Notes its own process and a child in a session of its own; both go on for long.
+# Notes its own process and a child in another session; both run for long.
 HANGS = "setsid sleep 300 & echo $! >> {0}.new; echo $$ >> {0}.new; mv {0}.new {0}; sleep 300; true"
 
 

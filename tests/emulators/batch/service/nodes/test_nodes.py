@@ -1,4 +1,4 @@
-"""Nodes that come late, go, rest and are taken away."""
+"""Nodes that come late, leave, rest and are preempted."""
 
 import itertools
 import json
@@ -21,7 +21,7 @@ _numbers = itertools.count(1)
 
 
 def add_held_task(emulator: Emulator, name: str, folder: Path) -> Path:
-    """Run a task until the file that is returned appears."""
+    """Run a task until the returned file appears."""
     go = folder / "go"
     emulator.add_job(name, name)
     emulator.add_task(name, "held", shell(f"until [ -e {go} ]; do sleep 0.02; done"))
@@ -95,7 +95,7 @@ def test_a_reboot_after_task_completion_waits_for_the_task(
 
 
 def simulate_spot(nodes: int, **options: object) -> tuple[int, int, int]:
-    """Run ten hours of spot work; return requeues, tasks that succeeded, nodes that are usable."""
+    """Run ten hours of spot work; return requeues, succeeded tasks and usable nodes."""
     with Simulation(**options) as simulation:
         pool = simulation.create_pool(
             {"id": "spot", "vmSize": "standard_d2s_v5", "targetLowPriorityNodes": nodes}
@@ -193,7 +193,7 @@ def test_rules_of_a_file_are_in_force_from_the_start(tmp_path: Path) -> None:
         (["--autoscale-interval-scale", "0"], "0 is not from"),
         (["--key", "no key!"], "--key has to be base64"),
         (["--key", ""], "--key has to be base64"),
-        (["--applications", "/nowhere"], "/nowhere is no folder"),
+        (["--applications", "/nowhere"], "/nowhere is not a folder"),
         (["--identities", "/nowhere"], "/nowhere is not a usable identities file"),
         (["--data", "/proc/nowhere"], "pass another --data folder"),
     ],

@@ -1,4 +1,4 @@
-"""Pools that scale themselves, on a clock that only moves when it is told to."""
+"""Pools with autoscale, on a clock that moves only on command."""
 
 from datetime import timedelta
 

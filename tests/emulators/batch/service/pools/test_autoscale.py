@@ -1,4 +1,4 @@
-"""Autoscale on a clock that only moves when it is told to, through the client."""
+"""Autoscale through the client, on a clock that moves only on command."""
 
 import itertools
 import subprocess
@@ -235,7 +235,7 @@ def test_the_dialect_may_withhold_samples_until_a_pool_has_nodes(tmp_path: Path)
     enable(emulator, "empty", auto_scale_formula="$TargetDedicatedNodes = 1;")
     until(lambda: _if_steady(emulator, "empty"))
     pass_time(emulator, minutes=5)
-    # Ten were taken, two of them are not published yet, and there is the one of this moment.
+    # Ten were taken, two of them are not published yet, and one is of this moment.
     assert evaluate(emulator, "empty", COUNT).results.endswith("n=9;p=45")
     assert emulator.stop() == 0
 

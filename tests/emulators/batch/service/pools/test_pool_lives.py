@@ -1,4 +1,4 @@
-"""What a pool knew and waited for is known and waited for in the emulator's next life."""
+"""What a pool knew and waited for survives a restart of the emulator."""
 
 import signal
 import sqlite3

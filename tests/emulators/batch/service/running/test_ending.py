@@ -1,4 +1,4 @@
-"""Ending jobs and tasks whose processes take a while to go, also across a kill of the emulator."""
+"""Ends of jobs and tasks whose processes die slowly, also across a kill of the emulator."""
 
 import itertools
 import os
@@ -17,7 +17,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture
 def job(emulator: Emulator) -> str:
-    """A job with one slot, where one task runs and another waits."""
+    """Create a job with one slot, where one task runs and another waits."""
     name = f"cut{next(_numbers)}"
     emulator.add_pool(name, nodes=1, slots=1)
     emulator.add_job(name, name)
@@ -29,7 +29,7 @@ def job(emulator: Emulator) -> str:
 
 @contextmanager
 def agent_held(emulator: Emulator) -> Iterator[None]:
-    """Keep the agent from killing anything for the length of a with block."""
+    """Keep the agent from killing anything during a with block."""
     pid = emulator.process.pid
     (agent,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     os.kill(int(agent), signal.SIGSTOP)

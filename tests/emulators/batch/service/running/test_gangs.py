@@ -122,7 +122,7 @@ def test_one_failing_instance_fails_the_task_and_its_retries_begin_on_all_nodes(
 ) -> None:
     job = add_gang_pool(emulator, "gang-fails", 2)
     coordination = shell(
-        # The one that fails waits for the other's mark of this try.
+        # The failing one waits for the other's mark of this attempt.
         f"touch {tmp_path}/$AZ_BATCH_NODE_ID.$$; "
         '[ "$AZ_BATCH_IS_CURRENT_NODE_MASTER" = true ] && exit 0; '
         f"until [ $(( $(ls {tmp_path} | wc -l) % 2 )) = 0 ]; do sleep 0.02; done; exit 1"
@@ -153,7 +153,7 @@ def test_what_a_coordination_command_leaves_running_lives_as_long_as_the_task(
     emulator.add_task(job, "mpi", held(tmp_path / "go"), multi_instance_settings=gang)
     until(lambda: len(list(tmp_path.glob("*.[ab]"))) == 4 or None)
     until(lambda: [one.state for one in emulator.client.list_subtasks(job, "mpi")] == ["completed"])
-    # Whatever ends elsewhere on this machine takes nothing of the gang with it.
+    # Other processes that end on this machine must not disturb the multi-instance task.
     emulator.add_pool("elsewhere")
     emulator.run(emulator.add_job("elsewhere", "elsewhere"), "t", "true")
     pids = [int(file.read_text()) for file in tmp_path.glob("*.[ab]")]
