@@ -80,6 +80,7 @@ archives: $(VENV)/.ready
 
 render: $(VENV)/.ready
 	@$(PY) scripts/render_pools.py
+	@$(PY) scripts/render_obstacles.py
 
 bench-batch: setup
 	@$(PY) -m benchmarks.batch

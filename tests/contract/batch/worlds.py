@@ -1,16 +1,19 @@
 """The worlds of the Batch contract: the fake, whose tasks a test runs, and the emulator's own."""
 
 import time
+from dataclasses import replace
 from datetime import timedelta
 
+import requests
 from azure.batch.models import (
     BatchPoolCreateOptions,
+    BatchStartTask,
     BatchVmImageReference,
     VirtualMachineConfiguration,
 )
 
 from pipeline.adapters.connect import connect
-from pipeline.domain.waiting.reports import Preparation, Trouble
+from pipeline.domain.waiting.reports import NodeCounts, PoolReport, Preparation, Trouble
 from pipeline.ports.batch import JobSpec, TaskSpec
 from tests.fakes.batch import Outcome
 from tests.fakes.world import fake_ports
@@ -48,6 +51,25 @@ class FakeBatchWorld:
         self.fake.batch.jobs[job].preparation = failed
         self.fake.batch.words[BUSY, "node-1", job] = "no such package\n"
 
+    def without_capacity(self, code):
+        return self._pool(0, resize_errors=[Trouble(code, "none left")])
+
+    def with_failing_start_task(self, words):
+        error = Trouble("FailureExitCode", "it exited with 1", "node-1")
+        self.fake.batch.words["ill", "node-1", ""] = words
+        return self._pool(1, NodeCounts(start_task_failed=1), node_error=error)
+
+    def with_unusable_node(self, code):
+        return self._pool(1, NodeCounts(unusable=1), node_error=Trouble(code, "", "node-1"))
+
+    def with_starting_node(self):
+        return self._pool(1, NodeCounts(starting=1))
+
+    def _pool(self, nodes, counts=None, **more):
+        report = PoolReport("active", "steady", nodes, 1, since=self.fake.clock.now(), **more)
+        self.fake.batch.pools["ill"] = replace(report, counts=counts or NodeCounts())
+        return "ill"
+
     def wait_for_state(self, job, state):
         assert self.ports.cluster.job(job).state == state
 
@@ -76,6 +98,42 @@ class BatchService:
     def let_preparation_fail(self, job):
         self._until(lambda: self.ports.cluster.job(job).preparation.failed, f"preparation of {job}")
 
+    def without_capacity(self, code):
+        self._fault("allocation", "contract-short/dedicated", code=code)
+        self.client.create_pool(_pool("contract-short", 1))
+        self._until(lambda: self.ports.cluster.pool("contract-short").resize_errors, "the error")
+        return "contract-short"
+
+    def with_failing_start_task(self, words):
+        self._fault("start_task", "contract-start/")
+        command = f"/bin/sh -c 'echo {words} >&2'"
+        self.client.create_pool(
+            _pool("contract-start", 1, start_task=BatchStartTask(command_line=command))
+        )
+        self._until(self._counted("contract-start", "start_task_failed"), "a failed start task")
+        return "contract-start"
+
+    def with_unusable_node(self, code):
+        self._fault("node_unusable", "contract-image/", code=code)
+        self.client.create_pool(_pool("contract-image", 1))
+        self._until(self._counted("contract-image", "unusable"), "an unusable node")
+        return "contract-image"
+
+    def with_starting_node(self):
+        command = "/bin/sh -c 'sleep 600'"
+        start = BatchStartTask(command_line=command, wait_for_success=True)
+        self.client.create_pool(_pool("contract-starting", 1, start_task=start))
+        self._until(self._counted("contract-starting", "starting"), "a starting node")
+        return "contract-starting"
+
+    def _counted(self, pool, kind):
+        return lambda: getattr(self.ports.cluster.pool(pool).counts, kind)
+
+    def _fault(self, operation, match, **more):
+        rule = {"operation": operation, "match": match, **more}
+        url = f"{self.settings.batch_endpoint}/_admin/faults"
+        requests.post(url, json=rule, timeout=10).raise_for_status()
+
     def wait_for_state(self, job, state):
         self._until(lambda: self.ports.cluster.job(job).state == state, f"{job} {state}")
 
@@ -98,7 +156,7 @@ def _outcome_of_command(spec):
     return Outcome(3 if "exit 3" in spec.command else 0)
 
 
-def _pool(name, nodes):
+def _pool(name, nodes, **more):
     image = BatchVmImageReference(
         publisher="microsoft-dsvm", offer="ubuntu-hpc", sku="2204", version="latest"
     )
@@ -110,4 +168,5 @@ def _pool(name, nodes):
         vm_size="standard_d2s_v3",
         virtual_machine_configuration=machine,
         target_dedicated_nodes=nodes,
+        **more,
     )
