@@ -22,6 +22,8 @@ from pipeline.ports.batch import InputFile, JobSpec, TaskSpec, Upload
 
 # The queue that goes on when a stage program has ended.
 STAGE_QUEUES = {naming.SPLIT: Queue.PLAN, naming.ASSEMBLE: Queue.ASSEMBLE}
+# The run's own limit comes first, and says why; Batch's is for an engine that is gone.
+_GRACE = timedelta(minutes=15)
 RUNNER = "/bin/sh -c 'exec python3 \"$AZ_BATCH_JOB_PREP_WORKING_DIR/runner.py\"'"
 
 
@@ -39,7 +41,7 @@ def create_job(engine: Engine, run: Run, page: Page, execution: int = 0, stage: 
         id=job,
         pool=engine.pool_id(run),
         priority=definition.priority,
-        limit=definition.limits.run,
+        limit=definition.limits.run + _GRACE,
         preparation=command,
         preparation_inputs=scripts.files(engine, run, page.program),
         run=run.id,
