@@ -88,11 +88,22 @@ def test_every_setting_is_in_the_readme(name):
 
 def test_every_file_that_the_architecture_names_exists():
     text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
-    named = re.findall(r"`([\w./-]+\.(?:py|json|toml|md))`", text)
-    folders = ["", "pipeline/", "pipeline/handlers/", "pipeline/ledger/", "pipeline/domain/"]
-    folders += ["task_scripts/", "pipeline/adapters/"]
-    missing = [name for name in named if not any((ROOT / f / name).exists() for f in folders)]
-    assert not missing
+    named = re.findall(r"`([\w./-]+\.(?:py|json|toml|md|bicep|cjs))`", text)
+    linked = re.findall(r"\]\(([\w./-]+)\)", text)
+    assert len(named) > 80
+    there = [ROOT, ROOT / "pipeline"]
+    assert not [name for name in (*named, *linked) if not any((f / name).exists() for f in there)]
+
+
+def test_the_architecture_names_every_room():
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    rooms = {
+        path.name
+        for layer in ("handlers", "domain", "adapters", "cli")
+        for path in (ROOT / "pipeline" / layer).iterdir()
+        if (path / "__init__.py").exists()
+    }
+    assert not [room for room in sorted(rooms) if not re.search(rf"\b{room}\b", text)]
 
 
 def test_no_lock_file_names_a_registry_or_any_address():

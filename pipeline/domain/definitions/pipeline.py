@@ -13,19 +13,18 @@ from typing import Annotated, Self
 from pydantic import (
     AfterValidator,
     BeforeValidator,
-    ConfigDict,
     Field,
     WithJsonSchema,
     model_validator,
 )
 
 from pipeline.domain.definitions.parameters import Parameter, resolve
+from pipeline.domain.definitions.retry import Retries
 from pipeline.domain.definitions.stages import Assemble, Split, TaskProgram
 from pipeline.domain.definitions.trigger import Trigger
 from pipeline.domain.definitions.types import FORMAT, Format, Name, ParameterName, Strict
 from pipeline.domain.notation.durations import Duration, format_duration
 from pipeline.domain.plans.split import Scalar
-from pipeline.domain.runs.causes import Cause
 
 MAX_PLACES = 200
 _PERCENT = r"(\d{1,3}(?:\.\d{1,4})?)%"
@@ -76,28 +75,6 @@ class Limits(Strict):
                     f"{outer} {format_duration(long)}"
                 )
         return self
-
-
-class Retries(Strict):
-    """How many more executions each cause of failure is worth; the keys are causes."""
-
-    model_config = ConfigDict(alias_generator=lambda name: name.replace("_", "-"))
-
-    program_failed: int = Field(default=0, ge=0, le=20)
-    timed_out: int = Field(default=0, ge=0, le=20)
-    node_lost: int = Field(default=3, ge=0, le=20)
-    program_missing: int = Field(default=0, ge=0, le=20)
-    download_failed: int = Field(default=2, ge=0, le=20)
-    upload_failed: int = Field(default=1, ge=0, le=20)
-    output_lost: int = Field(default=1, ge=0, le=20)
-    receipt_invalid: int = Field(default=1, ge=0, le=20)
-    image_missing: int = Field(default=0, ge=0, le=20)
-    input_missing: int = Field(default=0, ge=0, le=20)
-    output_unusable: int = Field(default=0, ge=0, le=20)
-
-    def extra(self, cause: Cause) -> int:
-        """Return how often work that ended with this cause is executed again."""
-        return int(getattr(self, cause.name.lower(), 0))
 
 
 def _share(value: object) -> int | str:

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipeline.domain.definitions.parameters import InvalidParameters, Parameter, resolve
-from pipeline.domain.definitions.pipeline import Pipeline, Retries, Tolerance
+from pipeline.domain.definitions.pipeline import Pipeline, Tolerance
+from pipeline.domain.definitions.retry import Retries
 from pipeline.domain.definitions.stages import BlobsSplit, RangeSplit, Split
 from pipeline.domain.definitions.trigger import BlobTrigger
 from pipeline.domain.plans.split import PlanError

@@ -1,0 +1,28 @@
+"""How often work that failed is done once more, by the cause of its failure."""
+
+from pydantic import ConfigDict, Field
+
+from pipeline.domain.definitions.types import Strict
+from pipeline.domain.runs.causes import Cause
+
+
+class Retries(Strict):
+    """How many more executions each cause of failure is worth; the keys are causes."""
+
+    model_config = ConfigDict(alias_generator=lambda name: name.replace("_", "-"))
+
+    program_failed: int = Field(default=0, ge=0, le=20)
+    timed_out: int = Field(default=0, ge=0, le=20)
+    node_lost: int = Field(default=3, ge=0, le=20)
+    program_missing: int = Field(default=0, ge=0, le=20)
+    download_failed: int = Field(default=2, ge=0, le=20)
+    upload_failed: int = Field(default=1, ge=0, le=20)
+    output_lost: int = Field(default=1, ge=0, le=20)
+    receipt_invalid: int = Field(default=1, ge=0, le=20)
+    image_missing: int = Field(default=0, ge=0, le=20)
+    input_missing: int = Field(default=0, ge=0, le=20)
+    output_unusable: int = Field(default=0, ge=0, le=20)
+
+    def extra(self, cause: Cause) -> int:
+        """Return how often work that ended with this cause is executed again."""
+        return int(getattr(self, cause.name.lower(), 0))
