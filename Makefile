@@ -81,6 +81,7 @@ archives: $(VENV)/.ready
 render: $(VENV)/.ready
 	@$(PY) scripts/render_pools.py
 	@$(PY) scripts/render_obstacles.py
+	@$(PY) scripts/render_readme.py
 
 bench-batch: setup
 	@$(PY) -m benchmarks.batch

@@ -12,7 +12,7 @@ from pipeline.domain.catalogue.schema import (
     pool_schema,
 )
 
-FOLDER = Path(__file__).resolve().parents[2] / "docs/schemas"
+FOLDER = Path(__file__).resolve().parents[3] / "docs/schemas"
 SCHEMAS = {
     "pipeline": pipeline_schema,
     "pool": pool_schema,

@@ -30,7 +30,7 @@ from pipeline.settings import Patience
 from task_scripts import runner, runner_guard, runner_item
 from tests.fakes.batch import Outcome
 from tests.repo import pipelines_page as page
-from tests.repo.pipelines_runs import app_of, items_of, output_of, run_of, start
+from tests.repo.pages.pipelines_runs import app_of, items_of, output_of, run_of, start
 
 KIB, MIB = 1 << 10, 1 << 20
 PROSE = " ".join(page.prose().split())

@@ -10,8 +10,9 @@ import yaml
 
 from pipeline.cli.preview import Preview, local_source, preview
 from pipeline.domain.catalogue.catalogue import load_catalogue
+from scripts.render_readme import rendered
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 README = (ROOT / "README.md").read_text("utf-8")
 LINE = "It was the best of times, it was the worst of times, it was the age ok"
 LINES = 5_000
@@ -56,6 +57,10 @@ def test_the_program_of_the_example_counts_the_lines_of_an_item(tmp_path):
     subprocess.run(command, check=True)
     counted = json.loads((tmp_path / "words.json").read_text("utf-8"))
     assert counted == {"words": 100 * len(LINE.split())}
+
+
+def test_the_numbers_of_the_readme_are_counted():
+    assert rendered(README) == README, "run `make render`"
 
 
 def test_every_file_that_the_readme_names_exists():

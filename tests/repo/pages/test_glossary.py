@@ -8,7 +8,7 @@ import pytest
 from pipeline.domain.definitions.pipeline import PipelineBody
 from pipeline.domain.definitions.pool import PoolBody
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 TEXT = (ROOT / "docs/glossary.md").read_text("utf-8")
 ROWS = re.findall(r"^\| ([a-z][a-z -]*) \| ([^|]+) \| ([^|]*)\|$", TEXT, re.MULTILINE)
 WORDS = [word for word, _, _ in ROWS if word != "word"]

@@ -19,9 +19,9 @@ from pipeline.domain.definitions.stages import Reduction, Split
 from pipeline.domain.notation.durations import Duration
 from pipeline.domain.notation.placeholders import RESERVED
 from tests.repo import pipelines_page as page
-from tests.repo.definition_keys import Key, pipeline_keys, pool_keys
-from tests.repo.pipelines_page import ROOT
-from tests.repo.pipelines_runs import app_of, output_of, run_of, start, write
+from tests.repo.pages.definition_keys import Key, pipeline_keys, pool_keys
+from tests.repo.pages.pipelines_page import ROOT
+from tests.repo.pages.pipelines_runs import app_of, output_of, run_of, start, write
 
 
 def rows_of(*, pools: bool) -> list[Key]:

@@ -20,7 +20,7 @@ from pipeline.settings import Patience
 from tests.fakes.app import FakeApp
 from tests.fakes.runner_node import RunnerNode
 from tests.fakes.world import fake_ports
-from tests.repo.pipelines_page import ROOT
+from tests.repo.pages.pipelines_page import ROOT
 
 type Texts = Mapping[str, str]
 
