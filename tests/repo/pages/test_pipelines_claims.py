@@ -29,7 +29,7 @@ from pipeline.ports.batch import InputFile, TaskSpec
 from pipeline.settings import Patience
 from task_scripts import runner, runner_guard, runner_item
 from tests.fakes.batch import Outcome
-from tests.repo import pipelines_page as page
+from tests.repo.pages import pipelines_page as page
 from tests.repo.pages.pipelines_runs import app_of, items_of, output_of, run_of, start
 
 KIB, MIB = 1 << 10, 1 << 20

@@ -13,7 +13,7 @@ import pytest
 from pipeline.domain.catalogue.schema import completion_schema, manifest_schema
 from pipeline.domain.runs.run import Run
 from tests.fakes.app import FakeApp
-from tests.repo import pipelines_page as page
+from tests.repo.pages import pipelines_page as page
 from tests.repo.pages.pipelines_page import ROOT, Example
 from tests.repo.pages.pipelines_runs import (
     app_of,

@@ -18,7 +18,7 @@ from pipeline.domain.definitions.pipeline import Alias, Tolerance
 from pipeline.domain.definitions.stages import Reduction, Split
 from pipeline.domain.notation.durations import Duration
 from pipeline.domain.notation.placeholders import RESERVED
-from tests.repo import pipelines_page as page
+from tests.repo.pages import pipelines_page as page
 from tests.repo.pages.definition_keys import Key, pipeline_keys, pool_keys
 from tests.repo.pages.pipelines_page import ROOT
 from tests.repo.pages.pipelines_runs import app_of, output_of, run_of, start, write
