@@ -1,28 +1,15 @@
-"""Finds what a person names: a pipeline, or a run by its id, the beginning of one, or `latest`."""
+"""Finds the run that a person names: by its id, the beginning of one, or `latest`."""
 
 from itertools import islice
 
 from pipeline.cli.exits import CommandError
 from pipeline.cli.session import Session
-from pipeline.domain.catalogue.catalogue import Catalogue
-from pipeline.domain.definitions.pipeline import Pipeline
-from pipeline.domain.notation.spelling import nearest
 from pipeline.ledger import index, listing, runs
 from pipeline.ledger.listing import Listing
 
 LATEST = "latest"
 _SEARCHED = 200  # runs a pipeline
 _TOLD = 3  # damaged rows, each in a line
-
-
-def pipeline_named(catalogue: Catalogue, name: str) -> Pipeline:
-    """Return a pipeline by name; raise CommandError with the nearest one."""
-    known = catalogue.pipelines
-    if name not in known:
-        listed = ", ".join(sorted(known)) or "none"
-        hint = nearest(name, known)
-        raise CommandError(f"There is no pipeline {name!r}{hint} (there are: {listed}).")
-    return known[name]
 
 
 def run_named(session: Session, text: str) -> str:

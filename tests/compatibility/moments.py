@@ -14,6 +14,7 @@ from tests.fakes.crash import Crash, Injector
 from tests.fakes.definitions import written
 from tests.fakes.world import FakeWorld
 
+# Not those of the crash tests: samples must not change with the stories there.
 TASK = """
 task: {program: work.py, arguments: ["{output}"]}
 pool: cpu

@@ -11,7 +11,6 @@ from rich.text import Text
 
 from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.history import History, history
-from pipeline.cli.lookup import pipeline_named
 from pipeline.cli.session import Session
 from pipeline.cli.views import wording
 from pipeline.domain.money import cost as costs
@@ -69,21 +68,28 @@ def cost(
         "measured": {"date": str(measured.date), "command": measured.command},
         "prices": {n: m.model_dump(mode="json") for n, m in tariff.meters.items()},
     }
-    given = f" with {' and '.join(options)}" if options else ""
     count = wording.count(items, "item")
     rows: list[RenderableType] = [
-        Text(f"A month without a run{given}", "bold"),
-        _bill([(line, None) for line in month], tariff),
-        Text(),
-        Text("What a parameter of the deployment adds to such a month", "bold"),
-        _added(tariff),
-        Text(),
+        *_idle(month, options, tariff),
         Text(f"{count}, {bundle} a task, beside one message and one invocation each", "bold"),
         _bill(_beside(ours, naive), tariff),
         Text(f"  {worst:,.2f} {tariff.currency} if each receipt wakes an invocation of its own"),
         Text(f"  nodes: {_nodes(nodes, tariff)}"),
     ]
     session.answer(answer, Group(*rows, *_footnotes(measured)))
+
+
+def _idle(month: list[Line], options: list[str], tariff: Prices) -> list[RenderableType]:
+    """Draw what a month without a run costs, and what parameters of the deployment add."""
+    given = f" with {' and '.join(options)}" if options else ""
+    return [
+        Text(f"A month without a run{given}", "bold"),
+        _bill([(line, None) for line in month], tariff),
+        Text(),
+        Text("What a parameter of the deployment adds to such a month", "bold"),
+        _added(tariff),
+        Text(),
+    ]
 
 
 def _work(
@@ -93,7 +99,7 @@ def _work(
     if pipeline is None:
         return 1, None, None
     catalogue = session.definitions()
-    definition = pipeline_named(catalogue, pipeline)
+    definition = catalogue.pipeline(pipeline)
     an_item = _history(session, pipeline).node_seconds_per_item
     seconds, per_hour = an_item and an_item * items, catalogue.pools[definition.pool].per_hour
     if seconds is None or per_hour is None:

@@ -11,7 +11,6 @@ from rich.text import Text
 from pipeline.cli import uploads
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.history import History, history
-from pipeline.cli.lookup import pipeline_named
 from pipeline.cli.preview import Preview, Source, blob_source, local_source, preview
 from pipeline.cli.session import Session
 from pipeline.cli.views import wording
@@ -37,7 +36,7 @@ def plan(
     """Print the plan that a run would carry out; nothing is started."""
     session: Session = context.obj
     catalogue = session.definitions()
-    definition = pipeline_named(catalogue, pipeline)
+    definition = catalogue.pipeline(pipeline)
     source = _source(session, file)
     given = uploads.parse_parameters(parameter or [])
     made = preview(catalogue, definition, source, given)

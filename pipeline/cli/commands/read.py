@@ -13,7 +13,7 @@ from rich.text import Text
 from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.commands.run import RunArgument
 from pipeline.cli.exits import CommandError, Exit
-from pipeline.cli.lookup import listed, pipeline_named, run_named
+from pipeline.cli.lookup import listed, run_named
 from pipeline.cli.session import Session
 from pipeline.cli.views import runs as display
 from pipeline.cli.views import wording
@@ -53,7 +53,7 @@ def ls(
     session: Session = context.obj
     engine = session.engine
     if pipeline is not None and pipeline not in index.pipelines(engine.ports.tables):
-        pipeline_named(engine.catalogue, pipeline)
+        engine.catalogue.pipeline(pipeline)
     tables = engine.ports.tables
     if active:
         found = listing.going(tables, pipeline).latest(limit)

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from pipeline.cli import uploads
 from pipeline.cli.exits import Exit
 from pipeline.cli.follow import follow, verdict_of
-from pipeline.cli.lookup import pipeline_named, run_named
+from pipeline.cli.lookup import run_named
 from pipeline.cli.session import Session
 from pipeline.cli.uploads import Order
 from pipeline.cli.views import runs as display
@@ -50,7 +50,7 @@ def run(  # noqa: PLR0913 - each is an option of the command
 ) -> None:
     """Start runs of a pipeline, one for each file, and follow them to their end."""
     session: Session = context.obj
-    definition = pipeline_named(session.engine.catalogue, pipeline)
+    definition = session.engine.catalogue.pipeline(pipeline)
     order = Order(definition, uploads.parse_parameters(parameter or []), name, key)
     uploads.check(order, files or [])
     wanted: Sequence[Path | None] = files or [None]

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from pipeline.cli.commands.run import RunArgument
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.history import history
-from pipeline.cli.lookup import listed, pipeline_named, run_named
+from pipeline.cli.lookup import listed, run_named
 from pipeline.cli.session import Session
 from pipeline.cli.uploads import Advance
 from pipeline.cli.views import wording
@@ -46,7 +46,7 @@ def cancel(context: typer.Context, run: RunArgument) -> None:
 def pause(context: typer.Context, pipeline: PipelineArgument) -> None:
     """Let new runs of a pipeline wait; those that are going go on."""
     session: Session = context.obj
-    name = pipeline_named(session.engine.catalogue, pipeline).name
+    name = session.engine.catalogue.pipeline(pipeline).name
     changed = admission.pause(session.engine, name)
     text = f"{name} is paused: new runs wait for `fanfare resume {name}`."
     session.answer({"pipeline": name, "paused": True, "changed": changed}, text)
@@ -55,7 +55,7 @@ def pause(context: typer.Context, pipeline: PipelineArgument) -> None:
 def resume(context: typer.Context, pipeline: PipelineArgument) -> None:
     """Let the runs of a paused pipeline begin."""
     session: Session = context.obj
-    name = pipeline_named(session.engine.catalogue, pipeline).name
+    name = session.engine.catalogue.pipeline(pipeline).name
     changed = admission.resume(session.engine, name)
     text = f"{name} goes on." if changed else f"{name} was not paused."
     session.answer({"pipeline": name, "paused": False, "changed": changed}, text)
@@ -74,7 +74,7 @@ def backfill(
     """Start runs for blobs that were there before the pipeline, or whose events were lost."""
     session: Session = context.obj
     engine = session.engine
-    definition = pipeline_named(engine.catalogue, pipeline)
+    definition = engine.catalogue.pipeline(pipeline)
     if definition.trigger.blob is None:
         raise CommandError(f"Pipeline {definition.name} is not triggered by blobs.", Exit.USAGE)
     since = engine.now - _duration(newer_than) if newer_than else datetime.min.replace(tzinfo=UTC)

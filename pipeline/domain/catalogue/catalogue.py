@@ -21,7 +21,7 @@ from pipeline.domain.catalogue.problems import problems_of
 from pipeline.domain.definitions.pipeline import Pipeline, PipelineBody
 from pipeline.domain.definitions.pool import Pool, PoolBody
 from pipeline.domain.notation.spelling import nearest
-from pipeline.errors import Permanent
+from pipeline.errors import NotFound, Permanent
 
 # What the engine itself puts beside the scripts on a node.
 ENGINE_SCRIPTS = frozenset(
@@ -43,6 +43,14 @@ class Catalogue:
 
     pipelines: dict[str, Pipeline]
     pools: dict[str, Pool]
+
+    def pipeline(self, name: str) -> Pipeline:
+        """Return a pipeline by name; raises NotFound that names the nearest one, and all."""
+        if name not in self.pipelines:
+            listed = ", ".join(sorted(self.pipelines)) or "none"
+            hint = nearest(name, self.pipelines)
+            raise NotFound(f"There is no pipeline {name[:60]!r}{hint} (there are: {listed}).")
+        return self.pipelines[name]
 
 
 def load_catalogue(pipelines_dir: Path, pools_dir: Path, scripts_dir: Path) -> Catalogue:

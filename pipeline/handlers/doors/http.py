@@ -14,7 +14,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from pipeline.domain.catalogue.catalogue import DefinitionError
 from pipeline.domain.definitions.parameters import ScalarValue
-from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.types import ContainerName
 from pipeline.domain.notation.spelling import nearest
 from pipeline.domain.runs import naming
@@ -88,7 +87,7 @@ def start_run(engine: Engine, body: bytes, idempotency_key: str | None) -> Reply
     request = _read(body)
     if idempotency_key and len(idempotency_key) > MAX_KEY:
         raise Permanent(f"The header Idempotency-Key has more than {MAX_KEY} characters.")
-    pipeline = _pipeline_named(engine, request.pipeline)
+    pipeline = engine.catalogue.pipeline(request.pipeline)
     if not pipeline.trigger.http:
         raise Permanent(f"Pipeline {pipeline.name} takes no requests: set `trigger.http: true`.")
     key = idempotency_key or request.idempotency_key or engine.token()
@@ -102,7 +101,7 @@ def list_runs(engine: Engine, pipeline: str | None = None, limit: str | None = N
     """List the latest runs of one pipeline or of all."""
     tables, count = engine.ports.tables, _limit(limit)
     if pipeline and pipeline not in index.pipelines(tables):
-        _pipeline_named(engine, pipeline)
+        engine.catalogue.pipeline(pipeline)
     return Reply(200, listed(listing.latest(tables, pipeline, count)))
 
 
@@ -187,15 +186,6 @@ def _limit(text: str | None) -> int:
     if not (text.isascii() and text.isdecimal() and 0 < int(text[:9]) <= MAX_LISTED):
         raise Permanent(f"limit: a whole number from 1 to {MAX_LISTED} is expected.")
     return int(text)
-
-
-def _pipeline_named(engine: Engine, name: str) -> Pipeline:
-    pipelines = engine.catalogue.pipelines
-    if name not in pipelines:
-        listed = ", ".join(sorted(pipelines)) or "none"
-        hint = nearest(name, pipelines)
-        raise NotFound(f"There is no pipeline {name[:60]!r}{hint} (there are: {listed}).")
-    return pipelines[name]
 
 
 def _find(engine: Engine, blob: _InputBlob) -> BlobFacts:
