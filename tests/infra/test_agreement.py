@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 from pipeline.adapters import management
 from pipeline.cli.commands.up_down import pool_bodies
+from pipeline.cli.main import version
 from pipeline.cli.stack import config as local
 from pipeline.cli.target import definitions
 from pipeline.domain.health.azure import PROVIDERS
@@ -254,3 +255,7 @@ def test_the_app_sets_nothing_that_flex_consumption_refuses():
     settings += " WEBSITE_CONTENTAZUREFILECONNECTIONSTRING WEBSITE_CONTENTSHARE"
     settings += " WEBSITE_MAX_DYNAMIC_APPLICATION_SCALE_OUT WEBSITE_NODE_DEFAULT_VERSION"
     assert set(settings.split()) & set(app_settings()) == set()
+
+
+def test_the_template_has_the_version_of_the_program():
+    assert AZD["metadata"]["template"] == f"fanfare@{version()}"
