@@ -62,7 +62,7 @@ def test_it_can_be_shown_and_cancelled_but_not_redriven(app_with, caplog):
     assert "later release" in str(again.body["error"])
 
 
-def test_a_waiting_run_that_cannot_be_read_holds_up_no_other(app_with):
+def test_a_waiting_run_that_cannot_be_read_blocks_no_other(app_with):
     app = app_with(also={"job2": LIMITED})
     for name in "abc":
         app.upload(f"job2/{name}.txt", b"one\n")

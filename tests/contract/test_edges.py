@@ -61,7 +61,7 @@ class Answer:
         (503, Transient),
     ],
 )
-def test_a_status_says_whose_move_is_next(status, expected):
+def test_a_status_says_whether_an_error_may_pass(status, expected):
     error = HttpResponseError(response=Answer(status, {"x-ms-error-code": "SomeCode"}))
     assert type(translate(error, "do it")) is expected
     assert "SomeCode" in str(translate(error, "do it"))
@@ -71,7 +71,7 @@ def test_no_answer_is_transient():
     assert type(translate(ServiceRequestError("refused"), "do it")) is Transient
 
 
-def test_without_a_token_nobody_was_asked_and_a_login_may_help():
+def test_an_error_without_a_token_suggests_a_login():
     """What `DefaultAzureCredential` says of all it tried is a page, and no answer of a service."""
     error = translate(ClientAuthenticationError("tried\nthis\nand that"), "list runs")
     assert type(error) is Transient
@@ -81,7 +81,7 @@ def test_without_a_token_nobody_was_asked_and_a_login_may_help():
     )
 
 
-def test_what_a_credential_tried_is_told_once_by_the_error_and_not_in_the_log():
+def test_what_a_credential_tried_is_in_the_error_and_not_in_the_log():
     identity("")
     assert not logging.getLogger("azure.identity").isEnabledFor(logging.WARNING)
 
@@ -115,7 +115,7 @@ def test_without_a_connection_string_there_is_no_key():
     )
 
 
-def test_an_unusable_connection_string_is_told_without_showing_it():
+def test_an_unusable_connection_string_is_reported_but_not_shown():
     with pytest.raises(Permanent) as caught:
         account(AzureWebJobsStorage="UseDevelopmentStorage=true;SharedAccessSignature=secret")
     assert "AzureWebJobsStorage" in str(caught.value)

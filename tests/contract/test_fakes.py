@@ -153,7 +153,7 @@ def test_a_pool_takes_a_formula_every_thirty_seconds(world):
 
 
 @pytest.mark.parametrize(("when", "stored"), [("before", 0), ("after", 1), ("twice", 2)])
-def test_a_crash_hits_the_call_that_it_was_told(world, when, stored):
+def test_a_crash_hits_the_named_call(world, when, stored):
     injector = Injector(("queues", "send", 2), when)
     ports = injector.ports(world.ports)
     ports.queues.send("plan", "first")

@@ -104,25 +104,25 @@ def test_roles_are_those_of_the_identity_that_is_meant(plane, bearer, path, body
     assert "p-1" in Arm.asked[-1]
 
 
-def test_who_is_not_there_or_has_no_identity_has_no_roles(plane):
+def test_a_missing_resource_or_identity_has_no_roles(plane):
     Arm.bodies[f"{GROUP}/Microsoft.Web/sites/func"] = {"identity": {"type": "None"}}
     assert [plane.roles(bearer) for bearer in Bearer] == [None] * 4
 
 
-def test_roles_that_may_not_be_read_are_no_missing_roles(arm):
+def test_roles_that_cannot_be_read_are_not_missing_roles(arm):
     for bearer in Bearer:
         with pytest.raises(Refused, match="403"):
             Management(WHERE, lambda: "wrong", arm).roles(bearer)
 
 
-def test_a_refusal_and_silence_are_told_apart(arm):
+def test_a_refusal_and_silence_are_distinguished(arm):
     with pytest.raises(Refused, match="403 No"):
         Management(WHERE, lambda: "wrong", arm).quotas()
     with pytest.raises(Transient, match="no answer"):
         Management(WHERE, lambda: "t", "http://127.0.0.1:9").quotas()
 
 
-def test_who_is_not_logged_in_is_told_to(arm):
+def test_a_user_without_a_login_is_asked_to_log_in(arm):
     def no_token():
         raise CredentialUnavailableError("tried this and that")
 

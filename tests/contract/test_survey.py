@@ -5,7 +5,7 @@ from pipeline.domain.health.quotas import Machines
 from tests.contract.batch.worlds import BUSY, IDLE
 
 
-def test_every_pool_tells_its_size_and_the_nodes_that_it_has(batch_service):
+def test_every_pool_has_its_size_and_its_nodes(batch_service):
     batch_service.wait_until_steady(BUSY)
     assert set(survey.connect(batch_service.settings).pools()) == {
         Machines(IDLE, "standard_d2s_v3", 0, 0),

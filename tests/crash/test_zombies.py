@@ -70,7 +70,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("name", "call", "then"), CASES)
-def test_an_invocation_that_goes_on_late_changes_nothing(name, call, then):
+def test_an_invocation_that_continues_late_changes_nothing(name, call, then):
     scenario = SCENARIOS[name]
     app = scenario.app()
     written = watch(app)

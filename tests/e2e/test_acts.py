@@ -17,7 +17,7 @@ def test_lines_become_one_output_in_their_order(stack: Stack):
     assert event["data"]["node_seconds"] > 0
 
 
-def test_each_failure_is_told_apart_and_harms_no_other_item(stack: Stack):
+def test_each_failure_has_its_own_cause_and_harms_no_other_item(stack: Stack):
     lines = ["ok first", "fail because", "hang", "ok second", "flood", "kill-parent", "ok third"]
     run, _ = stack.finished(stack.upload("acts/bad.txt", "\n".join(lines).encode(), "acts"), 120)
     missing = by_item(stack, run)
@@ -48,7 +48,7 @@ def test_split_and_assembly_may_be_programs(stack: Stack):
     assert stack.output(run) == {"joined.txt": b"ok red\nok green\nok blue\n"}
 
 
-def test_an_input_that_is_no_text_fails_the_plan_and_is_announced(stack: Stack):
+def test_an_input_that_is_not_text_fails_the_plan_and_is_announced(stack: Stack):
     run, event = stack.finished(stack.upload("strict/bad.txt", b"\xff\xfe\x00", "strict-acts"))
     assert (run.state, run.cause) == ("failed", "plan-failed")
     assert "UTF-8" in event["data"]["error"]

@@ -63,7 +63,7 @@ def test_a_run_on_the_local_stack_can_be_looked_at(fanfare, run):
     assert run in fanfare("ls").stdout
 
 
-def test_the_doctor_finds_a_local_stack_well_and_leaves_nothing(fanfare, run):
+def test_the_doctor_finds_a_local_stack_healthy_and_leaves_nothing(fanfare, run):
     told = fanfare.json("doctor")
     assert told["healthy"], [one for one in told["findings"] if one["level"] != "ok"]
     levels = {one["check"]: one["level"] for one in told["findings"]}
@@ -72,7 +72,7 @@ def test_the_doctor_finds_a_local_stack_well_and_leaves_nothing(fanfare, run):
     assert len(fanfare.json("ls")["runs"]) == 1
 
 
-def test_up_is_idempotent_and_tells_how_to_connect(fanfare, run):
+def test_up_is_idempotent_and_shows_how_to_connect(fanfare, run):
     first, again = fanfare.json("up"), fanfare("up")
     assert "was up already" in again.stdout
     assert f"BlobEndpoint={first['endpoints']['blob']};" in again.stdout

@@ -90,7 +90,9 @@ def test_a_range_beyond_the_end_is_refused_with_both_counts(source: Path, tmp_pa
 
 
 @pytest.mark.parametrize("content", [b"", b"no video at all" * 99, b"#EXTM3U\n#EXTINF:1,\n0.mp4\n"])
-def test_what_is_no_video_is_refused_in_words(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_video_is_refused_with_a_reason(
+    tmp_path: Path, content: bytes
+) -> None:
     (tmp_path / "0.m3u8").write_bytes(content)
     done = encode(tmp_path / "0.m3u8", tmp_path / "a", 0, 5)
     assert done.returncode == 1

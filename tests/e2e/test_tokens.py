@@ -76,7 +76,7 @@ def bad_tokens(guarded):
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_a_token_that_is_no_good_opens_no_route(guarded, method, path):
+def test_an_invalid_token_opens_no_route(guarded, method, path):
     bad = bad_tokens(guarded)
     statuses = {what: guarded.ask(token, method, path)[0] for what, token in bad.items()}
     assert statuses == dict.fromkeys(bad, 401)
@@ -84,7 +84,7 @@ def test_a_token_that_is_no_good_opens_no_route(guarded, method, path):
 
 @pytest.mark.parametrize(("method", "path"), [route for route in ROUTES if route[0] == "POST"])
 @pytest.mark.parametrize("roles", [["Reader"], []])
-def test_who_is_no_operator_changes_nothing_and_is_told_the_role(guarded, method, path, roles):
+def test_a_reader_changes_nothing_and_gets_the_name_of_the_role(guarded, method, path, roles):
     status, answer = guarded.ask(guarded.token(*roles), method, path)
     assert status == 403
     assert "app role Operator" in answer["error"]

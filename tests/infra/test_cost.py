@@ -77,7 +77,7 @@ def source():
     return (MAIN.parents[1] / "function_app.py").read_text("utf-8").splitlines()
 
 
-def test_the_page_on_costs_tells_what_the_command_tells():
+def test_the_page_on_costs_has_the_numbers_of_the_command():
     page = (MAIN.parents[1] / "docs/cost.md").read_text("utf-8")
     rows = re.findall(r"^\| `(\w+)`( \d+)? \| ([\d.]+) \|", page, re.MULTILINE)
     told = {f"{name}{size}": float(usd) for name, size, usd in rows}

@@ -59,7 +59,7 @@ def names():
 
 
 @pytest.mark.parametrize(("kind", "name"), sorted(set(names())))
-def test_a_name_is_one_that_the_service_takes(kind, name):
+def test_a_name_is_one_that_the_service_accepts(kind, name):
     assert re.fullmatch(RULES[kind], name)
 
 

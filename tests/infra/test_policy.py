@@ -15,24 +15,24 @@ def report(failed=(), *, parsing_errors=0, resources=80):
     }
 
 
-def test_what_is_set_aside_is_no_problem():
+def test_a_skipped_policy_is_not_a_problem():
     assert problems(report(SKIPS)) == []
 
 
-def test_a_policy_that_is_not_met_is_one():
+def test_a_policy_that_is_not_met_is_a_problem():
     assert problems(report([*SKIPS, ("CKV_1", "a.b")])) == ["CKV_1 a.b: so (/a.bicep)"]
 
 
-def test_a_file_that_cannot_be_parsed_is_one_though_checkov_passes_over_it():
+def test_a_file_that_cannot_be_parsed_is_a_problem_although_checkov_ignores_it():
     assert problems(report(SKIPS, parsing_errors=1)) == ["1 files cannot be parsed by checkov"]
 
 
-def test_a_reason_that_is_needed_no_more_is_one():
+def test_a_skip_that_is_no_longer_needed_is_a_problem():
     first, *rest = SKIPS
     assert problems(report(rest)) == [f"{first[0]} {first[1]}: set aside in vain"]
 
 
-def test_a_report_about_nothing_is_one():
+def test_a_report_about_nothing_is_a_problem():
     assert problems(report(SKIPS, resources=0)) == ["checkov saw no resource"]
 
 

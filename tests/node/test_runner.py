@@ -8,7 +8,7 @@ import pytest
 from tests.node.conftest import Node, Witness
 
 
-def test_outputs_are_moved_out_flat_and_told_with_size_and_digest(node: Node) -> None:
+def test_outputs_are_moved_out_flat_and_listed_with_size_and_digest(node: Node) -> None:
     node.sh('mkdir "$1/deep"; printf abc > "$1/deep/b.txt"; printf "" > "$1/a.txt"', "{output}")
     receipt = node.run()
     first, second = receipt["items"][0]["outputs"]
@@ -25,7 +25,7 @@ def test_outputs_are_moved_out_flat_and_told_with_size_and_digest(node: Node) ->
     assert {path.name[0] for path in node.folder.iterdir()} == {"o", "l", "r", "p"}
 
 
-def test_a_receipt_tells_node_times_and_every_item_in_order(node: Node) -> None:
+def test_a_receipt_has_node_times_and_every_item_in_order(node: Node) -> None:
     receipt = node.sh("exit $((FANFARE_ITEM % 2))").items(3).run()
     assert [item["id"] for item in receipt["items"]] == [0, 1, 2]
     assert [item["outcome"] for item in receipt["items"]] == ["succeeded", "failed", "succeeded"]
@@ -112,12 +112,12 @@ def test_a_flood_of_output_is_drained_and_kept_in_bounds(node: Node) -> None:
     assert len(node.log) < 90_000
 
 
-def test_what_a_terminal_would_obey_is_spelt_out(node: Node) -> None:
+def test_control_characters_are_spelt_out(node: Node) -> None:
     item = node.sh(r"printf 'a\033[31mb\377c\rd\n'; exit 1").run_one()
     assert item["tail"].splitlines()[:2] == ["a\\x1b[31mb�c", "d"]
 
 
-def test_a_missing_command_is_told_apart(node: Node) -> None:
+def test_a_missing_command_has_its_own_cause(node: Node) -> None:
     node.page["program"]["command"] = ["no-such-tool"]
     item = node.run_one()
     assert item["cause"] == "program-missing"

@@ -13,7 +13,7 @@ def test_a_short_stream_is_kept_whole() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 50])
-def test_of_a_long_stream_both_ends_are_kept_and_the_gap_is_told(size: int) -> None:
+def test_of_a_long_stream_both_ends_are_kept_and_the_gap_is_named(size: int) -> None:
     stream = bytes(range(97, 123)) * 10
     capture = Capture(head=4, tail=6)
     for begun in range(0, len(stream), size):

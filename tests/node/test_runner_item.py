@@ -37,7 +37,7 @@ def test_placeholders_become_absolute_paths_and_plain_text() -> None:
     ) == ["/task/in/0", "/task/out", "--n=3", "/task/in/0", "/task/in/1", "/task/parts.json"]
 
 
-def test_numbers_and_truth_are_written_as_programs_read_them() -> None:
+def test_numbers_and_booleans_are_written_as_programs_read_them() -> None:
     assert filled("{a}", "{b}", "{c}", a=True, b=1.5, c=-2) == ["true", "1.5", "-2"]
 
 
@@ -97,7 +97,7 @@ def refused(folder: Path) -> str:
     return str(caught.value)
 
 
-def test_a_pipe_a_linked_folder_and_a_name_that_is_no_text_are_refused(tmp_path: Path) -> None:
+def test_a_pipe_a_linked_folder_and_an_unprintable_name_are_refused(tmp_path: Path) -> None:
     for folder in "abc":
         (tmp_path / folder).mkdir()
     os.mkfifo(tmp_path / "a" / "pipe")
@@ -108,7 +108,7 @@ def test_a_pipe_a_linked_folder_and_a_name_that_is_no_text_are_refused(tmp_path:
     assert "do not print" in refused(tmp_path / "c")
 
 
-def test_a_name_longer_than_storage_takes_is_refused(tmp_path: Path) -> None:
+def test_a_name_longer_than_storage_accepts_is_refused(tmp_path: Path) -> None:
     deep = tmp_path.joinpath(*["d" * 200] * 3)
     deep.mkdir(parents=True)
     (deep / "file").touch()

@@ -43,7 +43,7 @@ def test_a_single_endless_line_is_cut_at_its_beginning() -> None:
     assert tail_of("x" * 9000, "It failed.") == "x" * 1989 + "\nIt failed."
 
 
-def test_text_that_obeys_nobody_stays_as_it_is() -> None:
+def test_printable_text_stays_as_it_is() -> None:
     assert visible("ü\t名\r\nb\n".encode()) == "ü\t名\nb\n"
 
 

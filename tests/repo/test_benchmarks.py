@@ -8,7 +8,7 @@ from benchmarks.operations import operations_per_item
 from pipeline.domain.money.cost import Metered
 
 
-def test_calls_an_item_are_counted():
+def test_calls_per_item_are_counted():
     assert operations_per_item(10, 5)["blob"] > 0
 
 

@@ -47,7 +47,7 @@ def test_a_pool_reports_state_allocation_and_nodes(batch_world, ports):
     assert ports.cluster.pool("nonesuch").state == ""
 
 
-def test_a_preparation_that_fails_is_told_with_its_last_words(batch_world, ports, fresh):
+def test_a_preparation_that_fails_is_shown_with_its_last_words(batch_world, ports, fresh):
     ports.jobs.create(job_spec(fresh, BUSY, preparation=FAILING))
     ports.jobs.add(fresh, [task_spec("t")])
     batch_world.let_preparation_fail(fresh)
@@ -70,11 +70,11 @@ def test_a_pushed_formula_shows_and_the_next_has_to_wait(batch_world, ports):
         ports.cluster.push_formula(IDLE, FORMULA)
 
 
-def test_a_formula_for_no_pool_is_not_found(ports):
+def test_a_formula_for_a_missing_pool_is_not_found(ports):
     with pytest.raises(NotFound):
         ports.cluster.push_formula("nonesuch", FORMULA)
 
 
-def test_a_formula_that_is_none_is_refused(ports):
+def test_a_malformed_formula_is_refused(ports):
     with pytest.raises(Permanent):
         ports.cluster.push_formula(BUSY, "")

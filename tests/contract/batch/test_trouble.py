@@ -15,7 +15,7 @@ def test_a_resize_that_failed_is_kept_with_its_code(batch_world, ports):
     assert report.since is not None
 
 
-def test_a_start_task_that_fails_is_told_with_its_last_words(batch_world, ports):
+def test_a_start_task_that_fails_is_shown_with_its_last_words(batch_world, ports):
     pool = batch_world.with_failing_start_task("cannot mount the share")
     report = ports.cluster.pool(pool)
     assert (report.counts.start_task_failed, report.counts.usable) == (1, 0)
@@ -23,7 +23,7 @@ def test_a_start_task_that_fails_is_told_with_its_last_words(batch_world, ports)
     assert "cannot mount the share" in ports.cluster.last_words(pool, report.node_error.node)
 
 
-def test_a_node_that_cannot_pull_its_image_is_told_with_the_code(batch_world, ports):
+def test_a_node_that_cannot_pull_its_image_is_reported_with_the_code(batch_world, ports):
     report = ports.cluster.pool(batch_world.with_unusable_node("ContainerInvalidImage"))
     assert (report.counts.unusable, report.counts.usable) == (1, 0)
     assert report.node_error.code == "ContainerInvalidImage"

@@ -150,7 +150,7 @@ def test_a_service_that_never_recovers_is_left_after_a_minute(stub, jobs, waits)
     ("code", "expected"),
     [("TaskExists", None), ("JobCompleted", JobGone), ("InvalidPropertyValue", Permanent)],
 )
-def test_a_client_error_of_one_task_is_told_apart_by_its_code(stub, jobs, code, expected):
+def test_client_errors_of_one_task_are_distinguished_by_code(stub, jobs, code, expected):
     stub.answer = lambda _m, _p, body: (200, {"value": accepting(body, "clienterror", code)})
     if expected is None:
         jobs.add("j", [task_spec("t")])
@@ -173,7 +173,7 @@ def test_a_client_error_of_one_task_is_told_apart_by_its_code(stub, jobs, code, 
         (503, "ServerBusy", Transient),
     ],
 )
-def test_an_error_of_the_whole_call_is_told_apart_by_its_code(stub, jobs, status, code, expected):
+def test_errors_of_the_whole_call_are_distinguished_by_code(stub, jobs, status, code, expected):
     stub.answer = lambda *_request: error(status, code)
     with pytest.raises(expected, match=code):
         jobs.add("j", [task_spec("t")])
@@ -254,7 +254,7 @@ def test_what_batch_keeps_of_jobs_pools_and_nodes_is_reported(stub, client):
     assert pool.since == datetime.fromisoformat(AT)
 
 
-def test_an_error_of_a_node_that_is_unusable_is_told(stub, client):
+def test_an_error_of_a_node_that_is_unusable_is_reported(stub, client):
     unusable = {"code": "ContainerInvalidImage", "message": "no such image"}
     answers = {
         "/pools/p": {"state": "active", "currentDedicatedNodes": 1, "currentLowPriorityNodes": 0},
@@ -267,7 +267,7 @@ def test_an_error_of_a_node_that_is_unusable_is_told(stub, client):
 
 
 @pytest.mark.parametrize("status", [404, 409])
-def test_words_of_a_node_that_is_gone_are_none(stub, client, status):
+def test_a_node_that_is_gone_has_no_last_words(stub, client, status):
     stub.answer = lambda *_request: error(status, "NodeNotFound")
     assert AzureCluster(client).last_words("p", "n1") == ""
 

@@ -101,7 +101,7 @@ def test_a_withdrawn_key_is_forgotten_within_a_day(tenant):
 
 
 @pytest.mark.parametrize("error", [OSError("down"), ValueError("no JSON")])
-def test_while_the_keys_cannot_be_read_a_caller_is_told_to_come_again(tenant, error):
+def test_while_the_keys_cannot_be_read_a_caller_gets_a_transient_error(tenant, error):
     tenant.error = error
     with pytest.raises(KeysUnreachable):
         verified(signed(), tenant.keys)

@@ -17,7 +17,7 @@ def blob(ports, fresh):
     return ref
 
 
-def test_head_tells_the_facts(ports, blob):
+def test_head_returns_the_facts(ports, blob):
     facts = ports.blobs.head(blob)
     assert (facts.ref, facts.size, facts.content_type) == (blob, 5, "text/plain")
     assert facts.modified.astimezone(UTC) > datetime(2026, 1, 1, tzinfo=UTC)

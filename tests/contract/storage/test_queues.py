@@ -33,7 +33,7 @@ def test_many_messages_come_in_one_call_up_to_the_limit(ports, queue):
     assert {*bodies(first), *bodies(rest)} == {str(number) for number in range(40)}
 
 
-def test_no_messages_are_taken_when_none_are_asked_for(ports, queue):
+def test_no_messages_are_received_with_a_limit_of_zero(ports, queue):
     ports.queues.send(queue, "a")
     assert ports.queues.receive(queue, 0) == []
 

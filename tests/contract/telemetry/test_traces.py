@@ -9,7 +9,7 @@ from pipeline.adapters.telemetry import traces as telemetry
 from pipeline.settings import Settings
 
 
-def test_a_dead_endpoint_slows_no_handler_and_is_told_of_once(caplog):
+def test_a_dead_endpoint_slows_no_handler_and_is_logged_once(caplog):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # bound, not listening: connections are refused
         provider = telemetry.provider(settings(f"http://127.0.0.1:{unused.getsockname()[1]}"))

@@ -13,7 +13,7 @@ NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", TEXT + DOCTOR)))
 
 
 @pytest.mark.parametrize("file", sorted({file for file, _ in NAMED}))
-def test_every_test_that_is_named_exists(file):
+def test_every_named_test_exists(file):
     tree = ast.parse((ROOT / file).read_text("utf-8"))
     there = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     assert not [name for where, name in NAMED if where == file and name not in there]

@@ -39,7 +39,7 @@ def test_only_these_schemas_are_published():
     assert {path.name for path in FOLDER.iterdir()} == {path_of(name).name for name in SCHEMAS}
 
 
-def test_a_subscriber_is_told_of_the_trace_and_never_of_null():
+def test_the_event_schema_has_the_trace_and_no_null():
     schema = completion_schema()
     trace = schema["properties"]["traceparent"]
     assert (trace["type"], "default" in trace) == ("string", False)

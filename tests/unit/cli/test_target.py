@@ -30,7 +30,7 @@ def test_settings_survive_a_file(tmp_path):
     assert read_env(tmp_path / "env") == {"D": "plain", **values}
 
 
-def test_a_stack_that_is_not_up_is_told_apart(tmp_path):
+def test_a_stack_that_is_not_up_is_an_error_that_says_so(tmp_path):
     (tmp_path / "stack.lock").touch()
     with pytest.raises(CommandError, match="not up") as caught:
         settings_of(tmp_path)
@@ -50,7 +50,7 @@ def test_a_missing_target_ends_a_command_with_3(tmp_path):
     assert "absent.env" in result.stderr and "Traceback" not in result.output
 
 
-def test_the_stack_accepts_what_it_is_told():
+def test_the_stack_accepts_its_configuration():
     config = StackConfig.model_validate(stack_config(KEYS, APP_ROOT, Wishes(port=5000), "/bin"))
     assert sorted(config.ports.values()) == list(range(5000, 5007))
     filled = {
@@ -59,7 +59,7 @@ def test_the_stack_accepts_what_it_is_told():
     assert Settings.from_env(filled, APP_ROOT).patience.push.total_seconds() == 1
 
 
-def test_blobs_of_the_engine_itself_are_no_events_for_triggers():
+def test_blobs_of_the_engine_itself_start_no_run():
     subscriptions = local.eventgrid_config(APP_ROOT)["eventSubscriptions"]
     (filtered,) = [s["properties"]["filter"] for s in subscriptions if s["name"] == "blob-events"]
     excluded = parse_filter(filtered).advanced[0].values

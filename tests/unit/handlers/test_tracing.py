@@ -59,13 +59,13 @@ def test_a_span_of_another_trace_links_the_one_around_it(spans):
 
 
 @pytest.mark.parametrize("given", ["x", "00-" + "0" * 32 + "-" + "0" * 16 + "-01", PARENT + "\n-"])
-def test_a_traceparent_that_is_none_begins_a_trace(spans, given):
+def test_a_malformed_traceparent_begins_a_new_trace(spans, given):
     with span("first", given):
         pass
     assert spans()[0].parent is None
 
 
-def test_what_escapes_is_recorded(spans):
+def test_an_exception_that_leaves_a_span_is_recorded(spans):
     with pytest.raises(Permanent), span("first", PARENT):
         raise Permanent("It cannot be done.")
     (failed,) = spans()

@@ -54,7 +54,7 @@ def test_batch_is_asked_once_an_answer(app_with):
     assert shown["why"] == shown["obstacle"]["evidence"]
 
 
-def test_a_preparation_that_fails_is_told_with_what_the_installer_printed(app_with):
+def test_a_preparation_that_fails_is_shown_with_what_the_installer_printed(app_with):
     app = app_with()
     run, batch = running(app), app.world.batch
     (pool,) = batch.pools
@@ -66,7 +66,7 @@ def test_a_preparation_that_fails_is_told_with_what_the_installer_printed(app_wi
     assert found.remedy == f"fanfare cancel {run.id}"
 
 
-def test_a_start_task_that_fails_is_told_with_its_last_words(app_with):
+def test_a_start_task_that_fails_is_shown_with_its_last_words(app_with):
     app = app_with()
     run, batch = running(app), app.world.batch
     (pool,) = batch.pools
@@ -98,7 +98,7 @@ def test_a_split_program_waits_like_any_task(app_with):
     assert code_of(app) is C.POOL_NOT_SCALED
 
 
-def test_an_execution_anew_is_found_in_its_own_job(app_with):
+def test_a_further_execution_is_found_in_its_own_job(app_with):
     app = app_with(LINES + "retries: {node-lost: 1}\n")
     run = running(app)
     app.world.batch.terminate(run.job)
@@ -163,7 +163,7 @@ def test_a_step_that_keeps_failing_says_of_which_service_and_why(app_with, servi
     assert code_of(app) is C.TASKS_QUEUED
 
 
-def test_a_failure_of_long_ago_is_not_told(app_with):
+def test_a_failure_of_long_ago_is_not_shown(app_with):
     app = app_with()
     app.upload("lines/a.txt", b"one\n")
     app.pump()

@@ -60,7 +60,7 @@ def test_a_faster_writer_of_the_same_slot_loses_nothing():
     assert {0, 1} <= set(done)
 
 
-def test_writers_that_meet_for_ever_are_told_to_come_back():
+def test_writers_that_collide_without_end_get_a_transient_error():
     with pytest.raises(Transient, match="too many writers"):
         progress.mark(Meddling(times=99), RUN, 1, "tasks", [0], "0")
 

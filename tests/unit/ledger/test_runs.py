@@ -61,7 +61,7 @@ def test_a_run_comes_back_as_it_was_stored(tables):
     assert held.run.created_at == NOW
 
 
-def test_only_one_of_two_moves_from_the_same_state_holds(tables):
+def test_only_one_of_two_moves_from_the_same_state_succeeds(tables):
     held, _ = runs.claim(tables, run())
     runs.move(tables, held, moved(held, State.PLANNING, "s1"))
     with pytest.raises(Conflict):
@@ -108,7 +108,7 @@ def test_an_announced_event_leaves_the_outbox_whoever_announced_it(tables):
     assert outbox.find(tables, run().id, "e") is None
 
 
-def test_what_was_released_is_gone_however_often_it_is_said(tables):
+def test_a_released_generation_is_gone_however_often_it_is_marked(tables):
     ended(tables)
     (entry,) = outbox.unreleased(tables, "job")
     outbox.mark_released(tables, entry)

@@ -8,7 +8,7 @@ from pipeline.domain.money import idle
 from tests.unit.cli.conftest import LINES
 
 
-def test_a_bill_is_the_sum_of_its_lines_and_every_price_says_whence(cli):
+def test_a_bill_is_the_sum_of_its_lines_and_every_price_has_a_source(cli):
     told = cli.json("cost")
     for part in ("control_plane", "naive"):
         assert told[part]["total"] == pytest.approx(sum(x["cost"] for x in told[part]["lines"]))
@@ -45,7 +45,7 @@ def test_a_month_without_a_run_costs_what_the_timers_ask_of_storage_and_nothing_
     assert sum(lines.values()) < 0.5
 
 
-def test_free_grants_are_deducted_from_the_month_and_never_below_nothing():
+def test_free_grants_are_deducted_from_the_month_and_never_below_zero():
     small, usual, large = (
         {line.meter: line for line in idle.month(prices(), {}, size_mb=size)}
         for size in idle.SIZES_MB
@@ -77,7 +77,7 @@ def test_the_samples_are_met_exactly():
         assert estimate == pytest.approx(sample.operations)
 
 
-def test_the_table_tells_what_is_left_out_and_fits_a_terminal(cli):
+def test_the_table_names_what_is_left_out_and_fits_a_terminal(cli):
     shown = cli("cost").stdout
     assert "Not included" in shown and "naive" in shown and "*" in shown
     assert all(len(line) <= 80 for line in shown.splitlines() if "operation" in line)

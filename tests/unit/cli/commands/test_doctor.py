@@ -108,7 +108,7 @@ def doctor(cli):
     return Doctor(cli.app)
 
 
-def test_what_is_well_is_well_and_nothing_stays_behind(doctor):
+def test_a_healthy_deployment_is_healthy_and_nothing_stays_behind(doctor):
     assert doctor.findings() == (Exit.OK, {})
     assert doctor.app.all_runs() == []
     left = [b for name in ("input", "receipts") for b in doctor.app.world.blobs.list(name, "")]
@@ -122,7 +122,7 @@ def test_without_a_management_plane_it_says_so(doctor):
     assert "only in Azure: a local stack has no quota of cores" in shown.stdout
 
 
-def test_events_that_do_not_come_are_found_and_the_probe_is_taken_away(doctor):
+def test_missing_events_are_found_and_the_probe_is_removed(doctor):
     doctor.app.loses = lambda event: True
     code, wrong = doctor.findings()
     assert (code, set(wrong)) == (Exit.FAILED, {"events of input", "events of receipts"})
@@ -144,7 +144,7 @@ def test_a_check_that_breaks_stops_no_other(doctor):
     assert "ZeroDivisionError" in wrong["clock"]["what"]
 
 
-def test_a_check_that_hangs_is_told_and_stops_no_other(doctor):
+def test_a_check_that_hangs_is_reported_and_stops_no_other(doctor):
     held = Event()
     doctor.survey.skew = held.wait
     result = doctor.ask("--json", "--wait", "1")
@@ -154,13 +154,13 @@ def test_a_check_that_hangs_is_told_and_stops_no_other(doctor):
     assert "no answer within 1 s" in wrong[0]["what"]
 
 
-def test_an_app_that_is_ill_is_told_with_its_restart(doctor):
+def test_an_app_that_fails_is_reported_with_its_restart(doctor):
     doctor.survey.status = 503
     _, wrong = doctor.findings()
     assert "az functionapp restart -g rg-x -n func-x" in wrong["topic"]["mend"]
 
 
-def test_cores_that_other_pools_have_are_told_and_missing_for_ours(doctor):
+def test_cores_of_other_pools_are_reported_and_count_as_taken(doctor):
     told = json.loads(doctor.ask("--json").stdout)["findings"]
     assert ("cores: dedicated", "2 of 100 are used") in [(f["check"], f["what"]) for f in told]
     doctor.survey.others = 49
@@ -170,7 +170,7 @@ def test_cores_that_other_pools_have_are_told_and_missing_for_ours(doctor):
     )
 
 
-def test_an_identity_without_its_role_is_told_and_the_others_are_well(doctor):
+def test_an_identity_without_its_role_is_reported_and_the_others_are_healthy(doctor):
     whole = doctor.management.roles
     doctor.management.roles = lambda bearer: whole(bearer) if bearer != Bearer.EVENTS else []
     code, wrong = doctor.findings()
@@ -178,7 +178,7 @@ def test_an_identity_without_its_role_is_told_and_the_others_are_well(doctor):
     assert wrong["roles of the system topic"]["mend"] == "azd provision"
 
 
-def test_a_run_that_stands_still_is_told_with_what_it_waits_for(doctor):
+def test_a_run_that_does_not_move_is_reported_with_what_it_waits_for(doctor):
     doctor.app.upload("lines/a.txt", b"x\n")
     doctor.app.pump()
     doctor.app.world.clock.advance(hours=2)
@@ -186,7 +186,7 @@ def test_a_run_that_stands_still_is_told_with_what_it_waits_for(doctor):
     assert "has not moved" in wrong["runs"]["what"] and "queued" in wrong["runs"]["why"]
 
 
-def test_an_event_that_was_not_announced_is_told(doctor):
+def test_an_event_that_was_not_announced_is_reported(doctor):
     doctor.app.loses = lambda event: False
     doctor.app.upload("lines/a.txt", b"x\n")
     for _ in range(20):
@@ -200,13 +200,13 @@ def test_an_event_that_was_not_announced_is_told(doctor):
     assert "1 completion events are not announced" in wrong["announcements"]["what"]
 
 
-def test_a_dead_letter_is_told(doctor):
+def test_a_dead_letter_is_reported(doctor):
     doctor.app.upload("x.json", b"{}", "dead-letter")
     _, wrong = doctor.findings()
     assert "dead-letter" in wrong
 
 
-def test_a_probe_with_content_or_elsewhere_is_no_probe(doctor):
+def test_a_probe_with_content_or_elsewhere_is_not_a_probe(doctor):
     doctor.app.upload(".fanfare-doctor/x", b"content")
     doctor.app.upload(".fanfare-doctor/y", b"", "output")
     doctor.app.pump()

@@ -64,7 +64,7 @@ def test_show_reads_what_the_row_had_no_room_for_from_the_receipt(cli_with):
 
 
 @pytest.mark.parametrize("damage", [b"", b"[1]", b"{", b"\xff" * (2 << 20)])
-def test_show_tells_of_a_large_receipt_that_was_damaged_since(cli_with, damage):
+def test_show_reports_a_large_receipt_that_was_damaged_since(cli_with, damage):
     cli = with_a_large_task(cli_with)
     (receipt,) = cli.app.world.blobs.names("receipts")
     cli.app.world.blobs.put("receipts", receipt, damage)
@@ -79,7 +79,7 @@ def spoil(cli, run):
     row.values["state"] = "nonsense"
 
 
-def test_a_damaged_row_hides_no_other_run_and_is_told(cli):
+def test_a_damaged_row_hides_no_other_run_and_is_reported(cli):
     damaged = cli.finished()
     cli.app.upload("lines/b.txt", b"x\n")
     cli.app.settle()
@@ -164,7 +164,7 @@ def page_url(cli, run):
     return cli.app.world.blobs.url(BlobRef("work", f"{run.plan.folder}/p-00000.json"))
 
 
-def test_a_plan_starts_nothing_and_expects_by_what_was(cli):
+def test_a_plan_starts_nothing_and_estimates_from_earlier_runs(cli):
     cli.finished()
     result = cli("plan", "job", "input/lines/a.txt")
     assert "going by 1 earlier run" in result.stdout

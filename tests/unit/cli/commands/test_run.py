@@ -62,7 +62,7 @@ def test_an_empty_blob_starts_nothing(cli):
     assert cli.json("ls") == {"runs": [], "unreadable": []}
 
 
-def test_a_pipeline_that_is_asked_gets_its_file_beside_the_triggers(cli_with):
+def test_a_pipeline_that_starts_by_request_gets_its_file_outside_all_triggers(cli_with):
     cli = cli_with(ASKED)
     assert cli("run", "job", cli.file()).exit_code == Exit.OK
     run = cli.app.only_run()
@@ -86,7 +86,7 @@ def test_a_failed_run_exits_with_1_and_shows_what_its_item_printed(cli_with):
     assert "no \\x1b[31mluck" in result.stdout
 
 
-def test_a_run_that_takes_too_long_goes_on_without_us(cli):
+def test_a_run_that_takes_too_long_continues_after_the_command(cli):
     started = cli.json("run", "job", cli.file(), "--no-wait")["runs"]
     cli.asleep = True
     result = cli("watch", started[0], "--timeout", "3")

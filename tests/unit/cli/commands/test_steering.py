@@ -100,7 +100,7 @@ def test_purge_by_age_takes_only_what_is_over_and_old(cli):
     assert cli("purge").exit_code == Exit.USAGE
 
 
-def test_a_run_that_is_going_cannot_be_purged(cli):
+def test_an_active_run_cannot_be_purged(cli):
     cli.app.upload("lines/a.txt", b"x\n")
     cli.app.pump()
     result = cli("purge", "latest", "--yes")

@@ -145,7 +145,7 @@ def test_a_schedule_needs_a_default_for_every_parameter(workshop):
         (b"#" * (256 * 1024 + 1), "is larger than 256 KiB"),
     ],
 )
-def test_a_file_that_is_no_definition_is_refused(workshop, text, problem):
+def test_a_file_that_is_not_a_definition_is_refused(workshop, text, problem):
     workshop.pipeline("demo", text)
     (found,) = workshop.problems()
     assert problem in found
@@ -165,13 +165,13 @@ def test_a_broken_pool_is_not_also_reported_as_missing(workshop):
     assert workshop.problems() == ["pools/cpu.yaml:3: slot: unknown key; did you mean 'slots'?"]
 
 
-def test_a_file_name_that_is_no_name_is_refused(workshop):
+def test_a_file_name_that_is_not_a_name_is_refused(workshop):
     workshop.pipeline("Media_Encode")
     (found,) = workshop.problems()
     assert found.startswith("pipelines/Media_Encode.yaml:1: name: 'Media_Encode' is not a name")
 
 
-def test_the_other_ending_is_pointed_out(workshop):
+def test_the_ending_yml_is_pointed_out(workshop):
     (workshop.root / "pipelines/demo.yml").touch()
     assert workshop.problems() == ["pipelines/demo.yml: rename it to demo.yaml"]
 
@@ -202,7 +202,7 @@ def test_a_chain_with_an_end_is_fine(workshop):
     assert set(workshop.load().pipelines) == {"a", "b"}
 
 
-def test_words_that_older_yaml_takes_for_truth_are_text(workshop):
+def test_words_that_older_yaml_reads_as_booleans_are_text(workshop):
     workshop.changed("suffix: .mp4", "suffix: [no, on, 1:30, 007]")
     blob = workshop.load().pipelines["demo"].trigger.blob
     assert blob.suffix == ("no", "on", "1:30", "007")

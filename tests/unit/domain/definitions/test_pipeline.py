@@ -55,14 +55,14 @@ def test_a_wrong_parameter_is_named_with_its_reason(given, said):
     assert said in str(caught.value)
 
 
-def test_everything_wrong_is_said_at_once():
+def test_all_faults_are_named_at_once():
     with pytest.raises(InvalidParameters, match=r"cfr: .*; .*crf: .*; rate: "):
         resolve(ALL, {"cfr": 1, "crf": 99})
 
 
 @quick
 @given(st.dictionaries(st.text(max_size=5), st.none() | st.text() | st.floats() | st.booleans()))
-def test_hostile_parameters_are_taken_or_refused(given):
+def test_hostile_parameters_are_accepted_or_refused(given):
     with contextlib.suppress(InvalidParameters):
         assert set(resolve(ALL, given)) == set(ALL)
 
@@ -169,6 +169,6 @@ def test_a_definition_of_another_format_is_refused(number):
 
 
 @pytest.mark.parametrize("cause", ["image-missing", "input-missing", "output-unusable"])
-def test_causes_that_seldom_heal_are_executed_once_unless_the_definition_says_so(cause):
+def test_causes_that_seldom_pass_are_executed_once_unless_the_definition_says_so(cause):
     assert Retries().extra(Cause(cause)) == 0
     assert Retries.model_validate({cause: 2}).extra(Cause(cause)) == 2

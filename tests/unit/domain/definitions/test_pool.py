@@ -37,7 +37,7 @@ def test_what_can_be_changed_is_not_in_the_physical_id():
     assert physical_id(pool()) == physical_id(other)
 
 
-def test_the_body_is_what_batch_takes():
+def test_the_body_is_what_batch_accepts():
     body = pool_body(pool(), "$TargetDedicatedNodes = 0;")
     machine = body["virtualMachineConfiguration"]
     assert (body["id"], body["vmSize"]) == (physical_id(pool()), "Standard_D2s_v5")

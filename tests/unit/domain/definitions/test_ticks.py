@@ -29,7 +29,7 @@ def test_a_time_that_the_clock_skips_fires_once_an_hour_later():
     assert found == ["03-29 01:30:00", "03-30 00:30:00"]
 
 
-def test_a_time_that_comes_twice_fires_once():
+def test_a_time_that_occurs_twice_fires_once():
     found = ticks("0 30 2 * * *", "2026-10-24T12:00", "2026-10-25T12:00", "Europe/Berlin")
     assert found == ["10-25 00:30:00"]
 
@@ -45,14 +45,14 @@ def test_a_half_hour_clock_change_adds_no_tick():
     assert found == ["10-03 14:45:00", "10-03 16:15:00"]
 
 
-def test_the_last_tick_does_not_come_again_and_the_final_moment_is_due():
+def test_the_last_tick_does_not_fire_again_and_the_final_moment_is_due():
     assert ticks("*/30 * * * * *", "2026-01-01T10:00:00", "2026-01-01T10:01:00") == [
         "01-01 10:00:30",
         "01-01 10:01:00",
     ]
 
 
-def test_day_and_weekday_both_have_to_match():
+def test_day_and_weekday_must_both_match():
     assert ticks("0 0 0 13 * fri", "2026-01-01T00:00", "2026-06-01T00:00") == [
         "02-13 00:00:00",
         "03-13 00:00:00",

@@ -33,7 +33,7 @@ def test_no_answer_is_unreachable_and_another_answer_a_fault():
     assert health.refusal("blob", 500, "500", AZURE).level is Level.FAULT
 
 
-def test_who_is_not_logged_in_is_told_to():
+def test_a_user_without_a_login_is_asked_to_log_in():
     said = "list queues: no token (CredentialUnavailableError): log in"
     assert health.refusal("storage", 0, said, AZURE).mend == "az login"
 
@@ -50,7 +50,7 @@ def test_what_is_missing_is_named_with_what_makes_it():
     ("seconds", "level"),
     [(0, Level.OK), (-4, Level.OK), (-60, Level.NOTE), (60, Level.NOTE), (301, Level.FAULT)],
 )
-def test_a_wrong_clock_is_told_by_how_wrong_it_is(seconds, level):
+def test_a_wrong_clock_is_judged_by_its_difference(seconds, level):
     assert health.clock(timedelta(seconds=seconds)).level is level
 
 
@@ -66,12 +66,12 @@ def test_poison_and_old_messages_are_findings():
     assert health.queues(readings[2:], AZURE)[0].level is Level.OK
 
 
-def test_dead_letters_are_told():
+def test_dead_letters_are_reported():
     assert health.dead_letters(0, False, AZURE).level is Level.OK
     assert "firewall" in health.dead_letters(2, False, AZURE).why
 
 
-def test_a_provider_that_is_not_registered_is_told():
+def test_a_provider_that_is_not_registered_is_reported():
     found = health_azure.providers([name.lower() for name in PROVIDERS if "Batch" not in name])
     assert found.mend == "az provider register -n Microsoft.Batch"
 
@@ -85,7 +85,7 @@ def test_a_provider_that_is_not_registered_is_told():
         ("batch.node.ubuntu 22.04", date(2027, 6, 30), Level.FAULT),
     ],
 )
-def test_an_image_that_goes_out_of_support_is_told_a_year_before(agent, today, level):
+def test_the_end_of_support_of_an_image_is_reported_a_year_before(agent, today, level):
     pool = a_pool(image=a_pool().image.model_copy(update={"agent": agent}))
     assert health_azure.retirement(pool, today, AZURE).level is level
 

@@ -39,7 +39,7 @@ def with_nodes(error=None, **counts):
         (PoolReport("active", "steady"), "no autoscale formula", "enable --pool-id cpu-1"),
     ],
 )  # fmt: skip
-def test_every_trouble_of_a_pool_is_told_with_its_command(report, said, mend):
+def test_every_problem_of_a_pool_is_reported_with_its_command(report, said, mend):
     (found,) = pools.pool("cpu", "cpu-1", report, AZURE, NOW)
     assert found.level is Level.FAULT and said in found.what and mend in found.mend
 

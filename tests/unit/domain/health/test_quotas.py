@@ -11,7 +11,7 @@ PLENTY = Quotas(100, 100, {"standarddsv5family": 100}, True, 100, 100)
 OTHER = Machines("other", "STANDARD_D2S_V5", 5, 3)
 
 
-def test_a_region_without_the_size_is_told():
+def test_a_region_without_the_size_is_reported():
     found = cores(a_pool(), {}, PLENTY, [], AZURE)
     assert found.level is Level.FAULT and "westeurope does not offer Standard_D2s_v5" in found.what
     assert "az batch location list-skus -l westeurope" in found.mend
@@ -27,7 +27,7 @@ def test_a_region_without_the_size_is_told():
         (Quotas(None, None, {}, False, 1, 1), Level.OK, "covers"),
     ],
 )
-def test_zero_and_small_quotas_are_told_apart(quotas, level, said):
+def test_zero_and_small_quotas_are_distinguished(quotas, level, said):
     found = cores(a_pool(), SIZES, quotas, [], AZURE)
     assert found.level is level and said in found.what
 
@@ -39,11 +39,11 @@ def test_spot_quota_is_that_of_the_spot_share():
 
 
 @pytest.mark.parametrize(("count", "level"), [(1, Level.OK), (80, Level.NOTE), (100, Level.FAULT)])
-def test_a_limit_that_is_used_up_is_told(count, level):
+def test_a_limit_that_is_used_up_is_reported(count, level):
     assert used("active jobs", count, 100, AZURE).level is level
 
 
-def test_a_maximum_beside_what_other_pools_have_may_be_too_much():
+def test_a_maximum_may_be_too_large_beside_what_other_pools_have():
     quotas = Quotas(100, 100, {"standarddsv5family": 16}, True, 100, 100)
     found = cores(a_pool(), SIZES, quotas, [OTHER], AZURE)
     assert found.level is Level.NOTE
@@ -52,7 +52,7 @@ def test_a_maximum_beside_what_other_pools_have_may_be_too_much():
     assert "ask for quota" in found.mend
 
 
-def test_what_is_used_is_told_by_family_where_the_account_limits_families():
+def test_use_is_reported_by_family_if_the_account_limits_families():
     told = core_use(SIZES, PLENTY, [OTHER, Machines("big", "standard_d8s_v5", 1, 0)], [a_pool()])
     assert {found.check: found.what for found in told} == {
         "cores: dedicated": "18 of 100 are used",
@@ -62,18 +62,18 @@ def test_what_is_used_is_told_by_family_where_the_account_limits_families():
     }
 
 
-def test_without_limits_by_family_the_sums_are_told_alone():
+def test_without_limits_by_family_only_the_sums_are_reported():
     told = core_use(SIZES, Quotas(20, None, {}, False, 1, 1), [OTHER], [a_pool()])
     assert [(found.check, found.what) for found in told] == [
         ("cores: dedicated", "10 of 20 are used")
     ]
 
 
-def test_all_cores_in_use_is_no_fault():
+def test_all_cores_in_use_is_not_a_fault():
     told = core_use(SIZES, Quotas(10, 6, {}, False, 1, 1), [OTHER], [])
     assert {found.level for found in told} == {Level.OK}
 
 
-def test_nodes_of_a_size_that_nobody_knows_are_told_and_not_counted():
+def test_nodes_of_an_unknown_size_are_reported_and_not_counted():
     *_, last = core_use(SIZES, PLENTY, [Machines("old", "standard_nc6", 2, 1)], [])
     assert last.what.startswith("not counted: 3 nodes of standard_nc6")

@@ -40,14 +40,14 @@ def test_a_missing_role_is_named_with_what_it_is_missing_on_and_what_then_happen
 @pytest.mark.parametrize(
     "scope", [GROUP, "/subscriptions/s", ACCOUNT, "/", "/providers/Microsoft.Management/x"]
 )
-def test_a_role_further_up_is_as_good(scope):
+def test_a_role_at_a_wider_scope_is_as_good(scope):
     assert judged(Bearer.BATCH, [Assignment(Role.BLOB_CONTRIBUTOR, scope)]).level is Level.OK
 
 
 @pytest.mark.parametrize(
     "scope", [f"{ACCOUNT}y", f"{CONTAINERS}/work", "/subscriptions/s2", f"{GROUP}-2"]
 )
-def test_a_role_elsewhere_or_further_down_is_not(scope):
+def test_a_role_elsewhere_or_at_a_narrower_scope_is_not(scope):
     assert judged(Bearer.BATCH, [Assignment(Role.BLOB_CONTRIBUTOR, scope)]).level is Level.FAULT
 
 
@@ -70,7 +70,7 @@ def test_a_role_on_a_resource_whose_name_nobody_knows_is_found_by_its_type():
 
 
 @pytest.mark.parametrize("bearer", Bearer)
-def test_an_identity_that_is_gone_is_told(bearer):
+def test_an_identity_that_is_gone_is_reported(bearer):
     found = judged(bearer, None)
     assert (found.level, found.mend) == (Level.FAULT, "azd provision")
     assert found.check == f"roles of {bearer}"

@@ -19,7 +19,7 @@ def test_a_duration_is_read(text, seconds):
 @pytest.mark.parametrize(
     "text", ["", "10", "m10", "10m ", "1m1h", "-5s", "1.5h", "٣s", "10m\n", 600]
 )
-def test_what_is_no_duration_gets_a_hint(text):
+def test_text_that_is_not_a_duration_gets_a_hint(text):
     with pytest.raises(ValueError, match="write it like 90s, 10m, 1h30m or 2d"):
         parse_duration(text)
 

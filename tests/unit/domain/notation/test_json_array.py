@@ -40,6 +40,6 @@ def test_what_json_refuses_is_refused(values, data):
 
 
 @pytest.mark.parametrize("text", ["{}", "1", '"["'])
-def test_what_is_no_array_is_told_apart_from_what_is_no_json(text):
+def test_json_that_is_not_an_array_is_distinguished_from_text_that_is_not_json(text):
     with pytest.raises(TypeError):
         list(elements(text))

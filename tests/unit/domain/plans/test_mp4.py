@@ -86,7 +86,7 @@ def test_quicktime_may_end_a_list_with_zeros():
         (box(b"ftyp") + struct.pack(">I4s", 3, b"moov"), "cannot be"),
     ],
 )
-def test_what_is_no_video_is_told_apart(data, said):
+def test_files_that_are_not_videos_are_refused_with_the_reason(data, said):
     with pytest.raises(NotAVideo, match=said):
         frames(data)
 

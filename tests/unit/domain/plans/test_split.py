@@ -62,7 +62,7 @@ def test_a_grid_keeps_the_order_of_its_axes():
         (lambda: split_blobs([]), "no blob matches"),
     ],
 )
-def test_a_split_that_cannot_be_says_why(split, said):
+def test_an_impossible_split_says_why(split, said):
     with pytest.raises(PlanError, match=said):
         list(split())
 

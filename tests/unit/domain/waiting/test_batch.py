@@ -83,7 +83,7 @@ def found(job, of_pool, **more):
 
 
 @pytest.mark.parametrize("code", CASES)
-def test_each_obstacle_is_told_with_its_evidence(code, request):
+def test_each_obstacle_has_its_evidence(code, request):
     job, of_pool, evidence = CASES[code]
     told = found(job, of_pool, others=("a-1", "b-2"))
     assert told[0] is code
@@ -118,7 +118,7 @@ def test_a_node_that_cannot_be_prepared_hides_no_tasks_that_end_elsewhere():
     assert found(job, IDLE)[0] is C.TASKS_RUNNING
 
 
-def test_a_preempted_node_that_is_unusable_on_its_way_is_no_failing_start_task():
+def test_a_preempted_node_that_is_unusable_for_a_while_is_not_a_failing_start_task():
     """Azure may show a spot node as unusable, without an error of its own, before it is gone."""
     code, _ = found(QUEUED, pool(unusable=1))
     assert code is C.NODES_UNUSABLE
@@ -148,5 +148,5 @@ def test_further_executions_count_with_the_first():
         ("InvalidSubnet", C.RESIZE_FAILED),
     ],
 )
-def test_a_resize_error_is_told_apart_by_its_code(code, meant):
+def test_resize_errors_are_distinguished_by_code(code, meant):
     assert resize_code(Trouble(code, "")) is meant

@@ -50,7 +50,7 @@ def test_a_waiting_run_says_what_was_noted_when_it_began_to_wait():
     assert told(State.WAITING, note=note) == (C.PAUSED, "pipeline job is paused")
 
 
-def test_a_run_that_release_0_1_let_wait_says_what_that_noted():
+def test_a_run_that_waits_since_release_0_1_says_what_that_release_noted():
     old = run(State.WAITING, why="2 of at most 2 runs of job are going")
     assert "2 of at most 2" in decide(Situation(old, NOW, HERE)).evidence
 
@@ -65,7 +65,7 @@ def test_tasks_that_are_over_and_not_counted_have_receipts_on_their_way():
     assert "assembly" in told(State.RUNNING, batch=OVER, done=4)[1]
 
 
-def test_outputs_that_are_not_there_yet_are_told_while_assembly_is_tried():
+def test_outputs_that_are_not_there_yet_are_named_while_assembly_waits():
     assert told(State.ASSEMBLING, failing=UPLOADS)[0] is C.OUTPUTS_NOT_UPLOADED
     assert told(State.ASSEMBLING)[0] is C.ASSEMBLING
 
@@ -79,12 +79,12 @@ def test_an_assembler_program_waits_like_any_task():
     assert told(State.ASSEMBLING, batch=queued)[0] is C.NODES_STARTING
 
 
-def test_a_step_that_keeps_failing_is_told_before_that_it_is_in_its_queue():
+def test_a_step_that_keeps_failing_goes_before_a_step_in_its_queue():
     step = FailingStep(C.BATCH_NOT_ANSWERING, "step plan was tried 9 times: 401")
     assert told(State.PLANNING, failing=step, plan=None) == (C.BATCH_NOT_ANSWERING, step.evidence)
 
 
-def test_batch_that_does_not_answer_is_told():
+def test_batch_that_does_not_answer_is_reported():
     assert told(State.RUNNING, silence="look at the job: 503") == (
         C.BATCH_NOT_ANSWERING,
         "look at the job: 503",

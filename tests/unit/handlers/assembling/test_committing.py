@@ -44,7 +44,7 @@ def committing(app):
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b'{"files": 3}'], ids=str)
-def test_a_choice_that_cannot_be_read_ends_the_run_and_names_the_blob(app_with, content):
+def test_an_unreadable_commit_record_ends_the_run_and_names_the_blob(app_with, content):
     app = app_with()
     name = f"{committing(app).id}/g1/assembled/chosen.json"
     if content is None:
@@ -59,7 +59,7 @@ def test_a_choice_that_cannot_be_read_ends_the_run_and_names_the_blob(app_with, 
     assert [event["type"] for event in app.world.events.published] == ["fanfare.run.failed"]
 
 
-def test_a_choice_that_was_deleted_after_the_commit_does_not_matter(app_with):
+def test_a_commit_record_that_was_deleted_after_the_commit_does_not_matter(app_with):
     app = app_with()
     refused(app, "write", "latest/manifest.json", Transient("503"))
     app.upload("lines/a.txt", b"one\n")
@@ -74,7 +74,7 @@ def test_a_choice_that_was_deleted_after_the_commit_does_not_matter(app_with):
 
 
 @pytest.mark.parametrize("change", [lambda _: b"{", lambda text: text.replace(b"job-", b"job-0")])
-def test_a_manifest_that_is_not_ours_ends_the_run_and_is_left_alone(app_with, change):
+def test_a_manifest_of_another_run_ends_the_run_and_is_left_alone(app_with, change):
     app = app_with()
     app.upload("lines/0.txt", b"one\n")
     app.settle()
@@ -92,7 +92,7 @@ def test_a_manifest_that_is_not_ours_ends_the_run_and_is_left_alone(app_with, ch
 
 
 @pytest.mark.parametrize("error", [Permanent("A lease."), Transient("503")], ids=repr)
-def test_an_alias_that_cannot_be_moved_holds_no_verdict_back(app_with, caplog, error):
+def test_an_alias_that_cannot_be_moved_delays_no_verdict(app_with, caplog, error):
     app = app_with()
     refused(app, "write", "latest/manifest.json", error)
     app.upload("lines/a.txt", b"one\n")

@@ -38,7 +38,7 @@ def test_a_manifest_is_as_its_schema_says(app_with):
     assert len(written["missing"]) == len(written["files"]) == 1
 
 
-def test_equal_names_are_told_apart_by_item(app_with):
+def test_equal_names_get_the_number_of_their_item(app_with):
     app = app_with(NONE)
     app.upload("lines/a.txt", b"one\ntwo\n")
     app.settle()
@@ -151,7 +151,7 @@ def test_a_schedule_moves_its_alias_too(app_with):
 
 
 @pytest.mark.parametrize("content", [b"", b"not json", b'{"version": 7}'])
-def test_an_alias_that_is_no_manifest_holds_no_verdict_back(app_with, content):
+def test_an_alias_that_is_not_a_manifest_delays_no_verdict(app_with, content):
     app = app_with()
     app.world.blobs.put("output", "job/latest/manifest.json", content)
     app.upload("lines/a.txt", b"one\n")

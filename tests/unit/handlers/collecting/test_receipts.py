@@ -42,7 +42,7 @@ LIES = {
 
 
 @pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
-def test_a_receipt_that_lies_is_not_counted_and_the_task_runs_again(app_with, lie, caplog):
+def test_an_invalid_receipt_is_not_counted_and_the_task_is_executed_anew(app_with, lie, caplog):
     app = app_with()
     ran = scripted(app, {"t000001": [lying(app, lie)]})
     app.upload("lines/a.txt", b"one\ntwo\n")
@@ -62,7 +62,7 @@ def test_a_receipt_with_a_wrong_size_is_an_output_that_never_arrives(app_with, s
     assert (app.only_run().state, ran["t000000"]) == ("succeeded", 2)
 
 
-def test_a_task_that_always_lies_fails_its_items_in_the_end(app_with):
+def test_a_task_whose_receipts_are_always_invalid_fails_its_items_in_the_end(app_with):
     app = app_with()
     ran = scripted(app, {"t000000": [lying(app, b"no")] * 9})
     app.upload("lines/a.txt", b"one\n")
@@ -129,7 +129,7 @@ def test_one_bad_receipt_does_not_keep_other_runs_waiting(app_with):
     assert list(states.values()) == ["succeeded"]
 
 
-def test_a_message_that_is_no_event_goes_to_the_poison_queue(app_with):
+def test_a_malformed_event_goes_to_the_poison_queue(app_with):
     app = app_with()
     for body in ("", "{", "[]", '{"event": 3}'):
         dispatch.handle(app.engine, Queue.RECEIPTS, body)
@@ -167,7 +167,7 @@ CAUSES = {
 
 
 @pytest.mark.parametrize(("code", "expected"), CAUSES.items(), ids=CAUSES)
-def test_each_cause_is_told_apart_and_retried_as_the_definition_says(app_with, code, expected):
+def test_each_cause_is_retried_as_the_definition_says(app_with, code, expected):
     cause, executions = expected
     app = app_with()
     ran = scripted(app, {"t000000": [batch_says(code, "what Batch said")] * 99})
@@ -191,7 +191,7 @@ def test_each_cause_can_be_given_more_executions(app_with, code, expected):
     assert (app.only_run().state, ran["t000000"]) == ("succeeded", 6)
 
 
-def test_causes_are_counted_each_for_itself(app_with):
+def test_each_cause_is_counted_by_itself(app_with):
     app = app_with()
     script = [batch_says("FileUploadMiscError"), batch_says("BlobAccessDenied")]
     ran = scripted(app, {"t000000": [*script, batch_says("BlobAccessDenied"), node_lost]})
@@ -303,7 +303,7 @@ def test_receipts_of_a_run_that_fail_for_now_keep_no_other_run_waiting(app_with,
     assert app.world.queues.bodies("receipts") == []
 
 
-def test_receipts_that_always_fail_are_given_up_in_the_end_and_found_by_the_sweep(app_with):
+def test_receipts_that_always_fail_reach_the_retry_limit_and_the_sweep_finds_them(app_with):
     app = app_with()
     app.upload("lines/a.txt", b"one\ntwo\n")
     app.pump()

@@ -105,7 +105,7 @@ def test_the_key_of_the_header_goes_before_that_of_the_body(app):
     assert both.body["id"] != start(app, key="body", input=INPUT).body["id"]
 
 
-def test_a_pipeline_that_nobody_knows_is_404_with_the_nearest_name(app):
+def test_an_unknown_pipeline_is_404_with_the_nearest_name(app):
     reply = start(app, pipeline="jobb")
     assert (reply.status, reply.body["retry"]) == (404, False)
     assert reply.body["error"] == (
@@ -137,7 +137,7 @@ def test_a_pipeline_without_a_request_trigger_says_what_to_set(app_with):
         (b"[" * 60_000, "body: Invalid JSON"),
     ],
 )
-def test_a_body_that_is_no_request_is_400_and_says_where(app, body, says):
+def test_a_malformed_body_is_400_and_says_where(app, body, says):
     reply = posted(app, body)
     assert (reply.status, reply.body["retry"]) == (400, False)
     assert says in reply.body["error"]
@@ -193,7 +193,7 @@ def test_an_input_that_cannot_be_addressed_is_400(app, name):
     "run_id",
     ["job-" + "0" * 20, "none-" + "0" * 20, "", "..", "a/b", "job-?x=#", "!pipelines", "t:'", "\0"],
 )
-def test_a_run_that_nobody_knows_is_404_whatever_its_name(app, route, run_id):
+def test_an_unknown_run_is_404_whatever_its_name(app, route, run_id):
     reply = asked(app, route, run_id)
     assert (reply.status, reply.body["retry"]) == (404, False)
     assert "There is no run" in reply.body["error"]
@@ -248,13 +248,13 @@ def test_a_list_without_runs_is_empty_and_one_of_no_pipeline_is_404(app):
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "201", "x", "1.5", "²", "9" * 5000])
-def test_a_limit_that_is_none_is_400(app, limit):
+def test_a_limit_that_is_not_a_number_is_400(app, limit):
     reply = listed(app, None, limit)
     assert (reply.status, reply.body["retry"]) == (400, False)
     assert "from 1 to 200" in reply.body["error"]
 
 
-def test_what_time_heals_is_503_and_may_be_repeated(app):
+def test_a_passing_error_is_503_and_says_that_retrying_helps(app):
     for verb, action in [
         ("get", lambda: http.show_run(app.engine, "job-" + "0" * 20)),
         ("query", lambda: http.list_runs(app.engine)),

@@ -56,7 +56,7 @@ def test_a_request_that_cannot_be_met_says_why(app_with, body, status, words):
 
 
 @pytest.mark.parametrize("body", [b"", b"nonsense", b"[]", b"\xff", b" " * 70_000, b"[" * 9999])
-def test_a_body_that_is_no_request_is_refused(app_with, body):
+def test_a_malformed_body_is_refused(app_with, body):
     app = app_with(RANGE)
     assert http.answering(lambda: http.start_run(app.engine, body, None)).status in (400, 413)
 
@@ -88,7 +88,7 @@ def test_what_a_run_that_succeeded_cannot_do_is_a_conflict(app_with, action):
     assert (reply.status, "succeeded" in reply.body["error"]) == (409, True)
 
 
-def test_a_run_that_goes_cannot_be_redriven(app_with):
+def test_an_active_run_cannot_be_redriven(app_with):
     app = app_with()
     app.upload("lines/a.txt", b"one\n")
     app.pump()

@@ -45,7 +45,7 @@ def test_a_damaged_row_beside_a_run_does_not_keep_it_from_its_end(app_with, capl
 
 
 @pytest.mark.parametrize("table", [TASKS, PROGRESS])
-def test_damaged_rows_of_tasks_are_written_anew_from_receipts(app_with, table):
+def test_damaged_rows_of_tasks_are_restored_from_receipts(app_with, table):
     app = app_with(LINES)
     app.upload("lines/a.txt", b"one\ntwo\nthree\n")
     app.pump()
@@ -57,7 +57,7 @@ def test_damaged_rows_of_tasks_are_written_anew_from_receipts(app_with, table):
     assert (app.only_run().state, app.only_run().succeeded) == ("succeeded", 3)
 
 
-def test_a_damaged_row_is_told_with_its_key(app_with, caplog):
+def test_a_damaged_row_is_logged_with_its_key(app_with, caplog):
     app = app_with(LIMITED)
     app.upload("lines/a.txt", b"one\n")
     app.pump()

@@ -66,7 +66,7 @@ def test_batch_that_refuses_to_end_jobs_does_not_delay_the_verdict(app_with):
     assert {job.state for job in app.world.batch.jobs.values()} == {"completed"}
 
 
-def test_a_message_is_put_back_with_growing_delay_and_given_up_in_the_end(app_with):
+def test_a_message_is_put_back_with_growing_delay_until_the_retry_limit(app_with):
     app = app_with()
     app.upload("lines/a.txt", b"one\n")
     refusing(app, "jobs", "create", app.world.clock.now() + timedelta(days=9))
@@ -109,7 +109,7 @@ def test_a_step_that_always_crashes_ends_the_run_through_the_poison_queue(app_wi
 @pytest.mark.parametrize(
     "queue", ["blob-events", "plan", "submit", "receipts", "assemble", "announce"]
 )
-def test_nonsense_in_a_queue_is_put_aside(app_with, queue):
+def test_a_malformed_message_goes_to_the_poison_queue(app_with, queue):
     app = app_with()
     for body in ("", "nonsense", "null", "3", "[" * 40_000, '{"event": 3, "run": 3}'):
         dispatch.handle(app.engine, Queue(queue), body)
@@ -118,7 +118,7 @@ def test_nonsense_in_a_queue_is_put_aside(app_with, queue):
     assert (app.all_runs(), app.world.queues.total()) == ([], 0)
 
 
-def test_a_poison_message_is_told_of_and_left_to_the_sweep_while_storage_refuses(app_with, caplog):
+def test_a_poison_message_is_logged_and_left_to_the_sweep_while_storage_refuses(app_with, caplog):
     app = app_with()
     app.upload("lines/a.txt", b"one\n")
     app.pump()
@@ -184,7 +184,7 @@ def test_a_pool_that_is_gone_ends_the_run_and_names_it(app_with):
     assert "add pools/cpu.yaml" in app.only_run().error
 
 
-def test_a_definition_of_another_version_is_said_to_be_one(app_with):
+def test_a_definition_of_another_version_is_reported_as_such(app_with):
     app = app_with()
     app.upload("lines/a.txt", b"one\n")
     app.pump()

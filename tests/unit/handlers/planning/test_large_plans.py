@@ -92,7 +92,7 @@ def test_bundles_carry_neighbouring_items(app_with):
     assert sum(len(job.tasks) for job in app.world.batch.jobs.values()) == 3
 
 
-def test_units_of_one_page_are_told_from_one_read(app_with):
+def test_units_of_one_page_need_one_read(app_with):
     app = planned(app_with)
     plan = app.only_run().plan
     items = PlannedItems(app.engine, plan)

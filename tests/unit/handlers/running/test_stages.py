@@ -139,7 +139,7 @@ def test_a_redrive_after_a_failed_split_splits_again(app_with):
 @pytest.mark.parametrize(
     "cause", ["program-failed", "timed-out", "program-missing", "input-missing", "output-unusable"]
 )
-def test_whatever_a_runner_reports_is_executed_as_often_as_the_definition_says(app_with, cause):
+def test_each_cause_of_the_runner_is_tried_as_often_as_the_definition_says(app_with, cause):
     tries = []
 
     def program(item):

@@ -147,7 +147,7 @@ def test_a_blob_deleted_before_its_run_began_is_superseded(app_with):
         ("output", "lines/a.txt", b"one\n"),
     ],
 )
-def test_a_blob_that_no_pipeline_takes_starts_nothing_and_says_so(
+def test_a_blob_that_no_pipeline_matches_starts_nothing_and_is_logged(
     app_with, caplog, container, name, content
 ):
     app = app_with()
@@ -210,7 +210,7 @@ def test_a_blob_older_than_the_pipeline_starts_nothing_by_itself(app_with):
     assert app.all_runs() == []
 
 
-def test_one_blob_starts_every_pipeline_that_takes_it(app_with):
+def test_one_blob_starts_every_pipeline_that_it_matches(app_with):
     app = app_with(also={"other": BLOB + PLAIN + "split: {blobs: {}}\n"})
     app.upload("lines/a.txt", b"one\n")
     app.settle()

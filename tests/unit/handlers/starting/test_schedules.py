@@ -86,7 +86,7 @@ def test_missed_ticks_can_be_dropped(app_with):
     assert ticks(app) == []
 
 
-def test_a_tick_is_skipped_while_the_run_before_it_goes(app_with):
+def test_a_tick_is_skipped_while_the_previous_run_is_active(app_with):
     app = app_with(scheduled())
     on_tick(app.engine)
     for _ in range(25):
