@@ -11,7 +11,7 @@ from pipeline.handlers.doors import access, dispatch, http, timers
 
 bootstrap.configure_logging(logging.getLogger("fanfare"))
 bootstrap.load()
-# Without function keys (Azure) every route asks `access.serve`, which wants an Entra token.
+# Without function keys (in Azure) every route calls `access.serve`, which requires an Entra token.
 _level = func.AuthLevel.FUNCTION if bootstrap.by_function_key() else func.AuthLevel.ANONYMOUS
 app = func.FunctionApp(http_auth_level=_level)
 STORAGE = "AzureWebJobsStorage"
@@ -37,7 +37,7 @@ for _queue in dispatch.ROUTES:
 
 @app.event_grid_trigger(arg_name="event")
 def on_blob_event(event: func.EventGridEvent) -> None:
-    """The alternative to queue delivery: the same handler, behind a webhook."""
+    """Handle a blob event that a webhook delivers; the alternative to the queue."""
     content = {
         "id": event.id,
         "subject": event.subject,
@@ -50,13 +50,13 @@ def on_blob_event(event: func.EventGridEvent) -> None:
 
 @app.timer_trigger(arg_name="timer", schedule="%FANFARE_TICK%")
 def on_tick(timer: func.TimerRequest) -> None:
-    """Every minute: start what schedules are due for, then find what any arrow lost."""
+    """Every minute, start the schedules that are due, then let the sweep find what was lost."""
     timers.every_minute(bootstrap.engine())
 
 
 @app.timer_trigger(arg_name="timer", schedule="%FANFARE_LOST_EVENTS%")
 def on_lost_events(timer: func.TimerRequest) -> None:
-    """Every hour: start the runs whose events were lost, and reap jobs that completed long ago."""
+    """Every hour, start runs whose events were lost, and delete jobs that completed long ago."""
     timers.every_hour(bootstrap.engine())
 
 
@@ -98,7 +98,7 @@ def cancel_run(req: func.HttpRequest) -> func.HttpResponse:
 
 @app.route(route="runs/{run}/redrive", methods=["POST"])
 def redrive_run(req: func.HttpRequest) -> func.HttpResponse:
-    """Run again what failed."""
+    """Redrive a run: execute only what failed."""
     return _reply(
         req,
         access.Operation.REDRIVE,

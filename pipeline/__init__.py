@@ -1,4 +1,4 @@
-"""The engine. Read `handlers/` for what happens at each event; everything else serves it.
+"""The engine. Start with `handlers/`: it says what happens at each event; the rest serves it.
 
 domain/    pure decisions and values        ports/     what the engine needs of the world
 ledger/    runs, tasks, progress as rows    adapters/  Azure behind the ports

@@ -16,16 +16,16 @@ from pipeline.handlers.engine import Engine
 from pipeline.settings import HttpAccess, SettingMissing, Settings
 
 APP_ROOT = Path(__file__).resolve().parent.parent
-# An archive of wheels lies beside its requirements where nodes reach no package index.
+# An archive of wheels is beside its requirements if nodes cannot reach a package index.
 _SCRIPTS = ("*.py", "environments/*.txt", "environments/*.zip")
 
 
 @functools.cache
 def engine() -> Engine:
-    """Return the process's engine, made once of its environment; raises SettingMissing."""
+    """Return the engine of this process, built once from its environment. Raises SettingMissing."""
     settings = Settings.from_env(os.environ, APP_ROOT)
     if settings.otlp_endpoint or settings.insights_connection:
-        # Imported only where it is wanted: it doubles the time of a cold start.
+        # Imported only where it is needed: it doubles the time of a cold start.
         from pipeline.adapters.telemetry import traces as telemetry  # noqa: PLC0415
 
         telemetry.configure(settings)
@@ -33,29 +33,31 @@ def engine() -> Engine:
 
 
 def load() -> None:
-    """Import what the first invocation would: the start of an instance is not billed, and a timer
-    that meets a new instance every minute would pay seconds for it.
+    """Import in advance what the first invocation would import.
+
+    The start of an instance is not billed. A timer that meets a new instance every minute would
+    otherwise pay seconds for the imports.
     """
     try:
         settings = Settings.from_env(os.environ, APP_ROOT)
     except SettingMissing:
-        return  # the invocation says which
+        return  # the first invocation reports which
     load_adapters(settings)
 
 
 def by_function_key() -> bool:
-    """Tell whether the host checks a function key, which only the local mode has."""
+    """Return whether the host checks function keys, which only the local mode has."""
     return HttpAccess.from_env(os.environ).by_key
 
 
 @functools.cache
 def gate() -> Gate | None:
-    """Return what checks callers' tokens, None with function keys; raises SettingMissing."""
+    """Return the check of callers' tokens, or None with function keys. Raises SettingMissing."""
     access = HttpAccess.from_env(os.environ)
     if access.by_key:
         return None
     access.check()
-    # Only where tokens are checked: the local mode starts without cryptography.
+    # Imported only where tokens are checked: the local mode starts without cryptography.
     from pipeline.adapters.identity import tokens  # noqa: PLC0415 see above
 
     api = Api(access.authority, access.tenant, access.client)
@@ -64,7 +66,7 @@ def gate() -> Gate | None:
 
 
 def build(settings: Settings) -> Engine:
-    """Make an engine; raises DefinitionError naming every fault of the definitions."""
+    """Build an engine. Raises DefinitionError, which names every fault of the definitions."""
     root = settings.definitions
     catalogue = load_catalogue(root / "pipelines", root / "pools", root / "task_scripts")
     files = scripts(root / "task_scripts")
@@ -72,7 +74,7 @@ def build(settings: Settings) -> Engine:
 
 
 def scripts(folder: Path) -> dict[str, bytes]:
-    """Read what nodes may need, by plain file name."""
+    """Read the files that nodes may need; the keys are plain file names."""
     return {
         path.name: path.read_bytes()
         for pattern in _SCRIPTS
@@ -87,7 +89,7 @@ class _WithFields(logging.Filter):
     _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Render the fields once."""
+        """Append the record's fields to its sentence."""
         fields = {k: v for k, v in vars(record).items() if k not in self._STANDARD}
         if fields:
             record.msg = f"{record.getMessage()} {json.dumps(fields, default=str)}"
@@ -96,7 +98,7 @@ class _WithFields(logging.Filter):
 
 
 def configure_logging(logger: logging.Logger) -> None:
-    """Let a logger's records carry their fields, and quiet the SDKs' request logs; idempotent."""
+    """Show the fields of a logger's records, and silence the SDKs' request logs; idempotent."""
     logging.getLogger("azure").setLevel(logging.WARNING)
     if not any(isinstance(known, _WithFields) for known in logger.filters):
         logger.addFilter(_WithFields())

@@ -1,10 +1,10 @@
-"""What can go wrong, by whose move is next: nobody's (Permanent) or time's (Transient)."""
+"""The engine's errors: a `Permanent` one stays, a `Transient` one may pass with time."""
 
 
 class FanfareError(Exception):
-    """Something went wrong; the class docstring is the default message.
+    """Something went wrong. The docstring of a class is its default message.
 
-    `service` names the service of Azure that answered wrongly or not at all, if one did.
+    `service` names the Azure service that answered wrongly or not at all, if there was one.
     """
 
     service: str = ""
@@ -14,31 +14,31 @@ class FanfareError(Exception):
 
 
 class Permanent(FanfareError):
-    """This will fail again however often it is tried."""
+    """This cannot succeed unless something is changed first."""
 
 
 class Transient(FanfareError):
-    """This may succeed when it is tried again later."""
+    """This may succeed later."""
 
 
 class Conflict(Transient):
-    """Somebody else changed it first: read again and decide again."""
+    """Somebody else changed this first: read its new state and decide from that."""
 
 
 class NotYet(Transient):
-    """Something that will come has not come yet."""
+    """Something that is expected has not arrived yet."""
 
 
 class NotFound(Permanent):
-    """The thing that was asked for does not exist."""
+    """The requested thing does not exist."""
 
 
 class QuotaReached(Transient):
-    """A service limit is reached; it frees itself when other work ends."""
+    """A limit of the service is reached; there is room when other work ends."""
 
 
 class TransactionConflict(Conflict):
-    """One operation of a transaction did not hold, so none was applied."""
+    """The condition of one operation of a transaction failed, so none was applied."""
 
     def __init__(self, index: int, message: str | None = None) -> None:
         super().__init__(message)
@@ -46,4 +46,4 @@ class TransactionConflict(Conflict):
 
 
 class JobGone(Permanent):
-    """The Batch job is missing, completed, terminating or deleting: it takes no more tasks."""
+    """The Batch job is missing, completed, terminating or deleting: it accepts no more tasks."""

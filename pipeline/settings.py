@@ -1,7 +1,7 @@
 """The app's settings: the only place that names environment variables.
 
-Credentials: a connection string and keys are the local mode; without them the app uses its managed
-identity (Azure) or the user's own login (command line).
+A connection string and keys mean the local mode. Without them the app uses its managed identity
+(in Azure) or the user's own login (command line).
 """
 
 from collections.abc import Mapping
@@ -20,20 +20,20 @@ class SettingMissing(Permanent):
 
 @dataclass(frozen=True)
 class Patience:
-    """How long the engine waits before it doubts; settings FANFARE_PATIENCE_{FIELD}_S."""
+    """How long the engine waits before it suspects a loss; settings FANFARE_PATIENCE_{FIELD}_S."""
 
     stale: timedelta = timedelta(minutes=12)  # a killed instance hides its message for ten
-    receipt: timedelta = timedelta(minutes=2)  # completed in Batch, no receipt seen
+    receipt: timedelta = timedelta(minutes=2)  # a task completed in Batch, its receipt is not here
     upload: timedelta = timedelta(minutes=10)  # an output that a receipt names is not there yet
     lost_event: timedelta = timedelta(minutes=15)  # a blob without a run
     push: timedelta = timedelta(seconds=30)  # between two formulas of one pool
-    demand: timedelta = timedelta(minutes=15)  # a pushed demand expires by itself
-    reap: timedelta = timedelta(days=1)  # a completed job is deleted
+    demand: timedelta = timedelta(minutes=15)  # until a pushed demand expires by itself
+    reap: timedelta = timedelta(days=1)  # until a completed job is deleted
 
 
 @dataclass(frozen=True)
 class HttpAccess:
-    """How the HTTP functions tell who calls: function keys locally, Entra tokens in Azure."""
+    """How the HTTP functions identify callers: function keys locally, Entra tokens in Azure."""
 
     authority: str
     tenant: str
@@ -42,7 +42,7 @@ class HttpAccess:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "HttpAccess":
-        """Read the settings; without a storage key there are no function keys either."""
+        """Read the settings; only a local stack without tenant and client uses function keys."""
         tenant = environ.get("FANFARE_HTTP_TENANT_ID", "")
         client = environ.get("FANFARE_HTTP_CLIENT_ID", "")
         authority = environ.get("FANFARE_HTTP_AUTHORITY", "") or _AUTHORITY
@@ -50,19 +50,20 @@ class HttpAccess:
         return cls(authority.rstrip("/"), tenant, client, local and not (tenant or client))
 
     def check(self) -> None:
-        """Raise SettingMissing unless tokens can be judged."""
+        """Raise SettingMissing unless the settings suffice to check tokens."""
         if not (self.tenant and self.client):
             raise SettingMissing(
                 "The HTTP functions are closed: set FANFARE_HTTP_TENANT_ID and "
-                "FANFARE_HTTP_CLIENT_ID to the app registration that callers get tokens for."
+                "FANFARE_HTTP_CLIENT_ID to the tenant and the client id of the app registration "
+                "for which callers get tokens."
             )
         if not self.authority.startswith(("https://", "http://127.0.0.1:")):
-            raise SettingMissing("FANFARE_HTTP_AUTHORITY has to be an https:// URL.")
+            raise SettingMissing("FANFARE_HTTP_AUTHORITY must be an https:// URL.")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything the app is told by its environment."""
+    """All settings that the app reads from its environment."""
 
     definitions: Path
     storage_connection: str
@@ -82,12 +83,12 @@ class Settings:
 
     @property
     def local(self) -> bool:
-        """Whether the services are those of a local stack: only they are reached by keys."""
+        """Whether the services are those of a local stack; only they use keys."""
         return bool(self.storage_connection)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], app_root: Path) -> "Settings":
-        """Read the settings; raises SettingMissing naming what to set."""
+        """Read the settings. Raises SettingMissing, which names what to set."""
         connection = environ.get("AzureWebJobsStorage", "")
 
         def service_uri(kind: str) -> str:
@@ -116,8 +117,8 @@ def _need(environ: Mapping[str, str], name: str) -> str:
     value = environ.get(name, "")
     if not value:
         raise SettingMissing(
-            f"The setting {name} is missing: locally `fanfare up` sets it, "
-            "in Azure the deployment does."
+            f"The setting {name} is missing. Locally `fanfare up` sets it, "
+            "in Azure `azd provision` does."
         )
     return value
 

@@ -1,4 +1,4 @@
-"""Azure Batch: what jobs and tasks are made of, and the ports that drive and observe them."""
+"""Azure Batch: the parts of jobs and tasks, and the ports that drive and observe them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +18,9 @@ class InputFile:
 
 @dataclass(frozen=True)
 class Upload:
-    """Files that Batch uploads when a task completes: a pattern in the working directory to a
-    folder of a container.
+    """Files that Batch uploads when a task completes.
+
+    `pattern` is relative to the task's working directory; `folder` is below `container`.
     """
 
     pattern: str
@@ -30,7 +31,7 @@ class Upload:
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """One Batch task; `command` is run without a shell."""
+    """One Batch task; `command` runs without a shell."""
 
     id: str
     command: str
@@ -44,7 +45,7 @@ class TaskSpec:
 
 @dataclass(frozen=True)
 class JobSpec:
-    """One Batch job and the preparation that each of its nodes does first."""
+    """One Batch job, and the preparation that each node runs before the job's tasks."""
 
     id: str
     pool: str
@@ -56,38 +57,41 @@ class JobSpec:
 
 
 class Jobs(Protocol):
-    """Azure Batch jobs, as far as a run drives them. Never deletes a job that may still upload."""
+    """The calls by which a run drives its jobs. None deletes a job that may still upload."""
 
     def create(self, spec: JobSpec) -> None:
-        """Create the job with onAllTasksComplete=noaction; one that exists is fine. Raises
-        QuotaReached.
+        """Create the job with onAllTasksComplete=noaction; an existing one is fine.
+
+        Raises QuotaReached.
         """
 
     def add(self, job: str, tasks: Sequence[TaskSpec]) -> None:
-        """Add tasks; those that exist are fine. Raises JobGone, or Transient when some could not be
-        added yet.
+        """Add tasks; existing ones are fine.
+
+        Raises JobGone, or Transient when some could not be added yet.
         """
 
     def close(self, job: str) -> None:
-        """Let the job complete when all its tasks have (terminatejob); a job that is over or gone
-        is fine.
+        """Let the job complete once all its tasks have completed (terminatejob).
+
+        A job that is over or gone is fine.
         """
 
     def terminate(self, job: str) -> None:
         """End the job and its tasks now; a job that is over or gone is fine."""
 
     def reap(self, completed_before: datetime) -> int:
-        """Delete jobs of ours that completed before a time; return how many."""
+        """Delete the engine's jobs that completed before a time; return how many."""
 
 
 class Cluster(Protocol):
-    """Azure Batch, observed; and its pools' formulas, pushed."""
+    """What the engine reads from Batch, and the one thing that it changes at a pool: formulas."""
 
     def job(self, job: str) -> JobReport:
         """Report the job's state, its task counts, and how far its nodes are prepared."""
 
     def failures(self, job: str, ended_before: datetime) -> Iterator[TaskEnd]:
-        """Yield the tasks that completed before a time with result failure (server-side filter)."""
+        """Yield the tasks that failed and completed before a time (filtered by the service)."""
 
     def unstarted_or_running(self, job: str) -> set[str]:
         """Return the ids of tasks that have not completed."""
@@ -96,11 +100,14 @@ class Cluster(Protocol):
         """Report the pool's state, nodes and errors."""
 
     def last_words(self, pool: str, node: str, job: str = "") -> str:
-        """Return the end (4 KiB) of what a node's start task, or a job's preparation on it, wrote
-        to its error output or else to its output; "" when the node or the file is gone.
+        """Return the last 4 KiB that a node's start task, or a job's preparation on it, printed.
+
+        Standard error comes first; standard output is read where that is empty. Returns "" when
+        the node or the file is gone.
         """
 
     def push_formula(self, pool: str, formula: str) -> None:
-        """Enable autoscale with this formula. Raises Transient when the pool resizes or was pushed
-        just now.
+        """Enable autoscale with this formula.
+
+        Raises Transient while the pool resizes, or when it got a formula just now.
         """

@@ -1,4 +1,4 @@
-"""Blob Storage: what is known of a blob, and the ports that read and write."""
+"""Blob Storage: the facts about a blob, and the ports that read and write."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from pipeline.domain.runs.naming import BlobRef
 
 @dataclass(frozen=True)
 class BlobFacts:
-    """What Storage says of a blob; `etag` is canonical: unquoted."""
+    """What Storage reports about a blob; `etag` is canonical: without quotes."""
 
     ref: BlobRef
     etag: str
@@ -24,29 +24,31 @@ class Blobs(Protocol):
     """Blob Storage: whole small blobs, streams, and listings."""
 
     def head(self, ref: BlobRef) -> BlobFacts | None:
-        """Return the blob's facts, or None where there is none."""
+        """Return the blob's facts, or None if it does not exist."""
 
     def read(self, ref: BlobRef, offset: int = 0, length: int | None = None) -> bytes:
-        """Return a range of the blob (all by default); shorter at its end. Raises NotFound."""
+        """Return a range of the blob (all by default), shorter at its end. Raises NotFound."""
 
     def stream(self, ref: BlobRef) -> Iterator[bytes]:
         """Yield the blob's content in chunks of a few MiB. Raises NotFound."""
 
     def list(self, container: str, prefix: str) -> Iterator[BlobFacts]:
-        """Yield the blobs below a prefix in name order (no snapshots; metadata included)."""
+        """Yield the blobs below a prefix in name order, with metadata but without snapshots."""
 
     def url(self, ref: BlobRef) -> str:
         """Return the blob's URL without any credential."""
 
 
 class BlobWriter(Protocol):
-    """Blob Storage: the writes, each one commit."""
+    """Blob Storage: the writes; each is committed as a whole."""
 
     def write(
         self, ref: BlobRef, content: bytes, condition: str | None = None, content_type: str = ""
     ) -> str:
-        """Write a small blob; return its ETag. condition: None any, "*" only if absent, else an
-        ETag. Conflict.
+        """Write a small blob and return its ETag.
+
+        `condition` None overwrites, "*" writes only if the blob is absent, and an ETag writes only
+        over that version. Raises Conflict.
         """
 
     def upload(
@@ -59,17 +61,20 @@ class BlobWriter(Protocol):
         """Write a blob of any size from a stream, committed by one block list."""
 
     def compose(self, ref: BlobRef, parts: Sequence[BlobRef], content_type: str = "") -> BlobFacts:
-        """Join up to 50,000 blobs of this account server-side, committed by one block list."""
+        """Join up to 50,000 blobs of this account in the service, committed by one block list."""
 
     def copy(self, source: BlobRef, target: BlobRef) -> BlobFacts:
-        """Copy within the account unless the target exists; either way return the target's facts.
-        NotFound.
+        """Copy within the account unless the target exists; return the target's facts either way.
+
+        Raises NotFound.
         """
 
     def snapshot(self, ref: BlobRef, etag: str) -> BlobRef:
-        """Take an immutable snapshot of exactly that version. Raises Conflict (other ETag) or
-        NotFound; Permanent when that version cannot be pinned.
+        """Take an immutable snapshot of exactly that version.
+
+        Raises Conflict when the ETag differs, NotFound, or Permanent when that version cannot be
+        pinned.
         """
 
     def delete(self, ref: BlobRef) -> None:
-        """Delete a blob with its snapshots, or only the snapshot that is named; gone is fine."""
+        """Delete a blob with its snapshots, or only the named snapshot; a missing one is fine."""

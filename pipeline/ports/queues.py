@@ -7,7 +7,7 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class QueueMessage:
-    """A received message: text body, and the receipt that deletes it."""
+    """A received message: its text, and the receipt that deletes it."""
 
     id: str
     body: str
@@ -16,15 +16,13 @@ class QueueMessage:
 
 
 class Queues(Protocol):
-    """Storage queues; bodies are text (Base64 on the wire, as the Functions host and Event Grid use
-    it).
-    """
+    """Storage queues. Bodies are text; on the wire they are Base64, as the host expects."""
 
     def send(self, queue: str, body: str, delay: timedelta = timedelta()) -> None:
-        """Put a message, visible after `delay`."""
+        """Send a message that becomes visible after `delay`."""
 
     def receive(self, queue: str, limit: int) -> list[QueueMessage]:
-        """Take up to `limit` messages (several calls of 32), hidden for five minutes."""
+        """Receive up to `limit` messages, in calls of 32, and hide them for five minutes."""
 
     def delete(self, queue: str, message: QueueMessage) -> None:
-        """Delete a received message; one that is gone or was received again is fine."""
+        """Delete a received message; one that is gone or was redelivered is fine."""

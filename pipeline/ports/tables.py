@@ -20,22 +20,23 @@ class Row:
 
 @dataclass(frozen=True)
 class Insert:
-    """Create a row; a conflict if its key exists."""
+    """Create a row; conflicts if its key exists."""
 
     row: Row
 
 
 @dataclass(frozen=True)
 class Replace:
-    """Replace a row as a whole if its ETag is still `row.etag`; a conflict if changed or gone."""
+    """Replace a whole row; conflicts unless its ETag is still `row.etag`."""
 
     row: Row
 
 
 @dataclass(frozen=True)
 class Remove:
-    """Delete a row whatever its ETag; a row that is gone already is fine when alone, a conflict in
-    a group.
+    """Delete a row whatever its ETag.
+
+    A row that is gone already is fine in a transaction of one operation, and conflicts in others.
     """
 
     key: str
@@ -48,7 +49,7 @@ class Tables(Protocol):
     """Table Storage: point reads, range queries and transactions within one partition."""
 
     def get(self, table: str, partition: str, key: str) -> Row | None:
-        """Read one row, or None."""
+        """Read one row, or return None if it does not exist."""
 
     def query(self, table: str, partition: str, first: str = "", before: str = "") -> Iterator[Row]:
         """Yield the rows with first <= key < before in key order ("" means open)."""

@@ -1,4 +1,4 @@
-"""Events, time and chance, and all ports as one value."""
+"""The ports for events, time and chance, and all ports as one value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Events(Protocol):
     """The Event Grid custom topic."""
 
     def publish(self, event: Mapping[str, object]) -> None:
-        """Publish one CloudEvent 1.0 (its JSON form: id, source, type, subject, time, data)."""
+        """Publish one CloudEvent 1.0 in its JSON form: id, source, type, subject, time, data."""
 
 
 class Clock(Protocol):
@@ -30,7 +30,7 @@ class Clock(Protocol):
 
 @dataclass(frozen=True)
 class Ports:
-    """The world, as one value."""
+    """All ports as one value."""
 
     tables: Tables
     blobs: Blobs
