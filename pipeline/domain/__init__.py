@@ -5,9 +5,9 @@ plans/        a run's work: items, bundles, pages
 definitions/  pipelines and pools as their authors write them
 catalogue/    all definitions together: parsed, compared, described
 outputs/      how the outputs of items become one
-pools/        what Batch is told of a pool
+pools/        a pool as Batch gets it
 money/        what it costs
-health/       what `fanfare doctor` judges
+health/       what `fanfare doctor` checks
 notation/     durations, schedules, placeholders, JSON arrays
 access        who may call the HTTP functions
 """

@@ -1,1 +1,1 @@
-"""A run's work as data: items, the bundles that tasks carry, and the pages of a plan."""
+"""A run's work as data: items, bundles of them in tasks, and the pages of a plan."""

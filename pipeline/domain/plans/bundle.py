@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator
 
 from pipeline.domain.plans.split import PlanError
 
-PAGE_SIZE = 100  # what Batch takes in one call
+PAGE_SIZE = 100  # tasks that Batch accepts in one call
 
 
 def bundles[T](items: Iterable[T], per_task: int) -> Iterator[tuple[T, ...]]:
-    """Put `per_task` neighbouring items into each task; the last one takes what is left."""
+    """Put `per_task` neighbouring items into each task; the last task takes the rest."""
     if per_task < 1:
-        raise PlanError(f"a bundle of {per_task} items carries nothing")
+        raise PlanError(f"a bundle has {per_task} items; it must have at least 1")
     return itertools.batched(items, per_task, strict=False)
 
 

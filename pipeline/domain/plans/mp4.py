@@ -1,6 +1,6 @@
 """Counts the frames of an MP4 or MOV file from its sample table, reading only what it needs.
 
-The file is a stranger's: every size in it is checked against what encloses it.
+The file is untrusted: every size in it is checked against the box around it.
 """
 
 import struct
@@ -65,7 +65,7 @@ def _exactly(read: Read, offset: int, length: int) -> bytes:
 
 
 def _header(data: bytes, offset: int, limit: int) -> _Box:
-    """Parse the header of a box at `offset` that has to end within `limit`."""
+    """Parse the header of a box at `offset` that must end within `limit`."""
     if len(data) < _SHORT:
         raise NotAVideo("a box of the video is cut off")
     length, kind = struct.unpack_from(">I4s", data)
@@ -77,7 +77,7 @@ def _header(data: bytes, offset: int, limit: int) -> _Box:
         start += _LONG - _SHORT
     end = limit if length == 0 else offset + length
     if not start <= end <= limit:
-        raise NotAVideo(f"a box of the video claims a size that cannot be: {length}")
+        raise NotAVideo(f"a box of the video claims an impossible size: {length} bytes")
     return _Box(kind, start, end)
 
 
@@ -119,7 +119,7 @@ def _table_length(moov: bytes, box: _Box) -> int:
     elif bits not in {4, 8, 16, 32}:
         raise NotAVideo("the sample table of the video has entries of an impossible size")
     if (count * bits + 7) // 8 > box.end - box.start - _TABLE_HEADER:
-        raise NotAVideo(f"the sample table claims {count} frames and is too short for them")
+        raise NotAVideo(f"the sample table claims {count} frames but is too short for them")
     return int(count)
 
 

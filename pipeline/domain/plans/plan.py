@@ -1,4 +1,4 @@
-"""The plan of a generation as data: pages of tasks, exactly as nodes read them."""
+"""The plan of a generation as data: pages of tasks, exactly as the nodes read them."""
 
 import hashlib
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from pipeline.domain.runs.stored import Stored
 
 
 class PlannedProgram(Stored):
-    """The program that a task runs once an item: a file of ours, or a command of the image."""
+    """The program that a task runs for each item: a file of task_scripts/, or a command."""
 
     file: str | None = None
     command: tuple[str, ...] | None = None
@@ -19,8 +19,9 @@ class PlannedProgram(Stored):
 
 
 class PlannedInput(Stored):
-    """A blob that Batch puts at `file` in the task's working directory; `name` is its original
-    name.
+    """A blob that Batch puts at `file` in the task's working directory.
+
+    `name` is the blob's own name.
     """
 
     file: str
@@ -30,7 +31,7 @@ class PlannedInput(Stored):
 
 
 class PlannedItem(Stored):
-    """One item: its parameters, and which of the task's files are its inputs."""
+    """One item: its parameters, and the files of the task that are its inputs."""
 
     id: int
     inputs: tuple[str, ...] = ()
@@ -51,7 +52,7 @@ class PlannedTask(Stored):
 
 
 class Page(Stored):
-    """A page of the plan: what its tasks share, then the tasks."""
+    """A page of the plan: what its tasks share, and the tasks."""
 
     version: int = 1
     run: str
@@ -69,7 +70,7 @@ class Page(Stored):
 
 
 def plan_digest(pages: Iterable[bytes]) -> str:
-    """Digest a plan over its pages; submit messages carry it."""
+    """Compute the digest of a plan from its pages; submit messages carry it."""
     digest = hashlib.sha256()
     for page in pages:
         digest.update(hashlib.sha256(page).digest())

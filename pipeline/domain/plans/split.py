@@ -1,8 +1,8 @@
 """Splits a run's work into items with the built-in splits, or reads the items of a split program.
 
 Pure: nothing is read here, and the same arguments yield the same items in the same order. Items
-come one by one: a million of them at once do not fit a function instance. What can be told before
-the first is raised before it, all else where it is met.
+come one by one, since a million at once do not fit a function instance. An error that is known in
+advance is raised before the first item, every other one where it occurs.
 """
 
 import itertools
@@ -18,7 +18,7 @@ from pipeline.errors import Permanent
 Scalar = str | int | float | bool
 
 MAX_ITEMS = 1_000_000
-MAX_VALUE = 32_768  # characters of one parameter: it has to fit an argument list
+MAX_VALUE = 32_768  # characters of one parameter: it must fit an argument list
 
 
 class PlanError(Permanent):
@@ -27,7 +27,7 @@ class PlanError(Permanent):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """The smallest unit of work; without inputs of its own it works on the run's input."""
+    """The smallest unit of work; an item without inputs of its own works on the run's input."""
 
     id: int
     parameters: Mapping[str, Scalar] = field(default_factory=dict)
@@ -48,7 +48,7 @@ def split_whole() -> Iterator[Item]:
 def split_range(start: int, stop: int, step: int) -> Iterator[Item]:
     """Cut the numbers from start up to (not including) stop into items of `step` numbers."""
     if step < 1:
-        raise PlanError(f"the step of a range is {step}; it has to be at least 1")
+        raise PlanError(f"the step of a range is {step}; it must be at least 1")
     if stop <= start:
         raise PlanError(f"the range from {start} to {stop} is empty: there is nothing to do")
     check_count(-(-(stop - start) // step))
@@ -78,12 +78,12 @@ def split_grid(axes: Mapping[str, Sequence[Scalar]]) -> Iterator[Item]:
 def split_lines(
     text: Iterable[str], *, skip_header: bool = False, lines_per_item: int = 1
 ) -> Iterator[Item]:
-    """Make items of the lines of a text that comes in pieces; empty lines count for nothing.
+    """Make items of the lines of a text that comes in pieces; empty lines are skipped.
 
     A single line is the parameter `line`; several are `lines`, joined by newlines.
     """
     if lines_per_item < 1:
-        raise PlanError(f"lines_per_item is {lines_per_item}; it has to be at least 1")
+        raise PlanError(f"lines_per_item is {lines_per_item}; it must be at least 1")
     found = itertools.islice(_lines_of(text), 1 if skip_header else 0, None)
     lines = (line for line in found if line.strip())
     name = "line" if lines_per_item == 1 else "lines"
@@ -95,7 +95,7 @@ def split_lines(
 
 
 def _lines_of(pieces: Iterable[str]) -> Iterator[str]:
-    # Not splitlines(): form feeds and Unicode separators belong to the data.
+    # Not splitlines(): form feeds and Unicode separators are part of the data.
     held: list[str] = []
     mark = "\ufeff"
     for piece in itertools.chain(pieces, "\n"):
@@ -119,7 +119,7 @@ def _lines(group: Sequence[str], number: int) -> str:
 
 
 def items_from_program(text: str, expected: Sequence[str] = ()) -> Iterator[Item]:
-    """Read what a split program wrote: `[{"parameters": {...}}, ...]`, trusting none of it."""
+    """Read and check what a split program wrote: `[{"parameters": {...}}, ...]`."""
     items = (
         Item(number, _parameters(entry, f"items.json, item {number}", expected))
         for number, entry in enumerate(_entries(text))
@@ -168,12 +168,12 @@ def _argument(text: str, where: str) -> str:
     if len(text) > MAX_VALUE:
         raise PlanError(f"{where}: longer than {MAX_VALUE:,} characters")
     if "\0" in text:
-        raise PlanError(f"{where}: contains a NUL character, which no program can be given")
+        raise PlanError(f"{where}: contains a NUL character, which an argument cannot hold")
     return text
 
 
 def _some(items: Iterable[Item], none: str) -> Iterator[Item]:
-    """Pass items on; raises PlanError if there are none, or too many."""
+    """Pass items on. Raises PlanError if there are none, or too many."""
     number = -1
     for number, item in enumerate(items):
         if number == MAX_ITEMS:
@@ -189,6 +189,6 @@ def check_count(count: int) -> None:
     """Raise PlanError for more items than a run may have."""
     if count > MAX_ITEMS:
         raise PlanError(
-            f"the split yields {count:,} items; at most {MAX_ITEMS:,} are possible: "
+            f"the split yields {count:,} items; at most {MAX_ITEMS:,} are allowed: "
             "make the items larger"
         )

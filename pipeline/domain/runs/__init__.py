@@ -1,1 +1,1 @@
-"""A run and everything said about it: states, names, messages, receipts, reports, events."""
+"""A run and all that belongs to it: states, names, messages, receipts, reports, events."""

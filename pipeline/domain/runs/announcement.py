@@ -1,6 +1,6 @@
 """The completion event: a CloudEvent that names the manifest and says what is missing and why.
 
-An event of more than a queue message never reaches a queue: long ones are shortened until they fit.
+An event that exceeds a queue message never reaches a queue. So long events are shortened to fit.
 """
 
 import json
@@ -18,7 +18,7 @@ from pipeline.domain.runs.obstacles import Obstacle
 from pipeline.domain.runs.run import Output, Run
 
 MAX_MISSING = 100
-# A queue message takes 64 KiB, and Event Grid writes the event into it as Base64: 48 KiB at most.
+# A queue message holds 64 KiB, and Event Grid writes the event into it as Base64: 48 KiB at most.
 MAX_BYTES = 45_000
 
 type Data = dict[str, object]
@@ -40,15 +40,16 @@ class AnnouncedInput(_Part):
 
 
 class ItemCounts(_Part):
-    """How many items came out how; those that never ran or never ended count as failed."""
+    """How many items succeeded and failed; items that never ran or never ended count as failed."""
 
     succeeded: int
     failed: int
 
 
 class Cost(_Part):
-    """What the node-seconds cost, an estimate: the pool's price, weighed by its share of spot
-    nodes; boot and idle time are not in it.
+    """An estimate of what the node-seconds cost, without the nodes' boot and idle time.
+
+    It uses the pool's price, weighted by its share of spot nodes.
     """
 
     amount: float
@@ -73,10 +74,10 @@ class Completion(_Part):
     items: ItemCounts
     missing: tuple[Missing, ...] = Field(
         max_length=MAX_MISSING,
-        description="The first of the missing items. Where the event would not fit a queue message "
-        "of 64 KiB, tails are shortened first, then entries left out; the manifest has more.",
+        description="The first missing items. If the event does not fit a queue message of 64 KiB, "
+        "tails are shortened first, then entries are left out; the manifest has more.",
     )
-    missing_total: int = Field(description="How many items are missing in all.")
+    missing_total: int = Field(description="How many items are missing in total.")
     seconds: float = Field(description="From claim to verdict.")
     node_seconds: float
     cost: Cost | None
@@ -105,9 +106,9 @@ class CompletionEvent(_Part):
 
 
 def completion_event(run: Run, missing: Sequence[Mapping[str, object]]) -> dict[str, object]:
-    """Render the event of a run that has its verdict, shortened until a queue message takes it.
+    """Render the completion event of a run, shortened until it fits a queue message.
 
-    `missing` is cut at 100 entries or fewer; how many there are in all is the run's count.
+    At most 100 entries of `missing` are kept; `missing_total` is the run's own count.
     """
     ended = run.ended_at or run.changed_at
     event = CompletionEvent.model_validate(
@@ -138,7 +139,7 @@ def completion_event(run: Run, missing: Sequence[Mapping[str, object]]) -> dict[
             },
         }
     )
-    # CloudEvents knows no null: an attribute is there or not.
+    # CloudEvents has no null: an attribute is present or absent.
     left_out = None if event.traceparent else {"traceparent"}
     return _fitted(event.model_dump(mode="json", exclude=left_out))
 
@@ -147,7 +148,7 @@ def _fitted(event: Data) -> Data:
     data = event["data"]
     assert isinstance(data, dict)  # noqa: S101 - it is dumped from the model
     for shorten in _SHORTENINGS:
-        # As it is sent: the SDK escapes what is not ASCII.
+        # Measured as it is sent: the SDK escapes characters outside ASCII.
         if len(json.dumps(event)) <= MAX_BYTES:
             break
         data |= shorten(data)
@@ -167,7 +168,7 @@ def _entries(count: int) -> Callable[[Data], Data]:
 
 
 def _texts(characters: int) -> Callable[[Data], Data]:
-    """Shorten what is left: parameters, the error, and an input's content type."""
+    """Shorten the other texts: parameters, the error, and the input's content type."""
 
     def cut(value: object) -> object:
         return value[:characters] if isinstance(value, str) else value

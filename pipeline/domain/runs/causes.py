@@ -27,5 +27,5 @@ class Cause(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> "Cause | None":
-        """Read a cause that a later release knows."""
+        """Read a cause that only a later release knows as unknown."""
         return cls.UNKNOWN if isinstance(value, str) else None

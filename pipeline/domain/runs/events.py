@@ -1,4 +1,4 @@
-"""Blob-created events as the engine understands them, from either schema of Event Grid."""
+"""Blob-created events as the engine reads them, from either schema of Event Grid."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _SUBJECT = "/blobServices/default/containers/"
 
 @dataclass(frozen=True)
 class BlobCreated:
-    """One version of a blob came into being."""
+    """One version of a blob was created."""
 
     event_id: str
     at: datetime
@@ -56,9 +56,9 @@ class _Envelope(BaseModel):
 
 
 def parse_blob_created(event: Mapping[str, object]) -> BlobCreated | None:
-    """Read an Event Grid or CloudEvents envelope; None if it tells of something else.
+    """Read an Event Grid or CloudEvents envelope; return None for an event of another type.
 
-    Raises BadMessage when it claims to be a blob-created event and is not a whole one.
+    Raises BadMessage when a blob-created event is malformed.
     """
     kind = event.get("type", event.get("eventType"))
     if kind != BLOB_CREATED:
@@ -68,10 +68,11 @@ def parse_blob_created(event: Mapping[str, object]) -> BlobCreated | None:
             {**event, "type": kind, "time": event.get("time", event.get("eventTime"))}
         )
     except ValidationError as error:
-        raise BadMessage(f"Not a whole blob-created event: {error.error_count()} faults") from error
+        faults = error.error_count()
+        raise BadMessage(f"The blob-created event is malformed: {faults} faults.") from error
     container, separator, name = envelope.subject.removeprefix(_SUBJECT).partition("/blobs/")
     if not envelope.subject.startswith(_SUBJECT) or not separator or not name:
-        raise BadMessage("A blob-created event whose subject names no blob.")
+        raise BadMessage("The subject of the blob-created event does not name a blob.")
     data = envelope.data
     return BlobCreated(
         event_id=envelope.id,

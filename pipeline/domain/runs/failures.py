@@ -1,7 +1,7 @@
 """What Batch's failure codes mean for a run: a table from code to cause.
 
-A code that is not in it counts as the node's loss (`retries.node-lost`, three further executions by
-default), unless the message speaks of the wall clock: then as a timeout.
+An unlisted code counts as the loss of the node (`retries.node-lost`, three further executions by
+default). If its message mentions the wall clock, it counts as a timeout instead.
 
 Codes: https://learn.microsoft.com/azure/batch/batch-task-errors
 """
@@ -24,14 +24,14 @@ _CODES = {
     "ContainerInvalidSettings": Cause.IMAGE_MISSING,
     "ContainerMiscError": Cause.IMAGE_MISSING,
     "FailureExitCode": Cause.PROGRAM_FAILED,
-    # The code of a wall-clock kill is undocumented; these are the likely ones.
+    # The code for exceeding maxWallClockTime is undocumented; these are the likely ones.
     "MaxWallClockTimeExpiry": Cause.TIMED_OUT,
     "TaskTimedOut": Cause.TIMED_OUT,
 }
 
 
 def cause_of(code: str, message: str = "") -> Cause:
-    """Tell the cause of a task that Batch failed; unknown codes count as the node's loss."""
+    """Return the cause of a task's failure in Batch; unknown codes count as the node's loss."""
     if code.startswith("FileUpload"):
         return Cause.UPLOAD_FAILED
     if code not in _CODES and "wall" in message.lower():

@@ -6,7 +6,7 @@ from pipeline.errors import Permanent
 
 
 class State(StrEnum):
-    """Where a run stands."""
+    """The state of a run."""
 
     CLAIMED = "claimed"
     WAITING = "waiting"
@@ -22,8 +22,8 @@ class State(StrEnum):
 
 
 S = State
-# Limits and people may end a run anywhere but while its output is being committed: the manifest and
-# the verdict are in different services, so nothing else may be decided between the two.
+# Limits and people may end a run in any state but `committing`: the manifest and the verdict are in
+# different services, so nothing else may be decided between the two.
 _ANYWHERE = frozenset({S.FAILED, S.CANCELLING})
 LEGAL: dict[State, frozenset[State]] = {
     S.CLAIMED: _ANYWHERE | {S.PLANNING, S.WAITING},
@@ -49,5 +49,5 @@ class IllegalMove(Permanent):
 def check_move(run: str, before: State, after: State) -> None:
     """Raise IllegalMove unless the table allows the move."""
     if after not in LEGAL[before]:
-        legal = ", ".join(sorted(LEGAL[before])) or "nothing: it is final"
-        raise IllegalMove(f"Run {run} is {before} and cannot become {after}; legal: {legal}.")
+        legal = ", ".join(sorted(LEGAL[before])) or "none, the state is final"
+        raise IllegalMove(f"Run {run} is {before} and cannot become {after}; legal moves: {legal}.")

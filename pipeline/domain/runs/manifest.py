@@ -1,4 +1,4 @@
-"""The manifest: writing it commits a run's output. It names every file and all that is missing."""
+"""The manifest: writing it commits a run's output. It names every file and the missing items."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,16 +15,14 @@ MAX_MISSING = 10_000
 
 
 class Digest(Stored):
-    """A digest and how it was made: `sha256` of the bytes, or `tree-sha256` over the parts'
-    digests.
-    """
+    """A digest, and how it was made: `sha256` of the bytes, or `tree-sha256` of parts' digests."""
 
     algorithm: str
     value: str
 
 
 class AssembledFile(Stored):
-    """A file that an assembler made: its name in the output, and where it lies until then."""
+    """A file that an assembler made: its name in the output, and its blob before the commit."""
 
     name: str
     source: str
@@ -44,7 +42,7 @@ class OutputFile(Stored):
 
 
 class Missing(Stored):
-    """An item whose output is not part of the whole, and why."""
+    """An item whose output is missing, and why."""
 
     item: int
     cause: Cause | None
@@ -83,7 +81,7 @@ class Manifest(Stored):
     missing: tuple[Missing, ...] = Field(
         description=f"The items that failed, in order; the first {MAX_MISSING:,} of them."
     )
-    missing_total: int = Field(description="How many items failed in all.")
+    missing_total: int = Field(description="How many items failed in total.")
     node_seconds: float
 
     @property

@@ -1,4 +1,4 @@
-"""What travels in the engine's queues. Small: the ledger and the blobs hold the content."""
+"""The messages in the engine's queues. They are small: ledger and blobs hold the content."""
 
 import json
 from collections.abc import Mapping
@@ -27,12 +27,12 @@ class Queue(StrEnum):
 
     @property
     def poison(self) -> str:
-        """The queue of messages that were given up on; the Functions host names it so."""
+        """The queue of messages that failed too often; the Functions host gives it this name."""
         return f"{self}-poison"
 
 
 class BadMessage(Permanent):
-    """A queue message is not one of ours."""
+    """A queue message is malformed, or the engine did not send it."""
 
 
 class Message(Stored):
@@ -48,7 +48,7 @@ class Message(Stored):
 
     @property
     def delay(self) -> timedelta:
-        """How long the message rests when it is put back: longer each time."""
+        """How long the message stays hidden when it is put back; longer each time."""
         return timedelta(seconds=min(0.25 * 2 ** min(self.tries, 10), _LONGEST_S))
 
     @property
@@ -79,7 +79,7 @@ class AnnounceMessage(Message):
 
 
 class AnnouncedEvent(Stored):
-    """What the engine asks of an event of its own that it finds in the outbox."""
+    """The fields of an event in the outbox that the engine reads."""
 
     id: str = Field(max_length=128)
     subject: str = Field(max_length=100)
@@ -88,29 +88,29 @@ class AnnouncedEvent(Stored):
 
 
 class EventMessage(Message):
-    """An Event Grid event that a handler put back for later; Event Grid itself sends it bare."""
+    """An Event Grid event that a handler put back for later; Event Grid sends the bare event."""
 
     event: dict[str, object]
 
 
 def parse[M: Message](kind: type[M], body: str) -> M:
-    """Read a message; raises BadMessage saying what is wrong."""
+    """Read a message. Raises BadMessage, which says what is wrong."""
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "body"
-        raise BadMessage(f"This is no {kind.__name__}: {where}: {first['msg']}") from error
+        raise BadMessage(f"Malformed {kind.__name__}: {where}: {first['msg']}.") from error
 
 
 def parse_event(body: str) -> EventMessage:
-    """Read an Event Grid event from a queue, bare or put back by us; raises BadMessage."""
+    """Read an Event Grid event from a queue, bare or put back by a handler. Raises BadMessage."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise BadMessage(f"This is no event: {error}") from error
+        raise BadMessage(f"Malformed event: {error}.") from error
     if not isinstance(content, Mapping):
-        raise BadMessage("This is no event: a JSON object is expected.")
+        raise BadMessage("Malformed event: it must be a JSON object.")
     if "event" in content:
         return parse(EventMessage, body)
     return EventMessage(event=dict(content))

@@ -1,7 +1,7 @@
-"""Every name that the engine gives to blobs, folders, jobs and ids, and the parsing of those that
-come back. `tests/repo` sees to it that no other module spells one.
+"""All names that the engine gives to blobs, folders, jobs and ids, and how it reads them back.
 
-Names are derived from what they name, so that repeating a step meets its own traces.
+`tests/repo` checks that no other module spells one. Names are derived from what they name, so a
+step that runs twice finds what it left the first time.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ INPUT, WORK, RECEIPTS, OUTPUT, SCRIPTS, DEAD_LETTER = CONTAINERS = (
     "scripts",
     "dead-letter",
 )
-# The engine writes there itself: a trigger on one of them would feed on its own work.
+# The engine itself writes there: a trigger on one of them would start runs from its own files.
 RESERVED = frozenset({WORK, RECEIPTS, SCRIPTS, DEAD_LETTER})
 SPLIT, ASSEMBLE = STAGES = ("split", "assemble")
 MANIFEST = "manifest.json"
@@ -37,7 +37,7 @@ _RECEIPT = re.compile(
 )
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 _SERVICES = frozenset({"blob", "dfs"})
-PROBED = (INPUT, RECEIPTS)  # containers whose events the engine hears
+PROBED = (INPUT, RECEIPTS)  # containers whose events the engine receives
 _UPLOADS, _PROBES = "uploads/", ".fanfare-doctor/"
 _LATEST, _BY_NAME = "latest", "by-name"
 _LONGEST_ALIAS = 900  # characters of an input's name; a blob name takes 1,024
@@ -65,32 +65,32 @@ class Generation:
         return f"{self.run}/g{self.number}"
 
     def plan(self, attempt: str) -> str:
-        """The folder of one planner's attempt, or of a stage program's own plan."""
+        """Return the folder of one planner's work, or of a stage program's own plan."""
         return f"{self.folder}/plan/{attempt}"
 
     def outputs(self, unit: str = "") -> str:
-        """The folder of a unit's outputs, or the prefix of those of all numbered tasks."""
+        """Return the folder of a unit's outputs, or the prefix of those of all numbered tasks."""
         return f"{self.folder}/out/{unit or 't'}"
 
     def output_of(self, unit: str, blob: str) -> BlobRef:
-        """One output of a unit, as the runner named it."""
+        """Return one output of a unit, as the runner named it."""
         return BlobRef(WORK, f"{self.outputs(unit)}/{blob}")
 
     def logs(self, unit: str = "") -> str:
-        """The folder of a unit's logs, or of all."""
+        """Return the folder of a unit's logs, or of all."""
         return f"{self.folder}/log/{unit}"
 
     def receipts(self, unit: str = "") -> str:
-        """The folder of a unit's receipts, or of all."""
+        """Return the folder of a unit's receipts, or of all."""
         return f"{self.folder}/{unit}"
 
     def assembled(self, attempt: str) -> str:
-        """The folder of one assembler's attempt."""
+        """Return the folder of one assembler's work."""
         return f"{self.folder}/assembled/{attempt}"
 
     @property
     def chosen(self) -> BlobRef:
-        """What says which assembler's files are committed."""
+        """The blob that says which assembler's files are committed."""
         return BlobRef(WORK, f"{self.folder}/assembled/chosen.json")
 
     @property
@@ -104,7 +104,7 @@ class Generation:
         return f"{pipeline_of(self.run)}/{self.run}/g{self.number}"
 
     def output(self, name: str) -> BlobRef:
-        """One file of the committed output."""
+        """Return one file of the committed output."""
         return BlobRef(OUTPUT, f"{self.output_folder}/{name}")
 
     @property
@@ -113,12 +113,12 @@ class Generation:
         return self.output(MANIFEST)
 
     def job(self, execution: int = 0, stage: str = "") -> str:
-        """The Batch job of the plan's tasks or of a stage program, for their n-th execution."""
+        """Return the Batch job of an execution of the plan's tasks, or of a stage program."""
         parts = [self.run, f"g{self.number}", stage, f"r{execution}" if execution else ""]
         return "-".join(part for part in parts if part)
 
     def event(self, verdict: str) -> str:
-        """The completion event's id: consumers drop duplicates by it."""
+        """Return the completion event's id, by which consumers drop duplicates."""
         return f"{self.run}-g{self.number}-{verdict}"
 
 
@@ -129,7 +129,7 @@ def run_id(pipeline: str, cause: Sequence[str]) -> str:
 
 
 def pipeline_of(run: str) -> str | None:
-    """Return the pipeline that a run id names, or None if it is no run id."""
+    """Return the pipeline that a run id names, or None if the text is not a run id."""
     match = _RUN.fullmatch(run)
     return match["pipeline"] if match else None
 
@@ -141,12 +141,12 @@ def pool_id(name: str, fixed: Mapping[str, object]) -> str:
 
 
 def canonical_etag(etag: str) -> str:
-    """Strip the quotes that some edges put around an ETag."""
+    """Strip the quotes that some services put around an ETag."""
     return etag.removeprefix("W/").strip('"')
 
 
 def account_of(url: str) -> str:
-    """Return the storage account of a blob's URL, "" without one; ports are no part of it.
+    """Return the storage account of a blob's URL, or "" if it names none; ports do not count.
 
     Azure names the account in the host, a local stand-in in the first segment of the path.
     """
@@ -180,7 +180,7 @@ def unit_number(unit: str) -> int | None:
 
 @dataclass(frozen=True)
 class ReceiptPath:
-    """What a receipt's path says: the only identity that counts, whatever its content claims."""
+    """What a receipt's path says. Only this identity counts, whatever the content claims."""
 
     run: str
     generation: int
@@ -195,7 +195,7 @@ class ReceiptPath:
 
 
 def parse_receipt_path(name: str) -> ReceiptPath | None:
-    """Parse a blob name of container `receipts`; None if no runner writes such a name."""
+    """Parse a blob name of container `receipts`; return None if it is not a receipt's name."""
     match = _RECEIPT.fullmatch(name)
     if not match or not _UNIT.fullmatch(match["unit"]) or not pipeline_of(match["run"]):
         return None
@@ -203,7 +203,7 @@ def parse_receipt_path(name: str) -> ReceiptPath | None:
 
 
 def is_output_of(blob: str, attempt: str) -> bool:
-    """Tell whether a blob is an output of this attempt, going by its name."""
+    """Return whether a blob's name is that of an output of this attempt."""
     return blob.startswith(f"o-{attempt}-")
 
 
@@ -218,37 +218,37 @@ def script(name: str, content: bytes) -> BlobRef:
 
 
 def upload(token: str, name: str) -> BlobRef:
-    """Name a blob that a request brings: beside the triggers, so that it starts nothing itself."""
+    """Name a blob that a request uploads, where no trigger looks: it starts no run by itself."""
     return BlobRef(WORK, f"{_UPLOADS}{token}/{name}")
 
 
 def is_upload(ref: BlobRef) -> bool:
-    """Tell whether a blob was brought by a request."""
+    """Return whether a request uploaded a blob."""
     return ref.container == WORK and ref.name.startswith(_UPLOADS)
 
 
 def is_program_log(ref: BlobRef) -> bool:
-    """Tell whether a log is that of the task's program; others are the runner's own."""
+    """Return whether a log is that of the task's program; others are the runner's own."""
     return "/l-" in ref.name
 
 
 def probe(container: str, token: str) -> BlobRef:
-    """Name an empty blob by which `fanfare doctor` follows an event."""
+    """Name an empty blob with which `fanfare doctor` follows an event."""
     return BlobRef(container, f"{_PROBES}{token}")
 
 
 def is_probe(ref: BlobRef) -> bool:
-    """Tell whether a blob is such a probe."""
+    """Return whether a blob is a probe of `fanfare doctor`."""
     return ref.container in PROBED and ref.name.startswith(_PROBES)
 
 
 def alias_latest(pipeline: str) -> BlobRef:
-    """Name the manifest under which people find a pipeline's latest output."""
+    """Name the manifest where people find a pipeline's latest output."""
     return BlobRef(OUTPUT, f"{pipeline}/{_LATEST}/{MANIFEST}")
 
 
 def alias_of_input(pipeline: str, name: str) -> BlobRef:
-    """Name the manifest under which people find the output of an input; long names are cut."""
+    """Name the manifest where people find the output of an input; long names are cut."""
     if len(name) > _LONGEST_ALIAS:
         digest = hashlib.sha256(name.encode()).hexdigest()[:16]
         name = f"{name[:_LONGEST_ALIAS].rstrip('/.')}-{digest}"
@@ -256,7 +256,7 @@ def alias_of_input(pipeline: str, name: str) -> BlobRef:
 
 
 def belongings(run: str, *, output: bool) -> list[BlobRef]:
-    """Name the folders that hold everything of a run, its output only if asked for."""
+    """Name the folders that hold all blobs of a run; its output only on request."""
     mine = f"{run}/"
     folders = [BlobRef(WORK, mine), BlobRef(RECEIPTS, mine)]
     return [*folders, BlobRef(OUTPUT, f"{pipeline_of(run)}/{mine}")] if output else folders
@@ -270,6 +270,6 @@ def run_of_output(ref: BlobRef) -> str | None:
 
 
 def local_input_name(stem: str, blob: str, folder: str = "in") -> str:
-    """Name an input file on the node: only an ordinary extension survives of a stranger's name."""
+    """Name an input file on the node; only an ordinary extension of the blob's name is kept."""
     match = _EXTENSION.search(blob)
     return f"{folder}/{stem}{match[0].lower() if match else ''}"

@@ -1,7 +1,8 @@
-"""What stands in a run's way: one list of codes, and one function that chooses among them.
+"""Obstacles, the reasons why a run waits: one list of codes.
 
-Everything that says why a run waits uses it: `show`, `ls`, HTTP, the sweep's log, the doctor and
-the event of a run that ended by its time limit. docs/obstacles.md lists the codes for people.
+Everything that says why a run waits uses it: `show`, `ls`, HTTP, the sweep's log, the doctor, and
+the event of a run that its time limit ended. `domain/waiting` chooses the code;
+docs/obstacles.md lists all codes for people.
 """
 
 from enum import StrEnum
@@ -48,12 +49,12 @@ class ObstacleCode(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> "ObstacleCode | None":
-        """Read a code that a later release knows."""
+        """Read a code that only a later release knows as unknown."""
         return cls.UNKNOWN if isinstance(value, str) else None
 
 
 class Obstacle(Stored):
-    """What stands in a run's way: a code for programs, the evidence, and what to do about it."""
+    """Why a run waits: a code for programs, the evidence, and what to do about it."""
 
     code: ObstacleCode
     evidence: str

@@ -41,7 +41,7 @@ class Bitmap:
         return cls(_trimmed(result))
 
     def chunks(self) -> Mapping[int, bytes]:
-        """Cut the set into the chunks that have a bit set, without trailing zeros."""
+        """Cut the set into chunks, without empty chunks and trailing zeros."""
         cut = {
             at // CHUNK_BYTES: _trimmed(self.data[at : at + CHUNK_BYTES])
             for at in range(0, len(self.data), CHUNK_BYTES)
@@ -53,7 +53,7 @@ class Bitmap:
         data = bytearray(self.data)
         for number in numbers:
             if number < 0:
-                raise ValueError(f"{number} is no task number")
+                raise ValueError(f"{number} is not a task number")
             at, bit = divmod(number, 8)
             if at >= len(data):
                 data.extend(bytes(at + 1 - len(data)))
@@ -71,7 +71,7 @@ class Bitmap:
         return int.from_bytes(self.data, "little").bit_count()
 
     def is_complete(self, total: int) -> bool:
-        """Say whether every number below `total` is in the set."""
+        """Return whether every number below `total` is in the set."""
         wanted = (1 << total) - 1
         return int.from_bytes(self.data, "little") & wanted == wanted
 

@@ -1,4 +1,4 @@
-"""What became of tasks and items: receipts from nodes, and results as the ledger keeps them."""
+"""How tasks and items ended: receipts from nodes, and results as the ledger keeps them."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -14,11 +14,11 @@ MAX_RECEIPT_BYTES = 1 << 20
 
 
 class ReceiptInvalid(Permanent):
-    """A receipt does not say what a receipt says."""
+    """The receipt is malformed or contradicts its task."""
 
 
 class _Claim(Stored):
-    """Part of a receipt: a claim by a node, bounded; the runner may be that of a later release."""
+    """Part of a receipt: a node's claim, within bounds. A later release may have written it."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
@@ -40,7 +40,7 @@ class ItemOutcome(StrEnum):
 
 
 class ItemResult(_Claim):
-    """What became of one item."""
+    """How one item ended, with its tries and outputs."""
 
     id: int = Field(ge=0)
     outcome: ItemOutcome
@@ -58,7 +58,7 @@ class ItemResult(_Claim):
 
 
 class Receipt(_Claim):
-    """What an attempt leaves behind."""
+    """The receipt that an attempt leaves."""
 
     version: int = Field(ge=1, le=1)
     attempt: str = Field(pattern=r"^[0-9a-f]{16}$")
@@ -70,22 +70,23 @@ class Receipt(_Claim):
 
 
 class TaskState(StrEnum):
-    """Where a task stands in the ledger; a task without a row has not been heard of."""
+    """The state of a task in the ledger; a task without a row has not reported yet."""
 
     DONE = "done"
     RETRYING = "retrying"
 
 
 class PastExecution(Stored):
-    """Why a task was executed anew, and which attempt does not count any more ("" for none)."""
+    """Why a task got another execution, and which attempt no longer counts ("" for none)."""
 
     cause: Cause
     attempt: str = ""
 
 
 class TaskResult(Stored):
-    """What the ledger holds of a task (or stage program): the result that counts, or that it is
-    executed anew.
+    """What the ledger holds about a task or stage program.
+
+    It is the result that counts, or the note that another execution is under way.
     """
 
     unit: str
@@ -102,11 +103,11 @@ class TaskResult(Stored):
     repeats: tuple[PastExecution, ...] = ()
 
     def executed_anew_for(self, cause: Cause) -> int:
-        """Return how often the task was executed anew for a cause."""
+        """Return how many further executions the task got for a cause."""
         return sum(past.cause is cause for past in self.repeats)
 
     def rejects(self, attempt: str) -> bool:
-        """Whether an attempt was found wanting and does not count."""
+        """Return whether an attempt was rejected and does not count."""
         return bool(attempt) and any(past.attempt == attempt for past in self.repeats)
 
     @property
@@ -116,18 +117,19 @@ class TaskResult(Stored):
 
 
 def parse_receipt(content: bytes, attempt: str, expected: tuple[int, ...]) -> Receipt:
-    """Read a receipt for the items that its task carries; raises ReceiptInvalid naming the lie."""
+    """Read a receipt for the items of its task. Raises ReceiptInvalid, which says what is wrong."""
     if len(content) > MAX_RECEIPT_BYTES:
-        raise ReceiptInvalid(f"The receipt has {len(content)} bytes; at most {MAX_RECEIPT_BYTES}.")
+        size = f"{len(content):,} bytes; the limit is {MAX_RECEIPT_BYTES:,}"
+        raise ReceiptInvalid(f"The receipt has {size}.")
     try:
         receipt = Receipt.model_validate_json(content)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise ReceiptInvalid(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
     if receipt.attempt != attempt:
-        raise ReceiptInvalid("Its attempt is not the one in its name.")
+        raise ReceiptInvalid("The receipt and the name of its blob have different attempts.")
     if tuple(item.id for item in receipt.items) != expected:
-        raise ReceiptInvalid("Its items are not those of its task.")
+        raise ReceiptInvalid("The receipt's items are not those of its task.")
     for item in receipt.items:
         _check_item(item, attempt)
     return receipt
@@ -135,7 +137,7 @@ def parse_receipt(content: bytes, attempt: str, expected: tuple[int, ...]) -> Re
 
 def _check_item(item: ItemResult, attempt: str) -> None:
     if item.succeeded and item.cause is not None:
-        raise ReceiptInvalid(f"Item {item.id} succeeded, yet has a cause of failure.")
+        raise ReceiptInvalid(f"Item {item.id} succeeded but has a cause of failure.")
     if not item.succeeded and item.cause is None:
         raise ReceiptInvalid(f"Item {item.id} failed without a cause.")
     if len({output.name for output in item.outputs}) != len(item.outputs):
@@ -148,18 +150,18 @@ def _check_item(item: ItemResult, attempt: str) -> None:
 
 
 def safe_name(name: str) -> bool:
-    """Whether a relative POSIX path stays below its folder and prints cleanly."""
+    """Return whether a relative POSIX path stays below its folder and is printable."""
     parts = name.split("/")
     return name.isprintable() and "\\" not in name and not any(p in {"", ".", ".."} for p in parts)
 
 
 def failed_task(unit: str, items: tuple[int, ...], cause: Cause, why: str) -> TaskResult:
-    """Make the result of a task that left no receipt: all of its items failed for one cause."""
+    """Make the result of a task without a receipt: all of its items failed for one cause."""
     return TaskResult(unit=unit, why=why[:2000], cause=cause, items=failed_items(items, cause, why))
 
 
 def failed_items(items: tuple[int, ...], cause: Cause, why: str) -> tuple[ItemResult, ...]:
-    """Let every item of a task have failed for one cause."""
+    """Make the results of items that all failed for one cause."""
     return tuple(
         ItemResult(id=i, outcome=ItemOutcome.FAILED, cause=cause, tail=why[:2000]) for i in items
     )

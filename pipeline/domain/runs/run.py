@@ -1,4 +1,4 @@
-"""A run: everything known of one execution of a pipeline. Immutable; moves return new values."""
+"""A run: all that is known about it. Runs are immutable; a move returns a new value."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -23,12 +23,12 @@ class OriginKind(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> "OriginKind | None":
-        """Read what a later release started a run by."""
+        """Read a kind of origin that only a later release knows."""
         return cls.OTHER if isinstance(value, str) else None
 
 
 class Origin(Stored):
-    """What caused a run; its id derives from `key`, and `request` is a digest of what was asked."""
+    """What caused a run. Its id derives from `key`; `request` is a digest of the HTTP request."""
 
     kind: OriginKind
     key: tuple[str, ...]
@@ -38,7 +38,7 @@ class Origin(Stored):
 
 
 class Input(Stored):
-    """The blob version a run works on; `snapshot` is set once it is pinned."""
+    """The blob version that a run works on; `snapshot` is set once it is pinned."""
 
     container: str
     name: str
@@ -67,7 +67,7 @@ class PublishedPlan(Stored):
 
 
 class EarlierPlan(Stored):
-    """The plan of a generation before the present one; a redrive builds on it."""
+    """The plan of an earlier generation; a redrive builds on it."""
 
     generation: int
     plan: PublishedPlan
@@ -128,7 +128,7 @@ class Run(Stored):
         return self.state in TERMINAL
 
     def to(self, state: State, now: datetime, step: str, **changes: object) -> Self:
-        """Return the run after a legal move; raises IllegalMove. Clears what it waited for."""
+        """Return the run after a legal move, without its obstacle. Raises IllegalMove."""
         check_move(self.id, self.state, state)
         return self.model_copy(
             update={
@@ -142,7 +142,7 @@ class Run(Stored):
         )
 
     def waits_for(self, obstacle: Obstacle | None, step: str) -> Self:
-        """Return the run with a note of what it waits for; its state stays."""
+        """Return the run with a note of what it waits for, in the same state."""
         why = str(obstacle or "")
         return self.model_copy(update={"obstacle": obstacle, "why": why, "step": step})
 

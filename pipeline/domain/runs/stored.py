@@ -1,16 +1,16 @@
-"""The base of everything that is stored or sent, and that another release may read.
+"""The base of all values that are stored or sent, and that another release may read.
 
 While an update rolls out, and after a rollback, two releases work on the same runs. So names of
-columns, fields, messages and definition keys never change their meaning; a release adds. A reader
-ignores what it does not know and leaves it where it is. A new value of a list of words (a state, a
-cause) is read by one release before the next one writes it. `tests/compatibility` holds this
-against the worlds that earlier releases left.
+columns, fields, messages and definition keys never change their meaning; a release only adds. A
+reader ignores what it does not know and leaves it in place. One release learns to read a new word
+(a state, a cause) before the next one writes it. `tests/compatibility` checks all this against data
+that earlier releases left.
 """
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Stored(BaseModel):
-    """A value that other releases write or read: immutable, and silent about what is unknown."""
+    """A value that other releases write or read: immutable; unknown fields are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")

@@ -21,5 +21,5 @@ def test_a_page_holds_a_hundred_tasks():
 
 
 def test_an_empty_bundle_is_refused():
-    with pytest.raises(PlanError, match="carries nothing"):
+    with pytest.raises(PlanError, match="must have at least 1"):
         bundles([0], 0)

@@ -125,7 +125,7 @@ def test_items_of_a_program_are_read():
         ("", "not JSON"),
         ("[" * 100_000, "not JSON"),
         ("[" + "9" * 5000 + "]", "not JSON"),
-        ('[{"parameters": {"x": NaN}}]', "NaN is no JSON"),
+        ('[{"parameters": {"x": NaN}}]', "NaN is not JSON"),
         ("{}", "not a list"),
         ("[]", "nothing to do"),
         ("[{}", "not JSON"),

@@ -9,7 +9,7 @@ from pipeline.domain.runs.announcement import MAX_BYTES, completion_event
 from pipeline.domain.runs.run import Run
 
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
-WORST = "\N{GRINNING FACE}"  # twelve bytes once JSON has escaped it
+WORST = "\N{GRINNING FACE}"  # twelve bytes after JSON has escaped it
 
 
 def ended(**more):

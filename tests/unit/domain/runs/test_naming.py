@@ -1,4 +1,4 @@
-"""Names that come back from outside are read for what they mean, and never trusted."""
+"""Names from outside are read for their meaning, and never trusted."""
 
 import pytest
 

@@ -51,6 +51,6 @@ def test_a_chunk_that_is_too_long_does_not_spill_into_its_neighbour():
 
 
 def test_a_negative_number_is_refused():
-    with pytest.raises(ValueError, match="no task number"):
+    with pytest.raises(ValueError, match="not a task number"):
         Bitmap.of([-1])
     assert -1 not in Bitmap(b"\xff")
