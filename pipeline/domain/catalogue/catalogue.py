@@ -1,4 +1,4 @@
-"""The catalogue: every pipeline and pool of a deployment, read together and checked together."""
+"""The catalogue: all pipelines and pools of a deployment, read and checked together."""
 
 import json
 from collections.abc import Iterator
@@ -23,13 +23,13 @@ from pipeline.domain.definitions.pool import Pool, PoolBody
 from pipeline.domain.notation.spelling import nearest
 from pipeline.errors import NotFound, Permanent
 
-# What the engine itself puts beside the scripts on a node.
+# Files that the engine itself puts beside the scripts on a node.
 ENGINE_SCRIPTS = frozenset(
     {"runner.py", "runner_guard.py", "runner_item.py", "environment.py", "__init__.py"}
 )
 
 
-# A run keeps its definition in one column of a table, which takes 32,768 UTF-16 units.
+# A run keeps its definition in one column of a table, which holds 32,768 UTF-16 units.
 MAX_CHARACTERS = 30_000
 
 
@@ -45,16 +45,16 @@ class Catalogue:
     pools: dict[str, Pool]
 
     def pipeline(self, name: str) -> Pipeline:
-        """Return a pipeline by name; raises NotFound that names the nearest one, and all."""
+        """Return a pipeline by name. Raises NotFound, which names the nearest one, and all."""
         if name not in self.pipelines:
             listed = ", ".join(sorted(self.pipelines)) or "none"
             hint = nearest(name, self.pipelines)
-            raise NotFound(f"There is no pipeline {name[:60]!r}{hint} (there are: {listed}).")
+            raise NotFound(f"There is no pipeline {name[:60]!r}{hint} (known: {listed}).")
         return self.pipelines[name]
 
 
 def load_catalogue(pipelines_dir: Path, pools_dir: Path, scripts_dir: Path) -> Catalogue:
-    """Read all definitions; raise DefinitionError that lists every problem of every file."""
+    """Read all definitions. Raises DefinitionError, which lists every problem of every file."""
     loading = _Loading(scripts_dir)
     pools = dict(loading.files(pools_dir, PoolBody, Pool))
     known_pools = [path.stem for path in _definition_files(pools_dir)]
@@ -79,7 +79,7 @@ class _Loading:
     def files[M: BaseModel](
         self, folder: Path, body: type[BaseModel], model: type[M]
     ) -> Iterator[tuple[str, M]]:
-        """Yield each definition of a folder that is valid in itself, by name."""
+        """Yield each definition of a folder that is valid by itself, with its name."""
         if not folder.is_dir():
             self.problems.append(Problem(folder.name, 0, "", "the folder does not exist"))
             return
@@ -101,11 +101,11 @@ class _Loading:
     ) -> M | None:
         self.documents[name] = document
         if "name" in document.data:
-            reason = "unknown key: the name is that of the file"
+            reason = "unknown key: the name of the file is the name"
             self.problems.append(document.problem(("name",), reason))
         data: dict[str, Plain] = {**document.data, "name": name}
         try:
-            # As JSON, because strict models take lists, dates and enums only from there.
+            # As JSON, because strict models accept lists, dates and enums only from JSON.
             return model.model_validate_json(json.dumps(data))
         except ValidationError as error:
             self.problems.extend(problems_of(body, error, document))
@@ -124,8 +124,8 @@ class _Loading:
         characters = len(pipeline.to_json().encode("utf-16-le")) // 2
         if characters > MAX_CHARACTERS:
             reason = (
-                f"it has {characters:,} characters, and each run keeps a copy of "
-                f"at most {MAX_CHARACTERS:,}: move long texts into files beside the program"
+                f"it has {characters:,} characters, but a run can keep a copy of at most "
+                f"{MAX_CHARACTERS:,}: move long texts into files beside the program"
             )
             self.blame(name, (), reason)
         pool = pools.get(pipeline.pool)
@@ -154,7 +154,7 @@ class _Loading:
 
     def _check_file(self, name: str, where: Where, file: str, pattern: str) -> None:
         if file in ENGINE_SCRIPTS:
-            self.blame(name, where, f"{file} belongs to the engine")
+            self.blame(name, where, f"{file} belongs to the engine: use another file name")
         elif not (self.scripts_dir / file).is_file():
             found = sorted(self.scripts_dir.glob(pattern))
             names = [path.stem if "/" in pattern else path.name for path in found]

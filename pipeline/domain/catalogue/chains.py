@@ -1,4 +1,4 @@
-"""Chains of pipelines: one's output starts another. A chain that returns to itself never ends."""
+"""Chains of pipelines: the output of one starts the next. A cycle would never end."""
 
 from collections.abc import Iterator, Mapping
 
@@ -7,7 +7,7 @@ from pipeline.domain.runs.naming import OUTPUT
 
 
 def chain_cycles(pipelines: Mapping[str, Pipeline]) -> Iterator[tuple[str, str]]:
-    """Yield each pipeline that could start itself, with the way round, once per cycle."""
+    """Yield one pipeline of each cycle, with a text that spells the cycle out."""
     starts = {
         name: [other for other in sorted(pipelines) if _starts(name, pipelines[other])]
         for name in sorted(pipelines)
@@ -17,11 +17,11 @@ def chain_cycles(pipelines: Mapping[str, Pipeline]) -> Iterator[tuple[str, str]]
         way = _way_back(name, starts)
         if way and name not in reported:
             reported.update(way)
-            yield name, f"its own output would start it again: {' → '.join([*way, name])}"
+            yield name, f"its output would start the pipeline itself: {' → '.join([*way, name])}"
 
 
 def _starts(producer: str, consumer: Pipeline) -> bool:
-    """Say whether some output of the producer matches the consumer's blob trigger."""
+    """Return whether some output of the producer can match the consumer's blob trigger."""
     trigger = consumer.trigger.blob
     if trigger is None or trigger.container != OUTPUT:
         return False

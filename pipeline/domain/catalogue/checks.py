@@ -1,4 +1,4 @@
-"""Checks of one pipeline that no single key can make: placeholders, stages that need an input."""
+"""Checks of one pipeline that involve several keys: placeholders, stages that need an input."""
 
 from collections.abc import Iterable, Iterator
 
@@ -15,7 +15,7 @@ _SPLIT = ("input", "output")
 
 
 def check_pipeline(pipeline: Pipeline) -> Iterator[Finding]:
-    """Yield every place that contradicts another, with the reason."""
+    """Yield every key that contradicts another one, with the reason."""
     yield from _parameter_names(pipeline)
     yield from _arguments(pipeline)
     yield from _counts(pipeline)
@@ -28,7 +28,7 @@ def _parameter_names(pipeline: Pipeline) -> Iterator[Finding]:
         if name in RESERVED:
             yield ("parameters", name), f"{{{name}}} already has a meaning: choose another name"
         elif name in pipeline.split.item_parameters:
-            yield ("parameters", name), "the split gives its items a parameter of this name"
+            yield ("parameters", name), "the split's items already have it: choose another name"
     for name in pipeline.split.item_parameters:
         if name in RESERVED:
             where: Where = ("split", "program", "parameters")
@@ -66,9 +66,9 @@ def _text(where: Where, text: str, known: tuple[str, ...]) -> Iterator[Finding]:
         return
     for name in names:
         if name not in known:
-            yield where, f"nothing is called {{{name}}} here{nearest(name, known)}"
+            yield where, f"there is no placeholder {{{name}}} here{nearest(name, known)}"
     if "inputs" in names and text != "{inputs}":
-        yield where, "{inputs} expands to several arguments and has to stand alone"
+        yield where, "{inputs} expands to several arguments: make it an argument of its own"
 
 
 def _counts(pipeline: Pipeline) -> Iterator[Finding]:
@@ -84,9 +84,9 @@ def _count(pipeline: Pipeline, where: Where, value: int | str | bool) -> Iterato
         name = value.strip("{}")
         parameter = pipeline.parameters.get(name)
         if parameter is None:
-            yield where, f"no parameter is called {name}{nearest(name, pipeline.parameters)}"
+            yield where, f"there is no parameter {name}{nearest(name, pipeline.parameters)}"
         elif parameter.type != "integer":
-            yield where, f"parameter {name} is a {parameter.type}; an integer is needed"
+            yield where, f"parameter {name} is a {parameter.type}; it must be an integer"
     elif where[-1] in {"step", "lines_per_item"} and value < 1:
         yield where, "must be at least 1"
     elif where[-1] == "stop" and pipeline.split.range:
@@ -100,11 +100,11 @@ def _inputs(pipeline: Pipeline) -> Iterator[Finding]:
         return
     if pipeline.split.needs_input:
         where: Where = ("split", pipeline.split.kind)
-        yield where, "needs an input blob, but a schedule alone brings none"
+        yield where, "needs an input blob, but a schedule provides none"
     if pipeline.output.alias is Alias.INPUT_NAME:
         yield (
             ("output", "alias"),
-            "input-name needs an input blob, but a schedule alone brings none",
+            "input-name needs an input blob, but a schedule provides none",
         )
 
 
@@ -113,4 +113,4 @@ def _schedule(pipeline: Pipeline) -> Iterator[Finding]:
         return
     for name, parameter in pipeline.parameters.items():
         if parameter.required:
-            yield ("parameters", name), "has no default, but a schedule gives no parameters"
+            yield ("parameters", name), "needs a default, because a schedule gives no parameters"

@@ -1,7 +1,7 @@
-"""Reads one YAML file into plain data that knows the line of each key.
+"""Reads one YAML file into plain data, with the line of each key.
 
-Definitions are small and hostile input like any other: no aliases, no tags, no duplicate keys, a
-bounded size and depth. Words such as `no` and `on` are text, as in YAML 1.2.
+A definition is untrusted input: no aliases, no tags, no duplicate keys, a bounded size and depth.
+Words such as `no` and `on` are text, as in YAML 1.2.
 """
 
 import math
@@ -24,7 +24,7 @@ _CORE = "tag:yaml.org,2002:"
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with a definition; the line is 0 where no line is to blame."""
+    """One thing that is wrong with a definition; line 0 means that no line can be named."""
 
     file: str
     line: int
@@ -45,7 +45,7 @@ class Document:
     lines: dict[Where, int]
 
     def problem(self, where: Where, reason: str) -> Problem:
-        """Blame the place, or what encloses it, for a problem."""
+        """Make a problem with the line of a place, or of what encloses it."""
         line = next(
             (self.lines[where[:n]] for n in range(len(where), -1, -1) if where[:n] in self.lines), 0
         )
@@ -61,7 +61,7 @@ class UnreadableFile(Exception):
 
 
 def dotted(where: Where) -> str:
-    """Write a place the way people speak of it: `split.range.step`, `trigger.blob.suffix[0]`."""
+    """Write a place as people write it: `split.range.step`, `trigger.blob.suffix[0]`."""
     text = ""
     for part in where:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
@@ -69,7 +69,7 @@ def dotted(where: Where) -> str:
 
 
 def read_document(path: Path) -> Document:
-    """Read a definition file; raise UnreadableFile with every problem of its form."""
+    """Read a definition file. Raises UnreadableFile, which lists every fault of its form."""
     name = f"{path.parent.name}/{path.name}"
     try:
         with path.open("rb") as stream:
@@ -82,7 +82,7 @@ def read_document(path: Path) -> Document:
 
 
 def parse_document(name: str, raw: bytes) -> Document:
-    """Parse the bytes of a definition file; raise UnreadableFile."""
+    """Parse the bytes of a definition file. Raises UnreadableFile."""
     try:
         node = _compose(raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -126,7 +126,7 @@ for _tag, _expression, _starts in (
 
 def _compose(text: str) -> yaml.Node | None:
     depth = 0
-    # Events come without recursion, so that a depth bomb is met here and not by the composer.
+    # Events need no recursion: deep nesting is refused here, before it can exhaust the composer.
     for event in yaml.parse(text, Loader=_Loader):
         line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
@@ -149,14 +149,14 @@ def _yaml_problem(name: str, error: yaml.YAMLError) -> Problem:
 
 @dataclass(slots=True)
 class _Reading:
-    """Turns nodes into plain data, noting lines and problems on the way."""
+    """Turns nodes into plain data, and collects lines and problems."""
 
     file: str
     lines: dict[Where, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def mapping(self, node: yaml.MappingNode, where: Where) -> dict[str, Plain]:
-        """Read a mapping; keys are text and come once."""
+        """Read a mapping; each key is text and may occur once."""
         data: dict[str, Plain] = {}
         self.lines.setdefault(where, node.start_mark.line + 1)
         for key_node, value_node in node.value:
@@ -198,7 +198,7 @@ class _Reading:
 
 def _whole(text: str) -> int:
     if len(text) > MAX_DIGITS:
-        raise ValueError(f"a number of more than {MAX_DIGITS} digits")
+        raise ValueError(f"a number may have at most {MAX_DIGITS} digits")
     return int(text)
 
 

@@ -1,4 +1,4 @@
-"""Says in our words, with the line and the nearest valid key, what a model did not accept."""
+"""Says in plain words why a model refused a definition, with the line and the nearest key."""
 
 import types
 from collections.abc import Iterator
@@ -29,15 +29,15 @@ _BOUNDS = {
     "less_than_equal": "must be at most {le:g}",
     "string_too_long": "must have at most {max_length} characters",
     "string_too_short": "must have at least {min_length} characters",
-    "too_short": "needs at least {min_length} entries",
-    "too_long": "takes at most {max_length} entries",
+    "too_short": "must have at least {min_length} entries",
+    "too_long": "must have at most {max_length} entries",
 }
 
 
 def problems_of(
     model: type[BaseModel], error: ValidationError, document: Document
 ) -> Iterator[Problem]:
-    """Translate everything that the model found, in the order of the file's lines."""
+    """Translate all errors of a model, in the order of the file's lines."""
     details = error.errors(include_url=False, include_context=True)
     found = [_problem(model, detail, document) for detail in details]
     yield from sorted(set(found), key=lambda problem: (problem.line, problem.key))
@@ -74,7 +74,7 @@ def _choice(detail: ErrorDetails) -> str:
 
 
 def _keys_at(model: type[BaseModel], where: Where) -> list[str]:
-    """List the keys that the model takes at a place."""
+    """List the keys that the model accepts at a place."""
     annotation: object = model
     for part in where:
         annotation = _step(annotation, part)

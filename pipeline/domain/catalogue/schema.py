@@ -1,4 +1,4 @@
-"""JSON Schema of what people write and of what subscribers and readers of outputs get."""
+"""JSON Schemas of pipelines, pools, completion events and manifests."""
 
 from datetime import timedelta
 from typing import override
@@ -36,7 +36,7 @@ def manifest_schema() -> dict[str, object]:
 
 
 class _Generator(GenerateJsonSchema):
-    """Writes default durations the way people do, not as ISO 8601."""
+    """Writes default durations as people do, not as ISO 8601."""
 
     @override
     def encode_default(self, dft: object) -> object:

@@ -1,1 +1,1 @@
-"""Pipelines and pools as their authors write them: one model a concept, checked on its own."""
+"""Pipelines and pools as their authors write them: one model for each concept."""

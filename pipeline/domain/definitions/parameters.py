@@ -1,4 +1,4 @@
-"""Parameters of a pipeline: what they may be, and the values that one run gets."""
+"""Parameters of a pipeline: their legal values, and the values of one run."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -50,7 +50,7 @@ ScalarList = Annotated[
 
 
 class Parameter(Strict):
-    """One parameter: its type, its default (none means required) and its bounds."""
+    """One parameter: its type, its bounds, and its default; without a default it is required."""
 
     type: Literal["integer", "number", "string", "boolean"]
     default: ScalarValue | None = None
@@ -63,7 +63,7 @@ class Parameter(Strict):
     def _is_consistent(self) -> Self:
         bounded = self.minimum is not None or self.maximum is not None
         if bounded and self.type not in {"integer", "number"}:
-            raise ValueError(f"minimum and maximum need a number, this is a {self.type}")
+            raise ValueError(f"minimum and maximum need a number, but the type is {self.type}")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             raise ValueError("minimum is above maximum")
         for choice in self.choices or ():
@@ -78,11 +78,11 @@ class Parameter(Strict):
 
     @property
     def required(self) -> bool:
-        """Whether a run has to give a value."""
+        """Whether a run must give a value."""
         return self.default is None
 
     def accept(self, given: object) -> Scalar:
-        """Turn a given value (text from blob metadata too) into this type, or raise ValueError."""
+        """Turn a value, perhaps text from blob metadata, into this type. Raises ValueError."""
         value = _typed(self.type, given)
         if value is None:
             raise ValueError(f"{_shown(given)} is not {_WORDS[self.type]}")
@@ -102,7 +102,7 @@ class Parameter(Strict):
 
 
 def resolve(parameters: Mapping[str, Parameter], given: Mapping[str, object]) -> dict[str, Scalar]:
-    """Give every parameter its value; raise InvalidParameters naming everything that is wrong."""
+    """Give every parameter its value. Raises InvalidParameters, which names every fault."""
     problems = [
         f"{str(name)[:60]}: no such parameter{nearest(str(name), list(parameters))}"
         for name in given

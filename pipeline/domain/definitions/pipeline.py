@@ -1,6 +1,6 @@
 """A pipeline as its author wrote it: the models behind `pipelines/*.yaml`.
 
-Reading files and comparing them with one another is `catalogue`; this module knows one pipeline.
+`domain/catalogue` reads files and compares them; this module knows one pipeline alone.
 """
 
 import re
@@ -31,7 +31,7 @@ _PERCENT = r"(\d{1,3}(?:\.\d{1,4})?)%"
 
 
 class Alias(StrEnum):
-    """Under which friendly name a run's output can be found besides its own folder."""
+    """The friendly name under which people find a run's output, besides its own folder."""
 
     LATEST = "latest"
     INPUT_NAME = "input-name"
@@ -52,7 +52,7 @@ class Bundle(Strict):
 
 
 class Output(Strict):
-    """How the output is found by people."""
+    """How people find the output."""
 
     alias: Alias = Alias.LATEST
     overwrite: Overwrite = Overwrite.NEWEST
@@ -83,7 +83,7 @@ def _share(value: object) -> int | str:
     match = re.fullmatch(_PERCENT, value, re.ASCII) if isinstance(value, str) else None
     if isinstance(value, str) and match and Fraction(match[1]) <= Fraction(100):
         return value
-    raise ValueError(f"{repr(value)[:60]} is neither a number of items nor a share such as '5%'")
+    raise ValueError(f"{repr(value)[:60]} is not a number of items or a share such as '5%'")
 
 
 class Tolerance(Strict):
@@ -103,7 +103,7 @@ class Tolerance(Strict):
     ] = 0
 
     def allows(self, failed: int, total: int) -> bool:
-        """Say whether the output may be assembled although `failed` of `total` items failed."""
+        """Return whether the output may be assembled although some of the items failed."""
         if isinstance(self.failed_items, int):
             return failed <= self.failed_items
         return failed * 100 <= total * Fraction(self.failed_items.removesuffix("%"))
@@ -111,7 +111,7 @@ class Tolerance(Strict):
 
 def _places(runs: int) -> int:
     if runs > MAX_PLACES:
-        raise ValueError(f"must be at most {MAX_PLACES}: the ledger names all of them in one place")
+        raise ValueError(f"must be at most {MAX_PLACES}: one row of the ledger names all of them")
     return runs
 
 
@@ -121,7 +121,7 @@ _Places = Annotated[
 
 
 class PipelineBody(Strict):
-    """What the file of a pipeline says; its name is the file's."""
+    """A pipeline's file. The name of the pipeline is the name of the file."""
 
     fanfare: Format = FORMAT
     description: str = ""
@@ -146,7 +146,7 @@ class Pipeline(PipelineBody):
     name: Name
 
     def resolve_parameters(self, given: Mapping[str, object]) -> dict[str, Scalar]:
-        """Give each parameter its value for one run; raise InvalidParameters."""
+        """Give each parameter its value for one run. Raises InvalidParameters."""
         return resolve(self.parameters, given)
 
     def parameters_in(self, metadata: Mapping[str, str]) -> dict[str, str]:
@@ -155,7 +155,7 @@ class Pipeline(PipelineBody):
         return {name: found[name.lower()] for name in self.parameters if name.lower() in found}
 
     def to_json(self) -> str:
-        """Write what differs from the defaults, for a run that keeps what it started with.
+        """Write the keys that differ from the defaults; a run keeps this text.
 
         A default never changes within a format (`tests/compatibility`), so leaving it out loses
         nothing; and an earlier release can read a definition that uses no newer key.

@@ -1,7 +1,7 @@
-"""A pool as its author wrote it in `pools/*.yaml`, its physical id, and what Batch is told of it.
+"""A pool as its author wrote it in `pools/*.yaml`, its physical id, and Batch's create call.
 
-A pool in Batch cannot change its size or image: those go into the physical id, so that a changed
-file makes a new pool instead of touching a live one.
+A pool in Batch cannot change its size or image. They are part of the physical id, so a changed
+file creates a new pool and does not touch a live one.
 """
 
 from datetime import date
@@ -52,7 +52,7 @@ class Containers(Strict):
 
 
 class Price(Strict):
-    """What a node costs, and where that figure is from."""
+    """What a node costs, and the source of that figure."""
 
     per_hour: float = Field(ge=0)
     spot_per_hour: float | None = Field(default=None, ge=0)
@@ -64,7 +64,7 @@ class Price(Strict):
 
 
 class PoolBody(Strict):
-    """What the file of a pool says; its name is the file's."""
+    """A pool's file. The name of the pool is the name of the file."""
 
     fanfare: Format = FORMAT
     description: str = ""
@@ -81,9 +81,11 @@ class PoolBody(Strict):
 
     @model_validator(mode="after")
     def _one_slot_a_gpu(self) -> Self:
-        # Batch does not schedule GPUs: two tasks on a node would fight for one.
+        # Batch does not schedule GPUs: two tasks on a node would compete for one.
         if self.gpu is not Gpu.NONE and self.slots > 1:
-            raise ValueError(f"slots is {self.slots}, but a GPU node takes one task at a time")
+            raise ValueError(
+                f"slots must be 1, not {self.slots}: a GPU node takes one task at a time"
+            )
         return self
 
 
@@ -93,14 +95,14 @@ class Pool(PoolBody):
     name: Name
 
     def share(self, slots: int) -> float:
-        """Return which share of a node so many task slots are."""
+        """Return the share of a node that a number of task slots takes."""
         return slots / self.slots
 
     @property
     def per_hour(self) -> float | None:
-        """Estimate what an hour of a node costs: spot and other nodes by the share that is asked.
+        """The estimated price of an hour of a node, weighted by the requested share of spot nodes.
 
-        Which nodes there are in the end is Azure's to decide.
+        Azure decides which nodes the pool really gets.
         """
         if self.price is None:
             return None
@@ -115,14 +117,14 @@ def physical_id(pool: Pool) -> str:
 
 
 def pool_body(pool: Pool, formula: str) -> dict[str, object]:
-    """Describe the pool in the shape that Batch's create call takes."""
+    """Describe the pool in the shape that Batch's create call expects."""
     return {
         "id": physical_id(pool),
         "displayName": pool.name,
         "vmSize": pool.size,
         "virtualMachineConfiguration": _machine(pool),
         "taskSlotsPerNode": pool.slots,
-        # Filling nodes one by one leaves others empty, so that they can go.
+        # Filling nodes one by one leaves other nodes empty, so that Batch can remove them.
         "taskSchedulingPolicy": {"nodeFillType": "pack"},
         "enableAutoScale": True,
         "autoScaleFormula": formula,

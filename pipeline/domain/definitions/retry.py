@@ -1,4 +1,4 @@
-"""How often work that failed is done once more, by the cause of its failure."""
+"""How many retries failed work gets, by the cause of its failure."""
 
 from pydantic import ConfigDict, Field
 
@@ -7,7 +7,7 @@ from pipeline.domain.runs.causes import Cause
 
 
 class Retries(Strict):
-    """How many more executions each cause of failure is worth; the keys are causes."""
+    """How many retries each cause of failure gets; the keys are causes."""
 
     model_config = ConfigDict(alias_generator=lambda name: name.replace("_", "-"))
 
@@ -24,5 +24,5 @@ class Retries(Strict):
     output_unusable: int = Field(default=0, ge=0, le=20)
 
     def extra(self, cause: Cause) -> int:
-        """Return how often work that ended with this cause is executed again."""
+        """Return how many retries a failure with this cause gets."""
         return int(getattr(self, cause.name.lower(), 0))

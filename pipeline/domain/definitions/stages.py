@@ -1,6 +1,6 @@
 """The three stages of a pipeline: split, task and assemble.
 
-A stage is a built-in of the engine or a program of the user's.
+A stage is a built-in of the engine or a program of the user.
 """
 
 from collections.abc import Mapping
@@ -31,11 +31,11 @@ STAGE_LIMIT = timedelta(minutes=30)
 
 
 def resolve_count(count: int | str, parameters: Mapping[str, Scalar]) -> int:
-    """Return a number, or the parameter that stands for it; raise PlanError if that is none."""
+    """Return a count, or the parameter that stands for it. Raises PlanError if it is not whole."""
     value = parameters.get(count.strip("{}")) if isinstance(count, str) else count
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    raise PlanError(f"{count} is not a whole number here: {value!r:.60}")
+    raise PlanError(f"{count} must be a whole number, but it is {value!r:.60}")
 
 
 class StageProgram(Strict):
@@ -48,13 +48,13 @@ class StageProgram(Strict):
 
 
 class SplitProgram(StageProgram):
-    """A program that writes items.json; `parameters` names what every item in it has."""
+    """A program that writes items.json; `parameters` names the parameters of every item."""
 
     parameters: tuple[ParameterName, ...] = ()
 
 
 class BlobsSplit(Strict):
-    """One item a blob; without a container, the run's input blob itself is the one item."""
+    """One item per blob; without a container, the run's input blob is the only item."""
 
     container: ContainerName | None = None
     prefix: Argument = ""
@@ -71,7 +71,7 @@ class BlobsSplit(Strict):
         return fill(self.prefix, parameters)
 
     def matches(self, name: str) -> bool:
-        """Say whether a listed blob is an item; suffixes ignore case."""
+        """Return whether a listed blob is an item; suffixes ignore case."""
         return not self.suffix or name.lower().endswith(tuple(s.lower() for s in self.suffix))
 
 
@@ -101,7 +101,7 @@ class FramesSplit(Strict):
 
 
 class LinesSplit(Strict):
-    """Items of lines of the input text."""
+    """Items of `lines_per_item` lines each of the input text."""
 
     skip_header: bool = False
     lines_per_item: Count = 1
@@ -134,13 +134,13 @@ class Split(OneOf):
 
     @property
     def needs_input(self) -> bool:
-        """Whether the run has to have an input blob."""
+        """Whether a run must have an input blob."""
         whole = self.blobs is not None and self.blobs.container is None
         return whole or self.frames is not None or self.lines is not None
 
 
 class TaskProgram(Strict):
-    """What runs once for each item."""
+    """The program or command that runs once for each item."""
 
     program: FileName | None = None
     command: Annotated[tuple[Argument, ...] | None, Field(min_length=1)] = None
@@ -153,7 +153,7 @@ class TaskProgram(Strict):
         if (self.program is None) == (self.command is None):
             raise ValueError("takes exactly one of program, command")
         if self.command and self.environment:
-            raise ValueError("a command brings its own environment; environment is for programs")
+            raise ValueError("environment is for a program: a command brings its own")
         return self
 
 

@@ -1,7 +1,8 @@
 """Which ticks of a schedule are due: local times in the schedule's zone, returned in UTC.
 
-A time of day that a clock change skips fires as if the clock had not changed; one that comes twice
-fires the first time only. An expression that fires in every hour is an interval and sees no change.
+A time of day that a clock change skips fires as if the clock had not changed. A time that occurs
+twice fires only the first time. An expression that fires in every hour is an interval, which clock
+changes do not affect.
 """
 
 import itertools
@@ -13,7 +14,7 @@ from pipeline.domain.definitions.trigger import Catchup, ScheduleTrigger
 from pipeline.domain.notation.cron import Cron, parse_cron
 
 LATE = timedelta(seconds=150)  # older ticks were missed and are subject to catch-up
-MAX_TICKS = 500  # what one call returns; the next one goes on from there
+MAX_TICKS = 500  # of one call; the next call continues from there
 
 _MARGIN = timedelta(hours=26)  # no offset and no clock change is larger
 
@@ -21,7 +22,7 @@ _MARGIN = timedelta(hours=26)  # no offset and no clock change is larger
 def due_ticks(schedule: ScheduleTrigger, last: datetime, until: datetime) -> list[datetime]:
     """List the ticks in (last, until], oldest first, as the catch-up rule selects them.
 
-    A full answer (`MAX_TICKS`) goes on after its last tick, so that one is what to record.
+    After a full answer (`MAX_TICKS` ticks) record its last tick: the next call continues there.
     """
     cron, zone = parse_cron(schedule.cron), ZoneInfo(schedule.time_zone)
     if schedule.catchup is Catchup.ALL:
@@ -39,7 +40,7 @@ def _between(cron: Cron, zone: ZoneInfo, after: datetime, until: datetime) -> It
     for offset in range((final - first).days + 1):
         day = first + timedelta(days=offset)
         found = {*pending, *_on_day(cron, zone, day, after, until)}
-        # Ticks of later days come after this one's midnight in UTC, in every zone.
+        # In every zone, ticks of later days come after this day's midnight in UTC.
         edge = datetime.combine(day, time(), UTC)
         yield from sorted(tick for tick in found if tick < edge)
         pending = [tick for tick in found if tick >= edge]

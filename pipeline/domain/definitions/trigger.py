@@ -13,7 +13,7 @@ from pipeline.domain.runs.naming import RESERVED
 
 
 class Api(StrEnum):
-    """The storage operations after which a blob is whole."""
+    """The storage operations after which a blob is complete."""
 
     PUT_BLOB = "PutBlob"
     PUT_BLOCK_LIST = "PutBlockList"
@@ -30,7 +30,7 @@ class Catchup(StrEnum):
 
 
 class Overlap(StrEnum):
-    """What happens to a tick while the run before it is still going."""
+    """What happens to a tick while the previous run is still active."""
 
     SKIP = "skip"
     QUEUE = "queue"
@@ -39,7 +39,7 @@ class Overlap(StrEnum):
 
 def _not_reserved(container: str) -> str:
     if container in RESERVED:
-        raise ValueError(f"container {container} belongs to the engine and never triggers")
+        raise ValueError(f"container {container} belongs to the engine and cannot trigger runs")
     return container
 
 
@@ -53,7 +53,7 @@ def _valid_zone(name: str) -> str:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         hint = nearest(name, available_timezones())
-        raise ValueError(f"{name[:60]!r} is no time zone{hint}") from None
+        raise ValueError(f"{name[:60]!r} is not a time zone{hint}") from None
     return name
 
 
@@ -66,7 +66,7 @@ class BlobTrigger(Strict):
     apis: Annotated[tuple[Api, ...], OneOrMore, Field(min_length=1)] = tuple(Api)
 
     def matches(self, container: str, name: str) -> bool:
-        """Say whether a blob is one of those that start a run; suffixes ignore case."""
+        """Return whether a blob starts a run; suffixes ignore case."""
         ends = not self.suffix or name.lower().endswith(tuple(s.lower() for s in self.suffix))
         return container == self.container and name.startswith(self.prefix) and ends
 

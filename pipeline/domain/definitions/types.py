@@ -1,6 +1,6 @@
-"""The base class and the small types that definitions are made of.
+"""The base class and the small types of definitions.
 
-Validators raise ValueError with the text that the author of a YAML file will read.
+Validators raise ValueError with the text that the author of a YAML file reads.
 """
 
 import re
@@ -27,7 +27,7 @@ OUTPUT_NAME = r"[A-Za-z0-9_][A-Za-z0-9._ -]{0,99}"
 
 
 class Strict(BaseModel):
-    """A value from a definition: immutable, typed to the letter, without unknown keys."""
+    """A value from a definition: immutable, strictly typed, without unknown keys."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
@@ -51,7 +51,7 @@ class OneOf(Strict):
 
 
 def matching(pattern: str, words: str) -> Callable[[str], str]:
-    """Make a validator that demands a full match, described in words."""
+    """Make a validator that requires a full match; `words` describe it in the error."""
     expression = re.compile(pattern, re.ASCII)
 
     def check(text: str) -> str:
@@ -73,12 +73,12 @@ def _count(value: object) -> int | str:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    raise ValueError(f"{repr(value)[:60]} is neither a whole number nor a placeholder '{{name}}'")
+    raise ValueError(f"{repr(value)[:60]} is not a whole number or a placeholder '{{name}}'")
 
 
 def _no_nul(text: str) -> str:
     if "\0" in text:
-        raise ValueError("contains a NUL character, which no program can be given")
+        raise ValueError("contains a NUL character, which an argument cannot hold")
     return text
 
 

@@ -1,4 +1,4 @@
-"""`docs/pipelines.md` names every key, placeholder and variable that there is, and no other."""
+"""`docs/pipelines.md` names exactly the keys, placeholders and variables that exist."""
 
 import re
 from collections.abc import Callable
@@ -70,7 +70,7 @@ TYPES: dict[str, TypeAdapter] = {
 
 
 def accepts(kind: str, written: str) -> bool:
-    """Say whether a value, as it stands in a file, is of a type."""
+    """Return whether a value, as a file spells it, has a type."""
     try:
         value = parse_document("f", f"x: {written}".encode()).data["x"]
         strict = kind != "date"  # a date comes as text
@@ -128,12 +128,12 @@ PLAIN = {
 
 
 def loads(folder: Path, part: str) -> bool:
-    """Say whether a definition with this part loads."""
+    """Return whether a definition with this part loads."""
     parts = {**PLAIN, part.partition(":")[0]: part}
     try:
         write(folder, {"p": "\n".join(parts.values())}, page.files("task_scripts"))
     except DefinitionError as error:
-        assert "nothing is called" in str(error)
+        assert "there is no placeholder" in str(error)
         return False
     return True
 
@@ -180,7 +180,7 @@ def test_the_page_names_no_other_variable():
 
 
 def test_every_block_of_data_is_introduced():
-    """A reader does not see what stands after the language of a block."""
+    """A reader does not see the text after the language of a block."""
     for words, before in page.introductions():
         kind, _, name = words.partition(" of ")[0].partition(" ")
         shown = {"items": " item", "names": "output"}.get(kind, Path(name or kind).name)

@@ -1,4 +1,4 @@
-"""A folder with one good pipeline, its pool and scripts, for definitions to go wrong in."""
+"""A folder with one good pipeline, its pool and scripts, in which a test breaks definitions."""
 
 from pathlib import Path
 from textwrap import dedent

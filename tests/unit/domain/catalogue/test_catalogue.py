@@ -22,7 +22,11 @@ def test_a_good_pipeline_loads_and_is_named_by_its_file(workshop):
     [
         ("pool: cpu", "pol: cpu", "11: pol: unknown key; did you mean 'pool'?"),
         ("pool: cpu", "", "1: pool: is required but missing"),
-        ("pool: cpu", "name: x\npool: cpu", "11: name: unknown key: the name is that of the file"),
+        (
+            "pool: cpu",
+            "name: x\npool: cpu",
+            "11: name: unknown key: the name of the file is the name",
+        ),
         ("pool: cpu", "pool: cpus", "11: pool: there is no pools/cpus.yaml; did you mean 'cpu'?"),
         ("pool: cpu", "pool: ../cpu", "11: pool: '../cpu' is not a name of lower-case letters"),
         ("pool: cpu", "pool: cpu\npriority: 2000", "12: priority: must be at most 1000"),
@@ -47,7 +51,7 @@ def test_a_good_pipeline_loads_and_is_named_by_its_file(workshop):
         (
             "pool: cpu",
             "pool: cpu\ntolerance: {failed_items: 101%}",
-            "12: tolerance.failed_items: '101%' is neither a number of items nor a share",
+            "12: tolerance.failed_items: '101%' is not a number of items or a share",
         ),
         (
             "encode.py",
@@ -64,15 +68,19 @@ def test_a_good_pipeline_loads_and_is_named_by_its_file(workshop):
             "10: task.slots: 3 slots never fit: a node of cpu has 2",
         ),
         ("environment: media", "command: [x]", "7: task: takes exactly one of program, command"),
-        ('"{crf}"', '"{crv}"', "9: task.arguments[2]: nothing is called {crv} here; did you mean"),
+        ('"{crf}"', '"{crv}"', "9: task.arguments[2]: there is no placeholder {crv} here; did you"),
         ('"{crf}"', '"{crf"', "9: task.arguments[2]: '{crf' has a stray {"),
         ('"{crf}"', '"x{inputs}"', "9: task.arguments[2]: {inputs} expands to several"),
         ('"{crf}"', "23", "9: task.arguments[2]: must be text: put it in quotes"),
         ('"{crf}"', r'"\0"', "9: task.arguments[2]: contains a NUL"),
-        ('"{parts}"', '"{start}"', "13: assemble.program.arguments[0]: nothing is called {start}"),
+        (
+            '"{parts}"',
+            '"{start}"',
+            "13: assemble.program.arguments[0]: there is no placeholder {start}",
+        ),
         ("step: 33", "step: 0", "6: split.frames.step: must be at least 1"),
-        ("step: 33", 'step: "{crv}"', "6: split.frames.step: no parameter is called crv; did you"),
-        ("step: 33", "step: 3.5", "6: split.frames.step: 3.5 is neither a whole number nor a"),
+        ("step: 33", 'step: "{crv}"', "6: split.frames.step: there is no parameter crv; did you"),
+        ("step: 33", "step: 3.5", "6: split.frames.step: 3.5 is not a whole number or a"),
         ("frames:", "frame:", "6: split.frame: unknown key; did you mean 'frames'?"),
         ("step: 33}", "step: 33}\n  lines: {}", "5: split: takes exactly one of blobs, range, "),
         (
@@ -86,7 +94,7 @@ def test_a_good_pipeline_loads_and_is_named_by_its_file(workshop):
         ("default: 23", "default: 99", "4: parameters.crf: the default 99 is above the maximum 51"),
         ("default: 23", "default: x", "the default 'x' is not a whole number"),
         ("  crf: {", "  Crf: {", "4: parameters.Crf: 'Crf' is not a parameter name"),
-        ("  crf: {", "  start: {", "4: parameters.start: the split gives its items a parameter"),
+        ("  crf: {", "  start: {", "4: parameters.start: the split's items already have it"),
         ("  crf: {", "  output: {", "4: parameters.output: {output} already has a meaning"),
     ],
 )
@@ -104,10 +112,10 @@ def test_a_wrong_definition_names_file_line_key_and_reason(workshop, old, new, p
         ("{schedule: {cron: 0 6 * * *}}", "1: trigger.schedule.cron: '0 6 * * *' has 5 fields"),
         (
             "{schedule: {cron: 0 0 6 * * *, time_zone: Europe/Berln}}",
-            "1: trigger.schedule.time_zone: 'Europe/Berln' is no time zone; "
+            "1: trigger.schedule.time_zone: 'Europe/Berln' is not a time zone; "
             "did you mean 'Europe/Berlin'?",
         ),
-        ("{schedule: {cron: 0 0 6 * * *, time_zone: ../../etc/passwd}}", "is no time zone"),
+        ("{schedule: {cron: 0 0 6 * * *, time_zone: ../../etc/passwd}}", "is not a time zone"),
         ("{schedule: {cron: 0 0 6 * * *}}", "5: split.frames: needs an input blob, but a schedule"),
     ],
 )
@@ -120,7 +128,8 @@ def test_a_schedule_needs_a_default_for_every_parameter(workshop):
     text = PIPELINE.replace("  blob:", "  schedule: {cron: 0 0 6 * * *}\n  blob:")
     workshop.pipeline("demo", text.replace(" default: 23,", ""))
     assert workshop.problems() == [
-        "pipelines/demo.yaml:5: parameters.crf: has no default, but a schedule gives no parameters"
+        "pipelines/demo.yaml:5: parameters.crf: needs a default, because a schedule gives no "
+        "parameters"
     ]
 
 
@@ -139,7 +148,7 @@ def test_a_schedule_needs_a_default_for_every_parameter(workshop):
         (b"a: \x01\n", "contains a character that is not allowed"),
         (b"a: .inf\n", ":1: a: .inf is not a finite number"),
         (b"a: 1e999\n", ":1: a: 1e999 is not a finite number"),
-        (b"a: " + b"9" * 5000, ":1: a: a number of more than 18 digits"),
+        (b"a: " + b"9" * 5000, ":1: a: a number may have at most 18 digits"),
         (b"? [a]\n: 1\n", ":1: a key is not text"),
         (b"---\na: 1\n---\nb: 2\n", "is not valid YAML"),
         (b"#" * (256 * 1024 + 1), "is larger than 256 KiB"),
@@ -185,7 +194,7 @@ def test_missing_folders_are_named(tmp_path):
 def test_a_pipeline_that_would_start_itself_is_refused(workshop, prefix):
     workshop.changed("container: input", f"container: output, prefix: '{prefix}'", name="a")
     assert workshop.problems() == [
-        "pipelines/a.yaml:2: trigger.blob: its own output would start it again: a → a"
+        "pipelines/a.yaml:2: trigger.blob: its output would start the pipeline itself: a → a"
     ]
 
 
@@ -193,7 +202,7 @@ def test_a_circle_of_pipelines_is_refused_once(workshop):
     for name, before in (("a", "c"), ("b", "a"), ("c", "b")):
         workshop.changed("container: input", f"container: output, prefix: {before}/", name=name)
     (found,) = workshop.problems()
-    assert found.endswith("would start it again: a → b → c → a")
+    assert found.endswith("would start the pipeline itself: a → b → c → a")
 
 
 def test_a_chain_with_an_end_is_fine(workshop):
@@ -232,4 +241,6 @@ def test_a_definition_that_the_ledger_cannot_hold_is_refused(workshop):
 def test_more_runs_at_once_than_their_row_can_name_are_refused(workshop):
     workshop.changed("pool: cpu", "pool: cpu\nmax_concurrent_runs: 201")
     (problem,) = workshop.problems()
-    assert "12: max_concurrent_runs: must be at most 200: the ledger names all of them" in problem
+    assert (
+        "12: max_concurrent_runs: must be at most 200: one row of the ledger names all" in problem
+    )

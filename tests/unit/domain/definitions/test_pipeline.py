@@ -120,7 +120,7 @@ def test_a_blob_matches_by_container_prefix_and_suffix():
 def test_numbers_of_a_split_may_be_parameters():
     split = RangeSplit(stop="{paths}", step=10)
     assert split.resolved({"paths": 100}) == (0, 100, 10)
-    with pytest.raises(PlanError, match="not a whole number"):
+    with pytest.raises(PlanError, match="must be a whole number"):
         split.resolved({"paths": "many"})
 
 
@@ -156,7 +156,7 @@ def test_a_stored_definition_says_what_differs_from_the_defaults():
 
 
 def test_a_stored_definition_that_says_its_defaults_is_read():
-    """Release 0.1 stored them."""
+    """Release 0.1 stored defaults, too."""
     sparse = Pipeline.from_json(json.dumps(MINIMAL))
     assert Pipeline.from_json(sparse.model_dump_json(by_alias=True)) == sparse
 
