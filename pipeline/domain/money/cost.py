@@ -11,9 +11,9 @@ from pipeline.domain.definitions.types import Strict
 
 MILLION = 1_000_000  # items
 INSTANCE_MB = 2048  # of a function instance, as `infra/` deploys it
-EXECUTION_SECONDS = 1.0  # what an execution is billed for at least; ours take less
+EXECUTION_SECONDS = 1.0  # the least that an execution is billed for; the engine's take less
 GB_SECONDS = EXECUTION_SECONDS * INSTANCE_MB / 1024
-# One message and one invocation for each item, and one for its end: what such a design needs.
+# The naive design: for each item one message and one invocation at its start, and one at its end.
 NAIVE = {
     "event-grid-operation": 4.0,
     "queue-operation": 6.0,
@@ -24,12 +24,12 @@ NAIVE = {
 
 
 class Meter(Strict):
-    """A price, how sure it is, and where it is from."""
+    """A price, its source, and how certain it is."""
 
     price: float = Field(ge=0)
     per: int = Field(gt=0)
     unit: str
-    free: float = Field(default=0, ge=0)  # of a month, shared with all else in the subscription
+    free: float = Field(default=0, ge=0)  # per month, shared with all else in the subscription
     source: str
     date: date
     confidence: Literal["documented", "quoted", "weak"]
@@ -42,17 +42,17 @@ class Prices(Strict):
     meters: dict[str, Meter]
 
     def of(self, meter: str, amount: float) -> float:
-        """Return what an amount of a meter costs."""
+        """Return the cost of an amount of a meter."""
         found = self.meters[meter]
         return amount * found.price / found.per
 
     def beyond_free(self, meter: str, amount: float) -> float:
-        """Return what an amount costs a month in which nothing else used up the free grant."""
+        """Return the cost of a month's amount, less the free grant of the subscription."""
         return self.of(meter, max(0.0, amount - self.meters[meter].free))
 
 
 class Sample(Strict):
-    """What one run in memory asked of the services, by meter."""
+    """The operations of one run in memory, by meter."""
 
     items: int
     tasks: int
@@ -60,7 +60,7 @@ class Sample(Strict):
 
 
 class Metered(Strict):
-    """Three measured runs, and by what they were measured."""
+    """Three measured runs, and the command that measured them."""
 
     date: date
     command: str
@@ -68,9 +68,9 @@ class Metered(Strict):
     idle_minute: dict[str, float]
 
     def of(self, items: int, tasks: int) -> dict[str, float]:
-        """Estimate the operations of a run: so much for it, for each task and for each item.
+        """Estimate the operations of a run: a part for the run, one per task, one per item.
 
-        The first two samples differ in tasks alone, the last two keep the share of tasks.
+        The first two samples differ only in tasks; the last two have as many items per task.
         """
         many, few, large = self.samples
         estimate = {}
@@ -103,14 +103,14 @@ def bill(operations: Mapping[str, float], prices: Prices) -> list[Line]:
 
 
 def naive(measured: Metered, items: int) -> dict[str, float]:
-    """Estimate the naive design's operations; its blobs are taken to be ours at one item a task."""
+    """Estimate the naive design's operations; for blobs, the engine's at one item per task."""
     ours = measured.of(items, items)
     blobs = {meter: ours[meter] for meter in ("blob-read", "blob-write")}
     return {**{meter: amount * items for meter, amount in NAIVE.items()}, **blobs}
 
 
 def alone(prices: Prices, tasks: int) -> float:
-    """Return what it costs more when receipts come one by one, and each wakes an invocation."""
+    """Return the extra cost if receipts arrive one by one and each starts an invocation."""
     executions = prices.of("function-execution", tasks)
     return executions + prices.of("function-gb-second", tasks * GB_SECONDS)
 

@@ -9,8 +9,8 @@ HOURS, MINUTES = 730, 43_800  # of a month
 TIMER_RUNS = MINUTES + HOURS
 SIZES_MB = (512, 2048, 4096)  # of an instance
 
-# What is deployed and billed while idle; all else there is free or by use, and the storage account
-# by its data.
+# What is billed while idle. All else is free or billed by use; the storage account is billed by its
+# data.
 BILLED = {
     "Microsoft.Insights/scheduledQueryRules": "log-alert-month",
     "Microsoft.Insights/metricAlerts": "metric-alert-month",
@@ -36,7 +36,7 @@ FREE = (
     "Microsoft.Network/networkSecurityGroups",
     "Microsoft.Network/virtualNetworks",
 )
-# What a parameter of the deployment adds, as often as `infra/` makes it.
+# What a parameter of the deployment adds, in the numbers that `infra/` creates.
 LOG_ALERTS, METRIC_ALERTS, ENDPOINTS, ZONES = 1, 3, 7, 6
 OPTIONS: dict[str, tuple[tuple[str, float, str], ...]] = {
     "alertEmail": (
@@ -56,8 +56,9 @@ def month(
     options: Collection[str] = (),
     size_mb: int = INSTANCE_MB,
 ) -> list[Line]:
-    """List what a month without a run costs, whatever the amount of stored data; `minute` is what
-    the timer asks of Storage.
+    """List what a month without a run costs, apart from stored data.
+
+    `minute` holds the timer's operations in Storage in one minute, by meter.
     """
     storage = {meter: amount * MINUTES for meter, amount in minute.items() if amount}
     chosen = [part for name, parts in OPTIONS.items() if name in options for part in parts]
@@ -69,7 +70,7 @@ def month(
 
 
 def added(prices: Prices) -> dict[str, float]:
-    """Return what a month costs more with each option of the deployment, chosen alone."""
+    """Return what each option of the deployment, chosen alone, adds to a month."""
     sums = {
         name: total([_line(prices, *part) for part in parts]) for name, parts in OPTIONS.items()
     }

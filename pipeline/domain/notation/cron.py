@@ -1,6 +1,6 @@
 """NCRONTAB expressions of six fields: second, minute, hour, day, month, weekday.
 
-As in Azure Functions a day has to match both its day field and its weekday field; Sunday is 0.
+As in Azure Functions, a day must match both the day field and the weekday field; Sunday is 0.
 """
 
 import re
@@ -29,14 +29,14 @@ class _Field:
     def _element(self, text: str) -> range:
         match = _ELEMENT.fullmatch(text)
         if not match or (match[1] == "*" and match[2]):
-            raise ValueError(f"{text[:20]!r} is no {self.name}")
+            raise ValueError(f"{text[:20]!r} is not a valid {self.name}")
         first = self.lowest if match[1] == "*" else self._value(match[1])
         last = self._last(match[1], match[2], stepped=match[3] is not None, first=first)
         step = int(match[3] or 1)
         if step < 1:
-            raise ValueError(f"the step of {self.name} {text[:20]!r} is not above 0")
+            raise ValueError(f"the step of {self.name} {text[:20]!r} must be above 0")
         if last < first:
-            raise ValueError(f"{self.name} {text[:20]!r} runs backwards")
+            raise ValueError(f"{self.name} {text[:20]!r} ends before it starts")
         return range(first, last + 1, step)
 
     def _last(self, start: str, end: str | None, *, stepped: bool, first: int) -> int:
@@ -49,7 +49,8 @@ class _Field:
             return self.words.index(text.lower()) + self.lowest
         if not text.isdecimal() or not self.lowest <= int(text[:6]) <= self.highest:
             raise ValueError(
-                f"{text[:20]!r} is no {self.name} between {self.lowest} and {self.highest}"
+                f"{text[:20]!r} is not a valid {self.name}: "
+                f"it must be between {self.lowest} and {self.highest}"
             )
         return int(text)
 
@@ -66,7 +67,7 @@ _FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """A parsed expression: the values that each field admits, ascending."""
+    """A parsed expression: the values that each field allows, in ascending order."""
 
     seconds: tuple[int, ...]
     minutes: tuple[int, ...]
@@ -77,11 +78,11 @@ class Cron:
 
     @property
     def every_hour(self) -> bool:
-        """Tell an interval (every hour of the day) from a time of day."""
+        """Whether the expression is an interval: it has every hour of the day."""
         return len(self.hours) == _FIELDS[2].highest + 1
 
     def matches_day(self, day: date) -> bool:
-        """Say whether the expression has ticks on this local day."""
+        """Return whether the expression has ticks on this local day."""
         return (
             day.month in self.months
             and day.day in self.days
@@ -90,7 +91,7 @@ class Cron:
 
 
 def parse_cron(text: str) -> Cron:
-    """Parse six fields; raise ValueError with the field that is wrong."""
+    """Parse six fields. Raises ValueError, which names the wrong field."""
     fields = text.split()
     if len(fields) != len(_FIELDS):
         raise ValueError(
@@ -99,5 +100,5 @@ def parse_cron(text: str) -> Cron:
         )
     cron = Cron(*(field.parse(part) for field, part in zip(_FIELDS, fields, strict=True)))
     if all(cron.days[0] > _LONGEST_MONTH[month - 1] for month in cron.months):
-        raise ValueError(f"{text[:60]!r} never comes: no such month has a day {cron.days[0]}")
+        raise ValueError(f"{text[:60]!r} never fires: its months have no day {cron.days[0]}")
     return cron

@@ -14,7 +14,7 @@ _HINT = "write it like 90s, 10m, 1h30m or 2d"
 
 
 def parse_duration(text: object) -> timedelta:
-    """Read `1h30m` as a timedelta of whole seconds; raise ValueError when it is not a duration."""
+    """Read a text such as `1h30m` as a timedelta of whole seconds. Raises ValueError."""
     if isinstance(text, timedelta):
         return text
     if not isinstance(text, str) or not text or not re.fullmatch(PATTERN, text, re.ASCII):

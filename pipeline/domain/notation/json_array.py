@@ -1,4 +1,4 @@
-"""Reads the elements of a JSON array one by one: all at once take many times the text's size."""
+"""Reads the elements of a JSON array one by one: all at once need many times the text's size."""
 
 import json
 import re
@@ -9,8 +9,10 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 
 
 def elements(text: str) -> Iterator[object]:
-    """Yield the elements of an array; raises ValueError for what is no JSON, TypeError for what is
-    no array, RecursionError for what is nested too deeply.
+    """Yield the elements of an array.
+
+    Raises ValueError for text that is not JSON, TypeError for JSON that is not an array, and
+    RecursionError for JSON that is nested too deeply.
     """
     at = _after_space(text, 0)
     if text[at : at + 1] != "[":
@@ -32,7 +34,7 @@ def elements(text: str) -> Iterator[object]:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)

@@ -1,6 +1,6 @@
-"""Placeholders such as `{input}`: which names a text uses, and filling them in.
+"""Placeholders such as `{input}`: which names a text uses, and how values replace them.
 
-Filling is plain substitution in one pass: no value is expanded again, and none reaches a shell.
+Filling is one pass: a placeholder inside a value stays as it is, and no value reaches a shell.
 """
 
 import re
@@ -13,21 +13,21 @@ _TOKEN = re.compile(r"\{\{|\}\}|\{(" + NAME + r")\}|[{}]", re.ASCII)
 
 
 def names_in(text: str) -> list[str]:
-    """List the placeholders of a text in order; raise ValueError on a stray brace."""
+    """List the placeholders of a text in order. Raises ValueError for a stray brace."""
     found: list[str] = []
     for match in _TOKEN.finditer(text):
         if match[1]:
             found.append(match[1])
         elif len(match[0]) == 1:
             raise ValueError(
-                f"{text[:60]!r} has a stray {match[0]}: placeholders look like {{name}}, "
-                "a literal brace is doubled"
+                f"{text[:60]!r} has a stray {match[0]}: write a placeholder as {{name}}, "
+                "and double a literal brace"
             )
     return found
 
 
 def fill(text: str, values: Mapping[str, object]) -> str:
-    """Put the values in place of their placeholders; raise KeyError for a name without a value."""
+    """Replace placeholders by their values. Raises KeyError for a name without a value."""
 
     def replacement(match: re.Match[str]) -> str:
         return as_text(values[match[1]]) if match[1] else match[0][0]
@@ -36,7 +36,7 @@ def fill(text: str, values: Mapping[str, object]) -> str:
 
 
 def as_text(value: object) -> str:
-    """Write a parameter the way programs read it: `true` and `false`, numbers without frills."""
+    """Write a parameter as programs read it: `true`, `false`, or the plain number or text."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)

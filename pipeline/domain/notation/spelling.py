@@ -1,4 +1,4 @@
-"""Guesses which known word a misspelt one was meant to be."""
+"""Guesses the known word that a misspelt one stands for."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches

@@ -1,4 +1,4 @@
-"""Zip archives as a stream: the same members yield the same bytes, none held in memory."""
+"""Zip archives as a stream: the same members give the same bytes, and none is held in memory."""
 
 import io
 import zipfile
@@ -8,7 +8,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 class _Pipe(io.RawIOBase):
-    """A write-only file whose content is taken away as it grows."""
+    """A write-only file; `take` removes what was written so far."""
 
     def __init__(self) -> None:
         self.pending = bytearray()

@@ -11,11 +11,11 @@ type Part = Iterable[bytes]
 
 
 class AssembleError(Permanent):
-    """The outputs cannot be put together."""
+    """The outputs cannot be assembled."""
 
 
 def concatenate(text_format: TextFormat, parts: Iterable[Part]) -> Iterator[bytes]:
-    """Yield the joined text; raise AssembleError when a part does not fit the others."""
+    """Yield the joined text. Raises AssembleError when a part does not fit the others."""
     joiners: dict[TextFormat, Callable[[Iterable[Part]], Iterator[bytes]]] = {
         TextFormat.PLAIN: _plain,
         TextFormat.CSV: _csv,
@@ -61,12 +61,12 @@ def _cut_header(part: Part, number: int) -> tuple[bytes | None, Iterator[bytes]]
         if end is not None:
             return seen[:end], _chain(seen[end + 1 :], chunks)
         if len(seen) > MAX_HEADER:
-            raise AssembleError(f"part {number} has no end of its CSV header in the first MiB")
+            raise AssembleError(f"part {number} has a CSV header of more than 1 MiB")
     return seen or None, iter(())
 
 
 def _record_end(data: bytes) -> int | None:
-    """Find the newline that ends the first record: one outside of quotes."""
+    """Find the newline that ends the first record: the first one outside quotes."""
     start = quotes = 0
     while (end := data.find(b"\n", start, MAX_HEADER)) >= 0:
         quotes += data.count(b'"', start, end)
@@ -93,7 +93,7 @@ def _ending_in_newline(part: Part) -> Iterator[bytes]:
 
 
 def _bare(header: bytes) -> bytes:
-    """Leave out what does not matter: a byte order mark, a carriage return."""
+    """Strip a byte order mark and a carriage return, which do not matter."""
     return header.removeprefix(b"\xef\xbb\xbf").removesuffix(b"\r")
 
 

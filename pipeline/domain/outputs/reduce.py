@@ -25,7 +25,7 @@ class _Reducer(Protocol):
 def reduce_parts(
     fields: Mapping[str, Reduction], parts: Iterable[Mapping[str, Json]]
 ) -> dict[str, Json]:
-    """Reduce the parts; raise AssembleError naming the part and field that do not fit."""
+    """Reduce the parts. Raises AssembleError, which names the part and field that do not fit."""
     reducers = {name: _REDUCERS[reduction]() for name, reduction in fields.items()}
     number = -1
     for number, part in enumerate(parts):
@@ -54,7 +54,7 @@ def _number(value: Json) -> int | float:
         and -LARGEST <= value <= LARGEST
     ):
         return value
-    raise ValueError(f"{repr(value)[:60]} is not a finite number that can be reduced")
+    raise ValueError(f"{repr(value)[:60]} is not a finite number up to ±{LARGEST:g}")
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ class _Sum:
             self.fractions.append(number)
 
     def result(self) -> Json:
-        # fsum rounds once, so that the order of the parts does not show.
+        # fsum rounds once, so the order of the parts has no effect.
         return math.fsum([self.whole, *self.fractions]) if self.fractions else self.whole
 
 
@@ -171,7 +171,7 @@ def _moments(value: Json) -> tuple[int, float, float]:
         raise ValueError("moments need n, mean and m2")
     n, mean, m2 = (_number(value[key]) for key in ("n", "mean", "m2"))
     if not isinstance(n, int) or n < 0 or m2 < 0:
-        raise ValueError("n has to be a whole number, and neither n nor m2 negative")
+        raise ValueError("n must be a whole number, and n and m2 must not be negative")
     return n, float(mean), float(m2)
 
 

@@ -1,1 +1,1 @@
-"""What Batch is told of a pool: its resource and its autoscale formula."""
+"""A pool as Batch gets it: its resource and its autoscale formula."""

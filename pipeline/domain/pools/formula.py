@@ -1,7 +1,7 @@
-"""Renders a pool's autoscale formula: max of the demands that have not expired and pending tasks.
+"""Renders a pool's autoscale formula: the maximum of unexpired demands and pending tasks.
 
-A demand ends by the clock of the formula itself: if the engine never pushes again, the pool still
-goes to zero.
+The formula itself compares each demand's expiry with the clock. So a pool shrinks to zero even if
+the engine never pushes another formula.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ MAX_TERMS = 60
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What a run asks of a pool: task slots, until a time."""
+    """What a run asks of a pool: a number of task slots, until a time."""
 
     run: str
     slots: int
@@ -24,7 +24,7 @@ class Demand:
 
 
 def render_formula(pool: Pool, demands: Sequence[Demand], now: datetime) -> str:
-    """Write the formula for what is asked now; the same demands give the same text."""
+    """Write the formula for the demands at a time; the same demands give the same text."""
     window = f"TimeInterval_Minute * {pool.idle_minutes}"
     lines = [
         f"cap = {pool.nodes.maximum}",
@@ -52,7 +52,7 @@ def _targets(spot_share: float) -> list[str]:
 
 
 def _terms(pool: Pool, demands: Sequence[Demand], now: datetime) -> list[str]:
-    # More than the pool can ever hold says nothing more, and keeps the numbers short.
+    # A demand beyond the pool's maximum has no effect: cutting it keeps the numbers short.
     most = pool.nodes.maximum * pool.slots
     asked: dict[str, int] = {}
     for demand in sorted(demands, key=lambda demand: demand.expires_at):

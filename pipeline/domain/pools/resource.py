@@ -1,6 +1,6 @@
-"""A pool as the management plane takes it: what Batch's own create call says, in ARM's shape.
+"""A pool as a resource of the management plane: Batch's create call in ARM's shape.
 
-Only there can a pool be given a managed identity, so a deployment makes pools this way.
+Only the management plane can give a pool a managed identity, so a deployment creates pools there.
 """
 
 from collections.abc import Mapping
@@ -13,13 +13,13 @@ from pipeline.domain.pools.formula import render_formula
 NODE_IDENTITY = "{nodeIdentity}"
 _AZURE_REGISTRY = ".azurecr.io"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# What the two planes spell differently.
+# Keys and values that the two planes spell differently.
 _KEYS = {"nodeAgentSKUId": "nodeAgentSkuId"}
 _VALUES = {"pack": "Pack", "dockerCompatible": "DockerCompatible"}
 
 
 def pool_resources(pools: Mapping[str, Pool]) -> list[dict[str, object]]:
-    """Describe all pools, each with the formula of a pool that nobody asks anything of."""
+    """Describe all pools, each with the formula of a pool without demand."""
     return [
         pool_resource(pool_body(pool, render_formula(pool, [], _EPOCH)), registries(pool))
         for _, pool in sorted(pools.items())
@@ -27,17 +27,17 @@ def pool_resources(pools: Mapping[str, Pool]) -> list[dict[str, object]]:
 
 
 def registries(pool: Pool) -> list[str]:
-    """Name the Azure registries of the pool's images: nodes log in there as their identity."""
+    """Name the Azure registries of the pool's images; nodes log in there with their identity."""
     images = pool.containers.images if pool.containers else ()
     servers = {image.split("/")[0] for image in images}
     return sorted(server for server in servers if server.endswith(_AZURE_REGISTRY))
 
 
 def pool_resource(body: Mapping[str, object], servers: list[str]) -> dict[str, object]:
-    """Turn the body of a create call into a resource; ValueError names what has no place there."""
+    """Turn the body of a create call into a resource. Raises ValueError for an unknown key."""
     left = dict(body)
     name, machine = left.pop("id"), left.pop("virtualMachineConfiguration")
-    left.pop("enableAutoScale")  # said by there being a formula
+    left.pop("enableAutoScale")  # a resource with a formula implies it
     scaling = {
         "formula": left.pop("autoScaleFormula"),
         "evaluationInterval": left.pop("autoScaleEvaluationInterval"),
@@ -47,7 +47,7 @@ def pool_resource(body: Mapping[str, object], servers: list[str]) -> dict[str, o
         for key in ("displayName", "vmSize", "taskSlotsPerNode", "taskSchedulingPolicy", "metadata")
     }
     if left:
-        raise ValueError(f"No place in the resource of a pool for: {', '.join(left)}")
+        raise ValueError(f"A pool's resource has no place for these keys: {', '.join(left)}")
     properties = {
         **same,
         "deploymentConfiguration": {"virtualMachineConfiguration": _with_logins(machine, servers)},

@@ -1,4 +1,4 @@
-"""Elements of a JSON array, one by one: the same as all at once, and refused alike."""
+"""Elements of a JSON array, one by one: the same elements and errors as all at once."""
 
 import json
 

@@ -57,7 +57,7 @@ def test_another_csv_header_is_refused():
 
 
 def test_a_csv_header_without_end_is_refused():
-    with pytest.raises(AssembleError, match="no end of its CSV header"):
+    with pytest.raises(AssembleError, match="a CSV header of more than 1 MiB"):
         joined(TextFormat.CSV, b'"' + b"x\n" * MAX_HEADER, chunk=MAX_HEADER)
 
 

@@ -69,7 +69,7 @@ def test_many_demands_fit_and_none_ends_early(asked):
 
 
 def _promised(formula, at):
-    """Evaluate the demand the way Batch would at a time."""
+    """Evaluate the demand at a time as Batch would."""
     total = 0
     for term in demand_line(formula).removesuffix(";").split(" + "):
         if "time(" in term:

@@ -1,4 +1,4 @@
-"""A pool in the management plane's shape: nothing lost, nothing invented."""
+"""A pool in the management plane's shape: nothing is lost, nothing is invented."""
 
 import pytest
 
