@@ -1,7 +1,7 @@
 """Who may do what over HTTP: an Entra token's claims and the role that an operation needs.
 
-Pure: the signature is verified before (`adapters/tokens.py`); nothing here is true of a token whose
-signature is not.
+Pure. `adapters/identity/tokens.py` verifies the signature first; the claims of a token that was not
+verified prove nothing.
 """
 
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ LEEWAY_S = 60
 
 
 class Role(StrEnum):
-    """The app roles of the app registration, as they stand in the claim `roles`."""
+    """The app roles of the app registration, as the claim `roles` spells them."""
 
     READER = "Reader"
     OPERATOR = "Operator"
 
 
 class Operation(StrEnum):
-    """What the HTTP interface does."""
+    """What a caller can do over HTTP."""
 
     START = "start a run"
     LIST = "list runs"
@@ -35,7 +35,7 @@ NEEDED: Mapping[Operation, Role] = {
     Operation.CANCEL: Role.OPERATOR,
     Operation.REDRIVE: Role.OPERATOR,
 }
-# An operator reads as well.
+# An operator may also read.
 _SATISFIED_BY: Mapping[Role, frozenset[str]] = {
     Role.READER: frozenset({Role.READER, Role.OPERATOR}),
     Role.OPERATOR: frozenset({Role.OPERATOR}),
@@ -52,12 +52,12 @@ class Api:
 
     @property
     def audiences(self) -> frozenset[str]:
-        """What `aud` may be: the client id (tokens of version 2) or its URI (version 1)."""
+        """The legal values of `aud`: the client id (tokens of version 2) or its URI (version 1)."""
         return frozenset({self.client, f"api://{self.client}"})
 
     @property
     def issuers(self) -> frozenset[str]:
-        """What `iss` may be: the tenant, as tokens of version 1 and of version 2 name it."""
+        """The legal values of `iss`: the tenant as tokens of version 1 and 2 name it."""
         return frozenset(
             {
                 f"https://sts.windows.net/{self.tenant}/",
@@ -67,13 +67,13 @@ class Api:
 
     @property
     def keys(self) -> str:
-        """Where the tenant publishes the keys that it signs with."""
+        """The URL where the tenant publishes its signing keys."""
         return f"{self.authority}/{self.tenant}/discovery/v2.0/keys"
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a request is not served: 401, the token is no good; 403, its role is not enough."""
+    """Why a request is refused: 401, the token is missing or invalid; 403, it lacks the role."""
 
     status: int
     reason: str
@@ -83,14 +83,18 @@ def bearer_token(authorization: str | None) -> str | Refusal:
     """Take the token out of an Authorization header."""
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        return Refusal(401, "This needs an Entra token: header `Authorization: Bearer …`.")
+        return Refusal(
+            401,
+            "The request has no Entra token: get one, and send it in the header "
+            "`Authorization: Bearer TOKEN`.",
+        )
     return token.strip()
 
 
 def judge(
     claims: Mapping[str, object], operation: Operation, api: Api, now: float
 ) -> Refusal | None:
-    """Decide whether the holder of these claims may do it; None means yes."""
+    """Decide whether a token's claims allow an operation; None means yes."""
     fault = _fault(claims, api, now)
     if fault:
         return Refusal(401, fault)
@@ -100,8 +104,8 @@ def judge(
         return None
     return Refusal(
         403,
-        f"To {operation} takes the app role {needed}, which the token does not have: have it "
-        f"assigned in Entra (Enterprise applications, the application with id {api.client}, "
+        f"To {operation} you need the app role {needed}, which the token lacks. Have it assigned "
+        f"in Entra (Enterprise applications, the application with id {api.client}, "
         "Users and groups), then get a new token.",
     )
 
@@ -109,10 +113,10 @@ def judge(
 def _fault(claims: Mapping[str, object], api: Api, now: float) -> str:
     expires, starts = _seconds(claims.get("exp")), _seconds(claims.get("nbf", 0))
     if expires is None or starts is None:
-        return "The token does not say from when until when it is good."
+        return "The token has no readable times in `exp` and `nbf`: get a new one."
     checks = (
-        (now < expires + LEEWAY_S, "The token is expired: get a new one."),
-        (starts <= now + LEEWAY_S, "The token is not good yet: compare the clocks."),
+        (now < expires + LEEWAY_S, "The token has expired: get a new one."),
+        (starts <= now + LEEWAY_S, "The token is not valid yet: check that the clocks agree."),
         (str(claims.get("iss")) in api.issuers, f"The token is not from tenant {api.tenant}."),
         (str(claims.get("aud")) in api.audiences, f"The token is not for api://{api.client}."),
     )

@@ -1,4 +1,4 @@
-"""The one place where a request's caller is checked, before anything of the request is read."""
+"""Checks the caller of every request, before anything else of the request is read."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,20 +13,20 @@ type Verify = Callable[[str], Mapping[str, object] | None]
 
 @dataclass(frozen=True)
 class Gate:
-    """Lets in who has the role; `verify` returns a token's claims if its signature holds."""
+    """Admits callers with the role; `verify` returns a token's claims if its signature is valid."""
 
     api: Api
     verify: Verify
     now: Callable[[], float]
 
     def refusal(self, operation: Operation, authorization: str | None) -> Refusal | None:
-        """Say why a request is not served; None means that it is."""
+        """Return why a request is refused, or None if it is served."""
         token = bearer_token(authorization)
         if isinstance(token, Refusal):
             return token
         claims = self.verify(token)
         if claims is None:
-            return Refusal(401, "The token's signature does not hold, or is no RS256 of ours.")
+            return Refusal(401, "The token is invalid, or this tenant did not sign it (RS256).")
         return judge(claims, operation, self.api, self.now())
 
 
@@ -36,7 +36,7 @@ def serve(
     authorization: str | None,
     action: Action,
 ) -> Reply:
-    """Carry out a request if its caller may; without a gate the host has checked a function key."""
+    """Carry out a request if its caller may; without a gate, the host checked a function key."""
 
     def checked() -> Reply:
         guard = gate()

@@ -1,4 +1,4 @@
-"""Claims against roles: who may do what, and why not."""
+"""Claims and roles: who may do what, and why others may not."""
 
 import pytest
 
@@ -40,11 +40,11 @@ def test_tokens_of_both_versions_are_accepted(iss, aud):
     ("claims", "why"),
     [
         ({"exp": NOW - 60}, "expired"),
-        ({"exp": None}, "does not say"),
-        ({"exp": True}, "does not say"),
+        ({"exp": None}, "no readable times"),
+        ({"exp": True}, "no readable times"),
         ({"exp": float("nan")}, "expired"),
-        ({"nbf": NOW + 61}, "not good yet"),
-        ({"nbf": "soon"}, "does not say"),
+        ({"nbf": NOW + 61}, "not valid yet"),
+        ({"nbf": "soon"}, "no readable times"),
         ({"iss": "https://login.microsoftonline.com/t-2/v2.0"}, "tenant t-1"),
         ({"iss": "https://login.microsoftonline.com/t-1/v2.0/"}, "tenant t-1"),
         ({"iss": None}, "tenant t-1"),
@@ -70,7 +70,7 @@ def test_without_the_role_the_answer_names_it_and_how_to_get_it(roles):
     refused = judged(Operation.CANCEL, roles=roles)
     assert refused is not None
     assert refused.status == 403
-    assert "cancel a run takes the app role Operator" in refused.reason
+    assert "cancel a run you need the app role Operator" in refused.reason
     assert "Users and groups" in refused.reason
 
 
