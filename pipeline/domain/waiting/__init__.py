@@ -1,1 +1,1 @@
-"""Why a run waits: what Batch reports, which obstacle follows from it, and what to do about it."""
+"""Why a run waits: Batch's reports, the obstacle that follows from them, and its remedy."""

@@ -1,4 +1,4 @@
-"""Which obstacle follows from what Batch says of a run's job and of its pool."""
+"""Decides which obstacle follows from Batch's reports of a run's job and its pool."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from pipeline.domain.waiting.reports import JobReport, PoolReport, Trouble
 C = ObstacleCode
 _WORKS = frozenset({"active", "enabling"})
 _DISABLED = frozenset({"disabled", "disabling"})
-# Batch's codes for a resize that failed, in lower case: documentation and wire differ in it. Every
-# other one is RESIZE_FAILED, unless it speaks of a quota.
+# Batch's codes for a failed resize, in lower case: documentation and wire differ in case. Every
+# other code means RESIZE_FAILED, unless it mentions a quota.
 # https://learn.microsoft.com/azure/batch/batch-pool-node-error-checking
 _RESIZE_CODES = {
     "allocationfailed": C.NO_CAPACITY,
@@ -27,9 +27,9 @@ type Found = tuple[ObstacleCode, str]
 
 @dataclass(frozen=True)
 class Readings:
-    """What Batch says of a run: its jobs as one, its pool, and whose tasks wait there besides.
+    """Batch's reports about a run: its jobs as one, its pool, and other runs with tasks there.
 
-    `words` is the end of what a start task or a preparation that failed has printed.
+    `words` is the end of what a failed start task or preparation printed.
     """
 
     job: JobReport
@@ -40,12 +40,12 @@ class Readings:
 
 
 def batch_obstacle(seen: Readings, now: datetime) -> Found | None:
-    """Name the first thing that keeps a run's tasks from ending; None when all are over."""
+    """Name the first thing that a run's tasks wait for; None when all tasks are over."""
     return next((found for look in _LOOKS for found in look(seen, now)), None)
 
 
 def resize_code(error: Trouble) -> ObstacleCode:
-    """Say what kind of obstacle a resize error is."""
+    """Return the obstacle that a resize error means."""
     code = error.code.lower()
     return C.CORE_QUOTA if "quota" in code else _RESIZE_CODES.get(code, C.RESIZE_FAILED)
 
@@ -65,9 +65,10 @@ def _job(seen: Readings, _now: datetime) -> Iterator[Found]:
     if seen.job.state in _DISABLED:
         yield C.JOB_DISABLED, f"the run's job is {seen.job.state}"
     elif seen.job.state not in _WORKS and seen.job.active:
-        yield C.JOB_OVER, f"the run's job is {seen.job.state} with {seen.job.active} tasks to do"
+        left = _count(seen.job.active, "task")
+        yield C.JOB_OVER, f"the run's job is {seen.job.state} with {left} left"
     elif not seen.job.state:
-        yield C.JOB_OVER, "the run's job does not exist any more"
+        yield C.JOB_OVER, "the run's job no longer exists"
 
 
 def _preparation(seen: Readings, now: datetime) -> Iterator[Found]:
@@ -78,7 +79,7 @@ def _preparation(seen: Readings, now: datetime) -> Iterator[Found]:
     elif preparation.running and not ended:
         yield (
             C.PREPARATION_RUNNING,
-            f"{_count(preparation.running, 'node')} prepared{_since(preparation.since, now)}",
+            f"preparation on {_count(preparation.running, 'node')}{_since(preparation.since, now)}",
         )
 
 
@@ -102,7 +103,7 @@ def _resize(seen: Readings, now: datetime) -> Iterator[Found]:
 
 
 def _nodes(seen: Readings, now: datetime) -> Iterator[Found]:
-    """Look at nodes that cannot take tasks, as long as no other can."""
+    """Yield why nodes cannot take tasks; nothing if some node can."""
     pool, counts = seen.pool, seen.pool.counts
     if counts.usable:
         return
@@ -119,7 +120,7 @@ def _nodes(seen: Readings, now: datetime) -> Iterator[Found]:
         nodes = f"{pool.nodes} of {_count(pool.target_nodes, 'node')}"
         yield C.POOL_RESIZING, f"pool {seen.pool_id} has {nodes}{_since(pool.since, now)}"
     if counts.preempted or counts.unusable:
-        # A spot node that is taken away may be unusable for a while, without an error of its own.
+        # A preempted spot node may be unusable for a while, without an error of its own.
         gone = counts.preempted + counts.unusable
         code = C.NODES_PREEMPTED if counts.preempted else C.NODES_UNUSABLE
         yield code, f"{_count(gone, 'node')} of pool {seen.pool_id} cannot take tasks"
@@ -153,7 +154,7 @@ _LOOKS = (_missing_pool, _job, _preparation, _running, _resize, _nodes, _queued)
 
 
 def _said(trouble: Trouble, seen: Readings) -> str:
-    """Say what went wrong, in the last words of the program where there are some."""
+    """Say what went wrong, with the last words of the program if there are any."""
     words = " ".join(seen.words.split())
     return f"{trouble}: {words[-600:]}" if words else str(trouble)
 

@@ -1,4 +1,4 @@
-"""What stands in a run's way: decided from everything that is known of it. Nothing is read here."""
+"""Decides what a run waits for, from everything that is known about it. Reads nothing itself."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ C = ObstacleCode
 
 @dataclass(frozen=True)
 class FailingStep:
-    """A step that failed in a way that may pass, and is tried again."""
+    """A step that fails with an error that may pass; its message is redelivered."""
 
     code: ObstacleCode
     evidence: str
@@ -23,10 +23,10 @@ class FailingStep:
 
 @dataclass(frozen=True)
 class Situation:
-    """What is known of a run: from the ledger, from Batch if it was asked, from its own steps.
+    """What is known about a run: from the ledger, from Batch if it was asked, from its own steps.
 
-    `batch` is None where Batch has nothing of the run to do, or did not answer: then `silence` is
-    what went wrong. `done` counts the tasks whose receipts were counted.
+    `batch` is None if the run has nothing in Batch, or if Batch did not answer; then `silence` says
+    what went wrong. `done` is the number of tasks whose receipts were counted.
     """
 
     run: Run
@@ -39,7 +39,7 @@ class Situation:
 
 
 def decide(known: Situation) -> Obstacle | None:
-    """Name what the run waits for; None when it has its verdict."""
+    """Name what the run waits for; None when it has ended."""
     if known.run.over:
         return None
     code, evidence = _STATES[known.run.state](known)
@@ -50,11 +50,11 @@ def _waiting(known: Situation) -> Found:
     noted = known.run.obstacle
     if noted:
         return noted.code, noted.evidence
-    return C.UNKNOWN, known.run.why or "an earlier release let it wait"
+    return C.UNKNOWN, known.run.why or "an earlier release noted no reason"
 
 
 def _before_batch(known: Situation) -> Found:
-    """Say what a run waits for that has no tasks yet, but perhaps a split program."""
+    """Say what a run without tasks waits for; it may have a split program in Batch."""
     return _from_batch(known) or _step(known, f"{known.run.state}: in the queue of its next step")
 
 
@@ -67,7 +67,7 @@ def _with_tasks(known: Situation) -> Found:
     if known.run.state is State.SUBMITTING and submitted < plan.tasks:
         return _step(known, f"{submitted} of {plan.tasks} tasks are submitted")
     if known.done < plan.tasks:
-        text = f"{known.done} of {plan.tasks} tasks counted, all are over"
+        text = f"all tasks are over, {known.done} of {plan.tasks} are counted"
         return _failing(known) or (C.RECEIPTS_ON_THEIR_WAY, text)
     return _step(known, "all tasks are counted; assembly is in its queue")
 
@@ -76,7 +76,7 @@ def _assembling(known: Situation) -> Found:
     program = _from_batch(known)
     if program:
         return program
-    return _failing(known) or (C.ASSEMBLING, "its output is being put together")
+    return _failing(known) or (C.ASSEMBLING, "its output is being assembled")
 
 
 def _committing(known: Situation) -> Found:

@@ -1,6 +1,6 @@
 """What each obstacle means, and what a person can do about it: one table, also for the docs.
 
-A remedy is a command where one exists. It is filled in for the run, and for where the run lives.
+A remedy is a command where one exists, with the names of the run and its deployment filled in.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ C = ObstacleCode
 
 @dataclass(frozen=True)
 class Place:
-    """Whose names a remedy is filled in with, and whether they live on this machine."""
+    """The names that remedies mention, and whether the run lives on this machine."""
 
     local: bool
     run: str
@@ -32,19 +32,19 @@ class Meaning:
     azure: str = ""
 
     def remedy(self, place: Place) -> str:
-        """Return what to do, "" where there is nothing but to wait."""
+        """Return what to do, or "" if one can only wait."""
         chosen = self.local if place.local or not self.azure else self.azure
         return "" if chosen == _WAIT else chosen.format(**vars(place))
 
 
-_STEP = "a step of the run waits in its queue, or is at work"
+_STEP = "a step of the run waits in its queue, or is working"
 MEANINGS: dict[ObstacleCode, Meaning] = {
     C.CONCURRENCY_LIMIT: Meaning(
-        "as many runs of the pipeline as `max_concurrent_runs` allows are going",
+        "the pipeline has as many active runs as `max_concurrent_runs` allows",
         "fanfare ls {pipeline} --active",
     ),
     C.PAUSED: Meaning(
-        "somebody paused the pipeline: its new runs wait", "fanfare resume {pipeline}"
+        "somebody paused the pipeline, so its new runs wait", "fanfare resume {pipeline}"
     ),
     C.JOB_QUOTA: Meaning(
         "the Batch account has as many active jobs as its quota allows",
@@ -53,28 +53,28 @@ MEANINGS: dict[ObstacleCode, Meaning] = {
     ),
     C.STEP_QUEUED: Meaning(_STEP, _WAIT),
     C.STEP_FAILING: Meaning(
-        "a step fails in a way that may pass, and is tried again", "fanfare doctor"
+        "a step fails with an error that may pass; its message is redelivered", "fanfare doctor"
     ),
     C.DEFINITION_UNREADABLE: Meaning(
-        "a later release started the run; this one cannot read its definition",
+        "a later release started the run, and this release cannot read its definition",
         "fanfare cancel {run}",
     ),
     C.POOL_MISSING: Meaning("the pool is not in the Batch account", "fanfare up", "azd provision"),
     C.POOL_RESIZING: Meaning("the pool is getting or losing nodes", _WAIT),
     C.POOL_NOT_SCALED: Meaning(
-        "the pool has no node, and its formula was not evaluated yet", _WAIT
+        "the pool has no node, and Batch has not evaluated its formula yet", _WAIT
     ),
     C.CORE_QUOTA: Meaning(
-        "the Batch account may not have as many cores as the pool wants",
+        "the core quota of the Batch account is too small for the nodes that the pool wants",
         "lower `nodes.maximum` in pools/{pool}.yaml, then fanfare up",
         "fanfare doctor",
     ),
     C.NO_CAPACITY: Meaning(
-        "Azure has no machines of the pool's size now",
+        "Azure has no free machines of the pool's size now",
         "wait, or choose another `size` in pools/{pool}.yaml",
     ),
     C.RESIZE_FAILED: Meaning(
-        "the pool could not be resized, for another reason than quota or capacity",
+        "the pool could not be resized, for a reason other than quota or capacity",
         "fanfare doctor",
     ),
     C.AUTOSCALE_FAILED: Meaning("Batch cannot evaluate the pool's formula", "fanfare doctor"),
@@ -88,10 +88,10 @@ MEANINGS: dict[ObstacleCode, Meaning] = {
         "correct `containers.images` in pools/{pool}.yaml, then azd provision",
     ),
     C.PREPARATION_RUNNING: Meaning(
-        "nodes are being prepared: the environment of the program is installed", _WAIT
+        "the nodes are installing the environment of the program", _WAIT
     ),
     C.PREPARATION_FAILING: Meaning(
-        "nodes cannot be prepared: the environment of the program cannot be installed",
+        "the nodes cannot install the environment of the program",
         "fanfare cancel {run}",
     ),
     C.JOB_DISABLED: Meaning(
@@ -99,7 +99,8 @@ MEANINGS: dict[ObstacleCode, Meaning] = {
         "enable job {job} in Batch, or fanfare cancel {run}",
     ),
     C.JOB_OVER: Meaning(
-        "the run's job is over or gone; the sweep executes what is missing anew", _WAIT
+        "the run's job is over or gone; the sweep starts another execution of what is missing",
+        _WAIT,
     ),
     C.TASKS_QUEUED: Meaning("tasks wait for a node that can take them", _WAIT),
     C.TASKS_BEHIND_OTHERS: Meaning(
@@ -107,14 +108,18 @@ MEANINGS: dict[ObstacleCode, Meaning] = {
     ),
     C.TASKS_RUNNING: Meaning("tasks are running", _WAIT),
     C.RECEIPTS_ON_THEIR_WAY: Meaning(
-        "all tasks are over; some of their receipts were not counted yet", _WAIT
+        "all tasks are over, but some of their receipts are not counted yet", _WAIT
     ),
     C.OUTPUTS_NOT_UPLOADED: Meaning("an output that a receipt names is not in Storage yet", _WAIT),
-    C.ASSEMBLING: Meaning("the output is being put together", _WAIT),
+    C.ASSEMBLING: Meaning("the output is being assembled", _WAIT),
     C.COMMITTING: Meaning("the output is being written to its final place", _WAIT),
-    C.CANCELLING: Meaning("the run is being cancelled: its jobs are ended", _WAIT),
-    C.BATCH_NOT_ANSWERING: Meaning("Azure Batch does not answer, or refuses", "fanfare doctor"),
-    C.STORAGE_NOT_ANSWERING: Meaning("Storage does not answer, or refuses", "fanfare doctor"),
+    C.CANCELLING: Meaning("the run is being cancelled, and its jobs are being ended", _WAIT),
+    C.BATCH_NOT_ANSWERING: Meaning(
+        "Azure Batch does not answer, or refuses the call", "fanfare doctor"
+    ),
+    C.STORAGE_NOT_ANSWERING: Meaning(
+        "Storage does not answer, or refuses the call", "fanfare doctor"
+    ),
     C.UNKNOWN: Meaning("a later release noted what the run waits for", _WAIT),
 }
 

@@ -1,4 +1,4 @@
-"""What Batch says of tasks, jobs and pools, as values that decisions are made of."""
+"""Batch's reports about tasks, jobs and pools, as values for decisions."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from typing import Self
 
 @dataclass(frozen=True)
 class TaskEnd:
-    """How Batch saw a completed task that failed in its eyes."""
+    """A completed task that Batch reports as failed."""
 
     task: str
     ended_at: datetime
@@ -20,7 +20,7 @@ class TaskEnd:
 
 @dataclass(frozen=True)
 class Trouble:
-    """An error that Batch keeps of a node, a resize or an evaluation; `node` where there is one."""
+    """An error that Batch keeps about a node, a resize or an evaluation; `node` if it has one."""
 
     code: str
     message: str
@@ -32,7 +32,7 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Preparation:
-    """How far the preparation of nodes for a job is: what failed, what runs since when."""
+    """A job's preparation of nodes: what failed, and on how many nodes it runs since when."""
 
     failed: Trouble | None = None
     running: int = 0
@@ -41,7 +41,7 @@ class Preparation:
 
 @dataclass(frozen=True)
 class JobReport:
-    """What Batch says of a job. state "" means there is no such job.
+    """Batch's report about a job; state "" means that the job does not exist.
 
     Batch counts a task as running while its node is still prepared for the job.
     """
@@ -60,7 +60,7 @@ class JobReport:
 
     @classmethod
     def of_all(cls, reports: Iterable[Self]) -> Self:
-        """Report several jobs of one run as one: those that do not exist count for nothing."""
+        """Combine the reports of a run's jobs into one; jobs that do not exist are ignored."""
         there = [report for report in reports if report.state]
         if not there:
             return cls("")
@@ -78,7 +78,7 @@ class JobReport:
 
 @dataclass(frozen=True)
 class NodeCounts:
-    """How many nodes of a pool are in which state; spot nodes that were preempted are apart."""
+    """How many nodes of a pool are in each state; preempted spot nodes are counted apart."""
 
     idle: int = 0
     running: int = 0
@@ -89,15 +89,15 @@ class NodeCounts:
 
     @property
     def usable(self) -> int:
-        """How many can take tasks."""
+        """How many nodes can take tasks."""
         return self.idle + self.running
 
 
 @dataclass(frozen=True)
 class PoolReport:
-    """What Batch says of a pool. state "" means there is no such pool.
+    """Batch's report about a pool; state "" means that the pool does not exist.
 
-    `since` is when its allocation changed last. Batch keeps resize errors until the next resize.
+    `since` is when its allocation last changed. Batch keeps resize errors until the next resize.
     """
 
     state: str
@@ -115,7 +115,7 @@ class PoolReport:
     def resize_error(self) -> Trouble | None:
         """The first error of the last resize, as long as it is current.
 
-        It is not while the pool resizes once more, nor when it has the nodes that it wants.
+        It is outdated while the pool resizes, and once the pool has the nodes that it wants.
         """
         current = self.allocation == "steady" and self.nodes < self.target_nodes
         return self.resize_errors[0] if current and self.resize_errors else None

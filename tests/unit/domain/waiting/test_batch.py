@@ -1,4 +1,4 @@
-"""Which obstacle follows from what Batch says: each code, and which of two comes first."""
+"""Which obstacle follows from Batch's reports: each code, and which of two comes first."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -30,12 +30,12 @@ def prepared(**more):
 CASES = {
     C.POOL_MISSING: (QUEUED, PoolReport(""), "pool cpu-1 does not exist"),
     C.JOB_DISABLED: (JobReport("disabled", active=1), IDLE, "job is disabled"),
-    C.JOB_OVER: (JobReport("completed", active=3), IDLE, "completed with 3 tasks to do"),
+    C.JOB_OVER: (JobReport("completed", active=3), IDLE, "completed with 3 tasks left"),
     C.PREPARATION_FAILING: (prepared(failed=FAILED), IDLE, "on node node-1: FailureExitCode"),
     C.PREPARATION_RUNNING: (
         replace(prepared(running=2, since=SINCE), running=2),
         pool(running=2),
-        "2 nodes prepared for 7 min",
+        "preparation on 2 nodes for 7 min",
     ),
     C.TASKS_RUNNING: (JobReport("active", 3, 2, 1), IDLE, "2 tasks running, 3 queued, of 6"),
     C.CORE_QUOTA: (QUEUED, replace(EMPTY, resize_errors=[QUOTA]), "0 of 2 nodes"),

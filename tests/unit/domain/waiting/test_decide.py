@@ -1,4 +1,4 @@
-"""What a run waits for, by its state and by everything that is known of it."""
+"""What a run waits for, by its state and by everything that is known about it."""
 
 from datetime import UTC, datetime
 
@@ -18,7 +18,7 @@ HERE = Place(True, "job-1", "job", "cpu", "cpu-1", "job-1-g1")
 THERE = Place(False, "job-1", "job", "cpu", "cpu-1", "job-1-g1")
 PLAN = PublishedPlan(folder="f", digest="d", pages=1, tasks=4, items=4)
 OVER = Readings(JobReport("completed", succeeded=4), PoolReport("active", "steady"), "cpu-1")
-UPLOADS = FailingStep(C.OUTPUTS_NOT_UPLOADED, "step assemble was tried 4 times: not uploaded yet")
+UPLOADS = FailingStep(C.OUTPUTS_NOT_UPLOADED, "step assemble failed 4 times: not uploaded yet")
 
 
 def run(state, **more):
@@ -51,7 +51,7 @@ def test_a_waiting_run_says_what_was_noted_when_it_began_to_wait():
 
 
 def test_a_run_that_waits_since_release_0_1_says_what_that_release_noted():
-    old = run(State.WAITING, why="2 of at most 2 runs of job are going")
+    old = run(State.WAITING, why="2 of at most 2 runs of job are active")
     assert "2 of at most 2" in decide(Situation(old, NOW, HERE)).evidence
 
 
@@ -80,7 +80,7 @@ def test_an_assembler_program_waits_like_any_task():
 
 
 def test_a_step_that_keeps_failing_goes_before_a_step_in_its_queue():
-    step = FailingStep(C.BATCH_NOT_ANSWERING, "step plan was tried 9 times: 401")
+    step = FailingStep(C.BATCH_NOT_ANSWERING, "step plan failed 9 times: 401")
     assert told(State.PLANNING, failing=step, plan=None) == (C.BATCH_NOT_ANSWERING, step.evidence)
 
 
