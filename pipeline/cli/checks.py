@@ -1,4 +1,4 @@
-"""The checks of `fanfare doctor`: each reads one thing, and leaves the judgement to the domain."""
+"""The checks of `fanfare doctor`: each reads one thing, and the domain judges it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from pipeline.ledger import index, listing, outbox, purge
 from pipeline.ledger.layout import TABLES
 
 _DEAD_LETTERS, _RUNS = 100, 200
-_ILL = (500, 502, 503, 504)  # 501 answers as well: a door that knows no such request
+_ILL = (500, 502, 503, 504)  # 501 is healthy: the server answers that it does not know the request
 _STUCK = timedelta(hours=1)
 _NOWHERE = "fanfare-doctor-looks-whether-it-may"
 
@@ -56,7 +56,7 @@ class Management(Protocol):
 
 @dataclass(frozen=True)
 class Ward:
-    """What the checks look at; `management` is None where there is no management plane."""
+    """The deployment that is checked; `management` is None if it has no management plane."""
 
     engine: Engine
     survey: Survey
@@ -77,13 +77,13 @@ def _reachable(ward: Ward) -> list[Finding]:
             status = ward.survey.answers(url)
         except FanfareError as error:
             mend = ward.where.provision
-            why = "nothing works without it; behind a private network it answers only inside"
+            why = "nothing works without it; in a private network it answers only from inside"
             found.append(Finding(name, Level.UNREACHABLE, str(error), why, mend))
             continue
         if status in _ILL:
             restart = f"az functionapp restart -g {ward.where.group} -n {ward.where.app}"
             mend = restart if ward.where.managed else "fanfare up"
-            found.append(Finding(name, Level.FAULT, f"answers {status}", "it is ill", mend))
+            found.append(Finding(name, Level.FAULT, f"answers {status}", "its server fails", mend))
         else:
             found.append(Finding(name, Level.OK, "answers"))
     return found
@@ -141,7 +141,7 @@ def _pools(ward: Ward) -> list[Finding]:
 
 
 def _delivered(ward: Ward, container: str) -> list[Finding]:
-    """Write an empty blob below the reserved name, and wait until the app has deleted it."""
+    """Write an empty blob with a reserved name, and wait until the app has deleted it."""
     check, engine = f"events of {container}", ward.engine
     blob = naming.probe(container, engine.token())
     began, step = engine.now, 0.2
@@ -149,13 +149,16 @@ def _delivered(ward: Ward, container: str) -> list[Finding]:
     try:
         while (waited := (engine.now - began).total_seconds()) < ward.patience_s:
             if engine.ports.blobs.head(blob) is None:
-                return [Finding(check, Level.OK, f"taken by the app within {waited:.1f} s")]
+                return [Finding(check, Level.OK, f"the app handled one within {waited:.1f} s")]
             ward.sleep(step)
             step = min(step * 1.5, 2.0)
     finally:
         engine.ports.writer.delete(blob)
-    what = f"an event did not come through the app within {ward.patience_s:.0f} s"
-    why = "uploads start their runs late, by the hourly sweep: Event Grid, its role, a firewall "
+    what = f"the app did not handle an event within {ward.patience_s:.0f} s"
+    why = (
+        "uploads start their runs only by the hourly sweep; the reason may be Event Grid, its "
+        "role, a firewall before the queue, or the app"
+    )
     mend = (
         f"az eventgrid system-topic event-subscription list -g {ward.where.group} "
         f"--system-topic-name {health.SYSTEM_TOPIC}; az functionapp show -g {ward.where.group} "
@@ -163,7 +166,7 @@ def _delivered(ward: Ward, container: str) -> list[Finding]:
         if ward.where.managed
         else "fanfare up"
     )
-    return [Finding(check, Level.FAULT, what, f"{why}before the queue, or the app", mend)]
+    return [Finding(check, Level.FAULT, what, why, mend)]
 
 
 def _dead_letters(ward: Ward) -> list[Finding]:
@@ -178,11 +181,11 @@ def _runs(ward: Ward) -> list[Finding]:
     found = [health.damaged_row(said, ward.where) for said in going.damaged]
     for run in going.runs:
         if run.idle_for(engine.now) > _STUCK:
-            found.append(_standing_still(engine, run))
-    return found or [Finding("runs", Level.OK, "none stands still")]
+            found.append(_stuck(engine, run))
+    return found or [Finding("runs", Level.OK, "every active run moved within the last hour")]
 
 
-def _standing_still(engine: Engine, run: Run) -> Finding:
+def _stuck(engine: Engine, run: Run) -> Finding:
     what = f"{run.id} has not moved for {run.idle_for(engine.now)}".split(".")[0]
     obstacle = obstacle_to(engine, run)
     why = f"{obstacle.code}: {obstacle.evidence}" if obstacle else ""
@@ -200,7 +203,7 @@ def _announcements(ward: Ward) -> list[Finding]:
     )
     if not waiting:
         return [Finding("announcements", Level.OK, "none is overdue")]
-    why = "the topic refuses them, or cannot be reached: subscribers are not told"
+    why = "subscribers are not notified: the topic refuses the events, or cannot be reached"
     what = f"{waiting} completion events are not announced"
     mend = (
         "azd provision (role EventGrid Data Sender of the app)"

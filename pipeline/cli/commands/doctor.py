@@ -1,4 +1,4 @@
-"""`fanfare doctor`: is the deployment well, and if not, which command mends it."""
+"""`fanfare doctor`: checks a deployment, and names the command that fixes each fault."""
 
 import queue
 from dataclasses import asdict
@@ -34,10 +34,10 @@ _CODES = {Level.OK: Exit.OK, Level.UNREACHABLE: Exit.UNREACHABLE}
 def doctor(
     context: typer.Context,
     wait: Annotated[
-        float, typer.Option(min=1, max=600, help="Seconds to wait for each check's answer.")
+        float, typer.Option(min=1, max=600, help="Seconds to wait for the checks.")
     ] = 60.0,
 ) -> None:
-    """Check a deployment as its user; each finding comes with the command that mends it."""
+    """Check a deployment as its user; each finding comes with the command that fixes it."""
     session: Session = context.obj
     ward = session.ward(wait) if session.ward else ward_of(session, wait)
     found = examine(session, ward, wait)
@@ -50,7 +50,7 @@ def doctor(
 
 
 def ward_of(session: Session, wait: float) -> Ward:
-    """Make what the checks look at, of the target's env file."""
+    """Make the deployment to check from the target's env file."""
     # They import SDKs, which takes seconds that no other command should pay.
     from pipeline.adapters import management, survey  # noqa: PLC0415 see above
 
@@ -71,7 +71,7 @@ def ward_of(session: Session, wait: float) -> Ward:
 
 
 def _urls(settings: Settings, where: Deployment) -> dict[str, str]:
-    """Name what has to answer at all: any status but a server's own fault will do."""
+    """Return the URLs that must answer; any status except a server error is fine."""
     urls = {"Batch": settings.batch_endpoint}
     topic = urlsplit(settings.topic_endpoint)
     urls["topic"] = f"{topic.scheme}://{topic.netloc}/"
@@ -81,7 +81,7 @@ def _urls(settings: Settings, where: Deployment) -> dict[str, str]:
 
 
 def examine(session: Session, ward: Ward, wait: float) -> list[Finding]:
-    """Make all checks at once; one that breaks or takes too long becomes a finding."""
+    """Run all checks at once; a check that fails or takes too long becomes a finding."""
     answers: queue.Queue[tuple[str, list[Finding]]] = queue.Queue()
     for name, check in CHECKS.items():
         # Daemons: a check that hangs must not keep the command from ending.
@@ -90,7 +90,7 @@ def examine(session: Session, ward: Ward, wait: float) -> list[Finding]:
         ).start()
     found: dict[str, list[Finding]] = {}
     until = session.monotonic() + wait
-    with session.busy("Looking at everything") as status:
+    with session.busy("Running all checks") as status:
         while len(found) < len(CHECKS):
             try:
                 name, result = answers.get(timeout=max(0.01, until - session.monotonic()))
@@ -101,7 +101,7 @@ def examine(session: Session, ward: Ward, wait: float) -> list[Finding]:
                 left = [each for each in CHECKS if each not in found]
                 status.update(f"{len(found)} of {len(CHECKS)} checks; left: {', '.join(left)}")
     slow = f"no answer within {wait:.0f} s"
-    late = "it may be down, or behind a network that drops what you send"
+    late = "it may be down, or a network on the way may drop your requests"
     return [
         finding
         for name in CHECKS
@@ -117,12 +117,12 @@ def _made(name: str, check: Check, ward: Ward) -> list[Finding]:
     except FanfareError as error:
         return [health.refusal(name, _status(error), str(error), ward.where)]
     except Exception as error:  # noqa: BLE001 - one broken check must not stop the others
-        said = f"the check broke ({type(error).__name__}: {wording.one_line(str(error), 200)})"
-        return [Finding(name, Level.FAULT, said, "what it looks at is unknown", "az login")]
+        said = f"the check failed ({type(error).__name__}: {wording.one_line(str(error), 200)})"
+        return [Finding(name, Level.FAULT, said, "its subject was not checked", "az login")]
 
 
 def _status(error: FanfareError) -> int | None:
-    """Return the HTTP status behind an error; 0 for one of ours that no service caused."""
+    """Return the HTTP status behind an error; 0 for an error that no service caused."""
     for one in (error, error.__cause__):
         status = getattr(one, "status", None) or getattr(one, "status_code", None)
         if isinstance(status, int):
@@ -131,7 +131,7 @@ def _status(error: FanfareError) -> int | None:
 
 
 def shown(found: list[Finding]) -> RenderableType:
-    """Draw the table, and below it what is wrong with what mends it."""
+    """Draw the findings with the commands that fix them, and how many there are."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
@@ -147,4 +147,4 @@ def shown(found: list[Finding]) -> RenderableType:
         if finding.mend:
             table.add_row("", "", Text(f"→ {finding.mend}", "cyan"))
     wrong = sum(finding.level not in (Level.OK, Level.AZURE) for finding in found)
-    return Group(table, Text(), Text(wording.count(wrong, "finding") if wrong else "All is well."))
+    return Group(table, Text(), Text(wording.count(wrong, "finding") if wrong else "Healthy."))

@@ -1,1 +1,1 @@
-"""What `fanfare doctor` judges: each reading becomes a finding with the command that fixes it."""
+"""What `fanfare doctor` checks: each reading becomes a finding with the command that fixes it."""

@@ -1,4 +1,4 @@
-"""Judges what is registered for a subscription, and what Azure announced to end."""
+"""Judges which resource providers are registered, and which node agents lose their support."""
 
 from collections.abc import Collection
 from datetime import date, timedelta
@@ -15,7 +15,7 @@ PROVIDERS = (
     "Microsoft.Insights",
     "Microsoft.OperationalInsights",
 )
-# Announced ends of support, by the beginning of the node agent's SKU (Azure/Batch issue 200).
+# Announced ends of support, by the start of the node agent's SKU (Azure/Batch issue 200).
 RETIREMENTS = (
     ("batch.node.ubuntu 20.04", date(2025, 4, 23)),
     ("batch.node.ubuntu 22.04", date(2027, 6, 30)),
@@ -24,18 +24,18 @@ _WARNED = timedelta(days=365)
 
 
 def providers(registered: Collection[str]) -> Finding:
-    """Judge whether the subscription knows all resource providers."""
+    """Judge whether all resource providers are registered for the subscription."""
     known = {name.lower() for name in registered}
     gone = [name for name in PROVIDERS if name.lower() not in known]
     if not gone:
         return Finding("providers", Level.OK, f"all {len(PROVIDERS)} are registered")
     mend = "; ".join(f"az provider register -n {name}" for name in gone)
-    why = "their resources cannot be made"
+    why = "their resources cannot be created"
     return Finding("providers", Level.FAULT, f"not registered: {', '.join(gone)}", why, mend)
 
 
 def retirement(pool: Pool, today: date, where: Deployment) -> Finding:
-    """Judge how long the pool's node agent is supported; the table is dated, not asked for."""
+    """Judge how long the pool's node agent is supported, by the dated table above."""
     check = f"image of pool {pool.name}"
     for agent, end in RETIREMENTS:
         if pool.image.agent.startswith(agent) and end - today < _WARNED:
@@ -43,11 +43,11 @@ def retirement(pool: Pool, today: date, where: Deployment) -> Finding:
             return Finding(
                 check,
                 Level.FAULT if past else Level.NOTE,
-                f"support of {agent} {'ended' if past else 'ends'} {end}",
-                "new nodes stop starting after that",
+                f"the support of {agent} {'ended' if past else 'ends'} on {end}",
+                "after that date new nodes do not start",
                 f"{where.batch_login}; az batch pool supported-images list; "
                 f"change `image` in pools/{pool.name}.yaml"
                 if where.managed
                 else f"change `image` in pools/{pool.name}.yaml",
             )
-    return Finding(check, Level.OK, f"no end of {pool.image.agent} is near")
+    return Finding(check, Level.OK, f"{pool.image.agent} is supported for another year or more")

@@ -1,4 +1,4 @@
-"""What `fanfare doctor` finds: pure judgements of readings, each with the command that mends it."""
+"""What `fanfare doctor` finds: pure judgements of readings, each with the command that fixes it."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _QUEUE_OLD = timedelta(minutes=15)
 
 
 class Level(StrEnum):
-    """How a check ended; `AZURE` could not be asked, since only Azure answers it."""
+    """How a check ended; `AZURE` was skipped, because only Azure can answer it."""
 
     OK = "ok"
     NOTE = "note"
@@ -24,7 +24,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found, why that matters, and the command that mends it."""
+    """What a check found, why that matters, and the command that fixes it."""
 
     check: str
     level: Level
@@ -47,23 +47,23 @@ class Deployment:
 
     @property
     def managed(self) -> bool:
-        """Whether there is a management plane to ask."""
+        """Whether the deployment has a management plane that can be asked."""
         return bool(self.subscription and self.group)
 
     @property
     def provision(self) -> str:
-        """The command that makes what is missing."""
+        """The command that creates what is missing."""
         return "azd provision" if self.managed else "fanfare up"
 
     @property
     def batch_login(self) -> str:
-        """The command that tells the Azure CLI which Batch account its data plane commands mean."""
+        """The command that selects the Batch account for the Azure CLI's data plane commands."""
         return f"az batch account login -n {self.batch} -g {self.group}"
 
 
 @dataclass(frozen=True)
 class QueueReading:
-    """How many messages a queue holds, about, and how old the first visible one is."""
+    """The approximate number of messages in a queue, and the age of the first visible one."""
 
     name: str
     messages: int
@@ -71,58 +71,61 @@ class QueueReading:
 
 
 def refusal(check: str, status: int | None, said: str, where: Deployment) -> Finding:
-    """Judge a call that failed by its HTTP status; None means that there was no answer."""
+    """Judge a failed call by its HTTP status; None means that there was no answer."""
     if status in (401, 403):
         return Finding(
             check,
             Level.FAULT,
             said,
-            "a role is missing (a new one takes some minutes to spread), or a firewall refuses you",
+            "a role is missing (a new one takes some minutes to work), or a firewall refuses you",
             f"az role assignment list --resource-group {where.group} --include-inherited -o table; "
             "azd provision"
             if where.managed
             else "fanfare up",
         )
     if any(word in said for word in _NO_LOGIN):
-        why = "without a login you get no token"
+        why = "without a login, Azure gives you no token"
         return Finding(check, Level.FAULT, said, why, "az login")
     if status is None:
-        why = "nothing works without it: wrong name, no network, or a private deployment seen from "
-        return Finding(check, Level.UNREACHABLE, said, why + "outside", where.provision)
-    return Finding(check, Level.FAULT, said, "the service answers otherwise than it should", "")
+        why = (
+            "nothing works without it; the name may be wrong, the network may be down, or the "
+            "deployment is private and you are outside its network"
+        )
+        return Finding(check, Level.UNREACHABLE, said, why, where.provision)
+    return Finding(check, Level.FAULT, said, "the service gives an unexpected answer", "")
 
 
 def missing(kind: str, needed: Collection[str], there: Collection[str], mend: str) -> Finding:
     """Judge whether everything that the engine uses exists."""
     gone = sorted(set(needed) - set(there))
     if not gone:
-        return Finding(kind, Level.OK, f"all {len(needed)} are there")
+        return Finding(kind, Level.OK, f"all {len(needed)} exist")
     why = "the engine writes to them and reads from them"
     return Finding(kind, Level.FAULT, f"missing: {', '.join(gone)}", why, mend)
 
 
 def clock(skew: timedelta) -> Finding:
-    """Judge how far this clock is from the service's."""
+    """Judge how far this machine's clock is from Storage's."""
     seconds = skew.total_seconds()
     what = f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} Storage"
     if abs(skew) >= _SKEW_REFUSED:
-        why = "services refuse requests and tokens of another time"
+        why = "services refuse requests and tokens whose time is wrong"
         return Finding("clock", Level.FAULT, what, why, "sudo timedatectl set-ntp true")
     if abs(skew) >= _SKEW_NOTED:
-        why = "times that you are shown are off by it"
+        why = "the times that you see are wrong by as much"
         return Finding("clock", Level.NOTE, what, why, "sudo timedatectl set-ntp true")
-    return Finding("clock", Level.OK, "agrees with Storage's within seconds")
+    return Finding("clock", Level.OK, "agrees with Storage's clock within seconds")
 
 
 def queue(reading: QueueReading, where: Deployment) -> Finding | None:
-    """Judge one queue; None when there is nothing to say."""
+    """Judge one queue; None means that it is healthy."""
     poison = reading.name.endswith("-poison")
     if poison and reading.messages:
         return Finding(
             "queues",
             Level.FAULT,
-            f"{reading.name}: about {reading.messages} messages given up on",
-            "their run ended as failed, or an event was none of ours",
+            f"{reading.name}: about {reading.messages} messages reached the retry limit",
+            "their runs ended as failed, or the engine did not recognise the messages",
             _peek(reading.name, where),
         )
     if reading.oldest is not None and reading.oldest > _QUEUE_OLD:
@@ -131,7 +134,7 @@ def queue(reading: QueueReading, where: Deployment) -> Finding | None:
             "queues",
             Level.FAULT,
             f"{reading.name}: about {reading.messages} messages, the oldest {minutes} minutes old",
-            "nobody takes them: the function app does not run, or cannot read the queue",
+            "nobody reads them: the function app does not run, or cannot read the queue",
             f"az functionapp restart -g {where.group} -n {where.app}"
             if where.managed
             else "fanfare up",
@@ -145,7 +148,7 @@ def queues(readings: Iterable[QueueReading], where: Deployment) -> list[Finding]
     found = [finding for reading in held if (finding := queue(reading, where))]
     total = sum(reading.messages for reading in held)
     return found or [
-        Finding("queues", Level.OK, f"about {total} messages, none old, none given up")
+        Finding("queues", Level.OK, f"about {total} messages, none old, none in a poison queue")
     ]
 
 
@@ -159,7 +162,7 @@ def _peek(name: str, where: Deployment) -> str:
 
 
 class DamagedRow(Protocol):
-    """A row of the ledger that cannot be read, and what its reader says."""
+    """The name of a row of the ledger that cannot be read."""
 
     @property
     def table(self) -> str: ...  # noqa: D102 the fields of `ledger.rows.Unreadable`
@@ -178,11 +181,11 @@ def damaged_row(row: DamagedRow, where: Deployment) -> Finding:
         if where.managed
         else ""
     )
-    return Finding("runs", Level.FAULT, what, "every list passes its run over", mend)
+    return Finding("runs", Level.FAULT, what, "lists leave its run out", mend)
 
 
 def dead_letters(count: int, more: bool, where: Deployment) -> Finding:
-    """Judge what Event Grid could not deliver."""
+    """Judge the events that Event Grid could not deliver."""
     if not count:
         return Finding("dead-letter", Level.OK, "empty")
     return Finding(
@@ -197,7 +200,7 @@ def dead_letters(count: int, more: bool, where: Deployment) -> Finding:
 
 
 def overdue(event: Mapping[str, object], now: datetime, patience: timedelta) -> bool:
-    """Tell whether a completion event has waited too long; one without a time has."""
+    """Return whether a completion event is overdue; an event without a time always is."""
     try:
         return now - datetime.fromisoformat(str(event.get("time"))) > patience
     except (ValueError, TypeError):
@@ -205,7 +208,7 @@ def overdue(event: Mapping[str, object], now: datetime, patience: timedelta) -> 
 
 
 def exit_level(found: Iterable[Finding]) -> Level:
-    """Return the gravest level: what cannot be reached before what is wrong."""
+    """Return the most serious level: unreachable, then fault, then note."""
     levels = {finding.level for finding in found}
     grave = (Level.UNREACHABLE, Level.FAULT, Level.NOTE)
     return next((level for level in grave if level in levels), Level.OK)

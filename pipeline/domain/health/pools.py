@@ -1,4 +1,4 @@
-"""Judges a pool by what Batch says of it: the same obstacles that its runs meet."""
+"""Judges a pool by Batch's report, with the same obstacles as its runs."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -27,7 +27,7 @@ def _faults(
     found = pool_obstacle(report, pool_id, now)
     if found and found[0] not in _PASSING:
         code, what = found
-        why = "runs that need it wait for it" if code is C.POOL_MISSING else "its runs wait"
+        why = "runs that need it wait" if code is C.POOL_MISSING else "its runs wait"
         yield Finding(check, Level.FAULT, what, why, _command(code, pool_id, where))
     elif ill := report.counts.unusable + report.counts.start_task_failed:
         what = f"{ill} of {report.nodes} nodes cannot take tasks"
@@ -36,8 +36,8 @@ def _faults(
         command = _command(C.NODES_UNUSABLE, pool_id, where)
         yield Finding(check, Level.FAULT, what, "they cost money and take no task", command)
     if report.state and not report.formula:
-        # A deployment leaves pools that are there alone.
-        why = "it neither grows for runs nor falls to zero, until a run gives it one"
+        # A deployment does not touch a pool that exists.
+        why = "until a run gives it one, it does not grow for runs or shrink to zero"
         what = "has no autoscale formula"
         yield Finding(check, Level.FAULT, what, why, _rest(pool_id, where))
 

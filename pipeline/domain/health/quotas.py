@@ -1,4 +1,4 @@
-"""Judges what the Batch account may use: how much of it is used, and what its pools may want."""
+"""Judges the quotas of the Batch account: how much is used, and how much its pools may need."""
 
 import math
 from collections import Counter
@@ -21,7 +21,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Quotas:
-    """What the Batch account may use; None where the service does not say."""
+    """The quotas of the Batch account; None where the service names no limit."""
 
     dedicated: int | None
     spot: int | None
@@ -31,7 +31,7 @@ class Quotas:
     pools: int | None
 
     def limit(self, kind: str) -> int | None:
-        """Return how many cores of a kind there may be: dedicated, spot, or those of a family."""
+        """Return the limit of cores of a kind: dedicated, spot, or those of a family."""
         if kind in (_DEDICATED, _SPOT):
             return self.dedicated if kind == _DEDICATED else self.spot
         return self.by_family.get(kind.lower(), 0) if self.family_enforced else None
@@ -39,7 +39,7 @@ class Quotas:
 
 @dataclass(frozen=True)
 class Machines:
-    """The nodes that a pool of the account has now, of whomever it is."""
+    """The nodes that a pool of the account has now, whoever owns it."""
 
     pool: str
     size: str
@@ -54,8 +54,9 @@ def cores(
     others: Iterable[Machines],
     where: Deployment,
 ) -> Finding:
-    """Judge whether the region has the pool's size, and the account enough cores beside those that
-    other pools have now.
+    """Judge whether the region has the pool's size, and the account enough cores for it.
+
+    Cores that other pools use now count as taken.
     """
     check = f"quota of pool {pool.name}"
     size = sizes.get(pool.size.lower())
@@ -72,18 +73,21 @@ def cores(
     wanted = _wanted(pool, size)
     short = [kind for kind in wanted if not _fits(wanted[kind] + taken[kind], quotas.limit(kind))]
     if not short:
-        return Finding(check, Level.OK, f"covers {pool.nodes.maximum} nodes of {size.cores} cores")
+        return Finding(
+            check, Level.OK, f"it covers {pool.nodes.maximum} nodes of {size.cores} cores"
+        )
     none = any(not _fits(size.cores, quotas.limit(kind)) for kind in short)
     said = "; ".join(_said(kind, quotas.limit(kind), taken[kind], wanted[kind]) for kind in short)
-    why = "not a single node can start" if none else "the pool stays smaller than its maximum"
+    why = "no node can start" if none else "the pool stays smaller than its maximum"
     return Finding(check, Level.FAULT if none else Level.NOTE, said, why, _ask(where))
 
 
 def core_use(
     sizes: Mapping[str, Size], quotas: Quotas, machines: Collection[Machines], ours: Iterable[Pool]
 ) -> list[Finding]:
-    """Tell how many cores are used, by family where the account has limits by family. That all are
-    used is no fault: pools grow until then.
+    """Report how many cores are used, by family where the account limits families.
+
+    A limit that is used up is not a fault: pools grow until then.
     """
     taken = _taken(machines, sizes)
     families = {size.family for pool in ours if (size := sizes.get(pool.size.lower()))}
@@ -103,16 +107,16 @@ def core_use(
 def used(kind: str, count: int, limit: int | None, where: Deployment) -> Finding:
     """Judge how much of a limit of the account is used."""
     if limit is None:
-        return Finding(kind, Level.OK, f"{count} (no limit told)")
+        return Finding(kind, Level.OK, f"{count} (the service names no limit)")
     what = f"{count} of {limit}"
     if count < limit * 0.8:
         return Finding(kind, Level.OK, what)
-    why = "at the limit new runs wait"
+    why = "at the limit, new runs wait"
     return Finding(kind, Level.FAULT if count >= limit else Level.NOTE, what, why, _ask(where))
 
 
 def _taken(machines: Iterable[Machines], sizes: Mapping[str, Size]) -> Counter[str]:
-    """Count cores by kind; families limit dedicated cores alone."""
+    """Count cores by kind; limits of families apply to dedicated cores only."""
     taken: Counter[str] = Counter()
     for one in machines:
         if size := sizes.get(one.size.lower()):
@@ -136,8 +140,8 @@ def _fits(wanted: int, limit: int | None) -> bool:
 
 def _said(kind: str, limit: int | None, taken: int, wanted: int) -> str:
     if not taken:
-        return f"{limit} {kind} cores of {wanted}"
-    return f"{wanted} {kind} cores beside {taken} of other pools, of {limit}"
+        return f"needs {wanted} {kind} cores, the quota is {limit}"
+    return f"needs {wanted} {kind} cores, other pools have {taken}, the quota is {limit}"
 
 
 def _ask(where: Deployment) -> str:

@@ -8,7 +8,7 @@ from pipeline.domain.health.findings import Deployment, Finding, Level
 
 
 class Bearer(StrEnum):
-    """Who holds roles in a deployment, besides its user."""
+    """The identities that hold roles in a deployment, besides its user."""
 
     APP = "the app"
     NODES = "the nodes"
@@ -41,13 +41,13 @@ NAMES = {
     Role.BATCH_CONTRIBUTOR: "Azure Batch Data Contributor",
     Role.METRICS_PUBLISHER: "Monitoring Metrics Publisher",
 }
-# Roles that allow all that another does.
+# Roles that include another one.
 _WIDER = {
     Role.BLOB_READER: (Role.BLOB_CONTRIBUTOR, Role.BLOB_OWNER),
     Role.BLOB_CONTRIBUTOR: (Role.BLOB_OWNER,),
     Role.QUEUE_SENDER: (Role.QUEUE_CONTRIBUTOR,),
 }
-# What roles are given on, below the resource group; {…} is a name of the deployment, * any.
+# The targets of roles, below the resource group; {…} is a name of the deployment, * any name.
 ACCOUNT = "Microsoft.Storage/storageAccounts/{storage}"
 BATCH = "Microsoft.Batch/batchAccounts/{batch}"
 TOPIC = "Microsoft.EventGrid/topics/*"
@@ -75,15 +75,15 @@ NEEDED: Mapping[Bearer, Sequence[tuple[Role, str]]] = {
 }
 _WHY = {
     Bearer.APP: "the app's calls are refused with 403",
-    Bearer.NODES: "tasks cannot fetch their inputs, or leave neither outputs nor receipts",
+    Bearer.NODES: "tasks cannot fetch their inputs, or cannot leave outputs and receipts",
     Bearer.BATCH: "the account cannot use its auto-storage",
-    Bearer.EVENTS: "events do not reach their queue, or are lost where they cannot be delivered",
+    Bearer.EVENTS: "events do not reach their queue, or undeliverable events are lost",
 }
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """A role that an identity holds, and on what."""
+    """A role that an identity holds, and its scope."""
 
     role: str
     scope: str
@@ -96,12 +96,20 @@ def roles(
     check = f"roles of {bearer}"
     if assigned is None:
         why = _WHY[bearer]
-        return [Finding(check, Level.FAULT, "has no identity of ours", why, "azd provision")]
+        return [
+            Finding(
+                check,
+                Level.FAULT,
+                "the identity of this deployment is missing",
+                why,
+                "azd provision",
+            )
+        ]
     gone = [need for need in NEEDED[bearer] if not _held(*need, assigned, where)]
     if not gone:
         return [Finding(check, Level.OK, f"all {len(NEEDED[bearer])} are assigned")]
-    why = f"{_WHY[bearer]}; a new role takes some minutes to spread"
-    what = f"missing: {', '.join(_told(role, target) for role, target in gone)}"
+    why = f"{_WHY[bearer]}; a new role takes some minutes to work"
+    what = f"missing: {', '.join(_shown(role, target) for role, target in gone)}"
     return [Finding(check, Level.FAULT, what, why, "azd provision")]
 
 
@@ -113,7 +121,7 @@ def _held(role: Role, target: str, assigned: Iterable[Assignment], where: Deploy
 
 
 def _covers(scope: str, place: str) -> bool:
-    """Tell whether an assignment at a scope holds for a place: the same, or further up."""
+    """Return whether an assignment at a scope covers a place: the place itself, or above it."""
     if not scope.lower().startswith("/subscriptions/"):
         return True  # the tenant, or a management group: listed only where it is inherited
     parts, wanted = (path.lower().strip("/").split("/") for path in (scope, place))
@@ -121,6 +129,6 @@ def _covers(scope: str, place: str) -> bool:
     return len(parts) <= len(wanted) and all(b in (a, "*") for a, b in pairs)
 
 
-def _told(role: Role, target: str) -> str:
+def _shown(role: Role, target: str) -> str:
     name = target.rpartition("/")[2]
     return NAMES[role] if name.startswith(("{", "*")) else f"{NAMES[role]} on {name}"

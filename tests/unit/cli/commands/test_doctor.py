@@ -1,4 +1,4 @@
-"""`fanfare doctor` over the fakes: what is well, what is not, and that it leaves nothing."""
+"""`fanfare doctor` over the fakes: what is healthy, what is not, and that it leaves nothing."""
 
 import json
 from datetime import timedelta
@@ -24,7 +24,7 @@ AZURE = Deployment("s", "rg-x", "bax", "stx", "func-x", "westeurope")
 
 
 class FakeSurvey:
-    """Says that all is well, but for what a test changes."""
+    """Reports a healthy deployment, except for what a test changes."""
 
     def __init__(self):
         self.ahead, self.status, self.gone, self.others = timedelta(), 200, "", 1
@@ -59,7 +59,7 @@ class FakeSurvey:
 
 
 class FakeManagement:
-    """A subscription in which all is well."""
+    """A healthy subscription."""
 
     def quotas(self):
         return Quotas(100, 100, {}, False, 100, 100)
@@ -76,7 +76,7 @@ class FakeManagement:
 
 
 class Doctor:
-    """Asks the doctor about an app in memory, whose world goes on while the doctor waits."""
+    """Runs the doctor on an app in memory, whose world continues while the doctor waits."""
 
     def __init__(self, app):
         self.app, self.survey, self.management = app, FakeSurvey(), FakeManagement()
@@ -96,7 +96,7 @@ class Doctor:
         return CliRunner().invoke(fanfare, ["doctor", *more], obj=Session(ward=self.ward))
 
     def findings(self):
-        """Return exit code and what is wrong, by check."""
+        """Return the exit code and the findings, by check."""
         result = self.ask("--json", "--wait", "5")
         told = json.loads(result.stdout)["findings"]
         wrong = {one["check"]: one for one in told if one["level"] not in ("ok", "only in Azure")}
@@ -166,7 +166,7 @@ def test_cores_of_other_pools_are_reported_and_count_as_taken(doctor):
     doctor.survey.others = 49
     _, wrong = doctor.findings()
     assert wrong["quota of pool cpu"]["what"] == (
-        "8 dedicated cores beside 98 of other pools, of 100"
+        "needs 8 dedicated cores, other pools have 98, the quota is 100"
     )
 
 

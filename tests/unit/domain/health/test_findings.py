@@ -1,4 +1,4 @@
-"""Every finding of the doctor, provoked by the reading that it comes from."""
+"""Every finding of the doctor, with the reading that causes it."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -24,7 +24,7 @@ def a_pool(**changes):
 def test_a_refusal_names_the_role_its_delay_and_the_firewall(status):
     found = health.refusal("role: queues", status, "send to announce: 403", AZURE)
     assert found.level is Level.FAULT
-    assert "role" in found.why and "minutes to spread" in found.why and "firewall" in found.why
+    assert "role" in found.why and "minutes to work" in found.why and "firewall" in found.why
     assert "rg-x" in found.mend
 
 

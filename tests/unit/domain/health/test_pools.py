@@ -1,4 +1,4 @@
-"""What the doctor says of a pool, by what Batch says of it."""
+"""What the doctor says about a pool, for each report of Batch."""
 
 from datetime import UTC, datetime
 
@@ -16,7 +16,7 @@ STEADY = {"state": "active", "allocation": "steady", "formula": "x"}
 
 
 def wanting(code):
-    """A pool that wants two nodes, has none, and kept the error of its last resize."""
+    """Make the report of a pool that wants two nodes, has none, and kept its last resize error."""
     return PoolReport(**STEADY, target_nodes=2, resize_errors=[Trouble(code, "no")])
 
 

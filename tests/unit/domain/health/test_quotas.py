@@ -1,4 +1,4 @@
-"""What the Batch account may use, what is used of it, and what its pools may want."""
+"""The quotas of the Batch account: how much is used, and how much its pools may need."""
 
 import pytest
 
@@ -21,9 +21,13 @@ def test_a_region_without_the_size_is_reported():
     ("quotas", "level", "said"),
     [
         (PLENTY, Level.OK, "covers 4 nodes"),
-        (Quotas(0, 0, {}, False, 1, 1), Level.FAULT, "0 dedicated cores of 8"),
-        (Quotas(100, 0, {}, True, 1, 1), Level.FAULT, "0 standardDSv5Family cores of 8"),
-        (Quotas(4, 0, {}, False, 1, 1), Level.NOTE, "4 dedicated cores of 8"),
+        (Quotas(0, 0, {}, False, 1, 1), Level.FAULT, "needs 8 dedicated cores, the quota is 0"),
+        (
+            Quotas(100, 0, {}, True, 1, 1),
+            Level.FAULT,
+            "needs 8 standardDSv5Family cores, the quota is 0",
+        ),
+        (Quotas(4, 0, {}, False, 1, 1), Level.NOTE, "needs 8 dedicated cores, the quota is 4"),
         (Quotas(None, None, {}, False, 1, 1), Level.OK, "covers"),
     ],
 )
@@ -35,7 +39,7 @@ def test_zero_and_small_quotas_are_distinguished(quotas, level, said):
 def test_spot_quota_is_that_of_the_spot_share():
     pool = a_pool(nodes=a_pool().nodes.model_copy(update={"spot_share": 0.5}))
     found = cores(pool, SIZES, Quotas(100, 0, {}, False, 1, 1), [], AZURE)
-    assert found.what == "0 spot cores of 4"
+    assert found.what == "needs 4 spot cores, the quota is 0"
 
 
 @pytest.mark.parametrize(("count", "level"), [(1, Level.OK), (80, Level.NOTE), (100, Level.FAULT)])
@@ -47,7 +51,7 @@ def test_a_maximum_may_be_too_large_beside_what_other_pools_have():
     quotas = Quotas(100, 100, {"standarddsv5family": 16}, True, 100, 100)
     found = cores(a_pool(), SIZES, quotas, [OTHER], AZURE)
     assert found.level is Level.NOTE
-    assert found.what == "8 standardDSv5Family cores beside 10 of other pools, of 16"
+    assert found.what == "needs 8 standardDSv5Family cores, other pools have 10, the quota is 16"
     assert found.why == "the pool stays smaller than its maximum"
     assert "ask for quota" in found.mend
 

@@ -1,4 +1,4 @@
-"""Roles of the deployment's identities: which, on what, and what is as good."""
+"""Roles of the deployment's identities: which, on what scope, and which others suffice."""
 
 import pytest
 
