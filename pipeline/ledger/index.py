@@ -1,8 +1,8 @@
 """The index of runs: which pipelines ever had one, which runs are active, which came last.
 
-Table `runs`: partition `!pipelines` has a row a pipeline. In a pipeline's own partition lie
+Table `runs`: partition `!pipelines` has one row per pipeline. A pipeline's own partition has
 `active:{run}` while the run has no verdict, and `t:{inverted time}:{run}` for listings by time.
-A row of the index also says when the sweep last asked for what is left to do.
+A row of the index also notes when the sweep last asked for the run's next step.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _REGISTRY = "!pipelines"
 _ACTIVE, _BY_TIME = "active:", "t:"
 _ASKED = "asked"
 _FAILURE, _FAILED_AS, _FAILED_AT = "failure", "failed_as", "failed_at"
-_FRESH = timedelta(minutes=2)  # a step that keeps failing is tried every 30 s at least
+_FRESH = timedelta(minutes=2)  # the message of a failing step is redelivered within 30 s
 _LONGEST = 1000  # characters of an error
 
 
@@ -39,11 +39,11 @@ class ActiveEntry:
         return self.row.key.removeprefix(_ACTIVE)
 
     def asked(self, since: datetime) -> datetime:
-        """Return when the sweep last asked for what is left to do; `since` if it never did."""
+        """Return when the sweep last asked for the next step; `since` if it never did."""
         return asked(self.row, since)
 
     def failing(self, since: datetime, now: datetime) -> FailingStep | None:
-        """Return the step that keeps failing, if that was noted after `since` and lately."""
+        """Return the step that keeps failing, if one was noted after `since` and recently."""
         at, text = self.row.values.get(_FAILED_AT), self.row.values.get(_FAILURE)
         if not isinstance(at, datetime) or at < since or now - at > _FRESH:
             return None
@@ -51,7 +51,7 @@ class ActiveEntry:
 
 
 def register(tables: Tables, pipeline: str) -> None:
-    """Note that a pipeline has runs; repeating is fine."""
+    """Note that a pipeline has runs; a second call is harmless."""
     if tables.get(RUNS, _REGISTRY, pipeline) is None:
         with suppress(Conflict):  # another invocation registered it meanwhile
             write(tables, RUNS, Row(_REGISTRY, pipeline, {}))
@@ -69,7 +69,7 @@ def activated(run: Run) -> Operation:
 
 
 def deactivated(run: Run) -> Operation:
-    """Return the operation that lists a run as active no more."""
+    """Return the operation that removes a run from the active ones."""
     return Remove(_ACTIVE + run.id)
 
 
@@ -96,13 +96,13 @@ def activity(tables: Tables, pipeline: str) -> Iterator[ActiveEntry]:
 
 
 def active_entry(tables: Tables, run: Run) -> ActiveEntry | None:
-    """Read the index's row of a run, None when it has its verdict."""
+    """Read the index's row of a run; None when the run has its verdict."""
     row = tables.get(RUNS, run.pipeline, _ACTIVE + run.id)
     return ActiveEntry(row) if row else None
 
 
 def note_failure(tables: Tables, run: Run, step: FailingStep, now: datetime) -> None:
-    """Note on a run's row of the index that a step of it failed and is tried again."""
+    """Note in a run's row of the index that a step of it keeps failing."""
     entry = active_entry(tables, run)
     if entry is None:
         return
@@ -124,13 +124,13 @@ def recent(tables: Tables, pipeline: str) -> Iterator[str]:
 
 
 def asked(row: Row, since: datetime) -> datetime:
-    """Return when what is left to do was last asked for; `since` if it never was."""
+    """Return when the sweep last asked for the row's work; `since` if it never did."""
     at = row.values.get(_ASKED)
     return max(at, since) if isinstance(at, datetime) else since
 
 
 def note_asked(tables: Tables, row: Row, now: datetime) -> None:
-    """Note on a row that what is left to do was asked for; it may be done and gone meanwhile."""
+    """Note in a row that the sweep asked for its work; a row that is gone meanwhile is fine."""
     with suppress(Conflict):
         noted = Row(row.partition, row.key, {**row.values, _ASKED: now}, row.etag)
         write(tables, RUNS, noted)

@@ -1,4 +1,4 @@
-"""Lists of runs. A row that cannot be read hides no other: it is passed over, and told."""
+"""Lists of runs. An unreadable row does not hide the others: it is left out and reported."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from pipeline.domain.runs.run import Run
 from pipeline.ledger import index, runs
-from pipeline.ledger.rows import Unreadable, told_unreadable
+from pipeline.ledger.rows import Unreadable, log_unreadable
 from pipeline.ledger.runs import Held
 from pipeline.ports.tables import Tables
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Runs as they were read, and what there is to say of rows that could not be."""
+    """The runs that could be read, and the errors of the rows that could not."""
 
     held: tuple[Held, ...]
     damaged: tuple[Unreadable, ...] = ()
@@ -37,7 +37,7 @@ def latest(tables: Tables, pipeline: str | None, limit: int) -> Listing:
 
 
 def going(tables: Tables, pipeline: str | None = None, limit: int | None = None) -> Listing:
-    """List runs without a verdict, of a pipeline or of all, as the index has them."""
+    """List the active runs of a pipeline, or of all, in the order of the index."""
     ids = index.active_of(tables, pipeline) if pipeline else index.active(tables)
     return _read(tables, itertools.islice(ids, limit))
 
@@ -51,7 +51,7 @@ def _read(tables: Tables, ids: Iterable[str]) -> Listing:
                 held = runs.load(tables, run)
             except Unreadable as error:
                 damaged.append(error)
-                told_unreadable(error)
+                log_unreadable(error)
                 continue
             if held:
                 yield held

@@ -24,7 +24,7 @@ _COLUMN = 30_000  # characters of an event in one column
 
 @dataclass(frozen=True)
 class OutboxEntry:
-    """A completion event that is in the outbox until it was announced."""
+    """A completion event that waits in the outbox to be announced."""
 
     row: Row
 
@@ -48,7 +48,7 @@ class OutboxEntry:
 
 @dataclass(frozen=True)
 class Unreleased:
-    """A generation that has its verdict and may still hold jobs and more."""
+    """A generation that has its verdict and may still hold jobs, demand and a place."""
 
     row: Row
 
@@ -59,13 +59,13 @@ class Unreleased:
 
 
 def of_verdict(run: Run, event: Mapping[str, object]) -> tuple[Operation, Operation]:
-    """Return what a verdict puts into the outbox: its event, and the generation to release."""
+    """Return what a verdict writes to the outbox: its event, and the generation to release."""
     outbox = Row(run.pipeline, f"{_OUTBOX}{event['id']}", _columns(event))
     return Insert(outbox), Insert(unreleased_as(run, str(event["id"])).row)
 
 
 def find(tables: Tables, run_id: str, event_id: str) -> OutboxEntry | None:
-    """Read one event of the outbox, None once it was announced."""
+    """Read one event of the outbox; None once it was announced."""
     pipeline = naming.pipeline_of(run_id)
     row = tables.get(RUNS, pipeline, _OUTBOX + event_id) if pipeline else None
     return OutboxEntry(row) if row else None
@@ -77,7 +77,7 @@ def unannounced(tables: Tables, pipeline: str) -> Iterator[OutboxEntry]:
 
 
 def mark_announced(tables: Tables, entry: OutboxEntry, now: datetime) -> None:
-    """Move the event from the outbox to the announced ones; somebody else's move is as good."""
+    """Move the event from the outbox to the announced ones, unless somebody else did."""
     row = entry.row
     sent = Row(row.partition, _ANNOUNCED + row.key, {**row.values, "announced_at": now})
     try:
@@ -93,12 +93,12 @@ def unreleased(tables: Tables, pipeline: str) -> Iterator[Unreleased]:
 
 
 def unreleased_as(run: Run, event_id: str) -> Unreleased:
-    """Return what the verdict wrote of a run that has just ended."""
+    """Return the entry that a verdict writes for a run that has just ended."""
     return Unreleased(Row(run.pipeline, _ENDED + event_id, to_values(run)))
 
 
 def mark_released(tables: Tables, entry: Unreleased) -> None:
-    """Note that a generation holds nothing any more."""
+    """Note that a generation no longer holds anything."""
     tables.transact(RUNS, entry.row.partition, [Remove(entry.row.key)])
 
 

@@ -1,4 +1,4 @@
-"""What runs want of a pool, and when its formula was last pushed.
+"""What runs need of a pool, and when its formula was last pushed.
 
 Table `pools`, partition = pool: `demand:{run}` with slots and expiry, and `push`.
 """
@@ -17,7 +17,7 @@ _DEMAND, _PUSH = "demand:", "push"
 
 @dataclass(frozen=True)
 class Push:
-    """When a pool's formula was last pushed, and of how many demands it was made."""
+    """When a pool's formula was last pushed, and for how many demands."""
 
     at: datetime
     demands: int
@@ -25,7 +25,7 @@ class Push:
 
 
 def want(tables: Tables, pool: str, demand: Demand) -> None:
-    """Record what a run wants, in place of what it wanted before; raises Conflict."""
+    """Record a run's demand, in place of its earlier one. Raises Conflict."""
     key = _DEMAND + demand.run
     found = tables.get(POOLS, pool, key)
     values: dict[str, Value] = {"slots": demand.slots, "expires_at": demand.expires_at}
@@ -33,12 +33,12 @@ def want(tables: Tables, pool: str, demand: Demand) -> None:
 
 
 def withdraw(tables: Tables, pool: str, run: str) -> None:
-    """Forget what a run wanted."""
+    """Delete a run's demand."""
     tables.transact(POOLS, pool, [Remove(_DEMAND + run)])
 
 
 def demands(tables: Tables, pool: str, now: datetime) -> Iterator[Demand]:
-    """Yield what runs want of a pool, as far as it has not expired."""
+    """Yield the demands on a pool that have not expired."""
     for demand in readable(prefixed(tables, POOLS, pool, _DEMAND), _demand):
         if demand.expires_at > now:
             yield demand
@@ -54,7 +54,7 @@ def last_push(tables: Tables, pool: str) -> Push | None:
 
 
 def note_push(tables: Tables, pool: str, push: Push) -> None:
-    """Note a push in place of the one that was read; raises Conflict if somebody else pushes."""
+    """Note a push in place of the one that was read. Raises Conflict if somebody else pushes."""
     write(tables, POOLS, Row(pool, _PUSH, {"at": push.at, "demands": push.demands}, push.etag))
 
 

@@ -1,4 +1,4 @@
-"""Forgets what the ledger holds of a run's tasks; the run's own row stays."""
+"""Deletes what the ledger holds about a run's tasks; the run's own row stays."""
 
 from pipeline.ledger.layout import PROGRESS, RUNS, TASKS, partition
 from pipeline.ports.tables import Remove, Tables
@@ -8,7 +8,7 @@ _NOBODY, _NOTHING = "!doctor", "fanfare-doctor-looks-whether-it-may"
 
 
 def forget(tables: Tables, run: str, generations: int) -> None:
-    """Delete the rows of tasks and progress of all generations; repeating it is fine."""
+    """Delete the rows of tasks and progress of all generations; a second call is harmless."""
     for generation in range(1, generations + 1):
         for table in (TASKS, PROGRESS):
             _empty(tables, table, partition(run, generation))
@@ -22,5 +22,5 @@ def _empty(tables: Tables, table: str, place: str) -> None:
 
 
 def delete_nothing(tables: Tables) -> None:
-    """Delete a row that is never there; raises what the service says to those who may not."""
+    """Delete a row that never exists, to test the caller's rights. Raises the service's error."""
     tables.transact(RUNS, _NOBODY, [Remove(_NOTHING)])

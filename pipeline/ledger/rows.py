@@ -13,28 +13,28 @@ from pipeline.ports.tables import Insert, Operation, Replace, Row, Tables, Value
 _JSON = "_json"
 _log = logging.getLogger("fanfare")
 
-# One more operation of a run's transaction; nobody outside the ledger looks into it.
+# One more operation of a run's transaction; only the ledger looks inside.
 type Change = Operation
 
 
 class Unreadable(Permanent):
-    """A row of the ledger does not hold what the engine wrote there."""
+    """A row of the ledger is damaged."""
 
     def __init__(self, table: str, row: Row, why: str) -> None:
         super().__init__(
             f"The row {row.key!a} of partition {row.partition!a} in table {table} cannot be read "
-            f"({why}). Restore what was changed, or delete the row; until then it is passed over."
+            f"({why}). Restore its content, or delete the row; until then it is left out."
         )
         self.table, self.partition, self.key = table, row.partition, row.key
 
 
 def put(row: Row) -> Insert | Replace:
-    """Write a row: in place of the version that was read, or else as a new one."""
+    """Return the operation that writes a row: over the version that was read, or as a new row."""
     return Insert(row) if row.etag is None else Replace(row)
 
 
 def write(tables: Tables, table: str, row: Row) -> str:
-    """Write one row and return its ETag; raises Conflict if somebody else wrote it first."""
+    """Write one row and return its ETag. Raises Conflict if somebody else wrote it first."""
     return tables.transact(table, row.partition, [put(row)])[0]
 
 
@@ -44,7 +44,7 @@ def prefixed(tables: Tables, table: str, partition: str, prefix: str) -> Iterato
 
 
 def to_values(model: BaseModel) -> dict[str, Value]:
-    """Lay a model out over columns; None and empty values take no column."""
+    """Turn a model into columns; None and empty values get no column."""
     values: dict[str, Value] = {}
     for name in type(model).model_fields:
         value = getattr(model, name)
@@ -58,10 +58,10 @@ def to_values(model: BaseModel) -> dict[str, Value]:
 
 
 def carried_on(before: Mapping[str, Value], was: BaseModel, now: BaseModel) -> dict[str, Value]:
-    """Lay a model out over the columns that it was read from.
+    """Turn a model into columns, over the columns that it was read from.
 
-    A column whose value did not change stays as it was read, and so does one that this release
-    does not know: a later release may have put it there, or more into it.
+    An unchanged column stays as it was read, and so does an unknown one: a later release may have
+    added the column, or more content to it.
     """
     values, old, new = dict(before), to_values(was), to_values(now)
     for name in old.keys() | new.keys():
@@ -72,7 +72,7 @@ def carried_on(before: Mapping[str, Value], was: BaseModel, now: BaseModel) -> d
 
 
 def from_values[M: BaseModel](kind: type[M], row: Row, table: str) -> M:
-    """Rebuild a model from its row; raises Unreadable, which names the row of this table."""
+    """Rebuild a model from its row. Raises Unreadable, which names the table and the row."""
     try:
         return kind.model_validate(_unfolded(row.values))
     except ValidationError as error:
@@ -80,11 +80,11 @@ def from_values[M: BaseModel](kind: type[M], row: Row, table: str) -> M:
         where = ".".join(map(str, first["loc"]))
         raise Unreadable(table, row, f"{where}: {first['msg']}") from error
     except (ValueError, RecursionError) as error:
-        raise Unreadable(table, row, "a column holds no JSON") from error
+        raise Unreadable(table, row, "a column is not JSON") from error
 
 
 def moment(row: Row, name: str, table: str) -> datetime:
-    """Return a column that holds a time; raises Unreadable."""
+    """Return the time in a column. Raises Unreadable."""
     value = row.values.get(name)
     if not isinstance(value, datetime):
         raise Unreadable(table, row, f"{name}: a time is expected")
@@ -92,7 +92,7 @@ def moment(row: Row, name: str, table: str) -> datetime:
 
 
 def number(row: Row, name: str, table: str) -> int:
-    """Return a column that holds a whole number; raises Unreadable."""
+    """Return the whole number in a column. Raises Unreadable."""
     value = row.values.get(name)
     if not isinstance(value, int):
         raise Unreadable(table, row, f"{name}: a whole number is expected")
@@ -100,20 +100,20 @@ def number(row: Row, name: str, table: str) -> int:
 
 
 def readable[T](rows: Iterable[Row], read: Callable[[Row], T]) -> Iterator[T]:
-    """Yield what rows hold; one that cannot be read hides no other, and is told."""
+    """Yield the content of rows; an unreadable row is left out and logged."""
     for row in rows:
         try:
             content = read(row)
         except Unreadable as error:
-            told_unreadable(error)
+            log_unreadable(error)
             continue
         yield content
 
 
-def told_unreadable(error: Unreadable) -> None:
-    """Say that a row is passed over."""
+def log_unreadable(error: Unreadable) -> None:
+    """Log that a row is left out."""
     _log.warning(
-        "Row passed over: it cannot be read",
+        "Row left out: it cannot be read",
         extra={"action": "read", "row": ascii(error.key), "reason": str(error)},
     )
 

@@ -1,7 +1,7 @@
 """Runs: claimed once, moved only from the state that was read, ended together with their event.
 
-Table `runs`, partition = pipeline, row = run id; rows of the index and the outbox lie beside it, so
-that one transaction changes them all.
+Table `runs`, partition = pipeline, row = run id. Rows of the index and the outbox share the
+partition, so that one transaction changes them all.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ class Held:
 
 
 def claim(tables: Tables, run: Run) -> tuple[Held, bool]:
-    """Create the run unless it exists; return it as it stands, and whether this call created it."""
+    """Create the run unless it exists; return the stored run, and whether this call created it."""
     index.register(tables, run.pipeline)
     values = to_values(run)
     operations = [put(Row(run.pipeline, run.id, values)), index.activated(run), index.listed(run)]
@@ -41,24 +41,24 @@ def claim(tables: Tables, run: Run) -> tuple[Held, bool]:
 
 
 def load(tables: Tables, run_id: str) -> Held | None:
-    """Read a run, or None. Raises Unreadable."""
+    """Read a run, or return None if it does not exist. Raises Unreadable."""
     pipeline = naming.pipeline_of(run_id)
     row = tables.get(RUNS, pipeline, run_id) if pipeline else None
     return Held(from_values(Run, row, RUNS), row.etag or "", row.values) if row else None
 
 
 def need(tables: Tables, run_id: str) -> Held:
-    """Read a run; raises NotFound."""
+    """Read a run. Raises NotFound, or Unreadable."""
     held = load(tables, run_id)
     if held is None:
-        raise NotFound(f"There is no run {run_id!r}; `fanfare ls` shows those that there are.")
+        raise NotFound(f"There is no run {run_id!r}: `fanfare ls` lists the runs.")
     return held
 
 
 def move(tables: Tables, held: Held, run: Run, *also: Change) -> Held:
-    """Write the run if nobody moved it since it was read; raises Conflict otherwise.
+    """Write the run if nobody moved it since it was read. Raises Conflict otherwise.
 
-    A write whose answer was lost is recognised by its step token and is no conflict.
+    A write whose answer was lost is recognised by its step token, and is not a conflict.
     """
     values = carried_on(held.values, held.run, run)
     operations = [put(Row(run.pipeline, run.id, values, held.etag)), *also]
@@ -75,9 +75,9 @@ def move(tables: Tables, held: Held, run: Run, *also: Change) -> Held:
 def conclude(
     tables: Tables, held: Held, run: Run, event: Mapping[str, object], *also: Change
 ) -> Held:
-    """Write the verdict, its event and what is left to do as one; the run is active no more."""
-    told = outbox.of_verdict(run, event)
-    return move(tables, held, run, index.deactivated(run), *told, *also)
+    """Write the verdict, its event and the work that follows, in one transaction."""
+    entries = outbox.of_verdict(run, event)
+    return move(tables, held, run, index.deactivated(run), *entries, *also)
 
 
 def reopen(tables: Tables, held: Held, run: Run) -> Held:

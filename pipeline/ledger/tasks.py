@@ -1,7 +1,7 @@
-"""What became of tasks: the first result of a generation wins and never changes.
+"""Results of tasks: the first result of a generation wins and never changes.
 
 Table `tasks`, partition = run and generation, row = task (`t000012`) or stage program. The one
-exception: a result whose outputs never arrived is rejected, and its task runs again.
+exception: a result whose outputs never arrived is rejected, and its task gets another execution.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,18 +14,18 @@ from pipeline.ledger.rows import (
     Unreadable,
     carried_on,
     from_values,
+    log_unreadable,
     put,
     readable,
     to_values,
-    told_unreadable,
     write,
 )
 from pipeline.ports.tables import Operation, Row, Tables, Value
 
 _PER_TRANSACTION = 100
 _LARGEST_COLUMN = 24_000
-_TAILS = (800, 200, 80, 0)  # characters, tried one after another
-_LARGEST_TRANSACTION = 1_300_000  # characters; the service takes 4 MiB of at most 3 bytes each
+_TAILS = (800, 200, 80, 0)  # characters; the longest that fits is kept
+_LARGEST_TRANSACTION = 1_300_000  # characters of up to 3 bytes; the service accepts 4 MiB
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class HeldTask:
 def finish(
     tables: Tables, run: str, generation: int, results: Iterable[TaskResult]
 ) -> list[TaskResult]:
-    """Record results unless the task has one already; return those that were recorded now."""
+    """Record results of tasks that have none yet; return those that were recorded now."""
     recorded: list[TaskResult] = []
     place = partition(run, generation)
     for group in _grouped(_within_limits(result) for result in results):
@@ -49,7 +49,7 @@ def finish(
 
 
 def _grouped(results: Iterable[TaskResult]) -> Iterator[list[TaskResult]]:
-    """Cut results into groups that one transaction takes, by number and by size."""
+    """Cut results into groups that fit one transaction, by number and by size."""
     group: list[TaskResult] = []
     size = 0
     for result in results:
@@ -66,14 +66,14 @@ def _grouped(results: Iterable[TaskResult]) -> Iterator[list[TaskResult]]:
 def execute_anew(
     tables: Tables, run: str, generation: int, result: TaskResult, seen: HeldTask | None
 ) -> None:
-    """Record that the task is executed once more, if its row is still the one that was read."""
+    """Record another execution of a task. Raises Conflict if its row changed since it was read."""
     values = carried_on(seen.values, seen.result, result) if seen else to_values(result)
     place, etag = partition(run, generation), seen.etag if seen else None
     write(tables, TASKS, Row(place, result.unit, values, etag))
 
 
 def find(tables: Tables, run: str, generation: int, unit: str) -> HeldTask | None:
-    """Read one task's row, or None. Raises Unreadable."""
+    """Read one task's row, or return None if it does not exist. Raises Unreadable."""
     row = tables.get(TASKS, partition(run, generation), unit)
     return HeldTask(_result(row), row.etag, row.values) if row else None
 
@@ -84,7 +84,7 @@ def results(tables: Tables, run: str, generation: int) -> Iterator[TaskResult]:
 
 
 def _finish_group(tables: Tables, place: str, group: Sequence[TaskResult]) -> list[TaskResult]:
-    """Insert a group; rows that exist are looked at one by one, the rest goes in again."""
+    """Insert a group; after each conflict, handle the row that exists and insert the rest."""
     pending = {result.unit: result for result in group}
     replacing: dict[str, Row] = {}
     while pending:
@@ -108,7 +108,7 @@ def _finish_group(tables: Tables, place: str, group: Sequence[TaskResult]) -> li
 
 
 def _stands(present: TaskResult, result: TaskResult) -> bool:
-    """Whether a row stays as it is: the first result won, or this one was rejected before."""
+    """Return whether a row stays: it has a result, or the new result was rejected before."""
     return present.state is TaskState.DONE or present.rejects(result.attempt)
 
 
@@ -116,7 +116,7 @@ def _operation(place: str, result: TaskResult, row: Row | None) -> Operation:
     present = _present(row) if row else None
     if row is None or present is None:
         return put(Row(place, result.unit, to_values(result), row.etag if row else None))
-    # Which execution a receipt came from is not known; the count of those begun must not go back.
+    # A receipt does not say which execution left it; the number of executions must not go down.
     result = result.model_copy(
         update={
             "execution": present.execution,
@@ -128,16 +128,16 @@ def _operation(place: str, result: TaskResult, row: Row | None) -> Operation:
 
 
 def _present(row: Row) -> TaskResult | None:
-    """Read what a row says; one that cannot be read is replaced by what its task reported."""
+    """Read a row; None if it is unreadable: the task's result then replaces it."""
     try:
         return _result(row)
     except Unreadable as error:
-        told_unreadable(error)
+        log_unreadable(error)
         return None
 
 
 def _within_limits(result: TaskResult) -> TaskResult:
-    """Leave out what a column cannot hold: first tails, then items, which the receipt has too."""
+    """Leave out what a column cannot hold: tails first, then items, since the receipt has them."""
     for shown in (None, *_TAILS):
         short = result.model_copy(
             update={

@@ -15,7 +15,7 @@ _SCHEDULE, _EVENTS = "!schedule", "!events"
 
 @dataclass(frozen=True)
 class Ticked:
-    """The last tick of a schedule that was dealt with."""
+    """The last tick of a schedule that was handled."""
 
     last: datetime
     etag: str | None = None
@@ -25,7 +25,7 @@ class Ticked:
 class Watched:
     """Since when a pipeline's blobs are watched, and until when they were compared with runs.
 
-    `told` says when it was told that nothing is looked for.
+    `told` is when the log said that this pipeline's lost events are not searched for.
     """
 
     activated: datetime
@@ -39,18 +39,18 @@ class Watched:
 
 
 def ticked(tables: Tables, pipeline: str) -> Ticked | None:
-    """Read the last tick of a schedule, None before the first look. Raises Unreadable."""
+    """Read the last tick of a schedule; None before the first one. Raises Unreadable."""
     row = tables.get(RUNS, pipeline, _SCHEDULE)
     return Ticked(moment(row, "last", RUNS), row.etag) if row else None
 
 
 def note_tick(tables: Tables, pipeline: str, mark: Ticked) -> None:
-    """Record a tick in place of the one that was read; raises Conflict."""
+    """Record a tick in place of the one that was read. Raises Conflict."""
     write(tables, RUNS, Row(pipeline, _SCHEDULE, {"last": mark.last}, mark.etag))
 
 
 def watched(tables: Tables, pipeline: str) -> Watched | None:
-    """Read since when a pipeline's blobs are watched, None before that. Raises Unreadable."""
+    """Read since when a pipeline's blobs are watched; None before that. Raises Unreadable."""
     row = tables.get(RUNS, pipeline, _EVENTS)
     if row is None:
         return None
@@ -59,7 +59,7 @@ def watched(tables: Tables, pipeline: str) -> Watched | None:
 
 
 def note_watched(tables: Tables, pipeline: str, mark: Watched) -> None:
-    """Record until when blobs were compared, in place of what was read; raises Conflict."""
+    """Record until when blobs were compared, in place of what was read. Raises Conflict."""
     times = {"activated": mark.activated, "swept": mark.swept}
     told = {"told": mark.told} if mark.told else {}
     write(tables, RUNS, Row(pipeline, _EVENTS, {**times, **told}, mark.etag))

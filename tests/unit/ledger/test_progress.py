@@ -1,4 +1,4 @@
-"""Progress rows: sets that only grow, whoever writes them, however often."""
+"""Progress rows: sets that only grow, whoever writes them and however often."""
 
 import pytest
 
@@ -35,7 +35,7 @@ def test_kinds_and_generations_are_kept_apart():
 
 
 class Meddling(FakeTables):
-    """Lets another writer of the same slot be faster, a number of times."""
+    """Tables in which another writer of the same slot is faster, a number of times."""
 
     def __init__(self, times):
         super().__init__()
@@ -61,7 +61,7 @@ def test_a_faster_writer_of_the_same_slot_loses_nothing():
 
 
 def test_writers_that_collide_without_end_get_a_transient_error():
-    with pytest.raises(Transient, match="too many writers"):
+    with pytest.raises(Transient, match="Too many writers"):
         progress.mark(Meddling(times=99), RUN, 1, "tasks", [0], "0")
 
 
