@@ -1,1 +1,1 @@
-"""What comes in: queue messages, HTTP requests and their callers, timers."""
+"""The ways in: queue messages, HTTP requests and their callers, timers."""

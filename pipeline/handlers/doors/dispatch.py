@@ -1,7 +1,8 @@
-"""From a queue message to its handler, and what becomes of the message when the handler cannot.
+"""Brings queue messages to their handlers, and decides what happens when a handler fails.
 
-A conflict is decided again at once; what time heals is put back with growing delay and a count;
-what nothing heals ends the run, or goes to the poison queue where no run is known.
+After a conflict the handler runs again at once. A transient error puts the message back, with a
+growing delay and a count. A permanent error ends the run; a message without a run goes to the
+poison queue.
 """
 
 from collections.abc import Callable, Mapping
@@ -35,7 +36,7 @@ from pipeline.handlers.tracing import span
 from pipeline.ledger import index, runs
 
 _AT_ONCE = 4
-_NOTED_FROM = 2  # tries: most of what passes has passed by then
+_NOTED_FROM = 2  # times put back: most passing errors have passed by then
 _CODES: tuple[tuple[type[FanfareError], ObstacleCode], ...] = (
     (NotYet, ObstacleCode.OUTPUTS_NOT_UPLOADED),
     (DefinitionUnreadable, ObstacleCode.DEFINITION_UNREADABLE),
@@ -74,7 +75,7 @@ ROUTES: Mapping[Queue, Route] = {
 
 
 def handle(engine: Engine, queue: Queue, body: str) -> None:
-    """Handle one message of a queue; afterwards it may be deleted."""
+    """Handle one message of a queue; afterwards the host may delete it."""
     try:
         message = ROUTES[queue].parse(body)
     except BadMessage as error:
@@ -90,29 +91,29 @@ def handle(engine: Engine, queue: Queue, body: str) -> None:
 
 
 def on_poison(engine: Engine, queue: Queue, body: str) -> None:
-    """Read a poison queue: end the run that the message was about; all else is the sweep's.
+    """Handle one message of a poison queue: end its run, and leave all else to the sweep.
 
-    What keeps the run from being ended now is logged with its id: the host would try five times at
-    once and drop the message, while the sweep asks again as long as the run has no verdict.
+    If the run cannot be ended now, its id is logged and the message is not kept: the host would
+    deliver it five times at once and drop it, while the sweep asks until the run has ended.
     """
     try:
         message = ROUTES[queue].parse(body)
     except BadMessage as error:
-        told = {"action": "poison", "queue": queue, "reason": str(error)}
-        log.error("Message given up on: it is none of ours", extra=told)
+        fields = {"action": "poison", "queue": queue, "reason": str(error)}
+        log.error("Dropped an unrecognised message", extra=fields)
         return
     run = ascii(message.run) if isinstance(message, RunMessage | AnnounceMessage) else ""
-    told = {"action": "poison", "queue": queue, "run": run}
-    log.error("Message given up on", extra=told)
+    fields = {"action": "poison", "queue": queue, "run": run}
+    log.error("Message reached the retry limit", extra=fields)
     if not isinstance(message, RunMessage):
         return
-    why = f"Its step {queue!r} failed too often; `fanfare redrive` tries again."
+    why = f"Its step {queue!r} reached the retry limit. Fix the cause, then use `fanfare redrive`."
     try:
         _end(engine, message, why)
     except FanfareError as error:
         log.exception(
-            "Run not ended for its poison message: the sweep asks again",
-            extra={**told, "reason": str(error)},
+            "Run not ended after its message reached the retry limit: the sweep asks again",
+            extra={**fields, "reason": str(error)},
         )
 
 
@@ -128,7 +129,7 @@ def _decide(engine: Engine, queue: Queue, message: Message) -> None:
 
 def _put_back(engine: Engine, queue: Queue, message: Message, error: FanfareError) -> None:
     if message.exhausted:
-        _give_up(engine, queue, message, f"tried {message.tries} times, lastly: {error}")
+        _give_up(engine, queue, message, f"it failed {message.tries} times, at last with: {error}")
         return
     engine.send(queue, message.put_back, message.delay)
     if isinstance(message, RunMessage) and message.tries >= _NOTED_FROM:
@@ -140,10 +141,10 @@ def _put_back(engine: Engine, queue: Queue, message: Message, error: FanfareErro
 
 
 def _note(engine: Engine, queue: Queue, message: RunMessage, error: FanfareError) -> None:
-    """Note on the run what its step fails with, so that people need not look for it in logs."""
+    """Note on the run why its step fails, so that people need not search the logs."""
     code = next((code for kind, code in _CODES if isinstance(error, kind)), None)
     code = code or _SERVICES.get(error.service, ObstacleCode.STEP_FAILING)
-    step = FailingStep(code, f"step {queue} was tried {message.tries + 1} times: {error}")
+    step = FailingStep(code, f"step {queue} failed {message.tries + 1} times: {error}")
     try:
         held = runs.load(engine.ports.tables, message.run)
         if held and held.run.generation == message.generation:
@@ -158,7 +159,7 @@ def _note(engine: Engine, queue: Queue, message: RunMessage, error: FanfareError
 def _give_up(engine: Engine, queue: Queue, message: Message, why: str) -> None:
     if isinstance(message, RunMessage):
         try:
-            _end(engine, message, f"Its step {queue!r} cannot be done: {why}")
+            _end(engine, message, f"Its step {queue!r} cannot be completed: {why}")
         except Permanent as error:
             log.exception(
                 "Run cannot be ended",
@@ -169,17 +170,20 @@ def _give_up(engine: Engine, queue: Queue, message: Message, why: str) -> None:
 
 
 def _end(engine: Engine, message: RunMessage, why: str) -> None:
-    """End the run that a message is about, unless it is over, being ended or being committed."""
+    """End the run of a message, unless it is over, ending or being committed."""
     held = runs.load(engine.ports.tables, message.run)
     if held and held.run.generation == message.generation and held.run.state in STOPPABLE:
         fail(engine, held, Cause.POISONED, why)
     else:
         log.warning(
-            "Message about no run that could be ended",
+            "Message ignored: its run is unknown, over, ending or being committed",
             extra={"run": ascii(message.run), "why": why},
         )
 
 
 def _poison(engine: Engine, queue: Queue, body: str, why: str) -> None:
-    log.error("Message put aside", extra={"action": "poison", "queue": queue, "reason": why})
+    log.error(
+        "Message moved to the poison queue",
+        extra={"action": "poison", "queue": queue, "reason": why},
+    )
     engine.ports.queues.send(queue.poison, body)

@@ -1,7 +1,7 @@
-"""The HTTP interface: what a request asks is checked and done, the answer is plain data.
+"""The HTTP interface: checks a request, carries it out, and answers with plain data.
 
 POST /api/runs, GET /api/runs[?pipeline=&limit=], GET /api/runs/{id},
-POST /api/runs/{id}/cancel|redrive. docs/http.md tells callers.
+POST /api/runs/{id}/cancel|redrive. docs/http.md is the page for callers.
 """
 
 import hashlib
@@ -36,8 +36,8 @@ from pipeline.settings import SettingMissing
 MAX_BODY = 64 << 10
 MAX_KEY = 200
 LISTED, MAX_LISTED = 20, 200
-# What callers may have the app read and hand to their tasks ends where the engine's and the
-# Functions host's own containers begin (`azure-webjobs-secrets` holds keys).
+# A caller's input is read with the app's own rights and handed to the caller's tasks. So it cannot
+# come from containers of the engine or the Functions host (`azure-webjobs-secrets` holds keys).
 _HOST_CONTAINERS = "azure-webjobs-"
 
 
@@ -55,7 +55,7 @@ type Action = Callable[[], Reply]
 
 def _open_to_callers(container: str) -> str:
     if container in naming.RESERVED or container.startswith(_HOST_CONTAINERS):
-        raise ValueError(f"container {container} is no place for inputs")
+        raise ValueError(f"container {container} cannot hold inputs: the app uses it itself")
     return container
 
 
@@ -76,20 +76,22 @@ class _StartRequest(BaseModel):
 
 
 def start_run(engine: Engine, body: bytes, idempotency_key: str | None) -> Reply:
-    """Start a run, or meet the one that the key already started: 202 new, 200 known.
+    """Start a run, or find the one that the key already started: 202 new, 200 known.
 
-    A key that started a run with another input or other parameters is a Conflict.
-    The key of the header goes before that of the body; without any, every request is a new run.
+    The key in the header takes precedence over the one in the body; without a key, every request
+    is a new run. Raises Conflict when the key started a run with another input or other parameters.
     """
     if len(body) > MAX_BODY:
-        text = f"The request has {len(body)} bytes; at most {MAX_BODY} are read."
+        text = f"The request has {len(body):,} bytes; the limit is {MAX_BODY:,}."
         return Reply(413, {"error": text, "retry": False})
     request = _read(body)
     if idempotency_key and len(idempotency_key) > MAX_KEY:
         raise Permanent(f"The header Idempotency-Key has more than {MAX_KEY} characters.")
     pipeline = engine.catalogue.pipeline(request.pipeline)
     if not pipeline.trigger.http:
-        raise Permanent(f"Pipeline {pipeline.name} takes no requests: set `trigger.http: true`.")
+        raise Permanent(
+            f"Pipeline {pipeline.name} does not accept requests: set `trigger.http: true`."
+        )
     key = idempotency_key or request.idempotency_key or engine.token()
     source = _find(engine, request.input) if request.input else None
     digest = _digest(request)
@@ -111,7 +113,7 @@ def show_run(engine: Engine, run_id: str) -> Reply:
 
 
 def cancel_run(engine: Engine, run_id: str) -> Reply:
-    """Cancel a run: 202, also when it was cancelled before; 409 when it ended otherwise."""
+    """Cancel a run: 202, even if it was cancelled before; 409 if it ended otherwise."""
     run = runs.need(engine.ports.tables, run_id).run
     if run.state is not State.CANCELLED:
         with span("cancel", run.traceparent, run=run.id):
@@ -120,7 +122,7 @@ def cancel_run(engine: Engine, run_id: str) -> Reply:
 
 
 def redrive_run(engine: Engine, run_id: str) -> Reply:
-    """Run again what failed of a run that is over: 202, or 409."""
+    """Redrive a run that is over, which executes what failed: 202, or 409."""
     run = runs.need(engine.ports.tables, run_id).run
     with span("redrive", run.traceparent, run=run.id):
         run = steer.redrive(engine, run.id)
@@ -128,9 +130,9 @@ def redrive_run(engine: Engine, run_id: str) -> Reply:
 
 
 def answering(action: Action) -> Reply:
-    """Carry out a request; every error of ours becomes an answer that says what to do.
+    """Carry out a request; every error of the engine becomes an answer that says what to do.
 
-    A conflict is decided again once: only one that is not about a passing change is left then.
+    After a conflict the request is carried out a second time: a conflict that remains will stay.
     """
     try:
         try:
@@ -171,11 +173,11 @@ def _read(body: bytes) -> _StartRequest:
         if first["type"] == "extra_forbidden":
             known = _InputBlob if first["loc"][0] == "input" else _StartRequest
             why = f"no such field{nearest(str(first['loc'][-1]), known.model_fields)}"
-        raise Permanent(f"The request is not as it should be: {where}: {why}") from error
+        raise Permanent(f"The request is invalid: {where}: {why}") from error
 
 
 def _digest(request: _StartRequest) -> str:
-    """Digest what is asked for, so that its repetition is told from another request."""
+    """Digest a request's content, to tell a duplicate from another request with its key."""
     content = request.model_dump(mode="json", include={"input", "parameters"})
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:20]
 
@@ -184,7 +186,7 @@ def _limit(text: str | None) -> int:
     if not text:
         return LISTED
     if not (text.isascii() and text.isdecimal() and 0 < int(text[:9]) <= MAX_LISTED):
-        raise Permanent(f"limit: a whole number from 1 to {MAX_LISTED} is expected.")
+        raise Permanent(f"limit must be a whole number from 1 to {MAX_LISTED}.")
     return int(text)
 
 
@@ -215,9 +217,9 @@ def summary(run: Run) -> dict[str, object]:
 
 
 def view(run: Run, obstacle: Obstacle | None) -> dict[str, object]:
-    """Render a run whole, without what is the engine's own business."""
-    told = run.waits_for(obstacle, run.step) if obstacle else run
-    shown: dict[str, object] = json.loads(told.model_dump_json(exclude={"definition", "step"}))
+    """Render a whole run, without the fields that only the engine needs."""
+    noted = run.waits_for(obstacle, run.step) if obstacle else run
+    shown: dict[str, object] = json.loads(noted.model_dump_json(exclude={"definition", "step"}))
     return shown
 
 

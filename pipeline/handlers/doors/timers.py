@@ -1,4 +1,4 @@
-"""What the timers do. Each invocation is billed for at least a second, so few timers do much."""
+"""What the timers do. Each invocation is billed for at least a second, so there are only two."""
 
 from pipeline.handlers.engine import Engine, log
 from pipeline.handlers.mending import sweep
@@ -6,7 +6,7 @@ from pipeline.handlers.starting import lost_events, tick
 
 
 def every_minute(engine: Engine) -> None:
-    """Start what schedules are due for, then find what any arrow lost; neither stops the other."""
+    """Start the schedules that are due, then sweep; a failure of one does not stop the other."""
     try:
         tick.on_tick(engine)
     finally:
@@ -14,8 +14,9 @@ def every_minute(engine: Engine) -> None:
 
 
 def every_hour(engine: Engine) -> None:
-    """Start the runs whose events were lost, and delete jobs that completed long ago; neither
-    stops the other.
+    """Start runs whose events were lost, then delete jobs that completed long ago.
+
+    A failure of one does not stop the other.
     """
     try:
         lost_events.sweep_events(engine)

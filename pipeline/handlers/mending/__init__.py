@@ -1,1 +1,1 @@
-"""What the sweep does: compare each run with the world, and send again what was lost."""
+"""The sweep: compares each run with Batch and Storage, and sends again what was lost."""

@@ -1,6 +1,6 @@
-"""Compares a run with the world and does what some lost arrow should have done.
+"""Compares a run with Batch and Storage, and does what a lost message should have done.
 
-Truth about a task, in this order: its receipt; then, if it completed without one, Batch's word.
+The truth about a task is its receipt; for a task that completed without one, Batch's report.
 """
 
 from collections import defaultdict
@@ -25,7 +25,7 @@ _JOB_WORKS = frozenset({"active", "enabling", "disabled", "disabling"})
 
 
 def reconcile_tasks(engine: Engine, run: Run) -> None:
-    """Find the tasks that ended unheard, and settle them by receipt or by Batch's word."""
+    """Find tasks that ended without a counted receipt; settle them by receipt or Batch's report."""
     if run.plan is None:
         return
     rows = {r.unit: r for r in tasks.results(engine.ports.tables, run.id, run.generation)}
@@ -44,7 +44,7 @@ def reconcile_tasks(engine: Engine, run: Run) -> None:
 
 
 def reconcile_stage(engine: Engine, run: Run) -> None:
-    """Do the same for the program of the stage that the run is in, if there is one."""
+    """Settle the program of the run's present stage in the same way, if there is one."""
     stage = _STAGE_OF.get(run.state, "")
     found = tasks.find(engine.ports.tables, run.id, run.generation, stage) if stage else None
     if found is None or found.result.state is TaskState.DONE or not _is_due(engine, found.result):
@@ -54,7 +54,7 @@ def reconcile_stage(engine: Engine, run: Run) -> None:
 
 
 def _catch_up(engine: Engine, run: Run, done: list[str]) -> None:
-    """Let progress follow the rows, where an invocation died between the two."""
+    """Count tasks whose rows exist but are not in the progress: an invocation died in between."""
     known = progress.union(engine.ports.tables, run.id, run.generation, "tasks")
     behind = [unit for unit in done if (naming.unit_number(unit) or 0) not in known]
     if behind:
@@ -62,7 +62,7 @@ def _catch_up(engine: Engine, run: Run, done: list[str]) -> None:
 
 
 def _submitted(engine: Engine, run: Run) -> Iterable[str]:
-    """Name the tasks that Batch was given: those of the pages that are in."""
+    """Name the tasks that Batch got: those of the submitted pages."""
     if run.plan is None:
         return ()
     pages = progress.union(engine.ports.tables, run.id, run.generation, "pages")
@@ -71,7 +71,7 @@ def _submitted(engine: Engine, run: Run) -> Iterable[str]:
 
 
 def _is_due(engine: Engine, result: TaskResult) -> bool:
-    """Whether a repetition that was decided had the time to begin."""
+    """Return whether a further execution has had enough time to begin."""
     return result.at is None or engine.now - result.at > engine.patience.receipt
 
 
@@ -80,7 +80,7 @@ def _without(unheard: Unheard, units: Collection[str]) -> dict[str, TaskResult]:
 
 
 def _settle_ends(engine: Engine, run: Run, unheard: Unheard) -> None:
-    """Settle tasks that Batch has seen end, or will never see, without a receipt."""
+    """Settle tasks without a receipt that ended in Batch, or that will never run there."""
     by_job: dict[str, dict[str, TaskResult]] = defaultdict(dict)
     for unit, result in unheard.items():
         stage = unit if naming.unit_number(unit) is None else ""
@@ -102,7 +102,7 @@ def _settle_ends(engine: Engine, run: Run, unheard: Unheard) -> None:
 
 
 def _failures(engine: Engine, job: str, units: Unheard) -> dict[str, tuple[Cause, str]]:
-    """Return why tasks failed that Batch has seen end without a receipt."""
+    """Return why tasks failed that ended in Batch without a receipt."""
     before = engine.now - engine.patience.receipt
     return {
         end.task: (cause_of(end.code, end.message), f"{end.code}: {end.message}")
@@ -112,8 +112,9 @@ def _failures(engine: Engine, job: str, units: Unheard) -> dict[str, tuple[Cause
 
 
 def _silent(engine: Engine, run: Run, job: str, units: Unheard) -> dict[str, tuple[Cause, str]]:
-    """Return the tasks that succeeded in Batch's eyes and left no receipt that counts, and those
-    that never ran because their job is over.
+    """Return the tasks that Batch reports as succeeded, but that left no valid receipt.
+
+    Also returns the tasks that never ran because their job is over.
     """
     if not units or engine.now - run.changed_at <= engine.patience.upload:
         return {}
@@ -123,15 +124,15 @@ def _silent(engine: Engine, run: Run, job: str, units: Unheard) -> dict[str, tup
         return dict.fromkeys(units, never)
     over = engine.ports.cluster.job(job).state not in _JOB_WORKS
     ended = _without(units, open_tasks)
-    # A task may have completed, and its receipt come, since receipts were looked for.
+    # A task may have completed, and its receipt arrived, since the receipts were listed.
     ended = _without(ended, receipts.settle_unheard(engine, run, ended) if ended else ())
-    why = "the task completed and left no receipt that counts"
+    why = "the task completed without a valid receipt"
     silent = dict.fromkeys(ended, (Cause.RECEIPT_INVALID, why))
     return silent | (dict.fromkeys(units.keys() & open_tasks, never) if over else {})
 
 
 def _open_tasks(cluster: Cluster, job: str) -> set[str] | None:
-    """Return the tasks of a job that have not completed, or None if there is no such job."""
+    """Return the tasks of a job that have not completed, or None if the job does not exist."""
     return cluster.unstarted_or_running(job) if cluster.job(job).state else None
 
 

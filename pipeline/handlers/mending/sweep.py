@@ -1,4 +1,4 @@
-"""Finds what any arrow lost and sends it again, through the same handlers and conditional moves."""
+"""Finds lost messages and sends them again, through the same handlers and conditional moves."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,7 +26,7 @@ _ADMITTED = 10
 
 
 def sweep(engine: Engine) -> None:
-    """Look at every run without a verdict and every event that was not announced."""
+    """Check every active run, and every event that was not announced."""
     with _apart("activation"):
         lost_events.activate(engine)
     tables = engine.ports.tables
@@ -49,7 +49,7 @@ def _each[E: (OutboxEntry, Unreleased, ActiveEntry)](
     entries: Callable[[str], Iterator[E]],
     look: Callable[[Engine, E], object],
 ) -> None:
-    """Look at every entry of a kind, each apart from the others."""
+    """Handle every entry of a kind; the error of one does not affect the others."""
     with _apart(unit, pipeline=pipeline):
         for entry in entries(pipeline):
             with _apart(unit, pipeline=pipeline, row=entry.row.key):
@@ -58,35 +58,35 @@ def _each[E: (OutboxEntry, Unreleased, ActiveEntry)](
 
 @contextmanager
 def _apart(unit: str, **about: str) -> Iterator[None]:
-    """Keep what goes wrong with one unit of work from all others; the next sweep meets it again."""
+    """Keep the error of one unit of work from the others; the next sweep does this unit again."""
     try:
         yield
     except FanfareError as error:
         log.warning(
-            "Not looked after this time",
+            "Sweep failed for one unit: the next sweep does it again",
             extra={"action": "sweep", "unit": unit, **about, "reason": str(error)},
         )
-    except ValueError as error:  # a blob or a row that does not hold what the engine wrote there
+    except ValueError as error:  # somebody else changed a blob or a row
         log.exception(
-            "Not looked after: what it says cannot be read",
+            "Sweep failed for one unit: its content cannot be read",
             extra={"action": "sweep", "unit": unit, **about, "reason": type(error).__name__},
         )
 
 
 def _announce(engine: Engine, entry: OutboxEntry) -> None:
-    """Ask for the announcement of an event that has waited for it too long."""
+    """Ask again for the announcement of an event that has waited too long."""
     event = AnnouncedEvent.model_validate(entry.event)
     if engine.now - entry.asked(event.time) <= engine.patience.stale:
         return
     run = event.subject.removeprefix("runs/")
     message = AnnounceMessage(run=run, event=event.id, traceparent=event.traceparent)
-    log.warning("Announcement overdue: asked for again", extra={"action": "sweep", "run": run})
+    log.warning("Announcement overdue: the sweep asks again", extra={"action": "sweep", "run": run})
     engine.send(Queue.ANNOUNCE, message)
     index.note_asked(engine.ports.tables, entry.row, engine.now)
 
 
 def _look_after(engine: Engine, entry: ActiveEntry) -> None:
-    """Look after one run: end it when its time is over, else do what its state asks for."""
+    """Handle one run: end it when its time is over, or do what its state needs."""
     held = runs.load(engine.ports.tables, entry.run)
     if held is None or held.run.over:
         return
@@ -96,15 +96,15 @@ def _look_after(engine: Engine, entry: ActiveEntry) -> None:
         return
     stale = engine.now - entry.asked(run.changed_at) > engine.patience.stale
     if _STEPS[run.state](engine, held, stale):
-        log.warning("Run stood still: asked again", extra=context(run, "sweep"))
+        log.warning("Run does not move: the sweep asks again", extra=context(run, "sweep"))
         index.note_asked(engine.ports.tables, entry.row, engine.now)
     _say_why(engine, entry.run)
 
 
 def _over(engine: Engine, run: Run) -> Verdict | None:
-    """End a run although nothing of it failed: its time is over, or nobody can read it."""
+    """Return the verdict of a run whose time is over or whose definition nobody can read."""
     if run.deadline is not None and engine.now > run.deadline:
-        # What was noted comes first: the job has a limit of its own, and may be over by now.
+        # The noted obstacle comes first: the job has a time limit of its own, and may be over.
         obstacle = run.obstacle or obstacle_to(engine, run)
         text = f"The run reached its time limit ({run.deadline:%F %T} UTC)"
         waited = f" while it waited: {obstacle.evidence}" if obstacle else ""
@@ -118,8 +118,8 @@ def _over(engine: Engine, run: Run) -> Verdict | None:
     return None
 
 
-# What each state asks for. A step returns whether it put a message into a queue, which it does only
-# when the run is stale: it has not moved, nor was asked for, for longer than a message may take.
+# What each state needs. A step returns whether it sent a message, which it does only for a stale
+# run: one that has not moved, and was not asked to, for longer than a message may take.
 
 
 def _claimed(engine: Engine, held: Held, stale: bool) -> bool:
@@ -171,8 +171,10 @@ def _assembling(engine: Engine, held: Held, stale: bool) -> bool:
 
 
 def _committing(engine: Engine, held: Held, stale: bool) -> bool:
-    """Ask for the commit again. No limit ends it: a late invocation may still write the manifest,
-    so only what it meets there decides (`assemble`).
+    """Ask for the commit again.
+
+    No time limit ends a commit: a late invocation may still write the manifest, so only `assemble`
+    decides, by what it finds.
     """
     return stale and _wake(engine, Queue.ASSEMBLE, held.run)
 
@@ -183,7 +185,7 @@ def _cancelling(engine: Engine, held: Held, _stale: bool) -> bool:
 
 
 def _waiting(_engine: Engine, _held: Held, _stale: bool) -> bool:
-    """Leave those that wait to admission."""
+    """Leave waiting runs to admission."""
     return False
 
 
@@ -205,7 +207,7 @@ _STEPS: Mapping[State, Callable[[Engine, Held, bool], bool]] = {
 
 
 def _say_why(engine: Engine, run_id: str) -> None:
-    """Record what the run waits for, when that changed."""
+    """Note what the run waits for, if that changed."""
     held = runs.load(engine.ports.tables, run_id)
     if held is None or held.run.over or held.run.idle_for(engine.now) < engine.patience.receipt:
         return
@@ -216,6 +218,6 @@ def _say_why(engine: Engine, run_id: str) -> None:
     try:
         runs.move(engine.ports.tables, held, waits)
     except Conflict:
-        return  # it moved on; the obstacle was to where it stood
-    told = {"obstacle": str(obstacle.code), "why": waits.why}
-    log.info("Run waits", extra={**context(waits, "why"), **told})
+        return  # it moved on, so the obstacle is outdated
+    fields = {"obstacle": str(obstacle.code), "why": waits.why}
+    log.info("Run waits", extra={**context(waits, "why"), **fields})

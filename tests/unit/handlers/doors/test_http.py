@@ -1,4 +1,4 @@
-"""The HTTP interface over the fakes: every route, every refusal, and what answers never say."""
+"""The HTTP interface over the fakes: every route, every refusal, and what no answer contains."""
 
 import ast
 import json
@@ -108,9 +108,7 @@ def test_the_key_of_the_header_goes_before_that_of_the_body(app):
 def test_an_unknown_pipeline_is_404_with_the_nearest_name(app):
     reply = start(app, pipeline="jobb")
     assert (reply.status, reply.body["retry"]) == (404, False)
-    assert reply.body["error"] == (
-        "There is no pipeline 'jobb'; did you mean 'job'? (there are: job)."
-    )
+    assert reply.body["error"] == ("There is no pipeline 'jobb'; did you mean 'job'? (known: job).")
 
 
 def test_a_pipeline_without_a_request_trigger_says_what_to_set(app_with):
@@ -212,7 +210,7 @@ def test_a_run_that_succeeded_can_be_neither_cancelled_nor_redriven(app):
     for route in (http.cancel_run, http.redrive_run):
         reply = asked(app, route, run_id)
         assert (reply.status, reply.body["retry"]) == (409, False)
-        assert "is succeeded" in reply.body["error"]
+        assert "succeeded and cannot be" in reply.body["error"]
 
 
 def test_only_a_run_that_is_over_can_be_redriven(app):

@@ -1,4 +1,4 @@
-"""The timer of every minute: schedules and the sweep share it, and neither stops the other."""
+"""The minute timer: schedules and the sweep share it, and a failure of one spares the other."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Rows of the ledger that somebody damaged: passed over and told, and no run is held up by one."""
+"""Rows of the ledger that somebody damaged: they are left out and logged, and block no run."""
 
 import logging
 
@@ -15,7 +15,7 @@ def rows(app, table, key):
 
 
 def damage(app, table, key):
-    """Overwrite every column of rows with what nobody can read."""
+    """Overwrite every column of some rows with an unreadable value."""
     found = rows(app, table, key)
     for row in found:
         row.values.update(dict.fromkeys(row.values, "\x00nonsense"))

@@ -1,4 +1,4 @@
-"""Services that refuse for a while, messages that nobody can read, runs that take too long."""
+"""Services that refuse for a while, malformed messages, runs that take too long."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +15,7 @@ from tests.unit.handlers.conftest import LINES, PROGRAMS
 
 
 def refusing(app, port, verb, until):
-    """Let a verb answer 503 until a time."""
+    """Make a verb answer 503 until a time."""
     real = getattr(app.world.ports, port)
 
     class Refusing:

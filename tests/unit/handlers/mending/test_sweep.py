@@ -1,4 +1,4 @@
-"""The sweep: what is broken stops nothing else, and nothing is asked for over and over."""
+"""The sweep: a failure stops nothing else, and the sweep does not ask for a step too often."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -29,7 +29,7 @@ def keys(app, prefix: str) -> list[str]:
 
 
 def two_runs(app) -> tuple[str, str]:
-    """Start two runs; return their ids in the order in which the sweep meets them."""
+    """Start two runs; return their ids in the order in which the sweep reads them."""
     app.upload("lines/a.txt", b"one\n")
     app.upload("lines/b.txt", b"one\n")
     app.pump()
@@ -120,7 +120,7 @@ def test_an_event_that_waits_is_asked_for_once_in_a_while(app_with, caplog):
     app.run_tasks()
     asked = asked_while(app, "announce", lambda: app.only_run().over)
     assert asked == 4  # by the verdict, and then every 12 minutes
-    assert caplog.messages.count("Announcement overdue: asked for again") == 3
+    assert caplog.messages.count("Announcement overdue: the sweep asks again") == 3
 
 
 @pytest.mark.parametrize("queue", ["plan", "submit", "assemble"])
@@ -130,11 +130,11 @@ def test_a_stale_step_is_asked_for_once_in_a_while(app_with, queue, caplog):
     state = {"plan": "claimed", "submit": "submitting", "assemble": "running"}[queue]
     asked = asked_while(app, queue, lambda: app.only_run().state == state)
     assert asked == 4
-    assert caplog.messages.count("Run stood still: asked again") == 3
+    assert caplog.messages.count("Run does not move: the sweep asks again") == 3
 
 
 def asked_while(app, queue: str, reached) -> int:
-    """Lose every message of a queue for forty minutes once a state is reached; return how many."""
+    """Lose a queue's messages for forty minutes, once a state is reached; return how many."""
     asked, left = 0, 40
     while left:
         handle_others(app, queue)
