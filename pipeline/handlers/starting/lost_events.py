@@ -1,8 +1,8 @@
 """Starts the runs whose blob events were lost: compares each trigger's prefix with the ledger.
 
-Looks only at blobs younger than the pipeline's activation here and older than an event may be late.
-Older blobs are started by `fanfare backfill` alone, and so are those of a trigger that restricts
-`apis`: a listing does not tell by which operation a blob came to be.
+Looks only at blobs that are newer than the pipeline's activation here and so old that their event
+is overdue. Only `fanfare backfill` starts older blobs, and blobs of a trigger that restricts
+`apis`: a listing does not show which operation created a blob.
 """
 
 from collections.abc import Iterator
@@ -24,20 +24,20 @@ _OVERLAP = timedelta(hours=1)
 
 
 def activate(engine: Engine) -> None:
-    """Note from when on a pipeline's blobs are watched: as soon as it is deployed."""
+    """Note the time from which each new pipeline's blobs are watched: now."""
     for pipeline in engine.catalogue.pipelines.values():
         if pipeline.trigger.blob is None:
             continue
         if watermarks.watched(engine.ports.tables, pipeline.name) is None:
-            # Storage tells a blob's time in whole seconds.
+            # Storage reports a blob's time in whole seconds.
             now = engine.now.replace(microsecond=0)
             _record(engine, pipeline, Watched(activated=now, swept=now))
 
 
 def sweep_events(engine: Engine) -> int:
-    """Start what was lost, at most 100 runs; more than that is an alert. Return how many.
+    """Start the runs whose events were lost, at most 100, and return how many.
 
-    A pipeline that cannot be looked at now keeps no other from it.
+    More lost events are logged as an error. A pipeline that fails does not stop the others.
     """
     started = 0
     for pipeline in engine.catalogue.pipelines.values():
@@ -46,7 +46,7 @@ def sweep_events(engine: Engine) -> int:
                 started += _sweep_pipeline(engine, pipeline, MAX_STARTS - started)
             except FanfareError as error:
                 log.warning(
-                    "Lost events not looked for this time",
+                    "Search for lost events failed: the next sweep searches again",
                     extra=_about(pipeline, reason=str(error)),
                 )
     return started
@@ -65,7 +65,7 @@ def _sweep_pipeline(engine: Engine, pipeline: Pipeline, allowed: int) -> int:
     for facts in unclaimed(engine, pipeline, since, until):
         if started + failed >= allowed:
             log.error(
-                "Many blob events were lost: the rest is started next time",
+                "Many blob events were lost: the next sweep starts the remaining runs",
                 extra=_about(pipeline, started=started),
             )
             return started
@@ -79,12 +79,12 @@ def _sweep_pipeline(engine: Engine, pipeline: Pipeline, allowed: int) -> int:
 
 
 def _start(engine: Engine, pipeline: Pipeline, facts: BlobFacts) -> bool:
-    """Start the run of one blob; one that cannot be started now is met again next time."""
+    """Start the run of one blob, and return whether it started; if not, the next sweep tries."""
     try:
         start_for_blob(engine, pipeline, event_of(engine, facts))
     except FanfareError as error:
         log.warning(
-            "Blob whose event was lost not started this time",
+            "Run of a lost event not started: the next sweep tries again",
             extra=_about(pipeline, blob=ascii(facts.ref.name), reason=str(error)),
         )
         return False
@@ -92,11 +92,11 @@ def _start(engine: Engine, pipeline: Pipeline, facts: BlobFacts) -> bool:
 
 
 def _leave_to_backfill(engine: Engine, pipeline: Pipeline, mark: Watched, until: datetime) -> None:
-    """Say once that nothing is looked for, and let time pass: what came now is never started."""
+    """Log once that this trigger is not searched, and move its mark, so no blob starts later."""
     if mark.told is None:
         log.warning(
-            "The trigger restricts apis, which a listing does not tell: lost events are not looked "
-            "for; `fanfare backfill` starts such blobs",
+            "The trigger restricts apis, which a listing does not show: lost events are not "
+            "searched for; `fanfare backfill` starts such blobs",
             extra=_about(pipeline),
         )
     _record(engine, pipeline, mark.until(until, told=mark.told or engine.now))
@@ -109,7 +109,7 @@ def _about(pipeline: Pipeline, **more: object) -> dict[str, object]:
 def unclaimed(
     engine: Engine, pipeline: Pipeline, since: datetime, until: datetime
 ) -> Iterator[BlobFacts]:
-    """Yield the blobs of a time range that should have a run and have none."""
+    """Yield the blobs of a time range that should have a run but have none."""
     trigger = pipeline.trigger.blob
     if trigger is None:
         return

@@ -1,4 +1,4 @@
-"""Starts runs: claim first, then ask for the plan. Triggered by a blob, a tick or a request."""
+"""Starts runs for a blob, a tick or a request: claim first, then ask for the plan."""
 
 import hashlib
 from collections.abc import Mapping
@@ -20,14 +20,14 @@ from pipeline.ports.blobs import BlobFacts
 
 @dataclass(frozen=True)
 class Started:
-    """The run that something caused, and whether it is new."""
+    """The run of a cause, and whether it is new."""
 
     run: Run
     created: bool
 
 
 def on_blob(message: EventMessage, engine: Engine) -> list[Started]:
-    """Start a run of every pipeline that the blob matches; say at debug level why none does."""
+    """Start a run of every pipeline that the blob matches; log at debug level why none does."""
     event = parse_blob_created(message.event)
     if event is None:
         log.debug("Event ignored: it is not about a created blob", extra={"action": "on_blob"})
@@ -40,7 +40,7 @@ def on_blob(message: EventMessage, engine: Engine) -> list[Started]:
         if matches(pipeline, event)
     ]
     if not started:
-        log.debug("Event ignored: no pipeline takes this blob", extra=_about(event))
+        log.debug("Event ignored: no pipeline matches this blob", extra=_about(event))
     return started
 
 
@@ -72,7 +72,7 @@ def start_for_blob(engine: Engine, pipeline: Pipeline, event: BlobCreated) -> St
 
 
 def _depth(engine: Engine, event: BlobCreated) -> int:
-    """Count the runs that led to this blob: an output is one deeper than the input of its run."""
+    """Count the runs that led to this blob; an output is one deeper than the input of its run."""
     run = naming.run_of_output(event.ref)
     if run is None:
         return 0
@@ -94,10 +94,10 @@ def start_for_request(
     parameters: Mapping[str, object],
     request: str = "",
 ) -> Started:
-    """Start the run that a caller's idempotency key stands for; raises InvalidParameters.
+    """Start the run of a caller's idempotency key, or find it.
 
-    Parameters of the request go before those that the input's metadata gives. `request` is a digest
-    of what was asked: raises Conflict if the key stands for a run that was asked for otherwise.
+    Parameters of the request take precedence over those in the input's metadata. `request` is a
+    digest of the request. Raises InvalidParameters, and Conflict if another request used the key.
     """
     described = pipeline.parameters_in(source.metadata) if source else {}
     given = pipeline.resolve_parameters({**described, **parameters})
@@ -108,12 +108,12 @@ def start_for_request(
     known = started.run.origin.request
     if known and request and known != request:
         text = f"The key {idempotency_key!a} started run {started.run.id} with another request."
-        raise Conflict(f"{text} Use a new key for what is new.")
+        raise Conflict(f"{text} Use a new key for a new request.")
     return started
 
 
 def input_of(facts: BlobFacts, url: str) -> Input:
-    """Describe a blob that was looked at as the input of a run."""
+    """Describe a blob as the input of a run."""
     return Input(
         container=facts.ref.container,
         name=facts.ref.name,
@@ -131,7 +131,7 @@ def start(
     source: Input | None,
     parameters: Mapping[str, object],
 ) -> Started:
-    """Claim the run and ask for its plan. A repeat asks again while the run is only claimed."""
+    """Claim the run and ask for its plan; a duplicate call asks again while it is only claimed."""
     now, run_id = engine.now, naming.run_id(pipeline.name, origin.key)
     run = Run.model_validate(
         {
@@ -154,12 +154,12 @@ def start(
         if held.run.state is State.CLAIMED:
             engine.wake(Queue.PLAN, held.run)
     action = "claimed" if created else "already claimed"
-    log.info("Run claimed or met again", extra=context(held.run, action))
+    log.info("Run claimed, now or before", extra=context(held.run, action))
     return Started(held.run, created)
 
 
 def _traceparent(run_id: str) -> str:
-    """Derive the trace that everything of a run belongs to, so that no hand-over can lose it."""
+    """Derive the trace of a run from its id, so that no hand-over can lose it."""
     digest = hashlib.sha256(run_id.encode()).hexdigest()
     return f"00-{digest[:32]}-{digest[32:48]}-01"
 

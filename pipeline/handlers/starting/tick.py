@@ -1,4 +1,4 @@
-"""Starts the runs that schedules are due for: ticks in (last recorded, now + 30 s], each once."""
+"""Starts the runs of due schedules: ticks in (last recorded, now + 30 s], each once."""
 
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ _AHEAD = timedelta(seconds=30)
 
 
 def on_tick(engine: Engine) -> None:
-    """Look at every schedule; a tick is recorded only after its run was claimed."""
+    """Start the due ticks of every schedule; a tick is recorded only after its run was claimed."""
     for pipeline in engine.catalogue.pipelines.values():
         if pipeline.trigger.schedule is None:
             continue
@@ -24,7 +24,7 @@ def on_tick(engine: Engine) -> None:
             _look_at(engine, pipeline)
         except FanfareError as error:
             log.warning(
-                "Schedule not looked at this time",
+                "Check of a schedule failed: the next minute checks again",
                 extra={"action": "tick", "pipeline": pipeline.name, "reason": str(error)},
             )
 
@@ -48,7 +48,7 @@ def _start_tick(engine: Engine, pipeline: Pipeline, tick: datetime) -> None:
     schedule = pipeline.trigger.schedule
     if schedule and schedule.overlap is Overlap.SKIP and _going(engine, pipeline.name, tick):
         log.warning(
-            "Tick skipped: the run before it is still going",
+            "Tick skipped: the previous run is still active",
             extra={"action": "tick", "pipeline": pipeline.name, "tick": tick.isoformat()},
         )
         return
@@ -57,7 +57,7 @@ def _start_tick(engine: Engine, pipeline: Pipeline, tick: datetime) -> None:
 
 
 def _going(engine: Engine, pipeline: str, tick: datetime) -> bool:
-    """Whether a run of an earlier tick has no verdict yet; that of the tick itself is met again."""
+    """Return whether a run of an earlier tick is active; the tick's own run does not count."""
     going = listing.going(engine.ports.tables, pipeline).runs
     origins = [run.origin for run in going if not run.over]
     return any(o.kind is OriginKind.SCHEDULE and o.at < tick for o in origins)

@@ -67,7 +67,7 @@ def test_no_more_runs_go_at_once_than_allowed(app_with):
     app.pump()
     assert sorted(states(app).values()) == ["running", "running", "waiting", "waiting"]
     (why, *_) = {run.why for run in app.all_runs() if run.state == "waiting"}
-    assert why == "2 of at most 2 runs of job are going (fanfare ls job --active)"
+    assert why == "2 of at most 2 runs of job are active (fanfare ls job --active)"
     app.settle()
     assert set(states(app).values()) == {"succeeded"}
 

@@ -1,4 +1,4 @@
-"""Outputs that start further runs: known by their path, and stopped when they go in circles."""
+"""Outputs that start further runs: their path identifies them, and a cycle is stopped."""
 
 from pipeline.domain.runs.events import parse_blob_created
 from pipeline.domain.runs.naming import BlobRef
@@ -12,7 +12,7 @@ def created(app, container: str, name: str):
 
 
 def chained_run(app, depth: int):
-    """Start a run by the output of a run whose input was so deep."""
+    """Start a run by the output of a run whose input has this depth."""
     pipeline = app.engine.catalogue.pipelines["job"]
     parent = start_for_blob(app.engine, pipeline, created(app, "input", "first.txt")).run
     held = runs.need(app.engine.ports.tables, parent.id)

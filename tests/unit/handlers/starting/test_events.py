@@ -1,4 +1,4 @@
-"""Which blob events start a run, and that strange, repeated and reordered ones do no harm."""
+"""Which blob events start a run, and that strange, duplicate and reordered events do no harm."""
 
 import json
 import logging
@@ -157,7 +157,7 @@ def test_a_blob_that_no_pipeline_matches_starts_nothing_and_is_logged(
         dispatch.handle(app.engine, Queue.BLOB_EVENTS, json.dumps(event))
         app.settle()
     assert app.all_runs() == []
-    assert "Event ignored: no pipeline takes this blob" in caplog.messages
+    assert "Event ignored: no pipeline matches this blob" in caplog.messages
 
 
 def test_an_api_that_the_trigger_does_not_list_starts_nothing(app_with):

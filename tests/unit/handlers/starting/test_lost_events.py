@@ -1,4 +1,4 @@
-"""The comparison of blobs with runs: one pipeline's trouble is its own, and `apis` are kept to."""
+"""The comparison of blobs with runs: one pipeline's error spares the others, `apis` are obeyed."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ def with_apis(apis: str) -> str:
 
 
 def lose(app, *uploads: tuple[str, str]) -> None:
-    """Upload blobs whose events never arrive, and let the time pass that events may be late."""
+    """Upload blobs whose events never arrive, and wait until these events are overdue."""
     lost_events.activate(app.engine)
     app.loses = lambda event: "/receipts/" not in str(event["subject"])
     for container, name in uploads:
@@ -26,7 +26,7 @@ def lose(app, *uploads: tuple[str, str]) -> None:
 
 
 def refuse(app, port: str, verb: str, applies) -> None:
-    """Let a verb answer 503 where its arguments are such."""
+    """Make a verb answer 503 for some arguments."""
     real = getattr(app.world.ports, port)
 
     class Refusing:
@@ -47,7 +47,7 @@ def test_a_pipeline_that_fails_does_not_keep_the_others_from_recovery(app_with, 
     refuse(app, "blobs", "list", lambda _, prefix: prefix == "lines/")
     assert lost_events.sweep_events(app.engine) == 1
     assert [run.pipeline for run in app.all_runs()] == ["other"]
-    assert "Lost events not looked for this time" in caplog.messages
+    assert "Search for lost events failed: the next sweep searches again" in caplog.messages
     app.through(app.world.ports)
     assert lost_events.sweep_events(app.engine) == 1
 
@@ -77,8 +77,8 @@ def test_a_trigger_that_restricts_apis_is_left_to_backfill_and_says_so_once(app_
         assert lost_events.sweep_events(app.engine) == 0
         app.world.clock.advance(hours=1)
     assert app.all_runs() == []
-    told = [text for text in caplog.messages if "lost events are not looked for" in text]
-    assert len(told) == 1
+    logged = [text for text in caplog.messages if "lost events are not searched for" in text]
+    assert len(logged) == 1
 
 
 def test_a_trigger_that_lists_every_api_is_looked_after(app_with):

@@ -1,4 +1,4 @@
-"""Schedules: each tick once, what was missed by rule, what overlaps by rule."""
+"""Schedules: each tick fires once; missed and overlapping ticks follow the schedule's rules."""
 
 from datetime import UTC, datetime, timedelta
 
