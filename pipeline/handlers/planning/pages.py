@@ -1,4 +1,4 @@
-"""Makes the pages of a plan: what is to be done, in which bundles, with which files."""
+"""Makes the pages of a plan: the items, in bundles, with their files."""
 
 from collections.abc import Iterable, Iterator
 
@@ -21,8 +21,8 @@ def resolve_parameters(engine: Engine, run: Run) -> dict[str, Scalar]:
     """Resolve the run's parameters from the request or the input's metadata."""
     if run.input and run.input.depth > MAX_DEPTH:
         raise PlanError(
-            f"{MAX_DEPTH} runs in a chain led to this input, each by the output of the one before: "
-            "look for a cycle, perhaps through a tool beside these pipelines"
+            f"a chain of more than {MAX_DEPTH} runs led to this input, each started by the output "
+            "of the one before: look for a cycle, perhaps through a tool beside these pipelines"
         )
     definition, given = engine.definition(run), dict(run.parameters)
     if run.input and not given:
@@ -34,10 +34,9 @@ def resolve_parameters(engine: Engine, run: Run) -> dict[str, Scalar]:
 
 
 def plan_pages(engine: Engine, run: Run) -> Iterator[Page] | OnNode:
-    """Plan a generation, page by page; OnNode while a split program works on it.
+    """Plan a generation page by page, or return OnNode while a split program works on it.
 
-    Raises PlanError and its kin, at once or where it is met: of a plan that cannot be made, pages
-    may have come before.
+    Raises PlanError and other Permanent errors, at the call or after some pages.
     """
     definition = engine.definition(run)
     work = _remaining(engine, run) if run.earlier else split(engine, run, definition)
@@ -64,7 +63,7 @@ def _pages(engine: Engine, run: Run, definition: Pipeline, work: Work) -> Iterat
 
 
 def program_of(definition: Pipeline) -> PlannedProgram:
-    """Return what the runner runs once an item."""
+    """Return the program that the runner starts for each item."""
     task = definition.task
     return PlannedProgram(
         file=task.program,
@@ -91,7 +90,7 @@ def _planned(
 
 
 def _remaining(engine: Engine, run: Run) -> Work:
-    """Yield the items of the last plan that did not succeed: what a redrive has left to do."""
+    """Yield the items of the last plan that did not succeed; a redrive executes these."""
     last = run.earlier[-1]
     done = gather.gather(engine, run).parts.keys()
     for number in range(last.plan.pages):

@@ -1,6 +1,6 @@
 """Plans a run: take a place, pin the input, split, write pages, publish, create the job.
 
-A planner works in a folder of its own; publishing is the conditional move that makes a plan count.
+Each planner works in a folder of its own. A plan counts only after a conditional move published it.
 """
 
 from collections import deque
@@ -30,7 +30,7 @@ _WRITERS = 8
 
 
 def plan(message: RunMessage, engine: Engine) -> None:
-    """Bring a claimed run to the point where its pages are being submitted."""
+    """Plan a claimed run, up to the point where its pages are being submitted."""
     held = runs.need(engine.ports.tables, message.run)
     if held.run.generation != message.generation:
         return
@@ -66,13 +66,13 @@ def request_pages(engine: Engine, run: Run) -> None:
 
 @dataclass(frozen=True)
 class Waits:
-    """The run waits; whoever frees what it waits for asks for its plan."""
+    """The run waits; whoever removes its obstacle asks for its plan."""
 
     run: Run
 
 
 def _begin(engine: Engine, held: Held) -> Held | Waits | Ended:
-    """Take a place and pin the input; say so where the run waits or has ended instead."""
+    """Take a place and pin the input; return Waits or Ended if the run cannot go on."""
     run = held.run
     place = admission.take_place(engine, run)
     if isinstance(place, Obstacle):
@@ -83,7 +83,12 @@ def _begin(engine: Engine, held: Held) -> Held | Waits | Ended:
         programs = scripts.pin(engine, engine.definition(run))
     except (Conflict, NotFound):
         name = run.input.name if run.input else ""
-        return fail(engine, held, Cause.SUPERSEDED, f"{name!a} was replaced or deleted meanwhile.")
+        return fail(
+            engine,
+            held,
+            Cause.SUPERSEDED,
+            f"{name!a} was replaced or deleted before its run began.",
+        )
     except Permanent as error:
         return fail(engine, held, Cause.PLAN_FAILED, str(error))
     begun = run.to(
@@ -98,12 +103,12 @@ def _begin(engine: Engine, held: Held) -> Held | Waits | Ended:
 
 
 def _wait(engine: Engine, held: Held, obstacle: Obstacle) -> Waits:
-    """Let the run wait, and say for what."""
+    """Let the run wait, and note its obstacle."""
     waiting = held.run.to(State.WAITING, engine.now, engine.token())
     waiting = waiting.waits_for(obstacle, waiting.step)
     runs.move(engine.ports.tables, held, waiting)
-    told = {"obstacle": str(obstacle.code), "why": waiting.why}
-    log.info("Run waits", extra={**context(waiting, "wait"), **told})
+    fields = {"obstacle": str(obstacle.code), "why": waiting.why}
+    log.info("Run waits", extra={**context(waiting, "wait"), **fields})
     return Waits(waiting)
 
 
@@ -144,7 +149,7 @@ def _publish(engine: Engine, held: Held) -> Held | OnNode | Waits | Ended:
 
 @dataclass
 class _Written:
-    """What a planner has written: the first page, and how much in all."""
+    """What a planner has written: the first page, and the totals."""
 
     first: Page | None = None
     pages: int = 0
@@ -164,7 +169,7 @@ class _Written:
 def _write(engine: Engine, run: Run, pages: Iterable[Page]) -> tuple[PublishedPlan, Page | None]:
     folder = run.names.plan(engine.token())
     written = _Written()
-    digest = plan_digest(_stored(engine, folder, written.encoded(pages)))
+    digest = plan_digest(_write_pages(engine, folder, written.encoded(pages)))
     published = PublishedPlan(
         folder=folder,
         digest=digest,
@@ -175,8 +180,8 @@ def _write(engine: Engine, run: Run, pages: Iterable[Page]) -> tuple[PublishedPl
     return published, written.first
 
 
-def _stored(engine: Engine, folder: str, contents: Iterable[bytes]) -> Iterator[bytes]:
-    """Write pages side by side, and pass them on; only a few are in memory at a time."""
+def _write_pages(engine: Engine, folder: str, contents: Iterable[bytes]) -> Iterator[bytes]:
+    """Write pages in parallel, and pass them on; only a few are in memory at a time."""
 
     def write(number: int, content: bytes) -> None:
         ref = naming.plan_page(folder, number)

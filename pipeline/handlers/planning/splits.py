@@ -1,6 +1,6 @@
-"""Splits a run's work into items: a table from the kind of split to what reads for it.
+"""Splits a run's work into items: a table from each kind of split to its function.
 
-Each entry reads what its kind needs and hands the decision to the domain.
+Each function reads what its kind needs, and leaves the decision to the domain.
 """
 
 import codecs
@@ -37,17 +37,17 @@ type Work = Iterator[tuple[Item, tuple[PlannedInput, ...]]]
 
 
 def split(engine: Engine, run: Run, definition: Pipeline) -> Work | OnNode:
-    """Split a run's work; OnNode while a split program works on it.
+    """Split a run's work, or return OnNode while a split program works on it.
 
-    Raises PlanError and its kin, at once or where it is met.
+    Raises PlanError and other Permanent errors, at the call or after some items.
     """
     if definition.split.needs_input and run.input is None:
-        raise PlanError(f"split {definition.split.kind} works on an input blob; this run has none")
+        raise PlanError(f"split {definition.split.kind} needs an input blob, but the run has none")
     return _SPLITS[definition.split.kind](engine, run, definition)
 
 
 def shared_inputs(engine: Engine, run: Run) -> tuple[PlannedInput, ...]:
-    """Describe the run's input, as it was pinned, for nodes; empty without an input."""
+    """Describe the run's pinned input for nodes; empty without an input."""
     if run.input is None:
         return ()
     file = naming.local_input_name("input", run.input.name)
@@ -81,7 +81,7 @@ def _pin(engine: Engine, item: Item, facts: BlobFacts) -> PlannedInput:
 
 
 def _alike(items: Iterable[Item]) -> Work:
-    """Items that all work on the run's input."""
+    """Make work of items that all use the run's input."""
     return ((item, ()) for item in items)
 
 
@@ -110,7 +110,7 @@ def _lines(engine: Engine, run: Run, definition: Pipeline) -> Work:
     source = _input_of(run)
     if source.size > MAX_TEXT:
         raise PlanError(
-            f"the text has {source.size:,} bytes; split lines takes at most {MAX_TEXT:,}"
+            f"the text has {source.size:,} bytes; the limit of split lines is {MAX_TEXT:,}"
         )
     split = definition.split.lines
     per_item = split.resolved(run.parameters)
@@ -133,11 +133,13 @@ def _program(engine: Engine, run: Run, definition: Pipeline) -> Work | OnNode:
     if isinstance(outputs, OnNode):
         return outputs
     if naming.ITEMS_FILE not in outputs:
-        raise PlanError(f"{program.program} wrote no {naming.ITEMS_FILE} into its output folder")
+        raise PlanError(
+            f"{program.program} did not write {naming.ITEMS_FILE} into its output folder"
+        )
     written = outputs[naming.ITEMS_FILE]
     if written.claim.size > MAX_ITEMS_JSON:
         size, limit = written.claim.size, MAX_ITEMS_JSON
-        raise PlanError(f"{naming.ITEMS_FILE} has {size:,} bytes: at most {limit:,}")
+        raise PlanError(f"{naming.ITEMS_FILE} has {size:,} bytes; the limit is {limit:,}")
     text = engine.ports.blobs.read(written.ref, 0, MAX_ITEMS_JSON).decode(errors="replace")
     return _alike(items_from_program(text, program.parameters))
 
@@ -154,5 +156,5 @@ _SPLITS: dict[str, Callable[[Engine, Run, Pipeline], Work | OnNode]] = {
 
 def _input_of(run: Run) -> Input:
     if run.input is None:
-        raise PlanError("this split works on an input blob; the run has none")
+        raise PlanError("this split needs an input blob, but the run has none")
     return run.input

@@ -18,7 +18,7 @@ WHOLE = b"".join(b"%d\n" % number for number in range(250))
 
 
 def planned(app_with, **more):
-    """Bring a run of 250 tasks to where its three pages wait to be submitted."""
+    """Bring a run of 250 tasks to the point where its three pages wait to be submitted."""
     app = app_with(LARGE, **more)
     app.upload("lines/a.txt", b"x")
     for queue in ("blob-events", "plan"):
