@@ -1,1 +1,1 @@
-"""How planned work reaches nodes: jobs, tasks, programs, stages, repetitions, demand."""
+"""How planned work reaches nodes: jobs, tasks, programs, stages, further executions, demand."""

@@ -1,6 +1,6 @@
-"""Tells a pool what is wanted of it now, so that it need not wait for its next evaluation.
+"""Pushes the present demand to a pool, so that it grows before its next evaluation.
 
-Correctness never depends on any of it: the pool's own formula follows the pending tasks.
+Correctness never depends on a push: the pool's own formula follows the pending tasks.
 """
 
 from pipeline.domain.pools.formula import Demand, render_formula
@@ -12,7 +12,7 @@ from pipeline.ledger.pools import Push
 
 
 def register(engine: Engine, run: Run, tasks: int) -> None:
-    """Record how many slots the run wants for a while, and push the formula if it is time."""
+    """Record how many slots the run needs for a while, and push the formula if it is time."""
     slots = tasks * engine.definition(run).task.slots
     wanted = Demand(run=run.id, slots=slots, expires_at=engine.now + engine.patience.demand)
     try:
@@ -23,7 +23,7 @@ def register(engine: Engine, run: Run, tasks: int) -> None:
 
 
 def push(engine: Engine, pool_name: str) -> None:
-    """Push the pool's formula unless somebody did just now, it is the same, or the pool refuses."""
+    """Push the pool's formula, unless one was pushed just now or there is no demand to change."""
     tables = engine.ports.tables
     pool, last = engine.catalogue.pools.get(pool_name), pools.last_push(tables, pool_name)
     if pool is None or (last and engine.now - last.at < engine.patience.push):
@@ -37,15 +37,15 @@ def push(engine: Engine, pool_name: str) -> None:
         pools.note_push(tables, pool_name, mine)
         engine.ports.cluster.push_formula(engine.pool_id_of(pool), formula)
     except Conflict:
-        return  # somebody else pushes
+        return  # another invocation pushes
     except (Transient, Permanent) as error:
         log.warning(
-            "Pool takes no formula now; its own follows the pending tasks",
+            "Pool refuses a formula now: its present one follows the pending tasks",
             extra={"action": "push", "pool": pool_name, "reason": str(error)},
         )
 
 
 def withdraw(engine: Engine, run: Run) -> None:
-    """Forget what a run wanted."""
+    """Delete a run's demand."""
     pools.withdraw(engine.ports.tables, run.pool, run.id)
     log.debug("Demand withdrawn", extra=context(run, "withdraw"))

@@ -1,7 +1,7 @@
-"""Turns planned tasks into Batch jobs and tasks: the first execution, repetitions, stage programs.
+"""Turns planned tasks into Batch jobs and tasks, for first and further executions and for stages.
 
-An execution is named by what it is (run, generation, stage, how often before), so submitting it
-again meets what is there already.
+The name of an execution derives from run, generation, stage and number. So a second submission
+finds what the first one created.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,9 +20,9 @@ from pipeline.handlers.running import scripts
 from pipeline.ledger import runs
 from pipeline.ports.batch import InputFile, JobSpec, TaskSpec, Upload
 
-# The queue that goes on when a stage program has ended.
+# The queue in which a run continues when a stage program has ended.
 STAGE_QUEUES = {naming.SPLIT: Queue.PLAN, naming.ASSEMBLE: Queue.ASSEMBLE}
-# The run's own limit comes first, and says why; Batch's is for an engine that is gone.
+# The run's own limit acts first, and says why; Batch's limit acts if the engine is gone.
 _GRACE = timedelta(minutes=15)
 RUNNER = "/bin/sh -c 'exec python3 \"$AZ_BATCH_JOB_PREP_WORKING_DIR/runner.py\"'"
 
@@ -30,8 +30,8 @@ RUNNER = "/bin/sh -c 'exec python3 \"$AZ_BATCH_JOB_PREP_WORKING_DIR/runner.py\"'
 def create_job(engine: Engine, run: Run, page: Page, execution: int = 0, stage: str = "") -> str:
     """Create the job of an execution, with everything its program needs.
 
-    Raises QuotaReached, or Conflict when the run ended meanwhile: its verdict ends the jobs that it
-    knows of, so a job made later is ended by its maker.
+    Raises QuotaReached, and Conflict when the run ended meanwhile. A verdict ends the jobs that the
+    run knows; a job that was created too late is ended here.
     """
     definition = engine.definition(run)
     job = run.names.job(execution, stage)
@@ -55,7 +55,7 @@ def create_job(engine: Engine, run: Run, page: Page, execution: int = 0, stage: 
 
 
 def read_page(engine: Engine, folder: str, number: int) -> tuple[Page, BlobRef]:
-    """Read one page of a plan, and say where it is."""
+    """Read one page of a plan; return it with its blob."""
     ref = naming.plan_page(folder, number)
     return Page.model_validate_json(engine.ports.blobs.read(ref)), ref
 
@@ -66,8 +66,9 @@ def items_of(engine: Engine, plan: PublishedPlan | None, unit: str) -> tuple[int
 
 
 class PlannedItems:
-    """The items of a plan's units. Holds the page read last: units mostly come in order, and a page
-    may have ten thousand items.
+    """The items of a plan's units, read page by page.
+
+    Only the last page is kept: units mostly come in order, and a page may have 10,000 items.
     """
 
     def __init__(self, engine: Engine, plan: PublishedPlan | None) -> None:
@@ -103,7 +104,7 @@ def task_specs(
 
 
 def stage_specs(engine: Engine, run: Run, page: Page, ref: BlobRef, stage: str) -> list[TaskSpec]:
-    """Render a stage program for Batch, with twice its limit: the runner's own comes first."""
+    """Render a stage program for Batch, with twice its time limit: the runner's own acts first."""
     limit = timedelta(seconds=2 * page.item_timeout_s)
     spec = _task_spec(engine, run, page, page.tasks[0], ref)
     return [replace(spec, id=stage, uploads=uploads(run, stage), limit=limit)]
@@ -123,7 +124,7 @@ def _task_spec(engine: Engine, run: Run, page: Page, task: PlannedTask, ref: Blo
 
 
 def uploads(run: Run, unit: str) -> list[Upload]:
-    """Say where a unit's outputs, logs and receipt go."""
+    """Return where Batch uploads a unit's outputs, logs and receipt."""
     names = run.names
     return [
         Upload(naming.OUTPUT_FILES, naming.WORK, names.outputs(unit)),

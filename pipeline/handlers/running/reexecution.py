@@ -1,7 +1,7 @@
-"""Executes a task anew when its cause is worth it: in a further job, under the same number.
+"""Gives a task another execution if the cause of its failure has retries left, in a further job.
 
-The row says first that the task is executed anew, then it is submitted; the sweep submits what was
-only said.
+The task's row notes the execution before it is submitted. If an invocation dies in between, the
+sweep submits it.
 """
 
 from pipeline.domain.plans.bundle import PAGE_SIZE
@@ -18,14 +18,14 @@ from pipeline.ledger import runs, tasks
 
 
 def execute_anew(engine: Engine, run: Run, seen: TaskResult, cause: Cause, why: str) -> bool:
-    """Execute a unit once more, unless it is no longer as the caller saw it.
+    """Start another execution of a unit, unless the unit changed since the caller read it.
 
-    Returns False when its cause had all its executions. Raises Conflict.
+    Returns False when the cause has no retries left. Raises Conflict.
     """
     found = tasks.find(engine.ports.tables, run.id, run.generation, seen.unit)
     present = found.result if found else unheard(seen.unit)
     if _key(present) != _key(seen):
-        return True  # a receipt came, or somebody else has it executed anew already
+        return True  # a receipt arrived, or another invocation started the execution
     if present.executed_anew_for(cause) >= engine.definition(run).retries.extra(cause):
         return False
     rejected = present.attempt if present.state is TaskState.DONE else ""
@@ -41,7 +41,7 @@ def execute_anew(engine: Engine, run: Run, seen: TaskResult, cause: Cause, why: 
     _reserve(engine, run, following.execution)
     tasks.execute_anew(engine.ports.tables, run.id, run.generation, following, found)
     log.info(
-        "Task is executed anew",
+        "Task gets another execution",
         extra={**context(run, "execute anew"), "task": seen.unit, "why": following.why},
     )
     submit(engine, run, following)
@@ -49,7 +49,7 @@ def execute_anew(engine: Engine, run: Run, seen: TaskResult, cause: Cause, why: 
 
 
 def unheard(unit: str, execution: int = 0) -> TaskResult:
-    """Describe a task whose n-th execution has not been heard of."""
+    """Describe a task whose n-th execution has not reported yet."""
     return TaskResult(unit=unit, state=TaskState.RETRYING, execution=execution)
 
 
@@ -59,7 +59,7 @@ def _key(result: TaskResult) -> tuple[object, ...]:
 
 
 def submit(engine: Engine, run: Run, announced: TaskResult) -> None:
-    """Submit an execution that the ledger tells of; one that was submitted is met, not doubled."""
+    """Submit an execution that the ledger notes; a second submission changes nothing."""
     if announced.unit in STAGE_QUEUES:
         engine.wake(STAGE_QUEUES[announced.unit], run)
         return
@@ -72,14 +72,14 @@ def submit(engine: Engine, run: Run, announced: TaskResult) -> None:
     try:
         engine.ports.jobs.add(job, executions.task_specs(engine, run, page, planned, ref))
     except JobGone:
-        log.info("Job takes no more tasks", extra={**context(run, "execute anew"), "job": job})
+        log.info("Job accepts no more tasks", extra={**context(run, "execute anew"), "job": job})
 
 
 def _reserve(engine: Engine, run: Run, execution: int) -> None:
-    """Make the run know of its further job before that exists, so that its end will end the job."""
+    """Note a further job in the run before the job exists, so that the run's end also ends it."""
     held = runs.need(engine.ports.tables, run.id)
     if held.run.generation != run.generation or held.run.state not in STOPPABLE:
-        raise Conflict(f"Run {run.id} went on: nothing of it is executed anew.")
+        raise Conflict(f"Run {run.id} moved on: its tasks get no further executions.")
     if held.run.executions >= execution:
         return
     known = held.run.model_copy(update={"executions": execution, "step": engine.token()})

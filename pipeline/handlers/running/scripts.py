@@ -1,6 +1,6 @@
 """The files of task_scripts/ that a generation executes, pinned when it begins.
 
-What is deployed meanwhile changes nothing of it: a task that runs again runs the same program.
+A later deployment does not affect it: every execution of a task runs the same program.
 """
 
 from collections.abc import Iterator
@@ -20,17 +20,17 @@ _ARCHIVE = "environment.zip"  # where environment.py looks for wheels
 
 
 def pin(engine: Engine, definition: Pipeline) -> dict[str, str]:
-    """Put all that a definition's programs need into Storage under their digests.
+    """Store all files that a definition's programs need, under their digests.
 
-    Returns the blob of each file; raises Permanent for a file that was not deployed.
+    Returns the blob of each file. Raises Permanent for a file that was not deployed.
     """
     runner = [name for name in engine.scripts if _is_runner(name)]
     return {name: _publish(engine, name) for name in (*runner, *_wanted(engine, definition))}
 
 
 def files(engine: Engine, run: Run, program: PlannedProgram) -> list[InputFile]:
-    """Return the runner, a program and what it needs, as the run has pinned them."""
-    # A run that was planned by an older version has pinned nothing.
+    """Return the runner, a program and the program's environment, as the run pinned them."""
+    # A run that an older release planned has pinned nothing.
     pinned = run.scripts or pin(engine, engine.definition(run))
     archive = _archive_of(program.environment)
     paths = {name: name for name in pinned if _is_runner(name)}
@@ -70,10 +70,13 @@ def _file(engine: Engine, blob: str, path: str) -> InputFile:
 def _publish(engine: Engine, name: str) -> str:
     content = engine.scripts.get(name)
     if content is None:
-        raise Permanent(f"The definition asks for task_scripts/{name}, which was not deployed.")
+        raise Permanent(
+            f"The definition needs task_scripts/{name}, which was not deployed: "
+            "deploy it, then redrive the run."
+        )
     ref = naming.script(name, content)
     if engine.ports.blobs.head(ref) is None:
-        # A conflict means that somebody else put the same bytes there.
+        # A conflict means that another invocation wrote the same bytes.
         with suppress(Conflict):
             engine.ports.writer.write(ref, content, "*")
     return ref.name

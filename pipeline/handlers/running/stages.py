@@ -1,6 +1,6 @@
-"""Runs a stage (split, assemble) as a program on a node: launched once, outputs taken when done.
+"""Runs a stage (split, assemble) as a program on a node, and returns its outputs when it is done.
 
-A stage program is a plan of one task with one item; its row in table `tasks` says how it stands.
+A stage program is a plan of one task with one item; its row in table `tasks` holds its state.
 """
 
 from collections.abc import Iterable, Mapping
@@ -44,7 +44,7 @@ class StageFailed(Permanent):
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage as a program: which one, what it runs, its inputs, and the files beside them."""
+    """A stage that a program carries out: its name, the program, its inputs and further files."""
 
     name: str
     program: StageProgram
@@ -54,7 +54,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class OnNode:
-    """A program on a node does it; its receipt asks for the step once more."""
+    """A program on a node works on it; its receipt makes the step continue."""
 
     stage: str
 
@@ -68,9 +68,9 @@ class StageOutput:
 
 
 def carry_out(engine: Engine, run: Run, stage: Stage) -> Mapping[str, StageOutput] | OnNode:
-    """Return the files that the stage wrote, by name; OnNode while it runs, launched if need be.
+    """Return the files that the stage wrote, by name, or OnNode while it runs; launch it if needed.
 
-    Raises StageFailed when its last execution failed, NotYet while its outputs are uploaded.
+    Raises StageFailed when its last execution failed, NotYet while outputs are being uploaded.
     """
     found = tasks.find(engine.ports.tables, run.id, run.generation, stage.name)
     if found is None:
@@ -101,9 +101,9 @@ def _tail(result: TaskResult) -> str:
 
 
 def _lost(engine: Engine, result: TaskResult, outputs: Iterable[StageOutput]) -> str | None:
-    """Hold a stage's claim against Storage: uploads come in any order, and one may be lost.
+    """Compare a stage's claim with Storage: uploads come in any order, and one may be lost.
 
-    Returns what was lost, None if all is there; raises NotYet while it may still come.
+    Returns what was lost, or None if all outputs are there. Raises NotYet while one may still come.
     """
     for output in outputs:
         facts = engine.ports.blobs.head(output.ref)
@@ -116,7 +116,7 @@ def _lost(engine: Engine, result: TaskResult, outputs: Iterable[StageOutput]) ->
 
 
 def launch(engine: Engine, run: Run, stage: Stage, execution: int) -> None:
-    """Submit an execution of the stage; one that was submitted before is met, not repeated."""
+    """Submit an execution of the stage; a second submission changes nothing."""
     page = stage_page(run, stage, tries(engine.definition(run)))
     ref = naming.plan_page(run.names.plan(stage.name), 0)
     engine.ports.writer.write(ref, page.encode(), content_type="application/json")
@@ -124,12 +124,12 @@ def launch(engine: Engine, run: Run, stage: Stage, execution: int) -> None:
     try:
         engine.ports.jobs.add(job, executions.stage_specs(engine, run, page, ref, stage.name))
     except JobGone:
-        return  # this execution was submitted before and is over: its receipt or the sweep tells
+        return  # submitted before and over: its receipt or the sweep reports the result
     engine.ports.jobs.close(job)
 
 
 def tries(definition: Pipeline) -> dict[str, int]:
-    """Return how often the runner executes a program in all, by the cause of its failures."""
+    """Return how many tries the runner gives a program, by the cause of its failures."""
     return {str(cause): 1 + definition.retries.extra(cause) for cause in _RUNNER_CAUSES}
 
 

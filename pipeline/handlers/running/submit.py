@@ -1,4 +1,4 @@
-"""Submits one page of the published plan; whoever completes the set lets the job complete."""
+"""Submits one page of the published plan. After the last page the job may complete."""
 
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.messages import SubmitMessage
@@ -23,8 +23,8 @@ def submit(message: SubmitMessage, engine: Engine) -> None:
     try:
         engine.ports.jobs.add(run.job, executions.task_specs(engine, run, page, page.tasks, ref))
     except JobGone:
-        # The page counts as submitted all the same, so that the sweep misses its tasks.
-        log.info("Job takes no more tasks: page dropped", extra=context(run, "submit"))
+        # The page still counts as submitted, so that the sweep notices its missing tasks.
+        log.info("Job accepts no more tasks: page dropped", extra=context(run, "submit"))
     done = progress.mark(
         engine.ports.tables, run.id, run.generation, "pages", [message.page], engine.token()
     )
@@ -33,7 +33,7 @@ def submit(message: SubmitMessage, engine: Engine) -> None:
 
 
 def complete(engine: Engine, run: Run) -> None:
-    """All pages are in: let the job complete when its tasks have; the run is running."""
+    """Let the job complete when its tasks have, and move the run on; all pages are submitted."""
     engine.ports.jobs.close(run.job)
     held = runs.need(engine.ports.tables, run.id)
     if held.run.state is not State.SUBMITTING or held.run.generation != run.generation:
@@ -42,5 +42,5 @@ def complete(engine: Engine, run: Run) -> None:
     try:
         runs.move(engine.ports.tables, held, running)
     except Conflict:
-        return  # it went on meanwhile
+        return  # it moved on meanwhile
     log.info("All pages submitted", extra=context(running, "submit"))

@@ -1,4 +1,4 @@
-"""Nodes that misbehave on purpose: what happens instead, by task and by how often it ran before."""
+"""Nodes that misbehave on purpose: a script says how, for each execution of each task."""
 
 import json
 from collections import Counter
@@ -14,7 +14,7 @@ type Edit = Callable[[dict], object]
 
 
 def scripted(app: FakeApp, script: dict[str, list[Execute]]) -> Counter[str]:
-    """Let tasks run as their script says, then as they should; return how often each ran."""
+    """Run tasks as their script says, and then normally; return how often each task ran."""
     ran: Counter[str] = Counter()
     good = FakeNode(app.world.blobs, app.world.clock, app.program)
 
@@ -29,7 +29,7 @@ def scripted(app: FakeApp, script: dict[str, list[Execute]]) -> Counter[str]:
 
 
 def batch_says(code: str, message: str = "", exit_code: int | None = None) -> Execute:
-    """End a task with a failure of Batch's own; nothing of it is uploaded."""
+    """End a task with a failure that Batch reports; nothing is uploaded."""
     return lambda _spec: Outcome(exit_code, code, "servererror", message)
 
 
@@ -46,7 +46,7 @@ def losing(app: FakeApp, *prefixes: str) -> Execute:
 
 
 def lying(app: FakeApp, lie: Edit | bytes) -> Execute:
-    """Run the task, then write something else where its receipt was."""
+    """Run the task, then overwrite its receipt."""
     node = FakeNode(app.world.blobs, app.world.clock, app.program)
 
     def execute(spec: TaskSpec) -> Outcome:

@@ -1,4 +1,4 @@
-"""Environments as archives from our storage, for nodes that reach no package index."""
+"""Environments as archives from Storage, for nodes that cannot reach a package index."""
 
 import zipfile
 from dataclasses import replace
@@ -10,7 +10,7 @@ from tests.unit.handlers.conftest import LINES
 
 
 def prepared(app_with, files):
-    """Start a run of a program with an environment; return what its nodes are prepared with."""
+    """Start a run of a program with an environment; return the files that nodes prepare with."""
     app = app_with()
     app.engine = replace(
         written((("job", LINES),)).engine(app.world.ports),

@@ -1,4 +1,4 @@
-"""Stages that are programs on a node: split and assemble, their failures and their losses."""
+"""Stages that are programs on a node: split and assemble, their failures and lost outputs."""
 
 import json
 
@@ -11,7 +11,7 @@ from tests.unit.handlers.nodes import batch_says, losing, lying, node_lost, scri
 
 
 def work(item):
-    """Be the program of whichever stage the page is about."""
+    """Act as the program of the stage that the page is for."""
     file = item.page["program"]["file"]
     if file == "cut.py":
         return [("items.json", json.dumps([{"parameters": {"n": n}} for n in (3, 5)]).encode())]
@@ -63,7 +63,7 @@ def test_a_split_program_that_writes_no_items_ends_the_run(app_with):
     app = app_with(PROGRAMS, program=lambda _item: [("other.json", b"[]")])
     app.upload("lines/a.bin", b"x")
     app.settle()
-    assert "cut.py wrote no items.json" in app.only_run().error
+    assert "cut.py did not write items.json" in app.only_run().error
 
 
 @pytest.mark.parametrize("stage", ["split", "assemble"])

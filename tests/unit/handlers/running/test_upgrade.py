@@ -1,4 +1,4 @@
-"""A new version is deployed while runs are going: they keep the definition they began with."""
+"""A new version is deployed while runs are active: they keep the definition they began with."""
 
 from dataclasses import replace
 
@@ -90,7 +90,7 @@ def deploy_programs(app):
 
 
 def programs_of(app):
-    """Return what each job prepares its nodes with, by job."""
+    """Return the files that each job prepares its nodes with, by job."""
     return {
         job.spec.id: {file.path: file.url for file in job.spec.preparation_inputs}
         for job in app.world.batch.jobs.values()
