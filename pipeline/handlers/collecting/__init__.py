@@ -1,1 +1,1 @@
-"""What came of the work: receipts, results, counts, and how a run stands."""
+"""The results of the work: receipts, items, counts, and the state of a run."""

@@ -1,4 +1,4 @@
-"""Counts what became of a run's items, and what they cost, whatever its verdict."""
+"""Counts a run's items by outcome, and computes what they cost, for every verdict."""
 
 import itertools
 from collections.abc import Iterator
@@ -30,9 +30,9 @@ class Counts(Stored):
 
 
 def count(engine: Engine, run: Run, succeeded: int, failed: int, seconds: float) -> Counts:
-    """Count what a run cost: the `seconds` of its tasks by the share of a node that they held.
+    """Compute what a run cost, from the `seconds` of its tasks and their share of a node.
 
-    The price is an estimate: full and spot price, weighed by the pool's share of spot nodes.
+    The price is an estimate: full and spot price, weighted by the pool's share of spot nodes.
     """
     pool = engine.catalogue.pools.get(run.pool)
     node_seconds = round(run.node_seconds + used(engine, run, seconds), 3)
@@ -47,9 +47,10 @@ def count(engine: Engine, run: Run, succeeded: int, failed: int, seconds: float)
 
 
 def used(engine: Engine, run: Run, seconds: float) -> float:
-    """Return the node-seconds of a generation: the `seconds` of its tasks and of its stage
-    programs, by the share of a node that each held. A pool that is not defined any more counts as
-    one slot a node, a task whose definition cannot be read as one slot.
+    """Return the node-seconds of a generation: those of its tasks and of its stage programs.
+
+    `seconds` is the sum over the tasks; each counts by its share of a node. If the pool is no
+    longer defined, a node counts as one slot; if the definition is unreadable, a task does.
     """
     definition = engine.definition_if_readable(run)
     pool, slots = engine.catalogue.pools.get(run.pool), definition.task.slots if definition else 1
@@ -58,9 +59,9 @@ def used(engine: Engine, run: Run, seconds: float) -> float:
 
 
 def tally(engine: Engine, run: Run, cause: Cause | None) -> tuple[Counts, list[Missing]]:
-    """Count a run that ends before its time, by what its tasks reported so far.
+    """Count a run that ends early, from what its tasks have reported so far.
 
-    Also returns its first missing items: what never ended is missing for the cause of the verdict.
+    Also returns its first missing items; an item that never ended gets the cause of the verdict.
     """
     known: dict[int, ItemResult] = {}
     seconds = 0.0
@@ -68,7 +69,7 @@ def tally(engine: Engine, run: Run, cause: Cause | None) -> tuple[Counts, list[M
         planned = PlannedItems(engine, plan)
         for result in tasks.results(engine.ports.tables, run.id, generation):
             seconds += result.seconds if generation == run.generation else 0.0
-            # A page or receipt that is gone must not keep the run from ending.
+            # A missing page or receipt must not keep the run from ending.
             with suppress(Permanent):
                 for item in items_of(engine, planned, result):
                     if item.succeeded or item.id not in known or not known[item.id].succeeded:

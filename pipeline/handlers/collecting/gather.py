@@ -1,4 +1,4 @@
-"""Gathers what became of every item over all generations, and holds the claims against Storage."""
+"""Gathers the results of all items over all generations, and compares them with Storage."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from pipeline.ledger import tasks
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One output of one item, as it lies in Storage."""
+    """One output of one item in Storage."""
 
     item: int
     name: str
@@ -28,9 +28,11 @@ class Part:
 
 @dataclass
 class Gathered:
-    """What became of a run's items: those that succeeded are kept as their parts alone, since there
-    may be a million. Of the present generation, `heard` counts the units that have a row, `lost`
-    are those whose outputs are not all there, and `seconds` those of its tasks.
+    """The results of a run's items.
+
+    Of items that succeeded we keep only the parts, to bound memory: there may be a million. Of the
+    present generation, `heard` counts the units that have a row, `lost` holds those with missing
+    outputs, and `seconds` is the sum over its tasks.
     """
 
     failures: dict[int, ItemResult] = field(default_factory=dict)
@@ -51,7 +53,7 @@ class Gathered:
 
 
 def gather(engine: Engine, run: Run) -> Gathered:
-    """Read the results of every generation; a success is never replaced by a later failure."""
+    """Read the results of every generation; a later failure never replaces a success."""
     gathered = Gathered()
     for generation, plan in generations(run):
         sizes, planned = _sizes(engine, run, generation), executions.PlannedItems(engine, plan)
@@ -77,7 +79,7 @@ def generations(run: Run) -> Iterator[tuple[int, PublishedPlan]]:
 
 
 def total_items(run: Run) -> int:
-    """Return how many items the run has in all: those of its first plan."""
+    """Return how many items the run has: those of its first plan."""
     return next((plan.items for _, plan in generations(run)), 0)
 
 
@@ -87,7 +89,7 @@ def _take(
     sizes: Mapping[BlobRef, int],
     gathered: Gathered,
 ) -> bool:
-    """Take in the items of one task; return whether all that it claims is there."""
+    """Add the items of one task; return whether all outputs that it claims exist."""
     whole = True
     for item in items:
         parts = tuple(
@@ -104,7 +106,7 @@ def _take(
 
 
 def lost(item: ItemResult) -> ItemResult:
-    """Turn a success whose outputs are gone into the failure that it is."""
+    """Turn a success whose outputs are missing into a failure."""
     return item.model_copy(
         update={
             "outcome": ItemOutcome.FAILED,

@@ -1,6 +1,6 @@
-"""Reads what became of a task's items: from its row, or from the receipt that a node left.
+"""Reads the results of a task's items: from its row, or from the receipt that a node left.
 
-A receipt is a stranger's text: read up to its limit, parsed strictly, held against its task.
+A receipt is untrusted: it is read up to a limit, parsed strictly, and compared with its task.
 """
 
 from pipeline.domain.runs import naming
@@ -21,7 +21,7 @@ from pipeline.handlers.running.executions import PlannedItems
 
 
 def receipt_of(engine: Engine, ref: BlobRef, attempt: str, expected: tuple[int, ...]) -> Receipt:
-    """Read a receipt; raises ReceiptInvalid when it is damaged, gone, or not that of its task."""
+    """Read a receipt. Raises ReceiptInvalid when it is malformed, gone, or contradicts its task."""
     try:
         content = engine.ports.blobs.read(ref, 0, MAX_RECEIPT_BYTES + 1)
     except NotFound as error:
@@ -30,9 +30,9 @@ def receipt_of(engine: Engine, ref: BlobRef, attempt: str, expected: tuple[int, 
 
 
 def items_of(engine: Engine, planned: PlannedItems, result: TaskResult) -> tuple[ItemResult, ...]:
-    """Return what became of a task's items, from wherever its row could keep it.
+    """Return the results of a task's items, from its row or from its receipt.
 
-    A receipt that changed since it was counted turns its items into failed ones.
+    If the receipt changed since it was counted, its items count as failed.
     """
     if result.items or not (result.receipt or result.cause):
         return result.items

@@ -1,7 +1,7 @@
-"""Takes in receipts: a queue message is a doorbell, upon which everything that waits is drained.
+"""Counts receipts: a queue message is a doorbell, and one invocation drains all that wait.
 
-Task rows first, progress second, messages last: whatever dies in between is done again by whoever
-gets the messages next, and changes nothing that is there.
+It writes task rows first, then progress, and deletes the messages last. If it dies in between, the
+messages are redelivered, and counting a receipt twice changes nothing.
 """
 
 from collections import defaultdict
@@ -33,13 +33,13 @@ DRAIN = 1000
 _READERS = 8
 _COUNTING = frozenset({State.SUBMITTING, State.RUNNING, State.ASSEMBLING})
 
-# Units without a result, with what the ledger knows of their earlier executions.
+# Units without a result, with what the ledger knows about their earlier executions.
 type Unheard = Mapping[str, TaskResult]
 
 
 @dataclass(frozen=True)
 class Doorbell:
-    """A message and the receipt that it tells of; `received` unless the host deletes it."""
+    """A message and the receipt that it announces; without `received` the host deletes it."""
 
     path: ReceiptPath
     message: EventMessage
@@ -47,10 +47,10 @@ class Doorbell:
 
 
 def on_receipts(message: EventMessage, engine: Engine) -> None:
-    """Take in the receipt that the event tells of, and all others that wait in the queue.
+    """Count the receipt of the event, and all others that wait in the queue.
 
-    Where time heals what goes wrong with the receipts of one run, its messages are put back and no
-    others; raises Transient if the event's own is among them.
+    After a transient error with the receipts of one run, only that run's messages are put back.
+    Raises Transient if the event's own message is among them.
     """
     own = _path(engine, message)
     by_generation: dict[tuple[str, int], list[Doorbell]] = defaultdict(list)
@@ -70,13 +70,13 @@ def on_receipts(message: EventMessage, engine: Engine) -> None:
 
 
 def _drain(engine: Engine) -> Iterator[Doorbell]:
-    """Take what waits in the queue; what tells of no receipt is deleted."""
+    """Receive the waiting messages, and delete those that are not about a receipt."""
     for received in engine.ports.queues.receive(Queue.RECEIPTS, DRAIN):
         try:
             message = parse_event(received.body)
             path = _path(engine, message)
         except (BadMessage, Transient) as error:
-            log.warning("Message is no receipt event", extra={"reason": str(error)})
+            log.warning("Message deleted: it is not about a receipt", extra={"reason": str(error)})
             path = None
         if path:
             yield Doorbell(path, message, received)
@@ -91,9 +91,10 @@ def _delete(engine: Engine, doorbells: Iterable[Doorbell]) -> None:
 
 
 def _put_back(engine: Engine, doorbells: Iterable[Doorbell], why: str) -> None:
-    """Put messages back that would stay hidden for minutes.
+    """Put back messages that would otherwise stay hidden for minutes.
 
-    One that was put back too often stays as it is: it comes again alone, and is then given up.
+    A message that reached the retry limit is left alone: it is redelivered by itself later, and
+    then goes to the poison queue.
     """
     drained = [d for d in doorbells if d.received and not d.message.exhausted]
     log.info("Receipts put back", extra={"action": "receipts", "of": len(drained), "reason": why})
@@ -102,19 +103,22 @@ def _put_back(engine: Engine, doorbells: Iterable[Doorbell], why: str) -> None:
             engine.send(Queue.RECEIPTS, doorbell.message.put_back, doorbell.message.delay)
             _delete(engine, [doorbell])
     except Transient as error:
-        log.warning("Receipts stay hidden for a while", extra={"reason": str(error)})
+        log.warning(
+            "Receipts not put back: they are redelivered in some minutes",
+            extra={"reason": str(error)},
+        )
 
 
 def settle(engine: Engine, run_id: str, generation: int, paths: Collection[ReceiptPath]) -> None:
-    """Count receipts of one generation of a run, unless it is no longer the present one.
+    """Count receipts of one generation of a run, if it is the present one.
 
-    What nothing heals is left to the sweep. Raises Transient.
+    The sweep handles permanent errors. Raises Transient.
     """
     about: dict[str, object] = {"action": "receipts", "run": run_id, "generation": generation}
     try:
         held = runs.load(engine.ports.tables, run_id)
         if held is None or held.run.generation != generation or held.run.over:
-            log.info("Receipts recorded, not counted", extra=about)
+            log.info("Receipts ignored: their generation is over", extra=about)
             return
         with span("receipts of a run", held.run.traceparent, run=run_id, receipts=len(paths)):
             _settle_run(engine, held.run, sorted(paths, key=lambda path: path.blob))
@@ -123,7 +127,7 @@ def settle(engine: Engine, run_id: str, generation: int, paths: Collection[Recei
 
 
 def settle_unheard(engine: Engine, run: Run, unheard: Unheard) -> set[str]:
-    """Take in receipts whose events were lost; return the units that have a result now."""
+    """Count receipts whose events were lost; return the units that have a result now."""
     only = next(iter(unheard)) if len(unheard) == 1 else ""
     found = {
         path
@@ -155,7 +159,7 @@ def _settle_run(engine: Engine, run: Run, paths: list[ReceiptPath]) -> None:
 
 
 def _rejected(engine: Engine, run: Run) -> set[tuple[str, str]]:
-    """Return the attempts whose outputs never arrived; their tasks run again."""
+    """Return the attempts whose outputs never arrived; their tasks got another execution."""
     if run.executions == 0:
         return set()
     found = tasks.results(engine.ports.tables, run.id, run.generation)
@@ -163,14 +167,14 @@ def _rejected(engine: Engine, run: Run) -> set[tuple[str, str]]:
 
 
 def record(engine: Engine, run: Run, results: list[TaskResult]) -> None:
-    """Record what became of tasks, then count them."""
+    """Record the results of tasks, then count them."""
     if results:
         tasks.finish(engine.ports.tables, run.id, run.generation, results)
     count(engine, run, [result.unit for result in results])
 
 
 def count(engine: Engine, run: Run, units: Iterable[str]) -> None:
-    """Count tasks that have a result; whoever sees the set complete asks for assembly."""
+    """Count tasks that have a result; ask for assembly when all tasks have one."""
     numbers = [n for unit in units if (n := naming.unit_number(unit)) is not None]
     if run.plan is None or not numbers:
         return
@@ -200,12 +204,12 @@ def _read_results(engine: Engine, run: Run, paths: list[ReceiptPath]) -> list[Ta
     else:
         with ThreadPoolExecutor(_READERS) as pool:
             found = list(pool.map(lambda path: read(path, items[path.unit]), known))
-    # The first receipt of a task counts; the others stay as they are.
+    # The first receipt of a task counts; the others are ignored.
     return list({result.unit: result for result in reversed(found) if result}.values())
 
 
 def _items_of(engine: Engine, run: Run, paths: list[ReceiptPath]) -> dict[str, tuple[int, ...]]:
-    """Return the items of each task that the plan knows, from the pages that hold them."""
+    """Return the items of each task in the plan, from the pages that hold them."""
     if run.plan is None:
         return {}
     numbers = {n for path in paths if (n := naming.unit_number(path.unit)) is not None}
@@ -220,7 +224,7 @@ def _items_of(engine: Engine, run: Run, paths: list[ReceiptPath]) -> dict[str, t
 def _read_result(
     engine: Engine, run: Run, path: ReceiptPath, items: tuple[int, ...]
 ) -> TaskResult | None:
-    """Read one receipt; one that lies is logged, and left to the sweep."""
+    """Read one receipt; an invalid one is logged and left to the sweep."""
     try:
         receipt = receipt_of(engine, path.blob, path.attempt, items)
     except ReceiptInvalid as error:
@@ -241,7 +245,7 @@ def _read_result(
 
 
 def _path(engine: Engine, message: EventMessage) -> ReceiptPath | None:
-    """Return the receipt that an event tells of; None of all else, such as the doctor's probe."""
+    """Return the receipt of an event; None for other events, such as the doctor's probe."""
     event = parse_blob_created(message.event)
     if event is None or event.container != naming.RECEIPTS or probe.answer(engine, event):
         return None

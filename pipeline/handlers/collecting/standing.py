@@ -1,4 +1,4 @@
-"""How a run stands: its progress, what failed, what it made; read from the ledger and Storage."""
+"""The state of a run for people: progress, failures and output, from the ledger and Storage."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ from pipeline.handlers.running.executions import PlannedItems
 from pipeline.handlers.why import obstacle_to
 from pipeline.ledger import progress, runs, tasks
 
-# Reading every task's row to show a bar is worth it only for runs of this size.
+# Failures and seconds are counted only for runs of at most this size: it means reading every row.
 _ROWS_READ = 500
 
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a run stands, as people want to know it."""
+    """The state of a run, with the numbers that people want to see."""
 
     run: Run
     obstacle: Obstacle | None = None
@@ -46,9 +46,9 @@ class FailedItem:
 
 
 def standing(engine: Engine, run_id: str, *, ask: bool = True) -> Standing:
-    """Read how a run stands; `ask` asks Batch what it waits for, or else tells what was noted.
+    """Read the state of a run. Raises NotFound.
 
-    Raises NotFound.
+    With `ask`, Batch is asked what the run waits for; without, the noted obstacle is returned.
     """
     run = runs.need(engine.ports.tables, run_id).run
     reason = obstacle_to(engine, run) if ask else run.obstacle
@@ -62,7 +62,7 @@ def standing(engine: Engine, run_id: str, *, ask: bool = True) -> Standing:
     finished = progress.union(engine.ports.tables, run.id, run.generation, "tasks").count()
     definition = engine.definition_if_readable(run)
     bundle = definition.bundle.items if definition else -(-run.plan.items // (run.plan.tasks or 1))
-    before = items - run.plan.items  # what earlier generations have done already
+    before = items - run.plan.items  # what earlier generations have done
     done = before + min(run.plan.items, finished * bundle)
     failed, seconds = _so_far(engine, run) if run.plan.tasks <= _ROWS_READ else (0, 0.0)
     return Standing(run, reason, done, items, failed, run.node_seconds + seconds)
@@ -74,13 +74,13 @@ def failed_items(engine: Engine, run: Run, limit: int) -> list[FailedItem]:
 
 
 def manifest_of(engine: Engine, run: Run) -> Manifest | None:
-    """Read the manifest of a run's output, if it is there and one that this version reads."""
+    """Read the manifest of a run's output, or return None if this release cannot read it."""
     if run.output is None:
         return None
     try:
         return Manifest.model_validate_json(engine.ports.blobs.read(run.names.manifest))
     except (NotFound, ValidationError):
-        return None  # purged, or written by a version that said other things
+        return None  # purged, or written by a release with another format
 
 
 def _so_far(engine: Engine, run: Run) -> tuple[int, float]:

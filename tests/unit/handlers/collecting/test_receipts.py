@@ -1,4 +1,4 @@
-"""Receipts that lie, come late, twice or not at all."""
+"""Receipts that are invalid, or that arrive late, twice or not at all."""
 
 import json
 from dataclasses import replace
@@ -267,7 +267,7 @@ def test_an_attempt_whose_outputs_never_came_does_not_count_when_its_event_comes
 
 
 def refusing_reads_of(app, run: str) -> None:
-    """Let Storage answer 503 for the receipts of one run."""
+    """Make Storage answer 503 for the receipts of one run."""
     real = app.world.ports.blobs
 
     class Refusing:
