@@ -1,1 +1,1 @@
-"""How outputs become the run's output: put together, committed, found by a friendly name."""
+"""How outputs become the run's output: assembled, committed, and given a friendly name."""

@@ -1,4 +1,4 @@
-"""Moves the friendly name of a pipeline's output forward. It is for people; no event names it."""
+"""Moves the friendly name to a pipeline's newest output. It is for people; no event names it."""
 
 from pydantic import ValidationError
 
@@ -16,7 +16,7 @@ _TRIES = 5
 
 
 def move_alias(engine: Engine, run: Run, manifest: Manifest) -> None:
-    """Let the friendly name point at this output, unless that of a newer input is there."""
+    """Point the friendly name at this output, unless it points at that of a newer input."""
     policy = engine.definition(run).output
     ref = _ref(run, policy.alias)
     if ref is None:
@@ -31,7 +31,7 @@ def move_alias(engine: Engine, run: Run, manifest: Manifest) -> None:
         except Conflict:
             continue  # another run moved it meanwhile: look at what is there now
         return
-    raise Transient(f"The alias {ref.name!a} is moved by too many runs at once.")
+    raise Transient(f"Too many runs move the alias {ref.name!a} at once.")
 
 
 def _ref(run: Run, alias: Alias) -> BlobRef | None:
@@ -43,21 +43,21 @@ def _ref(run: Run, alias: Alias) -> BlobRef | None:
 
 
 def _behind(engine: Engine, ref: BlobRef) -> Manifest | None:
-    """Read what the alias points at; what cannot be read must not hold a verdict back."""
+    """Read the manifest behind the alias; an unreadable one must not delay a verdict."""
     try:
         return Manifest.model_validate_json(engine.ports.blobs.read(ref, 0, MAX_BYTES))
     except (NotFound, ValidationError) as error:
         log.warning(
-            "Alias is replaced: what it held is no manifest",
+            "Alias replaced: its content was not a manifest",
             extra={"action": "alias", "blob": ascii(ref.name), "reason": type(error).__name__},
         )
         return None
 
 
 def _newer(engine: Engine, mine: Manifest, ref: BlobRef) -> bool:
-    """Whether an output is not older than that behind the alias.
+    """Return whether an output is at least as new as the one behind the alias.
 
-    Sequencers order the versions of one blob; whatever else caused two runs is ordered by time.
+    Sequencers order the versions of one blob; other runs are ordered by the time of their cause.
     """
     theirs = _behind(engine, ref)
     if theirs is None:

@@ -1,4 +1,4 @@
-"""Assembles a run when all of its tasks are over: verify, judge, put together, commit, conclude."""
+"""Assembles a run when all of its tasks are over: verify, judge, assemble, commit, conclude."""
 
 from collections import Counter
 
@@ -28,7 +28,7 @@ _DECIDING = frozenset({State.ASSEMBLING, State.COMMITTING})
 
 
 def assemble(message: RunMessage, engine: Engine) -> None:
-    """Bring a run whose tasks are all over to its verdict. Raises NotYet while uploads lag."""
+    """Bring a run whose tasks are over to its verdict. Raises NotYet while uploads lag."""
     held = runs.need(engine.ports.tables, message.run)
     if held.run.generation != message.generation:
         return
@@ -49,11 +49,11 @@ def assemble(message: RunMessage, engine: Engine) -> None:
 def _assemble(engine: Engine, held: Held) -> None:
     gathered = gather(engine, held.run)
     if held.run.plan and gathered.heard < held.run.plan.tasks:
-        _read_receipts_again(engine, held.run, held.run.plan.tasks)
-        raise NotYet(f"The rows of some tasks of {held.run.id} are gone or damaged.")
+        _restore_rows(engine, held.run, held.run.plan.tasks)
+        raise NotYet(f"The rows of some tasks of {held.run.id} are missing or damaged.")
     if gathered.retrying or _execute_lost_anew(engine, held.run, gathered.lost):
-        return  # the receipts of what runs again will ask once more
-    made = _put_together(engine, held.run, gathered)
+        return  # the receipts of the further executions will ask for assembly
+    made = _make_output(engine, held.run, gathered)
     if isinstance(made, OnNode):
         log.info("Assembler runs on a node", extra=context(held.run, "assemble"))
     elif isinstance(made, Verdict):
@@ -64,8 +64,8 @@ def _assemble(engine: Engine, held: Held) -> None:
         _commit(engine, runs.move(engine.ports.tables, held, committing), chosen)
 
 
-def _read_receipts_again(engine: Engine, run: Run, planned: int) -> None:
-    """Write rows that are gone or damaged anew, from their receipts; the sweep does the rest."""
+def _restore_rows(engine: Engine, run: Run, planned: int) -> None:
+    """Restore missing or damaged rows from their receipts; the sweep does the rest."""
     results = tasks.results(engine.ports.tables, run.id, run.generation)
     units = dict.fromkeys(naming.unit_name(number) for number in range(planned))
     for result in results:
@@ -81,16 +81,16 @@ def _complete(engine: Engine, run: Run) -> bool:
 
 
 def _execute_lost_anew(engine: Engine, run: Run, lost: list[TaskResult]) -> bool:
-    """Deal with tasks whose outputs are not there: wait, run again, or let them be failures."""
+    """Handle tasks with missing outputs: wait, start another execution, or let them fail."""
     for result in lost:
         if result.at and engine.now - result.at <= engine.patience.upload:
-            raise NotYet(f"Outputs of {result.unit} are not all uploaded yet.")
+            raise NotYet(f"Some outputs of {result.unit} are not uploaded yet.")
     why = "an output that the receipt names never arrived"
     return any([execute_anew(engine, run, r, Cause.OUTPUT_LOST, why) for r in lost])
 
 
-def _put_together(engine: Engine, run: Run, gathered: Gathered) -> Chosen | OnNode | Verdict:
-    """Put the output together; a Verdict says that the run fails instead."""
+def _make_output(engine: Engine, run: Run, gathered: Gathered) -> Chosen | OnNode | Verdict:
+    """Assemble the output, or return the Verdict of a run that fails."""
     definition, total = engine.definition(run), total_items(run)
     failed = total - len(gathered.parts)
     counts = count(engine, run, len(gathered.parts), failed, gathered.seconds)
@@ -107,18 +107,18 @@ def _put_together(engine: Engine, run: Run, gathered: Gathered) -> Chosen | OnNo
     if isinstance(files, OnNode):
         return files
     if any(file.name == naming.MANIFEST for file in files):
-        why = f"An output is called {naming.MANIFEST}, as the run's own list of outputs is."
+        why = f"An output is called {naming.MANIFEST}, the name of the run's own list: rename it."
         return _failure(Cause.OUTPUT_UNUSABLE, why, missing, counts)
     return Chosen(files=tuple(files), missing=missing, counts=counts)
 
 
 def _failure(cause: Cause, error: str, missing: tuple[Missing, ...], counts: Counts) -> Verdict:
-    told = [entry.model_dump(mode="json") for entry in missing]
-    return Verdict(State.FAILED, cause, error, missing=told, counts=counts)
+    entries = [entry.model_dump(mode="json") for entry in missing]
+    return Verdict(State.FAILED, cause, error, missing=entries, counts=counts)
 
 
 def _commit_chosen(engine: Engine, held: Held) -> None:
-    """Commit what was chosen before, or meet what is committed. Raises Spoiled."""
+    """Commit what was chosen before, or adopt what is committed already. Raises Spoiled."""
     try:
         chosen = commit.chosen(engine, held.run)
     except Spoiled:
@@ -131,7 +131,7 @@ def _commit_chosen(engine: Engine, held: Held) -> None:
 
 
 def _commit(engine: Engine, held: Held, chosen: Chosen) -> None:
-    """Commit what was chosen, then say so: nothing may come between any more. Raises Spoiled."""
+    """Commit what was chosen, and conclude; nothing may be decided in between. Raises Spoiled."""
     try:
         there = commit.commit(engine, held.run, chosen)
     except NotFound as error:
@@ -148,7 +148,7 @@ def _commit(engine: Engine, held: Held, chosen: Chosen) -> None:
 
 
 def _succeed(engine: Engine, held: Held, there: Committed, counts: Counts | None) -> None:
-    """Give the verdict that follows from a committed output."""
+    """Conclude a run whose output is committed."""
     manifest = there.manifest
     _move_alias(engine, held.run, manifest)
     output = Output(
@@ -163,7 +163,7 @@ def _succeed(engine: Engine, held: Held, there: Committed, counts: Counts | None
 
 
 def _move_alias(engine: Engine, run: Run, manifest: Manifest) -> None:
-    """Move the friendly name if that can be done in a while: it must not hold the verdict back."""
+    """Move the friendly name, but give up after a while: it must not delay the verdict for ever."""
     try:
         alias.move_alias(engine, run, manifest)
     except FanfareError as error:
@@ -173,7 +173,7 @@ def _move_alias(engine: Engine, run: Run, manifest: Manifest) -> None:
 
 
 def _blame(gathered: Gathered, total: int) -> tuple[Cause, str]:
-    """Name the most frequent cause, and what the first item with it printed."""
+    """Return the most frequent cause, and a text with the last words of the first such item."""
     failed = gathered.failed
     if not failed:
         return Cause.OUTPUT_LOST, f"{total - len(gathered.parts)} of {total} items left no result"

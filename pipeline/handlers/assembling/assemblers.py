@@ -1,6 +1,6 @@
-"""The built-in assemblers: item outputs in item order become files in a folder of this attempt.
+"""The assemblers: they turn item outputs, in item order, into files in a folder of their own.
 
-A table from kind to function; each returns the files it made, or OnNode while a program makes them.
+A table from kind to function; each returns its files, or OnNode while a program makes them.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ _TYPES = {
 
 @dataclass(frozen=True)
 class Assembly:
-    """What an assembler is given."""
+    """What an assembler gets."""
 
     engine: Engine
     run: Run
@@ -47,7 +47,7 @@ class Assembly:
     folder: str
 
     def ref(self, name: str) -> BlobRef:
-        """Place a file in this attempt's folder."""
+        """Return the blob of a file in the assembler's own folder."""
         return BlobRef(naming.WORK, f"{self.folder}/{name}")
 
     def streams(self) -> Iterator[Iterator[bytes]]:
@@ -57,7 +57,7 @@ class Assembly:
 
 
 def assemble(assembly: Assembly) -> list[AssembledFile] | OnNode:
-    """Make the output's files; OnNode while a program works on them. Raises Permanent."""
+    """Make the output's files, or return OnNode while a program makes them. Raises Permanent."""
     return _ASSEMBLERS[assembly.definition.assemble.kind](assembly)
 
 
@@ -140,7 +140,7 @@ _ASSEMBLERS: dict[str, Callable[[Assembly], list[AssembledFile] | OnNode]] = {
 
 
 def output_names(parts: Sequence[Part]) -> list[str]:
-    """Name outputs as their items did; where two items chose the same name, by item as well."""
+    """Name outputs as their items did; if two items chose the same name, add the item's number."""
     names = [part.name for part in parts]
     if len(set(names)) == len(names):
         return names
@@ -148,7 +148,7 @@ def output_names(parts: Sequence[Part]) -> list[str]:
 
 
 def _files_of(assembly: Assembly) -> tuple[PlannedInput, ...]:
-    """Lay the parts out for an assembler program: the files, and `parts.json` that lists them."""
+    """Prepare the files of an assembler program: the parts, and `parts.json`, which lists them."""
     engine = assembly.engine
     files, listed = [], []
     for number, part in enumerate(assembly.parts):
@@ -192,7 +192,8 @@ def _made(name: str, facts: BlobFacts, digest: Digest, kind: str) -> AssembledFi
 
 def _json_object(engine: Engine, part: Part) -> dict[str, Json]:
     if part.size > MAX_JSON:
-        raise Permanent(f"{part.name} of item {part.item} has {part.size:,} bytes: too much JSON.")
+        size = f"{part.size:,} bytes; the limit for JSON is {MAX_JSON:,}"
+        raise Permanent(f"{part.name} of item {part.item} has {size}.")
     try:
         content = json.loads(engine.ports.blobs.read(part.ref))
     except (ValueError, RecursionError) as error:

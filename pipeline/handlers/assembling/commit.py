@@ -1,8 +1,8 @@
-"""Commits an output so that it appears whole or not at all, and once whoever tries.
+"""Commits an output: it appears whole or not at all, and once, however many invocations try.
 
-One assembler's files are chosen by a conditional write; everybody copies the chosen ones, each
-unless it is there; the conditional write of the manifest is the commit. Whoever comes second adopts
-what the first wrote.
+A conditional write chooses one assembler's files. Every invocation copies the chosen files that are
+not there yet. The conditional write of the manifest is the commit; an invocation that comes second
+adopts what the first one wrote.
 """
 
 from contextlib import suppress
@@ -23,7 +23,7 @@ _JSON = "application/json"
 
 
 class Chosen(Stored):
-    """What one assembler made of a run, which everybody commits: files, and what is missing."""
+    """The result of one assembler, which every invocation commits: files, and what is missing."""
 
     files: tuple[AssembledFile, ...]
     missing: tuple[Missing, ...]
@@ -31,12 +31,12 @@ class Chosen(Stored):
 
 
 class Spoiled(Permanent):
-    """What decides over the output is not what the engine wrote there."""
+    """The commit record was deleted or changed by someone else."""
 
 
 @dataclass(frozen=True)
 class Committed:
-    """An output that is committed: its manifest, where that is, and its ETag."""
+    """A committed output: its manifest, and the blob and ETag of the manifest."""
 
     manifest: Manifest
     ref: BlobRef
@@ -44,7 +44,7 @@ class Committed:
 
 
 def choose(engine: Engine, run: Run, mine: Chosen) -> Chosen:
-    """Offer what this assembler made; return what counts: that of the first who offered.
+    """Offer this assembler's result; return the one that counts, which is the first offered.
 
     Raises Spoiled.
     """
@@ -55,7 +55,7 @@ def choose(engine: Engine, run: Run, mine: Chosen) -> Chosen:
 
 
 def chosen(engine: Engine, run: Run) -> Chosen:
-    """Read what was chosen. Raises Spoiled."""
+    """Read the chosen result. Raises Spoiled."""
     ref = run.names.chosen
     try:
         return Chosen.model_validate_json(engine.ports.blobs.read(ref))
@@ -66,7 +66,7 @@ def chosen(engine: Engine, run: Run) -> Chosen:
 
 
 def committed(engine: Engine, run: Run) -> Committed | None:
-    """Return the run's output if it is committed. Raises Spoiled if what is there is another's."""
+    """Return the run's output if it is committed. Raises Spoiled if the manifest is another one."""
     ref = run.names.manifest
     facts = engine.ports.blobs.head(ref)
     if facts is None:
@@ -74,16 +74,16 @@ def committed(engine: Engine, run: Run) -> Committed | None:
     try:
         manifest = Manifest.model_validate_json(engine.ports.blobs.read(ref))
     except ValidationError as error:
-        raise Spoiled(f"The blob {ref.name} was there before and is no manifest.") from error
+        raise Spoiled(f"The blob {ref.name} exists already and is not a manifest.") from error
     if (manifest.run, manifest.generation) != (run.id, run.generation):
-        raise Spoiled(f"The blob {ref.name} was there before: the manifest of another run.")
+        raise Spoiled(f"The blob {ref.name} exists already: it is the manifest of another run.")
     return Committed(manifest, ref, facts.etag)
 
 
 def commit(engine: Engine, run: Run, what: Chosen) -> Committed:
     """Copy the chosen files to the output's immutable folder and write the manifest.
 
-    Returns the manifest as it stands. Raises NotFound, or Spoiled.
+    Returns the committed manifest. Raises NotFound, or Spoiled.
     """
     manifest = Manifest(
         run=run.id,

@@ -1,4 +1,4 @@
-"""A run that is committing its output ends, whatever became of the blobs that decide over it."""
+"""A run that is committing its output ends, even if its commit record was changed or deleted."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -14,7 +14,7 @@ FOREVER = timedelta(days=9)
 
 
 def refused(app, verb: str, name: str, error: Exception) -> None:
-    """Let a verb of the writer fail for blobs whose name ends so."""
+    """Make a verb of the writer fail for blobs whose name has this ending."""
     real = app.world.ports.writer
 
     class Refusing:
@@ -32,7 +32,7 @@ def refused(app, verb: str, name: str, error: Exception) -> None:
 
 
 def committing(app):
-    """Bring a run to where its output is chosen and cannot be copied yet; return it."""
+    """Bring a run to the point where its output is chosen but cannot be copied; return it."""
     refusing(app, "writer", "copy", app.world.clock.now() + FOREVER)
     app.upload("lines/a.txt", b"one\n")
     app.pump()
