@@ -1,1 +1,1 @@
-"""How runs end, and what people ask of a run that exists: cancel, redrive, purge."""
+"""How runs end, and what people can do with a run: cancel, redrive, purge."""

@@ -1,4 +1,4 @@
-"""Publishes completion events from the outbox: at least once, consumers drop repeats by id."""
+"""Publishes completion events from the outbox at least once; consumers drop duplicates by id."""
 
 from pipeline.domain.runs.messages import AnnounceMessage
 from pipeline.handlers.engine import Engine, log

@@ -22,9 +22,9 @@ from pipeline.ledger.runs import Held
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a run ends, and what is to be said about it.
+    """How a run ends, and what its event says.
 
-    Without counts, both they and what is missing are found from what the tasks reported.
+    Without `counts`, the counts and the missing items come from what the tasks reported.
     """
 
     state: State
@@ -44,7 +44,7 @@ class Ended:
 
 
 def conclude(engine: Engine, held: Held, verdict: Verdict) -> Ended:
-    """Write the verdict and its event, announce it, free what the run held. Raises Conflict."""
+    """Write the verdict and its event, announce it, and free what the run held. Raises Conflict."""
     now, counts, missing = engine.now, verdict.counts, verdict.missing
     if counts is None:
         counts, unfinished = tally(engine, held.run, verdict.cause)
@@ -74,7 +74,7 @@ def fail(engine: Engine, held: Held, cause: Cause, error: str) -> Ended:
 
 
 def after_verdict(engine: Engine, run: Run) -> None:
-    """Do what follows a verdict; the sweep does what of it fails or is lost."""
+    """Do what follows a verdict; the sweep completes it if something fails or is lost."""
     event = run.names.event(run.state)
     try:
         message = AnnounceMessage(run=run.id, event=event, traceparent=run.traceparent)
@@ -82,12 +82,13 @@ def after_verdict(engine: Engine, run: Run) -> None:
         release(engine, outbox.unreleased_as(run, event))
     except FanfareError as error:
         log.warning(
-            "Verdict not followed up yet", extra={**context(run, "release"), "reason": str(error)}
+            "Work after a verdict failed: the sweep completes it",
+            extra={**context(run, "release"), "reason": str(error)},
         )
 
 
 def release(engine: Engine, entry: Unreleased) -> None:
-    """Free what a generation held: jobs, demand, and the place of the next run."""
+    """Free what a generation held: its jobs, its demand, and its place, which the next run gets."""
     release_jobs(engine, entry.run)
     demand.withdraw(engine, entry.run)
     admission.admit_next(engine)
@@ -95,7 +96,7 @@ def release(engine: Engine, entry: Unreleased) -> None:
 
 
 def release_jobs(engine: Engine, run: Run) -> None:
-    """Let the run's jobs end: now, unless it succeeded: its last logs may still be uploading."""
+    """End the run's jobs, but let them complete if it succeeded: logs may still be uploading."""
     end = engine.ports.jobs.close if run.state is State.SUCCEEDED else engine.ports.jobs.terminate
     for job in jobs_of(engine, run):
         end(job)

@@ -1,4 +1,4 @@
-"""Deletes what a run that is over left; its row stays, so that no event can start it again."""
+"""Deletes what an ended run left. Its row stays, so that no late event starts the run again."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from pipeline.ports.blobs import BlobFacts
 
 @dataclass(frozen=True)
 class Purge:
-    """What belongs to a run: the blobs to delete."""
+    """The blobs of a run that are to be deleted."""
 
     run: Run
     blobs: tuple[BlobRef, ...]
@@ -25,9 +25,9 @@ class Purge:
 
 
 def belongings(engine: Engine, run: Run, *, output: bool) -> Purge:
-    """Find everything of a run; raises Conflict for one that is going."""
+    """Find all blobs of a run. Raises Conflict if the run is active."""
     if not run.over:
-        raise Conflict(f"Run {run.id} is {run.state}: `fanfare cancel {run.id}` first.")
+        raise Conflict(f"Run {run.id} is {run.state}: run `fanfare cancel {run.id}` first.")
     blobs = engine.ports.blobs
     folders = naming.belongings(run.id, output=output)
     found = [facts for folder in folders for facts in blobs.list(folder.container, folder.name)]
@@ -38,7 +38,7 @@ def belongings(engine: Engine, run: Run, *, output: bool) -> Purge:
 
 
 def carry_out(engine: Engine, found: Purge) -> Iterator[BlobRef]:
-    """Delete it, yielding each blob as it goes; repeating it is fine."""
+    """Delete the blobs, and yield each one; a second call is harmless."""
     for ref in found.blobs:
         engine.ports.writer.delete(ref)
         yield ref
@@ -47,7 +47,7 @@ def carry_out(engine: Engine, found: Purge) -> Iterator[BlobRef]:
 
 
 def _input_copies(run: Run) -> Iterable[BlobRef]:
-    """Name what pinned the input: the snapshot, and the upload that a request was made of."""
+    """Name the copies of the input: the snapshot, and the upload of a request."""
     if run.input is None:
         return
     if run.input.snapshot:
@@ -58,7 +58,7 @@ def _input_copies(run: Run) -> Iterable[BlobRef]:
 
 
 def _aliases(engine: Engine, run: Run) -> list[BlobFacts]:
-    """Find the friendly names that point at this run's output and at no newer one."""
+    """Find the friendly names that still point at this run's output."""
     refs = [naming.alias_latest(run.pipeline)]
     if run.input:
         refs.append(naming.alias_of_input(run.pipeline, run.input.name))
@@ -70,7 +70,7 @@ def _points_at(engine: Engine, ref: BlobRef, run: Run) -> bool:
     try:
         return Manifest.model_validate_json(engine.ports.blobs.read(ref)).run == run.id
     except ValidationError:
-        return False  # somebody else's, or another version's: not ours to delete
+        return False  # somebody else or another release wrote it: it must stay
 
 
 def _note(engine: Engine, run_id: str) -> None:

@@ -1,4 +1,4 @@
-"""What people ask of a run that exists: cancel it, or do what failed once more."""
+"""What people can do with a run: cancel it, or redrive it."""
 
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import STOPPABLE, State
@@ -14,47 +14,47 @@ _TRIES = 5
 
 
 def cancel(engine: Engine, run_id: str) -> Run:
-    """Cancel a run; a run that is over is a Conflict, one that is being cancelled is finished."""
+    """Cancel a run, or complete its cancellation. Raises Conflict if it is over."""
     for _ in range(_TRIES):
         held = runs.need(engine.ports.tables, run_id)
         if held.run.state is State.CANCELLING:
             return finish_cancel(engine, held)
         if held.run.state not in STOPPABLE:
-            raise Conflict(f"Run {run_id} is {held.run.state} already and cannot be cancelled.")
+            raise Conflict(f"Run {run_id} is already {held.run.state} and cannot be cancelled.")
         cancelling = held.run.to(State.CANCELLING, engine.now, engine.token())
         try:
             held = runs.move(engine.ports.tables, held, cancelling)
         except Conflict:
-            continue  # it went on meanwhile: look again
+            continue  # it moved on meanwhile: look again
         log.info("Run is being cancelled", extra=context(held.run, "cancel"))
         return finish_cancel(engine, held)
     raise Transient(f"Run {run_id} is changing too fast to be cancelled: try again.")
 
 
 def finish_cancel(engine: Engine, held: Held) -> Run:
-    """End the jobs of a run that is being cancelled, then say that it was."""
+    """End the jobs of a run that is being cancelled, then give its verdict."""
     release_jobs(engine, held.run)
     verdict = Verdict(State.CANCELLED, Cause.CANCELLED, "Cancelled on request.")
     return conclude(engine, held, verdict).run
 
 
 def redrive(engine: Engine, run_id: str) -> Run:
-    """Begin the next generation of a run that is over: only what did not succeed runs again."""
+    """Begin the next generation of an ended run; it executes only what did not succeed."""
     held = runs.need(engine.ports.tables, run_id)
     run, now, definition = held.run, engine.now, engine.definition_if_readable(held.run)
     if definition is None:
-        raise Conflict(f"Run {run_id} is of a later release: start a new run of its input instead.")
+        raise Conflict(f"A later release started run {run_id}: start a new run of its input.")
     complete = run.state is State.SUCCEEDED and run.failed == 0
     if run.purged_at:
         when = f"{run.purged_at:%Y-%m-%d}"
         raise Conflict(f"Run {run_id} was purged on {when}: start a new run of its input instead.")
     if not run.over or complete:
-        hint = "nothing of it failed" if complete else "it is not over yet"
+        hint = "none of its items failed" if complete else "it is not over yet"
         raise Conflict(f"Run {run_id} is {run.state} and cannot be redriven: {hint}.")
     earlier = run.earlier
     if run.plan:
         earlier = (*earlier, EarlierPlan(generation=run.generation, plan=run.plan))
-    again = run.to(
+    claimed = run.to(
         State.CLAIMED,
         now,
         engine.token(),
@@ -69,7 +69,7 @@ def redrive(engine: Engine, run_id: str) -> Run:
         ended_at=None,
         deadline=now + definition.limits.run,
     )
-    redriven = runs.reopen(engine.ports.tables, held, again)
+    redriven = runs.reopen(engine.ports.tables, held, claimed)
     log.info("Run redriven", extra=context(redriven.run, "redrive"))
     engine.wake(Queue.PLAN, redriven.run)
     return redriven.run

@@ -38,7 +38,7 @@ def test_without_a_key_every_request_is_a_run(app_with):
 @pytest.mark.parametrize(
     ("body", "status", "words"),
     [
-        ({"pipeline": "jbo"}, 404, "there are: job"),
+        ({"pipeline": "jbo"}, 404, "known: job"),
         ({}, 400, "pipeline: Field required"),
         ({"pipeline": "job", "more": 1}, 400, "more"),
         ({"pipeline": "job", "parameters": {"path": 1}}, 400, "paths"),
@@ -109,7 +109,7 @@ def test_a_cancel_that_meets_a_move_is_decided_again(app_with):
 
     class Meets(Injector):
         def call(self, port, verb, made):
-            if self._record(port, verb):  # the last task ends between look and move
+            if self._record(port, verb):  # the last task ends between the read and the move
                 app.run_tasks()
                 app.through(app.world.ports)
                 app.pump()
@@ -119,7 +119,7 @@ def test_a_cancel_that_meets_a_move_is_decided_again(app_with):
     app.through(Meets(("tables", "transact", 1)).ports(app.world.ports))
     reply = http.answering(lambda: http.cancel_run(app.engine, run))
     assert engine is not app.engine
-    assert (reply.status, "succeeded already" in reply.body["error"]) == (409, True)
+    assert (reply.status, "already succeeded" in reply.body["error"]) == (409, True)
 
 
 def test_the_output_that_is_being_committed_cannot_be_cancelled(app_with):
