@@ -1,4 +1,4 @@
-"""What every handler is given, and how it speaks to the queues."""
+"""What every handler gets, and how it sends messages."""
 
 import functools
 import logging
@@ -21,14 +21,14 @@ log = logging.getLogger("fanfare")
 
 
 class DefinitionUnreadable(Transient):
-    """A run's definition is of a later release, whose instances may still carry the run on."""
+    """A later release started the run, and only its instances can read the run's definition."""
 
 
 @dataclass(frozen=True)
 class Engine:
-    """The world, the definitions, the patience, and the files of task_scripts/ by name.
+    """The ports, the definitions, the patience, and the files of task_scripts/ by name.
 
-    `local` says that the world is the stack on this machine, and not Azure.
+    `local` means that the services are the stack on this machine, not Azure.
     """
 
     ports: Ports
@@ -47,7 +47,7 @@ class Engine:
         return self.ports.clock.token()
 
     def send(self, queue: Queue, message: Message, delay: timedelta = timedelta()) -> None:
-        """Put a message into one of the engine's queues."""
+        """Send a message to one of the engine's queues."""
         self.ports.queues.send(queue, message.model_dump_json(exclude_defaults=True), delay)
 
     def wake(self, queue: Queue, run: Run) -> None:
@@ -58,7 +58,7 @@ class Engine:
         )
 
     def definition(self, run: Run) -> Pipeline:
-        """Return the definition that the run began with, whatever was deployed since.
+        """Return the definition that the run started with, whatever was deployed since.
 
         Raises DefinitionUnreadable.
         """
@@ -68,22 +68,22 @@ class Engine:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, first["loc"])) or "definition"
             raise DefinitionUnreadable(
-                f"This release cannot read the definition that run {run.id} began with ({where}: "
-                f"{first['msg']}). Deploy the release that started it, or start the run anew."
+                f"This release cannot read the definition of run {run.id} ({where}: "
+                f"{first['msg']}). Deploy the release that started it, or start a new run."
             ) from error
 
     def definition_if_readable(self, run: Run) -> Pipeline | None:
-        """Return the definition that the run began with, None where this release cannot read it."""
+        """Return the definition that the run started with, or None if it cannot be read."""
         try:
             return self.definition(run)
         except DefinitionUnreadable:
             return None
 
     def pool(self, run: Run) -> Pool:
-        """Return the pool that a run asks for; raises Permanent when it is not defined any more."""
+        """Return the pool that a run needs. Raises Permanent when it is no longer defined."""
         pool = self.catalogue.pools.get(run.pool)
         if pool is None:
-            raise Permanent(f"Pool {run.pool!r} is not among the pools; add pools/{run.pool}.yaml.")
+            raise Permanent(f"Pool {run.pool!r} is not defined: add pools/{run.pool}.yaml.")
         return pool
 
     def pool_id(self, run: Run) -> str:

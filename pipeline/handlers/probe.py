@@ -1,7 +1,7 @@
-"""Answers the probe of `fanfare doctor`: an empty blob below a reserved name, which is deleted.
+"""Answers the probe of `fanfare doctor`: deletes an empty blob with a reserved name.
 
-That it goes shows the whole way: Storage, Event Grid, the queue, the function app and its role. An
-empty blob starts nothing, so an app that knows no probe is not disturbed by one either.
+The deletion proves that the whole path works: Storage, Event Grid, the queue, the function app and
+its role. An empty blob starts no run, so a probe is harmless to an app that does not know it.
 """
 
 from pipeline.domain.runs import naming
@@ -10,7 +10,7 @@ from pipeline.handlers.engine import Engine, log
 
 
 def answer(engine: Engine, event: BlobCreated) -> bool:
-    """Delete the blob if it is a probe, and say whether it was one."""
+    """Delete the blob if it is a probe, and return whether it was one."""
     if event.size or not naming.is_probe(event.ref):
         return False
     engine.ports.writer.delete(event.ref)

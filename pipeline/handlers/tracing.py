@@ -1,7 +1,7 @@
 """Spans of a run's one trace, from the event that caused it to the event that ends it.
 
-The trace's identity is derived from the run, so that no hand-over can lose it. Without a configured
-provider (see `adapters/telemetry.py`) the API does nothing.
+The trace's id is derived from the run's, so no hand-over can lose it. Without a configured provider
+(see `adapters/telemetry/traces.py`) the API does nothing.
 """
 
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ _PROPAGATOR = TraceContextTextMapPropagator()
 
 @contextmanager
 def span(name: str, traceparent: str, **attributes: str | int) -> Iterator[None]:
-    """Do something as a span of the trace that `traceparent` (W3C) names; "" begins a trace.
+    """Run a block as a span of the trace that `traceparent` (W3C) names; "" begins a trace.
 
-    What escapes is recorded on the span. The span around it, where that belongs to another trace
-    (one event may start several runs), is linked.
+    An exception that leaves the block is recorded on the span. An enclosing span of another trace
+    is linked, since one event may start several runs.
     """
     parent = _PROPAGATOR.extract({"traceparent": traceparent}) if traceparent else None
     around = trace.get_current_span().get_span_context()

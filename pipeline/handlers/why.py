@@ -1,6 +1,6 @@
-"""Finds out what stands in a run's way: reads what there is to know, and lets the domain decide.
+"""Finds out what a run waits for: reads the facts, and lets the domain decide.
 
-Batch is asked once an answer: a run's job, its further executions, its pool.
+For each answer, Batch is asked once about the run's jobs and its pool.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,8 @@ from pipeline.handlers.engine import Engine
 from pipeline.ledger import index, pools, progress, tasks
 
 _EXECUTIONS, _OTHERS = 3, 3
-# The states in which a run has tasks in Batch, and the stage whose program it may be instead.
+# The states in which a run may have tasks in Batch, and the stage whose program they belong to
+# ("" for the plan's own tasks).
 _STAGES = {
     State.PLANNING: naming.SPLIT,
     State.SUBMITTING: "",
@@ -29,7 +30,7 @@ _STAGES = {
 
 
 def obstacle_to(engine: Engine, run: Run) -> Obstacle | None:
-    """Say what a run waits for, None when it has its verdict; what Batch says is read once."""
+    """Return what a run waits for, or None if it has ended."""
     if run.over:
         return None
     known = Situation(run, engine.now, place_of(engine, run), failing=_failing(engine, run))
@@ -48,25 +49,25 @@ def obstacle_to(engine: Engine, run: Run) -> Obstacle | None:
 
 
 def noted(engine: Engine, run: Run, code: ObstacleCode, evidence: str) -> Obstacle:
-    """Make the obstacle that a handler has met, for the run to keep."""
+    """Make the obstacle that a handler met, for the run to keep."""
     return obstacle(code, evidence, place_of(engine, run))
 
 
 def place_of(engine: Engine, run: Run) -> Place:
-    """Say whose names a remedy for this run is filled in with."""
+    """Return the names that a remedy for this run mentions."""
     pool = engine.catalogue.pools.get(run.pool)
     pool_id = engine.pool_id_of(pool) if pool else run.pool
     return Place(engine.local, run.id, run.pipeline, run.pool, pool_id, run.job)
 
 
 def _failing(engine: Engine, run: Run) -> FailingStep | None:
-    """Return the step that keeps being tried, if that was noted since the run last moved."""
+    """Return the step that keeps failing, if one was noted since the run last moved."""
     entry = index.active_entry(engine.ports.tables, run)
     return entry.failing(run.changed_at, engine.now) if entry else None
 
 
 def _jobs(engine: Engine, run: Run) -> list[str]:
-    """Name the jobs that the run's present tasks may be in; none where it has none in Batch."""
+    """Name the jobs that may hold the run's present tasks; none if it has nothing in Batch."""
     stage = _STAGES.get(run.state)
     if stage is None:
         return []
@@ -89,7 +90,7 @@ def _readings(engine: Engine, run: Run, jobs: Iterable[str]) -> Readings:
 
 
 def _others(engine: Engine, run: Run) -> list[str]:
-    """Name runs that want the same pool."""
+    """Name other runs that need the same pool."""
     wanted = pools.demands(engine.ports.tables, run.pool, engine.now)
     names = sorted(demand.run for demand in wanted if demand.run != run.id)
     more = [f"and {len(names) - _OTHERS} more"] if len(names) > _OTHERS else []
@@ -97,7 +98,7 @@ def _others(engine: Engine, run: Run) -> list[str]:
 
 
 def _words(engine: Engine, reports: dict[str, JobReport], pool: PoolReport, pool_id: str) -> str:
-    """Read the last words of a preparation or of a start task that failed."""
+    """Read the last words of a failed preparation or start task."""
     cluster = engine.ports.cluster
     for job, report in reports.items():
         if report.preparation.failed:

@@ -16,13 +16,13 @@ MINUTES_OF_AN_UPDATE = 5
 
 @pytest.mark.parametrize("path", RELEASES, ids=lambda path: path.name)
 def test_a_default_never_changes_within_a_format(path):
-    """A stored definition leaves defaults out: another value would change runs that are going."""
+    """A stored definition omits defaults: another value would change active runs."""
     then, now = json.loads(path.read_text("utf-8")), defaults()
     assert {key: now.get(key) for key in then} == then
 
 
 def of_a_later_release(app):
-    """Start a run, and write its definition with a key that only a later release knows."""
+    """Start a run, and add a key that only a later release knows to its stored definition."""
     app.upload("lines/a.txt", b"one\n")
     app.pump()
     row = app.world.tables.get("runs", "job", app.only_run().id)
@@ -35,7 +35,7 @@ def test_a_run_whose_definition_cannot_be_read_ends_with_that_cause(app_with):
     app.settle()
     run = app.only_run()
     assert (run.state, run.cause) == ("failed", "definition-unreadable")
-    assert "later" in run.error and "start the run anew" in run.error
+    assert "later" in run.error and "start a new run" in run.error
     (event,) = app.world.events.published
     assert event["data"]["cause"] == "definition-unreadable"
     assert app.world.batch.active(run.job) == []

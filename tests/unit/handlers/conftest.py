@@ -25,7 +25,7 @@ assemble: {{program: {{program: join.py}}}}
 
 @pytest.fixture
 def app_with() -> Callable[..., FakeApp]:
-    """Make an app of one pipeline called `job`, and of others given by name."""
+    """Return a function that makes an app of one pipeline called `job`, and of others by name."""
 
     def make(text: str = LINES, *, also: dict[str, str] | None = None, **more: object) -> FakeApp:
         return FakeApp.of(written((("job", text), *(also or {}).items())), **more)

@@ -1,4 +1,4 @@
-"""Spans of a run are of one trace, tell what went wrong, and cost nothing when nobody listens."""
+"""Spans of a run belong to one trace, show errors, and cost nothing without an exporter."""
 
 import logging
 
@@ -23,7 +23,7 @@ def exporter():
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
     handler = telemetry.SpanLog()
-    bootstrap.configure_logging(handler)  # as on the app's logger, but only here
+    bootstrap.configure_logging(handler)  # as on the app's logger, but only in this test
     logging.getLogger("fanfare").addHandler(handler)
     yield exporter
     logging.getLogger("fanfare").removeHandler(handler)

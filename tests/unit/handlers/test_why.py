@@ -1,4 +1,4 @@
-"""What stands in a run's way, as `show`, HTTP, the sweep and the event tell it."""
+"""What a run waits for, as `show`, HTTP, the sweep and the event report it."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ C = ObstacleCode
 
 
 class Refusing:
-    """Jobs that nobody may create."""
+    """A jobs port that refuses to create jobs."""
 
     def __init__(self, error):
         self.error = error
@@ -27,7 +27,7 @@ class Refusing:
 
 
 def running(app):
-    """Bring a run to where its tasks wait for a node."""
+    """Bring a run to the point where its tasks wait for a node."""
     app.upload("lines/a.txt", b"one\ntwo\n")
     app.pump()
     return app.only_run()
@@ -155,7 +155,7 @@ def test_a_step_that_keeps_failing_says_of_which_service_and_why(app_with, servi
         app.world.clock.advance(seconds=20)
     found = obstacle_to(app.engine, app.only_run())
     assert found.code is code
-    assert "step plan was tried" in found.evidence and "401" in found.evidence
+    assert "step plan failed" in found.evidence and "401" in found.evidence
     app.through(real)
     app.pass_time()
     app.pump()
