@@ -1,1 +1,1 @@
-"""The ports over Azure: the only importers of azure.*; SDK errors are translated at this edge."""
+"""The ports over Azure: the only importers of azure.*. SDK errors are translated here."""

@@ -1,11 +1,11 @@
-"""The system's clock and its source of chance."""
+"""The system's clock and its source of random numbers."""
 
 import secrets
 from datetime import UTC, datetime
 
 
 class SystemClock:
-    """Real time, real chance."""
+    """Real time and real random numbers."""
 
     def now(self) -> datetime:
         """Return the time, UTC."""

@@ -1,4 +1,4 @@
-"""Settings → ports over Azure. Each port's SDK is imported and its client built at first use."""
+"""Makes ports over Azure from settings. A port imports its SDK and connects at its first use."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -15,7 +15,7 @@ from pipeline.settings import Settings
 
 
 class _Lazy:
-    """A port that comes to life at its first verb: the SDKs take two seconds to import."""
+    """A port that is made when it is first called: the SDKs take two seconds to import."""
 
     def __init__(self, module: str, settings: Settings) -> None:
         self._module, self._settings = module, settings
@@ -41,7 +41,7 @@ _MODULES = {
 
 
 def connect(settings: Settings) -> Ports:
-    """Return the ports; nothing is connected yet."""
+    """Return the ports; none is connected yet."""
     lazy = {port: _Lazy(module, settings) for port, module in _MODULES.items()}
     return Ports(
         tables=cast("Tables", lazy["tables"]),
@@ -56,7 +56,7 @@ def connect(settings: Settings) -> Ports:
 
 
 def load(settings: Settings) -> None:
-    """Import what the ports of these settings would import at their first use."""
+    """Import in advance what the ports of these settings would import at their first use."""
     for module in _MODULES.values():
         import_module(f"pipeline.adapters.{module}")
     if not settings.storage_connection:

@@ -1,4 +1,4 @@
-"""Azure's size and key rules, checked before a request is made: a local stand-in may not do it."""
+"""Azure's rules for sizes and keys, checked before a request: local stand-ins may omit them."""
 
 import json
 import re
@@ -24,20 +24,22 @@ _PROPERTY_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
 
 
 def check_transaction(partition: str, operations: Sequence[Operation]) -> None:
-    """Raise Permanent for what Table Storage refuses: too many, too large, or one twice."""
+    """Raise Permanent for what Table Storage refuses: too many rows, too large, or a row twice."""
     keys = [_key(operation) for operation in operations]
     if len(keys) > MAX_OPERATIONS:
-        raise Permanent(f"A transaction takes {MAX_OPERATIONS} operations, not {len(keys)}.")
+        raise Permanent(
+            f"A transaction holds at most {MAX_OPERATIONS} operations, not {len(keys)}."
+        )
     if len(set(keys)) != len(keys):
         raise Permanent("A transaction names the same row twice.")
     for key in (partition, *keys):
         check_key(key)
     for operation in operations:
         if isinstance(operation, Insert | Replace) and operation.row.partition != partition:
-            raise Permanent("A transaction changes one partition only.")
+            raise Permanent("A transaction can change only one partition.")
     size = sum(check_row(o.row) for o in operations if not isinstance(o, Remove))
     if size > MAX_TRANSACTION_BYTES:
-        raise Permanent(f"A transaction takes {MAX_TRANSACTION_BYTES} bytes, not {size}.")
+        raise Permanent(f"A transaction holds at most {MAX_TRANSACTION_BYTES} bytes, not {size}.")
 
 
 def check_key(key: str) -> None:
@@ -49,7 +51,7 @@ def check_key(key: str) -> None:
 
 
 def check_row(row: Row) -> int:
-    """Return the size of a row as Table Storage counts it; raise Permanent when it is refused."""
+    """Return the size of a row as Table Storage counts it. Raises Permanent for a refused row."""
     _check_names(row.values)
     size = 4 + _utf16(row.partition) + _utf16(row.key)
     for name, value in row.values.items():
@@ -64,9 +66,10 @@ def check_row(row: Row) -> int:
 
 
 def check_message(encoded: str) -> None:
-    """Raise Permanent for a message that a queue refuses, given as it travels."""
+    """Raise Permanent for an encoded message that a queue refuses."""
     if len(encoded) > MAX_MESSAGE_BYTES:
-        raise Permanent(f"A queue takes {MAX_MESSAGE_BYTES} bytes a message, not {len(encoded)}.")
+        size = len(encoded)
+        raise Permanent(f"A queue message holds at most {MAX_MESSAGE_BYTES} bytes, not {size}.")
 
 
 def check_event(event: Mapping[str, object]) -> None:
@@ -75,28 +78,28 @@ def check_event(event: Mapping[str, object]) -> None:
     if missing:
         raise Permanent(f"The event lacks {', '.join(missing)}.")
     if len(json.dumps(dict(event)).encode()) > MAX_EVENT_BYTES:
-        raise Permanent(f"A topic takes {MAX_EVENT_BYTES} bytes an event.")
+        raise Permanent(f"The event has more than {MAX_EVENT_BYTES} bytes.")
 
 
 def check_blob_name(name: str) -> None:
     """Raise Permanent for a blob that cannot be addressed.
 
-    HTTP clients resolve "." and ".." in a path, even percent-encoded: such a name, which a stranger
-    can upload with a client of his own, would mean another blob.
+    HTTP clients resolve "." and ".." in a path, even percent-encoded. A stranger can upload a blob
+    with such a name, and its URL would then mean another blob.
     """
     if not 0 < len(name) <= MAX_BLOB_NAME or any(s in (".", "..") for s in name.split("/")):
         raise Permanent(f"The blob name {name[:80]!r} cannot be used in a URL.")
 
 
 def check_parts(count: int) -> None:
-    """Raise Permanent for more blocks than a blob takes."""
+    """Raise Permanent for more blocks than a blob can have."""
     if count > MAX_BLOCKS:
-        raise Permanent(f"A blob takes {MAX_BLOCKS} blocks, not {count}.")
+        raise Permanent(f"A blob has at most {MAX_BLOCKS} blocks, not {count}.")
 
 
 def _check_names(values: Mapping[str, Value]) -> None:
     if len(values) > MAX_PROPERTIES:
-        raise Permanent(f"A row takes {MAX_PROPERTIES} properties, not {len(values)}.")
+        raise Permanent(f"A row has at most {MAX_PROPERTIES} properties, not {len(values)}.")
     for name in values:
         if not _PROPERTY_NAME.fullmatch(name) or name in ("PartitionKey", "RowKey", "Timestamp"):
             raise Permanent(f"The property name {name!r} cannot be stored.")

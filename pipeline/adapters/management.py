@@ -1,4 +1,4 @@
-"""Azure's management plane by plain REST: its SDKs take longer to import than to ask."""
+"""Azure's management plane by plain REST: importing its SDKs takes longer than the requests."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -13,7 +13,7 @@ from pipeline.errors import Permanent, Transient
 
 ENDPOINT = "https://management.azure.com"
 _TIMEOUT_S = 15
-BATCH_VERSION = "2025-06-01"  # that of infra/: older ones are being retired
+BATCH_VERSION = "2025-06-01"  # as in infra/: older versions are being retired
 _ROLES, _PROVIDERS, _SITES = "2022-04-01", "2021-04-01", "2024-04-01"
 _IDENTITIES, _TOPICS = "2024-11-30", "2025-02-15"
 _PAGES, _NOT_FOUND = 50, 404
@@ -30,7 +30,7 @@ class Refused(Permanent):
 
 
 class Management:
-    """What Azure says of a deployment's resources."""
+    """What Azure reports about a deployment's resources."""
 
     def __init__(
         self, where: Deployment, token: Callable[[], str], endpoint: str = ENDPOINT
@@ -41,20 +41,20 @@ class Management:
         self._account = f"{self._group}/providers/Microsoft.Batch/batchAccounts/{where.batch}"
 
     def quotas(self) -> Quotas:
-        """Read what the Batch account may use."""
-        told = _mapping(self._get(self._account, BATCH_VERSION).get("properties"))
-        families = told.get("dedicatedCoreQuotaPerVMFamily")
+        """Read the quotas of the Batch account."""
+        found = _mapping(self._get(self._account, BATCH_VERSION).get("properties"))
+        families = found.get("dedicatedCoreQuotaPerVMFamily")
         return Quotas(
-            _number(told.get("dedicatedCoreQuota")),
-            _number(told.get("lowPriorityCoreQuota")),
+            _number(found.get("dedicatedCoreQuota")),
+            _number(found.get("lowPriorityCoreQuota")),
             {
                 str(family["name"]).lower(): _number(family.get("coreQuota")) or 0
                 for family in _mappings(families)
                 if "name" in family
             },
-            bool(told.get("dedicatedCoreQuotaPerVMFamilyEnforced")),
-            _number(told.get("activeJobAndJobScheduleQuota")),
-            _number(told.get("poolQuota")),
+            bool(found.get("dedicatedCoreQuotaPerVMFamilyEnforced")),
+            _number(found.get("activeJobAndJobScheduleQuota")),
+            _number(found.get("poolQuota")),
         )
 
     def sizes(self) -> dict[str, Size]:
@@ -66,7 +66,7 @@ class Management:
         }
 
     def providers(self) -> set[str]:
-        """Name the resource providers that the subscription has registered."""
+        """Name the resource providers that are registered for the subscription."""
         return {
             str(found.get("namespace"))
             for found in self._all(f"{self._subscription}/providers", _PROVIDERS)
@@ -74,7 +74,7 @@ class Management:
         }
 
     def roles(self, bearer: Bearer) -> list[Assignment] | None:
-        """Return the roles that an identity of the deployment holds; None where there is none."""
+        """Return the roles of an identity of the deployment, or None if it does not exist."""
         principals = self._principals(bearer)
         path = f"{self._group}/providers/Microsoft.Authorization/roleAssignments"
         if not principals:
@@ -87,7 +87,7 @@ class Management:
         ]
 
     def _principals(self, bearer: Bearer) -> list[str]:
-        """Return the principal ids of a resource's own identity, or of those it was given."""
+        """Return the principal ids of a resource's own and assigned identities."""
         where = self._where
         path, version = {
             Bearer.APP: (f"{self._group}/providers/Microsoft.Web/sites/{where.app}", _SITES),
@@ -112,7 +112,7 @@ class Management:
     def _all(
         self, path: str, version: str, query: Mapping[str, str] | None = None
     ) -> Iterator[Body]:
-        """Yield the values of all pages; a next page elsewhere is not followed."""
+        """Yield the values of all pages; a link to another host is not followed."""
         body = self._get(path, version, query)
         for _ in range(_PAGES):
             yield from _mappings(body.get("value"))
@@ -141,7 +141,7 @@ class Management:
 
 
 def connect(where: Deployment) -> Management:
-    """Connect to the management plane as the user who is logged in."""
+    """Connect to the management plane with the user's own login."""
 
     def token() -> str:
         return identity("").get_token(f"{ENDPOINT}/.default").token
@@ -162,7 +162,7 @@ def _number(value: object) -> int | None:
 
 
 def _cores(sku: Body) -> int:
-    told = {
+    found = {
         str(one.get("name")): str(one.get("value")) for one in _mappings(sku.get("capabilities"))
     }
-    return int(told["vCPUs"]) if told.get("vCPUs", "").isdecimal() else 1
+    return int(found["vCPUs"]) if found.get("vCPUs", "").isdecimal() else 1

@@ -1,6 +1,6 @@
-"""Creates what `infra/` deploys in Azure, for the local stack: containers, queues, tables, pools.
+"""Creates for the local stack what `infra/` deploys in Azure: containers, queues, tables, pools.
 
-Every step meets what is there already, so that it may be repeated.
+Every step accepts what exists already, so it may run twice.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,7 +30,7 @@ type Step = Callable[[], object]
 def provision(
     settings: Settings, pool_bodies: Sequence[Mapping[str, object]], queues: Iterable[str] = ()
 ) -> None:
-    """Create everything that is missing; `queues` are those beside the engine's own."""
+    """Create everything that is missing; `queues` are needed besides the engine's own."""
     own = [name for queue in Queue for name in (str(queue), queue.poison)]
     steps = [
         *_storage_steps(settings, dict.fromkeys([*own, *queues])),

@@ -1,4 +1,4 @@
-"""Reads that only `fanfare doctor` asks for: names, queue depths, the service's clock, jobs."""
+"""Reads that only `fanfare doctor` needs: names, queue lengths, the service's clock, jobs."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -23,12 +23,12 @@ _MACHINES = ["id", "vmSize", "currentDedicatedNodes", "currentLowPriorityNodes"]
 
 
 class Survey:
-    """What a deployment's services say, read without changing anything that lasts."""
+    """Reads the services of a deployment, and changes nothing that lasts."""
 
     def __init__(self, settings: Settings) -> None:
         account = storage_account(settings)
         credential = account.credential(settings)
-        # One try each: a doctor says what is, and does not wait until it is better.
+        # One call each: the doctor reports the present state, and does not wait for a better one.
         self._blob = BlobServiceClient(
             account.blob, credential, transport=transport_to(account.blob), retry_total=0
         )
@@ -44,22 +44,22 @@ class Survey:
         self._settings = settings
 
     def containers(self) -> set[str]:
-        """Name the containers that there are."""
+        """Name the containers that exist."""
         with translated("list containers"):
             return {str(found.name) for found in self._blob.list_containers()}
 
     def queues(self) -> set[str]:
-        """Name the queues that there are."""
+        """Name the queues that exist."""
         with translated("list queues"):
             return {str(found.name) for found in self._queue.list_queues()}
 
     def tables(self) -> set[str]:
-        """Name the tables that there are."""
+        """Name the tables that exist."""
         with translated("list tables"):
             return {str(found.name) for found in self._table.list_tables()}
 
     def queue(self, name: str) -> QueueReading:
-        """Read how full a queue is, and how old its first visible message; takes none."""
+        """Read the length of a queue and the age of its first visible message; receive none."""
         client = self._queue.get_queue_client(name)
         with translated(f"look at the queue {name}"):
             count = client.get_queue_properties().approximate_message_count or 0
@@ -68,34 +68,34 @@ class Survey:
         return QueueReading(name, count, datetime.now(UTC) - since if since else None)
 
     def send_and_take_back(self, queue: str) -> None:
-        """Send a message that nobody ever sees, and delete it: what a sender's role allows."""
+        """Send a hidden message and delete it, to test the caller's role."""
         client = self._queue.get_queue_client(queue)
         with translated(f"send to {queue}"):
             sent = client.send_message("ZG9jdG9y", visibility_timeout=59, time_to_live=60)
             client.delete_message(sent)
 
     def skew(self) -> timedelta:
-        """Return how far this clock is ahead of Storage's."""
+        """Return how far this machine's clock is ahead of Storage's."""
         dates: list[str] = []
 
         def note(response: object) -> None:
-            dates.append(response.http_response.headers.get("Date", ""))  # type: ignore[attr-defined] # the SDK types it not
+            dates.append(response.http_response.headers.get("Date", ""))  # type: ignore[attr-defined] # untyped in the SDK
 
         with translated("ask Storage for the time"):
             next(iter(self._blob.list_containers(results_per_page=1, raw_response_hook=note)), None)
         if not dates or not dates[0]:
-            raise Transient("Storage did not say what time it is.")
+            raise Transient("Storage did not report its time.")
         return datetime.now(UTC) - parsedate_to_datetime(dates[0])
 
     def active_jobs(self) -> int:
-        """Count the jobs and schedules that are active."""
+        """Count the active jobs and schedules."""
         client = batch_client.connect(self._settings)
         with batch_client.batch("list active jobs"):
             jobs = client.list_jobs(filter="state eq 'active'", select=["id"])
             return _count(jobs) + _count(client.list_job_schedules(select=["id"]))
 
     def pools(self) -> list[Machines]:
-        """Read how many nodes each of the account's pools has, of which size."""
+        """Read the size and the number of nodes of each pool in the account."""
         client = batch_client.connect(self._settings)
         with batch_client.batch("list pools"):
             return [
@@ -109,7 +109,7 @@ class Survey:
             ]
 
     def answers(self, url: str) -> int:
-        """Ask a URL and return the status, whatever it is; raises Transient without an answer."""
+        """Request a URL and return the status, whatever it is. Raises Transient if none comes."""
         try:
             with requests.Session() as session:
                 session.trust_env = not url.startswith("http://")

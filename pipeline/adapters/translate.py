@@ -1,6 +1,7 @@
-"""Errors of the Azure SDKs, translated into those of `pipeline.errors`.
+"""Translates the errors of the Azure SDKs into those of `pipeline.errors`.
 
-Messages carry status, code and the service's first line, never a URL: URLs may hold signatures.
+A message has the status, the code and the service's first line, but no URL: URLs may hold
+signatures.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +23,7 @@ STORAGE, BATCH, EVENT_GRID, AZURE = "Storage", "Batch", "Event Grid", "Azure"
 
 @contextmanager
 def translated(action: str, service: str = STORAGE) -> Iterator[None]:
-    """Raise what the SDK raises within as an error of ours that names action and service."""
+    """Raise the SDK's errors in a block as the engine's own, which name action and service."""
     try:
         yield
     except AzureError as error:
@@ -30,7 +31,7 @@ def translated(action: str, service: str = STORAGE) -> Iterator[None]:
 
 
 def translate(error: AzureError, action: str, service: str = STORAGE) -> FanfareError:
-    """Return the error of ours that says whose move is next, and which service was asked."""
+    """Return the engine's error for one of the SDK; it says whether the error may pass."""
     translated_error = _translate(error, action)
     translated_error.service = service
     return translated_error
@@ -42,8 +43,8 @@ def _translate(error: AzureError, action: str) -> FanfareError:
     if status is None or status in _LATER or status >= _SERVER_ERROR:
         return Transient(text)
     if status in _DENIED:
-        # A role that was granted a minute ago works a few minutes later: not the run's fault.
-        return Transient(f"{text} (does the app's identity hold its roles?)")
+        # A new role takes some minutes to work, which is not the run's fault.
+        return Transient(f"{text} (is a role missing? `fanfare doctor` checks the roles)")
     if status in _CONDITION_FAILED:
         return Conflict(text)
     return NotFound(text) if status == 404 else Permanent(text)  # noqa: PLR2004 a well-known status
@@ -68,7 +69,7 @@ def code_of(error: AzureError) -> str:
 def _describe(error: AzureError, status: int | None) -> str:
     kind = type(error).__name__
     if status is None and isinstance(error, ClientAuthenticationError):
-        return f"no token ({kind}): log in with `az login`; the app needs its identity"
+        return f"no token ({kind}): run `az login`; an app in Azure needs its identity"
     if status is None:
         return f"no answer ({kind})"
     lines = str(error.message).strip().splitlines()

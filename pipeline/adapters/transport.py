@@ -7,12 +7,12 @@ from azure.core.pipeline.transport import RequestsTransport
 
 CONNECTIONS = 64
 CONNECT_S = 10
-READ_S = 120  # a block of 256 MiB copied between blobs answers when it is done
+READ_S = 120  # the service answers only when it has copied a block of up to 256 MiB
 
 
 @cache
 def shared_transport(*, local: bool) -> RequestsTransport:
-    """Return the transport; towards this machine (local) proxies of the environment are ignored."""
+    """Return the transport; `local` ignores the proxies of the environment."""
     session = requests.Session()
     session.trust_env = not local
     adapter = requests.adapters.HTTPAdapter(pool_connections=16, pool_maxsize=CONNECTIONS)

@@ -1,4 +1,4 @@
-"""The worlds that the contract is held to: the fakes, and the adapters over the emulators."""
+"""The worlds that must keep the contract: the fakes, and the adapters over the emulators."""
 
 import base64
 import itertools
@@ -39,14 +39,14 @@ def pytest_configure(config):
 
 
 class Fakes:
-    """The fakes; the clock is the test's."""
+    """The fakes; the test moves the clock."""
 
     def __init__(self):
         self.fake = fake_ports()
         self.ports = self.fake.ports
 
     def show_again(self, queue, message):
-        """Let the time pass for which a received message is hidden."""
+        """Let time pass until received messages are visible again."""
         self.fake.clock.advance(minutes=5)
 
     def upload(self, container, name, content, metadata):
@@ -87,7 +87,7 @@ class Services:
         self.blobs.get_blob_client(container, name).upload_blob(content, metadata=metadata)
 
     def published(self):
-        """Return the event that arrives in the queue which subscribes to the topic."""
+        """Return the event that arrives in the topic's queue."""
         client = self.queues.get_queue_client("published")
         deadline = time.monotonic() + ARRIVAL_S
         while time.monotonic() < deadline:
@@ -155,7 +155,7 @@ def ports(world):
 
 @pytest.fixture
 def fresh():
-    """Return a name that no other test uses: services outlive a test."""
+    """Return a name that no other test uses, since services outlive a test."""
     return f"n{next(_numbers):04d}"
 
 

@@ -1,4 +1,4 @@
-"""What the engine relies on in time and chance."""
+"""What the engine relies on in the clock and its tokens."""
 
 import re
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The edges of the adapters: whose move an SDK error is, which account a connection means."""
+"""The edges of the adapters: which SDK errors may pass, which account a connection string names."""
 
 import logging
 import subprocess
@@ -72,12 +72,12 @@ def test_no_answer_is_transient():
 
 
 def test_an_error_without_a_token_suggests_a_login():
-    """What `DefaultAzureCredential` says of all it tried is a page, and no answer of a service."""
+    """`DefaultAzureCredential` lists on a page what it tried, which is not a service's answer."""
     error = translate(ClientAuthenticationError("tried\nthis\nand that"), "list runs")
     assert type(error) is Transient
     assert str(error) == (
-        "list runs: no token (ClientAuthenticationError): log in with `az login`; "
-        "the app needs its identity"
+        "list runs: no token (ClientAuthenticationError): run `az login`; "
+        "an app in Azure needs its identity"
     )
 
 
@@ -129,7 +129,7 @@ def test_spans_cover_a_blob_exactly():
 
 
 class Refusing:
-    """A reader whose blob is there, and whose client refuses every snapshot of it."""
+    """A reader whose blob exists, but whose client refuses every snapshot of it."""
 
     def __init__(self, status, code, etag):
         self._error = HttpResponseError(response=Answer(status, {"x-ms-error-code": code}))

@@ -1,4 +1,4 @@
-"""What only the fakes can do: time that a test moves, nodes that fail as told, crashes."""
+"""What only the fakes can do: a test moves time, lets nodes fail, and crashes the app."""
 
 import json
 from datetime import timedelta

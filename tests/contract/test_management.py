@@ -1,4 +1,4 @@
-"""The management plane over HTTP, from a small server that answers in the documented shapes."""
+"""The management plane over HTTP: a small server answers in the documented shapes."""
 
 import json
 
@@ -22,9 +22,9 @@ ROLE = "/subscriptions/s/providers/Microsoft.Authorization/roleDefinitions/role-
 
 
 class Arm(loopback.Handler):
-    """Answers by path; whoever has no token is refused."""
+    """Answers by path; refuses requests without a token."""
 
-    bodies: dict[str, dict] = {}  # noqa: RUF012 a server's handlers are made by it
+    bodies: dict[str, dict] = {}  # noqa: RUF012 the server makes the handlers
     asked: list[str] = []  # noqa: RUF012
 
     def do_GET(self):

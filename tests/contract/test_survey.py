@@ -1,4 +1,4 @@
-"""What the doctor reads of the services, over the emulators."""
+"""What the doctor reads from the services, over the emulators."""
 
 from pipeline.adapters import survey
 from pipeline.domain.health.quotas import Machines

@@ -1,4 +1,4 @@
-"""The function app in memory: queues pumped by hand, tasks run when told, crashes survived."""
+"""The function app in memory: a test pumps queues and runs tasks, and the app survives crashes."""
 
 import json
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def echo(item: Item) -> Outputs:
 
 @dataclass
 class FakeApp:
-    """An engine over the fakes, and the loop that a Functions host would be.
+    """An engine over the fakes, with the loop of a Functions host.
 
     `execute` replaces the node that runs `program`; `loses` names events that never arrive.
     """
@@ -70,7 +70,7 @@ class FakeApp:
             self.world.queues.send(queue, json.dumps(event))
 
     def through(self, ports: Ports) -> None:
-        """Let the engine see the world through other ports, such as those that crash."""
+        """Give the engine other ports, such as those that crash."""
         self.engine = replace(self.engine, ports=ports)
 
     def upload(self, name: str, content: bytes, container: str = "input") -> None:
@@ -78,7 +78,7 @@ class FakeApp:
         self.world.blobs.put(container, name, content)
 
     def survive(self, action: Callable[[], object]) -> bool:
-        """Do something; a crash, or a service that is busy, ends the invocation and not the test.
+        """Run an action; a crash or a busy service ends the invocation, but not the test.
 
         Returns whether it survived.
         """
@@ -90,7 +90,7 @@ class FakeApp:
         return True
 
     def insist(self, action: Callable[[], object]) -> None:
-        """Ask as a person would: again after a crash; that it happened already is fine."""
+        """Ask as a person would: once more after a crash, and accept that it happened already."""
         for _ in range(2):
             if self.survive(action):
                 return
@@ -118,7 +118,7 @@ class FakeApp:
             self.world.queues.delete(queue, message)
 
     def run_tasks(self) -> int:
-        """Run every active task of every active job once, in the order added; return how many."""
+        """Run every active task of every active job once, in order; return how many."""
         batch, execute = self.world.batch, self.execute or self.world.node(self.program)
         waiting = [(job, task) for job in list(batch.jobs) for task in batch.active(job)]
         for job, task in waiting:
@@ -126,7 +126,7 @@ class FakeApp:
         return len(waiting)
 
     def settle(self, *, patience: timedelta = timedelta(days=1)) -> None:
-        """Pump, run tasks, let time pass and sweep until nothing is left to do."""
+        """Pump, run tasks, let time pass and sweep, until nothing is left to do."""
         until = self.world.clock.now() + patience
         for _ in range(MAX_ROUNDS):
             if self.pump() + self.run_tasks():
@@ -144,7 +144,7 @@ class FakeApp:
         self.survive(lambda: timers.reap(self.engine))
 
     def unfinished(self) -> bool:
-        """Whether anything is left: a message, an active run, an event not announced."""
+        """Return whether anything is left: a message, an active run, or an unannounced event."""
         tables = self.world.tables
         waiting = any(True for _ in index.active(tables)) or self.world.queues.total() > 0
         return waiting or any(
@@ -164,6 +164,6 @@ class FakeApp:
         ]
 
     def only_run(self) -> Run:
-        """Read the one run that there is."""
+        """Read the only run."""
         (run,) = self.all_runs()
         return run

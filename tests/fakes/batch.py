@@ -26,7 +26,7 @@ class Outcome:
 
     @property
     def succeeded(self) -> bool:
-        """Say whether Batch calls this a success."""
+        """Whether Batch calls this a success."""
         return self.exit_code == 0 and not self.code
 
 
@@ -39,7 +39,7 @@ type Execute = Callable[[TaskSpec], Outcome]
 
 @dataclass
 class FakeTask:
-    """A task and how far it is: active, running or completed."""
+    """A task and its state: active, running or completed."""
 
     spec: TaskSpec
     state: str = "active"
@@ -50,7 +50,7 @@ class FakeTask:
 
 @dataclass
 class FakeJob:
-    """A job, its tasks, and what became of it."""
+    """A job, its tasks, and its state."""
 
     spec: JobSpec
     created_at: datetime
@@ -62,7 +62,7 @@ class FakeJob:
 
 
 class FakeBatch:
-    """The Batch account: the jobs port and the cluster port in one."""
+    """The Batch account: the jobs port and the cluster port in one object."""
 
     def __init__(self, clock: FakeClock, quota: int = 100) -> None:
         self._clock = clock
@@ -149,7 +149,7 @@ class FakeBatch:
 
     def push_formula(self, pool: str, formula: str) -> None:
         if not formula:
-            raise Permanent("A formula has to say something.")
+            raise Permanent("A formula must not be empty.")
         found = self.pools.get(pool)
         if found is None:
             raise NotFound(f"There is no pool {pool}.")
@@ -173,7 +173,7 @@ class FakeBatch:
         return [n for n, t in found.tasks.items() if t.state == "active"] if found else []
 
     def start_task(self, job: str, task: str) -> TaskSpec:
-        """Let a node take the task; end it with `finish_task`."""
+        """Start the task on a node; end it with `finish_task`."""
         found = self._task(job, task)
         if found.state == "completed":
             raise ValueError(f"The task {task} is completed")
@@ -203,7 +203,9 @@ class FakeBatch:
         if outcome.exit_code not in (0, None) and not outcome.code:
             text = "The task exited with an exit code representing a failure"
             outcome = replace(outcome, code="FailureExitCode", category="usererror", message=text)
-        if self.jobs[job].tasks[task].state == "running":  # it may have been terminated meanwhile
+        if (
+            self.jobs[job].tasks[task].state == "running"
+        ):  # the task may have been terminated meanwhile
             self.finish_task(job, task, outcome)
 
     def _task(self, job: str, task: str) -> FakeTask:
@@ -242,4 +244,4 @@ class FakeBatch:
 
 def _check_id(name: str) -> None:
     if not _ID.fullmatch(name):
-        raise Permanent(f"{name!r} is no id that Batch takes.")
+        raise Permanent(f"{name!r} is not an id that Batch accepts.")

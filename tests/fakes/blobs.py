@@ -23,7 +23,7 @@ type Subscriber = Callable[[Event], None]
 
 @dataclass(frozen=True)
 class Stored:
-    """A blob's content and what Storage says of it."""
+    """A blob's content, and what Storage reports about it."""
 
     content: bytes
     etag: str
@@ -39,7 +39,7 @@ class Stored:
 
 
 class FakeBlobs:
-    """Blobs by reference: the reading and the writing port in one."""
+    """Blobs by reference: the reading and the writing port in one object."""
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
@@ -137,7 +137,7 @@ class FakeBlobs:
         content: bytes = b"x",
         metadata: dict[str, str] | None = None,
     ) -> BlobFacts:
-        """Upload a blob as a user would; subscribers hear of it."""
+        """Upload a blob as a user would; subscribers get its event."""
         ref = BlobRef(container, name)
         return self._store(ref, content, "PutBlob", metadata=metadata or {}).facts(ref)
 
@@ -155,14 +155,14 @@ class FakeBlobs:
         self._subscribers.append(subscriber)
 
     def at(self, url: str) -> BlobRef:
-        """Return the blob that a URL of this account means."""
+        """Return the blob of a URL in this account."""
         parts = urlsplit(url)
         _, _, container, name = parts.path.split("/", 3)
         snapshot = parts.query.removeprefix("snapshot=")
         return BlobRef(container, unquote(name), unquote(snapshot) or None)
 
     def created_event(self, ref: BlobRef, api: str = "PutBlob") -> Event:
-        """Return the event that Storage raises for the blob as it is now."""
+        """Return the event that Storage sends for the blob as it is now."""
         stored = self._get(ref)
         number = next(self._numbers)
         return {

@@ -1,4 +1,4 @@
-"""A clock that stands still until a test moves it, and tokens that count up."""
+"""A clock that only a test moves, and tokens that count up."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,7 +6,7 @@ START = datetime(2026, 11, 23, 10, tzinfo=UTC)
 
 
 class FakeClock:
-    """Time and chance as a test decides them."""
+    """Time and tokens as a test decides them."""
 
     def __init__(self, start: datetime = START) -> None:
         self._now = start

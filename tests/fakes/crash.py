@@ -1,4 +1,4 @@
-"""Crashes on demand: a world that fails before or after, or does twice, the call a test names."""
+"""Crashes on demand: a named call fails before or after its effect, or is made twice."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ type When = Literal["before", "after", "twice"]
 
 
 class Crash(BaseException):
-    """The process died here; no handler of errors may see it."""
+    """The process died here; no error handler may catch it."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Call:
 
 @dataclass
 class Injector:
-    """Interferes with one call: the `at`-th overall, or (port, verb, nth); 0 only records."""
+    """Disturbs one call: the `at`-th of all, or the one of (port, verb, n); 0 only records."""
 
     at: int | tuple[str, str, int] = 0
     when: When = "before"
@@ -35,7 +35,7 @@ class Injector:
     _counts: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def ports(self, ports: Ports) -> Ports:
-        """Wrap every port but the clock; the calls of all are counted together."""
+        """Wrap every port except the clock; all calls are counted together."""
         names = [f.name for f in fields(Ports) if f.name != "clock"]
         watched: dict[str, Any] = {n: _Watched(self, n, getattr(ports, n)) for n in names}
         return replace(ports, **watched)

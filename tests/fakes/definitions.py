@@ -1,4 +1,4 @@
-"""Definitions for tests: a small pool, empty scripts, the pipelines given; read once a process."""
+"""Definitions for tests: a small pool, empty scripts, and pipelines; read once per process."""
 
 import functools
 import tempfile
@@ -23,7 +23,7 @@ SCRIPTS = ("work.py", "runner.py", "environment.py", "join.py", "cut.py")
 
 @dataclass(frozen=True)
 class Definitions:
-    """What a folder holds: pipelines and pools, checked, and the files of task_scripts/."""
+    """The content of a folder: checked pipelines and pools, and the files of task_scripts/."""
 
     catalogue: Catalogue
     scripts: dict[str, bytes]
@@ -37,14 +37,14 @@ class Definitions:
 
     def engine(self, ports: Ports) -> Engine:
         """Make an engine of these definitions over ports."""
-        pools = dict(self.catalogue.pools)  # a copy: a test may take a pool away
+        pools = dict(self.catalogue.pools)  # a copy: a test may remove a pool
         catalogue = Catalogue(pipelines=dict(self.catalogue.pipelines), pools=pools)
         return Engine(ports, catalogue, Patience(), self.scripts)
 
 
 @functools.cache
 def written(pipelines: tuple[tuple[str, str], ...]) -> Definitions:
-    """Write pipelines, by name, to a folder as a user would, and read them as the app does."""
+    """Write pipelines to a folder as a user would, and read them as the app does."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for part in ("pipelines", "pools", "task_scripts/environments"):

@@ -1,4 +1,4 @@
-"""The custom topic in memory: it keeps what was published."""
+"""The custom topic in memory: it keeps the published events."""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from pipeline.adapters import limits
 
 
 class FakeEvents:
-    """Published CloudEvents, in order, repeats included."""
+    """Published CloudEvents, in order and with duplicates."""
 
     def __init__(self) -> None:
         self.published: list[dict[str, object]] = []

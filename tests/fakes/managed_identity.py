@@ -1,4 +1,4 @@
-"""App Service's endpoint for managed identities, as azure-identity asks it, for tests."""
+"""App Service's endpoint for managed identities, as azure-identity uses it, for tests."""
 
 import json
 import time
@@ -16,17 +16,17 @@ SECRET = "header-of-the-identity-endpoint"
 
 @dataclass
 class IdentityEndpoint:
-    """Where it is, and for which resources and client ids tokens were asked."""
+    """Its URL, and the resources and client ids for which tokens were requested."""
 
     url: str = ""
     asked: list[tuple[str, str]] = field(default_factory=list)
 
     def environment(self) -> dict[str, str]:
-        """Return what App Service sets for the app."""
+        """Return the variables that App Service sets for the app."""
         return {"IDENTITY_ENDPOINT": self.url, "IDENTITY_HEADER": SECRET}
 
     def answer(self, query: str) -> dict[str, str]:
-        """Issue a token for the resource that is asked for."""
+        """Issue a token for the requested resource."""
         asked = dict(urllib.parse.parse_qsl(query))
         resource, client = asked["resource"], asked.get("client_id", "")
         self.asked.append((resource, client))
@@ -39,7 +39,7 @@ class IdentityEndpoint:
 
 @contextmanager
 def serving() -> Iterator[IdentityEndpoint]:
-    """Serve the endpoint; without the secret header nobody gets a token."""
+    """Serve the endpoint; a request without the secret header gets no token."""
     endpoint = IdentityEndpoint()
 
     class Answer(loopback.Handler):

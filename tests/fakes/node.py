@@ -1,7 +1,7 @@
 """A node in memory: fetches a task's files, runs a function in place of each program, uploads.
 
-It honours the task contract as the real runner and Batch do: the page, the tries, flat output
-names, the receipt last.
+It keeps the task contract as the real runner and Batch do: the page, the tries, flat names of
+outputs, and the receipt last.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ type Json = dict[str, object]
 
 @dataclass(frozen=True)
 class Failure:
-    """What a program function returns in place of outputs when the item fails."""
+    """What a program function returns instead of outputs when the item fails."""
 
     cause: str = "program-failed"
     tail: str = "it went wrong"
@@ -33,7 +33,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Item:
-    """What a program function sees of its item."""
+    """The item as a program function gets it."""
 
     id: int
     parameters: Mapping[str, object]
@@ -68,7 +68,7 @@ class FakeNode:
     exit_code: int = 0
 
     def __call__(self, spec: TaskSpec) -> Outcome:
-        """Run one task as Batch and the runner would; the result is Batch's view of it."""
+        """Run one task as Batch and the runner would; return how Batch reports its end."""
         try:
             files = {given.path: self._fetch(given.url) for given in spec.inputs}
         except NotFound:
@@ -85,7 +85,7 @@ class FakeNode:
         return self.blobs.read(self.blobs.at(url))
 
     def _upload(self, uploads: Sequence[Upload], written: Files) -> None:
-        """Upload what the patterns name; in reversed order (receipt first) when told."""
+        """Upload the files that match the patterns, perhaps in reverse order (receipt first)."""
         skipped = "taskfailure" if self.exit_code == 0 else "tasksuccess"
         order = list(reversed(written)) if self.backwards else list(written)
         for name in order:
@@ -97,7 +97,7 @@ class FakeNode:
 
 
 class _Execution:
-    """One execution of the runner: attempt id, outputs, log and receipt."""
+    """One attempt: its id, outputs, log and receipt."""
 
     def __init__(self, node: FakeNode, spec: TaskSpec, files: Files) -> None:
         self._node = node

@@ -57,7 +57,7 @@ class FakeQueues:
             del messages[message.id]
 
     def bodies(self, queue: str) -> list[str]:
-        """Return every message, hidden or not, in order of sending: for assertions."""
+        """Return every message, hidden or not, in the order of sending, for assertions."""
         return [stored.body for stored in self._messages(queue).values()]
 
     def total(self) -> int:
@@ -65,7 +65,7 @@ class FakeQueues:
         return sum(len(messages) for messages in self._queues.values())
 
     def next_visible(self, queue: str) -> datetime | None:
-        """Return when the next message can be received, for tests that move the clock there."""
+        """Return when the next message becomes visible, for tests that move the clock there."""
         return min((s.visible_at for s in self._messages(queue).values()), default=None)
 
     def _messages(self, queue: str) -> dict[str, Stored]:

@@ -1,6 +1,6 @@
 """A node of folders and processes: fetches a task's files, runs the real runner, uploads.
 
-What `FakeNode` says of the task contract is here done by `task_scripts/runner.py` itself.
+`FakeNode` imitates the task contract; here `task_scripts/runner.py` itself carries it out.
 """
 
 import os
@@ -17,7 +17,7 @@ from pipeline.ports.batch import InputFile, TaskSpec
 from tests.fakes.batch import FakeJob, Outcome
 from tests.fakes.world import FakeWorld
 
-# As on the local stack's nodes: `python3` is the one that has our packages.
+# As on the local stack's nodes: `python3` has this project's packages.
 PATH = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
 
 
@@ -30,7 +30,7 @@ class RunnerNode:
     _prepared: dict[str, Path] = field(default_factory=dict)
 
     def __call__(self, spec: TaskSpec) -> Outcome:
-        """Run one task as Batch would; raises CalledProcessError if its job cannot be prepared."""
+        """Run one task as Batch would. Raises CalledProcessError if preparation fails."""
         job = next(job for job in self.world.batch.jobs.values() if _holds(job, spec))
         folder = self.root / job.spec.id / spec.id / "wd"
         self._fetch(spec.inputs, folder)

@@ -1,4 +1,4 @@
-"""Table Storage in memory: ETags, conditions and transactions as the service has them."""
+"""Table Storage in memory, with ETags, conditions and transactions as in the service."""
 
 from collections.abc import Iterator, Sequence
 
@@ -65,7 +65,7 @@ def _check(rows: Partition, index: int, operation: Operation, *, alone: bool) ->
         case Insert(row) if row.key in rows:
             raise TransactionConflict(index, f"The row {row.key!r} exists.")
         case Replace(row) if row.etag is None:
-            raise Permanent(f"The row {row.key!r} was never read: it has no ETag to replace.")
+            raise Permanent(f"The row {row.key!r} has no ETag: read it before you replace it.")
         case Replace(row) if row.key not in rows or rows[row.key].etag != row.etag:
             raise TransactionConflict(index, f"The row {row.key!r} was changed or is gone.")
         case Remove(key) if key not in rows and not alone:

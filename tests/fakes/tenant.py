@@ -27,7 +27,7 @@ def published(**keys: rsa.RSAPrivateKey) -> bytes:
 
 
 def signed(claims, key=OURS, kid="k1", algorithm="RS256") -> str:
-    """Sign claims."""
+    """Return a token with these claims."""
     return jwt.encode(claims, key, algorithm=algorithm, headers={"kid": kid})
 
 
@@ -37,7 +37,7 @@ def part(content: object) -> str:
 
 
 def claims(authority: str, *roles: str, **other: object) -> dict[str, object]:
-    """Return the claims of a token that is good now."""
+    """Return the claims of a token that is valid now."""
     now = int(time.time())
     issued = {"iss": f"{authority}/{TENANT}/v2.0", "aud": CLIENT, "nbf": now, "exp": now + 600}
     return {**issued, "roles": list(roles), **other}
@@ -45,7 +45,7 @@ def claims(authority: str, *roles: str, **other: object) -> dict[str, object]:
 
 @contextmanager
 def serving() -> Iterator[str]:
-    """Serve the tenant's keys where Entra would; yields the authority."""
+    """Serve the tenant's keys where Entra would; yield the authority."""
 
     class Answer(loopback.Handler):
         def do_GET(self) -> None:

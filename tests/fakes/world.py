@@ -1,4 +1,4 @@
-"""The whole world in memory, as one value that tests drive."""
+"""All services in memory, as one value that tests drive."""
 
 import json
 from dataclasses import dataclass
@@ -32,11 +32,11 @@ class FakeWorld:
         self.blobs.subscribe(self._deliver)
 
     def node(self, program: Program) -> FakeNode:
-        """Return a node that runs this function in place of programs."""
+        """Return a node that runs this function instead of programs."""
         return FakeNode(self.blobs, self.clock, program)
 
     def run_tasks(self, program: Program) -> int:
-        """Run every active task of every active job once, in the order added; return how many."""
+        """Run every active task of every active job once, in order; return how many."""
         node = self.node(program)
         waiting = [(job, task) for job in self.batch.jobs for task in self.batch.active(job)]
         for job, task in waiting:
@@ -50,7 +50,7 @@ class FakeWorld:
 
 
 def fake_ports(*, quota: int = 100) -> FakeWorld:
-    """Make an empty world at `clock.START`; `quota` is the number of active jobs it takes."""
+    """Make an empty world at `clock.START`; `quota` is the number of active jobs that it allows."""
     clock = FakeClock()
     tables, blobs, queues = FakeTables(), FakeBlobs(clock), FakeQueues(clock)
     batch, events = FakeBatch(clock, quota), FakeEvents()

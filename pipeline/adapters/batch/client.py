@@ -1,4 +1,4 @@
-"""The one client of Azure Batch, and what its error codes mean to us."""
+"""The one client of Azure Batch, and what its error codes mean to the engine."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ _CONFLICT = 409
 
 @cache
 def connect(settings: Settings) -> BatchClient:
-    """Connect to the Batch account: by its key locally, as the app's identity in Azure."""
+    """Connect to the Batch account: with its key locally, with the app's identity in Azure."""
     endpoint, key = settings.batch_endpoint, settings.batch_key
     credential = (
         AzureNamedKeyCredential(settings.batch_account, key)
@@ -42,7 +42,7 @@ def connect(settings: Settings) -> BatchClient:
 
 @contextmanager
 def batch(action: str) -> Iterator[None]:
-    """Raise what the SDK raises within as an error of ours, told apart by its code."""
+    """Raise the SDK's errors in a block as the engine's own, chosen by their code."""
     try:
         yield
     except AzureError as error:
@@ -54,13 +54,13 @@ def batch(action: str) -> Iterator[None]:
         if code in _BUSY:
             raise Transient(f"{action}: {code}") from error
         if status_of(error) == _CONFLICT:
-            # Batch says 409 for every state that it does not like: nobody else changed anything.
+            # Batch answers 409 for every unsuitable state, although nobody else changed anything.
             raise Permanent(f"{action}: {code}") from error
         raise translate(error, action, BATCH) from error
 
 
 def send(client: BatchClient, method: str, path: str) -> None:
-    """Send a request without waiting for its end: the SDK's own begin_* methods poll for it."""
+    """Send a request without waiting for its effect; the SDK's own begin_* methods would wait."""
     request = HttpRequest(method, path, params={"api-version": API_VERSION})
     response = client.send_request(request)
     if response.status_code >= 400:  # noqa: PLR2004 the SDK's policy raises before this

@@ -1,4 +1,4 @@
-"""Azure Batch, observed: jobs, failed tasks, pools; and formulas, pushed."""
+"""Reads jobs, failed tasks and pools from Azure Batch, and pushes formulas."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -31,14 +31,14 @@ from pipeline.domain.waiting.reports import (
 from pipeline.errors import FanfareError, JobGone
 from pipeline.settings import Settings
 
-_EVALUATION = timedelta(minutes=5)  # the shortest that the service takes
-# The service was recorded to say the first; its list of error codes has only the second.
+_EVALUATION = timedelta(minutes=5)  # the shortest that the service accepts
+# Recordings of the service have the first; its list of error codes has only the second.
 _NO_PREPARATION = {
     "JobPreparationTaskOrReleaseTaskNotSpecified",
     "JobPreparationTaskNotSpecified",
 }
 _PREPARATION, _INFO = "jobpreparation", "jobPreparationTaskExecutionInfo"
-_RUNNING, _NODES = 100, 10  # looked at: a page, and a few
+_RUNNING, _NODES = 100, 10  # at most so many are read
 _WORDS = 4096  # bytes
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -69,7 +69,7 @@ class AzureCluster:
         )
 
     def failures(self, job: str, ended_before: datetime) -> Iterator[TaskEnd]:
-        """Yield the tasks that completed before a time with result failure (server-side filter)."""
+        """Yield the tasks that failed and completed before a time (filtered by the service)."""
         failed = (
             "state eq 'completed' and executionInfo/result eq 'failure'"
             f" and executionInfo/endTime lt {time_literal(ended_before)}"
@@ -118,8 +118,10 @@ class AzureCluster:
         )
 
     def last_words(self, pool: str, node: str, job: str = "") -> str:
-        """Return the end (4 KiB) of what a node's start task, or a job's preparation on it, wrote
-        to its error output or else to its output; "" when the node or the file is gone.
+        """Return the last 4 KiB that a node's start task, or a job's preparation on it, printed.
+
+        Standard error comes first; standard output is read where that is empty. Returns "" when
+        the node or the file is gone.
         """
         folder = f"workitems/{job}/job-1/{_PREPARATION}" if job else "startup"
         for name in ("stderr.txt", "stdout.txt"):
@@ -129,8 +131,9 @@ class AzureCluster:
         return ""
 
     def push_formula(self, pool: str, formula: str) -> None:
-        """Enable autoscale with this formula. Raises Transient when the pool resizes or was pushed
-        just now.
+        """Enable autoscale with this formula.
+
+        Raises Transient while the pool resizes, or when it got a formula just now.
         """
         enabled = BatchPoolEnableAutoScaleOptions(
             auto_scale_formula=formula, auto_scale_evaluation_interval=_EVALUATION
@@ -187,7 +190,7 @@ class AzureCluster:
         )
 
     def _node_error(self, pool: str) -> Trouble | None:
-        """Return what one node says that failed its start task or is unusable."""
+        """Return the error of one node that failed its start task or is unusable."""
         wanted = "state eq 'starttaskfailed' or state eq 'unusable'"
         nodes = self._client.list_nodes(pool, filter=wanted, max_results=_NODES)
         return next(
@@ -195,7 +198,7 @@ class AzureCluster:
         )
 
     def _end_of(self, pool: str, node: str, path: str) -> str:
-        """Read the end of a file of a node; what cannot be read is a normal answer."""
+        """Read the end of a file of a node; return "" if it cannot be read."""
         try:
             with batch(f"read {path} of {node}"):
                 size = self._client.get_node_file_properties(pool, node, path).content_length
@@ -209,7 +212,7 @@ class AzureCluster:
 
 
 def connect(settings: Settings) -> AzureCluster:
-    """Connect to the Batch account as an observer."""
+    """Connect to the Batch account for reading."""
     return AzureCluster(batch_client.connect(settings))
 
 

@@ -1,4 +1,4 @@
-"""Azure Batch jobs: created, filled by our own chunker, closed, ended, reaped."""
+"""Creates Azure Batch jobs, adds tasks in chunks, closes, ends and deletes them."""
 
 import json
 import time
@@ -26,7 +26,7 @@ from pipeline.ports.batch import JobSpec, TaskSpec
 from pipeline.settings import Settings
 
 _TASKS = 100
-_BYTES = 900_000  # the service takes 1 MB; the frame of the request needs some of it
+_BYTES = 900_000  # the service accepts 1 MB, of which the frame of the request needs some
 _PATIENCE_S = 60.0
 _LONGEST_DELAY_S = 8.0
 
@@ -34,7 +34,7 @@ type Model = BatchTaskCreateOptions
 
 
 class AzureJobs:
-    """The jobs port. The SDK's own `create_tasks` is not used: it may repeat tasks for ever."""
+    """The jobs port. It avoids the SDK's own `create_tasks`, which may retry without end."""
 
     def __init__(
         self, client: BatchClient, specs: Specs, sleep: Callable[[float], None] = time.sleep
@@ -44,7 +44,7 @@ class AzureJobs:
         self._sleep = sleep
 
     def create(self, spec: JobSpec) -> None:
-        """Create the job; one that exists is fine. Raises QuotaReached."""
+        """Create the job; an existing one is fine. Raises QuotaReached."""
         with batch(f"create the job {spec.id}"):
             try:
                 self._client.create_job(self._specs.job(spec))
@@ -53,8 +53,9 @@ class AzureJobs:
                     raise
 
     def add(self, job: str, tasks: Sequence[TaskSpec]) -> None:
-        """Add tasks; those that exist are fine. Raises JobGone, or Transient when some could not be
-        added yet.
+        """Add tasks; existing ones are fine.
+
+        Raises JobGone, or Transient when some could not be added yet.
         """
         pending = deque(_chunks([self._specs.task(task) for task in tasks]))
         patience, delay = _PATIENCE_S, 0.5
@@ -64,12 +65,12 @@ class AzureJobs:
             if refused:
                 pending.append(refused)
                 if patience <= 0:
-                    raise Transient(f"The job {job} did not take all its tasks yet.")
+                    raise Transient(f"The job {job} has not accepted all of its tasks yet.")
                 self._sleep(delay)
                 patience, delay = patience - delay, min(2 * delay, _LONGEST_DELAY_S)
 
     def close(self, job: str) -> None:
-        """Let the job complete when all its tasks have; a job that is over or gone is fine."""
+        """Let the job complete once all its tasks have; a job that is over or gone is fine."""
         ending = BatchJobUpdateOptions(
             all_tasks_complete_mode=BatchAllTasksCompleteMode.TERMINATE_JOB
         )
@@ -82,7 +83,7 @@ class AzureJobs:
         )
 
     def reap(self, completed_before: datetime) -> int:
-        """Delete jobs of ours that completed before a time; return how many."""
+        """Delete the engine's jobs that completed before a time; return how many."""
         old = f"state eq 'completed' and executionInfo/endTime lt {time_literal(completed_before)}"
         reaped = 0
         with batch("list completed jobs"):
@@ -104,7 +105,7 @@ class AzureJobs:
             return
 
     def _add(self, job: str, chunk: list[Model]) -> list[Model]:
-        """Add one chunk; return the tasks to try again."""
+        """Add one chunk; return the tasks that must be added again."""
         with batch(f"add tasks to {job}"):
             try:
                 added = self._client.create_task_collection(job, BatchTaskGroup(task_values=chunk))
@@ -136,7 +137,7 @@ def _try_again(result: BatchTaskCreateResult) -> bool:
 
 
 def _chunks(tasks: Sequence[Model]) -> Iterator[list[Model]]:
-    """Yield the tasks in order, as many a request as the service takes."""
+    """Yield the tasks in order, in chunks that the service accepts in one request."""
     chunk: list[Model] = []
     size = 0
     for task in tasks:

@@ -1,4 +1,4 @@
-"""Our jobs and tasks as the SDK's models."""
+"""The engine's jobs and tasks as the SDK's models."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -32,14 +32,14 @@ _RETENTION = timedelta(days=1)
 
 
 class Specs:
-    """Builds models; nodes reach blobs as `node_identity`, so no URL carries a signature."""
+    """Builds models; nodes reach blobs as `node_identity`, so URLs need no signature."""
 
     def __init__(self, blob_endpoint: str, node_identity: str) -> None:
         self._blob_endpoint = blob_endpoint
         self._identity = BatchNodeIdentityReference(resource_id=node_identity)
 
     def job(self, spec: JobSpec) -> BatchJobCreateOptions:
-        """Return the job, marked as ours, that stays open when all its tasks are complete."""
+        """Return the job, marked as the engine's; it stays open when all its tasks are complete."""
         return BatchJobCreateOptions(
             id=spec.id,
             pool_info=BatchPoolInfo(pool_id=spec.pool),
@@ -98,7 +98,7 @@ class Specs:
 
 
 def _user() -> UserIdentity:
-    # A user of the pool, not of the task: tasks share what the preparation made.
+    # A user of the pool, not of the task: all tasks use the environment that preparation installed.
     return UserIdentity(
         auto_user=AutoUserSpecification(
             scope=AutoUserScope.POOL, elevation_level=ElevationLevel.NON_ADMIN

@@ -21,12 +21,12 @@ class AzureEvents:
         self._client = client
 
     def publish(self, event: Mapping[str, object]) -> None:
-        """Publish one CloudEvent 1.0 (its JSON form: id, source, type, subject, time, data)."""
+        """Publish one CloudEvent 1.0 in its JSON form: id, source, type, subject, time, data."""
         limits.check_event(event)
         try:
             cloud_event: CloudEvent[object] = CloudEvent.from_dict(dict(event))
         except (ValueError, TypeError) as error:
-            raise Permanent(f"This is no CloudEvent: {error}") from error
+            raise Permanent(f"The event is not a CloudEvent: {error}") from error
         with translated("publish an event"):
             self._client.send(cloud_event)
 

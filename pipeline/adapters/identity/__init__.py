@@ -1,1 +1,1 @@
-"""Who the app is to Azure, and who a caller is to the app."""
+"""The identity of the app towards Azure, and of callers towards the app."""

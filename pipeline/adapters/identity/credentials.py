@@ -1,4 +1,4 @@
-"""Who the app is to each service: the account's key locally, its managed identity in Azure."""
+"""The app's credentials: the account's key locally, its managed identity in Azure."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ STORAGE_SCOPE = "https://storage.azure.com/.default"
 
 @dataclass(frozen=True)
 class Account:
-    """A storage account: its endpoints, and its key when the app was given one."""
+    """A storage account: its endpoints, and its key if the app has one."""
 
     blob: str
     queue: str
@@ -23,12 +23,12 @@ class Account:
     key: AzureNamedKeyCredential | None
 
     def credential(self, settings: Settings) -> AzureNamedKeyCredential | TokenCredential:
-        """Return what signs requests to this account."""
+        """Return the credential for requests to this account."""
         return self.key or identity(settings.client_id)
 
 
 def storage_account(settings: Settings) -> Account:
-    """Return the account that the settings name; raises Permanent for an unusable connection."""
+    """Return the account of the settings. Raises Permanent for an unusable connection string."""
     if not settings.storage_connection:
         uris = (settings.blob_uri, settings.queue_uri, settings.table_uri)
         blob, queue, table = (uri.rstrip("/") for uri in uris)
@@ -37,7 +37,10 @@ def storage_account(settings: Settings) -> Account:
         part.split("=", 1) for part in settings.storage_connection.split(";") if "=" in part
     )
     if not parts.get("AccountName") or not parts.get("AccountKey"):
-        raise Permanent("The setting AzureWebJobsStorage lacks an AccountName or AccountKey.")
+        raise Permanent(
+            "The setting AzureWebJobsStorage lacks an AccountName or AccountKey: "
+            "use the account's whole connection string."
+        )
     key = AzureNamedKeyCredential(parts["AccountName"], parts["AccountKey"])
     blob, queue, table = (_endpoint(parts, kind) for kind in ("Blob", "Queue", "Table"))
     return Account(blob, queue, table, key)
@@ -57,11 +60,11 @@ def identity(client_id: str) -> TokenCredential:
     # Half a second to import, and the local mode never needs it.
     from azure.identity import DefaultAzureCredential  # noqa: PLC0415 see above
 
-    # It warns, by a page, of every credential that it tried; the error that it raises says so too.
+    # It logs a page of warnings about the credentials that it tried; its error says the same.
     logging.getLogger("azure.identity").setLevel(logging.ERROR)
     return DefaultAzureCredential(managed_identity_client_id=client_id or None)
 
 
 def bearer(settings: Settings) -> Callable[[], str]:
-    """Return a function that gives a current token for Storage, for copies on the server side."""
+    """Return a function that returns a current token for Storage, for copies in the service."""
     return lambda: identity(settings.client_id).get_token(STORAGE_SCOPE).token

@@ -1,4 +1,4 @@
-"""Signatures of Entra tokens, verified with the keys that the tenant publishes. Logs no token."""
+"""Verifies signatures of Entra tokens with the keys that the tenant publishes. Logs no token."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -11,9 +11,9 @@ import requests
 
 from pipeline.errors import Transient
 
-_ALGORITHMS = ("RS256",)  # what Entra signs with; `none` and HMAC with a public key stay out
-_REREAD_S = 30.0  # at most this often, whatever key ids callers make up
-_KEEP_S = 24 * 3600.0  # a key that the tenant withdrew is forgotten by then
+_ALGORITHMS = ("RS256",)  # Entra's; `none` and HMAC with a public key stay out
+_REREAD_S = 30.0  # the keys are read at most this often, whatever key ids callers invent
+_KEEP_S = 24 * 3600.0  # a key that the tenant withdrew is dropped by then
 _CHUNK, _MOST_CHUNKS = 64 << 10, 16
 _TIMEOUT_S = 5
 _MOST_TOKEN = 16 << 10
@@ -26,7 +26,7 @@ class KeysUnreachable(Transient):
 
 
 class SigningKeys:
-    """Keys by id: read at first need, again for an id not seen yet, and once a day."""
+    """Keys by id: read when first needed, for an unknown id, and once a day."""
 
     def __init__(self, fetch: Fetch, clock: Callable[[], float] = monotonic) -> None:
         self._fetch, self._clock, self._lock = fetch, clock, Lock()
@@ -35,7 +35,7 @@ class SigningKeys:
         self._failed = False
 
     def find(self, key_id: str) -> jwt.PyJWK | None:
-        """Return a key, None where the tenant has none such; raises KeysUnreachable."""
+        """Return a key, or None if the tenant does not have it. Raises KeysUnreachable."""
         with self._lock:
             now = self._clock()
             wanted = key_id not in self._keys or now - self._read_at > _KEEP_S
@@ -56,13 +56,13 @@ class SigningKeys:
 
 
 def _parse(document: bytes) -> dict[str, jwt.PyJWK]:
-    # Keys of Entra name no algorithm; RSA ones alone can have made an RS256 signature.
+    # Entra's keys do not name an algorithm; only RSA keys can make an RS256 signature.
     keys = jwt.PyJWKSet.from_dict(json.loads(document)).keys
     return {key.key_id: key for key in keys if key.key_id and key.key_type == "RSA"}
 
 
 def published_at(url: str) -> Fetch:
-    """Return what reads the key document behind a URL (https, or this machine)."""
+    """Return a function that reads the key document at a URL (https, or this machine)."""
 
     def fetch() -> bytes:
         with requests.get(url, timeout=_TIMEOUT_S, stream=True, allow_redirects=False) as answer:
@@ -75,7 +75,7 @@ def published_at(url: str) -> Fetch:
 
 
 def verified(token: str, keys: SigningKeys) -> Mapping[str, object] | None:
-    """Return the claims of a token whose signature holds, None for any other; judges no claim."""
+    """Return the unchecked claims of a token with a valid signature, or None for any other."""
     if len(token) > _MOST_TOKEN:
         return None
     try:
@@ -84,7 +84,7 @@ def verified(token: str, keys: SigningKeys) -> Mapping[str, object] | None:
             return None
         key = keys.find(str(header.get("kid", "")))
         return None if key is None else _claims(token, key)
-    except (jwt.PyJWTError, ValueError, RecursionError):  # the last: a header nested deep
+    except (jwt.PyJWTError, ValueError, RecursionError):  # RecursionError: a deeply nested header
         return None
 
 

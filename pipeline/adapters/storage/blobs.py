@@ -20,14 +20,14 @@ _PAST_THE_END = 416
 
 
 class AzureBlobs:
-    """Blobs as the service has them; ETags leave here unquoted."""
+    """The blobs port; ETags are returned without quotes."""
 
     def __init__(self, service: BlobServiceClient, endpoint: str) -> None:
         self._service = service
         self._endpoint = endpoint
 
     def head(self, ref: BlobRef) -> BlobFacts | None:
-        """Return the blob's facts, or None where there is none."""
+        """Return the blob's facts, or None if it does not exist."""
         with translated(f"look at a blob of {ref.container}"):
             try:
                 return facts_of(ref, self.client(ref).get_blob_properties())
@@ -37,7 +37,7 @@ class AzureBlobs:
                 return None
 
     def read(self, ref: BlobRef, offset: int = 0, length: int | None = None) -> bytes:
-        """Return a range of the blob (all by default); shorter at its end. Raises NotFound."""
+        """Return a range of the blob (all by default), shorter at its end. Raises NotFound."""
         with translated(f"read a blob of {ref.container}"):
             try:
                 return self.client(ref).download_blob(offset, length).readall()
@@ -49,11 +49,11 @@ class AzureBlobs:
     def stream(self, ref: BlobRef) -> Iterator[bytes]:
         """Yield the blob's content in chunks of a few MiB. Raises NotFound."""
         with translated(f"read a blob of {ref.container}"):
-            # Later chunks carry If-Match: a blob that is overwritten meanwhile is a Conflict.
+            # Later chunks have If-Match: a blob that is overwritten meanwhile raises Conflict.
             yield from self.client(ref).download_blob().chunks()
 
     def list(self, container: str, prefix: str) -> Iterator[BlobFacts]:
-        """Yield the blobs below a prefix in name order (no snapshots; metadata included)."""
+        """Yield the blobs below a prefix in name order, with metadata but without snapshots."""
         client = self._service.get_container_client(container)
         with translated(f"list {container}"):
             for found in client.list_blobs(name_starts_with=prefix, include=["metadata"]):
@@ -84,7 +84,7 @@ def facts_of(ref: BlobRef, found: BlobProperties) -> BlobFacts:
 
 
 def canonical(etag: str | None) -> str:
-    """Return an ETag unquoted: listings give it so, single reads quote it."""
+    """Return an ETag without quotes: listings have none, single reads do."""
     return (etag or "").strip('"')
 
 

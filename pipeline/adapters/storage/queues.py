@@ -22,13 +22,13 @@ _NEVER = -1  # by default the service drops a message after seven days
 
 
 class AzureQueues:
-    """Queues by name."""
+    """The queues port."""
 
     def __init__(self, service: QueueServiceClient) -> None:
         self._queue: Callable[[str], QueueClient] = cache(service.get_queue_client)
 
     def send(self, queue: str, body: str, delay: timedelta = timedelta()) -> None:
-        """Put a message, visible after `delay`."""
+        """Send a message that becomes visible after `delay`."""
         text = base64.b64encode(body.encode()).decode()
         limits.check_message(text)
         seconds = int(delay.total_seconds())
@@ -36,13 +36,13 @@ class AzureQueues:
             self._queue(queue).send_message(text, visibility_timeout=seconds, time_to_live=_NEVER)
 
     def receive(self, queue: str, limit: int) -> list[QueueMessage]:
-        """Take up to `limit` messages (several calls of 32), hidden for five minutes."""
+        """Receive up to `limit` messages, in calls of 32, and hide them for five minutes."""
         taken: list[QueueMessage] = []
         try:
             for message in self._take(queue, limit):
                 taken.append(message)
         except AzureError as error:
-            # What was taken is hidden by now: better worked on than waited for.
+            # The messages received so far are hidden now: it is better to handle them at once.
             if not taken:
                 raise translate(error, f"receive from {queue}") from error
         return taken
@@ -60,7 +60,7 @@ class AzureQueues:
             )
 
     def delete(self, queue: str, message: QueueMessage) -> None:
-        """Delete a received message; one that is gone or was received again is fine."""
+        """Delete a received message; one that is gone or was redelivered is fine."""
         with translated(f"delete a message of {queue}"):
             try:
                 self._queue(queue).delete_message(message.id, message.receipt)
@@ -84,7 +84,7 @@ def connect(settings: Settings) -> AzureQueues:
 
 
 def _decode(content: str) -> str:
-    """Return the text; what is no Base64 is passed on as it is, for the parser to refuse."""
+    """Return the text; content that is not Base64 is passed on, and the parser refuses it."""
     try:
         return base64.b64decode(content, validate=True).decode(errors="replace")
     except (binascii.Error, ValueError):

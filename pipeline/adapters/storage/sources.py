@@ -1,7 +1,7 @@
-"""Copies within the account, done by the service: who may read the source, in what ranges.
+"""Copies within the account, done by the service: the right to read the source, and its ranges.
 
-Where the service cannot read a source in our name (a network rule; Azurite with tokens), its bytes
-pass through here, as the same blocks.
+If the service cannot read a source for the app (a network rule; Azurite with tokens), the bytes
+pass through this process, as the same blocks.
 """
 
 from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ _DENIED = (401, 403)
 
 @dataclass(frozen=True)
 class Grant:
-    """What lets the service read a source: a signature in its URL, or a token beside it."""
+    """The right to read a source: a signature in its URL, or a token beside it."""
 
     query: str = ""
     authorization: str | None = None
@@ -77,7 +77,7 @@ class Sources:
     def _carry(
         self, target: BlobClient, source: BlobRef, block: str, span: tuple[int, int] | None
     ) -> bool:
-        """Stage a source by reading it here; False for one that does not make one block."""
+        """Stage a source by reading it here; return False if it does not fit one block."""
         client = self._reader.client(source)
         found = client.get_blob_properties()
         offset, length = span or (0, found.size)
@@ -95,18 +95,18 @@ class Sources:
 
 
 def cannot_read(error: HttpResponseError) -> bool:
-    """Tell whether the service was not let at the source of a copy."""
+    """Return whether the service was not allowed to read the source of a copy."""
     return status_of(error) in _DENIED and code_of(error) == "CannotVerifyCopySource"
 
 
 def spans(size: int, span: int = RANGE) -> Iterator[tuple[int, int]]:
-    """Yield the spans (offset, length) that cover a blob; none for an empty one."""
+    """Yield the spans (offset, length) that cover a blob; nothing for an empty one."""
     for offset in range(0, size, span):
         yield offset, min(span, size - offset)
 
 
 def granting(settings: Settings) -> Callable[[], Grant]:
-    """Return what makes grants: short-lived read-only signatures locally, tokens in Azure."""
+    """Return a function that makes grants: read-only signatures locally, tokens in Azure."""
     key = storage_account(settings).key
     if key is not None:
         return lambda: Grant(query=_signature(key))

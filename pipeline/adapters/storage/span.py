@@ -1,4 +1,4 @@
-"""A span of a blob as a file that can be rewound, so that a request carrying it can be retried."""
+"""A span of a blob as a file that can be rewound, so that the SDK can send it a second time."""
 
 import io
 from collections.abc import Buffer

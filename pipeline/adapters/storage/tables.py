@@ -32,13 +32,13 @@ type Entity = Mapping[str, object]
 
 
 class AzureTables:
-    """Rows as entities; every condition is checked by the service."""
+    """The tables port: rows as entities; the service checks every condition."""
 
     def __init__(self, service: TableServiceClient) -> None:
         self._table: Callable[[str], TableClient] = cache(service.get_table_client)
 
     def get(self, table: str, partition: str, key: str) -> Row | None:
-        """Read one row, or None."""
+        """Read one row, or return None if it does not exist."""
         limits.check_key(partition)
         limits.check_key(key)
         with translated(f"read a row of {table}"):
@@ -60,7 +60,7 @@ class AzureTables:
                 yield _row(entity)
 
     def transact(self, table: str, partition: str, operations: Sequence[Operation]) -> list[str]:
-        """Apply up to 100 operations on one partition, all or nothing; return new ETags."""
+        """Apply up to 100 operations on one partition, all or nothing; return the new ETags."""
         limits.check_transaction(partition, operations)
         if not operations:
             return []
@@ -122,7 +122,7 @@ def _step(
 
 def _read_etag(row: Row) -> str:
     if row.etag is None:
-        raise Permanent(f"The row {row.key!r} was never read: it has no ETag to replace.")
+        raise Permanent(f"The row {row.key!r} has no ETag: read it before you replace it.")
     return row.etag
 
 
@@ -143,11 +143,11 @@ def _encode(value: Value) -> object:
         case bool():
             return value
         case str():
-            return str(value)  # an Enum's text, too
+            return str(value)  # also the text of an Enum
         case int() if not -_INT32 <= value < _INT32:
             return EntityProperty(value, EdmType.INT64)
         case float():
-            # Without a type the service's 1.0 would come back as the integer 1.
+            # Without a type, 1.0 would be read back as the integer 1.
             return EntityProperty(value, EdmType.DOUBLE)
         case datetime():
             return value.astimezone(UTC)

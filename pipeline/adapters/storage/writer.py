@@ -1,4 +1,4 @@
-"""Blob Storage through azure-storage-blob: the writes, each one commit."""
+"""Blob Storage through azure-storage-blob: the writes; each is committed as a whole."""
 
 import hashlib
 from collections import deque
@@ -26,13 +26,13 @@ from pipeline.settings import Settings
 BLOCK = 8 * MIB
 _STAGING = 16
 _AHEAD = 4  # blocks of a stream in memory at a time
-# Reasons to refuse a snapshot that time removes.
+# Reasons to refuse a snapshot that pass with time.
 _PASSING = frozenset({"SnapshotOperationRateExceeded", "PendingCopyOperation"})
 _PERHAPS_ITS_SIZE = (400, 411, 413, 416)
 
 
 class _Condition(TypedDict, total=False):
-    """The SDK's words for a condition; empty when there is none."""
+    """The SDK's arguments for a condition; empty without one."""
 
     etag: str
     match_condition: MatchConditions
@@ -42,7 +42,7 @@ _ABSENT = _Condition(match_condition=MatchConditions.IfMissing)
 
 
 class AzureBlobWriter:
-    """Writes; blocks are staged in parallel and committed by one list."""
+    """The writing port; blocks are staged in parallel and committed by one list."""
 
     def __init__(self, reader: AzureBlobs, sources: Sources, span: int = RANGE) -> None:
         self._reader = reader
@@ -54,8 +54,10 @@ class AzureBlobWriter:
     def write(
         self, ref: BlobRef, content: bytes, condition: str | None = None, content_type: str = ""
     ) -> str:
-        """Write a small blob; return its ETag. condition: None any, "*" only if absent, else an
-        ETag. Conflict.
+        """Write a small blob and return its ETag.
+
+        `condition` None overwrites, "*" writes only if the blob is absent, and an ETag writes only
+        over that version. Raises Conflict.
         """
         client = self._reader.client(ref)
         matching = _unchanged(condition) if condition not in (None, "*") else _Condition()
@@ -95,7 +97,7 @@ class AzureBlobWriter:
             return self._commit(ref, ids, content_type, metadata=dict(metadata or {}))
 
     def compose(self, ref: BlobRef, parts: Sequence[BlobRef], content_type: str = "") -> BlobFacts:
-        """Join up to 50,000 blobs of this account on the server side, by one block list."""
+        """Join up to 50,000 blobs of this account in the service, committed by one block list."""
         limits.check_parts(len(parts))
         client, token = self._reader.client(ref), self._token()
 
@@ -107,8 +109,9 @@ class AzureBlobWriter:
             return self._commit(ref, ids, content_type)
 
     def copy(self, source: BlobRef, target: BlobRef) -> BlobFacts:
-        """Copy within the account unless the target exists; either way return the target's facts.
-        NotFound.
+        """Copy within the account unless the target exists; return the target's facts either way.
+
+        Raises NotFound.
         """
         if present := self._reader.head(target):
             return present
@@ -124,20 +127,22 @@ class AzureBlobWriter:
             return present
 
     def snapshot(self, ref: BlobRef, etag: str) -> BlobRef:
-        """Take an immutable snapshot of exactly that version. Raises Conflict (other ETag) or
-        NotFound; Permanent when that version cannot be pinned (archived, for one).
+        """Take an immutable snapshot of exactly that version.
+
+        Raises Conflict when the ETag differs, NotFound, or Permanent when that version cannot be
+        pinned, for example because it is archived.
         """
         client = self._reader.client(ref)
         try:
             with translated(f"take a snapshot in {ref.container}"):
                 taken = client.create_snapshot(**_unchanged(etag))
         except Conflict as error:
-            # Gone or another version: the service may say 412 to both, and runs end differently.
+            # Gone or another version: the service may answer 412 to both, but runs end differently.
             facts = self._reader.head(ref)
             if facts is None:
                 raise NotFound(f"The blob is no longer in {ref.container}.") from error
             if facts.etag == etag:
-                # It is the version that was meant, so the service has another reason.
+                # It is the right version, so the service has another reason.
                 cause = error.__cause__
                 passing = isinstance(cause, AzureError) and code_of(cause) in _PASSING
                 raise (Transient if passing else Permanent)(str(error)) from error
@@ -145,7 +150,7 @@ class AzureBlobWriter:
         return replace(ref, snapshot=str(taken["snapshot"]))
 
     def delete(self, ref: BlobRef) -> None:
-        """Delete a blob with its snapshots, or only the snapshot that is named; gone is fine."""
+        """Delete a blob with its snapshots, or only the named snapshot; a missing one is fine."""
         client = self._reader.client(ref)
         with translated(f"delete a blob of {ref.container}"), suppress(ResourceNotFoundError):
             client.delete_blob(delete_snapshots=None if ref.snapshot else "include")
@@ -156,7 +161,7 @@ class AzureBlobWriter:
             if source.size <= self._span:
                 self._sources.copy(client, source.ref)
                 return facts_of(target, client.get_blob_properties())
-            # An asynchronous copy shows an unfinished target; a block list is all or nothing.
+            # An asynchronous copy exposes an unfinished target; a block list is all or nothing.
             cut = list(spans(source.size, self._span))
 
             def stage(number: int) -> str:
@@ -179,7 +184,7 @@ class AzureBlobWriter:
         try:
             self._sources.stage(client, part, block)
         except HttpResponseError as error:
-            # An empty part makes no block, a huge one several: rare enough to ask only now.
+            # An empty part has no block, a huge one several: both are rare, so ask only now.
             perhaps_its_size = status_of(error) in _PERHAPS_ITS_SIZE or cannot_read(error)
             facts = self._reader.head(part) if perhaps_its_size else None
             if facts is None or 0 < facts.size <= self._span:
@@ -211,7 +216,7 @@ class AzureBlobWriter:
         )
         facts = facts_of(ref, client.get_blob_properties())
         if facts.etag != canonical(str(committed["etag"])):
-            raise Conflict(f"A blob of {ref.container} was overwritten as it was committed.")
+            raise Conflict(f"A blob of {ref.container} was overwritten during its commit.")
         return facts
 
 
@@ -222,7 +227,7 @@ def connect(settings: Settings) -> AzureBlobWriter:
 
 
 def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the stream in blocks of 8 MiB, the last one shorter."""
+    """Yield the stream in blocks of 8 MiB; the last one may be shorter."""
     held = bytearray()
     for chunk in chunks:
         held += chunk
@@ -242,7 +247,7 @@ def _stage(client: BlobClient, block: str, content: bytes) -> None:
 
 
 def _block_id(token: str, number: int, piece: int = 0) -> str:
-    """Return an id of fixed length: two writers that shared ids would commit a mixture."""
+    """Return an id of fixed length; two writers with the same ids would commit a mixture."""
     return hashlib.sha256(f"{token}/{number}/{piece}".encode()).hexdigest()[:32]
 
 

@@ -1,1 +1,1 @@
-"""Where traces go."""
+"""The export of traces."""

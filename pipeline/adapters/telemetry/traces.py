@@ -1,7 +1,7 @@
-"""Exports traces where the environment says: an OTLP endpoint, Application Insights, or both.
+"""Exports traces to an OTLP endpoint, to Application Insights, or to both.
 
-Exporting happens in threads of its own: an endpoint that is slow or dead loses spans, never time of
-a handler. Sources: OpenTelemetry's environment variables; azure-monitor-opentelemetry-exporter.
+Threads of their own do it: a slow or dead endpoint loses spans, but does not delay a handler.
+Sources: OpenTelemetry's environment variables; azure-monitor-opentelemetry-exporter.
 """
 
 import logging
@@ -19,32 +19,34 @@ from pipeline.settings import Settings
 
 _EXPORT_EVERY_MS = 500
 _EXPORT_TIMEOUT_S = 2.0
-_TELL_EVERY_S = 300.0
-# They tell of every failed try; `_Telling` tells once in a while.
+_REPORT_EVERY_S = 300.0
+# They log every failure; `_Reporting` logs one in five minutes.
 _TALKATIVE = ("opentelemetry.exporter", "opentelemetry.sdk._shared_internal", "azure.monitor")
 
 _log = logging.getLogger("fanfare")
 
 
 def configure(settings: Settings) -> None:
-    """Install the exporters that are configured; call once a process."""
+    """Install the configured exporters; call this once per process."""
     _log.addHandler(SpanLog())
     trace.set_tracer_provider(provider(settings))
 
 
 def provider(settings: Settings) -> TracerProvider:
-    """Make a provider that exports within a second, and what is left when the process ends."""
+    """Make a provider that exports within a second, and the rest when the process ends."""
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     made = TracerProvider(resource=Resource.create({"service.name": "fanfare"}))
     for exporter in _exporters(settings):
-        telling = _Telling(exporter)
-        made.add_span_processor(BatchSpanProcessor(telling, schedule_delay_millis=_EXPORT_EVERY_MS))
+        reporting = _Reporting(exporter)
+        made.add_span_processor(
+            BatchSpanProcessor(reporting, schedule_delay_millis=_EXPORT_EVERY_MS)
+        )
     return made
 
 
 class SpanLog(logging.Handler):
-    """Notes every log record on the span that it was written in; an error marks the span."""
+    """Adds every log record to the span that it was written in; an error marks the span."""
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
@@ -59,31 +61,31 @@ class SpanLog(logging.Handler):
             span.set_status(trace.StatusCode.ERROR, text)
 
 
-class _Telling(SpanExporter):
-    """An exporter that tells of its failures once in a while, whatever the library says."""
+class _Reporting(SpanExporter):
+    """An exporter that logs at most one of its failures in five minutes."""
 
     def __init__(self, exporter: SpanExporter, clock: Callable[[], float] = time.monotonic) -> None:
         self._exporter, self._clock = exporter, clock
-        self._told: float | None = None
+        self._reported: float | None = None
 
     @override
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         result = self._exporter.export(spans)
         if result is not SpanExportResult.SUCCESS:
-            self._tell(len(spans))
+            self._report(len(spans))
         return result
 
     @override
     def shutdown(self) -> None:
         self._exporter.shutdown()
 
-    def _tell(self, lost: int) -> None:
+    def _report(self, lost: int) -> None:
         now = self._clock()
-        if self._told is not None and now - self._told < _TELL_EVERY_S:
+        if self._reported is not None and now - self._reported < _REPORT_EVERY_S:
             return
-        self._told = now
+        self._reported = now
         _log.warning(
-            "Traces cannot be exported; the work goes on without them",
+            "Traces cannot be exported; the work continues without them",
             extra={"action": "telemetry", "exporter": type(self._exporter).__name__, "lost": lost},
         )
 
@@ -94,7 +96,7 @@ def _exporters(settings: Settings) -> list[SpanExporter]:
         url = f"{settings.otlp_endpoint.rstrip('/')}/v1/traces"
         found.append(OTLPSpanExporter(url, timeout=_EXPORT_TIMEOUT_S))
     if settings.insights_connection:
-        # Imported only where it is wanted: it takes half a second.
+        # Imported only where it is needed: it takes half a second.
         from azure.monitor.opentelemetry.exporter import (  # noqa: PLC0415
             AzureMonitorTraceExporter,
         )

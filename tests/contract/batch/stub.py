@@ -1,4 +1,4 @@
-"""An HTTP server that answers as Batch might on a bad day: each answer is the test's."""
+"""An HTTP server in the place of Batch: each test decides the answers."""
 
 import json
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from tests import loopback
 
 
 class Stub:
-    """Requests as they came, and the function that answers the next ones."""
+    """The received requests, and the function that answers the next ones."""
 
     def __init__(self):
         self.endpoint = ""

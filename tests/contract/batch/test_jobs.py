@@ -10,7 +10,7 @@ from tests.contract.batch.worlds import BUSY, job_spec, task_spec
 
 @pytest.fixture
 def job(batch_ports, fresh):
-    """Return an open job on a pool without nodes; it is ended afterwards."""
+    """Yield an open job on a pool without nodes; end it afterwards."""
     batch_ports.jobs.create(job_spec(fresh))
     yield fresh
     batch_ports.jobs.terminate(fresh)

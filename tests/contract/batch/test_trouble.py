@@ -1,4 +1,4 @@
-"""What the engine relies on when nodes do not come, or cannot take tasks."""
+"""What the engine relies on when nodes do not start, or cannot take tasks."""
 
 import pytest
 

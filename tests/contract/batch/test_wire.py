@@ -1,4 +1,4 @@
-"""What the Batch adapters send, and what they make of answers that a service seldom gives."""
+"""What the Batch adapters send, and how they handle rare answers of the service."""
 
 from datetime import datetime
 
@@ -18,7 +18,7 @@ from tests.emulators.storage.processes import KEY
 from tests.fakes.clock import START
 
 AT = "2026-11-28T10:00:00+00:00"
-# Each state is told apart, and both kinds of nodes are added up.
+# Each state is counted by itself, and both kinds of nodes are added up.
 NODES = {
     "idle": 1, "running": 2, "creating": 1, "starting": 2, "waitingForStartTask": 3, "rebooting": 4,
     "reimaging": 5, "startTaskFailed": 6, "unusable": 7, "preempted": 8,

@@ -1,4 +1,4 @@
-"""The worlds of the Batch contract: the fake, whose tasks a test runs, and the emulator's own."""
+"""The worlds of the Batch contract: the fake, whose tasks a test runs, and the emulator."""
 
 import time
 from dataclasses import replace
@@ -33,7 +33,7 @@ def task_spec(name, command="/bin/sh -c true", **more):
 
 
 class FakeBatchWorld:
-    """Tasks end as their command says when the test lets them."""
+    """The fake; a task ends as its command says, when the test runs it."""
 
     def __init__(self):
         self.fake = fake_ports(quota=3)

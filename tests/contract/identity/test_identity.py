@@ -1,5 +1,8 @@
-"""The adapters without any key: a managed identity's tokens, Azurite over https with OAuth, a Batch
-account that takes Entra tokens alone. The settings hold no secret that could sign anything."""
+"""The adapters without any key: they use the tokens of a managed identity.
+
+Azurite runs over https with OAuth, and the Batch account accepts only Entra tokens. The settings
+hold no secret that could sign anything.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Signatures: real RSA keys, a real key document behind HTTP, and everything forged about them."""
+"""Signatures of tokens: real RSA keys, a key document over HTTP, and all kinds of forgeries."""
 
 import base64
 import hmac
@@ -19,7 +19,7 @@ def signed(key=OURS, kid="k1", algorithm="RS256"):
 
 
 class Tenant:
-    """A key document that can change or fail, a count of its readings, and a clock."""
+    """A key document that can change or fail, a count of its reads, and a clock."""
 
     def __init__(self):
         self.document, self.error, self.reads, self.now = published(k1=OURS), None, 0, 1000.0
@@ -49,7 +49,7 @@ def tampered() -> str:
 
 
 def by_public_key() -> str:
-    """HMAC over the public key, which a verifier that trusts `alg` would take."""
+    """Sign with HMAC by the public key; a verifier that trusts `alg` would accept that."""
     pem = OURS.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )

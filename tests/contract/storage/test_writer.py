@@ -28,7 +28,7 @@ def write(ports, fresh):
 
 @pytest.fixture(params=["the service reads the sources", "the service may not read them"])
 def writer(request, world, ports):
-    """Return the writer, also one that gives the service no grant for the sources of a copy."""
+    """Return the writer, and also a writer whose service may not read the sources of a copy."""
     if request.param == "the service reads the sources":
         return ports.writer
     if not isinstance(world, Services):

@@ -1,4 +1,4 @@
-"""Traces leave in the background; an endpoint that does not answer harms nobody."""
+"""Traces are exported in the background; an endpoint that does not answer does no harm."""
 
 import socket
 import time
