@@ -1,1 +1,1 @@
-"""How people look at the engine and steer it: one module a group of commands, `main` ties them."""
+"""The command line: one module for each group of commands, and `main`, which registers them."""

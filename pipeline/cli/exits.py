@@ -1,4 +1,4 @@
-"""How a command ends: the exit codes that scripts can rely on, and the error that carries one."""
+"""The exit codes of commands, on which scripts can rely, and the error that carries one."""
 
 from enum import IntEnum
 
@@ -9,17 +9,17 @@ from pipeline.settings import SettingMissing
 
 
 class Exit(IntEnum):
-    """What the exit code of every command means."""
+    """The exit codes, with the same meaning for every command."""
 
     OK = 0
-    FAILED = 1  # the run failed, or the thing that was asked for does not exist
+    FAILED = 1  # the run failed, or the requested thing does not exist
     USAGE = 2
     UNREACHABLE = 3
     TIMED_OUT = 4
 
 
 class CommandError(Permanent):
-    """The command cannot do what was asked; the message says why and what to do next."""
+    """The command cannot do its work; the message says why and what to do next."""
 
     def __init__(self, message: str, code: Exit = Exit.FAILED) -> None:
         super().__init__(message)

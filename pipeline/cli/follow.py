@@ -1,4 +1,4 @@
-"""Follows runs until they are over: a live display on a terminal, a line a change elsewhere."""
+"""Follows runs until they are over: a live display on a terminal, or a line for each change."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -16,14 +16,14 @@ from pipeline.errors import Transient
 from pipeline.handlers.collecting.standing import Standing, standing
 
 POLL_S = 0.4
-_ASK_EVERY = 5  # polls: asking Batch is dear
+_ASK_EVERY = 5  # polls: asking Batch is expensive
 _SHOWN = 12
 _PATIENCE = 10  # polls in a row that may fail
 
 
 @dataclass
 class _Watch:
-    """What is known of the runs that are watched."""
+    """What is known about the runs that are watched."""
 
     session: Session
     seen: dict[str, Standing] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class _Watch:
     failures: int = 0
 
     def poll(self, runs: Sequence[str]) -> None:
-        """Look at every run that is not over."""
+        """Read every run that is not over."""
         self.polls += 1
         for run in runs:
             known = self.seen.get(run)
@@ -68,7 +68,7 @@ class _Watch:
 
 
 def follow(session: Session, runs: Sequence[str], timeout_s: float | None = None) -> list[Standing]:
-    """Watch runs until all are over and return how they stand; raise CommandError on timeout."""
+    """Watch runs until all are over, and return their state. Raises CommandError on a timeout."""
     watch, began = _Watch(session), session.monotonic()
     live = Live(console=session.out, transient=True, refresh_per_second=8)
     with live if session.lively else nullcontext():
@@ -82,8 +82,8 @@ def follow(session: Session, runs: Sequence[str], timeout_s: float | None = None
             if timeout_s is not None and session.monotonic() - began > timeout_s:
                 going = [where.run.id for where in known if not where.run.over]
                 raise CommandError(
-                    f"Not over after {timeout_s:g} s: {', '.join(going) or 'the run'}; "
-                    "it goes on: `fanfare watch`.",
+                    f"Not over after {timeout_s:g} s: {', '.join(going) or 'the run'}. "
+                    "The work continues: `fanfare watch` follows it.",
                     Exit.TIMED_OUT,
                 )
             session.sleep(POLL_S)

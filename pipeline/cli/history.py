@@ -1,4 +1,4 @@
-"""What runs of a pipeline took so far: the only honest source of an expectation."""
+"""What a pipeline's earlier runs took: the only reliable basis for an estimate."""
 
 from dataclasses import dataclass
 
@@ -23,22 +23,22 @@ class History:
 
     @property
     def node_seconds_per_item(self) -> float | None:
-        """What an item used, on average; None where nothing is known."""
+        """The average use of an item; None without earlier runs."""
         return self.node_seconds / self.items if self.items else None
 
     @property
     def cost_per_run(self) -> float | None:
-        """What a run cost, on average; None where nothing is known."""
+        """The average cost of a run; None without earlier runs or without a price."""
         return self.cost / self.runs if self.runs and self.currency else None
 
 
 def history(engine: Engine, pipeline: str) -> History:
-    """Look at the latest runs of a pipeline."""
+    """Add up the latest successful runs of a pipeline."""
     return summed(listing.latest(engine.ports.tables, pipeline, _LOOKED_AT).runs)
 
 
 def summed(listed: list[Run]) -> History:
-    """Add up those that succeeded."""
+    """Add up the runs that succeeded."""
     good = [run for run in listed if run.state is State.SUCCEEDED and run.succeeded][:_TAKEN]
     return History(
         runs=len(good),

@@ -1,4 +1,4 @@
-"""Finds the run that a person names: by its id, the beginning of one, or `latest`."""
+"""Finds the run that a person names: by its id, the start of its id, or `latest`."""
 
 from itertools import islice
 
@@ -8,12 +8,12 @@ from pipeline.ledger import index, listing, runs
 from pipeline.ledger.listing import Listing
 
 LATEST = "latest"
-_SEARCHED = 200  # runs a pipeline
-_TOLD = 3  # damaged rows, each in a line
+_SEARCHED = 200  # runs of each pipeline
+_NOTED = 3  # damaged rows, each in a line
 
 
 def run_named(session: Session, text: str) -> str:
-    """Return the run that is meant; raise CommandError if there is none, or more than one."""
+    """Return the id of the named run. Raises CommandError if none fits, or more than one."""
     tables = session.engine.ports.tables
     if runs.load(tables, text):
         return text
@@ -27,16 +27,19 @@ def run_named(session: Session, text: str) -> str:
         )
         found = [run for run in everyone if run.startswith(text)]
     if len(found) > 1:
-        raise CommandError(f"{text!r} may be {len(found)} runs, such as {found[0]} and {found[1]}.")
+        raise CommandError(
+            f"{text!r} fits {len(found)} runs, such as {found[0]} and {found[1]}: "
+            "give more of the id."
+        )
     if not found:
-        raise CommandError(f"There is no run {text!r}: `fanfare ls` shows those that there are.")
+        raise CommandError(f"There is no run {text!r}: `fanfare ls` lists the runs.")
     return found[0]
 
 
 def listed(session: Session, found: Listing) -> Listing:
-    """Say which rows of a list could not be read, and pass the list on."""
-    for error in found.damaged[:_TOLD]:
+    """Report the rows of a list that could not be read, and return the list."""
+    for error in found.damaged[:_NOTED]:
         session.note(str(error))
-    if len(found.damaged) > _TOLD:
-        session.note(f"and {len(found.damaged) - _TOLD} more rows that cannot be read")
+    if len(found.damaged) > _NOTED:
+        session.note(f"and {len(found.damaged) - _NOTED} more rows that cannot be read")
     return found

@@ -1,4 +1,4 @@
-"""The command `fanfare`: every subcommand, registered."""
+"""The command `fanfare`: registers every subcommand."""
 
 import sys
 import tempfile
@@ -50,12 +50,12 @@ _COMMANDS = (
 
 
 def version() -> str:
-    """Return the version of this checkout; `pyproject.toml` alone says it."""
+    """Return the version of this checkout, which only `pyproject.toml` states."""
     document = tomllib.loads((APP_ROOT / "pyproject.toml").read_text("utf-8"))
     return str(document["project"]["version"])
 
 
-def _tell_version(asked: bool) -> None:
+def _show_version(asked: bool) -> None:
     if asked:
         typer.echo(f"fanfare {version()}")
         raise typer.Exit
@@ -63,13 +63,13 @@ def _tell_version(asked: bool) -> None:
 
 _Version = Annotated[
     bool,
-    typer.Option("--version", callback=_tell_version, is_eager=True, help="Say which it is."),
+    typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
 ]
 
 
 @app.callback()
 def prepare(context: typer.Context, *, _version: _Version = False) -> None:
-    """Event-driven Azure Batch: upload a blob, or let a schedule fire, and be told."""
+    """Event-driven Azure Batch: uploads and schedules start runs, events announce their results."""
     context.obj = context.obj or Session()
 
 
@@ -78,10 +78,10 @@ for _command in _COMMANDS:
 
 
 def main() -> None:
-    """Run the command line; a defect is told in one line, and its traceback kept in a file."""
+    """Run the command line; a defect is shown in one line, and its traceback is kept in a file."""
     try:
         app()
-    except Exception as error:  # noqa: BLE001 - the outermost edge: nobody else would tell
+    except Exception as error:  # noqa: BLE001 - the outermost edge: nobody else would report it
         path = Path(tempfile.mkstemp(prefix="fanfare-", suffix=".txt")[1])
         path.write_text(traceback.format_exc(), "utf-8")
         typer.echo(

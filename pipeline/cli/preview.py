@@ -1,4 +1,4 @@
-"""The plan of a run that is not started: made by the planner itself, over ports that only read."""
+"""Plans a run without starting it: the planner itself works over ports that only read."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ _HOUR_S = 3600
 
 @dataclass(frozen=True)
 class Preview:
-    """A plan and what it would take."""
+    """A plan, with estimates of what it would take."""
 
     pipeline: Pipeline
     pool: Pool
@@ -60,7 +60,7 @@ class Preview:
         return self.pool.nodes.maximum * (self.pool.slots // self.pipeline.task.slots)
 
     def node_seconds(self, seconds_per_item: float) -> float:
-        """Estimate the node-seconds if an item takes so long on its slots."""
+        """Estimate the node-seconds if every item takes this long on its slots."""
         return self.items * seconds_per_item * self.pool.share(self.pipeline.task.slots)
 
     def cost(self, node_seconds: float) -> float | None:
@@ -69,19 +69,19 @@ class Preview:
         return None if per_hour is None else node_seconds / _HOUR_S * per_hour
 
     def at_most(self) -> float:
-        """Bound the node-seconds by the definition's own limits, without repetitions."""
+        """Return the most node-seconds that the item limit allows, without retries."""
         return self.node_seconds(self.pipeline.limits.item.total_seconds())
 
 
 class LocalBlobs:
-    """One local file as a blob, then the target's blobs, asked only if needed."""
+    """One local file as a blob, and the target's blobs, which are asked only if needed."""
 
     def __init__(self, file: Path | None, target: Callable[[], Blobs]) -> None:
         self._file = file
         self._target = target
 
     def head(self, ref: BlobRef) -> BlobFacts | None:
-        """Return facts of a blob of the target; the local file has no metadata."""
+        """Return the facts of a blob of the target; the local file has no metadata."""
         return None if ref.container == LOCAL else self._target().head(ref)
 
     def read(self, ref: BlobRef, offset: int = 0, length: int | None = None) -> bytes:
@@ -93,7 +93,7 @@ class LocalBlobs:
             return opened.read(-1 if length is None else length)
 
     def stream(self, ref: BlobRef) -> Iterator[bytes]:
-        """Read the whole at once: somebody waits for it on a machine of his own."""
+        """Yield the whole content at once, since this process serves only one user."""
         yield self.read(ref)
 
     def list(self, container: str, prefix: str) -> Iterator[BlobFacts]:
@@ -101,20 +101,20 @@ class LocalBlobs:
         return self._target().list(container, prefix)
 
     def url(self, ref: BlobRef) -> str:
-        """Return a URL that says where the content is now."""
+        """Return a URL of where the content is now."""
         return f"file:{quote(ref.name)}" if ref.container == LOCAL else self._target().url(ref)
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a run would work on, and where planning reads."""
+    """The input of a run, and the blobs that planning reads."""
 
     input: Input | None
     blobs: Blobs
 
 
 class _NoWrites:
-    """The writing port of a plan that is only looked at: a snapshot is the blob as it is."""
+    """The writing port of a preview: a snapshot is the blob as it is."""
 
     def snapshot(self, ref: BlobRef, _etag: str) -> BlobRef:
         """Return the blob itself."""
@@ -131,11 +131,11 @@ class _Nothing:
 def preview(
     catalogue: Catalogue, definition: Pipeline, source: Source, given: Mapping[str, object]
 ) -> Preview:
-    """Plan a run without claiming it; raises what makes that impossible."""
+    """Plan a run without claiming it. Raises the error that makes planning impossible."""
     if definition.split.program is not None:
         raise CommandError(
             f"The split of {definition.name} is a program that runs on a node: "
-            "what it yields is known only when it has run.",
+            "its items are known only after it has run.",
         )
     engine, now = _engine(catalogue, source), datetime.now(UTC)
     run = Run(
@@ -156,7 +156,7 @@ def preview(
 
 
 def local_source(file: Path | None, target: Callable[[], Blobs]) -> Source:
-    """Take a local file, or nothing, as what a run would work on."""
+    """Use a local file, or nothing, as the input of a run."""
     if file is None:
         return Source(None, LocalBlobs(None, target))
     blobs = LocalBlobs(file, target)
@@ -166,7 +166,7 @@ def local_source(file: Path | None, target: Callable[[], Blobs]) -> Source:
 
 
 def blob_source(container: str, name: str, target: Callable[[], Blobs]) -> Source:
-    """Take a blob of the target as what a run would work on; raises CommandError without one."""
+    """Use a blob of the target as the input of a run. Raises CommandError if it does not exist."""
     facts = target().head(BlobRef(container, name))
     if facts is None:
         raise CommandError(
@@ -176,7 +176,7 @@ def blob_source(container: str, name: str, target: Callable[[], Blobs]) -> Sourc
 
 
 def _engine(catalogue: Catalogue, source: Source) -> Engine:
-    """Make an engine that can plan, and nothing else."""
+    """Make an engine that can only plan."""
     others = dict.fromkeys(("tables", "queues", "jobs", "cluster", "events"), _Nothing())
     world = SimpleNamespace(blobs=source.blobs, writer=_NoWrites(), clock=SystemClock(), **others)
     return Engine(cast("Ports", world), catalogue, Patience(), {})

@@ -1,4 +1,4 @@
-"""What every command is given: the target's engine, the terminal, and how to answer."""
+"""What every command gets: the target's engine, the terminal, and the ways to answer."""
 
 import functools
 import inspect
@@ -34,11 +34,11 @@ _COMMON: dict[str, tuple[object, object]] = {
 
 @dataclass
 class Session:
-    """One command's surroundings; tests pass their own engine and a clock that does not wait."""
+    """The surroundings of one command; tests pass an engine and a clock that does not wait."""
 
     connect: Callable[[Path | None], Engine] = connect
     definitions: Callable[[], Catalogue] = definitions
-    ward: Callable[[float], Ward] | None = None  # what `doctor` looks at, of a test's own
+    ward: Callable[[float], Ward] | None = None  # what `doctor` checks in tests
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
     out: Console = field(default_factory=lambda: _console(stderr=False))
@@ -48,34 +48,34 @@ class Session:
 
     @functools.cached_property
     def engine(self) -> Engine:
-        """The engine of the target; made at its first use."""
+        """The engine of the target, made at its first use."""
         return self.connect(self.target)
 
     @property
     def lively(self) -> bool:
-        """Whether somebody watches: a terminal, and nobody asked for JSON."""
+        """Whether a person watches: the output is a terminal, and --json is not given."""
         return self.out.is_terminal and not self.as_json
 
     def answer(self, content: object, shown: RenderableType) -> None:
-        """Print the answer: as JSON for programs, else as people like it."""
+        """Print the answer, as JSON for programs or rendered for people."""
         if self.as_json:
             typer.echo(json.dumps(content, indent=2, default=str, ensure_ascii=False))
         else:
             self.out.print(shown, crop=False)
 
     def note(self, text: str) -> None:
-        """Say something by the way, where it cannot spoil an answer."""
+        """Print a side note on standard error, so that it does not mix with the answer."""
         if not self.as_json:
             self.err.print(text, style="dim", soft_wrap=True)
 
     @contextmanager
     def busy(self, text: str) -> Iterator[Status | None]:
-        """Show that something takes its time; nothing appears where nobody watches."""
+        """Show that work is going on; nothing appears unless a person watches."""
         with self.err.status(text) if self.lively else nullcontext() as status:
             yield status
 
     def fail(self, error: FanfareError) -> Exit:
-        """Say what went wrong and return the exit code for it."""
+        """Print an error, and return its exit code."""
         code = exit_code(error)
         if self.as_json:
             typer.echo(json.dumps({"error": str(error), "code": int(code)}), err=True)
@@ -86,7 +86,7 @@ class Session:
 
 
 def _console(*, stderr: bool) -> Console:
-    """Make a console; a pipe gets wide lines, since nothing there has an edge to wrap at."""
+    """Make a console; a pipe gets wide lines, since it has no edge to wrap at."""
     made = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
     if not made.is_terminal:
         made.width = _PIPE_WIDTH
@@ -94,7 +94,7 @@ def _console(*, stderr: bool) -> Console:
 
 
 def command[**P](function: Callable[P, None]) -> Callable[..., None]:
-    """Give a command the options that all have, and let its errors be one line and an exit code."""
+    """Add the common options to a command, and turn its errors into one line and an exit code."""
 
     @functools.wraps(function)
     def carry_out(*args: P.args, **kwargs: P.kwargs) -> None:

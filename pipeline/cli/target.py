@@ -1,4 +1,4 @@
-"""Which deployment a command works against: the local stack, or one that an env file describes."""
+"""The deployment that a command works on: the local stack, or one that an env file describes."""
 
 import re
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ from pipeline.settings import Settings
 
 
 def connect(target: Path | None) -> Engine:
-    """Make the engine of a target; raises CommandError when there is none."""
+    """Make the engine of a target. Raises CommandError when the target is not available."""
     return build(settings_of(target))
 
 
 def definitions() -> Catalogue:
-    """Read the definitions as they lie on disk; no target is asked."""
+    """Read the definitions from disk, without asking a target."""
     return load_catalogue(APP_ROOT / "pipelines", APP_ROOT / "pools", APP_ROOT / "task_scripts")
 
 
@@ -28,15 +28,15 @@ def settings_of(target: Path | None) -> Settings:
 
 
 def environment_of(target: Path | None) -> dict[str, str]:
-    """Read all that a target's env file says; raises CommandError when a local stack is down."""
+    """Read all values of a target's env file. Raises CommandError when a local stack is down."""
     if target is None:
         target = DATA
     stack = LocalStack(target if target.is_dir() else target.parent)
     local = target in (DATA, stack.env) or (target / "stack.lock").exists()
     if local and not stack.running():
         raise CommandError(
-            f"The local stack is not up: `{stack.command('up')}` starts it, "
-            "--target names a deployment.",
+            f"The local stack is not up: start it with `{stack.command('up')}`, "
+            "or name a deployment with --target.",
             Exit.UNREACHABLE,
         )
     path = target / ("app.env" if local else ".env") if target.is_dir() else target
@@ -44,7 +44,7 @@ def environment_of(target: Path | None) -> dict[str, str]:
 
 
 def read_env(path: Path) -> dict[str, str]:
-    """Read KEY=VALUE lines as azd writes them: quotes, comments and `export` are understood."""
+    """Read KEY=VALUE lines as azd writes them, with quotes, comments and `export`."""
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:

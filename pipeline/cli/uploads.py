@@ -1,4 +1,4 @@
-"""Starts runs as a user would: by uploading a file where its pipeline listens, or by asking."""
+"""Starts runs as a user would: by uploading a file where its pipeline listens, or by a request."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ type Advance = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Order:
-    """What `fanfare run` is to start."""
+    """The run that `fanfare run` should start."""
 
     pipeline: Pipeline
     parameters: Mapping[str, str]
@@ -33,22 +33,22 @@ class Order:
 
 
 def parse_parameters(given: Sequence[str]) -> dict[str, str]:
-    """Read `name=value` pairs; raises CommandError."""
+    """Read `name=value` pairs. Raises CommandError."""
     pairs = [text.partition("=") for text in given]
     for name, equals, _ in pairs:
         if not equals or not name:
-            raise CommandError(f"{name!r} is no parameter: write -p name=value.", Exit.USAGE)
+            raise CommandError(f"{name!r} is not a parameter: write -p name=value.", Exit.USAGE)
     return {name: value for name, _, value in pairs}
 
 
 def check(order: Order, files: Sequence[Path]) -> None:
-    """Raise before anything is uploaded if the pipeline would not take it."""
+    """Raise CommandError, before any upload, if the pipeline would not accept the order."""
     order.pipeline.resolve_parameters(order.parameters)
     pipeline = order.pipeline
     if order.name and len(files) != 1:
-        raise CommandError("--name goes with exactly one file.", Exit.USAGE)
+        raise CommandError("--name needs exactly one file.", Exit.USAGE)
     if not files and not pipeline.trigger.http:
-        raise CommandError(f"Pipeline {pipeline.name} starts with a file: name one.", Exit.USAGE)
+        raise CommandError(f"Pipeline {pipeline.name} needs a file: name one.", Exit.USAGE)
     if not files and pipeline.split.needs_input:
         raise CommandError(
             f"Pipeline {pipeline.name} splits its input ({pipeline.split.kind}): name a file.",
@@ -63,7 +63,7 @@ def start_by_request(session: Session, order: Order, file: Path | None, advance:
     engine, key = session.engine, order.key or session.engine.token()
     source = None
     if file is not None:
-        # Beside the triggers: in `input` the upload itself might start something.
+        # Where no trigger looks: in `input` the upload itself might start a run.
         ref = naming.upload(engine.token(), order.name or file.name)
         source = _upload(session, ref, file, {}, advance)
     return start_for_request(engine, order.pipeline, key, source, order.parameters).run.id
@@ -79,11 +79,11 @@ def start_by_upload(session: Session, order: Order, file: Path, advance: Advance
 
 
 def wait_for_start(session: Session, run: str) -> None:
-    """Wait until the upload's event has started the run, and say so if that takes long."""
+    """Wait until the upload's event has started the run, with a note if that takes long."""
     began, said = session.monotonic(), False
     while runs.load(session.engine.ports.tables, run) is None:
         if not said and session.monotonic() - began > _SAY_AFTER_S:
-            session.note("The upload's event has not come yet; the sweep will find the file.")
+            session.note("The upload's event has not arrived yet; the sweep will find the file.")
             said = True
         session.sleep(_EVENT_POLL_S)
 
@@ -95,7 +95,7 @@ def blob_name(order: Order, file: Path) -> str:
 
 
 def by_request(order: Order) -> bool:
-    """Whether the pipeline is asked rather than fed."""
+    """Return whether the pipeline starts by a request, not by an upload."""
     return order.pipeline.trigger.blob is None
 
 
@@ -103,7 +103,7 @@ def _check_file(order: Order, file: Path) -> None:
     if not file.is_file():
         raise CommandError(f"There is no file {file}.", Exit.USAGE)
     if file.stat().st_size == 0:
-        raise CommandError(f"{file} is empty: an empty blob starts nothing.", Exit.USAGE)
+        raise CommandError(f"{file} is empty: an empty blob starts no run.", Exit.USAGE)
     trigger, name = order.pipeline.trigger.blob, blob_name(order, file)
     if trigger is None:
         return
@@ -112,17 +112,19 @@ def _check_file(order: Order, file: Path) -> None:
             f" with {', '.join(trigger.suffix)}" * bool(trigger.suffix)
         )
         raise CommandError(
-            f"{name!a} would start nothing: {order.pipeline.name} takes {wanted} (see --name).",
+            f"{name!a} would start no run: {order.pipeline.name} accepts {wanted}. "
+            "Give such a name with --name.",
             Exit.USAGE,
         )
     if Api.PUT_BLOCK_LIST not in trigger.apis:
         raise CommandError(
-            f"Pipeline {order.pipeline.name} does not take PutBlockList, by which this uploads."
+            f"Pipeline {order.pipeline.name} does not accept PutBlockList, which this command "
+            "uses: upload the file with another tool."
         )
     for parameter, value in order.parameters.items():
         if not value.isascii() or value != value.strip() or not value.isprintable():
             raise CommandError(
-                f"{parameter}: a blob's metadata carries plain ASCII only, not {value!a}.",
+                f"{parameter}: a blob's metadata can hold only plain ASCII, not {value!a}.",
                 Exit.USAGE,
             )
 

@@ -1,1 +1,1 @@
-"""The subcommands: one file a group."""
+"""The subcommands: one file for each group."""

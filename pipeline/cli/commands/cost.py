@@ -1,4 +1,4 @@
-"""`fanfare cost`: what a deployment costs while idle, and what items cost beside their nodes."""
+"""`fanfare cost`: what an idle deployment costs, and what items cost besides their nodes."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -20,10 +20,11 @@ from pipeline.errors import FanfareError
 
 _LEFT_OUT = (
     "  Not included: stored data, telemetry, leases and polling of queues by the Functions host, "
-    "traffic. Free grants are deducted from the month alone, as if nothing else used them. The "
-    "naive design's blobs are taken to be ours at one item a task; its nodes are the same."
+    "traffic. Free grants are deducted only from the idle month, as if nothing else used them. For "
+    "blobs, the naive design is assumed to need what the engine needs at one item per task; its "
+    "nodes are the same."
 )
-_STAR = "  * weak or unconfirmed price: see pipeline/prices.yaml for source and date of each"
+_STAR = "  * weak or unconfirmed price: pipeline/prices.yaml has the source and date of each price"
 
 
 def prices() -> Prices:
@@ -32,22 +33,22 @@ def prices() -> Prices:
 
 
 def metered() -> Metered:
-    """Read what was measured."""
+    """Read the file of measured operations."""
     return Metered.model_validate_json((APP_ROOT / "pipeline/metered.json").read_text("utf-8"))
 
 
 def cost(
     context: typer.Context,
     pipeline: Annotated[
-        str | None, typer.Argument(help="Count its bundles and nodes; default: one item a task.")
+        str | None, typer.Argument(help="Use its bundles and nodes; default: one item per task.")
     ] = None,
-    items: Annotated[int, typer.Option(min=1, max=10**9, help="How many items.")] = costs.MILLION,
+    items: Annotated[int, typer.Option(min=1, max=10**9, help="Number of items.")] = costs.MILLION,
     private_network: Annotated[
-        bool, typer.Option("--private-network", help="With private endpoints.")
+        bool, typer.Option("--private-network", help="Include private endpoints.")
     ] = False,
-    alerts: Annotated[bool, typer.Option("--alerts", help="With alerts by mail.")] = False,
+    alerts: Annotated[bool, typer.Option("--alerts", help="Include alerts by mail.")] = False,
 ) -> None:
-    """Print what it costs while idle, and what items cost beside the naive design."""
+    """Print the cost of an idle month, and of items compared with the naive design."""
     session: Session = context.obj
     bundle, seconds, nodes = _work(session, pipeline, items)
     tariff, measured = prices(), metered()
@@ -71,16 +72,16 @@ def cost(
     count = wording.count(items, "item")
     rows: list[RenderableType] = [
         *_idle(month, options, tariff),
-        Text(f"{count}, {bundle} a task, beside one message and one invocation each", "bold"),
+        Text(f"{count}, {bundle} per task; naive: one message and invocation per item", "bold"),
         _bill(_beside(ours, naive), tariff),
-        Text(f"  {worst:,.2f} {tariff.currency} if each receipt wakes an invocation of its own"),
+        Text(f"  {worst:,.2f} {tariff.currency} if each receipt starts an invocation of its own"),
         Text(f"  nodes: {_nodes(nodes, tariff)}"),
     ]
     session.answer(answer, Group(*rows, *_footnotes(measured)))
 
 
 def _idle(month: list[Line], options: list[str], tariff: Prices) -> list[RenderableType]:
-    """Draw what a month without a run costs, and what parameters of the deployment add."""
+    """Draw what a month without a run costs, and what each parameter of a deployment adds."""
     given = f" with {' and '.join(options)}" if options else ""
     return [
         Text(f"A month without a run{given}", "bold"),
@@ -95,7 +96,7 @@ def _idle(month: list[Line], options: list[str], tariff: Prices) -> list[Rendera
 def _work(
     session: Session, pipeline: str | None, items: int
 ) -> tuple[int, float | None, float | None]:
-    """Return items a task, and the node-seconds and their cost where earlier runs tell them."""
+    """Return the items per task, and the node-seconds and cost if earlier runs are known."""
     if pipeline is None:
         return 1, None, None
     catalogue = session.definitions()
@@ -112,12 +113,12 @@ def _part(lines: list[Line], name: str = "total") -> dict[str, object]:
 
 
 def _footnotes(measured: Metered) -> list[RenderableType]:
-    told = f"  measured {measured.date} by `{measured.command}`"
-    return [Text(), *(Text(line, "dim") for line in (_STAR, told, _LEFT_OUT))]
+    source = f"  measured on {measured.date} with `{measured.command}`"
+    return [Text(), *(Text(line, "dim") for line in (_STAR, source, _LEFT_OUT))]
 
 
 def _history(session: Session, pipeline: str) -> History:
-    """Ask the target what such runs took; a cost needs no target, so none is fine."""
+    """Read what earlier runs took; without a target there are none."""
     try:
         return history(session.engine, pipeline)
     except FanfareError:
@@ -127,7 +128,7 @@ def _history(session: Session, pipeline: str) -> History:
 def _nodes(nodes: float | None, tariff: Prices) -> str:
     if nodes is None:
         return "unknown: name a pipeline that has run, and whose pool has a price"
-    return f"{wording.money(nodes, tariff.currency)}, going by earlier runs"
+    return f"{wording.money(nodes, tariff.currency)}, estimated from earlier runs"
 
 
 def _beside(ours: list[Line], naive: list[Line]) -> list[tuple[Line, Line | None]]:
@@ -155,7 +156,7 @@ def _bill(rows: list[tuple[Line, Line | None]], tariff: Prices) -> RenderableTyp
         cells = [f"  {line.what}{'*' * weak}", f"{line.amount:,.0f}", f"{line.cost:,.2f}"]
         more = [f"{other.amount:,.0f}", f"{other.cost:,.2f}"] if other else ["", ""]
         table.add_row(*cells, *(more if both else []))
-    sums = ["  together", "", f"{sum(line.cost for line, _ in rows):,.2f}"]
+    sums = ["  total", "", f"{sum(line.cost for line, _ in rows):,.2f}"]
     theirs = ["", f"{sum(other.cost for _, other in rows if other):,.2f}"] if both else []
     table.add_row(*sums, *theirs, style="bold")
     return table

@@ -1,4 +1,4 @@
-"""`fanfare plan`: the plan that a run would carry out, before anything is started or paid."""
+"""`fanfare plan`: shows the plan of a run before anything is started or paid."""
 
 from pathlib import Path
 from typing import Annotated
@@ -30,10 +30,11 @@ def plan(
         str | None, typer.Argument(help="A local file, or CONTAINER/NAME of a blob.")
     ] = None,
     parameter: Annotated[
-        list[str] | None, typer.Option("-p", "--parameter", help="name=value; may be repeated.")
+        list[str] | None,
+        typer.Option("-p", "--parameter", help="name=value; give one for each parameter."),
     ] = None,
 ) -> None:
-    """Print the plan that a run would carry out; nothing is started."""
+    """Print the plan that a run would carry out, without starting it."""
     session: Session = context.obj
     catalogue = session.definitions()
     definition = catalogue.pipeline(pipeline)
@@ -57,7 +58,7 @@ def _source(session: Session, file: str | None) -> Source:
 
 
 def _history(session: Session, pipeline: str) -> History:
-    """Ask the target what such runs took; a plan needs no target, so none is fine."""
+    """Read what earlier runs took; without a target there are none."""
     try:
         return history(session.engine, pipeline)
     except FanfareError:
@@ -97,7 +98,7 @@ def _shown(made: Preview, known: History) -> RenderableType:
     definition, pool = made.pipeline, made.pool
     head = Text.assemble((definition.name, "bold"), f"  {wording.one_line(definition.description)}")
     waves = -(-made.tasks // made.at_once) if made.at_once else 0
-    size = f"{pool.size}, {pool.slots} slots a node, at most {pool.nodes.maximum} nodes"
+    size = f"{pool.size}, {pool.slots} slots per node, at most {pool.nodes.maximum} nodes"
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -116,12 +117,12 @@ def _shown(made: Preview, known: History) -> RenderableType:
         f"run {format_duration(definition.limits.run)}",
     )
     table.add_row("  expected", _expectation(made, known))
-    table.add_row("  at most", _price(made, made.at_most()) + " if every item takes its limit")
+    table.add_row("  at most", _price(made, made.at_most()) + " if every item uses its full limit")
     return Group(head, table, Text(), _tasks(made))
 
 
 def _load(made: Preview) -> str:
-    """Say how many tasks there are, and what they carry, not what they might."""
+    """Write how many tasks there are, and what they really carry."""
     uneven = made.items != made.tasks * made.items_per_task
     items = "at most " * uneven + wording.count(made.items_per_task, "item")
     slots = wording.count(made.pipeline.task.slots, "slot")
@@ -132,7 +133,7 @@ def _expectation(made: Preview, known: History) -> str:
     expected = _expected(made, known)
     if expected is None:
         return "unknown: no run of this pipeline has succeeded yet"
-    return f"{_price(made, expected)}, going by {known.runs} earlier runs"
+    return f"{_price(made, expected)}, estimated from {known.runs} earlier runs"
 
 
 def _price(made: Preview, node_seconds: float) -> str:

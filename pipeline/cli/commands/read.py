@@ -1,4 +1,4 @@
-"""`fanfare ls`, `show`, `logs` and `schema`: what there is, and what it says."""
+"""`fanfare ls`, `show`, `logs` and `schema`: the commands that only read the target."""
 
 import json
 import re
@@ -46,8 +46,10 @@ _SCHEMAS = {
 def ls(
     context: typer.Context,
     pipeline: Annotated[str | None, typer.Argument(help="Only this pipeline's runs.")] = None,
-    active: Annotated[bool, typer.Option("--active", help="Only runs that are going.")] = False,
-    limit: Annotated[int, typer.Option("-n", "--limit", min=1, max=1000)] = 20,
+    active: Annotated[bool, typer.Option("--active", help="Only active runs.")] = False,
+    limit: Annotated[
+        int, typer.Option("-n", "--limit", min=1, max=1000, help="At most this many runs.")
+    ] = 20,
 ) -> None:
     """List the latest runs."""
     session: Session = context.obj
@@ -64,7 +66,7 @@ def ls(
 
 
 def show(context: typer.Context, run: RunArgument) -> None:
-    """Show one run: how it stands, what it waits for, what failed, what it made."""
+    """Show one run: its state, what it waits for, what failed, and its output."""
     session: Session = context.obj
     where = standing(session.engine, run_named(session, run))
     failed = failed_items(session.engine, where.run, _FAILURES_SHOWN)
@@ -93,12 +95,17 @@ def logs(
     context: typer.Context,
     run: RunArgument,
     task: Annotated[
-        str | None, typer.Argument(help="Task number, `split` or `assemble`; default: what failed.")
+        str | None,
+        typer.Argument(help="Task number, `split` or `assemble`; default: what failed."),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Of every task.")] = False,
-    generation: Annotated[int | None, typer.Option(min=1, help="Default: the latest.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Print the logs of every task.")
+    ] = False,
+    generation: Annotated[
+        int | None, typer.Option(min=1, help="Generation of the run; default: the latest.")
+    ] = None,
 ) -> None:
-    """Print what failed items printed, or everything that one task printed."""
+    """Print the logs of failed items, or everything that one task printed."""
     session: Session = context.obj
     held = runs.need(session.engine.ports.tables, run_named(session, run)).run
     held = held.model_copy(update={"generation": generation or held.generation})
@@ -121,16 +128,16 @@ def schema(
     context: typer.Context,
     kind: Annotated[
         str | None,
-        typer.Argument(help="Print one: pipeline, pool, manifest or completion-event."),
+        typer.Argument(help="Print only this: pipeline, pool, manifest or completion-event."),
     ] = None,
-    folder: Annotated[Path, typer.Option(help="Where to write them.")] = SCHEMA_FOLDER,
+    folder: Annotated[Path, typer.Option(help="Folder to write them to.")] = SCHEMA_FOLDER,
 ) -> None:
-    """Write JSON Schemas of pipelines, pools, manifests and events: editors check by them."""
+    """Write JSON Schemas of pipelines, pools, manifests and events, for editors and validators."""
     session: Session = context.obj
     if kind is not None:
         if kind not in _SCHEMAS:
             known = ", ".join(_SCHEMAS)
-            raise CommandError(f"There is no schema of {kind!r}; there are: {known}.", Exit.USAGE)
+            raise CommandError(f"There is no schema of {kind!r} (known: {known}).", Exit.USAGE)
         typer.echo(json.dumps(_SCHEMAS[kind](), indent=2))
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -140,7 +147,7 @@ def schema(
     hint = "\n".join(
         [
             *(f"wrote {path}" for path in paths.values()),
-            "Editors with a YAML language server take it from the first line of a file:",
+            "Editors with a YAML language server use the schema that a file's first line names:",
             "  # yaml-language-server: $schema=../docs/schemas/pipeline.schema.json",
         ]
     )
@@ -153,7 +160,7 @@ def _unit(task: str) -> str:
     known = task in (naming.SPLIT, naming.ASSEMBLE) or naming.unit_number(task) is not None
     if not known:
         raise CommandError(
-            f"{task!r} is no task: give its number, `split` or `assemble`.", Exit.USAGE
+            f"{task!r} is not a task: give its number, `split` or `assemble`.", Exit.USAGE
         )
     return task
 
@@ -164,7 +171,7 @@ def _failed_units(session: Session, run: Run) -> list[str]:
 
 
 def _logs_of(session: Session, run: Run, unit: str) -> Iterator[_Log]:
-    """Read the logs of a unit, or of all; the programs' own first, the runner's only without."""
+    """Read the logs of a unit, or of all: the programs' logs, or the runner's if there are none."""
     blobs = session.engine.ports.blobs
     folder, below = run.names.logs(), f"{run.names.logs(unit)}/" if unit else run.names.logs()
     there = [facts for facts in blobs.list(naming.WORK, below) if facts.size]

@@ -1,4 +1,4 @@
-"""`fanfare run`, `redrive` and `watch`: start something, or follow what is going."""
+"""`fanfare run`, `redrive` and `watch`: start runs, or follow active ones."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,24 +26,30 @@ _FAILURES_SHOWN = 3
 _WATCHED = 50
 _IDLE_POLL_S = 1.0
 
-RunArgument = Annotated[str, typer.Argument(help="Run id, its beginning, or `latest`.")]
-WaitOption = Annotated[bool, typer.Option("--wait/--no-wait", help="Follow it to its end.")]
+RunArgument = Annotated[str, typer.Argument(help="Run id, the start of one, or `latest`.")]
+WaitOption = Annotated[
+    bool, typer.Option("--wait/--no-wait", help="Follow to the end, or return at once.")
+]
 TimeoutOption = Annotated[
-    float | None, typer.Option("--timeout", help="Seconds to follow; then exit code 4.")
+    float | None,
+    typer.Option("--timeout", help="Follow for this many seconds, then exit with code 4."),
 ]
 
 
 def run(  # noqa: PLR0913 - each is an option of the command
     context: typer.Context,
     pipeline: Annotated[str, typer.Argument(help="Name of the pipeline.")],
-    files: Annotated[list[Path] | None, typer.Argument(help="Files; one run each.")] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Files to upload; one run each.")
+    ] = None,
     *,
     parameter: Annotated[
-        list[str] | None, typer.Option("-p", "--parameter", help="name=value; may be repeated.")
+        list[str] | None,
+        typer.Option("-p", "--parameter", help="name=value; give one for each parameter."),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Blob name to upload under.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the uploaded blob.")] = None,
     key: Annotated[
-        str | None, typer.Option(help="Idempotency key of a request: the same key, the same run.")
+        str | None, typer.Option(help="Idempotency key: the same key starts only one run.")
     ] = None,
     wait: WaitOption = True,
     timeout: TimeoutOption = None,
@@ -64,39 +70,42 @@ def run(  # noqa: PLR0913 - each is an option of the command
 def redrive(
     context: typer.Context, run: RunArgument, wait: WaitOption = True, timeout: TimeoutOption = None
 ) -> None:
-    """Run again what failed of a run that is over; what succeeded is kept."""
+    """Redrive a run that is over: execute only what failed, and keep what succeeded."""
     session: Session = context.obj
-    again = steer.redrive(session.engine, run_named(session, run))
-    session.note(f"Generation {again.generation} of {again.id} begins.")
+    redriven = steer.redrive(session.engine, run_named(session, run))
+    session.note(f"Generation {redriven.generation} of {redriven.id} begins.")
     if wait:
-        finish(session, [again.id], timeout)
+        finish(session, [redriven.id], timeout)
     else:
-        session.answer(http.view(again, None), again.id)
+        session.answer(http.view(redriven, None), redriven.id)
 
 
 def watch(
     context: typer.Context,
-    run: Annotated[str | None, typer.Argument(help="A run; default: all that are going.")] = None,
+    run: Annotated[
+        str | None,
+        typer.Argument(help="Run id, the start of one, or `latest`; default: all active runs."),
+    ] = None,
     timeout: TimeoutOption = None,
 ) -> None:
-    """Follow one run to its end, or all that are going."""
+    """Follow one run, or all active runs, to the end."""
     session: Session = context.obj
     if run is not None:
         finish(session, [run_named(session, run)], timeout)
         return
     going = list(islice(index.active(session.engine.ports.tables), _WATCHED))
     if not going:
-        session.answer({"runs": []}, "Nothing is going: `fanfare ls` shows what was.")
+        session.answer({"runs": []}, "No run is active: `fanfare ls` lists the latest runs.")
         return
     finish(session, going, timeout)
 
 
 def finish(session: Session, started: Sequence[str], timeout_s: float | None) -> None:
-    """Follow runs to their end and say how they ended; exit with a code that says the same."""
+    """Follow runs to their end, print how they ended, and exit with the code for it."""
     try:
         standings = follow(session, started, timeout_s)
     except KeyboardInterrupt:
-        session.note(f"It goes on without you: fanfare watch {started[0]}")
+        session.note(f"The work continues. To follow it: fanfare watch {started[0]}")
         raise
     views = [http.view(where.run, where.obstacle) for where in standings]
     pages = [] if session.as_json else [_page(session, where) for where in standings]
@@ -124,7 +133,7 @@ def _start(session: Session, order: Order, file: Path | None) -> str:
 
 @contextmanager
 def _uploading(session: Session, file: Path | None) -> Iterator[uploads.Advance]:
-    """Show how far an upload is, where somebody watches."""
+    """Show the progress of an upload if a person watches."""
     if file is None or not session.lively:
         yield lambda _: None
         return

@@ -1,4 +1,4 @@
-"""`fanfare cancel`, `pause`, `resume`, `backfill`, `purge`: what changes what is there."""
+"""`fanfare cancel`, `pause`, `resume`, `backfill`, `purge`: commands that change runs."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -32,19 +32,19 @@ _PURGED_AT_ONCE = 1000
 _LISTED = 5
 
 PipelineArgument = Annotated[str, typer.Argument(help="Name of the pipeline.")]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
 
 def cancel(context: typer.Context, run: RunArgument) -> None:
-    """Cancel a run: its tasks end now, and the event says so."""
+    """Cancel a run: end its tasks now, and announce it as cancelled."""
     session: Session = context.obj
     ended = steer.cancel(session.engine, run_named(session, run))
     session.answer(http.view(ended, None), f"Run {ended.id} is {ended.state}.")
 
 
 def pause(context: typer.Context, pipeline: PipelineArgument) -> None:
-    """Let new runs of a pipeline wait; those that are going go on."""
+    """Pause a pipeline: its new runs wait, its active runs continue."""
     session: Session = context.obj
     name = session.engine.catalogue.pipeline(pipeline).name
     changed = admission.pause(session.engine, name)
@@ -53,11 +53,11 @@ def pause(context: typer.Context, pipeline: PipelineArgument) -> None:
 
 
 def resume(context: typer.Context, pipeline: PipelineArgument) -> None:
-    """Let the runs of a paused pipeline begin."""
+    """Resume a paused pipeline: its waiting runs begin."""
     session: Session = context.obj
     name = session.engine.catalogue.pipeline(pipeline).name
     changed = admission.resume(session.engine, name)
-    text = f"{name} goes on." if changed else f"{name} was not paused."
+    text = f"{name} is resumed." if changed else f"{name} was not paused."
     session.answer({"pipeline": name, "paused": False, "changed": changed}, text)
 
 
@@ -67,16 +67,21 @@ def backfill(
     newer_than: Annotated[
         str | None, typer.Option(help="Only blobs younger than this, such as 7d or 12h.")
     ] = None,
-    limit: Annotated[int, typer.Option("-n", "--limit", min=1, help="At most so many.")] = 1000,
+    limit: Annotated[
+        int, typer.Option("-n", "--limit", min=1, help="At most this many runs.")
+    ] = 1000,
     dry_run: DryRunOption = False,
     yes: YesOption = False,
 ) -> None:
-    """Start runs for blobs that were there before the pipeline, or whose events were lost."""
+    """Start runs for blobs that are older than the pipeline, or whose events were lost."""
     session: Session = context.obj
     engine = session.engine
     definition = engine.catalogue.pipeline(pipeline)
     if definition.trigger.blob is None:
-        raise CommandError(f"Pipeline {definition.name} is not triggered by blobs.", Exit.USAGE)
+        raise CommandError(
+            f"Pipeline {definition.name} has no blob trigger: nothing can be backfilled.",
+            Exit.USAGE,
+        )
     since = engine.now - _duration(newer_than) if newer_than else datetime.min.replace(tzinfo=UTC)
     with session.busy("Comparing blobs with runs"):
         found = list(islice(unclaimed(engine, definition, since, engine.now), limit))
@@ -85,7 +90,7 @@ def backfill(
         names = [f"  {wording.visible(facts.ref.name)}" for facts in found[:_LISTED]]
         session.answer(answer, "\n".join([text, *names]))
         return
-    confirm(session, f"{text} Start them?", yes=yes)
+    confirm(session, f"{text} Start their runs?", yes=yes)
     started = []
     with progress(session, "Starting runs", len(found)) as advance:
         for facts in found:
@@ -93,14 +98,14 @@ def backfill(
             advance(1)
     session.answer(
         answer | {"started": started},
-        f"{wording.count(len(found), 'run')} started: `fanfare watch`.",
+        f"{wording.count(len(found), 'run')} started: `fanfare watch` follows them.",
     )
 
 
 def _backfill_facts(
     engine: Engine, pipeline: str, found: Sequence[BlobFacts]
 ) -> tuple[dict[str, object], str]:
-    """Say what a backfill would start and what that may cost."""
+    """Describe what a backfill would start and what that may cost."""
     known = history(engine, pipeline)
     each = known.cost_per_run
     expected = None if each is None else each * len(found)
@@ -123,7 +128,9 @@ def _backfill_facts(
 
 def purge(
     context: typer.Context,
-    run: Annotated[str | None, typer.Argument(help="Run id, its beginning, or `latest`.")] = None,
+    run: Annotated[
+        str | None, typer.Argument(help="Run id, the start of one, or `latest`.")
+    ] = None,
     older_than: Annotated[
         str | None, typer.Option(help="All runs that ended longer ago than this, such as 30d.")
     ] = None,
@@ -131,11 +138,11 @@ def purge(
     dry_run: DryRunOption = False,
     yes: YesOption = False,
 ) -> None:
-    """Delete plan, logs, receipts and rows of runs that are over; that they were stays known."""
+    """Delete plan, logs, receipts and rows of runs that are over; the runs stay in lists."""
     session: Session = context.obj
     if (run is None) == (older_than is None):
         raise CommandError("Name a run, or give --older-than, such as 30d.", Exit.USAGE)
-    with session.busy("Looking for what is to be deleted"):
+    with session.busy("Looking for what to delete"):
         chosen = _chosen(session, run, older_than)
         found = [purge_run.belongings(session.engine, one, output=output) for one in chosen]
     blobs, total = sum(len(p.blobs) for p in found), sum(p.bytes for p in found)
@@ -146,7 +153,7 @@ def purge(
     if dry_run or not found:
         session.answer(answer, f"{text} would be deleted.")
         return
-    confirm(session, f"{text}: delete that for good?", yes=yes)
+    confirm(session, f"{text}: delete this for good?", yes=yes)
     with progress(session, "Deleting", blobs) as advance:
         for one in found:
             for _ in purge_run.carry_out(session.engine, one):
@@ -155,7 +162,7 @@ def purge(
 
 
 def confirm(session: Session, question: str, *, yes: bool) -> None:
-    """Ask before something that costs or deletes; raise CommandError without a yes."""
+    """Ask before something that costs or deletes. Raises CommandError without a yes."""
     if yes:
         return
     if not session.lively:
@@ -166,7 +173,7 @@ def confirm(session: Session, question: str, *, yes: bool) -> None:
 
 @contextmanager
 def progress(session: Session, text: str, total: int) -> Iterator[Advance]:
-    """Show how far long work is, where somebody watches."""
+    """Show the progress of long work if a person watches."""
     if not session.lively:
         yield lambda _: None
         return

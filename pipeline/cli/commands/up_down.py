@@ -1,4 +1,4 @@
-"""`fanfare up` and `fanfare down`: the local stack with everything a deployment would have."""
+"""`fanfare up` and `fanfare down`: the local stack, with everything that a deployment has."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -26,13 +26,13 @@ from pipeline.settings import Settings
 _OWN_SETTINGS = ("FANFARE_", "AzureWebJobsStorage")
 _PROVISION = "pipeline.adapters.provision"
 
-DataOption = Annotated[Path, typer.Option("--data", help="Folder that keeps everything.")]
+DataOption = Annotated[Path, typer.Option("--data", help="Folder of the local stack's data.")]
 _DEFAULT = Wishes()
 
 
 @dataclass(frozen=True)
 class Started:
-    """A stack that runs and has all that the app needs."""
+    """A running stack that has everything the app needs."""
 
     stack: LocalStack
     values: dict[str, str]
@@ -45,16 +45,19 @@ def up(
     profile: Annotated[
         str, typer.Option(help="benign, or awkward: services misbehave as real ones may.")
     ] = _DEFAULT.profile,
-    seed: Annotated[int, typer.Option(help="What the awkward profile draws from.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed of the awkward profile.")] = 0,
     port: Annotated[
-        int, typer.Option(min=0, max=65_500, help="First of seven ports in a row; 0: free ones.")
+        int,
+        typer.Option(
+            min=0, max=65_500, help="First of seven consecutive ports; 0: any free ports."
+        ),
     ] = 0,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the local data first.")] = False,
 ) -> None:
     """Start the local stack: storage, Event Grid, Batch, functions, and what they need."""
     session: Session = context.obj
     if profile not in ("benign", "awkward"):
-        raise CommandError(f"The profile is benign or awkward, not {profile!r}.", Exit.USAGE)
+        raise CommandError(f"The profile must be benign or awkward, not {profile!r}.", Exit.USAGE)
     stack = LocalStack(data)
     if fresh:
         stop(session, stack, force=False)
@@ -68,7 +71,7 @@ def up(
 def down(
     context: typer.Context,
     data: DataOption = DATA,
-    force: Annotated[bool, typer.Option("--force", help="Kill it; data stays.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Kill the stack; its data stays.")] = False,
 ) -> None:
     """Stop the local stack; its data stays for the next `fanfare up`."""
     session: Session = context.obj
@@ -78,7 +81,7 @@ def down(
 
 
 def stop(session: Session, stack: LocalStack, *, force: bool) -> bool:
-    """Stop the stack if it runs, and say whether it did."""
+    """Stop the stack if it runs, and return whether it ran."""
     if not stack.running():
         stack.forget()
         return False
@@ -88,7 +91,7 @@ def stop(session: Session, stack: LocalStack, *, force: bool) -> bool:
 
 
 def bring_up(session: Session, stack: LocalStack, wishes: Wishes) -> Started:
-    """Make the stack run as wished, whatever it did before, and create what the app needs."""
+    """Make the stack run as the user chose, and create what the app needs."""
     config = local.stack_config(stack.keys(), APP_ROOT, wishes, node_path())
     # Definitions are read first: a mistake in them should not cost a start.
     pools = pool_bodies()
@@ -109,12 +112,12 @@ def bring_up(session: Session, stack: LocalStack, wishes: Wishes) -> Started:
             queues = local.queues_of(cast("dict[str, Json]", config["eventgrid"]))
             provisioning.result().provision(settings, pools, queues)
     write_private(stack.env, render_env(values))
-    write_private(stamp_file, stamp)  # last: it says that nothing is missing
+    write_private(stamp_file, stamp)  # last: it means that nothing is missing
     return Started(stack, values, already=False)
 
 
 def pool_bodies() -> list[dict[str, object]]:
-    """Describe the pools of the definitions as Batch's create call takes them."""
+    """Describe the pools of the definitions as Batch's create call expects them."""
     now = datetime.now(UTC)
     return [
         pool_body(pool, render_formula(pool, [], now))
@@ -123,13 +126,13 @@ def pool_bodies() -> list[dict[str, object]]:
 
 
 def _settings_of(stack: LocalStack) -> dict[str, str]:
-    """Return the app settings as the running stack filled them in, those that the engine reads."""
+    """Return the settings of the running stack that the engine reads."""
     values = stack.app_settings()
     return {name: text for name, text in values.items() if name.startswith(_OWN_SETTINGS)}
 
 
 def node_path() -> str:
-    """Return the PATH of programs on emulated nodes: `python3` is the one that has our packages."""
+    """Return the PATH of programs on emulated nodes; its `python3` has this project's packages."""
     return f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
 
 

@@ -1,1 +1,1 @@
-"""The local stack: its configuration, its process, and the stamp of what it runs."""
+"""The local stack: its configuration, its process, and a stamp of the app that it runs."""

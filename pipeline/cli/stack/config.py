@@ -1,4 +1,4 @@
-"""What the local stack is told: accounts, keys, subscriptions, app settings, all as plain data."""
+"""The configuration of the local stack as plain data: accounts, keys, subscriptions, settings."""
 
 import base64
 import json
@@ -27,12 +27,12 @@ _SMALLEST_KEY = 32
 
 type Json = dict[str, Json] | list[Json] | str | int | float | bool | None
 
-# Images are pulled when a task wants one: no pool has to wait for a registry, or for an engine;
-# and pools with GPUs run on any machine.
+# A task's image is pulled when the task starts, so no pool waits for a registry or for a container
+# engine. Pools with GPUs run on any machine.
 _ANY_MACHINE = ("--image-pulls", "task", "--missing-gpu", "cpu")
-# A pool takes a formula every second instead of every half minute, and evaluates it every 6 s.
+# A pool accepts a formula every second instead of every half minute, and evaluates it every 6 s.
 _QUICK_POOLS = ("--autoscale-min-seconds", "1", "--autoscale-interval-scale", "0.02")
-# Emulated services answer in milliseconds, so doubt may come early.
+# Emulated services answer in milliseconds, so the engine may suspect a loss earlier.
 _PATIENCE_S = {
     "RECEIPT": 10, "UPLOAD": 60, "LOST_EVENT": 30, "PUSH": 1, "DEMAND": 120, "STALE": 60,
 }  # fmt: skip
@@ -61,15 +61,15 @@ class Keys:
 
     @classmethod
     def draw(cls, draw: Callable[[int], bytes] = secrets.token_bytes) -> Self:
-        """Make new ones."""
+        """Make new random keys."""
         return cls(*(base64.b64encode(draw(64)).decode() for _ in range(3)))
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read what `dump` wrote; raises ValueError."""
+        """Read what `dump` wrote. Raises ValueError."""
         content = json.loads(text)
         if not isinstance(content, dict) or set(content) != {"storage", "batch", "eventgrid"}:
-            raise ValueError("three keys are expected")
+            raise ValueError("it must hold three keys")
         keys = cls(**{name: str(value) for name, value in content.items()})
         for key in asdict(keys).values():
             if len(base64.b64decode(key, validate=True)) < _SMALLEST_KEY:
@@ -77,13 +77,13 @@ class Keys:
         return keys
 
     def dump(self) -> str:
-        """Write them as JSON."""
+        """Write the keys as JSON."""
         return json.dumps(asdict(self), indent=2) + "\n"
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What a user may ask of the local stack."""
+    """What a user can choose for the local stack."""
 
     profile: str = "benign"
     seed: int = 0
@@ -110,7 +110,7 @@ def stack_config(keys: Keys, app_root: Path, wishes: Wishes, path: str) -> dict[
 
 
 def eventgrid_config(app_root: Path) -> dict[str, Json]:
-    """Return the deployment's topics and subscriptions, and one for those who watch locally."""
+    """Return the deployment's topics and subscriptions, and a subscription for local readers."""
     try:
         shared = json.loads((app_root / SUBSCRIPTIONS).read_text("utf-8"))
         subscriptions = [*shared["eventSubscriptions"], _completions()]
@@ -120,7 +120,7 @@ def eventgrid_config(app_root: Path) -> dict[str, Json]:
 
 
 def queues_of(eventgrid: Mapping[str, Json]) -> list[str]:
-    """Name the queues that subscriptions deliver to: they have to exist."""
+    """Name the queues that subscriptions deliver to; they must exist."""
     found = json.loads(json.dumps(eventgrid["eventSubscriptions"]))
     return [entry["properties"]["destination"]["properties"]["queueName"] for entry in found]
 

@@ -1,6 +1,6 @@
-"""The process of the local stack: started detached, found again, stopped; its folder of state.
+"""Starts, finds and stops the detached process of the local stack, and keeps its folder of state.
 
-The stack holds a lock on its folder for as long as it lives: that, not a process id, says whether
+The stack holds a lock on its folder as long as it lives. The lock, not a process id, shows whether
 it runs.
 """
 
@@ -43,15 +43,15 @@ class LocalStack:
         self.logs = self.data / "logs"
 
     def command(self, words: str) -> str:
-        """Spell out a `fanfare` command so that it means this folder and no other."""
+        """Write a `fanfare` command that means the stack of this folder."""
         return f"fanfare {words}{self._named('--data')}"
 
     def against(self, words: str) -> str:
-        """Spell out a `fanfare` command that works against this stack."""
+        """Write a `fanfare` command that works on this stack as its target."""
         return f"fanfare {words}{self._named('--target')}"
 
     def running(self) -> bool:
-        """Say whether a stack holds the folder."""
+        """Return whether a stack holds the folder."""
         try:
             with (self.data / "stack.lock").open("rb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -62,7 +62,7 @@ class LocalStack:
         return False
 
     def description(self) -> dict[str, Json]:
-        """Return what the running stack says of itself; {} while it starts or stops."""
+        """Return the running stack's own description; {} while it starts or stops."""
         try:
             found = json.loads(self.state.read_text("utf-8"))
         except (OSError, ValueError):
@@ -82,7 +82,7 @@ class LocalStack:
             raise CommandError(f"{path} is damaged ({error}): {self._start_over()}.") from error
 
     def start(self, config: Mapping[str, Json], app_root: Path) -> None:
-        """Start the stack and wait until it is ready; raise CommandError with its last words."""
+        """Start the stack and wait until it is ready. Raises CommandError with its last words."""
         write_private(self.config, json.dumps(config, indent=2))
         self.logs.mkdir(exist_ok=True)
         complaint = self.logs / "start.log"
@@ -102,19 +102,19 @@ class LocalStack:
             process.wait(_STOP_S)
             words = complaint.read_text("utf-8", "replace").strip()[-_LAST_WORDS:]
             raise CommandError(
-                f"The local stack did not start: {words or 'it said nothing'}\n"
+                f"The local stack did not start: {words or 'it printed nothing'}\n"
                 f"Logs: {self.logs}. If its data is damaged, {self._start_over()}."
             )
         process.stdout.close()
-        process.returncode = 0  # it outlives us on purpose: nobody is to wait for it
+        process.returncode = 0  # it outlives this process on purpose: nobody should wait for it
 
     def stop(self, *, force: bool = False) -> None:
-        """End the stack; `force` kills it at once. Raise CommandError when it stays."""
+        """End the stack; `force` kills it at once. Raises CommandError if it does not stop."""
         pid = self._pid()
         if pid is None:
             raise CommandError(
-                f"Something holds {self.data}, and it is not a stack that can be stopped safely: "
-                f"see which process has {self.data / 'stack.lock'} open."
+                f"A process that is not the local stack holds {self.data}: "
+                f"find and end the process that has {self.data / 'stack.lock'} open."
             )
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL if force else signal.SIGTERM)
@@ -130,12 +130,12 @@ class LocalStack:
         self.forget()
 
     def forget(self) -> None:
-        """Remove what only a running stack leaves behind."""
+        """Remove the files that exist only while the stack runs."""
         self.env.unlink(missing_ok=True)
         self.state.unlink(missing_ok=True)
 
     def app_settings(self) -> dict[str, str]:
-        """Return the app settings as the running stack filled them in."""
+        """Return the app settings that the running stack has filled in."""
         path = self.data / "functions-settings.json"
         try:
             found: dict[str, str] = json.loads(path.read_text("utf-8"))["Values"]
@@ -144,11 +144,11 @@ class LocalStack:
         return found
 
     def erase(self) -> None:
-        """Delete everything in the folder, if it is one of ours."""
+        """Delete the folder. Raises CommandError if it is not that of a local stack."""
         if not self.data.exists():
             return
-        ours = any((self.data / name).exists() for name in ("keys.json", "stack.lock"))
-        if not ours and any(self.data.iterdir()):
+        of_a_stack = any((self.data / name).exists() for name in ("keys.json", "stack.lock"))
+        if not of_a_stack and any(self.data.iterdir()):
             raise CommandError(
                 f"{self.data} does not look like the data of a local stack: delete it yourself.",
                 Exit.USAGE,
@@ -179,7 +179,7 @@ class LocalStack:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file in one step, readable by its owner alone."""
+    """Write a file in one step, readable only by its owner."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(path.name + ".new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -1,4 +1,4 @@
-"""Digests the app as it lies on disk, so that a stack that runs an older one is noticed."""
+"""Computes a digest of the app's files, to notice a stack that runs an older app."""
 
 import hashlib
 from collections.abc import Iterator

@@ -1,1 +1,1 @@
-"""How things look on a terminal: renderables only, nothing is read or decided here."""
+"""How things look on a terminal. Makes renderables; reads and decides nothing."""

@@ -1,4 +1,4 @@
-"""How runs look: a line, a table, a page. Renderables only; nothing is read or decided here."""
+"""How runs look: as a line, a table or a page. Makes renderables; reads and decides nothing."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -37,28 +37,28 @@ def state_text(state: State) -> Text:
 
 
 def standing(where: Standing, now: datetime) -> RenderableType:
-    """Draw a run that is watched: state, bar, counts, what it waits for, what can be done."""
+    """Draw a run that is watched: state, bar, counts, what it waits for, and the remedy."""
     run = where.run
     head = Text.assemble((run.id, "bold"), "  ", state_text(run.state))
     line = Table.grid(padding=(0, 2))
     line.add_row(_bar(where), counts(where), Text(_took(run, now), "dim"))
     if run.over:
         return Group(head, line)
-    # Both lines stay when there is nothing to say, so that nothing below them jumps.
+    # Both lines stay even if they are empty, so that the lines below do not jump.
     return Group(head, line, *waits_for(where.obstacle))
 
 
 def waits_for(obstacle: Obstacle | None) -> tuple[Text, Text]:
-    """Write what a run waits for, and what can be done about it: a line each."""
+    """Write what a run waits for, and the remedy, each on one line."""
     if obstacle is None:
         return Text(), Text()
-    told = Text.assemble((f"{obstacle.code}: ", "bold"), wording.one_line(obstacle.evidence))
+    reason = Text.assemble((f"{obstacle.code}: ", "bold"), wording.one_line(obstacle.evidence))
     remedy = f"→ {obstacle.remedy}" if obstacle.remedy else ""
-    return told, Text(wording.one_line(remedy), "cyan")
+    return reason, Text(wording.one_line(remedy), "cyan")
 
 
 def counts(where: Standing) -> Text:
-    """Write how many items are done and failed, and what they used."""
+    """Write how many items are done and failed, and their node-seconds."""
     text = Text(f"{where.done:,} of {where.items:,} items" if where.items else "no items yet")
     if where.failed:
         text.append(f"  {where.failed:,} failed", "red")
@@ -68,16 +68,16 @@ def counts(where: Standing) -> Text:
 
 
 def plain_line(where: Standing) -> str:
-    """Write how a run stands on one line, for logs and pipes."""
+    """Write the state of a run on one line, for logs and pipes."""
     done = f"{where.done}/{where.items} items" if where.items else "no items yet"
     failed = f", {where.failed} failed" if where.failed else ""
     waits = f": {where.obstacle.code}: {where.obstacle}" if where.obstacle else ""
-    told = wording.one_line(waits) if waits and not where.run.over else ""
-    return f"{where.run.id} {where.run.state} {done}{failed}{told}"
+    reason = wording.one_line(waits) if waits and not where.run.over else ""
+    return f"{where.run.id} {where.run.state} {done}{failed}{reason}"
 
 
 def run_table(listed: Sequence[Run], now: datetime, width: int) -> RenderableType:
-    """Draw a list of runs; what does not fit the width is left out, column by column."""
+    """Draw a list of runs; columns that do not fit the width are left out."""
     if not listed:
         return Text("No runs yet: `fanfare run PIPELINE FILE` starts one.", "dim")
     rows = [_cells(run, now) for run in listed]
@@ -127,7 +127,7 @@ def page(
 
 
 def facts(run: Run, manifest: Manifest | None) -> RenderableType:
-    """Draw what a run worked on, what it made and what it cost."""
+    """Draw the input, the output and the cost of a run."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -161,7 +161,7 @@ def _purged(run: Run) -> str:
 
 
 def failures(failed: Sequence[FailedItem], run: Run) -> RenderableType:
-    """Draw failed items and the last lines of what they printed."""
+    """Draw failed items, with the last lines that they printed."""
     parts: list[RenderableType] = []
     for found in failed:
         item = found.item

@@ -1,4 +1,4 @@
-"""What `fanfare up` says: where everything listens, how to connect, where logs and keys are."""
+"""What `fanfare up` shows: where everything listens, how to connect, where logs and keys are."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -28,7 +28,7 @@ def answer(stack: LocalStack) -> dict[str, object]:
 def shown(
     stack: LocalStack, answer: Mapping[str, object], values: Mapping[str, str], *, already: bool
 ) -> RenderableType:
-    """Describe it for people."""
+    """Describe the running stack for people."""
     head = Text("The local stack was up already" if already else "The local stack is up")
     head.stylize("bold green")
     table = Table.grid(padding=(0, 3))

@@ -1,4 +1,4 @@
-"""How values are written for people: sizes, times, costs, and text that strangers chose."""
+"""How values are written for people: sizes, times, costs, and untrusted text."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 
 def visible(text: str) -> str:
-    """Spell out what a terminal would obey, so that no name or log can steer it."""
+    """Spell out control characters, so that no name or log can control a terminal."""
     if text.replace("\n", "").replace("\t", "").isprintable():
         return text
     return "".join(
@@ -17,7 +17,7 @@ def visible(text: str) -> str:
 
 
 def one_line(text: str, length: int = 300) -> str:
-    """Put a stranger's text on one line of bounded length."""
+    """Put an untrusted text on one line of bounded length."""
     flat = " ".join(visible(text).split())
     return flat if len(flat) <= length else f"{flat[: length - 1]}…"
 
@@ -53,12 +53,12 @@ def ago(moment: datetime, now: datetime) -> str:
 
 
 def money(amount: float, currency: str) -> str:
-    """Write a cost; small ones keep the digits that say something."""
+    """Write a cost; a small one keeps its significant digits."""
     digits = f"{amount:,.2f}" if amount >= 1 else f"{amount:.6f}".rstrip("0").rstrip(".")
     return f"{digits} {currency}"
 
 
 def cost(node_seconds: float, amount: float, currency: str) -> str:
-    """Write what a run used and what that costs."""
+    """Write the node-seconds of a run and their cost."""
     used = f"{node_seconds:,.1f} node-seconds"
     return f"{used}, {money(amount, currency)}" if currency else used

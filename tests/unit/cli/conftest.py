@@ -1,4 +1,4 @@
-"""The command line over the fakes: sleeping lets the world go on."""
+"""The command line over the fakes: while a command sleeps, the world continues."""
 
 import json
 from collections.abc import Callable
@@ -55,7 +55,7 @@ class Cli:
         return path
 
     def finished(self) -> str:
-        """Let one run come to its end; return its id."""
+        """Run one run to its end; return its id."""
         self.app.upload("lines/a.txt", b"one\ntwo\nthree\n")
         self.app.settle()
         return self.app.all_runs()[0].id

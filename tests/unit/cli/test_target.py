@@ -65,7 +65,7 @@ def test_blobs_of_the_engine_itself_start_no_run():
     excluded = parse_filter(filtered).advanced[0].values
     named = {value.split("/")[4] for value in excluded}
     ours = {"work", "receipts", "scripts", "dead-letter", "deployments"}
-    assert named == {*ours, "azure-webjobs-"}  # the last: a prefix of the host's own
+    assert named == {*ours, "azure-webjobs-"}  # the last is a prefix of the host's own containers
 
 
 def test_every_queue_that_events_go_to_is_created():
@@ -94,7 +94,7 @@ def test_a_stack_runs_while_its_folder_is_locked(tmp_path):
     with (tmp_path / "stack.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert stack.running()
-        with pytest.raises(CommandError, match="not a stack"):
+        with pytest.raises(CommandError, match="not the local stack"):
             stack.stop()
     assert not stack.running()
 

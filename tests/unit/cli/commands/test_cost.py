@@ -1,4 +1,4 @@
-"""`fanfare cost`: idle, and beside the naive design."""
+"""`fanfare cost`: an idle month, and items compared with the naive design."""
 
 import pytest
 

@@ -37,7 +37,7 @@ def test_a_beginning_that_fits_two_runs_is_refused(cli):
     cli.finished()
     cli.app.upload("lines/b.txt", b"x\n")
     cli.app.pump()
-    assert "may be 2 runs" in cli("show", "job-").stderr
+    assert "fits 2 runs" in cli("show", "job-").stderr
 
 
 def test_show_names_files_and_failed_items_for_programs(cli_with):
@@ -50,7 +50,7 @@ def test_show_names_files_and_failed_items_for_programs(cli_with):
 
 
 def with_a_large_task(cli_with):
-    """Let so many items of one task fail that its row has no room for them."""
+    """Make so many items of one task fail that its row has no room for them."""
     cli = cli_with(LINES + "bundle: {items: 300}\n")
     cli.app.program = lambda item: Failure(tail="x" * 1000)
     cli.app.upload("lines/a.txt", b"line\n" * 300)
@@ -167,7 +167,7 @@ def page_url(cli, run):
 def test_a_plan_starts_nothing_and_estimates_from_earlier_runs(cli):
     cli.finished()
     result = cli("plan", "job", "input/lines/a.txt")
-    assert "going by 1 earlier run" in result.stdout
+    assert "estimated from 1 earlier run" in result.stdout
     assert len(cli.app.all_runs()) == 1
 
 
@@ -189,9 +189,9 @@ def test_a_plan_says_what_its_tasks_really_carry(cli_with, lines, told):
 @pytest.mark.parametrize(
     ("definition", "file", "why"),
     [
-        (LINES, None, "works on an input blob"),
+        (LINES, None, "needs an input blob"),
         (LINES, b"\n\n", "no lines"),
-        (SPLIT_BY_PROGRAM, b"x\n", "known only when it has run"),
+        (SPLIT_BY_PROGRAM, b"x\n", "known only after it has run"),
     ],
 )
 def test_a_plan_refuses_what_cannot_work(cli_with, definition, file, why):

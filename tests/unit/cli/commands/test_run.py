@@ -91,7 +91,7 @@ def test_a_run_that_takes_too_long_continues_after_the_command(cli):
     cli.asleep = True
     result = cli("watch", started[0], "--timeout", "3")
     assert result.exit_code == Exit.TIMED_OUT
-    assert "it goes on" in result.stderr
+    assert "The work continues" in result.stderr
 
 
 def test_redrive_follows_the_next_generation(cli_with):
@@ -107,11 +107,11 @@ def test_redriving_what_succeeded_is_refused(cli):
     cli("redrive", cli.finished())
     result = cli("redrive", "latest")
     assert result.exit_code == Exit.FAILED
-    assert "nothing of it failed" in result.stderr
+    assert "none of its items failed" in result.stderr
 
 
 def test_watching_nothing_says_so(cli):
-    assert "Nothing is going" in cli("watch").stdout
+    assert "No run is active" in cli("watch").stdout
 
 
 def test_errors_in_json_are_json(cli):
