@@ -1,1 +1,1 @@
-"""Programs that run on nodes, delivered flat into one folder: the runner and the examples."""
+"""Programs that run on nodes, all in one folder there: the runner and the examples."""

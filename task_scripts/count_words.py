@@ -1,7 +1,7 @@
-"""Counts the words of the lines it is given: the example of the README, whole.
+"""Counts the words of its first argument: the complete program of the README's example.
 
-A program is given its arguments as the pipeline lists them; what it writes into its output folder
-is the item's result.
+A program gets the arguments that the pipeline lists. The files that it writes into its output
+folder are the item's result.
 """
 
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def main(argv: Sequence[str]) -> int:
-    """Count the words of the first argument into a file in the second."""
+    """Count the words of the first argument, and write the number into the second, a folder."""
     lines, output = argv
     (Path(output) / "words.json").write_text(json.dumps({"words": len(lines.split())}))
     return 0

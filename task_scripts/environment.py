@@ -1,15 +1,16 @@
-"""Makes the Python environment of a pipeline ready, once a node, before the first task runs there.
+"""Prepares the Python environment of a pipeline, once per node, before the first task runs there.
 
-`environment.py [REQUIREMENTS]`; the requirements file lies beside it. An interpreter that has every
-pinned package already is used as it is. Otherwise a virtual environment is made in the node's
-shared folder under the digest of the requirements, from `environment.zip` beside this file where
-there is one (closed networks), else from the package index. The choice is left in
-`environment.json`. Standard library only, Python 3.10 or newer.
+`environment.py [REQUIREMENTS]`; the requirements file is in the same folder. If the interpreter
+has every pinned package already, it is used as it is. Otherwise a virtual environment is made in
+the node's shared folder, under the digest of the requirements. Its packages come from
+`environment.zip` in the same folder if that exists (closed networks), else from the package index.
+The chosen interpreter is written to `environment.json`. Standard library only, Python 3.10 or
+newer.
 """
 
 import sys
 
-if not __package__:  # a program called json.py must not stand in for the library's
+if not __package__:  # a program called json.py must not replace the library's
     sys.path.append(sys.path.pop(0))
 
 import contextlib
@@ -32,11 +33,11 @@ Build = Callable[[Path, Path], None]
 
 
 class Unprepared(Exception):
-    """The environment cannot be made; says why in one line."""
+    """The environment cannot be made; the message says why in one line."""
 
 
 def pins(requirements: str) -> dict[str, str] | None:
-    """Read which versions are pinned; None where a line asks for more than a version."""
+    """Read the pinned versions; return None if a line needs more than a version."""
     found: dict[str, str] = {}
     for line in requirements.splitlines():
         if not line.strip() or line.strip().startswith(("#", "--hash=")):
@@ -49,7 +50,7 @@ def pins(requirements: str) -> dict[str, str] | None:
 
 
 def installed(wanted: Mapping[str, str]) -> bool:
-    """Whether the running interpreter has every package at its pinned version."""
+    """Return whether the running interpreter has every package in its pinned version."""
     try:
         return all(metadata.version(name) == version for name, version in wanted.items())
     except metadata.PackageNotFoundError:
@@ -57,17 +58,17 @@ def installed(wanted: Mapping[str, str]) -> bool:
 
 
 def shared_environment(root: Path, requirements: Path, build: Build) -> Path:
-    """Find or build the environment of these requirements; one builder at a time on a node.
+    """Find or build the environment of these requirements; only one builder works on a node.
 
-    The finished folder appears under its final name by the rename of a symbolic link: an
-    environment holds its own path, so it has to be built where it will stay.
+    An environment contains its own path, so it is built in its final folder. The renaming of a
+    symbolic link then gives the finished folder its final name.
     """
     digest = hashlib.sha256(requirements.read_bytes()).hexdigest()
     final = root / digest
     root.mkdir(parents=True, exist_ok=True)
     with _locked(root / f"{digest}.lock"):
         if not final.exists():
-            for leftover in root.glob(f"{digest}-*"):  # of a builder that was killed
+            for leftover in root.glob(f"{digest}-*"):  # from a builder that was killed
                 shutil.rmtree(leftover, ignore_errors=True)
             folder = root / f"{digest}-{secrets.token_hex(4)}"
             build(folder, requirements)
@@ -85,10 +86,10 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def build_environment(folder: Path, requirements: Path) -> None:
-    """Make a virtual environment and install what is pinned, by digest; raises Unprepared."""
+    """Make a virtual environment and install the pinned packages by digest. Raises Unprepared."""
     archive = requirements.with_name("environment.zip")
     if archive.exists():
-        # No pip: marketplace images have none, nor what a virtual environment needs to get one.
+        # Without pip: marketplace images have no pip, and a virtual environment cannot get it.
         _run("make a virtual environment", "-m", "venv", "--without-pip", str(folder))
         with zipfile.ZipFile(archive) as packed:
             packed.extractall(folder / "wheels")
@@ -101,12 +102,12 @@ def build_environment(folder: Path, requirements: Path) -> None:
 
 
 def unpack_wheels(folder: Path, requirements: Path) -> None:
-    """Install the wheels below an environment into it; raises Unprepared for what is not pinned."""
+    """Install an environment's own wheels. Raises Unprepared for a wheel that is not pinned."""
     pinned = set(re.findall(r"--hash=sha256:([0-9a-f]{64})", requirements.read_text("utf-8")))
     target = next(folder.glob("lib/python3*/site-packages"))
     for wheel in sorted((folder / "wheels").glob("*.whl")):
         if hashlib.sha256(wheel.read_bytes()).hexdigest() not in pinned:
-            raise Unprepared(f"{wheel.name} is not among what {requirements.name} pins")
+            raise Unprepared(f"{requirements.name} does not pin {wheel.name}")
         with zipfile.ZipFile(wheel) as packed:
             for member in packed.infolist():
                 written = Path(packed.extract(member, target))  # keeps names inside the target
@@ -117,7 +118,7 @@ def unpack_wheels(folder: Path, requirements: Path) -> None:
 def _run(purpose: str, *arguments: str, python: str = sys.executable) -> None:
     done = subprocess.run([python, *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
-        print(done.stdout + done.stderr)  # whole, into the preparation task's stdout.txt
+        print(done.stdout + done.stderr)  # all of it goes into the preparation task's stdout.txt
         lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         errors = [line for line in lines if line.startswith("ERROR:")]
         why = (errors or lines or ["no output"])[-1].strip()
@@ -125,7 +126,7 @@ def _run(purpose: str, *arguments: str, python: str = sys.executable) -> None:
 
 
 def choose(folder: Path, name: str | None, shared: Path, build: Build = build_environment) -> Path:
-    """Choose the interpreter for the requirements file of that name, or for none."""
+    """Choose the interpreter for a requirements file, or for none."""
     running = Path(sys.executable)
     if name is None:
         return running
@@ -137,7 +138,7 @@ def choose(folder: Path, name: str | None, shared: Path, build: Build = build_en
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Prepare the environment and leave its interpreter's path in environment.json."""
+    """Prepare the environment and write its interpreter's path to environment.json."""
     folder = Path(__file__).resolve().parent
     shared = Path(environ.get("AZ_BATCH_NODE_SHARED_DIR", folder))
     try:

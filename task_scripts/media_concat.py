@@ -1,7 +1,7 @@
-"""Joins encoded parts into one video without encoding again, and adds the source's sound once.
+"""Joins encoded parts into one video without new encoding, and adds the source's sound once.
 
-Reads `parts.json` (a list with `file` in playing order; relative paths count from its folder).
-It fails unless the joined video has every frame of its parts.
+Reads `parts.json`: a list with `file` in playing order; relative paths start from its folder.
+Fails unless the joined video has every frame of its parts.
 """
 
 import argparse
@@ -20,11 +20,11 @@ _SOURCES = "mov,matroska,avi,mpeg,mpegts,mpegvideo,h264,hevc,flv,ogg,asf,mxf,yuv
 
 
 class JoiningFailed(Exception):
-    """The parts do not make a whole; says why."""
+    """The parts cannot be joined; the message says why."""
 
 
 def read_parts(listing: Path) -> list[Path]:
-    """Read where the parts lie, in order; raises JoiningFailed."""
+    """Read the paths of the parts, in order. Raises JoiningFailed."""
     try:
         entries = json.loads(listing.read_bytes())
         parts = [listing.absolute().parent / entry["file"] for entry in entries]
@@ -37,7 +37,7 @@ def read_parts(listing: Path) -> list[Path]:
 
 
 def join(parts: Sequence[Path], source: Path, joined: Path) -> int:
-    """Join the parts and the source's sound into a file; give its count of frames."""
+    """Join the parts and the source's sound into a file; return its number of frames."""
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         listing = _listing(Path(folder), parts)
         _ffmpeg(
@@ -49,12 +49,12 @@ def join(parts: Sequence[Path], source: Path, joined: Path) -> int:
     expected = sum(count_frames(part) for part in parts)
     frames = count_frames(joined)
     if frames != expected:
-        raise JoiningFailed(f"the parts have {expected} frames and the joined video {frames}")
+        raise JoiningFailed(f"the parts have {expected} frames, but the joined video {frames}")
     return frames
 
 
 def _listing(folder: Path, parts: Sequence[Path]) -> Path:
-    """Write ffmpeg's list under plain names, since it reads marks in file names as syntax."""
+    """Write ffmpeg's list with plain names, since it reads quotes in file names as syntax."""
     names = [f"part-{number:06d}.mp4" for number in range(len(parts))]
     for name, part in zip(names, parts, strict=True):
         (folder / name).symlink_to(part)
@@ -64,7 +64,7 @@ def _listing(folder: Path, parts: Sequence[Path]) -> Path:
 
 
 def count_frames(video: Path) -> int:
-    """Count the frames of a video of ours, without decoding them."""
+    """Count the frames of a trusted video, without decoding them."""
     counted = _ffmpeg(
         *(*_READ, "mov", "-i", f"file:{video.absolute()}"),
         *("-map", "0:v:0", "-c", "copy", "-f", "null", "-"),
@@ -79,32 +79,32 @@ def _ffmpeg(*arguments: str) -> bytes:
     done = subprocess.run(command, capture_output=True, check=False)
     sys.stderr.write(done.stderr[-8000:].decode(errors="replace"))
     if done.returncode:
-        raise JoiningFailed("ffmpeg refused")
+        raise JoiningFailed("ffmpeg failed, see its messages above")
     return done.stdout
 
 
 def plain_name(text: str) -> str:
-    """Accept a name that stays in its folder; raises ValueError."""
+    """Accept a file name without folders. Raises ArgumentTypeError."""
     if text in {"", ".", ".."} or "/" in text or not text.isprintable():
         raise argparse.ArgumentTypeError(f"{text!r} is not a plain file name")
     return text
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Write the joined video under its name."""
+    """Write the joined video to the output folder."""
     del environ
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--parts", type=Path, required=True, help="parts.json")
-    parser.add_argument("--source", type=Path, required=True, help="where the sound comes from")
+    parser.add_argument("--source", type=Path, required=True, help="the video with the sound")
     parser.add_argument("--output", type=Path, required=True, help="an empty folder")
     parser.add_argument("--name", type=plain_name, default="video.mp4")
-    parser.add_argument("--frames", type=int, help="how many frames the whole must have")
+    parser.add_argument("--frames", type=int, help="the number of frames that the video must have")
     asked = parser.parse_args(argv)
     joined = asked.output / ".joined.mp4"
     try:
         frames = join(read_parts(asked.parts), asked.source, joined)
         if asked.frames not in {None, frames}:
-            raise JoiningFailed(f"{asked.frames} frames were asked for and {frames} came out")  # noqa: TRY301 - one exit for all failures
+            raise JoiningFailed(f"{asked.frames} frames were expected, but there are {frames}")  # noqa: TRY301 - one exit for all failures
     except JoiningFailed as error:
         joined.unlink(missing_ok=True)
         sys.stderr.write(f"The parts were not joined: {error}.\n")

@@ -1,7 +1,7 @@
-"""Encodes one range of a video's frames with x264, so that the parts join without encoding again.
+"""Encodes one range of a video's frames with x264, so that the parts join without new encoding.
 
-Leaves `part.mp4`: video only, every source frame of the range exactly once, at the source's own
-times. It fails unless exactly `end - start` frames came out.
+Writes `part.mp4`: only video, every source frame of the range exactly once, at the source's own
+times. Fails unless the part has exactly `end - start` frames.
 """
 
 import argparse
@@ -13,17 +13,17 @@ from pathlib import Path
 
 import imageio_ffmpeg  # type: ignore[import-untyped]  # has no type information
 
-# Containers that hold a video themselves: a playlist could make the node read other files.
+# Formats that contain the video itself: a playlist could make the node read other files.
 FORMATS = "mov,matroska,avi,mpeg,mpegts,mpegvideo,h264,hevc,flv,ogg,asf,mxf,yuv4mpegpipe,gif,ivf"
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower")
 
 
 class EncodingFailed(Exception):
-    """No usable part came out; says why."""
+    """The part is not usable; the message says why."""
 
 
 def encoder_options(start: int, end: int, crf: int, preset: str) -> list[str]:
-    """Say how every part is encoded: all parts alike, or they would not join."""
+    """Return the options for every part; parts with different options would not join."""
     return [
         *("-map", "0:v:0", "-an", "-sn", "-dn", "-map_metadata", "-1"),
         *("-vf", f"trim=start_frame={start}:end_frame={end},setpts=PTS-STARTPTS"),
@@ -34,7 +34,7 @@ def encoder_options(start: int, end: int, crf: int, preset: str) -> list[str]:
 
 
 def encode(source: Path, part: Path, options: Sequence[str], frames: int) -> None:
-    """Write the part; raises EncodingFailed when it has not exactly so many frames."""
+    """Write the part. Raises EncodingFailed unless it has exactly this number of frames."""
     command = [
         *(imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-hide_banner", "-loglevel", "error"),
         *("-progress", "pipe:1", "-protocol_whitelist", "file", "-format_whitelist", FORMATS),
@@ -48,11 +48,11 @@ def encode(source: Path, part: Path, options: Sequence[str], frames: int) -> Non
         raise EncodingFailed("ffmpeg cannot read this input as a video, or cannot encode it")
     produced = frames_in(done.stdout)
     if produced != frames:
-        raise EncodingFailed(f"{frames} frames were asked for and {produced} came out")
+        raise EncodingFailed(f"{frames} frames were expected, but there are {produced}")
 
 
 def frames_in(progress: bytes) -> int:
-    """Read the last frame count of ffmpeg's progress lines."""
+    """Read the last number of frames in ffmpeg's progress lines."""
     counts = [line[6:] for line in progress.splitlines() if line.startswith(b"frame=")]
     return int(counts[-1]) if counts else 0
 

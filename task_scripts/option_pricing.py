@@ -1,7 +1,7 @@
 """Prices a European call by Monte Carlo over one range of paths.
 
-Leaves `moments.json`: count, mean and sum of squared deviations of the discounted payoff, which
-merge exactly over ranges. The numbers drawn depend on seed and index alone, never on the worker.
+Writes `moments.json`: count, mean and sum of squared deviations of the discounted payoff. These can
+be merged exactly over ranges. The random numbers depend only on seed and index, never on the node.
 """
 
 import argparse
@@ -19,7 +19,7 @@ _BATCH = 1 << 18
 
 
 class Contract(NamedTuple):
-    """A European call under geometric Brownian motion; rates and times in years."""
+    """A European call under geometric Brownian motion; rates are per year, times in years."""
 
     spot: float
     strike: float
@@ -29,14 +29,14 @@ class Contract(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """Count, mean and sum of squared deviations from it."""
+    """Count, mean, and the sum of squared deviations from the mean."""
 
     n: int
     mean: float
     m2: float
 
     def merge(self, other: "Moments") -> "Moments":
-        """Combine two samples as if they had been one."""
+        """Combine two samples as if they were one."""
         n = self.n + other.n
         if n == 0:
             return self
@@ -46,7 +46,7 @@ class Moments(NamedTuple):
 
 
 def simulate(contract: Contract, paths: int, seed: int, index: int) -> Moments:
-    """Draw the discounted payoffs of a range, a bounded number at a time."""
+    """Draw the discounted payoffs of a range, and return their moments; memory stays bounded."""
     sequence = np.random.SeedSequence(seed, spawn_key=(index,))
     generator = np.random.Generator(np.random.PCG64(sequence))
     total = Moments(0, 0.0, 0.0)

@@ -1,14 +1,14 @@
-"""Runs a task on a node: each item's program in turn, then the receipt of what became of it.
+"""Runs a task on a node: the program of each item in turn, then writes the receipt.
 
-Started in the task's working directory, where `page.json` and the inputs lie. It leaves there
-`o-{attempt}-{n}` (outputs), `l-{attempt}.txt` (log) and, last, `r-{attempt}.json` (receipt), and
-exits 0 whenever the receipt was written, so that Batch never repeats finished items. Standard
-library only, Python 3.10 or newer.
+It starts in the task's working directory, which has `page.json` and the inputs. It writes there
+`o-{attempt}-{n}` (outputs), `l-{attempt}.txt` (log) and, last, `r-{attempt}.json` (receipt). It
+exits 0 whenever it wrote the receipt, so that Batch never executes finished items a second time.
+Standard library only, Python 3.10 or newer.
 """
 
 import sys
 
-if not __package__:  # a program called json.py must not stand in for the library's
+if not __package__:  # a program called json.py must not replace the library's
     sys.path.append(sys.path.pop(0))
 
 import json
@@ -24,14 +24,14 @@ from typing import TYPE_CHECKING, NoReturn, TypedDict
 if TYPE_CHECKING or __package__:
     from task_scripts import runner_guard as guard
     from task_scripts import runner_item as items
-else:  # on a node the files lie side by side
+else:  # on a node the files are in one folder
     import runner_guard as guard
     import runner_item as items
 
 RECEIPT_BYTES = 1024 * 1024
 TAIL_CHARACTERS = 2000
 LOG_BYTES = 8 * 1024 * 1024
-_ITEM_BYTES = 300  # an item's entry in the receipt without outputs and tail
+_ITEM_BYTES = 300  # of an item's entry in the receipt, without outputs and tail
 
 
 class Result(TypedDict):
@@ -70,7 +70,7 @@ class _Page(TypedDict):
 
 
 class Attempt:
-    """One execution of a task: what its items share, and the numbers that run over all of them."""
+    """One start of a task on a node: what its items share, and the counters over all items."""
 
     def __init__(self, page: _Page, task: _Task, environ: Mapping[str, str], folder: Path) -> None:
         self.id = os.urandom(8).hex()
@@ -158,7 +158,9 @@ class Attempt:
         if self._receipt_room < 0:
             for output in outputs:
                 (self._folder / output["blob"]).unlink()
-            note = "The outputs of this task do not fit one receipt: fewer files, or fewer items."
+            note = (
+                "The outputs of the task do not fit one receipt: use fewer files, or fewer items."
+            )
             raise items.Unfit("output-unusable", note)
         return outputs
 
@@ -173,7 +175,7 @@ class Attempt:
         self._log_room = max(self._log_room - len(entry), 0)
 
     def write_receipt(self, results: list[Result], node: str, started: float) -> None:
-        """Put the receipt in place, whole or not at all."""
+        """Write the receipt, whole or not at all."""
         ended = time.time()
         head = {
             "version": 1,
@@ -191,7 +193,7 @@ class Attempt:
 
 
 def fitting_receipt(head: Mapping[str, object], results: Sequence[Result]) -> bytes:
-    """Encode a receipt; where it would be too large, tails are cut first."""
+    """Encode a receipt; cut the tails if it would be too large."""
     content = encode({**head, "items": results})
     for length in (500, 100, 0):
         if len(content) <= RECEIPT_BYTES:
@@ -211,7 +213,7 @@ def encode(value: object) -> bytes:
 
 
 def visible(output: bytes) -> str:
-    """Decode what a program printed; what a terminal would obey is spelt out in place."""
+    """Decode what a program printed, and spell out control characters."""
     text = output.decode(errors="replace").replace("\r\n", "\n").replace("\r", "\n")
     if text.replace("\n", "").replace("\t", "").isprintable():
         return text
@@ -221,17 +223,17 @@ def visible(output: bytes) -> str:
 
 
 def tail_of(text: str, note: str) -> str:
-    """Keep the last whole lines of an output, and the runner's own word on it at the end."""
+    """Return the last whole lines of an output, and then the runner's own note."""
     room = max(TAIL_CHARACTERS - len(note) - 1, 0)
     text = text.rstrip()
     kept = _last(text, room)
-    if len(kept) < len(text):  # the first line is half a line
+    if len(kept) < len(text):  # the first line is cut
         kept = kept.split("\n", 1)[-1]
     return f"{kept}\n{note}".strip("\n")[:TAIL_CHARACTERS]
 
 
 def _check_end(ended: guard.Ended, limit_s: float) -> None:
-    """Raise Unfit unless the program ended well."""
+    """Raise Unfit unless the program succeeded."""
     if ended.timed_out:
         raise items.Unfit("timed-out", f"The program was stopped after {limit_s:g} s.")
     if ended.missing:
@@ -251,7 +253,7 @@ def _check_end(ended: guard.Ended, limit_s: float) -> None:
 def _remove(folder: Path) -> None:
     try:
         shutil.rmtree(folder, ignore_errors=True)
-    except RecursionError:  # a hostile depth of folders; it goes with the node
+    except RecursionError:  # a hostile depth of folders; they are deleted with the node
         sys.stderr.write(f"{folder.name} stays: its folders are too deep.\n")
 
 
@@ -273,7 +275,7 @@ def _stop(*_: object) -> NoReturn:
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run the task that FANFARE_TASK names; 0 when its receipt is written."""
+    """Run the task that FANFARE_TASK names; return 0 if its receipt is written."""
     del argv
     signal.signal(signal.SIGTERM, _stop)
     started, folder = time.time(), Path.cwd()

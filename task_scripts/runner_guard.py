@@ -1,10 +1,10 @@
-"""Runs one program once: in its own session, bounded in time and output, and gone afterwards.
+"""Runs one program once: in its own session, with limits on time and output, and leaves nothing.
 
-Three processes stand in a row. The supervisor (the runner itself) forks a guardian, and the
-guardian starts the program: a program that kills its parent kills a guardian, and the supervisor
-records that. The supervisor holds a leash, a pipe that the guardian reads: it ends when the
-supervisor is done or dead, and the guardian then ends the program. A program that kills its
-grandparent, or hides by changing both session and environment, is beyond this: nodes are the
+There are three processes. The supervisor (the runner itself) forks a guardian, and the guardian
+starts the program. So a program that kills its parent kills only the guardian, and the supervisor
+records that. The supervisor holds a leash, a pipe that the guardian reads. The leash ends when the
+supervisor is done or dead, and the guardian then ends the program. This does not stop a program
+that kills its grandparent, or hides by changing both session and environment: nodes are the
 security boundary.
 """
 
@@ -30,7 +30,7 @@ _NO_PROGRAM = (errno.ENOENT, errno.EACCES, errno.ENOTDIR, errno.ENOEXEC)
 
 
 class Order(NamedTuple):
-    """What to run, and how long; `marker` (NAME=value) is in its environment, to be inherited."""
+    """What to run, and how long; child processes inherit `marker` (NAME=value) in `environ`."""
 
     argv: Sequence[str]
     cwd: str
@@ -41,7 +41,7 @@ class Order(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """How a program ended: one of exit code, not started, timed out, guardian killed."""
+    """How a program ended: with an exit code, not started, timed out, or guardian killed."""
 
     seconds: float
     output: bytes
@@ -62,7 +62,7 @@ class Capture:
         self._dropped = 0
 
     def add(self, data: bytes) -> None:
-        """Take the next bytes of the stream."""
+        """Add the next bytes of the stream."""
         room = self._head_limit - len(self._head)
         self._head += data[:room] if room > 0 else b""
         self._tail += data[room:] if room > 0 else data
@@ -76,14 +76,14 @@ class Capture:
             self._dropped += surplus
 
     def text(self) -> bytes:
-        """Give what was kept, with a line that tells how much is missing in between."""
+        """Return what was kept, with a line that says how much is missing in between."""
         self._trim()
         gap = f"\n[... {self._dropped} bytes left out ...]\n".encode() if self._dropped else b""
         return bytes(self._head) + gap + bytes(self._tail)
 
 
 def run_guarded(order: Order) -> Ended:
-    """Run a program to its end or its time limit; nothing that it started is left afterwards."""
+    """Run a program to its end or its time limit, and end all processes that it started."""
     report, report_end = os.pipe()
     output, output_end = os.pipe()
     leash_end, leash = os.pipe()
@@ -103,7 +103,7 @@ def run_guarded(order: Order) -> Ended:
 
 
 def hunt(marker: str) -> None:
-    """Kill every process whose environment carries the marker, whatever session it fled to."""
+    """Kill every process whose environment has the marker, whatever its session."""
     needle = marker.encode()
     for _ in range(_HUNT_ROUNDS):
         victims = [pid for pid in _processes() if needle in _environment_of(pid)]
@@ -135,14 +135,14 @@ def _environment_of(pid: int) -> bytes:
 
 
 class _Guardian:
-    """The program's parent; it reports by lines of JSON and never reaps before the leash ends."""
+    """The program's parent; it reports in lines of JSON, and never reaps before the leash ends."""
 
     def __init__(self, order: Order, report: int, leash: int) -> None:
         self._order, self._report, self._leash = order, report, leash
 
     def run(self, output: int) -> NoReturn:
         try:
-            os.setsid()  # a kill of the supervisor's group must leave somebody to clean up
+            os.setsid()  # a kill of the supervisor's group must leave a process that cleans up
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             self._start_and_watch(output)
@@ -159,11 +159,11 @@ class _Guardian:
             program = self._start(output)  # kept: a dropped Popen would reap
         except OSError as error:
             reason = "missing" if error.errno in _NO_PROGRAM else "refused"
-            self._tell({reason: os.strerror(error.errno or 0)})
+            self._send({reason: os.strerror(error.errno or 0)})
         except ValueError as error:
-            self._tell({"refused": str(error)})
+            self._send({"refused": str(error)})
         else:
-            self._tell({"pid": program.pid})
+            self._send({"pid": program.pid})
             os.close(output)
             self._watch(program.pid, wake)
 
@@ -189,18 +189,18 @@ class _Guardian:
                 os.read(wake, _CHUNK)
             if running and (code := _exit_code(pid)) is not None:
                 running = False
-                self._tell({"exit": code})
+                self._send({"exit": code})
         _signal_group(pid, signal.SIGKILL)
-        if not os.read(self._leash, 1):  # no word of farewell: the supervisor was killed
+        if not os.read(self._leash, 1):  # no farewell byte: the supervisor was killed
             hunt(self._order.marker)
         os.waitpid(pid, 0)
 
-    def _tell(self, fact: dict[str, int | str]) -> None:
+    def _send(self, fact: dict[str, int | str]) -> None:
         os.write(self._report, json.dumps(fact).encode() + b"\n")
 
 
 def _exit_code(pid: int) -> int | None:
-    """Look without reaping: as long as the zombie is there, its number means nobody else."""
+    """Return the exit code without reaping: while the zombie exists, its id is not reused."""
     state = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     if state is None:
         return None
@@ -228,11 +228,11 @@ class _Watch:
         for fd in (report, output):
             self._poller.register(fd, select.POLLIN)
         os.set_blocking(output, False)
-        with contextlib.suppress(OSError):  # only faster
+        with contextlib.suppress(OSError):  # a larger pipe is only faster
             fcntl.fcntl(output, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
     def wait(self) -> None:
-        """Drain output and listen to the guardian until the program has ended or been ended."""
+        """Read output and the guardian's reports until the program has ended or was ended."""
         steps = self._steps()
         deadline = next(steps)
         while not self._over:
@@ -248,7 +248,7 @@ class _Watch:
         self._seconds = time.monotonic() - self._started
 
     def _steps(self) -> Iterator[float]:
-        """Yield the next deadline, and act when it has passed: ask, force, give up."""
+        """Yield the next deadline, and act after it: SIGTERM, then SIGKILL, then give up."""
         yield self._started + self._order.limit_s
         self._timed_out = True
         for number in (signal.SIGTERM, signal.SIGKILL):
@@ -279,7 +279,7 @@ class _Watch:
         return bool(data)
 
     def clean_up(self, leash: int) -> None:
-        """End what is left of the program, then the guardian."""
+        """End the remaining processes of the program, then the guardian."""
         if "pid" in self._facts:
             _signal_group(int(self._facts["pid"]), signal.SIGKILL)
         hunt(self._order.marker)
@@ -293,18 +293,18 @@ class _Watch:
         self._poller.register(self._report, select.POLLIN)
         while self._poller.poll(1000) and os.read(self._report, _CHUNK):
             pass
-        os.kill(self._guardian, signal.SIGKILL)  # a guardian that a program has stopped, for one
+        os.kill(self._guardian, signal.SIGKILL)  # the program may have stopped the guardian
         os.waitpid(self._guardian, 0)
         os.close(self._report)
         os.close(self._output)
 
     def _read_output_left(self) -> bool:
-        with contextlib.suppress(KeyError):  # its end was seen before
+        with contextlib.suppress(KeyError):  # its end was read before
             return self._read_output()
         return False
 
     def result(self) -> Ended:
-        """Say how it went."""
+        """Return how the program ended."""
         facts, timed_out = self._facts, self._timed_out
         code = facts.get("exit")
         return Ended(

@@ -1,4 +1,4 @@
-"""One item of a task: its argument list, its environment, its inputs and what it put out."""
+"""One item of a task: its argument list, its environment, its inputs and its outputs."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ _CHUNK = 1024 * 1024
 
 
 class Program(TypedDict):
-    """What a page says about the program: a file beside the runner, or a command of the image."""
+    """The program as a page describes it: a file beside the runner, or a command of the image."""
 
     file: str | None
     command: list[str] | None
@@ -25,7 +25,7 @@ class Program(TypedDict):
 
 
 class Item(TypedDict):
-    """What a page says about an item."""
+    """An item as a page describes it."""
 
     id: int
     inputs: list[str]
@@ -42,7 +42,7 @@ class Output(TypedDict):
 
 
 class Place(NamedTuple):
-    """Where one try happens: the task's folder, the program's own, and the one for outputs."""
+    """The folders of one try: the task's, the program's own, and the one for outputs."""
 
     task: Path
     work: Path
@@ -50,7 +50,7 @@ class Place(NamedTuple):
 
 
 class Unfit(Exception):
-    """An item cannot run, or cannot count; carries the cause."""
+    """An item cannot run or cannot count; `cause` and the message say why."""
 
     def __init__(self, cause: str, note: str) -> None:
         super().__init__(note)
@@ -58,19 +58,19 @@ class Unfit(Exception):
 
 
 def check_inputs(item: Item, task: Path, sizes: Mapping[str, int]) -> None:
-    """Refuse an item whose input files are not there whole; raises Unfit."""
+    """Check that an item's input files are complete. Raises Unfit."""
     for file in item["inputs"]:
         try:
             size = (task / file).stat().st_size
         except OSError:
-            raise Unfit("input-missing", f"The input {file} is not there.") from None
+            raise Unfit("input-missing", f"The input {file} is missing.") from None
         if sizes.get(file) and size != sizes[file]:
-            note = f"The input {file} has {size} bytes in place of {sizes[file]}."
+            note = f"The input {file} has {size} bytes instead of {sizes[file]}."
             raise Unfit("input-missing", note)
 
 
 def argument_list(program: Program, scripts: Path, item: Item, place: Place) -> list[str]:
-    """Fill the placeholders in; every value stays one argument. Raises Unfit."""
+    """Replace the placeholders; every value stays one argument. Raises Unfit."""
     values = _values(item, place)
     filled: list[str] = []
     for argument in program["arguments"]:
@@ -107,7 +107,7 @@ def _fill(text: str, values: Mapping[str, str]) -> str:
 
 
 def script_of(program: Program, scripts: Path) -> str:
-    """Find the program's file; raises Unfit."""
+    """Find the program's file. Raises Unfit."""
     path = scripts / (program["file"] or "")
     if not path.is_file():
         raise Unfit("program-missing", f"The program {program['file']} is not on the node.")
@@ -115,7 +115,7 @@ def script_of(program: Program, scripts: Path) -> str:
 
 
 def python_of(program: Program, scripts: Path) -> str:
-    """Find the interpreter that the preparation task chose; raises Unfit."""
+    """Find the interpreter that the preparation task chose. Raises Unfit."""
     prepared = scripts / "environment.json"
     if program["environment"] is None and not prepared.exists():
         return sys.executable
@@ -128,7 +128,7 @@ def python_of(program: Program, scripts: Path) -> str:
 
 
 def environment_for(item: Item, place: Place, names: Mapping[str, str]) -> dict[str, str]:
-    """Make the variables that tell the program its item."""
+    """Make the environment variables that describe the item to the program."""
     first = item["inputs"][0] if item["inputs"] else ""
     return {
         "FANFARE_ITEM": str(item["id"]),
@@ -140,7 +140,7 @@ def environment_for(item: Item, place: Place, names: Mapping[str, str]) -> dict[
 
 
 def collect(folder: Path, target: Callable[[], Path]) -> list[Output]:
-    """Move every output out of the folder and digest it; raises Unfit if one cannot be used."""
+    """Move every output out of the folder and compute its digest. Raises Unfit."""
     try:
         found = sorted(_files(folder))
         return [_take(folder / name, name, target()) for name in found]
@@ -171,7 +171,7 @@ def _check_name(name: str) -> None:
         note = f"The output name {name[:60]}… is longer than {MAX_NAME} characters."
         raise Unfit("output-unusable", note)
     if not name.isprintable() or "\\" in name:
-        note = f"The output name {name!a} has characters that do not print, or a backslash."
+        note = f"The output name {name!a} has unprintable characters or a backslash."
         raise Unfit("output-unusable", note)
 
 

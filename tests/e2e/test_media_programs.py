@@ -86,7 +86,7 @@ def test_parts_join_into_the_whole_video_with_its_sound(source: Path, tmp_path: 
 def test_a_range_beyond_the_end_is_refused_with_both_counts(source: Path, tmp_path: Path) -> None:
     done = encode(source, tmp_path / "a", 40, 60)
     assert done.returncode == 1
-    assert done.stderr.endswith("Frames 40 to 60: 20 frames were asked for and 10 came out.\n")
+    assert done.stderr.endswith("Frames 40 to 60: 20 frames were expected, but there are 10.\n")
 
 
 @pytest.mark.parametrize("content", [b"", b"no video at all" * 99, b"#EXTM3U\n#EXTINF:1,\n0.mp4\n"])
@@ -114,7 +114,7 @@ def test_a_count_that_differs_from_the_wanted_one_leaves_no_output(
 ) -> None:
     done = join(parts_of(source, tmp_path, [0, 5]), source, "--frames", "6")
     assert done.returncode == 1
-    assert "6 frames were asked for and 5 came out" in done.stderr
+    assert "6 frames were expected, but there are 5" in done.stderr
     assert not list((tmp_path / "out").iterdir())
 
 
@@ -156,7 +156,7 @@ def test_a_closed_node_installs_from_the_archive_and_only_what_is_pinned(tmp_pat
     requirements.write_text(f"tiny-example==1.0 --hash=sha256:{'0' * 64}\n")
     refused = prepare(scripts)
     assert refused.returncode == 1
-    assert f"{package.name} is not among what tiny.txt pins" in refused.stderr
+    assert f"tiny.txt does not pin {package.name}" in refused.stderr
     real = hashlib.sha256(package.read_bytes()).hexdigest()
     requirements.write_text(f"tiny-example==1.0 \\\n    --hash=sha256:{real}\n")
     assert prepare(scripts).returncode == 0

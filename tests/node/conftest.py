@@ -1,4 +1,4 @@
-"""A node's folders as Batch would leave them, and the runner started in them."""
+"""A node's folders as Batch prepares them, and the runner started in them."""
 
 import json
 import os
@@ -17,7 +17,7 @@ RUNTIME_FILES = ("runner.py", "runner_guard.py", "runner_item.py", "environment.
 
 
 class Node:
-    """Runs one task the way a node does and gives its receipt."""
+    """Runs one task as a node does, and returns its receipt."""
 
     def __init__(self, scripts: Path, folder: Path) -> None:
         self.scripts, self.folder = scripts, folder
@@ -41,13 +41,13 @@ class Node:
         return self
 
     def item(self, *inputs: str, **parameters: object) -> "Node":
-        """Replace the items by one with these inputs and parameters."""
+        """Replace the items by one item with these inputs and parameters."""
         one = {"id": 0, "inputs": list(inputs), "parameters": parameters}
         self.page["tasks"][0]["items"] = [one]
         return self
 
     def items(self, count: int) -> "Node":
-        """Replace the items by so many without anything."""
+        """Replace the items by this many items without inputs and parameters."""
         self.page["tasks"][0]["items"] = [
             {"id": number, "inputs": [], "parameters": {}} for number in range(count)
         ]
@@ -61,7 +61,7 @@ class Node:
         return subprocess.Popen(command, cwd=self.folder, env=environ, stderr=subprocess.PIPE)
 
     def run(self) -> dict[str, Any]:
-        """Run the task to its receipt."""
+        """Run the task; return its receipt."""
         with self.start() as runner:
             _, errors = runner.communicate(timeout=30)
         assert (runner.returncode, errors) == (0, b"")
@@ -71,19 +71,19 @@ class Node:
         return receipt
 
     def run_one(self) -> dict[str, Any]:
-        """Run the task and give its only item."""
+        """Run the task; return its only item."""
         (item,) = self.run()["items"]
         return dict(item)
 
     @property
     def log(self) -> str:
-        """The text of the log."""
+        """Return the text of the log."""
         (path,) = self.folder.glob("l-*.txt")
         return path.read_text()
 
 
 class Witness:
-    """A pipe with a name: who writes into it is alive, and its end means that nobody is."""
+    """A named pipe: a process that writes into it is alive, and its end means that none is."""
 
     def __init__(self, path: Path) -> None:
         os.mkfifo(path)
@@ -96,19 +96,19 @@ class Witness:
         assert os.read(self._fd, 100)
 
     def wait_for_end(self) -> None:
-        """Wait until all writers are gone."""
+        """Wait until all writers have ended."""
         os.set_blocking(self._fd, True)
         assert os.read(self._fd, 100) == b""
 
     def all_gone(self) -> bool:
-        """Whether there were writers and none is left."""
+        """Return whether there were writers and none is left."""
         try:
             return os.read(self._fd, 100) != b"" and os.read(self._fd, 100) == b""
         except BlockingIOError:
             return False
 
     def close(self) -> None:
-        """Stop looking."""
+        """Close the pipe."""
         os.close(self._fd)
 
 

@@ -1,4 +1,4 @@
-"""The preparation of a node: which interpreter, built once, whole or not at all."""
+"""The preparation of a node: it chooses the interpreter, and builds an environment once."""
 
 import json
 import shutil

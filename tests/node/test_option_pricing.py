@@ -1,4 +1,4 @@
-"""Monte Carlo against the closed form, and its merge against doing it at once."""
+"""Monte Carlo against the closed form, and merged samples against one sample."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""The runner as a node sees it: delivered flat, started as a process, judged by what it leaves."""
+"""The runner as on a node: in one folder, started as a process, checked by the files it leaves."""
 
 import hashlib
 import signal
@@ -136,7 +136,7 @@ def test_a_missing_or_cut_input_fails_its_item_only(node: Node) -> None:
     item = node.sh("true").item("in").run_one()
     assert (item["cause"], item["tail"]) == (
         "input-missing",
-        "The input in has 5 bytes in place of 9.",
+        "The input in has 5 bytes instead of 9.",
     )
 
 

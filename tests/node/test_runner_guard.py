@@ -1,4 +1,4 @@
-"""What the guard keeps of a stream; the rest of it is tested through the runner's process."""
+"""What the guard keeps of a stream; tests of the runner's process cover the rest of the guard."""
 
 import pytest
 

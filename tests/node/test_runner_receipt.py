@@ -1,4 +1,4 @@
-"""The receipt's size and what it repeats of a program's output."""
+"""The receipt's size, and the part of a program's output that it holds."""
 
 import ast
 import json
