@@ -1,1 +1,1 @@
-"""Figures of the whole, printed with the machine they were taken on; nothing is asserted."""
+"""Benchmarks: they print figures with a description of the machine, and assert nothing."""

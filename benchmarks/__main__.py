@@ -1,4 +1,4 @@
-"""`make bench`: latency, throughput against xargs, calls an item, memory; medians of five runs."""
+"""`make bench`: latency, speed against xargs, calls per item, memory; medians of five runs."""
 
 import json
 import statistics
@@ -28,7 +28,7 @@ console = Console(highlight=False)
 
 
 def main() -> None:
-    """Measure everything on a benign stack of its own, and print it."""
+    """Measure everything on a benign stack of its own, and print the figures."""
     console.print(machine_line())
     with tempfile.TemporaryDirectory() as folder:
         stack = Stack(Path(folder), profile="benign")
@@ -66,7 +66,7 @@ def _once(stack: Stack, name: str, lines: bytes) -> tuple[float, float, Run]:
 
 
 def _span(stack: Stack, run: Run) -> tuple[float, float]:
-    """Return when the first attempt began and the last one ended, by their receipts."""
+    """Return when the first attempt began and the last one ended, according to their receipts."""
     began, ended = [], []
     for result in tasks.results(stack.engine.ports.tables, run.id, run.generation):
         content = stack.engine.ports.blobs.read(BlobRef("receipts", result.receipt))
@@ -77,7 +77,7 @@ def _span(stack: Stack, run: Run) -> tuple[float, float]:
 
 
 def stack_receipt(content: bytes) -> tuple[float, float]:
-    """Return the times in a receipt."""
+    """Return the start and end times in a receipt."""
     receipt = json.loads(content)
     times = [datetime.fromisoformat(receipt[key]).timestamp() for key in ("started_at", "ended_at")]
     return times[0], times[1]
@@ -87,16 +87,16 @@ def _against_xargs(stack: Stack) -> None:
     pool = stack.engine.catalogue.pools["cpu"]
     parallel = pool.slots * pool.nodes.maximum
     lines = b"".join(b"ok %d\n" % number for number in range(ITEMS))
-    ours, theirs = [], []
+    fanfare, xargs = [], []
     for number in range(RUNS):
         with console.status(f"{ITEMS} items, run {number + 1} of {RUNS}"):
             uploaded, received, _ = _once(stack, f"hundred-{number}", lines)
-            ours.append(received - uploaded)
-            theirs.append(_seconds(lambda: _xargs(parallel)))
-    _print(f"{ITEMS} no-op items, one a task, upload → event", ours, "s")
-    _print(f"the same {ITEMS} commands by xargs -P {parallel}", theirs, "s")
-    ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
-    _print("xargs' time as a share of ours", ratios, "")
+            fanfare.append(received - uploaded)
+            xargs.append(_seconds(lambda: _xargs(parallel)))
+    _print(f"{ITEMS} no-op items, one per task, upload → event", fanfare, "s")
+    _print(f"the same {ITEMS} commands with xargs -P {parallel}", xargs, "s")
+    ratios = [b / a for a, b in zip(fanfare, xargs, strict=True)]
+    _print("time of xargs as a share of Fanfare's", ratios, "")
 
 
 def _xargs(parallel: int) -> None:
@@ -135,7 +135,7 @@ def _processes(stack: Stack) -> Iterator[tuple[str, psutil.Process]]:
 
 
 def _operations() -> None:
-    table = Table(title="calls of the services an item", title_justify="left", box=None)
+    table = Table(title="calls of the services per item", title_justify="left", box=None)
     for column in ("items", "bundle", "blob", "table", "queue", "batch"):
         table.add_column(column, justify="right")
     for items, bundle in ((100, 1), (1000, 1), (1000, 10)):

@@ -1,4 +1,4 @@
-"""`make bench-batch`: how fast the Batch emulator takes, lists, runs and simulates tasks."""
+"""`make bench-batch`: how fast the Batch emulator accepts, lists, runs and simulates tasks."""
 
 import argparse
 import resource
@@ -28,13 +28,13 @@ console = Console(highlight=False, soft_wrap=True)
 
 
 def main() -> None:
-    """Measure everything, or a small part of it to see that it works, and print it."""
+    """Measure everything and print the figures; options make the loads smaller."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.batch", description=__doc__)
     add = parser.add_argument
     add("--tasks", type=int, default=100_000, help="tasks of the large job")
     add("--processes", type=int, default=1000, help="no-op tasks that run as processes")
     add("--simulated", type=int, default=1_000_000, help="tasks of the simulation")
-    add("--nodes", type=int, default=2000, help="its nodes")
+    add("--nodes", type=int, default=2000, help="nodes of the simulation")
     given = parser.parse_args()
     console.print(machine_line())
     accepting(given.tasks)
@@ -44,7 +44,7 @@ def main() -> None:
 
 @contextmanager
 def emulator(data: Path, nodes: int = 0) -> Iterator[Emulator]:
-    """Run an emulator with one pool for the length of a with block."""
+    """Run an emulator with one pool during a with block."""
     running = Emulator(data)
     running.add_pool("p", nodes=nodes, slots=SLOTS)
     try:
@@ -67,7 +67,7 @@ def accepting(most: int) -> None:
         ratio = (seconds / most) / (few / small)
         console.print(
             f"{most:,} tasks in one job: {most / seconds:,.0f} tasks/s; "
-            f"time a task {ratio:.2f}× that of {small:,} (goal ≤ 1.3×)"
+            f"time per task {ratio:.2f}× that of {small:,} (goal ≤ 1.3×)"
         )
         _listing(running)
         memory = psutil.Process(running.process.pid).memory_info().rss / 2**20
@@ -105,11 +105,11 @@ def _get(running: Emulator, url: str) -> None:
 
 
 def against_xargs(count: int) -> None:
-    """Run no-op tasks as processes, and the same commands by xargs, which leaves no files.
+    """Run no-op tasks as processes, and the same commands with xargs, which leaves no files.
 
-    A task has two directories and two files. What these cost is the file system's, so the emulator
-    runs once on the disk of temporary files and once in memory. Nothing is deleted in between: ext4
-    passes over every inode that was deleted within some minutes each time that it takes a new one.
+    A task has two directories and two files, whose cost depends on the file system. So the
+    emulator runs once on the disk of temporary files and once in memory. Nothing is deleted in
+    between: for some minutes, ext4 skips every deleted inode whenever it allocates a new one.
     """
     places = [Path(tempfile.gettempdir()), *(place for place in [MEMORY] if place.is_dir())]
     with ExitStack() as folders:
@@ -121,10 +121,10 @@ def against_xargs(count: int) -> None:
 def _share_of_xargs(count: int, folder: Path) -> None:
     shares = []
     for number in range(RUNS):
-        theirs = _seconds(lambda: _xargs(count))
+        by_xargs = _seconds(lambda: _xargs(count))
         with emulator(folder / str(number), nodes=1) as running:
-            ours = _seconds(lambda running=running: _run_all(running, count))
-        shares.append(theirs / ours)
+            by_emulator = _seconds(lambda running=running: _run_all(running, count))
+        shares.append(by_xargs / by_emulator)
     share = statistics.median(shares)
     spread = f"{min(shares):.2f}–{max(shares):.2f}"
     console.print(
@@ -160,7 +160,7 @@ def _xargs(count: int) -> None:
 
 
 def simulating(count: int, nodes: int) -> str:
-    """Pass a simulated job of tasks of half a minute to a minute and a half."""
+    """Simulate a job whose tasks take 30 to 90 seconds; return a line of figures."""
     began = time.monotonic()
     with Simulation() as simulation, console.status(f"{count:,} simulated tasks"):
         pool = {"id": "p", "vmSize": "standard_d2s_v5", "targetDedicatedNodes": nodes}
@@ -176,7 +176,7 @@ def simulating(count: int, nodes: int) -> str:
     return (
         f"simulated: {report.succeeded:,} tasks on {nodes:,} nodes, "
         f"{report.makespan_s / 3600:.1f} h of work in {seconds:.0f} s "
-        f"({seconds / count * 1e6:.0f} µs a task, {memory:.0f} MiB; goal ≤ 600 s)"
+        f"({seconds / count * 1e6:.0f} µs per task, {memory:.0f} MiB; goal ≤ 600 s)"
     )
 
 

@@ -1,4 +1,4 @@
-"""On what the figures were taken."""
+"""Describes the machine of a measurement."""
 
 import os
 import platform
@@ -8,7 +8,7 @@ import psutil
 
 
 def machine_line() -> str:
-    """Return processor, memory, Python and how busy the machine is."""
+    """Return a line with the machine's processor, memory, Python version and load."""
     model = next(
         (
             line.partition(":")[2].strip()

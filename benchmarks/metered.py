@@ -1,7 +1,8 @@
-"""`python -m benchmarks.metered`: counts what runs ask of the services, for `fanfare cost`.
+"""`python -m benchmarks.metered`: counts the operations of runs by service, for `fanfare cost`.
 
-Over the fakes: calls of the engine and of the Functions host, what nodes write, what Event Grid
-carries. Receipts of one wave come together there; spread over time they take more executions.
+Runs over the fakes. Counts the calls of the engine and the Functions host, the writes of nodes, and
+the events of Event Grid. Receipts of one wave arrive together there; receipts that are spread over
+time need more executions.
 """
 
 import json
@@ -20,14 +21,14 @@ from tests.fakes.world import ROUTES
 
 FILE = Path(__file__).resolve().parents[1] / "pipeline/metered.json"
 SIZES = ((1000, 1), (1000, 10), (2000, 10))
-_FREE = {"delete"}  # of a blob
+_FREE = {"delete"}  # deleting a blob is free
 _BLOB_WRITES = {"write", "upload", "compose", "copy", "snapshot", "list"}
 _HOST = 2  # the host receives and deletes each message
 _TIMER_STATUS = 1  # the host notes in a blob when a timer ran and when it is due again
 
 
 class _Metered(FakeApp):
-    """Counts what the host and Event Grid do around the engine."""
+    """Counts the operations of the host and Event Grid around the engine."""
 
     def begin(self) -> None:
         self.count: Counter[str] = Counter()
@@ -48,7 +49,7 @@ class _Metered(FakeApp):
         super()._handle(queue, message)
 
     def operations(self) -> dict[str, float]:
-        """Sum up by meter."""
+        """Add up the operations by meter."""
         count, writes = Counter(self.count), 0
         for call in self.engine_calls.trace:
             if call.port == "tables":
@@ -68,7 +69,7 @@ class _Metered(FakeApp):
 
 
 def sample(items: int, bundle: int) -> dict[str, object]:
-    """Run so many items in memory and count."""
+    """Run this many items in memory and count the operations."""
     app = _app(bundle)
     app.upload("a.txt", b"line\n" * items)
     app.settle()
@@ -76,7 +77,7 @@ def sample(items: int, bundle: int) -> dict[str, object]:
 
 
 def minute() -> dict[str, float]:
-    """Count what the timer of a minute asks when nothing goes on, and what its host does for it."""
+    """Count the operations of the minute timer without work, and those of its host."""
     app = _app(1)
     every_minute(app.engine)
     app.engine_calls.trace.clear()
@@ -86,7 +87,7 @@ def minute() -> dict[str, float]:
 
 
 def measure() -> dict[str, object]:
-    """Measure everything that the file holds but its date."""
+    """Measure everything that the file holds, except its date."""
     command = "python -m benchmarks.metered"
     samples = [sample(items, bundle) for items, bundle in SIZES]
     return {"command": command, "samples": samples, "idle_minute": minute()}

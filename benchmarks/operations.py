@@ -1,4 +1,4 @@
-"""Counts what a run asks of the services, an item, over the fakes: exact, whatever the machine."""
+"""Counts the calls of the services per item, over the fakes: exact on every machine."""
 
 from collections import Counter
 
@@ -25,7 +25,7 @@ assemble: {{concatenate: {{format: plain, name: all.txt}}}}
 
 
 def operations_per_item(items: int, bundle: int) -> dict[str, float]:
-    """Run so many items in memory and return calls an item, by service."""
+    """Run this many items in memory; return the calls per item, by service."""
     app = FakeApp.of(written((("job", PIPELINE.format(bundle=bundle)),)))
     injector = Injector()
     app.through(injector.ports(app.world.ports))

@@ -1,7 +1,7 @@
 """`python -m benchmarks.worker`: memory and processor time of the function app's worker, by load.
 
-The worker is Microsoft's own Python runtime with our app, alone in its process. No node runs: the
-benchmark writes what nodes would. Peaks are VmHWM, set back before each load.
+The worker is Microsoft's own Python runtime with the function app, alone in its process. No node
+runs: the benchmark writes what nodes would write. Peaks are VmHWM, reset before each load.
 """
 
 import secrets
@@ -41,7 +41,7 @@ PIPELINES = {
     "bundled": (100, "{concatenate: {format: plain, name: all.bin}}"),
     "zipped": (1, "{zip: {name: all.zip}}"),
 }
-# Makes the worker load the exporter that it has in Azure; nobody answers there.
+# Makes the worker load the exporter that it has in Azure; the address does not answer.
 INSIGHTS = (
     "InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=http://127.0.0.1:9/"
 )
@@ -50,14 +50,14 @@ console = Console(highlight=False)
 
 
 class _Storage:
-    """The account's blobs, as the node in memory wants them."""
+    """The account's blobs, as the node in memory needs them."""
 
     def __init__(self, stack: Stack) -> None:
         self._ports = stack.engine.ports
         self.read, self.write = self._ports.blobs.read, self._ports.writer.write
 
     def at(self, url: str) -> BlobRef:
-        """Return the blob that a URL of the account means; snapshots do not matter here."""
+        """Return the blob of a URL in the account; snapshots do not matter here."""
         _, _account, container, name = unquote(urlsplit(url).path).split("/", 3)
         return BlobRef(container, name)
 
@@ -78,13 +78,13 @@ class Bench:
 
     @property
     def worker(self) -> psutil.Process:
-        """The process that runs our functions: the only child of the emulated host."""
+        """The process that runs the functions: the only child of the emulated host."""
         (child,) = psutil.Process(self.stack.pid("functions")).children()
         return child
 
     @contextmanager
     def measured(self, what: str) -> Iterator[None]:
-        """Print the worker's peak, and the processor time that it took."""
+        """Print the worker's peak memory and processor time during a with block."""
         worker = self.worker
         (Path("/proc") / str(worker.pid) / "clear_refs").write_text("5")
         busy, began = sum(worker.cpu_times()[:2]), time.monotonic()
@@ -101,7 +101,7 @@ class Bench:
         return int(text.split(f"{name}:")[1].split()[0])
 
     def planned(self, pipeline: str, lines: int, runs_at_once: int = 1) -> list[Run]:
-        """Plan and submit; return when all tasks are in Batch."""
+        """Plan and submit runs; return them when all their tasks are in Batch."""
         text = b"ok line\n" * lines
         names = [f"{pipeline}/{secrets.token_hex(4)}.txt" for _ in range(runs_at_once)]
         with self.stack.frozen("functions"):
@@ -114,7 +114,7 @@ class Bench:
         return held.run if held and held.run.state in states else None
 
     def work(self, run: Run, output: bytes) -> None:
-        """Write what nodes would, with the worker stopped: its events wait in the queue."""
+        """Write what nodes would write, with the worker stopped: the events wait in the queue."""
 
         def program(_: Item) -> Outputs:
             return [("part.bin", output)]
@@ -127,12 +127,12 @@ class Bench:
                 list(pool.map(node, executions.task_specs(engine, run, page, page.tasks, ref)))
 
     def ended(self, run: Run) -> Run:
-        """Wait for the verdict."""
+        """Wait for the verdict, and return the run."""
         return self.stack.ended(run.id, 580)
 
 
 def main(scale: float = 1.0) -> None:
-    """Measure every load; `scale` makes them smaller."""
+    """Measure every load; a `scale` below 1 makes the loads smaller."""
     console.print(machine_line())
     with tempfile.TemporaryDirectory() as name:
         settings = {
@@ -156,11 +156,11 @@ def _loads(bench: Bench, scale: float) -> None:
 
     with bench.measured("idle: functions indexed, timers fired"):
         time.sleep(70 * scale)
-    with bench.measured(f"plan and submit {of(100_000):,} items, 100 a task"):
+    with bench.measured(f"plan and submit {of(100_000):,} items, 100 per task"):
         bench.planned("bundled", of(100_000))
-    with bench.measured(f"plan and submit {of(1_000_000):,} items, 100 a task"):
+    with bench.measured(f"plan and submit {of(1_000_000):,} items, 100 per task"):
         bench.planned("bundled", of(1_000_000))
-    with bench.measured(f"16 plans of {of(10_000):,} items, 100 a task, at once"):
+    with bench.measured(f"16 plans of {of(10_000):,} items, 100 per task, at once"):
         bench.planned("bundled", of(10_000), 16)
     (run,) = bench.planned("alone", of(2_000))
     bench.work(run, b"x" * (16 << 10))

@@ -1,7 +1,7 @@
-"""Packs the wheels of every environment for nodes that reach no package index.
+"""Packs the wheels of every environment for nodes that cannot reach a package index.
 
-`task_scripts/environments/NAME.txt` becomes `NAME.zip` beside it, for Ubuntu 24.04 on x86-64. What
-is downloaded has the digests that the requirements pin.
+`task_scripts/environments/NAME.txt` becomes `NAME.zip` in the same folder, for Ubuntu 24.04 on
+x86-64. The downloads must have the digests that the requirements pin.
 """
 
 import subprocess
@@ -16,7 +16,7 @@ PLATFORMS = ("manylinux2014_x86_64", *(f"manylinux_2_{n}_x86_64" for n in (17, 2
 
 
 def wheels(requirements: Path, folder: Path) -> list[Path]:
-    """Download what is pinned into a folder."""
+    """Download the pinned wheels into a folder."""
     platforms = [part for name in PLATFORMS for part in ("--platform", name)]
     options = [
         "--only-binary",
@@ -33,7 +33,7 @@ def wheels(requirements: Path, folder: Path) -> list[Path]:
 
 
 def pack(files: list[Path], archive: Path) -> None:
-    """Write an archive in one step; the same wheels give the same bytes, and so the same digest."""
+    """Write an archive in one step; the same wheels give the same bytes and the same digest."""
     fresh = archive.with_suffix(".new")
     with zipfile.ZipFile(fresh, "w", zipfile.ZIP_STORED) as packed:
         for file in files:

@@ -1,7 +1,7 @@
 """Writes the Batch emulator's schema from the SDK's models: `python scripts/batch_schema.py`.
 
-Reads ../shared/reference; the emulator itself needs only what is written here. Properties that
-only the OpenAPI document of 2024-07-01.20.0 knows are kept for lists (`$select`).
+Reads ../shared/reference; the emulator itself needs only the written file. Properties that only the
+OpenAPI document of 2024-07-01.20.0 has are kept for lists (`$select`).
 """
 
 import json
@@ -39,7 +39,7 @@ _MORE = {
 
 
 def kind(text: str) -> str | list[str]:
-    """Return one type in the schema's spelling; a list is a pair."""
+    """Return a type as the schema spells it; a list is a pair."""
     if found := re.fullmatch(r"Optional\[(.*)\]", text):
         return kind(found[1])
     if found := re.fullmatch(r"list\[(.*)\]", text):
@@ -52,7 +52,7 @@ def kind(text: str) -> str | list[str]:
 
 
 def schema(models: dict, definitions: dict) -> dict:
-    """Return enums, and models with type and need of each property a client may write or select."""
+    """Return the enums, and the models with the properties that clients may write or select."""
     enums = {name: found["enum"] for name, found in models.items() if "enum" in found}
     shapes: dict[str, dict] = {}
     for name, found in models.items():
@@ -73,7 +73,7 @@ def schema(models: dict, definitions: dict) -> dict:
 
 
 def render() -> str:
-    """Return the schema's text, one model a line."""
+    """Return the schema's text, one model per line."""
     models = json.loads((REFERENCE / "sdk-15.1.0-models.json").read_text())
     openapi = REFERENCE / "batch-openapi-2024-07-01.20.0" / "BatchService.json"
     found = schema(models, json.loads(openapi.read_text())["definitions"])

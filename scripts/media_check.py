@@ -1,4 +1,4 @@
-"""Compares an encoded video with its source: how many frames, and how alike."""
+"""Compares an encoded video with its source: the number of frames, and the similarity."""
 
 import re
 import subprocess
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def frames_and_ssim(ffmpeg: str, source: Path, output: Path) -> tuple[int, float]:
-    """Decode the output: give its count of frames and the mean SSIM against the source."""
+    """Decode the output; return its number of frames and the mean SSIM against the source."""
     shown = _run(ffmpeg, "-i", f"file:{output.absolute()}", "-map", "0:v:0")
     frames = [int(found) for found in re.findall(r"^frame=(\d+)", shown, re.MULTILINE)]
     compare = ("-i", f"file:{source.absolute()}", "-i", f"file:{output.absolute()}")

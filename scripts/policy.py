@@ -1,7 +1,7 @@
-"""Holds infra/ to checkov's policies, all but those that are set aside here for a reason.
+"""Checks infra/ against checkov's policies, except those that are skipped here for a reason.
 
-`policy.py CHECKOV`. It fails on a policy that is not met, on a reason that no policy needs any
-more, and on a file that checkov cannot parse: checkov itself would pass over it.
+`policy.py CHECKOV`. Fails on a policy that is not met, on a skip that is no longer needed, and on a
+file that checkov cannot parse: checkov itself would ignore that file.
 """
 
 import json
@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 INFRA = Path(__file__).resolve().parents[1] / "infra"
-# The one thing that Bicep knows (since 0.38) and checkov's parser does not: taken out of the copy.
+# Bicep has this decorator since 0.38, but checkov's parser does not: it is removed from the copy.
 UNKNOWN = "@onlyIfNotExists()\n"
 PUBLIC = (
     "public endpoints are the default; privateNetwork=true closes them, and identities guard both"
@@ -32,7 +32,7 @@ SKIPS = {
         "Flex Consumption replaces instances itself, and a probe would keep one running"
     ),
     ("CKV_AZURE_78", "Microsoft.Web/sites.site"): (
-        "Flex Consumption refuses ftpsState; the policy `ftp` lets no password in"
+        "Flex Consumption refuses ftpsState; the policy `ftp` accepts no password"
     ),
     ("CKV_AZURE_206", "Microsoft.Storage/storageAccounts.account"): (
         "locally redundant is the cheapest; whoever needs more changes one line, the sku"
@@ -53,13 +53,13 @@ def problems(report: dict) -> list[str]:
         (check["check_id"], check["resource"]): f"{check['check_name']} ({check['file_path']})"
         for check in report["results"]["failed_checks"]
     }
-    told = [f"{i} {what}: {found[i, what]}" for i, what in sorted(set(found) - set(SKIPS))]
-    told += [f"{i} {what}: set aside in vain" for i, what in sorted(set(SKIPS) - set(found))]
+    faults = [f"{i} {what}: {found[i, what]}" for i, what in sorted(set(found) - set(SKIPS))]
+    faults += [f"{i} {what}: remove this skip" for i, what in sorted(set(SKIPS) - set(found))]
     if summary["parsing_errors"]:
-        told.append(f"{summary['parsing_errors']} files cannot be parsed by checkov")
+        faults.append(f"checkov cannot parse {summary['parsing_errors']} files")
     if not summary["resource_count"]:
-        told.append("checkov saw no resource")
-    return told
+        faults.append("checkov found no resource")
+    return faults
 
 
 def report_of(checkov: str) -> dict:
@@ -74,16 +74,16 @@ def report_of(checkov: str) -> dict:
     try:
         report = json.loads(done.stdout)
     except ValueError:
-        sys.exit(f"checkov answered no report (exit code {done.returncode}): {done.stderr[-2000:]}")
+        sys.exit(f"checkov gave no report (exit code {done.returncode}): {done.stderr[-2000:]}")
     return report[0] if isinstance(report, list) else report
 
 
 def main() -> None:
     report = report_of(sys.argv[1])
-    if told := problems(report):
-        sys.exit("\n".join(told))
+    if faults := problems(report):
+        sys.exit("\n".join(faults))
     count, passed = report["summary"]["resource_count"], report["summary"]["passed"]
-    print(f"checkov: {passed} policies met over {count} resources, {len(SKIPS)} set aside")
+    print(f"checkov: {passed} policies met over {count} resources, {len(SKIPS)} skipped")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Renders the numbers of README.md: they are counted, not typed."""
+"""Renders the numbers of README.md, which are counted, not typed."""
 
 import re
 from pathlib import Path

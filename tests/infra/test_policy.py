@@ -1,4 +1,4 @@
-"""The verdict over checkov's report; `make check` runs checkov itself."""
+"""The evaluation of checkov's report; `make check` runs checkov itself."""
 
 from scripts.policy import SKIPS, problems
 
@@ -24,16 +24,16 @@ def test_a_policy_that_is_not_met_is_a_problem():
 
 
 def test_a_file_that_cannot_be_parsed_is_a_problem_although_checkov_ignores_it():
-    assert problems(report(SKIPS, parsing_errors=1)) == ["1 files cannot be parsed by checkov"]
+    assert problems(report(SKIPS, parsing_errors=1)) == ["checkov cannot parse 1 files"]
 
 
 def test_a_skip_that_is_no_longer_needed_is_a_problem():
     first, *rest = SKIPS
-    assert problems(report(rest)) == [f"{first[0]} {first[1]}: set aside in vain"]
+    assert problems(report(rest)) == [f"{first[0]} {first[1]}: remove this skip"]
 
 
 def test_a_report_about_nothing_is_a_problem():
-    assert problems(report(SKIPS, resources=0)) == ["checkov saw no resource"]
+    assert problems(report(SKIPS, resources=0)) == ["checkov found no resource"]
 
 
 def test_every_reason_says_something():

@@ -1,4 +1,4 @@
-"""The benchmark starts, and counts: a report that cannot be made reports nothing."""
+"""The benchmarks start and count, so that a broken benchmark is noticed."""
 
 import json
 
