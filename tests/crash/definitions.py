@@ -1,4 +1,4 @@
-"""The definitions that the scenarios run, by name."""
+"""The definitions of the scenarios, by name."""
 
 from tests.fakes.definitions import Definitions, written
 
@@ -32,5 +32,5 @@ _PIPELINES = {
 
 
 def definitions() -> Definitions:
-    """Read the definitions, once a process."""
+    """Read the definitions, once per process."""
     return written(tuple(_PIPELINES.items()))

@@ -1,4 +1,4 @@
-"""What must hold when everything has settled, whatever happened on the way."""
+"""What must be true when everything has settled, whatever happened before."""
 
 import json
 from collections import Counter, defaultdict
@@ -26,7 +26,7 @@ def watch(app: FakeApp) -> Counter[str]:
 
 
 def check_scenario(app: FakeApp, scenario: Scenario, written: Counter[str]) -> None:
-    """Check what holds always, then what this story asks for."""
+    """Check what is always true, then what this story requires."""
     check(app, written)
     found = app.all_runs()
     assert len(found) == scenario.runs
@@ -39,7 +39,7 @@ def check_scenario(app: FakeApp, scenario: Scenario, written: Counter[str]) -> N
 
 
 def check(app: FakeApp, written: Counter[str]) -> None:
-    """Check that nothing waits, nothing leaked, and each verdict stands alone."""
+    """Check that nothing waits, nothing leaked, and each generation has only one verdict."""
     assert app.world.queues.total() == 0, "messages are left"
     assert list(index.active(app.world.tables)) == [], "runs are active"
     assert not app.unfinished(), "something is unfinished"
@@ -52,7 +52,7 @@ def check(app: FakeApp, written: Counter[str]) -> None:
 
 
 def verdicts_of(app: FakeApp, run: Run) -> dict[int, str]:
-    """Return the announced verdict of each generation; there must be only one of each."""
+    """Return the announced verdict of each generation; check that each has only one."""
     told: dict[int, dict[str, object]] = defaultdict(dict)
     for event in app.world.events.published:
         data = event["data"]

@@ -1,4 +1,4 @@
-"""What stands in for the users' programs and for nodes that misbehave."""
+"""Functions in the place of users' programs, and nodes that misbehave."""
 
 import json
 from collections import Counter
@@ -10,7 +10,7 @@ from tests.fakes.world import FakeWorld
 
 
 def work(item: Item) -> Outputs:
-    """Be the program of whichever stage the page is about."""
+    """Act as the program of the stage that the page is for."""
     file = item.page["program"]["file"]
     if file == "cut.py":
         return [("items.json", json.dumps([{"parameters": {"n": n}} for n in (3, 5)]).encode())]
@@ -23,7 +23,7 @@ def work(item: Item) -> Outputs:
 
 
 def second_fails(item: Item) -> Outputs | Failure:
-    """Fail item 1 for ever."""
+    """Fail item 1 every time."""
     return Failure() if item.id == 1 else work(item)
 
 
@@ -43,7 +43,7 @@ class UnluckyNodes:
         self._seen: Counter[str] = Counter()
 
     def __call__(self, spec: TaskSpec) -> Outcome:
-        """Execute a task, badly at first."""
+        """Execute a task; the first executions fail."""
         self._seen[spec.id] += 1
         if spec.id != "t000001" or self._seen[spec.id] > 2:
             return self._node(spec)
@@ -53,7 +53,7 @@ class UnluckyNodes:
 
 
 class LosesOutputs:
-    """Loses the outputs of each task's first execution; its receipt arrives all the same."""
+    """Loses the outputs of each task's first execution, but not its receipt."""
 
     def __init__(self, world: FakeWorld, program: Program) -> None:
         self._node = FakeNode(world.blobs, world.clock, program, backwards=True)
@@ -63,20 +63,20 @@ class LosesOutputs:
         self._seen: Counter[str] = Counter()
 
     def __call__(self, spec: TaskSpec) -> Outcome:
-        """Execute a task; the first time its outputs get lost."""
+        """Execute a task, and lose its outputs the first time."""
         self._seen[spec.id] += 1
         return (self._losing if self._seen[spec.id] == 1 else self._node)(spec)
 
 
 class Lies:
-    """Leaves something else than a receipt, at the first execution of the second task."""
+    """Leaves an invalid receipt in the first execution of the second task."""
 
     def __init__(self, world: FakeWorld, program: Program) -> None:
         self._world, self._lied = world, False
         self._node = FakeNode(world.blobs, world.clock, program)
 
     def __call__(self, spec: TaskSpec) -> Outcome:
-        """Execute a task, and overwrite what it says of itself."""
+        """Execute a task, and overwrite its receipt."""
         outcome = self._node(spec)
         if spec.id == "t000001" and not self._lied:
             self._lied = True

@@ -1,4 +1,4 @@
-"""Stories of runs, each told to an app that may crash anywhere, and how each of them must end."""
+"""Stories of runs, each for an app that may crash anywhere, and how each of them must end."""
 
 import itertools
 import json
@@ -26,7 +26,7 @@ type Story = Callable[[FakeApp], None]
 
 @dataclass(frozen=True)
 class Scenario:
-    """A story, the verdict of each generation of each run, and what the outputs hold."""
+    """A story, the verdicts of the generations of its runs, and the content of the outputs."""
 
     name: str
     story: Story
@@ -37,7 +37,7 @@ class Scenario:
     quota: int = 100
 
     def app(self) -> FakeApp:
-        """Make the app that the story is told to."""
+        """Make the app of the story."""
         return FakeApp.of(definitions(), quota=self.quota, program=work)
 
 

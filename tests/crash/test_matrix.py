@@ -1,4 +1,4 @@
-"""Every verb call of every story: crashed before, crashed after, and made twice."""
+"""Every call of every story crashes before its effect, crashes after it, and is made twice."""
 
 import pytest
 
@@ -16,7 +16,7 @@ CASES = [
 
 
 def tell(name: str, injector: Injector) -> None:
-    """Tell a story through an injector and check how it ends."""
+    """Run a story through an injector, and check how it ends."""
     scenario = SCENARIOS[name]
     app = scenario.app()
     written = watch(app)
@@ -45,6 +45,6 @@ def test_the_matrix_is_large_and_knows_every_verb():
         if not verb.startswith("_")
     }
     assert len(CASES) >= 2000
-    # Of the reads, one is asked for only where a start task or a preparation failed.
+    # One of the reads is called only after a failed start task or preparation.
     unused = {("writer", "compose"), ("writer", "delete"), ("cluster", "last_words")}
     assert known - verbs == unused

@@ -1,4 +1,4 @@
-"""A machine that does anything to the app in any order; at each step and the end all holds."""
+"""A machine that does anything to the app in any order, and checks every step and the end."""
 
 import json
 from collections import Counter
@@ -30,7 +30,7 @@ OUTCOMES = st.sampled_from(
 
 
 class Machine(RuleBasedStateMachine):
-    """The app, the world around it, and what was seen of both so far."""
+    """The app, the world around it, and what was seen of them so far."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(queue=st.sampled_from(["blob-events", "receipts"]), lost=st.booleans())
     def disturb(self, queue: str, lost: bool) -> None:
-        """Shuffle the events that wait, double them, and lose one."""
+        """Shuffle the waiting events, duplicate them, and lose one."""
         messages = self.app.world.queues.receive(queue, 32)
         for message in messages:
             self.app.world.queues.delete(queue, message)
@@ -81,7 +81,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(outcome=OUTCOMES, whole=st.booleans())
     def run_tasks(self, outcome: str, whole: bool) -> None:
-        """Run one task, or all that wait, to some outcome."""
+        """Run one waiting task, or all of them, to some outcome."""
         batch = self.app.world.batch
         waiting = [(job, task) for job in list(batch.jobs) for task in batch.active(job)]
         for job, task in waiting if whole else waiting[:1]:
@@ -119,14 +119,14 @@ class Machine(RuleBasedStateMachine):
 
     @rule(at=st.integers(0, 60), when=st.sampled_from(["before", "after", "twice"]))
     def pump(self, at: int, when: str) -> None:
-        """Handle all messages; one call on the way may crash or be made twice."""
+        """Handle all messages; one call may crash or be made twice."""
         self.app.through(Injector(at, when).ports(self.app.world.ports))
         self.app.pump()
         self.app.through(self.app.world.ports)
 
     @rule(minutes=st.sampled_from([0, 1, 3, 15, 60]), at=st.integers(0, 60))
     def pass_time(self, minutes: int, at: int) -> None:
-        """Let time pass and the timers fire; a call of theirs may crash."""
+        """Let time pass and the timers fire; one of their calls may crash."""
         self.app.world.clock.advance(minutes=minutes)
         self.app.through(Injector(at, "after").ports(self.app.world.ports))
         self.app.pass_time()
@@ -136,7 +136,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def results_never_change(self) -> None:
-        """A result that counts changes only when its outputs never arrived."""
+        """Check that a counted result changes only if its outputs never arrived."""
         for row in self.app.world.tables.rows(TASKS):
             result = from_values(TaskResult, row, "tasks")
             before = self.seen_rows.get((row.partition, row.key))
@@ -146,7 +146,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def states_change_legally(self) -> None:
-        """From one look to the next every run went only where it may go."""
+        """Check that every run made only legal moves since the last step."""
         for run in self.app.all_runs():
             key = run.id, run.generation
             before = self.seen_states.get(key, State.CLAIMED)
@@ -155,12 +155,12 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def outputs_are_written_once(self) -> None:
-        """What is below a generation's folder never changes."""
+        """Check that the content of a generation's folder never changes."""
         once = {name: n for name, n in self.written.items() if "/g" in name.partition("/")[2]}
         assert set(once.values()) <= {1}
 
     def teardown(self) -> None:
-        """Let everything settle: then all promises hold."""
+        """Let everything settle, and check all promises."""
         self.app.settle()
         check(self.app, self.written)
         for run in self.app.all_runs():
@@ -178,7 +178,7 @@ class Machine(RuleBasedStateMachine):
 
 
 def _reachable(state: State) -> set[State]:
-    """Return where a run of one generation can have gone since it was seen."""
+    """Return the states that a run of one generation can have reached since it was seen."""
     reached, edge = {state}, {state}
     while edge:
         edge = {s for e in edge for s in LEGAL[e] if e not in _OVER} - reached

@@ -1,4 +1,4 @@
-"""Invocations that stop at any verb call and go on when everything else is over: none may harm."""
+"""Invocations that pause at a call and continue when all else is over: they must do no harm."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,13 +20,13 @@ ENDED = ("lines", "programs", "unlucky")
 
 @dataclass
 class Pause(Injector):
-    """Stops one invocation before a call until the rest of the world has gone on."""
+    """Pauses one invocation before a call until everything else has happened."""
 
     meanwhile: Callable[[], None] = field(default=lambda: None)
     paused: bool = False
 
     def call(self, port: str, verb: str, made: Callable[[], object]) -> object:
-        """Make one call; before the one that was named, let everything else happen."""
+        """Make one call; before the named call, let everything else happen."""
         if self._record(port, verb) and not self.paused:
             self.paused = True
             self.meanwhile()
@@ -57,7 +57,7 @@ def is_redriven(app: FakeApp) -> None:
 
 
 def points(name: str, then: Callable[[FakeApp], None]) -> tuple[Where, ...]:
-    """Choose where an invocation stops: between reads as well, when all else simply goes on."""
+    """Choose where an invocation pauses: between reads as well, if nothing else is disturbed."""
     return calls(name) if then is ends and name in EVERY_CALL else writes(name)
 
 

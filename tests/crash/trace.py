@@ -1,4 +1,4 @@
-"""Which verb calls a story makes: recorded once, undisturbed, and cut to those worth disturbing."""
+"""The calls of a story: recorded once undisturbed, and reduced to those worth disturbing."""
 
 import functools
 
@@ -7,7 +7,7 @@ from tests.fakes.crash import Injector
 
 type Where = tuple[str, str, int]
 
-# A crash around a read is a crash around the write before or after it: some stories suffice.
+# A crash around a read equals a crash around the write before or after it: some stories suffice.
 EVERY_CALL = frozenset({"lines", "programs"})
 READS = frozenset(
     {"get", "query", "head", "read", "stream", "list", "url", "job", "failures", "pool"}
@@ -17,7 +17,7 @@ READS = frozenset(
 
 @functools.cache
 def calls(name: str) -> tuple[Where, ...]:
-    """Record the calls of a story, sorted: some are made in threads."""
+    """Record the calls of a story, sorted, since threads make some of them."""
     injector, scenario = Injector(), SCENARIOS[name]
     app = scenario.app()
     app.through(injector.ports(app.world.ports))
@@ -33,8 +33,8 @@ def writes(name: str) -> tuple[Where, ...]:
 def disturbed(name: str) -> list[tuple[Where, str]]:
     """Return which calls of a story the matrix disturbs, and how.
 
-    Some stories: every call in every way. The others: the first call of every verb in every way,
-    and every write after it was made (which is before the next) and twice.
+    In some stories it disturbs every call in every way. In the others it disturbs the first call of
+    every verb in every way, and every write after its effect (which is before the next) and twice.
     """
     cases = [(call, when) for call in calls(name) for when in ("before", "after", "twice")]
     if name in EVERY_CALL:
