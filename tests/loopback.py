@@ -1,4 +1,4 @@
-"""A server of a test's own on this machine, which answers by a handler of `http.server`."""
+"""A test's own server on this machine, with a handler of `http.server`."""
 
 import threading
 from collections.abc import Iterator
@@ -7,15 +7,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers without a word on the terminal; subclasses say what."""
+    """A handler that prints nothing; subclasses answer."""
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 @contextmanager
 def listening(handler: type[Handler]) -> Iterator[str]:
-    """Serve for the length of a with block; yields the URL, without a path."""
+    """Serve during a with block; yield the URL, without a path."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)

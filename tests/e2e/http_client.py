@@ -1,4 +1,4 @@
-"""Requests to the app's HTTP functions as a caller with a function key makes them."""
+"""Requests to the app's HTTP functions, as a caller with a function key makes them."""
 
 import json
 import urllib.error

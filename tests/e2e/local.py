@@ -1,4 +1,4 @@
-"""The real stack for tests: our definitions plus those that misbehave, a subscriber, and kills."""
+"""The real stack for tests: definitions that misbehave too, a subscriber, and kills."""
 
 import json
 import os
@@ -29,7 +29,7 @@ from pipeline.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 EXTRA = Path(__file__).parent / "extra"
-# Short enough that a lost arrow is found within a test.
+# Short enough that a lost message is found within a test.
 PATIENCE = {"STALE": 6, "RECEIPT": 3, "UPLOAD": 10, "LOST_EVENT": 5, "PUSH": 1}
 TIMERS = {"FANFARE_TICK": "*/2 * * * * *", "FANFARE_LOST_EVENTS": "*/5 * * * * *"}
 
@@ -78,13 +78,13 @@ class Stack:
         self.local.stop()
 
     def upload(self, name: str, content: bytes, pipeline: str, container: str = "input") -> str:
-        """Upload a blob as a user would; return the id of the run that it has to cause."""
+        """Upload a blob as a user would; return the id of the run that it must start."""
         ref = BlobRef(container, name)
         self.engine.ports.writer.write(ref, content)
         return self.run_of(name, pipeline, container)
 
     def run_of(self, name: str, pipeline: str, container: str = "input") -> str:
-        """Return the id of the run that a blob has to cause."""
+        """Return the id of the run that a blob must start."""
         facts = self.engine.ports.blobs.head(BlobRef(container, name))
         assert facts is not None
         return naming.run_id(pipeline, blob_key(event_of(self.engine, facts)))
@@ -130,7 +130,7 @@ class Stack:
         )
 
     def pid(self, service: str) -> int:
-        """Return the process of a service as it is now."""
+        """Return the process id of a service."""
         pids = self.local.description()["pids"]
         assert isinstance(pids, dict)
         return int(str(pids[service]))
@@ -143,7 +143,7 @@ class Stack:
 
     @contextmanager
     def frozen(self, service: str) -> Iterator[None]:
-        """Let a service hang, so that whoever asks it hangs as well."""
+        """Suspend a service during a with block, so that its callers hang as well."""
         pid = self.pid(service)
         os.kill(pid, signal.SIGSTOP)
         try:
@@ -152,7 +152,7 @@ class Stack:
             os.kill(pid, signal.SIGCONT)
 
     def tell(self, run_id: str) -> str:
-        """Say what is known of a run, for a test that gave up on it."""
+        """Describe a run for a test that stopped waiting for it."""
         held = runs.load(self.engine.ports.tables, run_id)
         return held.run.model_dump_json(exclude={"definition"}, indent=1) if held else "no such run"
 
@@ -187,7 +187,7 @@ def definitions_in(folder: Path) -> Path:
 
 
 def running(folder: Path, profile: str = "awkward") -> Iterator[Stack]:
-    """Run a stack for as long as a fixture lives."""
+    """Run a stack during a with block."""
     stack = Stack(folder, profile)
     stack.start()
     yield stack

@@ -1,4 +1,4 @@
-"""Items that misbehave, on real nodes: each ends as what it is, and the others are not harmed."""
+"""Items that misbehave on real nodes: each gets its own cause, and the others are not harmed."""
 
 from tests.e2e.local import Stack
 

@@ -49,7 +49,7 @@ def fanfare(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(fanfare) -> str:
-    """Bring the stack up and price an option, asked for as a pipeline without a file."""
+    """Start the stack and price an option, with a pipeline that needs no file."""
     fanfare.json("up")
     priced = fanfare.json("run", "option-pricing", "-p", "paths=100000", "--timeout", "80")
     assert (priced["state"], priced["succeeded"]) == ("succeeded", 2)

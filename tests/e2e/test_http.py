@@ -1,4 +1,4 @@
-"""The HTTP functions in the real host, as a caller with a function key meets them."""
+"""The HTTP functions in the real host, for a caller with a function key."""
 
 import pytest
 

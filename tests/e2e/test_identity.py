@@ -1,7 +1,7 @@
-"""A run without a key: https everywhere, every caller a managed identity, every hop a token.
+"""A run without a key: https everywhere, and every call has the token of a managed identity.
 
-The account keys of Storage and Batch are drawn here, handed to the service that owns them and to
-nobody else: a signature (SharedKey or SAS) could not be made by anyone.
+The account keys of Storage and Batch are made here, and only the service that owns a key gets it.
+So nobody else could make a signature (SharedKey or SAS).
 """
 
 import base64
@@ -133,7 +133,7 @@ def stack(identities, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for name, value in identities.environment().items():
             patch.setenv(name, value)
-        # Two words for one thing: requests reads the first, OpenSSL and so aiohttp the second.
+        # Two names for one setting: requests reads the first, OpenSSL and so aiohttp the second.
         patch.setenv("REQUESTS_CA_BUNDLE", str(stack.cert))
         patch.setenv("SSL_CERT_FILE", str(stack.cert))
         try:
@@ -164,7 +164,7 @@ def test_an_upload_becomes_output_and_an_event_by_tokens_alone(stack, identities
 
 
 def content(path: Path) -> bytes:
-    """Read a file; the services still live, and one that they have removed holds nothing."""
+    """Read a file; one that the running services have just removed counts as empty."""
     with suppress(FileNotFoundError):
         return path.read_bytes()
     return b""

@@ -1,4 +1,4 @@
-"""What people do to inputs and runs while the stack is at work."""
+"""What people do with inputs and runs while the stack is working."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Real kills of real processes: whatever dies, every run ends once, whole, and is announced."""
+"""Real kills of real processes: whatever dies, every run ends once, completely, with its event."""
 
 import time
 
@@ -38,7 +38,7 @@ def state_of(stack: Stack, run_id: str) -> State | None:
 
 
 def wait_for(stack: Stack, run_id: str, moment: State) -> State:
-    """Wait until a run is as far as this, and return how far it is."""
+    """Wait until a run has reached this point, and return the point that it reached."""
 
     def look() -> State | None:
         state = state_of(stack, run_id)

@@ -1,4 +1,4 @@
-"""The two pipelines that are real, on real input, under a stack that misbehaves."""
+"""The two real pipelines, on real input, on a stack that misbehaves."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""The HTTP functions in the real host when callers show Entra tokens instead of function keys."""
+"""The HTTP functions in the real host, when callers have Entra tokens instead of function keys."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -20,7 +20,7 @@ STEPS = {"plan", "submit", "receipts of a run", "assemble", "announce"}
 
 
 class Collector(ThreadingHTTPServer):
-    """An OTLP endpoint that keeps every span it is sent."""
+    """An OTLP endpoint that keeps every span that it receives."""
 
     daemon_threads = True
 

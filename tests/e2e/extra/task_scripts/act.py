@@ -1,4 +1,4 @@
-"""Does what a line says, so that one pipeline can misbehave in every way."""
+"""Does what its line says, so that one pipeline can misbehave in every way."""
 
 import os
 import pathlib

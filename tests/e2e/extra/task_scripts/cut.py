@@ -1,4 +1,4 @@
-"""A split program: one item a word of the input."""
+"""A split program: one item for each word of the input."""
 
 import json
 import pathlib

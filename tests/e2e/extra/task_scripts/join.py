@@ -1,4 +1,4 @@
-"""An assembler program: the parts, in item order, in one file."""
+"""An assembler program: writes the parts, in item order, into one file."""
 
 import json
 import pathlib
