@@ -1,4 +1,4 @@
-"""The app in memory, as the tests of handlers make it."""
+"""The app in memory, made as in the tests of handlers."""
 
 from tests.unit.handlers.conftest import app_with
 

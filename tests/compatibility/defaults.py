@@ -1,4 +1,4 @@
-"""The defaults of definition keys: within a format none ever changes, since runs leave them out."""
+"""The defaults of definition keys. Within a format they never change, since runs omit them."""
 
 from pipeline.domain.catalogue.schema import pipeline_schema, pool_schema
 
@@ -6,7 +6,7 @@ type Defaults = dict[str, object]
 
 
 def defaults() -> Defaults:
-    """Return the default of every key that has one, by the name of its model and key."""
+    """Return the default of every key that has one, by model and key."""
     found: Defaults = {}
     for schema in (pipeline_schema(), pool_schema()):
         models = {"": schema, **schema["$defs"]}

@@ -1,4 +1,4 @@
-"""What a later release may add, put into everything that an earlier one stored or sent."""
+"""Adds what a later release may add to everything that an earlier release stored or sent."""
 
 import json
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def _columns(row: Json) -> Json:
 
 
 def _blob(blob: Json) -> Json:
-    """Add to plan pages, receipts, manifests and what was chosen; outputs are the user's."""
+    """Add to plan pages, receipts, manifests and chosen results; outputs belong to the user."""
     ours = blob["container"] in ("work", "receipts") and "/out/" not in blob["name"]
     if not blob["name"].endswith(".json") or not (ours or blob["name"].endswith("manifest.json")):
         return blob
@@ -44,7 +44,7 @@ def _blob(blob: Json) -> Json:
 
 
 def _message(body: str) -> str:
-    """Add to our own messages; Event Grid's are not ours to change."""
+    """Add to the engine's own messages; those of Event Grid stay as they are."""
     return body if '"eventType"' in body else _json(body, _add)
 
 
@@ -53,7 +53,7 @@ def _json(text: str, change: Callable[[object], object]) -> str:
 
 
 def _add(value: object) -> object:
-    """Add to an object and to every object within it, but not to maps whose keys are data."""
+    """Add to an object and to all objects inside, except maps whose keys are data."""
     if isinstance(value, list):
         return [_add(inner) for inner in value]
     if not isinstance(value, dict):
@@ -63,7 +63,7 @@ def _add(value: object) -> object:
 
 
 def kept(row: Json) -> bool:
-    """Tell whether a row still has what a later release had put there."""
+    """Return whether a row still has what a later release wrote there."""
     return row.get(_COLUMN) == "kept" and "added_json" in row
 
 

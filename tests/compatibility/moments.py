@@ -1,7 +1,7 @@
-"""The moments at which a release's world is kept: each state of a run, met by a process that dies.
+"""The moments at which a release's world is kept: each state of a run, when the process dies.
 
-A story is told to its end again and again, and dies at each call to the outside; of the worlds
-that are left, the first and the last of each state are kept.
+A story runs once for each of its calls to the outside, and dies at that call. Of the worlds that
+remain, the first and the last of each state are kept.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from tests.fakes.crash import Crash, Injector
 from tests.fakes.definitions import written
 from tests.fakes.world import FakeWorld
 
-# Not those of the crash tests: samples must not change with the stories there.
+# Not the stories of the crash tests: samples must not change with them.
 TASK = """
 task: {program: work.py, arguments: ["{output}"]}
 pool: cpu
@@ -40,7 +40,7 @@ DEFINITIONS = written((("lines", LINES), ("range", RANGE), ("programs", PROGRAMS
 
 
 class Died(BaseException):
-    """The process died, and nobody goes on in its place."""
+    """The process died, and no other one continues its work."""
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Mortal(FakeApp):
     """An app whose first crash is its last."""
 
     def survive(self, action: Callable[[], object]) -> bool:
-        """Do something, and die of a crash."""
+        """Run an action; a crash ends the app."""
         try:
             action()
         except Crash:
@@ -57,20 +57,20 @@ class Mortal(FakeApp):
 
 
 def two_uploads(app: FakeApp) -> None:
-    """Two runs of which the second waits for the place of the first."""
+    """Start two runs; the second waits for the place of the first."""
     app.upload("lines/a.txt", b"one\ntwo\nthree\n")
     app.upload("lines/b.txt", b"four\n")
     app.settle()
 
 
 def programs(app: FakeApp) -> None:
-    """Split and assemble by programs on nodes."""
+    """Start a run whose split and assembly are programs on nodes."""
     app.upload("programs/a.txt", b"one\n")
     app.settle()
 
 
 def redriven(app: FakeApp) -> None:
-    """An item fails, and is done in a second generation."""
+    """Start a run with a failing item, which succeeds in a second generation."""
     app.upload("lines/a.txt", b"one\ntwo\n")
     app.settle()
     app.survive(lambda: steer.redrive(app.engine, app.only_run().id))
@@ -78,7 +78,7 @@ def redriven(app: FakeApp) -> None:
 
 
 def cancelled(app: FakeApp) -> None:
-    """A run is cancelled while its tasks wait for a node."""
+    """Cancel a run while its tasks wait for a node."""
     app.upload("lines/a.txt", b"one\ntwo\n")
     app.pump()
     app.survive(lambda: steer.cancel(app.engine, app.only_run().id))
@@ -89,7 +89,7 @@ STORIES = {story.__name__: story for story in (two_uploads, programs, redriven, 
 
 
 def worlds(name: str) -> Iterator[tuple[int, FakeWorld]]:
-    """Tell a story, dying at its first call, then at its second, and so on to its end."""
+    """Run a story that dies at its first call, then at its second, and so on to its end."""
     for at in range(1, 10_000):
         program = work if name == "programs" else second_fails_first
         app = Mortal.of(DEFINITIONS, program=program)
@@ -125,7 +125,7 @@ def chosen(name: str) -> Iterator[tuple[str, FakeWorld]]:
 
 
 def carried_on(world: FakeWorld) -> FakeApp:
-    """Make an app of this release over a world that another one left."""
+    """Make an app of this release over a world that another release left."""
     engine = DEFINITIONS.engine(world.ports)
     app = FakeApp(engine, world, program=work)
     world.blobs.subscribe(app._hear)
@@ -134,7 +134,7 @@ def carried_on(world: FakeWorld) -> FakeApp:
 
 
 def outcome(app: FakeApp) -> dict[str, object]:
-    """Say how everything ended: what a user sees, whatever happened on the way."""
+    """Describe how everything ended, as a user sees it."""
     told = {event["id"]: event["data"]["items"] for event in app.world.events.published}
     return {
         "runs": {run.id: [str(run.state), run.generation, run.succeeded, run.failed]

@@ -1,8 +1,8 @@
-"""Keeps the present release's worlds for those that come after it.
+"""Keeps the present release's worlds for later releases.
 
     python -m tests.compatibility.record 0.2.0
 
-Run it once, when a release is made; `test_releases.py` then lets every later one go on from them.
+Run it once, when a release is made; `test_releases.py` then continues from them in later releases.
 """
 
 import gzip
@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent / "releases"
 
 
 def record(release: str) -> None:
-    """Write every moment of every story, each with what became of it in this release."""
+    """Write every moment of every story, each with its outcome in this release."""
     kept: dict[str, object] = {}
     for story in STORIES:
         for title, world in chosen(story):

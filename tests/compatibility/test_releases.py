@@ -1,7 +1,7 @@
-"""This release goes on from what earlier ones stored, and tolerates what later ones add.
+"""This release continues from what earlier ones stored, and tolerates what later ones add.
 
-Each sample is a whole world at a moment of a run, kept when a process died there; what became of it
-in the release that kept it is kept too. See `record.py`.
+Each sample is a whole world at a moment of a run at which the process died, and its outcome in the
+release that kept it. See `record.py`.
 """
 
 import gzip
@@ -23,7 +23,7 @@ MOMENTS = [(release, moment) for release, kept_ in RELEASES.items() for moment i
 
 
 def world_of(release, moment):
-    """Return a copy: restoring takes a world apart."""
+    """Return a copy of a sample's world, since restoring changes it."""
     return json.loads(json.dumps(RELEASES[release][moment]["world"]))
 
 

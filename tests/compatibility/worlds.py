@@ -1,4 +1,4 @@
-"""A world in memory as JSON and back: rows, blobs, messages, jobs, as a release left them."""
+"""Writes a world in memory as JSON and reads it back: rows, blobs, messages, jobs."""
 
 import base64
 import itertools
@@ -16,11 +16,11 @@ from tests.fakes.world import FakeWorld, fake_ports
 
 type Json = dict[str, object]
 
-_TOKENS = 1 << 40  # tokens drawn after a restart meet none that was drawn before
+_TOKENS = 1 << 40  # tokens after a restart differ from all earlier ones
 
 
 def store(world: FakeWorld) -> Json:
-    """Lay a world out as JSON."""
+    """Write a world as JSON."""
     return {
         "now": _plain(world.clock.now()),
         "rows": [
@@ -49,7 +49,7 @@ def store(world: FakeWorld) -> Json:
 
 
 def restore(stored: Json) -> FakeWorld:
-    """Make the world that was laid out; the engine over it may be another one."""
+    """Make a world from its JSON; the engine over it may be another one."""
     world = fake_ports()
     world.clock.advance(datetime.fromisoformat(stored["now"]["time"]) - world.clock.now())
     world.clock._tokens = _TOKENS
@@ -77,7 +77,7 @@ def restore(stored: Json) -> FakeWorld:
 
 
 class _insert:
-    """An operation as the fake applies it, without the limits of a transaction."""
+    """Apply an insertion as the fake does, without the limits of a transaction."""
 
     def __init__(self, row: Json) -> None:
         self.row = Row(row["partition"], row["key"], _values(row["values"]))
@@ -100,7 +100,7 @@ def _task(task: Json) -> FakeTask:
 
 
 def _plain(value: object) -> object:
-    """Write a value as JSON; what JSON has no type for becomes an object of one key."""
+    """Write a value as JSON; a value without a JSON type becomes an object with one key."""
     match value:
         case dict():
             return {str(key): _plain(inner) for key, inner in value.items()}

@@ -1,4 +1,4 @@
-"""What the repository deploys: the Bicep files, and what stands beside them."""
+"""What the repository deploys: the Bicep files, and the files beside them."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ def module(name: str) -> File:
 
 
 def resources(kind: str) -> list[Declaration]:
-    """Return the resources of a type that the deployment makes."""
+    """Return the resources of a type that the deployment creates."""
     return [
         resource
         for path in FILES

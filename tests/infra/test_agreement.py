@@ -35,7 +35,7 @@ from tests.infra.deployment import (
 from tests.infra.templates.bicep import Expression, load
 
 STORAGE = "Microsoft.Storage/storageAccounts"
-# What the engine reads and Azure leaves unset.
+# Settings that the engine reads and Azure leaves unset.
 UNSET = {
     "AzureWebJobsStorage": "a connection string holds a key",
     "FANFARE_BATCH_ACCOUNT": "only a key needs it",
@@ -44,7 +44,7 @@ UNSET = {
     "FANFARE_DEFINITIONS": "the definitions lie in the package",
     "OTEL_EXPORTER_OTLP_ENDPOINT": "traces go to Application Insights",
 }
-# What somebody else reads.
+# Settings that other programs read.
 READ_ELSEWHERE = {
     "AzureWebJobsStorage__credential": "the host's storage connection",
     "AzureWebJobsStorage__clientId": "the host's storage connection",
@@ -54,7 +54,7 @@ READ_ELSEWHERE = {
 
 
 class Environment(dict):
-    """An environment that notes what is asked of it."""
+    """An environment that notes which variables are read."""
 
     def __init__(self, values):
         super().__init__(values)
@@ -137,7 +137,7 @@ def test_topics_are_those_of_the_file_in_its_order():
 
 
 def test_what_the_app_writes_for_itself_starts_nothing():
-    """Package uploads and the host's own locks are blobs too: none may wake a function."""
+    """Package uploads and the host's own locks are blobs, too: none may start a function."""
     entry = next(e for e in SUBSCRIPTIONS["eventSubscriptions"] if e["name"] == "blob-events")
     (unwanted,) = entry["properties"]["filter"]["advancedFilters"]
     containers = {value.split("/")[4] for value in unwanted["values"]}
@@ -243,7 +243,7 @@ def test_the_doctor_asks_batch_by_the_version_that_the_templates_use():
 
 
 def test_the_app_sets_nothing_that_flex_consumption_refuses():
-    """BadRequest 51021 for each of these; functionAppConfig says what the plan has to know."""
+    """The plan answers BadRequest 51021 to each of these; functionAppConfig replaces them."""
     (site,) = resources("Microsoft.Web/sites")
     config = site.body["properties"]["siteConfig"]
     refused = "alwaysOn ftpsState functionAppScaleLimit functionsRuntimeScaleMonitoringEnabled"

@@ -1,4 +1,4 @@
-"""Every `az` command that the doctor or the documentation advises exists, with those options."""
+"""Every `az` command that the doctor or the documentation advises exists, with its options."""
 
 import ast
 import re
@@ -9,7 +9,7 @@ import pytest
 from pipeline.domain.health.findings import Deployment
 from tests.infra.deployment import ROOT
 
-# As `az COMMAND --help` of azure-cli 2.91.0 lists them; -o and --query are everybody's.
+# As `az COMMAND --help` of azure-cli 2.91.0 lists them; all commands have -o and --query.
 OPTIONS = {
     "account get-access-token": {"--scope"},
     "account set": {"-s"},
@@ -52,7 +52,7 @@ OPTIONS = {
     "storage message peek": {"-q", "--num-messages", "--account-name", "--auth-mode"},
 }
 ANYWHERE = {"-o", "--query"}
-# Batch's data plane: it has to be told which account.
+# Batch's data plane: these commands must know the account.
 DATA_PLANE = re.compile(r"az batch (?:pool|node|job|task) ")
 DOCTOR = (
     "domain/health/findings.py",
@@ -65,7 +65,7 @@ WORKFLOWS = tuple(str(p.relative_to(ROOT)) for p in (ROOT / ".github/workflows")
 
 
 def texts_of_the_doctor():
-    """Return its texts, with X for what is filled in."""
+    """Return the doctor's texts, with X for values."""
     for name in DOCTOR:
         tree = ast.parse((ROOT / "pipeline" / name).read_text("utf-8"))
         filled = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
@@ -110,7 +110,7 @@ def test_every_command_of_the_table_is_advised():
 
 
 def test_who_is_sent_to_the_data_plane_of_batch_is_logged_in_to_the_account_first():
-    """Without it `az batch pool show` ends with: Specify batch account in command line …"""
+    """Without a login `az batch pool show` ends with: Specify batch account in command line …"""
     for text in every_text():
         for found in DATA_PLANE.finditer(text):
             assert "az batch account login" in text[: found.start()], text

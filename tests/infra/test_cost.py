@@ -1,4 +1,4 @@
-"""`fanfare cost` prices what is deployed: every type of resource, as often as the templates say."""
+"""`fanfare cost` prices what is deployed: every type of resource, in the templates' numbers."""
 
 import re
 

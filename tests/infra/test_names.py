@@ -1,4 +1,4 @@
-"""Names fit what each service takes, for the longest name of an azd environment."""
+"""Names follow the rules of each service, even for the longest name of an azd environment."""
 
 import re
 
@@ -33,7 +33,7 @@ FILLED = {"token": "a" * 13, "environmentName": "e" * 64}
 
 
 def names():
-    """Yield (type, name) of what the deployment makes, as far as its names can be told here."""
+    """Yield (type, name) of what the deployment creates, as far as names are known here."""
     storage, endpoints = module("storage").variables, module("endpoints").variables["endpoints"]
     services = "Microsoft.Storage/storageAccounts"
     for kind in ("blobServices/containers", "queueServices/queues", "tableServices/tables"):

@@ -1,11 +1,11 @@
-"""privateNetwork=true: every public door is shut, and behind each there is a private one."""
+"""privateNetwork=true: every public endpoint is closed, and each has a private endpoint."""
 
 import re
 
 from tests.infra.deployment import MAIN, module, resources
 from tests.infra.templates.bicep import Expression, load
 
-# The resources with a door of their own, and the private endpoints that lead there.
+# The resources with an endpoint of their own, and the private endpoints that lead there.
 DOORS = {
     "Microsoft.Storage/storageAccounts": {"blob", "queue", "table"},
     "Microsoft.Batch/batchAccounts": {"batchAccount", "nodeManagement"},

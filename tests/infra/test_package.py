@@ -9,7 +9,7 @@ import sys
 
 from tests.infra.deployment import AZD, ROOT, app_settings
 
-# None of ours is a path: a name that matches is left out, unless a later line has it back.
+# No line here is a path: a matching name is left out, unless a later line includes it.
 LINES = [line.rstrip("/") for line in (ROOT / ".funcignore").read_text("utf-8").split()]
 IGNORED = [line for line in LINES if not line.startswith("!")]
 NEEDED = {"function_app.py", "host.json", "requirements.txt"}
@@ -54,7 +54,7 @@ def test_the_package_alone_has_all_functions(tmp_path):
 
 
 def test_an_invocation_imports_nothing_that_the_start_could_have():
-    """Invocations are billed and starts are not; the settings are those that Azure sets."""
+    """Invocations are billed, starts are not; the settings are those that Azure sets."""
     settings = {name: "https://example.org/x" for name in app_settings()}
     settings["APPLICATIONINSIGHTS_CONNECTION_STRING"] = (
         "InstrumentationKey=00000000-0000-0000-0000-000000000000"
@@ -84,12 +84,12 @@ def test_a_local_environment_and_keys_stay_at_home():
 
 
 def test_packages_that_were_built_here_travel_too():
-    """The way out where the remote build takes another Python (docs/deploy.md)."""
+    """This helps if the remote build uses another Python (docs/deploy.md)."""
     assert not left_out(ROOT / ".python_packages")
 
 
 def test_archives_of_environments_travel_with_the_app():
-    """`azd deploy` alone, as the workflow calls it, runs hooks of a service, not the project's."""
+    """`azd deploy` alone, as the workflow calls it, runs hooks of services, not the project's."""
     (service,) = AZD["services"].values()
     assert "prepackage" not in AZD.get("hooks", {})
     hooks = service["hooks"]["prepackage"]

@@ -1,4 +1,4 @@
-"""Roles: by GUID against a table, each for a reason, each at a scope narrower than the group."""
+"""Roles: GUIDs agree with a table, and each role has a reason and a scope below the group."""
 
 import re
 
@@ -22,7 +22,7 @@ BUILT_IN = {
     "serviceBusDataSender": "69a216fc-b8fb-44d8-bc22-1f3c2cd27a39",
     "eventHubsDataSender": "2b629674-e913-4c01-ae53-ef4638d8f975",
 }
-# Who has which role on what: everything that the code needs, and nothing more.
+# Which identity has which role on which target: all that the code needs, and nothing more.
 GRANTED = {
     ("appPrincipalId", "blobDataOwner", "account"),
     ("appPrincipalId", "queueDataContributor", "account"),
@@ -92,7 +92,7 @@ BEARERS = {
 
 
 def places(role, scope):
-    """Say on what a role is granted, in the words of the doctor."""
+    """Return the targets of a role, in the words of the doctor."""
     given = module("roles").variables
     containers = f"{ACCOUNT}/blobServices/default/containers/"
     if scope == "account":

@@ -46,7 +46,7 @@ def test_no_secret_is_stored_and_no_text_of_a_stranger_reaches_a_shell(path):
 
 
 def test_workflows_deploy_and_foretell_with_the_parameters_that_people_set():
-    """An unset parameter would take its default, and open a network that was closed."""
+    """An unset parameter would get its default, and could open a closed network."""
     asked = set(re.findall(r"\$\{(\w+)", (ROOT / "infra/main.parameters.json").read_text("utf-8")))
     assert asked - {"AZURE_PRINCIPAL_ID"} <= set(DEPLOY["jobs"]["deploy"]["env"])
     own = {name for name in asked if name.startswith("FANFARE_")}
@@ -57,14 +57,14 @@ def test_workflows_deploy_and_foretell_with_the_parameters_that_people_set():
 
 
 def test_a_forecast_takes_the_rest_from_the_file_and_needs_no_right_to_write():
-    """Subscribers and sizes stand in the file alone; and full validation asks for write access."""
+    """Only the file has subscribers and sizes; full validation would need write access."""
     (foretelling,) = steps_that_foretell()
     assert "infra/main.parameters.json" in foretelling["run"]
     assert "--validation-level ProviderNoRbac" in foretelling["run"]
 
 
 def test_every_environment_of_a_workflow_has_its_federated_credential_in_the_guide():
-    """A job in an environment shows a token whose subject names it, not branch or pull request."""
+    """The token's subject names the job's environment, not the branch or pull request."""
     guide = (ROOT / "docs" / "deploy.md").read_text("utf-8")
     workflows = [yaml.safe_load(path.read_text("utf-8")) for path in WORKFLOWS]
     jobs = [job for workflow in workflows for job in workflow["jobs"].values()]

@@ -1,4 +1,4 @@
-"""What scripts, benchmarks and tests import from the programs is there: nobody types them."""
+"""What scripts, benchmarks and tests import exists; mypy does not check them."""
 
 import ast
 import importlib
@@ -17,7 +17,7 @@ FILES = [
 
 
 def imports(path: Path) -> list[tuple[str, str]]:
-    """Return modules of the programs and the names that a file takes from them."""
+    """Return the modules of the programs, and the names that a file imports from them."""
     return [
         (node.module, alias.name)
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
@@ -28,7 +28,7 @@ def imports(path: Path) -> list[tuple[str, str]]:
 
 
 def there(module: str, name: str) -> bool:
-    """Whether a module has a name, or a module of that name within it."""
+    """Return whether a module has a name, or a submodule of that name."""
     if hasattr(importlib.import_module(module), name):
         return True
     return importlib.util.find_spec(f"{module}.{name}") is not None

@@ -1,4 +1,4 @@
-"""Each name is spelt once: blobs, folders, jobs and ids in `naming`, rows in the ledger."""
+"""Each name is spelt in one place: those of blobs and jobs in `naming`, rows in the ledger."""
 
 import ast
 import re
@@ -12,7 +12,7 @@ from pipeline.domain.runs.naming import CONTAINERS
 ROOT = Path(__file__).resolve().parents[2]
 NAMING = ROOT / "pipeline/domain/runs/naming.py"
 ENGINE = [path for path in sorted((ROOT / "pipeline").rglob("*.py")) if path != NAMING]
-# Pieces of blob names; a `{}` stands for what an f-string puts in.
+# Pieces of blob names; `{}` means a value of an f-string.
 PIECES = re.compile(
     r"\{\}/g\{\}|/plan/|/out/|/log/|/assembled/|chosen\.json|(?:^|/)manifest\.json|by-name|uploads/|"
     r"\.fanfare-doctor|p-\{\}|(?:^|/)parts\.json|^page\.json|^o-|^l-|^r-|-g\{\}"
@@ -21,7 +21,7 @@ ROW_KEY = re.compile(r"^!\w+$|^(?:active|outbox|ended|demand|pages|tasks|t):")
 
 
 def strings(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield every text of a module but its docstrings, f-strings with `{}` for values."""
+    """Yield every text of a module except docstrings; f-strings have `{}` for values."""
     tree = ast.parse(path.read_text("utf-8"))
     docs = {
         id(node.body[0].value)
@@ -43,7 +43,7 @@ def strings(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def spelt(pattern: re.Pattern[str], paths: list[Path]) -> list[str]:
-    """Say where texts match that are not sentences."""
+    """Return where a text that is not a sentence matches."""
     return [
         f"{path.relative_to(ROOT)}:{line}: {text!r}"
         for path in paths
@@ -74,7 +74,7 @@ def test_only_the_ledger_spells_row_keys():
 
 @pytest.mark.parametrize("folder", ["handlers", "cli", "domain"])
 def test_only_the_ledger_asks_tables(folder):
-    """Others pass the port on; the import contract keeps them from building operations."""
+    """Other modules pass the port on; the import contract stops them from building operations."""
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in (ROOT / "pipeline" / folder).rglob("*.py")

@@ -1,4 +1,4 @@
-"""The repository keeps its own rules: sizes, imports, environment, settings that are documented."""
+"""The repository keeps its own rules: sizes, imports, environment, documented settings."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""Bicep files as plain values: what tree-sitter parses, without evaluating anything.
+"""Reads Bicep files as plain values: what tree-sitter parses, without any evaluation.
 
 Objects are dicts, arrays lists, literals themselves; everything else stays an `Expression`.
 """
@@ -17,7 +17,7 @@ _PARSER = tree_sitter.Parser(tree_sitter.Language(tree_sitter_bicep.language()))
 
 @dataclass(frozen=True)
 class Expression:
-    """Something that only a deployment evaluates; `options` are the values it is known to take."""
+    """Something that only a deployment evaluates; `options` are its known possible values."""
 
     text: str
     options: tuple = ()
@@ -25,7 +25,7 @@ class Expression:
 
 @dataclass(frozen=True)
 class Declaration:
-    """A resource or module: its symbol, what it is, its body, and how it is modified."""
+    """A resource or module: its symbol, its type, its body, and its modifiers."""
 
     symbol: str
     what: str
@@ -37,11 +37,11 @@ class Declaration:
 
 @dataclass
 class File:
-    """What one file declares."""
+    """The declarations of one file."""
 
     path: Path
     errors: list[str] = field(default_factory=list)
-    parameters: dict[str, bool] = field(default_factory=dict)  # whether one has to be given
+    parameters: dict[str, bool] = field(default_factory=dict)  # whether a value is required
     variables: dict[str, object] = field(default_factory=dict)
     resources: dict[str, Declaration] = field(default_factory=dict)
     modules: dict[str, Declaration] = field(default_factory=dict)
@@ -138,7 +138,7 @@ def _declaration(node: Node, decorators: tuple[str, ...]) -> Declaration:
 
 
 def _body(node: Node) -> Node:
-    """Go through the loop and the condition around a body."""
+    """Return the body inside a loop and a condition."""
     while node.type in ("for_statement", "if_statement"):
         node = node.named_children[-1]
     return node
@@ -192,7 +192,7 @@ def _key(node: Node) -> str:
 
 
 def _note_names(file: File, node: Node) -> None:
-    """Note the names that expressions use: not keys, nor what stands behind a dot."""
+    """Note the names that expressions use, except keys and names after a dot."""
     file.bound |= {
         _text(n) for n in _walk(node) if n.type in ("loop_variable", "loop_enumerator")
     } | {_text(n.named_children[0]) for n in _walk(node) if n.type == "for_statement"}

@@ -1,4 +1,4 @@
-"""What a parser and a look at names can tell of the templates."""
+"""What a parser and a check of names can find in the templates."""
 
 import re
 
@@ -7,7 +7,7 @@ import pytest
 from tests.infra.deployment import FILES, INFRA, MAIN, MODULES, PARAMETERS, resources
 from tests.infra.templates.bicep import load, parse
 
-# The functions that the templates call; a new one has to be known to Bicep.
+# The functions that the templates call; a new one must exist in Bicep.
 BICEPS_FUNCTIONS = {
     *("contains", "empty", "environment", "guid", "json", "last", "loadJsonContent", "replace"),
     *("resourceGroup", "resourceId", "split", "string", "subscription", "toLower", "union"),
@@ -113,6 +113,6 @@ def test_what_does_not_parse_is_seen(source):
     ],
 )
 def test_what_a_service_refuses_to_make_at_once_is_made_one_by_one(kind):
-    """Else StorageAccountOperationInProgress, AnotherOperationInProgress or Conflict, at times."""
+    """Otherwise StorageAccountOperationInProgress, AnotherOperationInProgress or Conflict occur."""
     (made,) = resources(kind)
     assert made.decorators == ("batchSize(1)",)

@@ -1,4 +1,4 @@
-"""The templates against Azure's own type data; and the comparison against planted faults."""
+"""Checks the templates against Azure's own type data, and the check against planted faults."""
 
 import pytest
 
@@ -24,7 +24,7 @@ UNCHECKED = {
     "Microsoft.ServiceBus/namespaces/queues@2022-10-01-preview",
 }
 
-# What services ask for and the type data lacks. The policies: Azure/bicep-types-az issue 1317
+# What services require but the type data lacks. The policies: Azure/bicep-types-az issue 1317
 # ("The parameter location has an invalid value" without it).
 ASKED_FOR = {("Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01", "location")}
 
@@ -106,7 +106,7 @@ FAULTS = {
     "a text for a truth": ("false", "'false'", "not a bool"),
     "a name that is too short": ("'stfanfare'", "'st'", "too short or too long"),
     "a name with other letters": ("'stfanfare'", "'st-fanfare'", "does not match"),
-    "an object for an array": ("ipRules: [", "ipRules: {\n a: [", "has to be an array"),
+    "an object for an array": ("ipRules: [", "ipRules: {\n a: [", "must be an array"),
 }
 
 

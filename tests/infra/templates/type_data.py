@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.infra.templates.bicep import Declaration, Expression
 
 _REQUIRED, _READ_ONLY = 1, 2
-# What Bicep itself adds to a resource, and what the type data says of its name and kind.
+# What Bicep itself adds to a resource, and what the type data has for its name and kind.
 _BICEPS_OWN = frozenset({"parent", "scope", "dependsOn"})
 _PLAIN = {"StringType": str, "IntegerType": int, "BooleanType": bool}
 
@@ -51,7 +51,7 @@ class Types:
         return name.lower() in self._found
 
     def check(self, resource: Declaration) -> list[str]:
-        """Return what is wrong with a resource; its type has to be known."""
+        """Return what is wrong with a resource; its type must be known."""
         body = {key: value for key, value in resource.body.items() if key not in _BICEPS_OWN}
         if resource.existing:
             return []
@@ -87,7 +87,7 @@ def problems(value: object, node: Node, at: str = "") -> Iterator[str]:
 
 def _object(value: object, node: Node, at: str) -> Iterator[str]:
     if not isinstance(value, dict):
-        yield f"{at} has to be an object"
+        yield f"{at} must be an object"
         return
     known, more = node.data["properties"], node.data.get("additionalProperties")
     yield from _properties(value, node, at, known, more)
@@ -125,7 +125,7 @@ def _discriminated(value: object, node: Node, at: str) -> Iterator[str]:
 
 def _array(value: object, node: Node, at: str) -> Iterator[str]:
     if not isinstance(value, list):
-        yield f"{at} has to be an array"
+        yield f"{at} must be an array"
         return
     for index, item in enumerate(value):
         yield from problems(item, node.follow(node.data["itemType"]), f"{at}[{index}]")
@@ -137,7 +137,7 @@ def _union(value: object, node: Node, at: str) -> Iterator[str]:
         known = [str(e.data["value"]) for e in elements if e.kind == "StringLiteralType"]
         yield f"{at} is {value!r}, not one of {', '.join(known)}"
     elif any(e.kind == "StringType" for e in elements) and isinstance(value, str):
-        # An open enum: a value that differs from a known one only by case is a slip all the same.
+        # An open enum: a value that differs from a known one only in case is still a mistake.
         close = [e.data["value"] for e in elements if e.kind == "StringLiteralType"]
         if value not in close and value.lower() in {known.lower() for known in close}:
             yield f"{at} is {value!r}, spelt otherwise in {', '.join(close)}"

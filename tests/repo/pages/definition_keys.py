@@ -1,7 +1,7 @@
 """Every key of a definition as its model has it: path, type, default and bounds, in words.
 
-The words are those of the tables in `docs/pipelines.md`. Models know aliases and what may be given
-as a single text; their schemas know bounds.
+The words are those of the tables in `docs/pipelines.md`. Models have the aliases, and the lists
+that may be a single text; their schemas have the bounds.
 """
 
 import types
@@ -19,7 +19,7 @@ from pipeline.domain.definitions.types import FILE_NAME, OUTPUT_NAME, PIPELINE_N
 from pipeline.domain.notation.durations import PATTERN, format_duration
 from pipeline.domain.notation.placeholders import NAME
 
-# Types that a pattern stands for; the page explains them once.
+# Types that are defined by a pattern; the page explains them once.
 PATTERNS = {
     f"^{PIPELINE_NAME}$": "name",
     f"^{FILE_NAME}$": "file name",
@@ -36,14 +36,14 @@ PLAIN = {
     "object": "mapping",
     "string": "text",
 }
-ANY_NAME = "NAME"  # stands for the keys of a mapping, which its author chooses
+ANY_NAME = "NAME"  # means the keys of a mapping, which its author chooses
 
 type Schema = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Key:
-    """One row of a table of keys, but for its meaning."""
+    """One row of a table of keys, without its meaning."""
 
     path: str
     type: str
@@ -79,7 +79,7 @@ class _Walk:
         yield from self._below(path, info, found)
 
     def _below(self, path: str, info: FieldInfo, schema: Schema) -> Iterator[Key]:
-        """Yield the keys of a model, or what a mapping holds under a name of its author's."""
+        """Yield the keys of a model, or the value of a mapping whose keys its author chooses."""
         model, values = _model_in(info.annotation), _values(schema)
         if "properties" in schema and model:
             yield from self.keys(model, f"{path}.")
@@ -89,7 +89,7 @@ class _Walk:
             yield from self._below(path, info, inner)
 
     def _resolved(self, schema: Schema) -> Schema:
-        """Follow a reference, and leave out that the key may be absent."""
+        """Follow a reference, and ignore that the key may be absent."""
         arms = [arm for arm in schema.get("anyOf", ()) if arm != {"type": "null"}]
         if len(arms) == 1:
             return self._resolved({**schema, **arms[0], "anyOf": ()})
@@ -122,7 +122,7 @@ class _Walk:
 
 
 def _word(schema: Schema) -> str:
-    """Name the type of a value that is no list."""
+    """Name the type of a value that is not a list."""
     kind = schema.get("type")
     if COUNT in schema.get("anyOf", ()):
         return "count"
@@ -138,7 +138,7 @@ def _word(schema: Schema) -> str:
 
 
 def _values(schema: Schema) -> Schema | None:
-    """Return what a mapping's values are, whatever its names are held to."""
+    """Return the schema of a mapping's values, whatever the rule for its keys."""
     patterned = list(schema.get("patternProperties", {}).values())
     return patterned[0] if patterned else schema.get("additionalProperties") or None
 
@@ -165,7 +165,7 @@ def _yaml(value: object) -> str:
 def _lengths(schema: Schema) -> str:
     if schema.get("type") != "array":
         return _between(schema.get("minLength"), schema.get("maxLength"), "characters")
-    # The schema of a list that may be given as one text says `minLength` where it means `minItems`.
+    # The schema of a list that may be a single text says `minLength`, but means `minItems`.
     least = schema.get("minItems", schema.get("minLength"))
     return _between(least, schema.get("maxItems"), "entries")
 

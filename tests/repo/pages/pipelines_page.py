@@ -1,13 +1,13 @@
-"""`docs/pipelines.md` taken apart: its tables, its blocks, and the files that its blocks are.
+"""Reads `docs/pipelines.md`: its tables, its blocks, and the files in its blocks.
 
-A block of YAML, Python or text says in its first line (or after its language) what it is:
+The first line of a block (or the text after its language) says what the block is:
 
     # pipelines/NAME.yaml, # pools/NAME.yaml     a whole definition
-    # added to pipelines/NAME.yaml               keys that replace those of a definition above it
+    # added to pipelines/NAME.yaml               keys that replace those of an earlier definition
     # task_scripts/NAME.py                       a program
     ```text input/NAME                           a blob that a run works on
-    ```jsonl items, ```text output NAME, ...     what a run of the definition above comes to
-    ```json event of NAME                        what a run of that definition comes to
+    ```jsonl items, ```text output NAME, ...     the result of a run of the definition above
+    ```json event of NAME                        the result of a run of that definition
 """
 
 import re
@@ -30,7 +30,7 @@ type Row = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: its language, what it says it is, and its content."""
+    """A fenced block: its language, what it is, and its content."""
 
     language: str
     words: str
@@ -39,7 +39,7 @@ class Block:
 
 @dataclass
 class Example:
-    """A definition of the page, what it is added to, and what a run of it comes to."""
+    """A definition of the page, the one that it changes, and the results of its run."""
 
     path: str
     text: str
@@ -75,7 +75,7 @@ def blocks() -> list[Block]:
 
 
 def introductions() -> Iterator[tuple[str, str]]:
-    """Yield what each block of data is, with the text that stands right before it."""
+    """Yield what each block of data is, with the text directly before it."""
     end = 0
     for one in _BLOCK.finditer(text()):
         if one["words"]:
@@ -97,7 +97,7 @@ def table(*header: str) -> list[Row]:
 
 
 def is_of_keys(rows: list[Row]) -> bool:
-    """Say whether a table is one of keys."""
+    """Return whether a table lists keys."""
     return list(rows[0]) == KEY_HEADER
 
 
@@ -106,7 +106,7 @@ def _cells(line: str) -> list[str]:
 
 
 def sections() -> Iterator[tuple[str, str]]:
-    """Yield each heading's text with what stands below it, up to the next heading."""
+    """Yield each heading's text with what follows it, up to the next heading."""
     parts = _HEADING.split(prose())
     yield from zip(parts[2::3], parts[3::3], strict=True)
 
@@ -118,7 +118,7 @@ def anchors(markdown: str) -> set[str]:
 
 
 def examples() -> list[Example]:
-    """Return all definitions in order, each with the results that stand below it."""
+    """Return all definitions in order, each with the results that follow it."""
     found: list[Example] = []
     for block in blocks():
         first = _FIRST_LINE.match(block.content)
@@ -134,7 +134,7 @@ def examples() -> list[Example]:
 
 
 def files(folder: str) -> dict[str, str]:
-    """Return the blocks that are files of a folder, by name: `task_scripts` or `input`."""
+    """Return the blocks that are files of a folder (`task_scripts` or `input`), by name."""
     found: dict[str, str] = {}
     for block in blocks():
         first = _FIRST_LINE.match(block.content)

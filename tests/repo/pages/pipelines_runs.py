@@ -55,7 +55,7 @@ def app_of(folder: Path, pipelines: Texts, programs: Texts) -> FakeApp:
 
 
 def start(app: FakeApp, name: str, inputs: Mapping[str, bytes]) -> None:
-    """Start a pipeline by the inputs that are meant for it, a request, or its schedule."""
+    """Start a pipeline by the inputs that the page has for it, a request, or its schedule."""
     pipeline = app.engine.catalogue.pipelines[name]
     trigger = pipeline.trigger
     for blob in [blob for blob in inputs if is_for(pipeline, blob)]:
@@ -77,7 +77,7 @@ def producer_of(pipeline: Pipeline) -> str:
 
 
 def is_for(pipeline: Pipeline, blob: str) -> bool:
-    """Say whether a blob in `input` starts a pipeline, or is an item of it."""
+    """Return whether a blob in `input` starts a pipeline, or is an item of it."""
     trigger, split = pipeline.trigger.blob, pipeline.split.blobs
     if split and split.container:
         return blob.startswith(split.prefix.partition("{")[0]) and split.matches(blob)
@@ -96,7 +96,7 @@ def output_of(app: FakeApp, run: Run, name: str) -> bytes:
 
 
 def items_of(app: FakeApp, run: Run) -> list[dict[str, object]]:
-    """Return the items of a run's plan, by what their placeholders stand for."""
+    """Return the items of a run's plan, as the values of their placeholders."""
     assert run.plan is not None, run.error
     pages = [naming.plan_page(run.plan.folder, number) for number in range(run.plan.pages)]
     return [
@@ -112,7 +112,7 @@ def _input(item: Mapping[str, list[str]]) -> dict[str, str]:
 
 
 def with_keys(text: str, added: str) -> str:
-    """Put keys into a definition, in place of those that it has."""
+    """Replace or add keys of a definition."""
     names = set(re.findall(r"^(\w+):", added, re.MULTILINE))
     kept = [
         part for part in re.split(r"^(?=\S)", text, flags=re.M) if part.split(":")[0] not in names

@@ -1,4 +1,4 @@
-"""Every test that `docs/bad-input.md` and `docs/doctor.md` name exists: they promise no more."""
+"""Every test that `docs/bad-input.md` and `docs/doctor.md` name exists."""
 
 import ast
 import re

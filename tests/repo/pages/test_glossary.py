@@ -18,14 +18,14 @@ DOCS = [
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
     if path.name != "glossary.md"
 ]
-# What the design speaks of; some of it is planned.
+# Words of the design; some of it is planned.
 DESIGN = (
     "pipeline", "run", "generation", "item", "task", "attempt", "receipt", "ledger", "assemble",
     "announce", "try", "execution", "redrive", "retry", "stage", "obstacle", "cause", "verdict",
     "slice", "claim", "bundle", "pin", "plan", "page", "sweep", "alias", "manifest", "outbox",
     "tick", "doorbell", "runner", "environment", "crash matrix", "execute anew", "contract suite",
 )  # fmt: skip
-# Keys that are a word of everyday English or of another standard, and mean just that.
+# Keys that are a word of everyday English or of another standard, with just that meaning.
 PLAIN = {
     "fanfare", "description", "priority", "parameters", "limits", "output", "size", "image",
     "slots", "nodes", "gpu", "containers", "idle_minutes", "price", "max_concurrent_runs",

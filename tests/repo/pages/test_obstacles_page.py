@@ -1,4 +1,4 @@
-"""docs/obstacles.md lists the codes of the code."""
+"""docs/obstacles.md lists the obstacles of the engine, with their meanings and remedies."""
 
 import re
 

@@ -1,6 +1,6 @@
 """What `docs/pipelines.md` says besides its tables: numbers, and behaviour that may surprise.
 
-Each test names the sentence that it holds. If the behaviour changes, the sentence has to.
+Each test names the sentence that it checks. If the behaviour changes, the sentence must change.
 """
 
 import json
@@ -44,7 +44,7 @@ WRITE = (
 
 
 def says(sentence: str) -> None:
-    """Hold the page to a sentence."""
+    """Check that the page has a sentence."""
     assert " ".join(sentence.split()) in PROSE
 
 

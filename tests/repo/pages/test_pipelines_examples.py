@@ -1,4 +1,4 @@
-"""The definitions of `docs/pipelines.md` load, and their runs come to what the page shows."""
+"""The definitions of `docs/pipelines.md` load, and their runs give what the page shows."""
 
 import io
 import json
@@ -35,7 +35,7 @@ FRAMES = 100
 
 
 def definition(example: Example) -> str:
-    """Return the text of an example, put into what it is added to."""
+    """Return the text of an example, added to the definition that it changes."""
     if not example.added:
         return example.text
     there = WHOLE.get(example.name) or (ROOT / example.path).read_text("utf-8")
@@ -48,7 +48,7 @@ def box(kind: bytes, *content: bytes) -> bytes:
 
 
 def video() -> bytes:
-    """Make an MP4 file whose index tells of 100 frames; there is no picture in it."""
+    """Make an MP4 file whose index lists 100 frames, but which has no pictures."""
     table = box(b"stsz", struct.pack(">III", 0, 1, FRAMES))
     handler = box(b"hdlr", bytes(8), b"vide", bytes(12))
     media = box(b"mdia", handler, box(b"minf", box(b"stbl", table)))
@@ -158,7 +158,7 @@ def manifest_of(app: FakeApp, run: Run) -> dict:
 
 
 def shape(value: object) -> object:
-    """Return the keys of a value and the types below them: times and digests differ."""
+    """Return the keys of a value and the types of its content, since times and digests differ."""
     if isinstance(value, dict):
         return {key: shape(inner) for key, inner in value.items()}
     if isinstance(value, list):
