@@ -3,7 +3,6 @@
 import base64
 import itertools
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -21,8 +20,8 @@ from pipeline.settings import Settings
 from tests.contract.batch.worlds import BatchService, FakeBatchWorld
 from tests.emulators.storage.processes import KEY, running, storage_flags
 from tests.fakes.world import fake_ports
+from tests.patience import until
 
-ARRIVAL_S = 60.0
 BATCH_FLAGS = ["--active-job-quota", "3"]
 NODE_IDENTITY = (
     "/subscriptions/s/resourceGroups/g/providers"
@@ -89,13 +88,9 @@ class Services:
     def published(self):
         """Return the event that arrives in the queue which subscribes to the topic."""
         client = self.queues.get_queue_client("published")
-        deadline = time.monotonic() + ARRIVAL_S
-        while time.monotonic() < deadline:
-            for message in client.receive_messages():
-                client.delete_message(message)
-                return json.loads(base64.b64decode(message.content))
-            time.sleep(0.05)
-        raise AssertionError("no event arrived")
+        message = until(lambda: next(iter(client.receive_messages()), None), what="an event")
+        client.delete_message(message)
+        return json.loads(base64.b64decode(message.content))
 
 
 def settings_over(storage, topic, batch):

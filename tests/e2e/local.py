@@ -4,8 +4,7 @@ import json
 import os
 import shutil
 import signal
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +25,7 @@ from pipeline.handlers.starting.lost_events import event_of
 from pipeline.handlers.starting.start import blob_key
 from pipeline.ledger import runs
 from pipeline.settings import Settings
+from tests.patience import until
 
 ROOT = Path(__file__).resolve().parents[2]
 EXTRA = Path(__file__).parent / "extra"
@@ -89,16 +89,16 @@ class Stack:
         assert facts is not None
         return naming.run_id(pipeline, blob_key(event_of(self.engine, facts)))
 
-    def ended(self, run_id: str, timeout_s: float = 150) -> Run:
+    def ended(self, run_id: str, limit_s: float = 150) -> Run:
         """Wait until a run has its verdict."""
 
         def over() -> Run | None:
             held = runs.load(self.engine.ports.tables, run_id)
             return held.run if held and held.run.over else None
 
-        return until(over, timeout_s, f"run {run_id} to end", lambda: self.tell(run_id))
+        return until(over, limit_s, f"run {run_id} to end", lambda: self.tell(run_id))
 
-    def announced(self, event_id: str, timeout_s: float = 120) -> dict[str, object]:
+    def announced(self, event_id: str, limit_s: float = 120) -> dict[str, object]:
         """Wait until the subscriber has received an event."""
 
         def received() -> dict[str, object] | None:
@@ -108,11 +108,11 @@ class Stack:
                 self.engine.ports.queues.delete(local.COMPLETIONS, message)
             return self._received.get(event_id)
 
-        return until(received, timeout_s, f"event {event_id}")
+        return until(received, limit_s, f"event {event_id}")
 
-    def finished(self, run_id: str, timeout_s: float = 150) -> tuple[Run, dict[str, object]]:
+    def finished(self, run_id: str, limit_s: float = 150) -> tuple[Run, dict[str, object]]:
         """Wait for a run's verdict and for its event."""
-        run = self.ended(run_id, timeout_s)
+        run = self.ended(run_id, limit_s)
         return run, self.announced(run.names.event(run.state))
 
     def output(self, run: Run) -> dict[str, bytes]:
@@ -155,21 +155,6 @@ class Stack:
         """Say what is known of a run, for a test that gave up on it."""
         held = runs.load(self.engine.ports.tables, run_id)
         return held.run.model_dump_json(exclude={"definition"}, indent=1) if held else "no such run"
-
-
-def until[T](
-    look: Callable[[], T | None],
-    timeout_s: float,
-    what: str,
-    tell: Callable[[], str] = lambda: "",
-) -> T:
-    """Look until there is something; a TimeoutError says what did not come."""
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if found := look():
-            return found
-        time.sleep(0.02)
-    raise TimeoutError(f"Waited {timeout_s} s for {what}. {tell()}")
 
 
 def definitions_in(folder: Path) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli.exits import Exit
+from tests.patience import stretched
 
 ROOT = Path(__file__).resolve().parents[2]
 MAIN = "from pipeline.cli.main import main; main()"
@@ -26,7 +27,7 @@ class Fanfare:
         where = "--data" if arguments[0] in ("up", "down") else "--target"
         command = [sys.executable, "-c", MAIN, *arguments, where, str(self.data)]
         return subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
+            command, cwd=ROOT, capture_output=True, text=True, timeout=stretched(100), check=False
         )
 
     def json(self, *arguments: str):
@@ -51,7 +52,9 @@ def fanfare(tmp_path_factory):
 def run(fanfare) -> str:
     """Bring the stack up and price an option, asked for as a pipeline without a file."""
     fanfare.json("up")
-    priced = fanfare.json("run", "option-pricing", "-p", "paths=100000", "--timeout", "80")
+    priced = fanfare.json(
+        "run", "option-pricing", "-p", "paths=100000", "--timeout", f"{stretched(80):.0f}"
+    )
     assert (priced["state"], priced["succeeded"]) == ("succeeded", 2)
     return priced["id"]
 

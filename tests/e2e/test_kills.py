@@ -7,7 +7,8 @@ import pytest
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.naming import Generation
 from pipeline.ledger import index, outbox, runs
-from tests.e2e.local import Stack, until
+from tests.e2e.local import Stack
+from tests.patience import until
 
 ORDER = [
     State.CLAIMED,

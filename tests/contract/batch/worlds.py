@@ -1,6 +1,5 @@
 """The worlds of the Batch contract: the fake, whose tasks a test runs, and the emulator's own."""
 
-import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -17,8 +16,8 @@ from pipeline.domain.waiting.reports import NodeCounts, PoolReport, Preparation,
 from pipeline.ports.batch import JobSpec, TaskSpec
 from tests.fakes.batch import Outcome
 from tests.fakes.world import fake_ports
+from tests.patience import stretched, until
 
-DEADLINE_S = 60.0
 IDLE, BUSY = "contract-idle", "contract-busy"
 
 
@@ -93,7 +92,7 @@ class BatchService:
             self.client.create_pool(_pool(name, nodes))
 
     def let_tasks_end(self, job):
-        self._until(lambda: not self.ports.cluster.unstarted_or_running(job), f"tasks of {job}")
+        until(lambda: not self.ports.cluster.unstarted_or_running(job), what=f"tasks of {job}")
 
     def let_preparation_fail(self, job):
         self._until(lambda: self.ports.cluster.job(job).preparation.failed, f"preparation of {job}")
@@ -132,22 +131,16 @@ class BatchService:
     def _fault(self, operation, match, **more):
         rule = {"operation": operation, "match": match, **more}
         url = f"{self.settings.batch_endpoint}/_admin/faults"
-        requests.post(url, json=rule, timeout=10).raise_for_status()
+        requests.post(url, json=rule, timeout=stretched(10)).raise_for_status()
 
     def wait_for_state(self, job, state):
-        self._until(lambda: self.ports.cluster.job(job).state == state, f"{job} {state}")
+        until(lambda: self.ports.cluster.job(job).state == state, what=f"{job} {state}")
 
     def wait_until_steady(self, pool):
-        self._until(lambda: self.ports.cluster.pool(pool).allocation == "steady", pool)
+        until(lambda: self.ports.cluster.pool(pool).allocation == "steady", what=pool)
 
     def later(self):
         return self.ports.clock.now() + timedelta(minutes=1)
-
-    def _until(self, condition, what):
-        deadline = time.monotonic() + DEADLINE_S
-        while not condition():
-            assert time.monotonic() < deadline, f"waited too long for {what}"
-            time.sleep(0.1)
 
 
 def _outcome_of_command(spec):

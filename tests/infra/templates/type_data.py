@@ -1,6 +1,7 @@
 """Compares resources with Azure's own type data: kinds, enums, required and read-only properties.
 
-The data is that of Azure/bicep-types-az, see `microsoft/README.md`. Only literals are compared: expressions have no value yet.
+The data is that of Azure/bicep-types-az, see `microsoft/README.md`. Only literals are
+compared: expressions have no value yet.
 """
 
 import gzip

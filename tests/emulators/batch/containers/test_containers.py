@@ -13,7 +13,8 @@ from azure.batch import models
 from emulators.batch.containers.engine import Engine, find_engine
 from emulators.batch.containers.runtime import owner_label
 from tests.emulators.batch.containers.registry import PASSWORD, USER, layer, registry
-from tests.emulators.batch.running import Emulator, shell, until
+from tests.emulators.batch.running import Emulator, shell
+from tests.patience import until
 
 IMAGE = "localhost/fanfare-test:1"
 PACKAGES = {"podman": "podman runc", "docker": "docker.io"}

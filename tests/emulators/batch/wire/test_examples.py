@@ -13,8 +13,9 @@ import pytest
 from azure.core.rest import HttpResponse
 
 from tests.emulators.batch.raw import send
-from tests.emulators.batch.running import Emulator, shell, until
+from tests.emulators.batch.running import Emulator, shell
 from tests.emulators.batch.wire import openapi
+from tests.patience import until
 
 NAMES = sorted(openapi.examples())
 SERVED = [name for name in NAMES if not name.startswith("Certificate")]

@@ -12,7 +12,8 @@ from azure.batch import models
 
 from emulators.batch.agent.gpus import count_gpus, is_gpu_size
 from emulators.batch.agent.users import user_id
-from tests.emulators.batch.running import Emulator, shell, until
+from tests.emulators.batch.running import Emulator, shell
+from tests.patience import until
 
 
 def auto(scope: str, level: str = "nonadmin") -> models.UserIdentity:

@@ -9,7 +9,8 @@ from azure.batch import models
 from azure.core.exceptions import HttpResponseError
 
 from tests.emulators.batch.raw import begin
-from tests.emulators.batch.running import Emulator, shell, until
+from tests.emulators.batch.running import Emulator, shell
+from tests.patience import until
 
 
 def add_done_task(emulator: Emulator, name: str, **limits: timedelta) -> str:
@@ -60,7 +61,7 @@ def test_a_task_that_ran_again_does_not_lengthen_the_time_of_the_others(
     emulator.client.reactivate_task(job, "twice")
     emulator.finished(job, "twice")
     emulator.admin("POST", "/_admin/clock", {"seconds": 1810})
-    until(lambda: directory(emulator, "order") is None, 10)
+    until(lambda: directory(emulator, "order") is None)
 
 
 def test_without_a_word_files_are_kept_a_week(emulator: Emulator) -> None:
