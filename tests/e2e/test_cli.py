@@ -6,11 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from emulators._http import reserve
 from pipeline.cli.exits import Exit
+from pipeline.cli.stack.config import PORTS
 from tests.patience import stretched
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,8 +100,24 @@ def test_down_stops_every_process_and_may_be_repeated(fanfare, run):
     assert fanfare.json("down") == {"stopped": False}
 
 
+def first_of_free_ports() -> socket.socket:
+    """Take a port whose neighbours, which the stack takes as well, nobody has."""
+    with ExitStack() as neighbours:
+        while True:
+            taken = reserve(0)
+            port = taken.getsockname()[1]
+            try:
+                for n in range(1, len(PORTS)):
+                    neighbours.enter_context(reserve(port + n))
+            except OSError:
+                taken.close()
+            else:
+                taken.listen()
+                return taken
+
+
 def test_a_taken_port_is_named_with_a_way_out(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with first_of_free_ports() as taken:
         port = taken.getsockname()[1]
         message = Fanfare(tmp_path / "data").refusal("up", "--port", str(port))
     assert f"Port {port} for functions is taken" in message
