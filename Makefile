@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup clients demo test check infra unit bench bench-batch render archives lock clean
+.PHONY: setup clients demo test check lint infra unit bench bench-batch render archives lock clean
 setup: $(READY)
 
 $(VENV)/.ready: requirements/dev.txt scripts/find-python
@@ -46,16 +46,17 @@ $(VENV)/batch-14/.ready: requirements/batch-14.txt $(VENV)/.ready
 demo: setup
 	@$(PY) scripts/demo.py
 
-test: setup clients check
-	@$(PY) -m pytest -n 2 --dist loadfile --ignore tests/e2e
-	@$(PY) -m pytest -n 2 --dist loadfile tests/e2e
+test: setup clients lint
+	@$(PY) -m pytest -n auto
 
-check: $(VENV)/.ready $(VENV)/infra/.met
+check: lint
+	@$(PY) -m pytest tests/infra
+
+lint: $(VENV)/.ready $(VENV)/infra/.met
 	@$(VENV)/bin/ruff format --check --quiet . && $(VENV)/bin/ruff check --quiet .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-cache > $(VENV)/imports.txt || (cat $(VENV)/imports.txt; exit 1)
 	@$(VENV)/bin/vulture
-	@$(PY) -m pytest -rs tests/infra
 
 # Checkov is large and slow: it has an environment of its own, and `make check` asks it again only when the templates have changed.
 infra:

@@ -1,10 +1,14 @@
-"""What holds for all tests: their limits."""
+"""What holds for all tests: their limits, their shares among the workers, and what was skipped."""
 
+import gc
+import os
 import signal
+from collections import Counter
 
 import pytest
 import pytest_timeout
 
+from tests.balance import Shares, turn_of
 from tests.patience import Limit
 
 LOOK_EVERY_S = 5.0
@@ -29,3 +33,34 @@ def pytest_timeout_set_timer(item, settings):
     signal.signal(signal.SIGALRM, look)
     signal.setitimer(signal.ITIMER_REAL, LOOK_EVERY_S, LOOK_EVERY_S)
     return True
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """Give each core a worker, and one to all that waits for processes."""
+    return (os.process_cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return Shares(config, log)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Let a worker see the tests in the order in which they are dealt out."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: turn_of(item.nodeid))
+
+
+def pytest_collection_finish():
+    """Spare the collector the thousands of tests, which live until the end anyway."""
+    gc.freeze()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Tell in one line what was skipped and what it takes."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in skipped)
+    if reasons:
+        told = "; ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+        terminalreporter.line(f"{len(skipped)} skipped: {told}")
