@@ -53,8 +53,9 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_collection_finish():
-    """Spare the collector the thousands of tests, which live until the end anyway."""
+    """Spare the collector the thousands of tests, which live until the end."""
     gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -1,5 +1,12 @@
-"""Settings for property tests: few examples, always the same ones."""
+"""Settings for property tests: few examples, always the same; `make test-all` draws new ones."""
 
 from hypothesis import settings
 
-quick = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+from tests.depth import EVERYTHING, more
+
+quick = settings(
+    max_examples=more(30, 2000),
+    deadline=None,
+    derandomize=not EVERYTHING,
+    database=None,
+)
