@@ -1,6 +1,7 @@
 """Files of tasks, kept for their time and not longer."""
 
 import signal
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,6 +12,16 @@ from azure.core.exceptions import HttpResponseError
 from tests.emulators.batch.raw import begin
 from tests.emulators.batch.running import Emulator, shell
 from tests.patience import until
+
+# A week has twenty thousand samples of each pool, at each of which the clock would stop.
+RARE_SAMPLES = ("--autoscale-interval-scale", "1000")
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    running = Emulator(tmp_path_factory.mktemp("retention"), *RARE_SAMPLES)
+    yield running
+    assert running.stop() == 0
 
 
 def add_done_task(emulator: Emulator, name: str, **limits: timedelta) -> str:
@@ -104,7 +115,7 @@ def test_files_that_are_kept_for_ever_trouble_neither_the_task_nor_a_restart(
 def test_files_of_preparation_and_release_have_a_time_of_their_own(
     tmp_path: Path, killed: bool
 ) -> None:
-    emulator = Emulator(tmp_path, "--clock-speed", "0")
+    emulator = Emulator(tmp_path, "--clock-speed", "0", *RARE_SAMPLES)
     emulator.add_pool("p")
     preparation = models.BatchJobPreparationTask(
         command_line="true",
