@@ -12,6 +12,7 @@ from azure.batch import models
 from azure.core.exceptions import HttpResponseError
 
 from tests.emulators.batch.running import Emulator, shell
+from tests.needs import missing
 from tests.patience import stretched, until
 
 CHROMIUM = shutil.which("chromium")
@@ -135,9 +136,10 @@ def test_the_page_loads_nothing_from_elsewhere_and_writes_no_markup() -> None:
     )
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 def test_a_browser_shows_the_job_and_draws_the_history(shown: Emulator, tmp_path: Path) -> None:
-    command = [str(CHROMIUM), *FLAGS, f"--user-data-dir={tmp_path}", "--dump-dom", shown.endpoint]
+    if CHROMIUM is None:
+        missing("Chromium", "chromium")
+    command = [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path}", "--dump-dom", shown.endpoint]
 
     def loaded() -> str | None:
         page = subprocess.run(

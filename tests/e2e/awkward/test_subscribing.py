@@ -13,7 +13,7 @@ from tests.e2e.local import Stack
 from tests.loopback import Handler, listening
 from tests.patience import stretched, until
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs/pipelines.md").read_text("utf-8")
+PAGE = (Path(__file__).resolve().parents[3] / "docs/pipelines.md").read_text("utf-8")
 
 
 def a_run(stack: Stack, name: str) -> Run:
