@@ -1,4 +1,4 @@
-"""What some tests need of a machine: without it they are skipped, and pytest ends with the reason."""
+"""What some tests need of a machine. Without it they are skipped, and pytest ends with why."""
 
 from typing import NoReturn
 
