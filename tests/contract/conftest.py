@@ -177,8 +177,12 @@ def batch_service(storage, tmp_path_factory):
 
 @pytest.fixture(params=["fake", "service"])
 def batch_world(request):
-    fake = request.param == "fake"
-    return FakeBatchWorld() if fake else request.getfixturevalue("batch_service")
+    if request.param == "fake":
+        yield FakeBatchWorld()
+        return
+    service = request.getfixturevalue("batch_service")
+    yield service
+    service.remove_other_pools()
 
 
 @pytest.fixture

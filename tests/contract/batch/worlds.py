@@ -91,16 +91,22 @@ class BatchService:
         for name, nodes in ((IDLE, 0), (BUSY, 1)):
             self.client.create_pool(_pool(name, nodes))
 
+    def remove_other_pools(self):
+        """Delete what a test created beside the pools of all."""
+        for pool in list(self.client.list_pools()):
+            if pool.id not in (IDLE, BUSY):
+                self.client.begin_delete_pool(pool.id, polling_interval=0.02).wait()
+
     def let_tasks_end(self, job):
         until(lambda: not self.ports.cluster.unstarted_or_running(job), what=f"tasks of {job}")
 
     def let_preparation_fail(self, job):
-        self._until(lambda: self.ports.cluster.job(job).preparation.failed, f"preparation of {job}")
+        until(lambda: self.ports.cluster.job(job).preparation.failed, what=f"preparation of {job}")
 
     def without_capacity(self, code):
         self._fault("allocation", "contract-short/dedicated", code=code)
         self.client.create_pool(_pool("contract-short", 1))
-        self._until(lambda: self.ports.cluster.pool("contract-short").resize_errors, "the error")
+        until(lambda: self.ports.cluster.pool("contract-short").resize_errors, what="the error")
         return "contract-short"
 
     def with_failing_start_task(self, words):
@@ -109,20 +115,20 @@ class BatchService:
         self.client.create_pool(
             _pool("contract-start", 1, start_task=BatchStartTask(command_line=command))
         )
-        self._until(self._counted("contract-start", "start_task_failed"), "a failed start task")
+        until(self._counted("contract-start", "start_task_failed"), what="a failed start task")
         return "contract-start"
 
     def with_unusable_node(self, code):
         self._fault("node_unusable", "contract-image/", code=code)
         self.client.create_pool(_pool("contract-image", 1))
-        self._until(self._counted("contract-image", "unusable"), "an unusable node")
+        until(self._counted("contract-image", "unusable"), what="an unusable node")
         return "contract-image"
 
     def with_starting_node(self):
         command = "/bin/sh -c 'sleep 600'"
         start = BatchStartTask(command_line=command, wait_for_success=True)
         self.client.create_pool(_pool("contract-starting", 1, start_task=start))
-        self._until(self._counted("contract-starting", "starting"), "a starting node")
+        until(self._counted("contract-starting", "starting"), what="a starting node")
         return "contract-starting"
 
     def _counted(self, pool, kind):
