@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup clients demo test check lint infra unit bench bench-batch render archives lock clean
+.PHONY: setup clients demo test test-all check lint infra unit bench bench-batch render archives lock clean
 setup: $(READY)
 
 $(VENV)/.ready: requirements/dev.txt scripts/find-python
@@ -48,6 +48,10 @@ demo: setup
 
 test: setup clients lint
 	@$(PY) -m pytest -n auto
+
+# PARTS names some of the parts, `make test-all PARTS="seeds fuzzing"`; the default are all.
+test-all: setup clients
+	@PYTHONPATH=$(CURDIR) $(PY) scripts/test_all.py $(PARTS)
 
 check: lint
 	@$(PY) -m pytest tests/infra

@@ -3,6 +3,7 @@
 The long and patient ones begin at once, so that the cores have short ones to fill the end with.
 """
 
+import re
 import zlib
 
 import pytest
@@ -32,6 +33,8 @@ _FIRST = (
 # Thousands of tests that share nothing.
 _MATRIX = "tests/crash/"
 _PARTS = 16
+# Each seed has a stack of its own.
+_SEED = re.compile(r"seed-\d+")
 
 
 def share_of(test: str) -> str:
@@ -39,7 +42,8 @@ def share_of(test: str) -> str:
     file = test.partition("::")[0]
     if file.startswith(_MATRIX):
         return f"{file} {zlib.crc32(test.encode()) % _PARTS}"
-    return next((folder for folder in _TOGETHER if file.startswith(folder)), file)
+    share = next((folder for folder in _TOGETHER if file.startswith(folder)), file)
+    return share + "".join(_SEED.findall(test))
 
 
 def turn_of(test: str) -> tuple[int, str]:

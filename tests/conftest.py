@@ -5,13 +5,20 @@ import os
 import signal
 from collections import Counter
 
+import hypothesis
 import pytest
 import pytest_timeout
 
 from tests.balance import Shares, turn_of
+from tests.depth import EVERYTHING
 from tests.patience import Limit
 
 LOOK_EVERY_S = 5.0
+# Property tests see the same examples in every run of `make test`; `make test-all` draws new ones.
+hypothesis.settings.register_profile(
+    "tests", derandomize=not EVERYTHING, deadline=None, database=None, print_blob=True
+)
+hypothesis.settings.load_profile("tests")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -178,9 +178,9 @@ def definitions_in(folder: Path) -> Path:
     return folder
 
 
-def running(folder: Path, profile: str = "awkward") -> Iterator[Stack]:
-    """Run a stack for as long as a fixture lives."""
-    stack = Stack(folder, profile)
+def running(folder: Path, seed: int) -> Iterator[Stack]:
+    """Run an awkward stack for as long as a fixture lives."""
+    stack = Stack(folder, "awkward", seed)
     stack.start()
     yield stack
     stack.stop()

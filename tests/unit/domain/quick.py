@@ -1,12 +1,7 @@
-"""Settings for property tests: few examples, always the same; `make test-all` draws new ones."""
+"""Settings for property tests: few examples in `make test`, many in `make test-all`."""
 
 from hypothesis import settings
 
-from tests.depth import EVERYTHING, more
+from tests.depth import more
 
-quick = settings(
-    max_examples=more(30, 2000),
-    deadline=None,
-    derandomize=not EVERYTHING,
-    database=None,
-)
+quick = settings(max_examples=more(30, 2000))

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
-from tests.depth import EVERYTHING, more
+from tests.depth import more
 from tests.emulators.batch.raw import refusal, send
 from tests.emulators.batch.running import Emulator
 from tests.emulators.batch.wire import openapi
@@ -122,9 +122,6 @@ def test_no_request_is_the_servers_fault(
 
     @settings(
         max_examples=EXAMPLES,
-        derandomize=not EVERYTHING,
-        deadline=None,
-        database=None,
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
