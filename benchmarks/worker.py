@@ -25,8 +25,9 @@ from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
 from pipeline.handlers.running import executions
 from pipeline.ledger import runs
-from tests.e2e.local import Stack, until
+from tests.e2e.local import Stack
 from tests.fakes.node import FakeNode, Item, Outputs
+from tests.patience import until
 
 PIPELINE = """
 trigger: {{blob: {{container: input, prefix: {name}/}}}}

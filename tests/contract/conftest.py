@@ -3,7 +3,6 @@
 import base64
 import itertools
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -21,8 +20,8 @@ from pipeline.settings import Settings
 from tests.contract.batch.worlds import BatchService, FakeBatchWorld
 from tests.emulators.storage.processes import KEY, running, storage_flags
 from tests.fakes.world import fake_ports
+from tests.patience import until
 
-ARRIVAL_S = 60.0
 BATCH_FLAGS = ["--active-job-quota", "3"]
 NODE_IDENTITY = (
     "/subscriptions/s/resourceGroups/g/providers"
@@ -89,13 +88,9 @@ class Services:
     def published(self):
         """Return the event that arrives in the topic's queue."""
         client = self.queues.get_queue_client("published")
-        deadline = time.monotonic() + ARRIVAL_S
-        while time.monotonic() < deadline:
-            for message in client.receive_messages():
-                client.delete_message(message)
-                return json.loads(base64.b64decode(message.content))
-            time.sleep(0.05)
-        raise AssertionError("no event arrived")
+        message = until(lambda: next(iter(client.receive_messages()), None), what="an event")
+        client.delete_message(message)
+        return json.loads(base64.b64decode(message.content))
 
 
 def settings_over(storage, topic, batch):
@@ -182,8 +177,12 @@ def batch_service(storage, tmp_path_factory):
 
 @pytest.fixture(params=["fake", "service"])
 def batch_world(request):
-    fake = request.param == "fake"
-    return FakeBatchWorld() if fake else request.getfixturevalue("batch_service")
+    if request.param == "fake":
+        yield FakeBatchWorld()
+        return
+    service = request.getfixturevalue("batch_service")
+    yield service
+    service.remove_other_pools()
 
 
 @pytest.fixture

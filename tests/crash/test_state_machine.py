@@ -17,6 +17,7 @@ from pipeline.ports.batch import TaskSpec
 from tests.crash.definitions import definitions
 from tests.crash.invariants import check, watch
 from tests.crash.programs import work
+from tests.depth import more
 from tests.fakes.app import FakeApp
 from tests.fakes.batch import NodeLost, Outcome
 from tests.fakes.crash import Injector
@@ -190,10 +191,7 @@ _OVER = frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED})
 
 TestMachine = Machine.TestCase
 TestMachine.settings = settings(
-    derandomize=True,
-    database=None,
-    deadline=None,
-    max_examples=40,
-    stateful_step_count=25,
+    max_examples=more(40, 400),
+    stateful_step_count=more(25, 50),
     suppress_health_check=list(HealthCheck),
 )

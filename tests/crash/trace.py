@@ -3,12 +3,13 @@
 import functools
 
 from tests.crash.scenarios import SCENARIOS
+from tests.depth import more
 from tests.fakes.crash import Injector
 
 type Where = tuple[str, str, int]
 
 # A crash around a read equals a crash around the write before or after it: some stories suffice.
-EVERY_CALL = frozenset({"lines", "programs"})
+EVERY_CALL = more(frozenset({"lines", "programs"}), frozenset(SCENARIOS))
 READS = frozenset(
     {"get", "query", "head", "read", "stream", "list", "url", "job", "failures", "pool"}
     | {"unstarted_or_running"}

@@ -5,6 +5,7 @@ import urllib.error
 import urllib.request
 
 from tests.e2e.local import Stack
+from tests.patience import stretched
 
 type Answer = tuple[int, dict[str, object]]
 
@@ -26,7 +27,7 @@ def send(stack: Stack, method: str, path: str, body: object, headers: dict[str, 
     data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
     request = urllib.request.Request(f"{endpoint}{path}", data, headers, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=stretched(30)) as answer:
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as error:
         with error:

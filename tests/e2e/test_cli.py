@@ -6,11 +6,15 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from emulators._http import reserve
 from pipeline.cli.exits import Exit
+from pipeline.cli.stack.config import PORTS
+from tests.patience import stretched
 
 ROOT = Path(__file__).resolve().parents[2]
 MAIN = "from pipeline.cli.main import main; main()"
@@ -26,7 +30,7 @@ class Fanfare:
         where = "--data" if arguments[0] in ("up", "down") else "--target"
         command = [sys.executable, "-c", MAIN, *arguments, where, str(self.data)]
         return subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
+            command, cwd=ROOT, capture_output=True, text=True, timeout=stretched(100), check=False
         )
 
     def json(self, *arguments: str):
@@ -51,7 +55,9 @@ def fanfare(tmp_path_factory):
 def run(fanfare) -> str:
     """Start the stack and price an option, with a pipeline that needs no file."""
     fanfare.json("up")
-    priced = fanfare.json("run", "option-pricing", "-p", "paths=100000", "--timeout", "80")
+    priced = fanfare.json(
+        "run", "option-pricing", "-p", "paths=100000", "--timeout", f"{stretched(80):.0f}"
+    )
     assert (priced["state"], priced["succeeded"]) == ("succeeded", 2)
     return priced["id"]
 
@@ -94,8 +100,24 @@ def test_down_stops_every_process_and_may_be_repeated(fanfare, run):
     assert fanfare.json("down") == {"stopped": False}
 
 
+def first_of_free_ports() -> socket.socket:
+    """Take a port whose neighbours, which the stack takes as well, nobody has."""
+    with ExitStack() as neighbours:
+        while True:
+            taken = reserve(0)
+            port = taken.getsockname()[1]
+            try:
+                for n in range(1, len(PORTS)):
+                    neighbours.enter_context(reserve(port + n))
+            except OSError:
+                taken.close()
+            else:
+                taken.listen()
+                return taken
+
+
 def test_a_taken_port_is_named_with_a_way_out(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with first_of_free_ports() as taken:
         port = taken.getsockname()[1]
         message = Fanfare(tmp_path / "data").refusal("up", "--port", str(port))
     assert f"Port {port} for functions is taken" in message

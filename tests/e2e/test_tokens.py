@@ -9,9 +9,10 @@ import pytest
 
 from pipeline.domain.runs.naming import BlobRef
 from tests.e2e.http_client import host_key, send
-from tests.e2e.local import Stack, until
+from tests.e2e.local import Stack
 from tests.fakes import tenant
 from tests.fakes.tenant import CLIENT, FOREIGN, TENANT, claims, part, signed
+from tests.patience import until
 
 ROUTES = [
     ("POST", "/api/runs"),

@@ -14,7 +14,8 @@ from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
 from tests.e2e.http_client import call
-from tests.e2e.local import Stack, until
+from tests.e2e.local import Stack
+from tests.patience import until
 
 STEPS = {"plan", "submit", "receipts of a run", "assemble", "announce"}
 

@@ -1,5 +1,6 @@
 """Blob Storage in memory: ETags, snapshots, conditions, and an event for each created blob."""
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -74,7 +75,7 @@ class FakeBlobs:
                 yield self._blobs[ref].facts(ref)
 
     def url(self, ref: BlobRef) -> str:
-        limits.check_blob_name(ref.name)
+        _check_name(ref.name)
         query = f"?snapshot={quote(ref.snapshot, safe='')}" if ref.snapshot else ""
         return f"{ENDPOINT}/{ref.container}/{quote(ref.name, safe='~/')}{query}"
 
@@ -209,8 +210,11 @@ class FakeBlobs:
         return stored
 
 
+_check_name = functools.lru_cache(10_000)(limits.check_blob_name)
+
+
 def _in_container(ref: BlobRef) -> BlobRef:
-    limits.check_blob_name(ref.name)
+    _check_name(ref.name)
     if ref.container not in CONTAINERS:
         raise NotFound(f"There is no container {ref.container}.")
     return ref

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from pipeline.ports.world import Ports
 
@@ -14,8 +14,7 @@ class Crash(BaseException):
     """The process died here; no error handler may catch it."""
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """One call of a verb: its place among all calls, and among those of its verb (both from 1)."""
 
     port: str
@@ -58,7 +57,7 @@ class Injector:
         self._counts[port, verb] += 1
         call = Call(port, verb, len(self.trace) + 1, self._counts[port, verb])
         self.trace.append(call)
-        return self.at in (call.number, (call.port, call.verb, call.nth))
+        return self.at in (call.number, (port, verb, call.nth))
 
 
 class _Watched:
@@ -72,7 +71,8 @@ class _Watched:
 
         def call(*args: object, **kwargs: object) -> object:
             # An iterator would be empty the second time.
-            given = [list(arg) if isinstance(arg, Iterator) else arg for arg in args]
+            given = [list(arg) if hasattr(arg, "__next__") else arg for arg in args]
             return self._injector.call(self._name, verb, lambda: real(*given, **kwargs))
 
+        setattr(self, verb, call)  # the next time it is found without us
         return call

@@ -41,8 +41,11 @@ class FakeQueues:
         self._messages(queue)[stored.id] = stored
 
     def receive(self, queue: str, limit: int) -> list[QueueMessage]:
+        messages = self._messages(queue)
+        if not messages:
+            return []
         now = self._clock.now()
-        visible = [s for s in self._messages(queue).values() if s.visible_at <= now]
+        visible = [s for s in messages.values() if s.visible_at <= now]
         taken = sorted(visible, key=lambda stored: stored.visible_at)[:limit]
         for stored in taken:
             stored.visible_at = now + HIDDEN

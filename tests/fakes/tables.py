@@ -1,5 +1,6 @@
 """Table Storage in memory, with ETags, conditions and transactions as in the service."""
 
+import functools
 from collections.abc import Iterator, Sequence
 
 from pipeline.adapters import limits
@@ -18,8 +19,8 @@ class FakeTables:
         self._writes = 0
 
     def get(self, table: str, partition: str, key: str) -> Row | None:
-        limits.check_key(partition)
-        limits.check_key(key)
+        _check_key(partition)
+        _check_key(key)
         return self._rows(table, partition).get(key)
 
     def query(self, table: str, partition: str, first: str = "", before: str = "") -> Iterator[Row]:
@@ -58,6 +59,9 @@ class FakeTables:
         row = operation.row
         rows[row.key] = Row(row.partition, row.key, dict(row.values), etag)
         return etag
+
+
+_check_key = functools.lru_cache(10_000)(limits.check_key)
 
 
 def _check(rows: Partition, index: int, operation: Operation, *, alone: bool) -> None:

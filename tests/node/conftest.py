@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.patience import stretched
+
 SCRIPTS = Path(__file__).parents[2] / "task_scripts"
 RUNTIME_FILES = ("runner.py", "runner_guard.py", "runner_item.py", "environment.py")
 
@@ -63,7 +65,7 @@ class Node:
     def run(self) -> dict[str, Any]:
         """Run the task; return its receipt."""
         with self.start() as runner:
-            _, errors = runner.communicate(timeout=30)
+            _, errors = runner.communicate(timeout=stretched(30))
         assert (runner.returncode, errors) == (0, b"")
         (path,) = self.folder.glob("r-*.json")
         receipt: dict[str, Any] = json.loads(path.read_bytes())
@@ -92,7 +94,7 @@ class Witness:
 
     def wait_for_word(self) -> None:
         """Wait until somebody has written."""
-        select.select([self._fd], [], [], 20)
+        select.select([self._fd], [], [], stretched(20))
         assert os.read(self._fd, 100)
 
     def wait_for_end(self) -> None:

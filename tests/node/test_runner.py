@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from tests.node.conftest import Node, Witness
+from tests.patience import stretched
 
 
 def test_outputs_are_moved_out_flat_and_listed_with_size_and_digest(node: Node) -> None:
@@ -99,7 +100,7 @@ def test_a_runner_that_is_ended_takes_its_program_along(
         witness.wait_for_word()
         runner.send_signal(number)
         witness.wait_for_end()
-        assert runner.wait(10) in {143, -signal.SIGKILL}
+        assert runner.wait(stretched(10)) in {143, -signal.SIGKILL}
     assert not list(node.folder.glob("r-*"))
 
 
@@ -152,6 +153,6 @@ def test_a_linked_output_and_one_with_a_newline_in_its_name_are_refused(node: No
 def test_without_a_readable_page_there_is_no_receipt_but_one_clear_line(node: Node) -> None:
     node.page["tasks"] = []
     with node.start() as runner:
-        _, errors = runner.communicate(timeout=10)
+        _, errors = runner.communicate(timeout=stretched(10))
     assert runner.returncode == 1
     assert errors == b"The task left no receipt: ValueError: page.json has no task 7\n"

@@ -1,6 +1,5 @@
 """The worlds of the Batch contract: the fake, whose tasks a test runs, and the emulator."""
 
-import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -17,8 +16,8 @@ from pipeline.domain.waiting.reports import NodeCounts, PoolReport, Preparation,
 from pipeline.ports.batch import JobSpec, TaskSpec
 from tests.fakes.batch import Outcome
 from tests.fakes.world import fake_ports
+from tests.patience import stretched, until
 
-DEADLINE_S = 60.0
 IDLE, BUSY = "contract-idle", "contract-busy"
 
 
@@ -92,16 +91,22 @@ class BatchService:
         for name, nodes in ((IDLE, 0), (BUSY, 1)):
             self.client.create_pool(_pool(name, nodes))
 
+    def remove_other_pools(self):
+        """Delete what a test created beside the pools of all."""
+        for pool in list(self.client.list_pools()):
+            if pool.id not in (IDLE, BUSY):
+                self.client.begin_delete_pool(pool.id, polling_interval=0.02).wait()
+
     def let_tasks_end(self, job):
-        self._until(lambda: not self.ports.cluster.unstarted_or_running(job), f"tasks of {job}")
+        until(lambda: not self.ports.cluster.unstarted_or_running(job), what=f"tasks of {job}")
 
     def let_preparation_fail(self, job):
-        self._until(lambda: self.ports.cluster.job(job).preparation.failed, f"preparation of {job}")
+        until(lambda: self.ports.cluster.job(job).preparation.failed, what=f"preparation of {job}")
 
     def without_capacity(self, code):
         self._fault("allocation", "contract-short/dedicated", code=code)
         self.client.create_pool(_pool("contract-short", 1))
-        self._until(lambda: self.ports.cluster.pool("contract-short").resize_errors, "the error")
+        until(lambda: self.ports.cluster.pool("contract-short").resize_errors, what="the error")
         return "contract-short"
 
     def with_failing_start_task(self, words):
@@ -110,20 +115,20 @@ class BatchService:
         self.client.create_pool(
             _pool("contract-start", 1, start_task=BatchStartTask(command_line=command))
         )
-        self._until(self._counted("contract-start", "start_task_failed"), "a failed start task")
+        until(self._counted("contract-start", "start_task_failed"), what="a failed start task")
         return "contract-start"
 
     def with_unusable_node(self, code):
         self._fault("node_unusable", "contract-image/", code=code)
         self.client.create_pool(_pool("contract-image", 1))
-        self._until(self._counted("contract-image", "unusable"), "an unusable node")
+        until(self._counted("contract-image", "unusable"), what="an unusable node")
         return "contract-image"
 
     def with_starting_node(self):
         command = "/bin/sh -c 'sleep 600'"
         start = BatchStartTask(command_line=command, wait_for_success=True)
         self.client.create_pool(_pool("contract-starting", 1, start_task=start))
-        self._until(self._counted("contract-starting", "starting"), "a starting node")
+        until(self._counted("contract-starting", "starting"), what="a starting node")
         return "contract-starting"
 
     def _counted(self, pool, kind):
@@ -132,22 +137,16 @@ class BatchService:
     def _fault(self, operation, match, **more):
         rule = {"operation": operation, "match": match, **more}
         url = f"{self.settings.batch_endpoint}/_admin/faults"
-        requests.post(url, json=rule, timeout=10).raise_for_status()
+        requests.post(url, json=rule, timeout=stretched(10)).raise_for_status()
 
     def wait_for_state(self, job, state):
-        self._until(lambda: self.ports.cluster.job(job).state == state, f"{job} {state}")
+        until(lambda: self.ports.cluster.job(job).state == state, what=f"{job} {state}")
 
     def wait_until_steady(self, pool):
-        self._until(lambda: self.ports.cluster.pool(pool).allocation == "steady", pool)
+        until(lambda: self.ports.cluster.pool(pool).allocation == "steady", what=pool)
 
     def later(self):
         return self.ports.clock.now() + timedelta(minutes=1)
-
-    def _until(self, condition, what):
-        deadline = time.monotonic() + DEADLINE_S
-        while not condition():
-            assert time.monotonic() < deadline, f"waited too long for {what}"
-            time.sleep(0.1)
 
 
 def _outcome_of_command(spec):

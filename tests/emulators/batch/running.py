@@ -1,4 +1,4 @@
-"""Starts the emulator and Azurite as their users do, and waits for results with a deadline."""
+"""Starts the emulator and Azurite as their users do."""
 
 import base64
 import json
@@ -7,9 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from azure.batch import BatchClient, models
@@ -17,6 +16,7 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import HttpResponseError
 
 from emulators._http import reserve
+from tests.patience import stretched, until
 
 ACCOUNT = "fanfarebatch"
 KEY = base64.b64encode(b"not a secret: a key for tests only").decode()
@@ -48,14 +48,14 @@ class Emulator:
         self.client.close()
         if self.process.poll() is None:
             self.process.send_signal(number)
-        code = self.process.wait(60)
+        code = self.process.wait(stretched(60))
         self.process.stdout.close()
         return code
 
     def admin(self, method: str, path: str, body: object = None) -> object:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.endpoint}{path}", data, method=method)
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=stretched(60)) as answer:
             return json.load(answer)
 
     def add_pool(
@@ -143,16 +143,6 @@ def _if_completed(task: models.BatchTask) -> models.BatchTask | None:
     return task if task.state == "completed" else None
 
 
-def until[T](probe: Callable[[], T | None], seconds: float = 90.0) -> T:
-    """Return the first truthy answer, or fail at the deadline."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := probe():
-            return found
-        time.sleep(0.02)
-    raise AssertionError("it did not happen in time")
-
-
 def shell(script: str) -> str:
     """Return a command line that runs a script, quoted as users must do."""
     quoted = script.replace("'", "'\"'\"'")
@@ -196,12 +186,12 @@ class Azurite:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(60)
+        self.process.wait(stretched(60))
 
 
 def _accepts(port: int) -> bool:
     try:
-        socket.create_connection(("127.0.0.1", port), 5).close()
+        socket.create_connection(("127.0.0.1", port), stretched(5)).close()
     except OSError:
         return False
     return True

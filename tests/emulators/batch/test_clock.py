@@ -6,7 +6,8 @@ from datetime import timedelta
 from azure.batch import models
 
 from emulators.batch.clock import Clock
-from tests.emulators.batch.running import Emulator, until
+from tests.emulators.batch.running import Emulator
+from tests.patience import until
 
 
 def test_a_standing_clock_strikes_nothing_until_it_is_moved() -> None:

@@ -7,7 +7,8 @@ from azure.batch import models
 from azure.core.exceptions import HttpResponseError
 
 from emulators.batch.faults import AWKWARD, Faults, Rule, events_table
-from tests.emulators.batch.running import Emulator, until
+from tests.emulators.batch.running import Emulator
+from tests.patience import until
 
 
 def test_a_rule_strikes_as_often_as_it_says(emulator: Emulator) -> None:

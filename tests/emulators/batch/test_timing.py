@@ -11,7 +11,8 @@ from azure.batch import models
 from emulators.batch.model.pool import Pool
 from emulators.batch.simulation.world import Simulation
 from emulators.batch.timing import DEFAULT, Span, TimingError, read_profile, timing_table
-from tests.emulators.batch.running import Emulator, until
+from tests.emulators.batch.running import Emulator
+from tests.patience import until
 
 README = Path("emulators/batch/README.md")
 SIZE = {"id": "p", "vmSize": "standard_d2s_v5"}

@@ -9,6 +9,7 @@ from azure.storage.queue import QueueServiceClient, TextBase64DecodePolicy
 
 from tests.emulators.eventgrid.receiver import receiving
 from tests.emulators.storage.processes import Emulator, launch, running, storage_flags
+from tests.patience import stretched
 
 SOURCE = "/subscriptions/s/providers/Microsoft.Storage/storageAccounts/fanfare"
 TOPICS = [
@@ -148,7 +149,7 @@ def call(emulator, method, path, body=None):
 
 
 def sync(emulator, timeout=60):
-    status, body = call(emulator, "POST", f"/_admin/sync?timeout={timeout}")
+    status, body = call(emulator, "POST", f"/_admin/sync?timeout={stretched(timeout):.0f}")
     assert status == 200, body
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests import loopback
+from tests.patience import LIMIT_S, stretched
 
 
 @dataclass
@@ -29,9 +30,9 @@ class Receiver:
     answer: Callable[[Request], int] = lambda _request: 200
     echo: bool = True
 
-    def next(self, seconds: float = 60.0) -> Request:
+    def next(self) -> Request:
         """Wait for the next notification and return it."""
-        return self.got.get(timeout=seconds)
+        return self.got.get(timeout=stretched(LIMIT_S))
 
     def reply(self, request: Request) -> tuple[int, dict[str, str], bytes]:
         """Do the handshakes, and answer everything else by `answer`."""

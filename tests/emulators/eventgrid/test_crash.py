@@ -17,6 +17,7 @@ from tests.emulators.eventgrid.conftest import (
     under,
 )
 from tests.emulators.storage.processes import launch
+from tests.patience import stretched
 
 BLOBS = 120
 KILL_EVERY = 30
@@ -83,7 +84,9 @@ def flags(folder):
 
 def refused(folder) -> str:
     command = [sys.executable, "-m", "emulators.eventgrid", *flags(folder)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=90)
+    result = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=stretched(90)
+    )
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
     return result.stderr

@@ -1,7 +1,6 @@
 """The way from a written blob to a queue message or a web hook, through failures."""
 
 import json
-import time
 import uuid
 
 import pytest
@@ -16,6 +15,7 @@ from tests.emulators.eventgrid.conftest import (
     to_queue,
     under,
 )
+from tests.patience import until
 
 CLOUD_EVENT = {"id": "1", "source": "/s", "type": "t", "specversion": "1.0", "data": {"n": 1}}
 
@@ -28,11 +28,12 @@ def publish(emulator, *events):
     assert call(emulator, "POST", "/topics/runs/api/events", list(events))[0] == 200
 
 
-def wait_for_state(emulator, key, wanted, seconds=60.0):
-    deadline = time.monotonic() + seconds
-    while states(emulator, key) != wanted:
-        assert time.monotonic() < deadline, states(emulator, key)
-        time.sleep(0.02)
+def wait_for_state(emulator, key, wanted):
+    until(
+        lambda: states(emulator, key) == wanted,
+        what=str(wanted),
+        tell=lambda: str(states(emulator, key)),
+    )
 
 
 def test_a_written_blob_becomes_one_queue_message(shared, subscribe, place):

@@ -12,6 +12,7 @@ from tests.emulators.eventgrid.conftest import (
     to_hook,
     to_queue,
 )
+from tests.patience import stretched
 
 CLOUD_EVENT = {"id": "1", "source": "/s", "type": "t", "specversion": "1.0"}
 PLAIN_EVENT = {"id": "1", "subject": "s", "eventType": "t", "eventTime": "2026-01-01T00:00:00Z"}
@@ -51,7 +52,7 @@ def test_opening_the_validation_url_by_hand_ends_the_handshake_too(shared, hook)
     path, _, answer = put(shared, "plain", to_hook(hook.url))
     assert answer["properties"]["provisioningState"] == "AwaitingManualAction"
     assert call(shared, "GET", path)[0] == 404
-    challenge = hook.shaken.get(timeout=60).body[0]["data"]
+    challenge = hook.shaken.get(timeout=stretched(60)).body[0]["data"]
     with urllib.request.urlopen(challenge["validationUrl"]) as opened:
         assert opened.status == 200
     assert call(shared, "GET", path)[0] == 200

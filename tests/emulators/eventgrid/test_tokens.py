@@ -17,8 +17,8 @@ from tests.emulators.eventgrid.conftest import TOPICS, subscription, to_queue
 from tests.emulators.storage.processes import running, storage_flags
 from tests.fakes import managed_identity
 from tests.fakes.tenant import FOREIGN, OURS, published, signed
+from tests.patience import until
 
-ARRIVAL_S = 60.0
 AUDIENCE = "https://eventgrid.azure.net"
 
 
@@ -82,11 +82,7 @@ def publish(grid, credential):
 
 def arrived(look):
     """Look until something has arrived."""
-    deadline = time.monotonic() + ARRIVAL_S
-    while not (found := list(look())):
-        assert time.monotonic() < deadline, "nothing arrived"
-        time.sleep(0.02)
-    return found
+    return until(lambda: list(look()), what="an arrival")
 
 
 def test_an_event_reaches_a_queue_and_a_dead_letter_container_by_tokens(secured, identities):

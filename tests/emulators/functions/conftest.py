@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 import uuid
 from pathlib import Path
@@ -16,19 +15,11 @@ import pytest
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.queue import QueueServiceClient
 
+from tests.patience import LIMIT_S, stretched
+
 REPOSITORY = Path(__file__).parents[3]
 SAMPLE_APP = Path(__file__).parent / "sample_app"
 KEY = base64.b64encode(b"k" * 64).decode()
-DEADLINE_S = 90.0
-
-
-def eventually(probe, deadline_s=DEADLINE_S):
-    """Return the first truthy answer of a probe."""
-    end = time.monotonic() + deadline_s
-    while not (answer := probe()):
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
-    return answer
 
 
 def launch(*arguments, stderr):
@@ -45,7 +36,7 @@ def launch(*arguments, stderr):
 def end(process):
     """Stop a process and wait for it."""
     process.terminate()
-    process.wait(DEADLINE_S)
+    process.wait(stretched(LIMIT_S))
     process.stdout.close()
 
 
@@ -133,7 +124,7 @@ class Host:
             self.ready["endpoint"] + path, data=body, method=method, headers=headers
         )
         try:
-            with urllib.request.urlopen(request, timeout=DEADLINE_S) as response:
+            with urllib.request.urlopen(request, timeout=stretched(LIMIT_S)) as response:
                 return response.status, response.headers, response.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -142,7 +133,7 @@ class Host:
     def kill(self):
         """Kill the host as the loss of its machine would."""
         os.kill(self.process.pid, signal.SIGKILL)
-        self.process.wait(DEADLINE_S)
+        self.process.wait(stretched(LIMIT_S))
         self.process.stdout.close()
 
     def stop(self):

@@ -3,22 +3,15 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from tests.patience import stretched
+
 REPOSITORY = Path(__file__).parents[3]
 FAKE = [sys.executable, str(Path(__file__).parent / "fake_service.py")]
 SERVICES = ("storage", "eventgrid", "batch", "functions")
-
-
-def eventually(probe, deadline_s=90.0):
-    end = time.monotonic() + deadline_s
-    while not (answer := probe()):
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
-    return answer
 
 
 class Launched:
@@ -56,7 +49,7 @@ class Launched:
         return (self.data / "events").read_text().splitlines()
 
     def refusal(self, **changes):
-        _, message = (process := self.start(**changes)).communicate(timeout=90)
+        _, message = (process := self.start(**changes)).communicate(timeout=stretched(90))
         assert process.returncode == 2
         assert "Traceback" not in message
         return message
@@ -64,7 +57,7 @@ class Launched:
     def close(self):
         for process in self.processes:
             process.terminate()
-            process.communicate(timeout=90)
+            process.communicate(timeout=stretched(90))
 
 
 @pytest.fixture

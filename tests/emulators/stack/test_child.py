@@ -10,10 +10,11 @@ import pytest
 from emulators.stack.child import Child
 from emulators.stack.errors import StackError
 from tests.emulators.stack.conftest import FAKE
+from tests.patience import stretched
 
 
 async def until(probe) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(stretched(60)):
         while not probe():
             await asyncio.sleep(0.01)
 

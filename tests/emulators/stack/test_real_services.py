@@ -5,7 +5,8 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
-from tests.emulators.stack.conftest import REPOSITORY, eventually
+from tests.emulators.stack.conftest import REPOSITORY
+from tests.patience import until
 
 SAMPLE_APP = REPOSITORY / "tests" / "emulators" / "functions" / "sample_app"
 HOOK = (
@@ -52,7 +53,7 @@ def test_an_uploaded_blob_reaches_the_functions_by_queue_and_by_webhook(stack, t
         queues.create_queue("w-work")
     with BlobServiceClient.from_connection_string(connection) as blobs:
         blobs.create_container("input").upload_blob("a.mp4", b"film")
-    (queued,) = eventually(lambda: notes(tmp_path, "work"))
-    (hooked,) = eventually(lambda: notes(tmp_path, "told"))
+    (queued,) = until(lambda: notes(tmp_path, "work"))
+    (hooked,) = until(lambda: notes(tmp_path, "told"))
     assert queued["body"]["id"] == hooked["id"]
     assert hooked["subject"].endswith("/blobs/a.mp4")

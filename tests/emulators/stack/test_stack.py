@@ -6,7 +6,8 @@ import socket
 import pytest
 
 from tests.emulators.batch.running import alive
-from tests.emulators.stack.conftest import SERVICES, eventually
+from tests.emulators.stack.conftest import SERVICES
+from tests.patience import until
 
 
 def test_all_start_in_order_and_stop_in_reverse(stack):
@@ -44,8 +45,8 @@ def test_placeholders_are_filled_and_the_files_are_private(stack):
 def test_a_dead_service_comes_back_at_the_same_place(stack):
     told = stack.ready()
     os.kill(told["pids"]["batch"], signal.SIGKILL)
-    eventually(lambda: stack.events().count("start batch") == 2)
-    eventually(lambda: json.loads((stack.data / "stack.json").read_text())["pids"] != told["pids"])
+    until(lambda: stack.events().count("start batch") == 2)
+    until(lambda: json.loads((stack.data / "stack.json").read_text())["pids"] != told["pids"])
     assert json.loads((stack.data / "stack.json").read_text())["endpoints"] == told["endpoints"]
     assert stack.processes[0].poll() is None
 
@@ -55,14 +56,14 @@ def test_a_state_that_cannot_be_written_delays_only_itself(stack):
     in_the_way = stack.data / "stack.json.new"  # Stands for a full disk: writing fails.
     in_the_way.mkdir()
     os.kill(told["pids"]["batch"], signal.SIGKILL)
-    eventually(lambda: stack.events().count("start batch") == 2)
+    until(lambda: stack.events().count("start batch") == 2)
     os.kill(told["pids"]["eventgrid"], signal.SIGKILL)
-    eventually(lambda: stack.events().count("start eventgrid") == 2)
+    until(lambda: stack.events().count("start eventgrid") == 2)
     in_the_way.rmdir()
     state = stack.data / "stack.json"
     changed = {"batch", "eventgrid"}
     for name in changed:
-        eventually(lambda n=name: json.loads(state.read_text())["pids"][n] != told["pids"][n])
+        until(lambda n=name: json.loads(state.read_text())["pids"][n] != told["pids"][n])
     assert stack.processes[0].poll() is None
 
 
@@ -96,16 +97,16 @@ def test_ports_stay_the_same_and_a_taken_one_is_named(stack):
 def test_killing_the_stack_leaves_no_orphans_and_no_stale_lock(stack):
     told = stack.ready()
     os.kill(told["pid"], signal.SIGKILL)
-    eventually(lambda: not any(alive(pid) for pid in told["pids"].values()))
+    until(lambda: not any(alive(pid) for pid in told["pids"].values()))
     assert stack.ready()["pid"] != told["pid"]
 
 
 def test_a_closed_stdout_does_not_end_the_stack(stack):
     process = stack.start()
     process.stdout.close()
-    eventually((stack.data / "stack.json").exists)
+    until((stack.data / "stack.json").exists)
     os.kill(json.loads((stack.data / "stack.json").read_text())["pids"]["batch"], signal.SIGKILL)
-    eventually(lambda: stack.events().count("start batch") == 2)
+    until(lambda: stack.events().count("start batch") == 2)
     assert process.poll() is None
     process.stdout = None
 

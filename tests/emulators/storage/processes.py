@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
 
+from tests.patience import LIMIT_S, stretched
+
 KEY = "Zm9yIHRlc3RzIG9ubHksIG5vdCBhIHNlY3JldCBhdCBhbGwsIGFuZCBsb25nIGVub3VnaCB0byBsb29rIGxpa2Ugb25l"
-READY_S = 90.0
 
 
 @dataclass
@@ -25,11 +26,11 @@ class Emulator:
     def stop(self) -> int:
         """Ask it to end, and return its exit status."""
         self.process.terminate()
-        return self.process.wait(READY_S)
+        return self.process.wait(stretched(LIMIT_S))
 
     def close(self) -> None:
         """Wait for its end and close its streams."""
-        self.process.wait(READY_S)
+        self.process.wait(stretched(LIMIT_S))
         self.process.stdout.close()
         self.said.close()
 
@@ -47,7 +48,7 @@ def launch(module: str, *flags: str) -> Emulator:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, text=True)
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
-        line = process.stdout.readline() if selector.select(READY_S) else ""
+        line = process.stdout.readline() if selector.select(stretched(LIMIT_S)) else ""
     if not line:
         process.kill()
         emulator = Emulator(process, {}, said)

@@ -16,6 +16,7 @@ from azure.storage.queue import QueueServiceClient
 
 from tests.emulators.storage.conftest import lines
 from tests.emulators.storage.processes import KEY, launch, running, storage_flags
+from tests.patience import stretched
 
 
 def ended(process: psutil.Process) -> bool:
@@ -24,7 +25,9 @@ def ended(process: psutil.Process) -> bool:
 
 def refused(*flags: str) -> str:
     command = [sys.executable, "-m", "emulators.storage", *flags]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=90)
+    result = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=stretched(90)
+    )
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
     return result.stderr
@@ -90,7 +93,7 @@ def test_a_damaged_data_folder_is_named(tmp_path):
 def test_when_azurite_dies_so_does_the_emulator(tmp_path):
     with running("storage", *storage_flags(tmp_path)) as emulator:
         child_of(emulator).kill()
-        assert emulator.process.wait(60) == 1
+        assert emulator.process.wait(stretched(60)) == 1
         assert "Azurite ended by itself" in emulator.errors()
 
 

@@ -1,8 +1,10 @@
 """Compares resources with Azure's own type data: kinds, enums, required and read-only properties.
 
-The data is that of Azure/bicep-types-az. Only literals are compared: expressions have no value yet.
+The data is that of Azure/bicep-types-az, see `microsoft/README.md`. Only literals are
+compared: expressions have no value yet.
 """
 
+import gzip
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -37,12 +39,11 @@ class Node:
 
 
 class Types:
-    """All resource types of a folder, by type and API version in lower case."""
+    """All resource types of a file, by type and API version in lower case."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, path: Path) -> None:
         self._found: dict[str, Node] = {}
-        for path in sorted(folder.glob("*.json")):
-            nodes = json.loads(path.read_text("utf-8"))
+        for nodes in json.loads(gzip.decompress(path.read_bytes())).values():
             for at, data in enumerate(nodes):
                 if data["$type"] == "ResourceType":
                     self._found[data["name"].lower()] = Node(nodes, at).follow(data["body"])

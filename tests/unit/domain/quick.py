@@ -1,5 +1,7 @@
-"""Settings for property tests: few examples, always the same ones."""
+"""Settings for property tests: few examples in `make test`, many in `make test-all`."""
 
 from hypothesis import settings
 
-quick = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+from tests.depth import more
+
+quick = settings(max_examples=more(30, 2000))

@@ -24,6 +24,9 @@ def main(argv: list[str]) -> int:
         time.sleep(600)
     if action == "sleep":
         time.sleep(float(rest))
+    if action == "wait":
+        while not pathlib.Path(rest.split()[0]).exists():
+            time.sleep(0.02)
     pathlib.Path(folder, "part.txt").write_text(line + "\n", encoding="utf-8")
     return 0
 

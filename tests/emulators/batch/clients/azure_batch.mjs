@@ -56,7 +56,7 @@ const [sizes, listed] = await collected(await client.task.list("job", { taskList
 seen.pages = sizes;
 seen.listed = listed.map((task) => [task.id, task.state ?? null]);
 
-for (const limit = Date.now() + 60_000; Date.now() < limit; ) {
+for (const limit = Date.now() + 1000 * process.env.LIMIT_S; Date.now() < limit; ) {
   const { taskCounts } = await client.job.getTaskCounts("job");
   seen.counts = [taskCounts.active, taskCounts.running, taskCounts.succeeded, taskCounts.failed];
   if (taskCounts.completed === 26) break;
@@ -92,7 +92,7 @@ await client.pool.enableAutoScale("pool", { autoScaleFormula: "$TargetDedicatedN
 seen.formula = (await client.pool.evaluateAutoScale("pool", "$TargetDedicatedNodes = 3")).results;
 await client.job.deleteMethod("job");
 await client.pool.deleteMethod("pool");
-for (const limit = Date.now() + 60_000; Date.now() < limit; ) {
+for (const limit = Date.now() + 1000 * process.env.LIMIT_S; Date.now() < limit; ) {
   seen.gone = [(await refusal(client.job.get("job"))).code, (await refusal(client.pool.get("pool"))).code];
   if (seen.gone[0] && seen.gone[1]) break;
 }

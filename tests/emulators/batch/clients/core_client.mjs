@@ -77,7 +77,7 @@ const [sizes, listed] = await collected("/jobs/job/tasks", query);
 seen.pages = sizes;
 seen.listed = listed.map((task) => [task.id, task.state ?? null]);
 
-for (const limit = Date.now() + 60_000; Date.now() < limit; ) {
+for (const limit = Date.now() + 1000 * process.env.LIMIT_S; Date.now() < limit; ) {
   const { taskCounts } = (await done(batch("/jobs/job/taskcounts").get())).body;
   seen.counts = [taskCounts.active, taskCounts.running, taskCounts.succeeded, taskCounts.failed];
   if (taskCounts.completed === 26) break;
@@ -108,7 +108,7 @@ await done(post("/pools/pool/enableautoscale", { autoScaleFormula: "$TargetDedic
 seen.formula = (await done(post("/pools/pool/evaluateautoscale", formula))).body.results;
 await done(batch("/jobs/job").delete());
 await done(batch("/pools/pool").delete());
-for (const limit = Date.now() + 60_000; Date.now() < limit; ) {
+for (const limit = Date.now() + 1000 * process.env.LIMIT_S; Date.now() < limit; ) {
   const codes = [await refusal(batch("/jobs/job").get()), await refusal(batch("/pools/pool").get())];
   seen.gone = codes.map(({ code }) => code);
   if (seen.gone[0] && seen.gone[1]) break;

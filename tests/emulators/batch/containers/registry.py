@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from tests import loopback
+from tests.needs import missing
 
 USER, PASSWORD = "puller", "open sesame"
 _PROGRAMS = ("sh", "env", "echo", "sleep", "pwd", "touch", "cat")
@@ -27,7 +26,7 @@ def layer() -> bytes:
     places = map(Path, ("/bin/busybox", "/usr/bin/busybox"))
     busybox = next((place for place in places if place.exists()), None)
     if busybox is None:
-        pytest.skip("no program for an image on this machine: apt-get install busybox-static")
+        missing("a static BusyBox", "busybox-static")
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         for folder in ("bin", "tmp"):

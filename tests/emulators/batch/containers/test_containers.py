@@ -12,20 +12,25 @@ from azure.batch import models
 
 from emulators.batch.containers.engine import Engine, find_engine
 from emulators.batch.containers.runtime import owner_label
+from tests.depth import more
 from tests.emulators.batch.containers.registry import PASSWORD, USER, layer, registry
-from tests.emulators.batch.running import Emulator, shell, until
+from tests.emulators.batch.running import Emulator, shell
+from tests.needs import missing
+from tests.patience import until
 
 IMAGE = "localhost/fanfare-test:1"
-PACKAGES = {"podman": "podman runc", "docker": "docker.io"}
+# By how to ask for an engine: what who has none is without, and what brings it.
+ANY = {"auto": ("Podman or Docker", "podman runc")}
+EACH = {"podman": ("Podman", "podman runc"), "docker": ("Docker", "docker.io")}
+ENGINES = more(ANY, EACH)
 
 
-@pytest.fixture(scope="module", params=PACKAGES)
+@pytest.fixture(scope="module", params=ENGINES)
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    """Return one of the engines, with an image of one static program."""
+    """Return an engine that works, with an image made of one static program."""
     found = asyncio.run(find_engine(request.param))
     if found is None:
-        needed = PACKAGES[request.param]
-        pytest.skip(f"{request.param} does not work on this machine: apt-get install {needed}")
+        missing(*ENGINES[request.param])
     archive = tmp_path_factory.mktemp("image") / "image.tar"
     archive.write_bytes(layer())
     command = [found.path, "import", str(archive), IMAGE]

@@ -15,6 +15,7 @@ from emulators.batch.model.schedule import Schedule
 from emulators.batch.service.emulator import Emulator
 from emulators.batch.service.nodes import life as node_verbs
 from emulators.batch.service.pools.resize import remove_nodes, require_usable, stop_resize
+from tests.depth import more
 from tests.emulators.batch.lives.account import AccountMachine
 from tests.emulators.batch.lives.account_draws import (
     AT,
@@ -297,10 +298,7 @@ def _schedule(emulator: Emulator, name: str) -> Schedule:
 
 TestMachine = Machine.TestCase
 TestMachine.settings = settings(
-    derandomize=True,
-    database=None,
-    deadline=None,
-    max_examples=40,
-    stateful_step_count=100,
+    max_examples=more(40, 400),
+    stateful_step_count=more(100, 150),
     suppress_health_check=list(HealthCheck),
 )

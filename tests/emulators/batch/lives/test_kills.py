@@ -8,7 +8,8 @@ from pathlib import Path
 
 from azure.batch import models
 
-from tests.emulators.batch.running import Emulator, alive, held, shell, until
+from tests.emulators.batch.running import Emulator, alive, held, shell
+from tests.patience import until
 
 # Each run notes its start, its end, and whether another run of its task is at work. Odd tasks
 # are held, so that every kill strikes some; even ones end whenever they do.

@@ -17,6 +17,7 @@ from emulators.batch.model.task import Task
 from emulators.batch.service.emulator import Emulator
 from emulators.batch.service.nodes import life as node_verbs
 from emulators.batch.service.pools.resize import remove_nodes, require_usable, stop_resize
+from tests.depth import more
 from tests.emulators.batch.lives.ledger import Ledger, SeenJob
 from tests.emulators.batch.lives.lives import RESTS, Lives, rest
 from tests.emulators.batch.lives.task_draws import (
@@ -291,10 +292,7 @@ def _task(emulator: Emulator, name: str, task: str) -> tuple[Job, Task]:
 
 TestMachine = Machine.TestCase
 TestMachine.settings = settings(
-    derandomize=True,
-    database=None,
-    deadline=None,
-    max_examples=250,
-    stateful_step_count=40,
+    max_examples=more(250, 2500),
+    stateful_step_count=more(40, 60),
     suppress_health_check=list(HealthCheck),
 )

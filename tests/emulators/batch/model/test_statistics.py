@@ -17,7 +17,8 @@ from emulators.batch.service.machines.simulated import simulated_task
 from emulators.batch.simulation.world import Simulation
 from emulators.batch.timing import read_profile
 from tests.emulators.batch.raw import send
-from tests.emulators.batch.running import Emulator, shell, until
+from tests.emulators.batch.running import Emulator, shell
+from tests.patience import until
 
 PROFILE = read_profile("allocate=0,create=20,start=25,leave=0")
 BEGAN = datetime(2030, 1, 1, tzinfo=UTC)

@@ -9,7 +9,8 @@ from azure.batch import models
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from emulators.batch.packages.unpack import BadPackage, unpack
-from tests.emulators.batch.running import Emulator, shell, until
+from tests.emulators.batch.running import Emulator, shell
+from tests.patience import until
 
 
 def pack(path: Path, entries: dict[str, bytes], mode: int = 0o755) -> Path:

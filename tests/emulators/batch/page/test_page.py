@@ -11,7 +11,9 @@ import pytest
 from azure.batch import models
 from azure.core.exceptions import HttpResponseError
 
-from tests.emulators.batch.running import Emulator, shell, until
+from tests.emulators.batch.running import Emulator, shell
+from tests.needs import missing
+from tests.patience import stretched, until
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
@@ -42,7 +44,7 @@ def shown(emulator: Emulator) -> Emulator:
 def ask(emulator: Emulator, path: str, **headers: str) -> tuple[int, str, dict[str, str]]:
     request = urllib.request.Request(f"{emulator.endpoint}{path}", headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=stretched(30)) as answer:
             return answer.status, answer.read().decode(), dict(answer.headers)
     except urllib.error.HTTPError as error:
         with error:
@@ -134,12 +136,15 @@ def test_the_page_loads_nothing_from_elsewhere_and_writes_no_markup() -> None:
     )
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 def test_a_browser_shows_the_job_and_draws_the_history(shown: Emulator, tmp_path: Path) -> None:
-    command = [str(CHROMIUM), *FLAGS, f"--user-data-dir={tmp_path}", "--dump-dom", shown.endpoint]
+    if CHROMIUM is None:
+        missing("Chromium", "chromium")
+    command = [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path}", "--dump-dom", shown.endpoint]
 
     def loaded() -> str | None:
-        page = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        page = subprocess.run(
+            command, capture_output=True, text=True, timeout=stretched(60), check=False
+        )
         return page.stdout if "PoolNotFound" in page.stdout else None
 
     page = until(loaded)

@@ -14,6 +14,7 @@ from emulators.batch.query.filter import compile_filter
 from emulators.batch.query.page import AS_IT_IS, View, cut, read_query
 from emulators.batch.query.properties import TASKS, type_of
 from emulators.batch.wire.tasks import READERS, shown
+from tests.depth import more
 from tests.emulators.batch.raw import refusal, send
 from tests.emulators.batch.running import Emulator
 
@@ -79,14 +80,14 @@ def whole(task: Task) -> Doc:
     return shown("http://batch", task)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=more(200, 2000))
 @given(tasks(), filters)
 def test_a_filter_finds_a_task_by_what_its_document_says(task: Task, text: str) -> None:
     document = {**whole(task), "lastModifiedTime": task.changed}
     assert compile_filter(text, TASKS, READERS)(task) is compile_filter(text, TASKS)(document)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=more(200, 2000))
 @given(
     tasks(),
     st.sets(st.sampled_from(["id", "State", "commandLine", "nodeInfo", "executionInfo", "url"])),

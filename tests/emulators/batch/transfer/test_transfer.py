@@ -9,7 +9,8 @@ from azure.batch import models
 from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import ContainerClient, ContainerSasPermissions, generate_container_sas
 
-from tests.emulators.batch.running import Azurite, Emulator, shell, until
+from tests.emulators.batch.running import Azurite, Emulator, shell
+from tests.patience import until
 
 _PROVIDER = "/subscriptions/0/resourceGroups/g/providers/Microsoft.ManagedIdentity"
 WORK = "work"

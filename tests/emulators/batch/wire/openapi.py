@@ -1,24 +1,25 @@
-"""The OpenAPI document of 2024-07-01.20.0 and its examples, if they are at hand."""
+"""The OpenAPI document of 2024-07-01.20.0 and its examples, see `microsoft/README.md`."""
 
 import functools
+import gzip
 import json
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).parents[5] / "shared/reference/batch-openapi-2024-07-01.20.0"
 VERSION = "2024-07-01.20.0"
+DATA = Path(__file__).parent / "microsoft" / f"batch-{VERSION}.json.gz"
 # What answers hold beside the document's schema: OData's words, and newer properties.
 _ODATA = {"odata.metadata": {"type": "string"}, "odata.nextLink": {"type": "string"}}
 _NEWER = {"ipv6Address": {"type": "string"}, "jobDefaultOrder": {"type": "string"}}
 
 
-def is_there() -> bool:
-    return FOLDER.exists()
-
-
 @functools.cache
+def _data() -> dict[str, Any]:
+    return json.loads(gzip.decompress(DATA.read_bytes()))
+
+
 def document() -> dict[str, Any]:
-    return json.loads((FOLDER / "BatchService.json").read_text())
+    return _data()["document"]
 
 
 @functools.cache
@@ -29,8 +30,7 @@ def examples() -> dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]]:
         for method, operation in methods.items():
             for one in operation.get("x-ms-examples", {}).values():
                 name = Path(one["$ref"]).stem
-                content = json.loads((FOLDER / "examples" / f"{name}.json").read_text())
-                found[name] = (method.upper(), path, operation, content)
+                found[name] = (method.upper(), path, operation, _data()["examples"][name])
     return found
 
 

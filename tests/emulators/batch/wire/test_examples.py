@@ -13,13 +13,11 @@ import pytest
 from azure.core.rest import HttpResponse
 
 from tests.emulators.batch.raw import send
-from tests.emulators.batch.running import Emulator, shell, until
+from tests.emulators.batch.running import Emulator, shell
 from tests.emulators.batch.wire import openapi
+from tests.patience import until
 
-pytestmark = pytest.mark.skipif(
-    not openapi.is_there(), reason="the OpenAPI document is not beside this repository"
-)
-NAMES = sorted(openapi.examples()) if openapi.is_there() else []
+NAMES = sorted(openapi.examples())
 SERVED = [name for name in NAMES if not name.startswith("Certificate")]
 IMAGE = {"publisher": "debian", "offer": "debian-12", "sku": "12"}
 MACHINE = {"imageReference": IMAGE, "nodeAgentSKUId": "batch.node.debian 12"}

@@ -12,7 +12,8 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from tests.emulators.batch.raw import refusal, send
-from tests.emulators.batch.running import ACCOUNT, KEY, Emulator, shell, until
+from tests.emulators.batch.running import ACCOUNT, KEY, Emulator, shell
+from tests.patience import until
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,8 @@ import pytest
 from azure.batch import models
 
 from tests.emulators.batch.raw import refusal, send
-from tests.emulators.batch.running import Emulator, until
+from tests.emulators.batch.running import Emulator
+from tests.patience import until
 
 ENTITIES = "$metadata#Microsoft.Azure.Batch.Protocol.Entities"
 STATE = ("ETag", "Last-Modified")

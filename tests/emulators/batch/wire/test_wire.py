@@ -8,7 +8,8 @@ from azure.batch import BatchClient, models
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import HttpResponseError
 
-from tests.emulators.batch.running import ACCOUNT, KEY, Emulator, until
+from tests.emulators.batch.running import ACCOUNT, KEY, Emulator
+from tests.patience import until
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import pytest
 from emulators.functions.app.host_json import load_host_options
 from emulators.functions.errors import StartError
 from tests.emulators.functions.conftest import REPOSITORY
+from tests.patience import stretched
 
 IMPORTS = "import azure.functions as func\napp = func.FunctionApp()\n"
 
@@ -23,7 +24,7 @@ def run(tmp_path, source, *flags, host_json='{"version": "2.0"}', settings=None)
             sys.executable, "-m", "emulators.functions", "--data", str(tmp_path / "data"),
             "--app", str(app), "--settings", str(tmp_path / "settings.json"), *flags,
         ],
-        cwd=REPOSITORY, capture_output=True, text=True, timeout=90, check=False,
+        cwd=REPOSITORY, capture_output=True, text=True, timeout=stretched(90), check=False,
     )  # fmt: skip
 
 

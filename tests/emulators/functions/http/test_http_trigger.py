@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tests.emulators.functions.conftest import eventually
+from tests.patience import until
 
 
 def host_key(host):
@@ -75,4 +75,4 @@ def test_admin_starts_a_queue_function_by_hand(steady_host):
     master = {"x-functions-key": steady_host.keys["master"]}
     body = json.dumps({"input": json.dumps({"by": "hand"})}).encode()
     assert steady_host.call("/admin/functions/work", "POST", body, **master)[0] == 202
-    eventually(lambda: [n for n in steady_host.notes("work") if n["body"] == {"by": "hand"}])
+    until(lambda: [n for n in steady_host.notes("work") if n["body"] == {"by": "hand"}])

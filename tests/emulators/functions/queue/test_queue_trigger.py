@@ -1,21 +1,19 @@
 import itertools
 import json
 
-from tests.emulators.functions.conftest import eventually
+from tests.patience import until
 
 
 def test_a_message_runs_the_function_and_its_output_runs_the_next(steady_host):
     steady_host.put("work", json.dumps({"run": "first"}))
-    (note,) = eventually(lambda: steady_host.notes("results"))
+    (note,) = until(lambda: steady_host.notes("results"))
     assert note["body"] == {"echo": {"run": "first"}}
-    eventually(lambda: steady_host.is_empty("work") and steady_host.is_empty("results"))
+    until(lambda: steady_host.is_empty("work") and steady_host.is_empty("results"))
 
 
 def test_a_log_line_carries_function_invocation_and_extra_fields(steady_host):
     steady_host.put("work", json.dumps({"run": "logged"}))
-    line = eventually(
-        lambda: [x for x in steady_host.logged("working") if x.get("run") == "logged"]
-    )[0]
+    line = until(lambda: [x for x in steady_host.logged("working") if x.get("run") == "logged"])[0]
     executing = [x["invocation_id"] for x in steady_host.logged("Executing")]
     assert line["function"] == "work"
     assert line["invocation_id"] in executing
@@ -24,7 +22,7 @@ def test_a_log_line_carries_function_invocation_and_extra_fields(steady_host):
 def test_a_list_output_becomes_one_message_an_element(steady_host):
     steady_host.put("many", "3")
     wanted = [{"many": n} for n in range(3)]
-    seen = eventually(
+    seen = until(
         lambda: (
             (found := [n["body"] for n in steady_host.notes("results") if "many" in n["body"]])[2:]
             and found
@@ -35,32 +33,32 @@ def test_a_list_output_becomes_one_message_an_element(steady_host):
 
 def test_a_message_that_fails_too_often_lands_in_the_poison_queue(steady_host):
     steady_host.put("work", json.dumps({"fail": True}))
-    assert eventually(lambda: steady_host.peek("work-poison")) == [json.dumps({"fail": True})]
+    assert until(lambda: steady_host.peek("work-poison")) == [json.dumps({"fail": True})]
     assert [n["count"] for n in steady_host.notes("work") if n["body"].get("fail")] == [1, 2, 3]
-    eventually(lambda: steady_host.is_empty("work"))
+    until(lambda: steady_host.is_empty("work"))
 
 
 def test_a_message_that_is_not_base64_is_poisoned_unread(steady_host):
     steady_host.put("many", "0")
     steady_host.queue("many").send_message("%%% not base64 %%%")
     poison = steady_host.queue("many-poison")
-    eventually(lambda: steady_host.logged("Too many attempts: moved to the poison queue"))
-    eventually(lambda: [q.name for q in steady_host.queues.list_queues(poison.queue_name)])
-    assert eventually(poison.peek_messages)[0].content == "%%% not base64 %%%"
+    until(lambda: steady_host.logged("Too many attempts: moved to the poison queue"))
+    until(lambda: [q.name for q in steady_host.queues.list_queues(poison.queue_name)])
+    assert until(poison.peek_messages)[0].content == "%%% not base64 %%%"
 
 
 def test_a_disabled_function_leaves_its_queue_alone(steady_host):
     steady_host.put("never", "hello")
     steady_host.put("many", "0")
-    eventually(lambda: steady_host.is_empty("many"))
+    until(lambda: steady_host.is_empty("many"))
     assert steady_host.peek("never") == ["hello"]
 
 
 def test_a_long_invocation_keeps_its_message_hidden(host):
     host.start("--clock-scale", "150")  # Hidden for 4 s, renewed after 2 s.
     host.put("work", json.dumps({"seconds": 5}))
-    eventually(lambda: host.notes("results"))
-    eventually(lambda: host.is_empty("work"))
+    until(lambda: host.notes("results"))
+    until(lambda: host.is_empty("work"))
     assert [note["count"] for note in host.notes("work")] == [1]
 
 
@@ -69,9 +67,9 @@ def test_at_most_batch_plus_threshold_messages_run_at_once(host):
     for n in range(10):
         host.put("work", json.dumps({"held": True, "n": n}))
     host.start()
-    eventually(lambda: len(host.notes("work")) >= 4)
+    until(lambda: len(host.notes("work")) >= 4)
     (host.scratch / "go").touch()
-    eventually(lambda: len(host.notes("work ends")) == 10)
+    until(lambda: len(host.notes("work ends")) == 10)
     changes = [1 if note["function"] == "work" else -1 for note in host.all_notes()]
     assert 4 <= max(itertools.accumulate(changes)) <= 6
 
@@ -85,6 +83,6 @@ def test_the_awkward_profile_repeats_messages_and_loses_none(host):
         numbers = [note["body"]["n"] for note in host.notes("work")]
         return len(numbers) > len(set(numbers))
 
-    eventually(repeated)
+    until(repeated)
     wanted = set(range(next(sent)))
-    eventually(lambda: wanted == {note["body"]["echo"]["n"] for note in host.notes("results")})
+    until(lambda: wanted == {note["body"]["echo"]["n"] for note in host.notes("results")})

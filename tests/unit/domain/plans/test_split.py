@@ -16,6 +16,7 @@ from pipeline.domain.plans.split import (
     split_range,
     split_whole,
 )
+from tests.depth import more
 from tests.unit.domain.quick import quick
 
 
@@ -68,9 +69,11 @@ def test_an_impossible_split_says_why(split, said):
 
 
 @pytest.mark.parametrize("split", [split_blobs, split_lines])
-def test_too_many_items_are_refused_where_nobody_could_count_before(split):
-    with pytest.raises(PlanError, match="more than 1,000,000 items: make the items larger"):
-        deque(split("a\n" if split is split_lines else "a" for _ in range(MAX_ITEMS + 1)), 0)
+def test_too_many_items_are_refused_where_nobody_could_count_before(split, monkeypatch):
+    most = more(1_000, MAX_ITEMS)
+    monkeypatch.setattr("pipeline.domain.plans.split.MAX_ITEMS", most)
+    with pytest.raises(PlanError, match=f"more than {most:,} items: make the items larger"):
+        deque(split("a\n" if split is split_lines else "a" for _ in range(most + 1)), 0)
 
 
 @quick

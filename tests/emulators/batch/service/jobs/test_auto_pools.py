@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from azure.batch import models
 
-from tests.emulators.batch.running import Emulator, shell, until
+from tests.emulators.batch.running import Emulator, shell
+from tests.patience import until
 
 HOUR = timedelta(hours=1)
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from azure.batch import models
 
 from tests.emulators.batch.raw import refusal, send
-from tests.emulators.batch.running import Emulator, shell, until
+from tests.emulators.batch.running import Emulator, shell
+from tests.patience import until
 
 _COMPLETE = models.BatchJobUpdateOptions(all_tasks_complete_mode="terminatejob")
 

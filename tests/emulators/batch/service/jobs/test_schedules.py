@@ -10,7 +10,8 @@ from azure.batch import models
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 
 from emulators.batch.model.schedule import Timetable
-from tests.emulators.batch.running import Emulator, shell, until
+from tests.emulators.batch.running import Emulator, shell
+from tests.patience import until
 
 _numbers = itertools.count(1)
 HOUR = timedelta(hours=1)

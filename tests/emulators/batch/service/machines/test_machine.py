@@ -12,7 +12,8 @@ from azure.batch import models
 
 from emulators.batch.agent.gpus import count_gpus, is_gpu_size
 from emulators.batch.agent.users import user_id
-from tests.emulators.batch.running import Emulator, shell, until
+from tests.emulators.batch.running import Emulator, shell
+from tests.patience import until
 
 
 def auto(scope: str, level: str = "nonadmin") -> models.UserIdentity:
@@ -33,7 +34,7 @@ def test_a_user_that_the_pool_lacks_fails_the_task(emulator: Emulator, job: str)
     assert "nobody-here" in info.failure_info.details[0].value
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can run tasks under other ids")
+@pytest.mark.skipif(os.geteuid() != 0, reason="for want of root, to run tasks as other users")
 def test_mapped_users_are_distinct_unprivileged_and_own_their_folder() -> None:
     # pytest's own folders are closed to other users.
     folder = Path(tempfile.mkdtemp(prefix="batch-users-"))

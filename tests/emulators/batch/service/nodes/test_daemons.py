@@ -7,7 +7,8 @@ from pathlib import Path
 from azure.batch import models
 
 from tests.emulators.batch.raw import begin
-from tests.emulators.batch.running import Emulator, alive, shell, until
+from tests.emulators.batch.running import Emulator, alive, shell
+from tests.patience import until
 
 
 def serves(trace: Path, code: int = 0) -> str:

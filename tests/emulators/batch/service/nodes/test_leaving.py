@@ -10,7 +10,8 @@ import pytest
 from azure.batch import models
 
 from tests.emulators.batch.raw import begin
-from tests.emulators.batch.running import Emulator, alive, shell, until
+from tests.emulators.batch.running import Emulator, alive, shell
+from tests.patience import until
 
 # Notes its own process and a child in another session; both run for long.
 HANGS = "setsid sleep 300 & echo $! >> {0}.new; echo $$ >> {0}.new; mv {0}.new {0}; sleep 300; true"

@@ -7,7 +7,8 @@ import pytest
 from azure.batch import models
 from azure.core.exceptions import HttpResponseError
 
-from tests.emulators.batch.running import Emulator, shell, until
+from tests.emulators.batch.running import Emulator, shell
+from tests.patience import until
 
 
 def read(emulator: Emulator, pool: str, node: str, path: str, **more: str) -> str:

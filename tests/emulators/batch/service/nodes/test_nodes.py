@@ -15,7 +15,8 @@ from emulators.batch.faults import BadRule, parse_rules
 from emulators.batch.service.machines.simulated import simulated_task
 from emulators.batch.service.pools.spot import BadTrace, read_trace
 from emulators.batch.simulation.world import Simulation
-from tests.emulators.batch.running import ROOT, Emulator, shell, until
+from tests.emulators.batch.running import ROOT, Emulator, shell
+from tests.patience import until
 
 _numbers = itertools.count(1)
 

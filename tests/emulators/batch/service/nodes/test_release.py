@@ -6,7 +6,8 @@ import pytest
 from azure.batch import models
 
 from tests.emulators.batch.raw import begin
-from tests.emulators.batch.running import Emulator, alive, shell, until
+from tests.emulators.batch.running import Emulator, alive, shell
+from tests.patience import until
 
 
 def test_a_preparation_that_runs_when_its_job_is_terminated_is_killed(

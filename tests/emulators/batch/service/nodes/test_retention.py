@@ -1,6 +1,7 @@
 """Files of tasks, kept for their time and not longer."""
 
 import signal
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,7 +10,18 @@ from azure.batch import models
 from azure.core.exceptions import HttpResponseError
 
 from tests.emulators.batch.raw import begin
-from tests.emulators.batch.running import Emulator, shell, until
+from tests.emulators.batch.running import Emulator, shell
+from tests.patience import until
+
+# A week has twenty thousand samples of each pool, at each of which the clock would stop.
+RARE_SAMPLES = ("--autoscale-interval-scale", "1000")
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    running = Emulator(tmp_path_factory.mktemp("retention"), *RARE_SAMPLES)
+    yield running
+    assert running.stop() == 0
 
 
 def add_done_task(emulator: Emulator, name: str, **limits: timedelta) -> str:
@@ -60,7 +72,7 @@ def test_a_task_that_ran_again_does_not_lengthen_the_time_of_the_others(
     emulator.client.reactivate_task(job, "twice")
     emulator.finished(job, "twice")
     emulator.admin("POST", "/_admin/clock", {"seconds": 1810})
-    until(lambda: directory(emulator, "order") is None, 10)
+    until(lambda: directory(emulator, "order") is None)
 
 
 def test_without_a_word_files_are_kept_a_week(emulator: Emulator) -> None:
@@ -103,7 +115,7 @@ def test_files_that_are_kept_for_ever_trouble_neither_the_task_nor_a_restart(
 def test_files_of_preparation_and_release_have_a_time_of_their_own(
     tmp_path: Path, killed: bool
 ) -> None:
-    emulator = Emulator(tmp_path, "--clock-speed", "0")
+    emulator = Emulator(tmp_path, "--clock-speed", "0", *RARE_SAMPLES)
     emulator.add_pool("p")
     preparation = models.BatchJobPreparationTask(
         command_line="true",

@@ -8,8 +8,9 @@ import pytest
 from azure.batch import models
 
 from emulators.batch.faults import Faults
-from tests.emulators.batch.running import Emulator, held, shell, until
+from tests.emulators.batch.running import Emulator, held, shell
 from tests.emulators.batch.service.pools.autoscaling import pass_time
+from tests.patience import until
 
 # Once a machine is taken, the pool looks for another after an hour of the emulated clock.
 PHASES = "allocate=0,create=0,start=0,leave=0,delete=0,settle=0,return=3600"

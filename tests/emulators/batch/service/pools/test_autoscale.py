@@ -11,8 +11,9 @@ import pytest
 from azure.batch import models
 from azure.core.exceptions import HttpResponseError
 
-from tests.emulators.batch.running import Emulator, held, until
+from tests.emulators.batch.running import Emulator, held
 from tests.emulators.batch.service.pools.autoscaling import add_scaling, evaluate, pass_time
+from tests.patience import until
 
 COUNT = "n = $PendingTasks.Count(); p = $PendingTasks.GetSamplePercent(TimeInterval_Minute * 10);"
 _numbers = itertools.count(1)

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from azure.batch import models
 
-from tests.emulators.batch.running import Emulator, until
+from tests.emulators.batch.running import Emulator
 from tests.emulators.batch.service.pools.autoscaling import add_scaling, evaluate, pass_time
+from tests.patience import until
 
 STILL = ("--clock-speed", "0", "--autoscale-dialect", "live_samples=false")
 SEEN = "n = $PendingTasks.Count(); m = max($PendingTasks.GetSample(1000));"

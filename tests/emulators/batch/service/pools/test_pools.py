@@ -8,7 +8,8 @@ from azure.batch import models
 from azure.core.exceptions import HttpResponseError
 
 from tests.emulators.batch.raw import refusal, send
-from tests.emulators.batch.running import Emulator, held, until
+from tests.emulators.batch.running import Emulator, held
+from tests.patience import until
 
 
 def steady(emulator: Emulator, pool: str) -> models.BatchPool:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from azure.batch import models
 
-from tests.emulators.batch.running import Emulator, until
+from tests.emulators.batch.running import Emulator
 from tests.emulators.batch.service.pools.autoscaling import add_scaling, pass_time
+from tests.patience import until
 
 PENDING = "$TargetDedicatedNodes = $PendingTasks.GetSample(1);"
 

@@ -7,7 +7,8 @@ import pytest
 from azure.batch import models
 from azure.core.exceptions import HttpResponseError
 
-from tests.emulators.batch.running import Emulator, held, shell, until
+from tests.emulators.batch.running import Emulator, held, shell
+from tests.patience import until
 
 FORMULA = """
 cap = 3;

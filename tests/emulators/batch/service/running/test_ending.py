@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.emulators.batch.raw import begin
-from tests.emulators.batch.running import Emulator, until
+from tests.emulators.batch.running import Emulator
+from tests.patience import until
 
 _numbers = itertools.count(1)
 

@@ -7,7 +7,8 @@ import pytest
 from azure.batch import models
 from azure.core.exceptions import HttpResponseError
 
-from tests.emulators.batch.running import Emulator, alive, held, shell, until
+from tests.emulators.batch.running import Emulator, alive, held, shell
+from tests.patience import until
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from azure.batch import models
 
-from tests.emulators.batch.running import Emulator, alive, held, shell, until
+from tests.emulators.batch.running import Emulator, alive, held, shell
+from tests.patience import until
 
 
 def manager(command: str, **more: object) -> models.BatchJobManagerTask:

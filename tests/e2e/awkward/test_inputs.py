@@ -6,7 +6,8 @@ from pipeline.domain.runs.lifecycle import State
 from pipeline.errors import Conflict
 from pipeline.handlers.ending import steer
 from pipeline.ledger import runs
-from tests.e2e.local import Stack, until
+from tests.e2e.local import Stack
+from tests.patience import until
 
 
 def test_a_blob_overwritten_while_its_run_goes_keeps_both_versions_apart(stack: Stack):

@@ -1,13 +1,14 @@
 """Real kills of real processes: whatever dies, every run ends once, completely, with its event."""
 
-import time
+from pathlib import Path
 
 import pytest
 
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.naming import Generation
 from pipeline.ledger import index, outbox, runs
-from tests.e2e.local import Stack, until
+from tests.e2e.local import Stack
+from tests.patience import until
 
 ORDER = [
     State.CLAIMED,
@@ -44,7 +45,8 @@ def wait_for(stack: Stack, run_id: str, moment: State) -> State:
         state = state_of(stack, run_id)
         return state if state and ORDER.index(state) >= ORDER.index(moment) else None
 
-    return until(look, 90, f"{run_id} to be {moment}", lambda: stack.tell(run_id))
+    what = f"{run_id} to be {moment}"
+    return until(look, 90, what, lambda: stack.tell(run_id), closely=True)
 
 
 def check(stack: Stack, run_id: str, lines: bytes) -> None:
@@ -57,6 +59,10 @@ def check(stack: Stack, run_id: str, lines: bytes) -> None:
 
 def waiting_events(stack: Stack, pipeline: str) -> list:
     return list(outbox.unannounced(stack.engine.ports.tables, pipeline))
+
+
+def plan_of(stack: Stack, run_id: str) -> list:
+    return list(stack.engine.ports.blobs.list("work", Generation(run_id, 1).plan("")))
 
 
 def runs_of(stack: Stack, name: str) -> list[str]:
@@ -74,7 +80,8 @@ def test_ten_kills_of_the_functions_host_lose_and_double_nothing(stack: Stack):
             with stack.frozen("batch"):
                 run_id = stack.upload(f"strict/kill-{number}.txt", lines, "strict-acts")
                 killed_in.append(wait_for(stack, run_id, State.PLANNING))
-                time.sleep(0.5)  # it reads the input and writes the plan, then it asks Batch
+                # It reads the input and writes the plan; then it asks Batch.
+                until(lambda run_id=run_id: plan_of(stack, run_id), 60, f"the plan of {run_id}")
                 stack.kill("functions")
         else:
             run_id = stack.upload(f"strict/kill-{number}.txt", lines, "strict-acts")
@@ -89,9 +96,10 @@ def test_ten_kills_of_the_functions_host_lose_and_double_nothing(stack: Stack):
 
 
 @pytest.mark.timeout(400)
-def test_three_kills_of_batch_lose_and_double_nothing(stack: Stack):
+def test_three_kills_of_batch_lose_and_double_nothing(stack: Stack, tmp_path: Path):
     for number in range(3):
-        lines = b"".join(b"sleep 1.%d%d\n" % (number, item) for item in range(4))
+        gate = tmp_path / f"gate-{number}"
+        lines = b"".join(b"wait %s %d\n" % (bytes(gate), item) for item in range(4))
         run_id = stack.upload(f"strict/batch-{number}.txt", lines, "strict-acts")
         job = Generation(run_id, 1).job()
         until(
@@ -101,4 +109,5 @@ def test_three_kills_of_batch_lose_and_double_nothing(stack: Stack):
             lambda run_id=run_id: stack.tell(run_id),
         )
         stack.kill("batch")
+        gate.touch()
         check(stack, run_id, lines)

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from pipeline.cli.target import render_env
 from pipeline.domain.runs.run import Run
-from tests.e2e.local import Stack, until
+from tests.e2e.local import Stack
 from tests.loopback import Handler, listening
+from tests.patience import stretched, until
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs/pipelines.md").read_text("utf-8")
+PAGE = (Path(__file__).resolve().parents[3] / "docs/pipelines.md").read_text("utf-8")
 
 
 def a_run(stack: Stack, name: str) -> Run:
@@ -22,7 +23,7 @@ def a_run(stack: Stack, name: str) -> Run:
 def ask(method: str, url: str, content: bytes | None = None) -> int:
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(url, content, headers, method=method)
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=stretched(30)) as answer:
         return answer.status
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from pipeline.domain.runs.naming import BlobRef
 from tests.e2e.http_client import call, send
-from tests.e2e.local import Stack, until
+from tests.e2e.local import Stack
+from tests.patience import until
 
 LONG = {"container": "input", "name": "http/long.txt"}
 

@@ -1,0 +1,101 @@
+"""`make test-all`: what is too long or needs too much for `make test`, which has a little of each.
+
+Every part runs, whatever became of those before it. A random failure can be run again alone: its
+output has the seed or the steps.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+PYTEST = ("-m", "pytest", "-n", "auto", "--timeout", "3600")
+console = Console(highlight=False, soft_wrap=True)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a part covers beyond `make test`, and the arguments of Python that run it."""
+
+    name: str
+    covers: str
+    arguments: tuple[str, ...]
+
+
+PARTS = (
+    Part(
+        "properties",
+        "every property test with 2,000 new examples, and a million items",
+        (*PYTEST, "tests/unit/domain", "tests/emulators/batch/query"),
+    ),
+    Part(
+        "stories",
+        "ten times as many and longer stories of the state machines, new ones each time",
+        (*PYTEST, "tests/crash/test_state_machine.py", "tests/emulators/batch/lives"),
+    ),
+    Part(
+        "crash matrix",
+        "every call of every story crashed before, crashed after, made twice, and gone on late",
+        (*PYTEST, "tests/crash/test_matrix.py", "tests/crash/test_zombies.py"),
+    ),
+    Part(
+        "fuzzing",
+        "a hundred new requests for each operation of Batch",
+        (*PYTEST, "tests/emulators/batch/wire/test_fuzz.py"),
+    ),
+    Part(
+        "containers",
+        "container tasks through Podman and through Docker",
+        (*PYTEST, "tests/emulators/batch/containers"),
+    ),
+    Part(
+        "seeds",
+        "end to end with further seeds of the awkward profile, and kills under each",
+        (*PYTEST, "tests/e2e/awkward"),
+    ),
+    Part(
+        "benchmarks",
+        "both benchmarks run to their end, that of the Batch emulator in a tenth of its size",
+        ("-c", "from scripts.test_all import benchmarks; benchmarks()"),
+    ),
+)
+
+
+def benchmarks() -> None:
+    """Run both benchmarks; their figures are on the terminal."""
+    sizes = ("--tasks", "10000", "--processes", "100", "--simulated", "100000", "--nodes", "200")
+    for command in (("-m", "benchmarks.batch", *sizes), ("-m", "benchmarks")):
+        subprocess.run([sys.executable, *command], check=True)
+
+
+def run(part: Part) -> tuple[bool, float]:
+    """Run a part; return whether it went well and how many seconds it took."""
+    console.rule(f"{part.name}: {part.covers}")
+    began = time.monotonic()
+    ended = subprocess.run(
+        [sys.executable, *part.arguments],
+        env={**os.environ, "FANFARE_TESTS": "all"},
+        check=False,
+    )
+    return ended.returncode == 0, time.monotonic() - began
+
+
+def main() -> None:
+    """Run the parts that were named, or all; tell how long each took."""
+    wanted = [part for part in PARTS if not sys.argv[1:] or part.name in sys.argv[1:]]
+    table = Table("part", "covers, beyond `make test`", "seconds", "", box=None)
+    failed = False
+    for part in wanted:
+        well, seconds = run(part)
+        failed |= not well
+        table.add_row(part.name, part.covers, f"{seconds:.0f}", "passed" if well else "FAILED")
+    console.print(table)
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()
