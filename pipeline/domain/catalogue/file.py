@@ -84,7 +84,7 @@ def read_document(path: Path) -> Document:
 def parse_document(name: str, raw: bytes) -> Document:
     """Parse the bytes of a definition file. Raises UnreadableFile."""
     try:
-        node = _compose(raw.decode("utf-8-sig"))
+        node = yaml.compose(raw.decode("utf-8-sig"), Loader=_Loader)
     except UnicodeDecodeError as error:
         raise UnreadableFile([Problem(name, 0, "", "is not UTF-8 text")]) from error
     except _Refused as refused:
@@ -112,6 +112,22 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own registry
 
+    depth = 0
+
+    def get_event(self) -> yaml.Event:
+        """Pass an event on. Raises _Refused before deep nesting can exhaust the composer."""
+        event: yaml.Event = super().get_event()  # type: ignore[no-untyped-call]
+        line = event.start_mark.line + 1 if event.start_mark else 0
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise _Refused(line, "anchors and aliases are not allowed: write the value out")
+        if isinstance(event, yaml.CollectionStartEvent):
+            self.depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self.depth -= 1
+        if self.depth > MAX_DEPTH:
+            raise _Refused(line, f"is nested deeper than {MAX_DEPTH} levels")
+        return event
+
 
 for _tag, _expression, _starts in (
     ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
@@ -122,22 +138,6 @@ for _tag, _expression, _starts in (
     ("float", r"^[-+]?\.(?:inf|Inf|INF|nan|NaN|NAN)$", "-+."),
 ):
     _Loader.add_implicit_resolver(_CORE + _tag, re.compile(_expression), list(_starts))
-
-
-def _compose(text: str) -> yaml.Node | None:
-    depth = 0
-    # Events need no recursion: deep nesting is refused here, before it can exhaust the composer.
-    for event in yaml.parse(text, Loader=_Loader):
-        line = event.start_mark.line + 1 if event.start_mark else 0
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _Refused(line, "anchors and aliases are not allowed: write the value out")
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > MAX_DEPTH:
-            raise _Refused(line, f"is nested deeper than {MAX_DEPTH} levels")
-    return yaml.compose(text, Loader=_Loader)
 
 
 def _yaml_problem(name: str, error: yaml.YAMLError) -> Problem:
