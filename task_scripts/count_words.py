@@ -1,4 +1,4 @@
-"""Counts the words of its first argument: the complete program of the README's example.
+"""Counts the words of a file: the complete program of the README's example.
 
 A program gets the arguments that the pipeline lists. The files that it writes into its output
 folder are the item's result.
@@ -11,9 +11,10 @@ from pathlib import Path
 
 
 def main(argv: Sequence[str]) -> int:
-    """Count the words of the first argument, and write the number into the second, a folder."""
+    """Count the words of the first argument, a file; write the number into the second, a folder."""
     lines, output = argv
-    (Path(output) / "words.json").write_text(json.dumps({"words": len(lines.split())}))
+    words = len(Path(lines).read_text("utf-8").split())
+    (Path(output) / "words.json").write_text(json.dumps({"words": words}))
     return 0
 
 

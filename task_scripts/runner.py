@@ -22,9 +22,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypedDict
 
 if TYPE_CHECKING or __package__:
+    from task_scripts import runner_cut as cuts
     from task_scripts import runner_guard as guard
     from task_scripts import runner_item as items
 else:  # on a node the files are in one folder
+    import runner_cut as cuts
     import runner_guard as guard
     import runner_item as items
 
@@ -64,8 +66,10 @@ class _Page(TypedDict):
     generation: int
     program: items.Program
     item_timeout_s: float
+    require_output: bool
     tries: dict[str, int]
     inputs: list[_InputFile]
+    cut: "cuts.Cut | None"
     tasks: list[_Task]
 
 
@@ -141,19 +145,37 @@ class Attempt:
     def _order(self, item: items.Item, number: int, place: items.Place) -> guard.Order:
         program = self._page["program"]
         items.check_inputs(item, self._folder, self._sizes)
+        files = self._cut(item, place.work.parent)
         if "{parts}" in "".join(program["arguments"]):
             items.check_inputs({**item, "inputs": ["parts.json"]}, self._folder, {})
         own = items.environment_for(item, place, self._names)
         return guard.Order(
-            argv=items.argument_list(program, self._scripts, item, place),
+            argv=items.argument_list(program, self._scripts, item, place, files),
             cwd=str(place.work),
             environ={**self._environ, **own, "FANFARE_TRY": str(number)},
             marker=f"FANFARE_ATTEMPT={self.id}",
             limit_s=self._page["item_timeout_s"],
         )
 
+    def _cut(self, item: items.Item, folder: Path) -> "dict[str, str]":
+        """Write the item's part of the input into a file; return its placeholder. Raises Unfit."""
+        cut = self._page.get("cut")  # a page of an older release has none
+        if not cut:
+            return {}
+        source = self._folder / item["inputs"][0]
+        target = folder / f"part{source.suffix}"
+        try:
+            cuts.Cutter(cut, self._tries).part(source, item["spans"], target)
+        except (OSError, UnicodeDecodeError) as error:
+            note = f"The item's part of the input cannot be cut: {error}."
+            raise items.Unfit("input-missing", note) from None
+        return {cut["placeholder"]: str(target)}
+
     def _collect(self, folder: Path) -> list[items.Output]:
         outputs = items.collect(folder, self._next_output)
+        if not outputs and self._page.get("require_output"):
+            note = "The program ended well, but wrote no file into its output folder."
+            raise items.Unfit("output-unusable", note)
         self._receipt_room -= len(encode(outputs))
         if self._receipt_room < 0:
             for output in outputs:

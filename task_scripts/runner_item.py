@@ -25,10 +25,11 @@ class Program(TypedDict):
 
 
 class Item(TypedDict):
-    """An item as a page describes it."""
+    """An item as a page describes it; `spans` are the places of its part of the input."""
 
     id: int
     inputs: list[str]
+    spans: list[tuple[int, int]]
     parameters: dict[str, object]
 
 
@@ -69,9 +70,14 @@ def check_inputs(item: Item, task: Path, sizes: Mapping[str, int]) -> None:
             raise Unfit("input-missing", note)
 
 
-def argument_list(program: Program, scripts: Path, item: Item, place: Place) -> list[str]:
-    """Replace the placeholders; every value stays one argument. Raises Unfit."""
-    values = _values(item, place)
+def argument_list(
+    program: Program, scripts: Path, item: Item, place: Place, files: Mapping[str, str]
+) -> list[str]:
+    """Replace the placeholders; every value stays one argument. Raises Unfit.
+
+    `files` are further placeholders, which stand for files of the item.
+    """
+    values = {**_values(item, place), **files}
     filled: list[str] = []
     for argument in program["arguments"]:
         if argument == "{inputs}":
@@ -135,8 +141,13 @@ def environment_for(item: Item, place: Place, names: Mapping[str, str]) -> dict[
         "FANFARE_INPUT": str(place.task / first) if first else "",
         "FANFARE_INPUT_NAME": names.get(first, ""),
         "FANFARE_OUTPUT": str(place.output),
-        "FANFARE_PARAMETERS": json.dumps(item["parameters"]),
+        "FANFARE_PARAMETERS": _compact(item["parameters"]),
     }
+
+
+def _compact(parameters: Mapping[str, object]) -> str:
+    # As characters and not as escapes, which need up to six times the bytes.
+    return json.dumps(parameters, ensure_ascii=False)
 
 
 def collect(folder: Path, target: Callable[[], Path]) -> list[Output]:

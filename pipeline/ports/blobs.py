@@ -63,8 +63,10 @@ class BlobWriter(Protocol):
     def compose(self, ref: BlobRef, parts: Sequence[BlobRef], content_type: str = "") -> BlobFacts:
         """Join up to 50,000 blobs of this account in the service, committed by one block list."""
 
-    def copy(self, source: BlobRef, target: BlobRef) -> BlobFacts:
+    def copy(self, source: BlobRef, target: BlobRef, content_type: str = "") -> BlobFacts:
         """Copy within the account unless the target exists; return the target's facts either way.
+
+        Without a content type the target has that of the source.
 
         Raises NotFound.
         """

@@ -106,13 +106,13 @@ class FakeBlobs:
         content = b"".join(self._get(part).content for part in parts)
         return self._store(ref, content, "PutBlockList", content_type=content_type).facts(ref)
 
-    def copy(self, source: BlobRef, target: BlobRef) -> BlobFacts:
+    def copy(self, source: BlobRef, target: BlobRef, content_type: str = "") -> BlobFacts:
         if present := self.head(target):
             return present
         stored = self._get(source)
-        return self._store(
-            target, stored.content, "CopyBlob", stored.content_type, stored.metadata
-        ).facts(target)
+        kind = content_type or stored.content_type
+        api = "CopyBlob" if kind == stored.content_type else "PutBlockList"
+        return self._store(target, stored.content, api, kind, stored.metadata).facts(target)
 
     def snapshot(self, ref: BlobRef, etag: str) -> BlobRef:
         stored = self._get(ref)

@@ -42,10 +42,19 @@ class Item:
     page: Json
     attempt: str
     tried: int = 1
+    spans: Sequence[tuple[int, int]] = ()
 
     def content(self) -> bytes:
         """Return the bytes of the item's first input."""
         return self.files[self.inputs[0]]
+
+    def part(self) -> bytes:
+        """Return the item's part of the input, in UTF-8 if it is a text."""
+        cut = cast("dict[str, str]", self.page["cut"])
+        whole = self.content()
+        if cut["encoding"] != "utf-8":
+            whole = whole.decode(cut["encoding"]).removeprefix("\ufeff").encode()
+        return b"".join(whole[start:end] for start, end in self.spans)
 
     def json(self, file: str) -> object:
         """Return the parsed content of a JSON file beside the task."""
@@ -149,7 +158,10 @@ class _Execution:
         parameters = cast("dict[str, object]", entry.get("parameters", {}))
         inputs = cast("list[str]", entry.get("inputs", []))
         number = cast("int", entry["id"])
-        return Item(number, parameters, inputs, self._files, self._page, self._attempt, tried)
+        spans = cast("list[tuple[int, int]]", entry.get("spans", []))
+        return Item(
+            number, parameters, inputs, self._files, self._page, self._attempt, tried, spans
+        )
 
     def _report(self, entry: Json, tries: int, result: Outputs | Failure) -> Json:
         failure = result if isinstance(result, Failure) else None

@@ -15,7 +15,13 @@ import pytest
 from tests.patience import stretched
 
 SCRIPTS = Path(__file__).parents[2] / "task_scripts"
-RUNTIME_FILES = ("runner.py", "runner_guard.py", "runner_item.py", "environment.py")
+RUNTIME_FILES = (
+    "runner.py",
+    "runner_cut.py",
+    "runner_guard.py",
+    "runner_item.py",
+    "environment.py",
+)
 
 
 class Node:

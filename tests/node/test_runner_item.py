@@ -28,7 +28,7 @@ def filled(*arguments: str, inputs: tuple[str, ...] = (), **parameters: object) 
         "environment": None,
     }
     item: Item = {"id": 3, "inputs": list(inputs), "parameters": parameters}
-    return argument_list(program, SCRIPTS, item, PLACE)[1:]
+    return argument_list(program, SCRIPTS, item, PLACE, {})[1:]
 
 
 def test_placeholders_become_absolute_paths_and_plain_text() -> None:
@@ -86,7 +86,7 @@ def test_a_script_that_is_not_on_the_node_is_program_missing(tmp_path: Path) -> 
     }
     item: Item = {"id": 3, "inputs": [], "parameters": {}}
     with pytest.raises(Unfit, match=r"The program gone\.py is not on the node") as caught:
-        argument_list(program, tmp_path, item, PLACE)
+        argument_list(program, tmp_path, item, PLACE, {})
     assert caught.value.cause == "program-missing"
 
 

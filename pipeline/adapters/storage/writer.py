@@ -108,8 +108,10 @@ class AzureBlobWriter:
             ids = [block for blocks in self._pool.map(stage, range(len(parts))) for block in blocks]
             return self._commit(ref, ids, content_type)
 
-    def copy(self, source: BlobRef, target: BlobRef) -> BlobFacts:
+    def copy(self, source: BlobRef, target: BlobRef, content_type: str = "") -> BlobFacts:
         """Copy within the account unless the target exists; return the target's facts either way.
+
+        Without a content type the target has that of the source.
 
         Raises NotFound.
         """
@@ -119,7 +121,7 @@ class AzureBlobWriter:
         if facts is None:
             raise NotFound(f"The blob to copy to {target.container} is gone.")
         try:
-            return self._copy(facts, target)
+            return self._copy(facts, target, content_type or facts.content_type)
         except Conflict:
             present = self._reader.head(target)
             if present is None:
@@ -155,10 +157,10 @@ class AzureBlobWriter:
         with translated(f"delete a blob of {ref.container}"), suppress(ResourceNotFoundError):
             client.delete_blob(delete_snapshots=None if ref.snapshot else "include")
 
-    def _copy(self, source: BlobFacts, target: BlobRef) -> BlobFacts:
+    def _copy(self, source: BlobFacts, target: BlobRef, content_type: str) -> BlobFacts:
         client, token = self._reader.client(target), self._token()
         with translated(f"copy a blob to {target.container}"):
-            if source.size <= self._span:
+            if source.size <= self._span and content_type == source.content_type:
                 self._sources.copy(client, source.ref)
                 return facts_of(target, client.get_blob_properties())
             # An asynchronous copy exposes an unfinished target; a block list is all or nothing.
@@ -173,7 +175,7 @@ class AzureBlobWriter:
             return self._commit(
                 target,
                 ids,
-                source.content_type,
+                content_type,
                 metadata=dict(source.metadata),
                 only_new=True,
             )

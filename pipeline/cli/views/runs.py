@@ -121,9 +121,22 @@ def page(
     parts: list[RenderableType] = [standing(where, now), Text(), facts(run, manifest)]
     if run.error:
         parts += [Text(), Text(wording.visible(run.error), "red")]
+    if run.over and (said := _nothing_written(run)):
+        parts += [Text(), Text(said, "yellow")]
     if failed:
         parts += [Text(), failures(failed, run)]
     return Group(*parts)
+
+
+def _nothing_written(run: Run) -> str:
+    """Warn of programs that ended well and wrote nothing, which is mostly a mistake."""
+    if run.without_output:
+        items = wording.count(run.without_output, "item")
+        return (
+            f"{items} succeeded without writing a file into the output folder. If each has to "
+            "write one, set task.require_output: true."
+        )
+    return "The output has no files." if run.output and not run.output.files else ""
 
 
 def facts(run: Run, manifest: Manifest | None) -> RenderableType:

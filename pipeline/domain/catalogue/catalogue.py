@@ -25,7 +25,14 @@ from pipeline.errors import NotFound, Permanent
 
 # Files that the engine itself puts beside the scripts on a node.
 ENGINE_SCRIPTS = frozenset(
-    {"runner.py", "runner_guard.py", "runner_item.py", "environment.py", "__init__.py"}
+    {
+        "runner.py",
+        "runner_cut.py",
+        "runner_guard.py",
+        "runner_item.py",
+        "environment.py",
+        "__init__.py",
+    }
 )
 
 

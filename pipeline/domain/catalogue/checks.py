@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from pipeline.domain.catalogue.file import Where
 from pipeline.domain.definitions.pipeline import Alias, Pipeline
+from pipeline.domain.definitions.splits import COUNTS
 from pipeline.domain.notation.placeholders import RESERVED, names_in
 from pipeline.domain.notation.spelling import nearest
 
@@ -72,14 +73,15 @@ def _text(where: Where, text: str, known: tuple[str, ...]) -> Iterator[Finding]:
 
 
 def _counts(pipeline: Pipeline) -> Iterator[Finding]:
-    for kind in ("range", "frames", "lines"):
-        stage = getattr(pipeline.split, kind)
-        for key in type(stage).model_fields if stage else ():
-            value = getattr(stage, key)
-            yield from _count(pipeline, ("split", kind, key), value)
+    kind = pipeline.split.kind
+    for key, positive in COUNTS.get(kind, {}).items():
+        value = getattr(getattr(pipeline.split, kind), key)
+        yield from _count(pipeline, ("split", kind, key), value)
+        if positive and isinstance(value, int) and value < 1:
+            yield ("split", kind, key), "must be at least 1"
 
 
-def _count(pipeline: Pipeline, where: Where, value: int | str | bool) -> Iterator[Finding]:
+def _count(pipeline: Pipeline, where: Where, value: int | str) -> Iterator[Finding]:
     if isinstance(value, str):
         name = value.strip("{}")
         parameter = pipeline.parameters.get(name)
@@ -87,8 +89,6 @@ def _count(pipeline: Pipeline, where: Where, value: int | str | bool) -> Iterato
             yield where, f"there is no parameter {name}{nearest(name, pipeline.parameters)}"
         elif parameter.type != "integer":
             yield where, f"parameter {name} is a {parameter.type}; it must be an integer"
-    elif where[-1] in {"step", "lines_per_item"} and value < 1:
-        yield where, "must be at least 1"
     elif where[-1] == "stop" and pipeline.split.range:
         start = pipeline.split.range.start
         if isinstance(start, int) and value <= start:

@@ -20,7 +20,8 @@ from pydantic import (
 
 from pipeline.domain.definitions.parameters import Parameter, resolve
 from pipeline.domain.definitions.retry import Retries
-from pipeline.domain.definitions.stages import Assemble, Split, TaskProgram
+from pipeline.domain.definitions.splits import Split
+from pipeline.domain.definitions.stages import Assemble, TaskProgram
 from pipeline.domain.definitions.trigger import Trigger
 from pipeline.domain.definitions.types import FORMAT, Format, Name, ParameterName, Strict
 from pipeline.domain.notation.durations import Duration, format_duration

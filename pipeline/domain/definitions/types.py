@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from pipeline.domain.notation.placeholders import NAME
+from pipeline.domain.texts.encodings import ENCODINGS
 
 FORMAT = 1  # of definition files
 PIPELINE_NAME = r"[a-z][a-z0-9-]{0,31}"
@@ -82,6 +83,22 @@ def _no_nul(text: str) -> str:
     return text
 
 
+def _known_encoding(name: str) -> str:
+    if name not in ENCODINGS:
+        raise ValueError(f"{name[:40]!r} is not one of {', '.join(ENCODINGS)}")
+    return name
+
+
+def _one_character(text: str) -> str:
+    if len(text) != 1 or text in "\0\r\n":
+        raise ValueError(f"{text[:20]!r} is not one character other than a line end")
+    return text
+
+
+def _quote(text: str) -> str:
+    return _one_character(text) if text else text
+
+
 def _known_format(number: int) -> int:
     if number != FORMAT:
         raise ValueError(f"format {number} is unknown: this release reads format {FORMAT}")
@@ -118,6 +135,18 @@ OutputName = Annotated[
     str,
     AfterValidator(matching(OUTPUT_NAME, "a plain output name without folders")),
     Field(json_schema_extra={"pattern": f"^{OUTPUT_NAME}$"}),
+]
+Encoding = Annotated[
+    str,
+    AfterValidator(_known_encoding),
+    Field(json_schema_extra={"enum": [*ENCODINGS]}),
+]
+Delimiter = Annotated[
+    str, AfterValidator(_one_character), Field(json_schema_extra={"minLength": 1, "maxLength": 1})
+]
+Mark = Annotated[str, Field(min_length=1, max_length=100)]
+Quote = Annotated[
+    str, AfterValidator(_quote), Field(json_schema_extra={"maxLength": 1})
 ]
 Argument = Annotated[str, AfterValidator(_no_nul), Field(max_length=8192)]
 OneOrMore = BeforeValidator(_listed)

@@ -10,10 +10,9 @@ from typing import Protocol
 
 from pipeline.domain.definitions.stages import Reduction
 from pipeline.domain.outputs.concatenate import AssembleError
+from pipeline.domain.texts.strict_json import Json
 
 LARGEST = 1e150  # its square is still a finite double
-
-type Json = str | int | float | bool | list[Json] | dict[str, Json] | None
 
 
 class _Reducer(Protocol):
@@ -23,28 +22,35 @@ class _Reducer(Protocol):
 
 
 def reduce_parts(
-    fields: Mapping[str, Reduction], parts: Iterable[Mapping[str, Json]]
+    fields: Mapping[str, Reduction], parts: Iterable[tuple[str, Json]]
 ) -> dict[str, Json]:
-    """Reduce the parts. Raises AssembleError, which names the part and field that do not fit."""
+    """Reduce the parts; each has a label for errors. Raises AssembleError with label and field."""
     reducers = {name: _REDUCERS[reduction]() for name, reduction in fields.items()}
-    number = -1
-    for number, part in enumerate(parts):
+    label = ""
+    for label, part in parts:
         if not isinstance(part, Mapping):
-            raise AssembleError(f"part {number} is not a JSON object")
+            raise AssembleError(f"{label}: it is not a JSON object")
         for name, reducer in reducers.items():
-            _add(reducer, name, number, part)
-    if number < 0:
+            _add(reducer, name, label, part)
+    if not label:
         raise AssembleError("there are no parts to reduce")
-    return {name: reducer.result() for name, reducer in reducers.items()}
+    return {name: _result(reducer, name) for name, reducer in reducers.items()}
 
 
-def _add(reducer: _Reducer, name: str, number: int, part: Mapping[str, Json]) -> None:
+def _add(reducer: _Reducer, name: str, label: str, part: Mapping[str, Json]) -> None:
     if name not in part:
-        raise AssembleError(f"part {number} has no field {name!r}")
+        raise AssembleError(f"{label}: it has no field {name!r}")
     try:
         reducer.add(part[name])
     except ValueError as error:
-        raise AssembleError(f"part {number}, field {name!r}: {error}") from error
+        raise AssembleError(f"{label}, field {name!r}: {error}") from error
+
+
+def _result(reducer: _Reducer, name: str) -> Json:
+    try:
+        return reducer.result()
+    except ValueError as error:
+        raise AssembleError(f"field {name!r}: {error}") from error
 
 
 def _number(value: Json) -> int | float:
@@ -58,7 +64,9 @@ def _number(value: Json) -> int | float:
 
 
 @dataclass(slots=True)
-class _Sum:
+class _Total:
+    """The sum of numbers; whole numbers stay exact."""
+
     whole: int = 0
     fractions: list[float] = field(default_factory=list)
 
@@ -72,6 +80,38 @@ class _Sum:
     def result(self) -> Json:
         # fsum rounds once, so the order of the parts has no effect.
         return math.fsum([self.whole, *self.fractions]) if self.fractions else self.whole
+
+
+@dataclass(slots=True)
+class _Sum:
+    """The sum of numbers, or of dictionaries key by key, to any depth."""
+
+    total: _Total | None = None
+    by_key: dict[str, "_Sum"] | None = None
+
+    def add(self, value: Json) -> None:
+        if isinstance(value, dict):
+            if self.total is not None:
+                raise ValueError("it is a dictionary, but parts before it have a number there")
+            self._add_keys(value)
+        elif self.by_key is not None:
+            raise ValueError("it is not a dictionary, but parts before it have one there")
+        else:
+            self.total = self.total or _Total()
+            self.total.add(value)
+
+    def _add_keys(self, value: dict[str, Json]) -> None:
+        self.by_key = self.by_key if self.by_key is not None else {}
+        for key, inner in value.items():
+            try:
+                self.by_key.setdefault(key, _Sum()).add(inner)
+            except ValueError as error:
+                raise ValueError(f"key {key[:60]!r}: {error}") from error
+
+    def result(self) -> Json:
+        if self.by_key is not None:
+            return {key: inner.result() for key, inner in self.by_key.items()}
+        return self.total.result() if self.total else 0
 
 
 @dataclass(slots=True)

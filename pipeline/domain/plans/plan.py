@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from pydantic import Field
 
-from pipeline.domain.plans.split import Scalar
+from pipeline.domain.plans.split import Scalar, Span
 from pipeline.domain.runs.stored import Stored
 
 
@@ -30,11 +30,23 @@ class PlannedInput(Stored):
     size: int = 0
 
 
+class PlannedCut(Stored):
+    """How nodes cut the run's input for items: the placeholder of the file, and the encoding.
+
+    The spans of items lie in the input itself if that is UTF-8 or no text, and else in its UTF-8
+    form without a byte order mark.
+    """
+
+    placeholder: str
+    encoding: str = "utf-8"
+
+
 class PlannedItem(Stored):
-    """One item: its parameters, and the files of the task that are its inputs."""
+    """One item: its parameters, the files of the task that are its inputs, and its spans."""
 
     id: int
     inputs: tuple[str, ...] = ()
+    spans: tuple[Span, ...] = ()
     parameters: dict[str, Scalar] = Field(default_factory=dict)
 
 
@@ -60,8 +72,10 @@ class Page(Stored):
     page: int
     program: PlannedProgram
     item_timeout_s: float
+    require_output: bool = False
     tries: dict[str, int] = Field(default_factory=dict)
     inputs: tuple[PlannedInput, ...] = ()
+    cut: PlannedCut | None = None
     tasks: tuple[PlannedTask, ...]
 
     def encode(self) -> bytes:

@@ -44,6 +44,7 @@ class ItemCounts(_Part):
 
     succeeded: int
     failed: int
+    without_output: int = Field(description="How many succeeded, but wrote nothing.")
 
 
 class Cost(_Part):
@@ -130,7 +131,11 @@ def completion_event(run: Run, missing: Sequence[Mapping[str, object]]) -> dict[
                 "input": _input(run),
                 "parameters": run.parameters,
                 "output": run.output,
-                "items": {"succeeded": run.succeeded, "failed": run.failed},
+                "items": {
+                    "succeeded": run.succeeded,
+                    "failed": run.failed,
+                    "without_output": run.without_output,
+                },
                 "missing": tuple(missing[:MAX_MISSING]),
                 "missing_total": run.failed,
                 "seconds": round((ended - run.created_at).total_seconds(), 3),

@@ -12,23 +12,35 @@ from pipeline.domain.runs.run import Input
 from pipeline.domain.runs.stored import Stored
 
 MAX_MISSING = 10_000
+SHA_256 = "sha256"
 
 
 class Digest(Stored):
-    """A digest, and how it was made: `sha256` of the bytes, or `tree-sha256` of parts' digests."""
+    """A digest, and how it was made: `sha256`, of the file's bytes."""
 
-    algorithm: str
+    algorithm: str = Field(
+        default=SHA_256,
+        description="`sha256`; outputs of release 0.1 may also have `tree-sha256`.",
+    )
     value: str
 
 
 class AssembledFile(Stored):
-    """A file that an assembler made: its name in the output, and its blob before the commit."""
+    """A file that an assembler made: its name in the output, and its blob before the commit.
+
+    `digest` is what the node said of a file that it wrote; the committed bytes must have it.
+    """
 
     name: str
     source: str
     size: int
-    digest: Digest
+    digest: Digest | None = None
     content_type: str = ""
+
+    @property
+    def claimed(self) -> str | None:
+        """The SHA-256 that the committed bytes must have, or None if none was claimed."""
+        return self.digest.value if self.digest and self.digest.algorithm == SHA_256 else None
 
 
 class OutputFile(Stored):
@@ -39,6 +51,7 @@ class OutputFile(Stored):
     size: int
     etag: str
     digest: Digest
+    content_type: str = ""
 
 
 class Missing(Stored):
@@ -78,6 +91,9 @@ class Manifest(Stored):
     files: tuple[OutputFile, ...]
     items: int
     succeeded: int
+    without_output: int = Field(
+        default=0, description="How many items succeeded, but wrote nothing."
+    )
     missing: tuple[Missing, ...] = Field(
         description=f"The items that failed, in order; the first {MAX_MISSING:,} of them."
     )

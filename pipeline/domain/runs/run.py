@@ -105,6 +105,7 @@ class Run(Stored):
     executions: int = 0
     succeeded: int = 0
     failed: int = 0
+    without_output: int = 0
     node_seconds: float = 0.0
     cost: float = 0.0
     currency: str = ""

@@ -13,7 +13,7 @@ from pipeline.errors import FanfareError, NotFound, NotYet, Permanent, Transient
 from pipeline.handlers.assembling import alias, assemblers, commit
 from pipeline.handlers.assembling.assemblers import Assembly
 from pipeline.handlers.assembling.commit import Chosen, Committed, Spoiled
-from pipeline.handlers.collecting.accounts import Counts, count
+from pipeline.handlers.collecting.accounts import Counts, Outcomes, count
 from pipeline.handlers.collecting.gather import Gathered, gather, total_items
 from pipeline.handlers.collecting.receipts import settle_unheard
 from pipeline.handlers.ending.conclude import Verdict, conclude, fail
@@ -93,7 +93,8 @@ def _make_output(engine: Engine, run: Run, gathered: Gathered) -> Chosen | OnNod
     """Assemble the output, or return the Verdict of a run that fails."""
     definition, total = engine.definition(run), total_items(run)
     failed = total - len(gathered.parts)
-    counts = count(engine, run, len(gathered.parts), failed, gathered.seconds)
+    outcomes = Outcomes(len(gathered.parts), failed, gathered.without_output)
+    counts = count(engine, run, outcomes, gathered.seconds)
     missing = missing_of(gathered.failed)
     if not definition.tolerance.allows(failed, total):
         return _failure(*_blame(gathered, total), missing, counts)

@@ -10,18 +10,20 @@ from dataclasses import dataclass
 
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.stages import TextFormat
-from pipeline.domain.outputs.archive import zipped
-from pipeline.domain.outputs.concatenate import concatenate
-from pipeline.domain.outputs.reduce import Json, reduce_parts
+from pipeline.domain.outputs import concatenate
+from pipeline.domain.outputs.archive import check_members, zipped
+from pipeline.domain.outputs.content_types import content_type_of
+from pipeline.domain.outputs.reduce import reduce_parts
 from pipeline.domain.plans.plan import PlannedInput
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.manifest import AssembledFile, Digest
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
+from pipeline.domain.texts.strict_json import Json, parse
 from pipeline.errors import Permanent
 from pipeline.handlers.collecting.gather import Part
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.planning.splits import shared_inputs
+from pipeline.handlers.planning import inputs
 from pipeline.handlers.running import stages
 from pipeline.handlers.running.stages import OnNode
 from pipeline.ports.blobs import BlobFacts
@@ -30,7 +32,7 @@ STREAMED = 32 << 20
 MAX_COMPOSED = 50_000
 MAX_JSON = 16 << 20
 _TYPES = {
-    TextFormat.PLAIN: "application/octet-stream",
+    TextFormat.TEXT: "text/plain; charset=utf-8",
     TextFormat.CSV: "text/csv",
     TextFormat.JSONL: "application/x-ndjson",
 }
@@ -50,10 +52,22 @@ class Assembly:
         """Return the blob of a file in the assembler's own folder."""
         return BlobRef(naming.WORK, f"{self.folder}/{name}")
 
-    def streams(self) -> Iterator[Iterator[bytes]]:
+    def streams(self) -> Iterator[concatenate.Part]:
         """Yield the content of the parts, one after another."""
         for part in self.parts:
-            yield self.engine.ports.blobs.stream(part.ref)
+            label = f"{part.name} of item {part.item}"
+            yield concatenate.Part(label, self._verified(part, label))
+
+    def _verified(self, part: Part, label: str) -> Iterator[bytes]:
+        """Yield a part's bytes. Raises AssembleError if they are not those that the node wrote."""
+        digest = hashlib.sha256()
+        for chunk in self.engine.ports.blobs.stream(part.ref):
+            digest.update(chunk)
+            yield chunk
+        if digest.hexdigest() != part.sha256:
+            raise concatenate.AssembleError(
+                f"{label}: its bytes in Storage are not those that its node wrote"
+            )
 
 
 def assemble(assembly: Assembly) -> list[AssembledFile] | OnNode:
@@ -65,36 +79,52 @@ def _concatenate(assembly: Assembly) -> list[AssembledFile]:
     chosen = assembly.definition.assemble.concatenate
     if chosen is None:
         return []
-    kind = _TYPES[chosen.format]
+    kind = _TYPES.get(chosen.format) or content_type_of(chosen.name)
     large = sum(part.size for part in assembly.parts) > STREAMED
     if chosen.format is TextFormat.PLAIN and large and len(assembly.parts) <= MAX_COMPOSED:
-        return [_compose(assembly, chosen.name, kind)]
-    return [_stream(assembly, chosen.name, concatenate(chosen.format, assembly.streams()), kind)]
-
-
-def _compose(assembly: Assembly, name: str, kind: str) -> AssembledFile:
-    refs = [part.ref for part in assembly.parts]
-    facts = assembly.engine.ports.writer.compose(assembly.ref(name), refs, kind)
-    tree = hashlib.sha256("".join(part.sha256 for part in assembly.parts).encode()).hexdigest()
-    return _made(name, facts, Digest(algorithm="tree-sha256", value=tree), kind)
+        refs = [part.ref for part in assembly.parts]
+        return [
+            _made(
+                chosen.name,
+                assembly.engine.ports.writer.compose(assembly.ref(chosen.name), refs, kind),
+                kind,
+            )
+        ]
+    return [
+        _upload(assembly, chosen.name, concatenate.concatenate(chosen, assembly.streams()), kind)
+    ]
 
 
 def _zip(assembly: Assembly) -> list[AssembledFile]:
     chosen = assembly.definition.assemble.zip
     if chosen is None:
         return []
-    members = zip(output_names(assembly.parts), assembly.streams(), strict=True)
-    return [_stream(assembly, chosen.name, zipped(members), "application/zip")]
+    names = output_names(assembly.parts)
+    check_members(names)
+    contents = (part.chunks for part in assembly.streams())
+    members = zip(names, contents, strict=True)
+    return [_upload(assembly, chosen.name, zipped(members), "application/zip")]
 
 
 def _reduce(assembly: Assembly) -> list[AssembledFile]:
     chosen = assembly.definition.assemble.reduce
     if chosen is None:
         return []
-    objects = (_json_object(assembly.engine, part) for part in assembly.parts)
+    for part in assembly.parts:
+        if part.size > MAX_JSON:
+            size = f"{part.size:,} bytes; the limit for JSON is {MAX_JSON:,}"
+            raise Permanent(f"{part.name} of item {part.item} has {size}.")
+    objects = ((part.label, _json(part)) for part in assembly.streams())
     reduced = reduce_parts(chosen.fields, objects)
-    content = json.dumps(reduced, indent=2, ensure_ascii=False).encode() + b"\n"
-    return [_stream(assembly, chosen.name, [content], "application/json")]
+    content = json.dumps(reduced, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    return [_upload(assembly, chosen.name, [content], "application/json")]
+
+
+def _json(part: concatenate.Part) -> Json:
+    try:
+        return parse(b"".join(part.chunks))
+    except ValueError as error:
+        raise concatenate.AssembleError(f"{part.label}: it is not JSON: {error}") from error
 
 
 def _none(assembly: Assembly) -> list[AssembledFile]:
@@ -103,7 +133,7 @@ def _none(assembly: Assembly) -> list[AssembledFile]:
             name=name,
             source=part.ref.name,
             size=part.size,
-            digest=Digest(algorithm="sha256", value=part.sha256),
+            digest=Digest(value=part.sha256),
         )
         for name, part in zip(output_names(assembly.parts), assembly.parts, strict=True)
     ]
@@ -114,8 +144,8 @@ def _program(assembly: Assembly) -> list[AssembledFile] | OnNode:
     if program is None:
         return []
     engine, run = assembly.engine, assembly.run
-    inputs = shared_inputs(engine, run)
-    stage = stages.Stage(naming.ASSEMBLE, program, inputs, _files_of(assembly))
+    files = _files_of(assembly)
+    stage = stages.Stage(naming.ASSEMBLE, program, inputs.shared(engine, run), files)
     outputs = stages.carry_out(engine, run, stage)
     if isinstance(outputs, OnNode):
         return outputs
@@ -124,7 +154,7 @@ def _program(assembly: Assembly) -> list[AssembledFile] | OnNode:
             name=name,
             source=output.ref.name,
             size=output.claim.size,
-            digest=Digest(algorithm="sha256", value=output.claim.sha256),
+            digest=Digest(value=output.claim.sha256),
         )
         for name, output in sorted(outputs.items())
     ]
@@ -172,32 +202,9 @@ def _files_of(assembly: Assembly) -> tuple[PlannedInput, ...]:
     return (listing, *files)
 
 
-def _stream(assembly: Assembly, name: str, chunks: Iterable[bytes], kind: str) -> AssembledFile:
-    digest = hashlib.sha256()
-
-    def hashed() -> Iterator[bytes]:
-        for chunk in chunks:
-            digest.update(chunk)
-            yield chunk
-
-    facts = assembly.engine.ports.writer.upload(assembly.ref(name), hashed(), kind)
-    return _made(name, facts, Digest(algorithm="sha256", value=digest.hexdigest()), kind)
+def _upload(assembly: Assembly, name: str, chunks: Iterable[bytes], kind: str) -> AssembledFile:
+    return _made(name, assembly.engine.ports.writer.upload(assembly.ref(name), chunks, kind), kind)
 
 
-def _made(name: str, facts: BlobFacts, digest: Digest, kind: str) -> AssembledFile:
-    return AssembledFile(
-        name=name, source=facts.ref.name, size=facts.size, digest=digest, content_type=kind
-    )
-
-
-def _json_object(engine: Engine, part: Part) -> dict[str, Json]:
-    if part.size > MAX_JSON:
-        size = f"{part.size:,} bytes; the limit for JSON is {MAX_JSON:,}"
-        raise Permanent(f"{part.name} of item {part.item} has {size}.")
-    try:
-        content = json.loads(engine.ports.blobs.read(part.ref))
-    except (ValueError, RecursionError) as error:
-        raise Permanent(f"{part.name} of item {part.item} is not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise Permanent(f"{part.name} of item {part.item} is not a JSON object.")
-    return content
+def _made(name: str, facts: BlobFacts, kind: str) -> AssembledFile:
+    return AssembledFile(name=name, source=facts.ref.name, size=facts.size, content_type=kind)

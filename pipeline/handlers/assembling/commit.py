@@ -5,13 +5,17 @@ not there yet. The conditional write of the manifest is the commit; an invocatio
 adopts what the first one wrote.
 """
 
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from pipeline.domain.outputs.content_types import content_type_of
 from pipeline.domain.runs import naming
-from pipeline.domain.runs.manifest import AssembledFile, Manifest, Missing, OutputFile
+from pipeline.domain.runs.manifest import AssembledFile, Digest, Manifest, Missing, OutputFile
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
 from pipeline.domain.runs.stored import Stored
@@ -20,6 +24,7 @@ from pipeline.handlers.collecting.accounts import Counts
 from pipeline.handlers.engine import Engine
 
 _JSON = "application/json"
+_COPIERS = 8
 
 
 class Chosen(Stored):
@@ -93,9 +98,10 @@ def commit(engine: Engine, run: Run, what: Chosen) -> Committed:
         caused_at=run.origin.at,
         input=run.input,
         parameters=run.parameters,
-        files=tuple(_copy(engine, file, run) for file in what.files),
+        files=_copy_all(engine, what.files, run),
         items=what.counts.succeeded + what.counts.failed,
         succeeded=what.counts.succeeded,
+        without_output=what.counts.without_output,
         missing=what.missing,
         missing_total=what.counts.failed,
         node_seconds=what.counts.node_seconds,
@@ -110,13 +116,34 @@ def commit(engine: Engine, run: Run, what: Chosen) -> Committed:
     return adopted
 
 
+def _copy_all(engine: Engine, files: Sequence[AssembledFile], run: Run) -> tuple[OutputFile, ...]:
+    """Copy the files, several at a time. Raises NotFound, or Permanent for bytes not as claimed."""
+    if len(files) == 1:
+        return (_copy(engine, files[0], run),)
+    with ThreadPoolExecutor(_COPIERS) as pool:
+        return tuple(pool.map(lambda file: _copy(engine, file, run), files))
+
+
 def _copy(engine: Engine, file: AssembledFile, run: Run) -> OutputFile:
+    """Copy one file, and read what is in the output now: the manifest tells of those bytes."""
     target = run.names.output(file.name)
-    facts = engine.ports.writer.copy(BlobRef(naming.WORK, file.source), target)
+    kind = file.content_type or content_type_of(file.name)
+    facts = engine.ports.writer.copy(BlobRef(naming.WORK, file.source), target, kind)
+    digest, size = hashlib.sha256(), 0
+    for chunk in engine.ports.blobs.stream(target):
+        digest.update(chunk)
+        size += len(chunk)
+    found = digest.hexdigest()
+    if size != file.size or found != (file.claimed or found):
+        raise Permanent(
+            f"{file.name!a} is not what was made: {size:,} bytes with SHA-256 {found[:12]}… "
+            f"instead of {file.size:,} with {(file.claimed or found)[:12]}…"
+        )
     return OutputFile(
         name=file.name,
         url=engine.ports.blobs.url(target),
-        size=facts.size,
+        size=size,
         etag=facts.etag,
-        digest=file.digest,
+        digest=Digest(value=found),
+        content_type=kind,
     )

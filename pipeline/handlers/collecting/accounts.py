@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.announcement import MAX_MISSING
@@ -20,16 +21,29 @@ from pipeline.ledger import tasks
 
 
 class Counts(Stored):
-    """Items by outcome, and the node-seconds with their price."""
+    """Items by outcome, and the node-seconds with their price.
+
+    `without_output` counts those that succeeded and wrote nothing.
+    """
 
     succeeded: int
     failed: int
+    without_output: int = 0
     node_seconds: float
     cost: float
     currency: str
 
 
-def count(engine: Engine, run: Run, succeeded: int, failed: int, seconds: float) -> Counts:
+@dataclass(frozen=True)
+class Outcomes:
+    """How many items succeeded, failed, and succeeded without an output."""
+
+    succeeded: int
+    failed: int
+    without_output: int
+
+
+def count(engine: Engine, run: Run, items: Outcomes, seconds: float) -> Counts:
     """Compute what a run cost, from the `seconds` of its tasks and their share of a node.
 
     The price is an estimate: full and spot price, weighted by the pool's share of spot nodes.
@@ -38,8 +52,7 @@ def count(engine: Engine, run: Run, succeeded: int, failed: int, seconds: float)
     node_seconds = round(run.node_seconds + used(engine, run, seconds), 3)
     price, per_hour = (pool.price, pool.per_hour) if pool else (None, None)
     return Counts(
-        succeeded=succeeded,
-        failed=failed,
+        **asdict(items),
         node_seconds=node_seconds,
         cost=round(node_seconds / 3600 * (per_hour or 0.0), 6),
         currency=price.currency if price else "",
@@ -75,13 +88,15 @@ def tally(engine: Engine, run: Run, cause: Cause | None) -> tuple[Counts, list[M
                     if item.succeeded or item.id not in known or not known[item.id].succeeded:
                         known[item.id] = item
     total = max(total_items(run), len(known))
-    succeeded = sum(item.succeeded for item in known.values())
+    well = [item for item in known.values() if item.succeeded]
+    empty = sum(not item.outputs for item in well)
+    outcomes = Outcomes(len(well), total - len(well), empty)
     left = (n for n in range(total) if n not in known or not known[n].succeeded)
     missing = [
         Missing.of(known[n]) if n in known else Missing(item=n, cause=cause, tries=0)
         for n in itertools.islice(left, MAX_MISSING)
     ]
-    return count(engine, run, succeeded, total - succeeded, seconds), missing
+    return count(engine, run, outcomes, seconds), missing
 
 
 def _stages(engine: Engine, run: Run) -> Iterator[float]:

@@ -47,6 +47,11 @@ class Gathered:
         """The items that failed, in order."""
         return [item for _, item in sorted(self.failures.items())]
 
+    @property
+    def without_output(self) -> int:
+        """How many items succeeded and wrote nothing."""
+        return sum(not parts for parts in self.parts.values())
+
     def in_order(self) -> list[Part]:
         """Return the parts of the items that succeeded, in item order."""
         return [part for item in sorted(self.parts) for part in self.parts[item]]

@@ -1,20 +1,25 @@
 """Makes the pages of a plan: the items, in bundles, with their files."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.plans import bundle
+from pipeline.domain.plans.arguments import check_arguments
 from pipeline.domain.plans.plan import Page, PlannedInput, PlannedItem, PlannedProgram, PlannedTask
 from pipeline.domain.plans.split import Item, PlanError, Scalar
-from pipeline.domain.runs.run import Run
+from pipeline.domain.runs.run import PublishedPlan, Run
 from pipeline.errors import NotFound
 from pipeline.handlers.collecting import gather
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.planning.splits import Work, shared_inputs, split
+from pipeline.handlers.planning import inputs
+from pipeline.handlers.planning.splits import split
+from pipeline.handlers.planning.work import Work
 from pipeline.handlers.running import executions, scripts, stages
 from pipeline.handlers.running.stages import OnNode
 
 MAX_DEPTH = 8
+_REMEDY = "make the parameters shorter, or put what they say into a file"
+_REMEDIES = {"lines": "take {lines_file}, which is a file, or use fewer lines_per_item"}
 
 
 def resolve_parameters(engine: Engine, run: Run) -> dict[str, Scalar]:
@@ -44,10 +49,10 @@ def plan_pages(engine: Engine, run: Run) -> Iterator[Page] | OnNode:
 
 
 def _pages(engine: Engine, run: Run, definition: Pipeline, work: Work) -> Iterator[Page]:
-    shared = shared_inputs(engine, run)
+    shared = inputs.shared(engine, run)
     tasks = (
-        _planned(run, number, bundled, shared)
-        for number, bundled in enumerate(bundle.bundles(work, definition.bundle.items))
+        _planned(run, definition, number, bundled, shared)
+        for number, bundled in enumerate(bundle.bundles(work.items, definition.bundle.items))
     )
     for number, group in enumerate(bundle.pages(tasks)):
         yield Page(
@@ -56,8 +61,10 @@ def _pages(engine: Engine, run: Run, definition: Pipeline, work: Work) -> Iterat
             page=number,
             program=program_of(definition),
             item_timeout_s=definition.limits.item.total_seconds(),
+            require_output=definition.task.require_output,
             tries=stages.tries(definition),
             inputs=shared,
+            cut=work.cut,
             tasks=group,
         )
 
@@ -75,29 +82,42 @@ def program_of(definition: Pipeline) -> PlannedProgram:
 
 def _planned(
     run: Run,
+    definition: Pipeline,
     number: int,
     bundled: Iterable[tuple[Item, tuple[PlannedInput, ...]]],
     shared: Iterable[PlannedInput],
 ) -> PlannedTask:
-    inputs: list[PlannedInput] = []
+    task, remedy = definition.task, _REMEDIES.get(definition.split.kind, _REMEDY)
+    arguments = (*(task.command or ()), *task.arguments)
+    blobs: list[PlannedInput] = []
     items: list[PlannedItem] = []
     for item, own in bundled:
-        inputs += own
+        blobs += own
         files = tuple(blob.file for blob in (own or shared))
         given = {**run.parameters, **item.parameters}
-        items.append(PlannedItem(id=item.id, inputs=files, parameters=given))
-    return PlannedTask(number=number, inputs=tuple(inputs), items=tuple(items))
+        check_arguments(item.id, given, arguments, remedy)
+        items.append(PlannedItem(id=item.id, inputs=files, spans=item.spans, parameters=given))
+    return PlannedTask(number=number, inputs=tuple(blobs), items=tuple(items))
 
 
 def _remaining(engine: Engine, run: Run) -> Work:
-    """Yield the items of the last plan that did not succeed; a redrive executes these."""
-    last = run.earlier[-1]
+    """Return the items of the last plan that did not succeed; a redrive executes these."""
+    last = run.earlier[-1].plan
     done = gather.gather(engine, run).parts.keys()
-    for number in range(last.plan.pages):
-        page, _ = executions.read_page(engine, last.plan.folder, number)
+    pages = [
+        executions.read_page(engine, last.folder, number)[0] for number in range(min(last.pages, 1))
+    ]
+    return Work(_undone(engine, last, done), pages[0].cut if pages else None)
+
+
+def _undone(
+    engine: Engine, last: PublishedPlan, done: Set[int]
+) -> Iterator[tuple[Item, tuple[PlannedInput, ...]]]:
+    for number in range(last.pages):
+        page, _ = executions.read_page(engine, last.folder, number)
         for task in page.tasks:
             by_file = {blob.file: blob for blob in task.inputs}
             for item in task.items:
                 if item.id not in done:
                     own = tuple(by_file[file] for file in item.inputs if file in by_file)
-                    yield Item(item.id, item.parameters), own
+                    yield Item(item.id, item.parameters, spans=item.spans), own

@@ -18,6 +18,7 @@ from pipeline.domain.definitions.pool import PoolBody
 from pipeline.domain.definitions.types import FILE_NAME, OUTPUT_NAME, PIPELINE_NAME, OneOrMore
 from pipeline.domain.notation.durations import PATTERN, format_duration
 from pipeline.domain.notation.placeholders import NAME
+from pipeline.domain.texts.encodings import ENCODINGS
 
 # Types that are defined by a pattern; the page explains them once.
 PATTERNS = {
@@ -107,6 +108,8 @@ class _Walk:
     def _bounds(self, schema: Schema) -> str:
         if _word(schema) in (*PATTERNS.values(), "container name"):
             return ""
+        if schema.get("enum") == [*ENCODINGS]:
+            return "[these](#what-a-text-is)"
         if "enum" in schema:
             return ", ".join(f"`{word}`" for word in schema["enum"])
         if "const" in schema:

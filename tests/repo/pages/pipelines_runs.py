@@ -57,7 +57,9 @@ def app_of(folder: Path, pipelines: Texts, programs: Texts) -> FakeApp:
 def start(app: FakeApp, name: str, inputs: Mapping[str, bytes]) -> None:
     """Start a pipeline by the inputs that the page has for it, a request, or its schedule."""
     pipeline = app.engine.catalogue.pipelines[name]
-    trigger = pipeline.trigger
+    trigger, listed = pipeline.trigger, pipeline.split.manifest
+    for blob in [blob for blob in inputs if listed and not is_for(pipeline, blob)]:
+        app.upload(blob, inputs[blob])  # an entry of the list may name any
     for blob in [blob for blob in inputs if is_for(pipeline, blob)]:
         app.upload(blob, inputs[blob])
     if producer := producer_of(pipeline):

@@ -19,18 +19,19 @@ from pipeline.domain.catalogue.schema import pipeline_schema
 from pipeline.domain.definitions import parameters, ticks
 from pipeline.domain.definitions.pipeline import Tolerance
 from pipeline.domain.definitions.trigger import ScheduleTrigger
-from pipeline.domain.outputs import concatenate, reduce
-from pipeline.domain.plans import mp4, split
+from pipeline.domain.outputs import reduce
+from pipeline.domain.plans import arguments, mp4, split
 from pipeline.domain.runs import announcement, manifest, naming
+from pipeline.domain.texts import records
 from pipeline.handlers.assembling import assemblers
-from pipeline.handlers.planning import pages, splits
+from pipeline.handlers.planning import pages, splits, texts
 from pipeline.handlers.starting import lost_events, tick
 from pipeline.ports.batch import InputFile, TaskSpec
 from pipeline.settings import Patience
 from task_scripts import runner, runner_guard, runner_item
 from tests.fakes.batch import Outcome
 from tests.repo.pages import pipelines_page as page
-from tests.repo.pages.pipelines_runs import app_of, items_of, output_of, run_of, start
+from tests.repo.pages.pipelines_runs import app_of, output_of, run_of, start
 
 KIB, MIB = 1 << 10, 1 << 20
 PROSE = " ".join(page.prose().split())
@@ -53,14 +54,19 @@ def says(sentence: str) -> None:
     [
         f"at most {file.MAX_BYTES // KIB} KiB and {file.MAX_DEPTH} levels deep",
         f"a pipeline may have {catalogue.MAX_CHARACTERS:,} characters",
-        f"A run has at most {split.MAX_ITEMS:,} items, and a parameter of an item at most "
-        f"{split.MAX_VALUE:,} characters",
-        f"UTF-8 text of at most {splits.MAX_TEXT // MIB} MiB",
+        f"A run has at most {split.MAX_ITEMS:,} items",
+        f"Linux takes {arguments.LONGEST:,} bytes for one argument",
+        f"all of them {arguments.ALL_TOGETHER:,}",
+        f"and may have {arguments.LONGEST_PARAMETERS:,} bytes",
+        f"The input is a [text](#what-a-text-is) of at most {texts.MAX_TEXT // MIB} MiB",
+        f"a table of at most {texts.MAX_TEXT // MIB} MiB",
+        f"The list has at most {texts.MAX_MANIFEST // MIB} MiB",
+        f"A record has at most {records.MAX_RECORD // MIB} MiB",
+        f"record of more than {records.MAX_RECORD // MIB} MiB",
         f"The file has at most {splits.MAX_ITEMS_JSON // MIB} MiB",
         f"an index (`moov`) of more than {mp4.MAX_MOOV // MIB} MiB",
         f"Above {assemblers.STREAMED // MIB} MiB Storage joins up to "
         f"{assemblers.MAX_COMPOSED:,} files",
-        f"A header has at most {concatenate.MAX_HEADER // MIB} MiB",
         f"a JSON object of at most {assemblers.MAX_JSON // MIB} MiB",
         f"Numbers count up to {reduce.LARGEST:g}".replace("e+", "e"),
         f"the first {runner_guard.HEAD_BYTES // KIB} KiB and the last "
@@ -119,24 +125,6 @@ def ended(tmp_path, text, content=b"one\n", programs=None):
     start(app, "p", {"p/a.txt": content})
     app.settle()
     return app, run_of(app, "p")
-
-
-@pytest.mark.parametrize(("characters", "state"), [(21_700, "succeeded"), (21_900, "failed")])
-def test_many_characters_outside_ascii_are_too_long_for_linux(tmp_path, characters, state):
-    says("So an item with about 21,800 such characters is planned, and then fails")
-    text = FED + NONE + "split: {lines: {}}\ntask: {command: ['true']}\n"
-    _, run = ended(tmp_path, text, ("é" * characters).encode())
-    assert run.state == state
-    assert ("Argument list too long" in run.error) is (state == "failed")
-
-
-def test_a_parameter_of_one_line_an_item_gives_line(tmp_path):
-    says('`lines_per_item: "{n}"` always gives `{lines}` to the definition')
-    text = FED + NONE + 'split: {lines: {lines_per_item: "{n}"}}\n'
-    text += "parameters: {n: {type: integer, default: 1}}\n"
-    app, run = ended(tmp_path, text + 'task: {command: [echo, "{lines}"]}\n')
-    assert "line" in items_of(app, run)[0]
-    assert run.cause == "program-failed"
 
 
 def test_a_program_with_another_ending_is_not_deployed(tmp_path):

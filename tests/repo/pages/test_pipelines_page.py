@@ -15,7 +15,8 @@ from pipeline.domain.catalogue.file import UnreadableFile, parse_document
 from pipeline.domain.definitions import types
 from pipeline.domain.definitions.parameters import ScalarValue
 from pipeline.domain.definitions.pipeline import Alias, Tolerance
-from pipeline.domain.definitions.stages import Reduction, Split
+from pipeline.domain.definitions.splits import Split
+from pipeline.domain.definitions.stages import Reduction
 from pipeline.domain.notation.durations import Duration
 from pipeline.domain.notation.placeholders import RESERVED
 from tests.repo.pages import pipelines_page as page

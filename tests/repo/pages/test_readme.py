@@ -11,6 +11,7 @@ import yaml
 from pipeline.cli.preview import Preview, local_source, preview
 from pipeline.domain.catalogue.catalogue import load_catalogue
 from scripts.render_readme import rendered
+from task_scripts.runner_cut import Cutter
 
 ROOT = Path(__file__).resolve().parents[3]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -51,9 +52,12 @@ def test_the_example_plans_a_real_text(tmp_path):
 
 
 def test_the_program_of_the_example_counts_the_lines_of_an_item(tmp_path):
-    item = planned(tmp_path).pages[0].tasks[0].items[0]
-    script = ROOT / "task_scripts/count_words.py"
-    command = [sys.executable, str(script), str(item.parameters["lines"]), str(tmp_path)]
+    page = planned(tmp_path).pages[0]
+    script, part = ROOT / "task_scripts/count_words.py", tmp_path / "part.txt"
+    Cutter(page.cut.model_dump(), tmp_path).part(
+        tmp_path / "book.txt", page.tasks[0].items[0].spans, part
+    )
+    command = [sys.executable, str(script), str(part), str(tmp_path)]
     subprocess.run(command, check=True)
     counted = json.loads((tmp_path / "words.json").read_text("utf-8"))
     assert counted == {"words": 100 * len(LINE.split())}

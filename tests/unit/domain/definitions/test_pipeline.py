@@ -1,15 +1,17 @@
 import contextlib
 import json
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from pipeline.domain.definitions import types
 from pipeline.domain.definitions.parameters import InvalidParameters, Parameter, resolve
 from pipeline.domain.definitions.pipeline import Pipeline, Tolerance
 from pipeline.domain.definitions.retry import Retries
-from pipeline.domain.definitions.stages import BlobsSplit, RangeSplit, Split
+from pipeline.domain.definitions.splits import COUNTS, BlobsSplit, RangeSplit, Split
 from pipeline.domain.definitions.trigger import BlobTrigger
 from pipeline.domain.plans.split import PlanError
 from pipeline.domain.runs.causes import Cause
@@ -133,8 +135,12 @@ def test_a_prefix_may_hold_a_parameter():
     ("split", "names"),
     [
         ({"frames": {"step": 1}}, ("start", "end", "index")),
-        ({"lines": {}}, ("line",)),
-        ({"lines": {"lines_per_item": 5}}, ("lines",)),
+        ({"lines": {}}, ("line", "lines_file")),
+        ({"lines": {"lines_per_item": 5}}, ("lines", "lines_file")),
+        ({"lines": {"lines_per_item": "{n}"}}, ("lines", "lines_file")),
+        ({"csv": {}}, ("start", "end", "index", "rows_file")),
+        ({"bytes": {"bytes_per_item": 1}}, ("start", "end", "index", "bytes_file")),
+        ({"manifest": {"parameters": ["x"]}}, ("x",)),
         ({"grid": {"a": [1], "b": ["x"]}}, ("a", "b")),
         ({"blobs": {}}, ()),
         ({"program": {"program": "s.py", "parameters": ["key"]}}, ("key",)),
@@ -172,3 +178,19 @@ def test_a_definition_of_another_format_is_refused(number):
 def test_causes_that_seldom_pass_are_executed_once_unless_the_definition_says_so(cause):
     assert Retries().extra(Cause(cause)) == 0
     assert Retries.model_validate({cause: 2}).extra(Cause(cause)) == 2
+
+
+def test_every_count_of_a_split_is_checked_when_its_definition_loads():
+    found = {
+        kind: {key for key, field in model.model_fields.items() if is_count(field)}
+        for kind, field in Split.model_fields.items()
+        for model in get_args(field.annotation)
+        if hasattr(model, "model_fields")
+    }
+    assert {kind: keys for kind, keys in found.items() if keys} == {
+        kind: set(keys) for kind, keys in COUNTS.items()
+    }
+
+
+def is_count(field):
+    return any(getattr(part, "func", None) is types._count for part in field.metadata)

@@ -14,6 +14,10 @@ ALL = {reduction.value: reduction for reduction in Reduction}
 samples = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20)
 
 
+def reduced(fields, parts):
+    return reduce_parts(fields, [(f"part {number}", part) for number, part in enumerate(parts)])
+
+
 def moments(values):
     mean = statistics.fmean(values)
     return {"n": len(values), "mean": mean, "m2": sum((v - mean) ** 2 for v in values)}
@@ -21,7 +25,7 @@ def moments(values):
 
 def test_every_reduction_does_what_its_name_says():
     parts = [{name: value for name in ALL} for value in (3, 1, 2)]
-    found = reduce_parts(ALL, parts)
+    found = reduced(ALL, parts)
     pooled = found.pop("moments")
     assert found == {"sum": 6, "min": 1, "max": 3, "count": 3, "list": [3, 1, 2], "first": 3}
     assert pooled == pytest.approx(
@@ -32,7 +36,7 @@ def test_every_reduction_does_what_its_name_says():
 @quick
 @given(st.lists(samples, min_size=1, max_size=8))
 def test_pooled_moments_are_those_of_all_values_together(groups):
-    found = reduce_parts({"x": Reduction.MOMENTS}, [{"x": moments(group)} for group in groups])["x"]
+    found = reduced({"x": Reduction.MOMENTS}, [{"x": moments(group)} for group in groups])["x"]
     together = moments([value for group in groups for value in group])
     assert found["n"] == together["n"]
     assert found["mean"] == pytest.approx(together["mean"], rel=1e-9, abs=1e-6)
@@ -42,26 +46,35 @@ def test_pooled_moments_are_those_of_all_values_together(groups):
 @quick
 @given(st.permutations([0.1, 1e17, -1e17, 3, 0.7, -0.3]))
 def test_a_sum_does_not_show_the_order_of_its_parts(values):
-    found = reduce_parts({"x": Reduction.SUM}, [{"x": value} for value in values])
+    found = reduced({"x": Reduction.SUM}, [{"x": value} for value in values])
     assert found == {"x": math.fsum(values)}
 
 
+def test_a_sum_of_dictionaries_is_the_sum_of_each_key():
+    parts = [{"x": {"a": 1, "b": {"c": 0.5}}}, {"x": {"b": {"c": 2, "d": 10**30}}}, {"x": {}}]
+    assert reduced({"x": Reduction.SUM}, parts) == {"x": {"a": 1, "b": {"c": 2.5, "d": 10**30}}}
+    assert reduced({"x": Reduction.SUM}, [{"x": {}}]) == {"x": {}}
+
+
 def test_one_value_has_no_variance():
-    found = reduce_parts({"x": Reduction.MOMENTS}, [{"x": 5}])["x"]
+    found = reduced({"x": Reduction.MOMENTS}, [{"x": 5}])["x"]
     assert (found["variance"], found["standard_error"]) == (None, None)
 
 
 def test_count_leaves_out_what_is_null():
-    assert reduce_parts({"x": Reduction.COUNT}, [{"x": None}, {"x": 0}]) == {"x": 1}
+    assert reduced({"x": Reduction.COUNT}, [{"x": None}, {"x": 0}]) == {"x": 1}
 
 
 @pytest.mark.parametrize(
     ("reduction", "parts", "said"),
     [
         (Reduction.SUM, [], "no parts"),
-        (Reduction.SUM, [{"x": 1}, [1]], "part 1 is not a JSON object"),
-        (Reduction.SUM, [{"x": 1}, {"y": 1}], "part 1 has no field 'x'"),
+        (Reduction.SUM, [{"x": 1}, [1]], "part 1: it is not a JSON object"),
+        (Reduction.SUM, [{"x": 1}, {"y": 1}], "part 1: it has no field 'x'"),
         (Reduction.SUM, [{"x": "1"}], "part 0, field 'x': '1' is not a finite number"),
+        (Reduction.SUM, [{"x": 1}, {"x": {}}], "part 1, field 'x': it is a dictionary, but"),
+        (Reduction.SUM, [{"x": {}}, {"x": 1}], "part 1, field 'x': it is not a dictionary"),
+        (Reduction.SUM, [{"x": {"a": {"b": "1"}}}], "key 'a': key 'b': '1' is not a finite"),
         (Reduction.MIN, [{"x": True}], "True is not a finite number"),
         (Reduction.MAX, [{"x": math.nan}], "nan is not a finite number"),
         (Reduction.SUM, [{"x": 10**400}], "is not a finite number"),
@@ -77,4 +90,4 @@ def test_count_leaves_out_what_is_null():
 )
 def test_a_part_that_does_not_fit_is_named(reduction, parts, said):
     with pytest.raises(AssembleError, match=said):
-        reduce_parts({"x": reduction}, parts)
+        reduced({"x": reduction}, parts)

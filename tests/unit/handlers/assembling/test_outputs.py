@@ -1,5 +1,6 @@
 """What a run leaves in container `output`: files, manifest, alias."""
 
+import hashlib
 import json
 
 import jsonschema_rs
@@ -7,6 +8,7 @@ import pytest
 
 from pipeline.domain.catalogue.schema import manifest_schema
 from pipeline.domain.runs.naming import BlobRef
+from pipeline.handlers.assembling import assemblers
 from pipeline.handlers.ending import steer
 from pipeline.handlers.starting.tick import on_tick
 from tests.fakes.node import Failure
@@ -158,3 +160,80 @@ def test_an_alias_that_is_not_a_manifest_delays_no_verdict(app_with, content):
     app.settle()
     assert app.only_run().state == "succeeded"
     assert alias(app)["run"] == app.only_run().id
+
+
+ASSEMBLERS = {
+    "plain": "concatenate: {format: plain, name: all.bin}",
+    "csv": "concatenate: {format: csv, name: all.csv}",
+    "jsonl": "concatenate: {format: jsonl, name: all.jsonl}",
+    "zip": "zip: {name: all.zip}",
+    "reduce": "reduce: {name: all.json, fields: {n: sum}}",
+    "none": "none: {}",
+}
+KINDS = {
+    "all.bin": "application/octet-stream",
+    "all.csv": "text/csv",
+    "all.jsonl": "application/x-ndjson",
+    "all.zip": "application/zip",
+    "all.json": "application/json",
+    "part.json": "application/json",
+}
+
+
+def number(item):
+    """Write what every assembler takes: a JSON object on one line, which is also a table."""
+    return [("part.json", b'{"n":%d}' % item.id if item.id else b'{"n":1}')]
+
+
+@pytest.mark.parametrize("assembler", ASSEMBLERS)
+@pytest.mark.parametrize("streamed", [0, 1 << 20])
+def test_size_digest_and_content_type_are_those_of_the_bytes_in_output(
+    app_with, monkeypatch, assembler, streamed
+):
+    monkeypatch.setattr(assemblers, "STREAMED", streamed)
+    text = BLOB + f"split: {{lines: {{}}}}\nassemble: {{{ASSEMBLERS[assembler]}}}\n"
+    app = app_with(text, program=number)
+    app.upload("lines/a.txt", b"one\ntwo\n")
+    app.settle()
+    files = manifest_of(app, app.only_run())["files"]
+    assert files
+    for file in files:
+        ref = app.world.blobs.at(file["url"])
+        content = app.world.blobs.read(ref)
+        assert file["size"] == len(content)
+        assert file["digest"] == {
+            "algorithm": "sha256",
+            "value": hashlib.sha256(content).hexdigest(),
+        }
+        kind = KINDS[file["name"].rsplit("/", 1)[-1]]
+        assert app.world.blobs.head(ref).content_type == file["content_type"] == kind
+
+
+@pytest.mark.parametrize("assembler", [name for name in ASSEMBLERS if name != "plain"])
+def test_bytes_that_are_not_those_that_the_node_wrote_are_no_output(app_with, assembler):
+    text = BLOB + f"split: {{lines: {{}}}}\nassemble: {{{ASSEMBLERS[assembler]}}}\n"
+    app = app_with(text, program=number)
+    node = app.world.node(number)
+
+    def spoiling(spec):
+        outcome = node(spec)
+        for facts in app.world.blobs.list("work", app.only_run().names.outputs()):
+            app.world.blobs.write(facts.ref, b'{"n":2}')
+        return outcome
+
+    app.execute = spoiling
+    app.upload("lines/a.txt", b"one\n")
+    app.settle()
+    run = app.only_run()
+    assert run.state == "failed"
+    assert "part.json" in run.error
+    assert not [name for name in app.world.blobs.names("output") if "manifest" in name]
+
+
+def test_items_that_wrote_nothing_are_counted(app_with):
+    app = app_with(NONE, program=lambda item: [("a.txt", b"x")] if item.id else [])
+    app.upload("lines/a.txt", b"one\ntwo\n")
+    app.settle()
+    counted = {"succeeded": 2, "failed": 0, "without_output": 1}
+    assert app.world.events.published[-1]["data"]["items"] == counted
+    assert manifest_of(app, app.only_run())["without_output"] == 1

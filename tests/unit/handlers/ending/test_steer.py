@@ -171,7 +171,7 @@ def told(app):
     return data["items"], data["missing_total"], [(m["item"], m["cause"]) for m in data["missing"]]
 
 
-LEFT = {"succeeded": 1, "failed": 2}
+LEFT = {"succeeded": 1, "failed": 2, "without_output": 0}
 
 
 def test_a_cancelled_run_announces_what_failed_and_what_never_ended(app_with):
@@ -195,4 +195,4 @@ def test_a_run_cancelled_before_its_plan_misses_nothing(app_with):
     app._drain("blob-events")
     steer.cancel(app.engine, app.only_run().id)
     app.pump()
-    assert told(app) == ({"succeeded": 0, "failed": 0}, 0, [])
+    assert told(app) == ({"succeeded": 0, "failed": 0, "without_output": 0}, 0, [])

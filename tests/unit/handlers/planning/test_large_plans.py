@@ -115,7 +115,7 @@ def test_a_plan_is_made_page_by_page_while_its_input_is_read(app_with):
 
     app.world.blobs.stream = chunks
     pages = plan_pages(app.engine, app.only_run())
-    assert read == []
+    assert read in ([], [0])  # the beginning tells the encoding
     assert len(next(pages).tasks) == 100
     assert 0 < len(read) < 15
     assert [len(page.tasks) for page in pages] == [100, 100]

@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Iterator
-from typing import NoReturn
+
+from pipeline.domain.texts.strict_json import DECODER
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 
@@ -16,12 +17,12 @@ def elements(text: str) -> Iterator[object]:
     """
     at = _after_space(text, 0)
     if text[at : at + 1] != "[":
-        _DECODER.decode(text)
+        DECODER.decode(text)
         raise TypeError("not a list")
     at = _after_space(text, at + 1)
     more = text[at : at + 1] != "]"
     while more:
-        element, at = _DECODER.raw_decode(text, at)
+        element, at = DECODER.raw_decode(text, at)
         yield element
         at = _after_space(text, at)
         more = text[at : at + 1] == ","
@@ -31,13 +32,6 @@ def elements(text: str) -> Iterator[object]:
     at = _after_space(text, at + 1)
     if at < len(text):
         raise json.JSONDecodeError("Extra data", text, at)
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _after_space(text: str, at: int) -> int:
