@@ -13,6 +13,7 @@ from pipeline.domain.access import Api
 from pipeline.domain.catalogue.catalogue import load_catalogue
 from pipeline.handlers.doors.access import Gate
 from pipeline.handlers.engine import Engine
+from pipeline.handlers.running import versions
 from pipeline.settings import HttpAccess, SettingMissing, Settings
 
 APP_ROOT = Path(__file__).resolve().parent.parent
@@ -29,7 +30,9 @@ def engine() -> Engine:
         from pipeline.adapters.telemetry import traces as telemetry  # noqa: PLC0415
 
         telemetry.configure(settings)
-    return build(settings)
+    built = build(settings)
+    versions.note(built)
+    return built
 
 
 def load() -> None:

@@ -23,14 +23,22 @@ MAIN = "from pipeline.cli.main import main; main()"
 class Fanfare:
     """Runs `fanfare` with a data folder of its own."""
 
-    def __init__(self, data: Path) -> None:
-        self.data = data
+    def __init__(self, data: Path, cwd: Path = ROOT) -> None:
+        self.data, self.cwd = data, cwd
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         where = "--data" if arguments[0] in ("up", "down") else "--target"
-        command = [sys.executable, "-c", MAIN, *arguments, where, str(self.data)]
+        return self.plainly(*arguments, where, str(self.data))
+
+    def plainly(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", MAIN, *arguments]
         return subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, timeout=stretched(100), check=False
+            command,
+            cwd=self.cwd,
+            capture_output=True,
+            text=True,
+            timeout=stretched(100),
+            check=False,
         )
 
     def json(self, *arguments: str):

@@ -9,13 +9,16 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.cli import uploads
+from pipeline.cli.edits import note_edits
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.history import History, history
 from pipeline.cli.preview import Preview, Source, blob_source, local_source, preview
 from pipeline.cli.session import Session
 from pipeline.cli.views import wording
+from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.pool import physical_id
 from pipeline.domain.notation.durations import format_duration
+from pipeline.domain.plans.plan import PlannedItem
 from pipeline.errors import FanfareError
 from pipeline.ports.blobs import Blobs
 
@@ -41,8 +44,8 @@ def plan(
     source = _source(session, file)
     given = uploads.parse_parameters(parameter or [])
     made = preview(catalogue, definition, source, given)
-    known = _history(session, pipeline)
-    session.answer(_as_json(made, known), _shown(made, known))
+    known, edited = _history(session, pipeline), _edited(session, definition)
+    session.answer({**_as_json(made, known), "edited": edited}, _shown(made, known))
 
 
 def _source(session: Session, file: str | None) -> Source:
@@ -63,6 +66,14 @@ def _history(session: Session, pipeline: str) -> History:
         return history(session.engine, pipeline)
     except FanfareError:
         return History()
+
+
+def _edited(session: Session, definition: Pipeline) -> list[str]:
+    """Name the files of which the app has another version; without a target there is no app."""
+    try:
+        return note_edits(session, definition)
+    except FanfareError:
+        return []
 
 
 def _expected(made: Preview, known: History) -> float | None:
@@ -121,6 +132,11 @@ def _shown(made: Preview, known: History) -> RenderableType:
     return Group(head, table, Text(), _tasks(made))
 
 
+def _part(item: PlannedItem) -> str:
+    """Write which part of the input an item gets as a file."""
+    return ", ".join(f"bytes {start:,} to {end:,}" for start, end in item.spans)
+
+
 def _load(made: Preview) -> str:
     """Write how many tasks there are, and what they really carry."""
     uneven = made.items != made.tasks * made.items_per_task
@@ -150,7 +166,8 @@ def _tasks(made: Preview) -> RenderableType:
     for task in planned[:_TASKS_SHOWN]:
         own = {k: v for k, v in task.items[0].parameters.items() if k not in made.run.parameters}
         names = ", ".join(blob.name for blob in task.inputs)
-        first = ", ".join(f"{name}={value}" for name, value in own.items()) or names or "the input"
+        first = ", ".join(f"{name}={value}" for name, value in own.items()) or names
+        first = first or _part(task.items[0]) or "the input"
         table.add_row(
             str(task.number), str(len(task.items)), Text(wording.one_line(first, _FIRST_SHOWN))
         )

@@ -27,6 +27,7 @@ from pipeline.domain.runs import naming
 from pipeline.domain.runs.run import Run
 from pipeline.handlers.collecting.standing import failed_items, manifest_of, standing
 from pipeline.handlers.doors import http
+from pipeline.handlers.running.versions import unlike_the_run
 from pipeline.ledger import index, listing, runs
 
 _FAILURES_SHOWN = 10
@@ -71,6 +72,7 @@ def show(context: typer.Context, run: RunArgument) -> None:
     where = standing(session.engine, run_named(session, run))
     failed = failed_items(session.engine, where.run, _FAILURES_SHOWN)
     manifest = manifest_of(session.engine, where.run)
+    edited = unlike_the_run(session.engine, where.run)
     answer = http.view(where.run, where.obstacle) | {
         "done": where.done,
         "items": where.items,
@@ -78,7 +80,13 @@ def show(context: typer.Context, run: RunArgument) -> None:
             {"unit": f.unit, "node": f.node, **f.item.model_dump(mode="json")} for f in failed
         ],
         "files": [file.model_dump(mode="json") for file in manifest.files] if manifest else [],
+        "edited": edited,
     }
+    if edited:
+        session.note(
+            f"The run has another version of {', '.join(edited)} than this folder: it began before "
+            "the edit was deployed. A new run takes what the app has."
+        )
     session.answer(answer, display.page(where, manifest, failed, session.engine.now))
 
 

@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from pipeline.cli import uploads
+from pipeline.cli.edits import note_edits, refuse_edits
 from pipeline.cli.exits import Exit
 from pipeline.cli.follow import follow, verdict_of
 from pipeline.cli.lookup import run_named
@@ -51,6 +52,9 @@ def run(  # noqa: PLR0913 - each is an option of the command
     key: Annotated[
         str | None, typer.Option(help="Idempotency key: the same key starts only one run.")
     ] = None,
+    as_deployed: Annotated[
+        bool, typer.Option("--as-deployed", help="Ignore local edits: run what the app has.")
+    ] = False,
     wait: WaitOption = True,
     timeout: TimeoutOption = None,
 ) -> None:
@@ -59,6 +63,8 @@ def run(  # noqa: PLR0913 - each is an option of the command
     definition = session.engine.catalogue.pipeline(pipeline)
     order = Order(definition, uploads.parse_parameters(parameter or []), name, key)
     uploads.check(order, files or [])
+    if not as_deployed:
+        refuse_edits(session, definition)
     wanted: Sequence[Path | None] = files or [None]
     started = [_start(session, order, file) for file in wanted]
     if wait:
@@ -73,6 +79,8 @@ def redrive(
     """Redrive a run that is over: execute only what failed, and keep what succeeded."""
     session: Session = context.obj
     redriven = steer.redrive(session.engine, run_named(session, run))
+    if definition := session.engine.catalogue.pipelines.get(redriven.pipeline):
+        note_edits(session, definition)
     session.note(f"Generation {redriven.generation} of {redriven.id} begins.")
     if wait:
         finish(session, [redriven.id], timeout)

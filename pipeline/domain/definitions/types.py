@@ -145,9 +145,7 @@ Delimiter = Annotated[
     str, AfterValidator(_one_character), Field(json_schema_extra={"minLength": 1, "maxLength": 1})
 ]
 Mark = Annotated[str, Field(min_length=1, max_length=100)]
-Quote = Annotated[
-    str, AfterValidator(_quote), Field(json_schema_extra={"maxLength": 1})
-]
+Quote = Annotated[str, AfterValidator(_quote), Field(json_schema_extra={"maxLength": 1})]
 Argument = Annotated[str, AfterValidator(_no_nul), Field(max_length=8192)]
 OneOrMore = BeforeValidator(_listed)
 Count = Annotated[

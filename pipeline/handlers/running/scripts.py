@@ -25,7 +25,7 @@ def pin(engine: Engine, definition: Pipeline) -> dict[str, str]:
     Returns the blob of each file. Raises Permanent for a file that was not deployed.
     """
     runner = [name for name in engine.scripts if _is_runner(name)]
-    return {name: _publish(engine, name) for name in (*runner, *_wanted(engine, definition))}
+    return {name: _publish(engine, name) for name in (*runner, *wanted(engine, definition))}
 
 
 def files(engine: Engine, run: Run, program: PlannedProgram) -> list[InputFile]:
@@ -48,7 +48,8 @@ def _is_runner(name: str) -> bool:
     return name in _RUNTIME or name.startswith("runner_")
 
 
-def _wanted(engine: Engine, definition: Pipeline) -> Iterator[str]:
+def wanted(engine: Engine, definition: Pipeline) -> Iterator[str]:
+    """Yield the files that the programs of a definition need, besides the runner."""
     programs = (definition.task, definition.split.program, definition.assemble.program)
     for program in programs:
         if program is None:

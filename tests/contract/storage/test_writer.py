@@ -151,6 +151,16 @@ def test_copying_nothing_is_not_found(ports, fresh):
         ports.writer.copy(BlobRef("work", f"{fresh}-gone"), BlobRef("output", fresh))
 
 
+@pytest.mark.parametrize("content", [b"", b"a,b\n"])
+def test_a_copy_may_have_another_content_type(ports, fresh, content):
+    source, target = BlobRef("work", fresh), BlobRef("output", fresh)
+    ports.writer.write(source, content)
+    facts = ports.writer.copy(source, target, "text/csv")
+    assert facts == ports.blobs.head(target)
+    assert (facts.content_type, ports.blobs.read(target)) == ("text/csv", content)
+    assert ports.writer.copy(source, target, "text/csv") == facts
+
+
 def test_a_snapshot_stays_as_it_was(ports, write):
     ref = write("a", b"1", content_type="text/plain")
     facts = ports.blobs.head(ref)

@@ -1,0 +1,43 @@
+"""Notices files that were edited since the app started: a run would not use the edit."""
+
+from collections.abc import Callable, Sequence
+
+from pipeline.cli.exits import CommandError, Exit
+from pipeline.cli.session import Session
+from pipeline.cli.stack.process import DATA, LocalStack
+from pipeline.domain.definitions.pipeline import Pipeline
+from pipeline.handlers.running import versions
+
+_POLL_S, _PATIENCE_S = 0.5, 5.0
+
+
+def note_edits(session: Session, pipeline: Pipeline) -> list[str]:
+    """Say which files the app has in another version; return them."""
+    edited = versions.unlike_the_app(session.engine, pipeline)
+    if edited:
+        session.note(_differ(session, edited))
+    return edited
+
+
+def refuse_edits(session: Session, pipeline: Pipeline) -> None:
+    """Refuse to start what the app would not run as it is here. Raises CommandError.
+
+    An app that was started just now notes its versions within seconds, so look more than once.
+    """
+    look: Callable[[], Sequence[str]] = lambda: versions.unlike_the_app(session.engine, pipeline)  # noqa: E731
+    until = session.monotonic() + _PATIENCE_S
+    while (edited := look()) and session.monotonic() < until:
+        with session.busy("An edited file is not deployed yet"):
+            session.sleep(_POLL_S)
+    if edited:
+        raise CommandError(
+            f"{_differ(session, edited)} To run what the app has: --as-deployed.", Exit.USAGE
+        )
+
+
+def _differ(session: Session, edited: Sequence[str]) -> str:
+    deploy = LocalStack(session.target or DATA).command("up") if session.engine.local else "azd up"
+    return (
+        f"The app has another version of {', '.join(edited)} than this folder. "
+        f"Deploy the edit: `{deploy}`."
+    )
