@@ -1,5 +1,6 @@
 """Three versions of one input at once: no output, alias or redrive mixes them."""
 
+import itertools
 import json
 import random
 
@@ -44,6 +45,28 @@ def check_outputs(app, runs):
         pinned = BlobRef("input", NAME, manifest_of(app, run)["input"]["snapshot"])
         assert app.world.blobs.read(pinned) == content
         assert run.input.etag == manifest_of(app, run)["input"]["etag"]
+
+
+@pytest.mark.parametrize("order", [*itertools.permutations(range(3))])
+def test_three_versions_in_flight_at_once_end_in_any_order(app_with, order):
+    app = going(app_with)
+    for content in VERSIONS:
+        app.upload(NAME, content)
+        app.pump()
+    assert [run.state for run in app.all_runs()] == ["running"] * 3
+    jobs, execute = list(app.world.batch.jobs), app.world.node(app.program)
+    for number in order:
+        for task in app.world.batch.active(jobs[number]):
+            app.world.batch.run_task(jobs[number], task, execute)
+        app.pump()
+    app.settle()
+    runs = app.all_runs()
+    assert [run.state for run in runs] == ["succeeded"] * 3
+    check_outputs(app, runs)
+    assert {content_of(app, run) for run in runs} == set(VERSIONS)
+    alias = json.loads(app.world.blobs.read(BlobRef("output", f"job/by-name/{NAME}/manifest.json")))
+    (newest,) = [run for run in runs if content_of(app, run) == VERSIONS[-1]]
+    assert alias["run"] == newest.id
 
 
 @pytest.mark.parametrize("seed", range(more(12, 300)))
