@@ -156,3 +156,25 @@ def test_without_a_readable_page_there_is_no_receipt_but_one_clear_line(node: No
         _, errors = runner.communicate(timeout=stretched(10))
     assert runner.returncode == 1
     assert errors == b"The task left no receipt: ValueError: page.json has no task 7\n"
+
+
+@pytest.mark.parametrize("required", [False, True])
+def test_a_program_that_writes_nothing_fails_where_an_output_is_required(
+    node: Node, required: bool
+) -> None:
+    node.page["require_output"] = required
+    item = node.sh("mkdir -p $FANFARE_OUTPUT/empty").run_one()
+    assert item["cause"] == ("output-unusable" if required else None)
+    assert (item["exit_code"], item["outputs"]) == (0, [])
+    said = "The program ended well, but wrote no file into its output folder."
+    assert item["tail"] == (said if required else "")
+
+
+def test_an_item_gets_its_part_of_the_input_as_a_file(node: Node) -> None:
+    node.page["cut"] = {"placeholder": "lines_file", "encoding": "utf-16-le"}
+    (node.folder / "input.txt").write_bytes("\ufeffа\nб\nв\n".encode("utf-16-le"))
+    node.sh('cat "$1" > "$FANFARE_OUTPUT/part.txt"', "{lines_file}")
+    node.item("input.txt").page["tasks"][0]["items"][0]["spans"] = [(0, 3), (6, 9)]
+    receipt = node.run()
+    written = node.folder / receipt["items"][0]["outputs"][0]["blob"]
+    assert written.read_text("utf-8") == "а\nв\n"

@@ -51,7 +51,7 @@ def test_split_and_assembly_may_be_programs(stack: Stack):
 def test_an_input_that_is_not_text_fails_the_plan_and_is_announced(stack: Stack):
     run, event = stack.finished(stack.upload("strict/bad.txt", b"\xff\xfe\x00", "strict-acts"))
     assert (run.state, run.cause) == ("failed", "plan-failed")
-    assert "UTF-8" in event["data"]["error"]
+    assert "not utf-16-le: byte 2" in event["data"]["error"]
 
 
 def test_a_corrupt_video_fails_the_plan_with_a_reason(stack: Stack):
