@@ -1,10 +1,12 @@
 """The index of runs: which pipelines ever had one, which runs are active, which came last.
 
 Table `runs`: partition `!pipelines` has one row per pipeline. A pipeline's own partition has
-`active:{run}` while the run has no verdict, and `t:{inverted time}:{run}` for listings by time.
+`active:{run}` while the run has no verdict, `t:{inverted time}:{run}` for listings by time, and
+`of:{digest of the blob}:{run}` for the runs of one blob.
 A row of the index also notes when the sweep last asked for the run's next step.
 """
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from pipeline.ledger.rows import prefixed, write
 from pipeline.ports.tables import Insert, Operation, Remove, Row, Tables, Value
 
 _REGISTRY = "!pipelines"
-_ACTIVE, _BY_TIME = "active:", "t:"
+_ACTIVE, _BY_TIME, _OF_BLOB = "active:", "t:", "of:"
 _ASKED = "asked"
 _FAILURE, _FAILED_AS, _FAILED_AT = "failure", "failed_as", "failed_at"
 _FRESH = timedelta(minutes=2)  # the message of a failing step is redelivered within 30 s
@@ -61,6 +63,25 @@ def listed(run: Run) -> Operation:
     """Return the operation that lists a new run by its time."""
     key = f"{_BY_TIME}{naming.inverted_time(run.created_at)}:{run.id}"
     return Insert(Row(run.pipeline, key, {}))
+
+
+def found_by_input(run: Run) -> Iterator[Operation]:
+    """Yield the operation that lists a new run by its blob, if it has one."""
+    if run.input:
+        key = _of_blob(run.input.container, run.input.name) + run.id
+        yield Insert(Row(run.pipeline, key, {}))
+
+
+def of_blob(tables: Tables, pipeline: str, container: str, name: str) -> Iterator[str]:
+    """Yield the ids of a pipeline's runs of one blob, in whatever version."""
+    prefix = _of_blob(container, name)
+    for row in prefixed(tables, RUNS, pipeline, prefix):
+        yield row.key.removeprefix(prefix)
+
+
+def _of_blob(container: str, name: str) -> str:
+    digest = hashlib.sha256(f"{container}/{name}".encode()).hexdigest()[:32]
+    return f"{_OF_BLOB}{digest}:"
 
 
 def activated(run: Run) -> Operation:

@@ -29,7 +29,8 @@ def claim(tables: Tables, run: Run) -> tuple[Held, bool]:
     """Create the run unless it exists; return the stored run, and whether this call created it."""
     index.register(tables, run.pipeline)
     values = to_values(run)
-    operations = [put(Row(run.pipeline, run.id, values)), index.activated(run), index.listed(run)]
+    listed = (index.activated(run), index.listed(run), *index.found_by_input(run))
+    operations = [put(Row(run.pipeline, run.id, values)), *listed]
     try:
         etags = tables.transact(RUNS, run.pipeline, operations)
     except Conflict:

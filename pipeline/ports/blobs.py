@@ -10,7 +10,12 @@ from pipeline.domain.runs.naming import BlobRef
 
 @dataclass(frozen=True)
 class BlobFacts:
-    """What Storage reports about a blob; `etag` is canonical: without quotes."""
+    """What Storage reports about a blob.
+
+    `etag` is canonical: without quotes. `created` and `md5` (hexadecimal) stay when only metadata,
+    headers or the tier change, but not every upload has an MD5, and a new block list may keep the
+    time of creation. `grows` tells an append blob.
+    """
 
     ref: BlobRef
     etag: str
@@ -18,6 +23,9 @@ class BlobFacts:
     modified: datetime
     content_type: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    created: datetime | None = None
+    md5: str = ""
+    grows: bool = False
 
 
 class Blobs(Protocol):

@@ -1,6 +1,7 @@
 """Blob Storage in memory: ETags, snapshots, conditions, and an event for each created blob."""
 
 import functools
+import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,11 +32,22 @@ class Stored:
     modified: datetime
     content_type: str = "application/octet-stream"
     metadata: Mapping[str, str] = field(default_factory=dict)
+    created: datetime | None = None
+    md5: str = ""
+    grows: bool = False
 
     def facts(self, ref: BlobRef) -> BlobFacts:
         """Return the facts of this version under a name."""
         return BlobFacts(
-            ref, self.etag, len(self.content), self.modified, self.content_type, self.metadata
+            ref,
+            self.etag,
+            len(self.content),
+            self.modified,
+            self.content_type,
+            self.metadata,
+            self.created,
+            self.md5,
+            self.grows,
         )
 
 
@@ -142,6 +154,23 @@ class FakeBlobs:
         ref = BlobRef(container, name)
         return self._store(ref, content, "PutBlob", metadata=metadata or {}).facts(ref)
 
+    def describe(self, container: str, name: str, **metadata: str) -> None:
+        """Change a blob's metadata as a user would: another ETag, the same content, no event."""
+        ref = BlobRef(container, name)
+        etag = f"0x8D{next(self._numbers):013X}"
+        change = {"etag": etag, "modified": self._clock.now(), "metadata": metadata}
+        self._blobs[ref] = replace(self._get(ref), **change)
+
+    def append(self, container: str, name: str, content: bytes) -> None:
+        """Append to a blob as a user would; only its creation, which is empty, has an event."""
+        ref = BlobRef(container, name)
+        if ref not in self._blobs:
+            self._store(ref, b"", "PutBlob")
+        etag = f"0x8D{next(self._numbers):013X}"
+        longer = self._get(ref).content + content
+        change = {"etag": etag, "modified": self._clock.now(), "grows": True, "md5": ""}
+        self._blobs[ref] = replace(self._get(ref), content=longer, **change)
+
     def remove(self, container: str, name: str) -> None:
         """Delete a blob as a user would, its snapshots included."""
         for ref in [ref for ref in self._blobs if (ref.container, ref.name) == (container, name)]:
@@ -197,11 +226,25 @@ class FakeBlobs:
             raise Permanent("A snapshot cannot be written.")
         etag = f"0x8D{next(self._numbers):013X}"
         kind = content_type or "application/octet-stream"
-        stored = Stored(bytes(content), etag, self._clock.now(), kind, metadata or {})
+        stored = self._created(ref, bytes(content), api)
+        stored = replace(stored, etag=etag, content_type=kind, metadata=metadata or {})
         self._blobs[_in_container(ref)] = stored
         for subscriber in self._subscribers:
             subscriber(self.created_event(ref, api))
         return stored
+
+    def _created(self, ref: BlobRef, content: bytes, api: str) -> Stored:
+        """Make a version: a block list has no MD5, and over a blob it keeps the time of creation.
+
+        Storage tells times in whole seconds.
+        """
+        now = self._clock.now()
+        second = now.replace(microsecond=0)
+        before = self._blobs.get(ref)
+        if api == "PutBlockList":
+            return Stored(content, "", now, created=before.created if before else second)
+        md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        return Stored(content, "", now, created=second, md5=md5)
 
     def _get(self, ref: BlobRef) -> Stored:
         stored = self._blobs.get(_in_container(ref))

@@ -5,7 +5,7 @@ from functools import cache
 from urllib.parse import quote
 
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
-from azure.storage.blob import BlobClient, BlobProperties, BlobServiceClient
+from azure.storage.blob import BlobClient, BlobProperties, BlobServiceClient, BlobType
 
 from pipeline.adapters import limits
 from pipeline.adapters.identity.credentials import storage_account
@@ -80,6 +80,9 @@ def facts_of(ref: BlobRef, found: BlobProperties) -> BlobFacts:
         found.last_modified,
         found.content_settings.content_type or "",
         dict(found.metadata or {}),
+        created=found.creation_time,
+        md5=bytes(found.content_settings.content_md5 or b"").hex(),
+        grows=found.blob_type == BlobType.APPENDBLOB,
     )
 
 

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.domain.definitions.types import ContainerName, OneOrMore, Strict
 from pipeline.domain.notation.cron import parse_cron
+from pipeline.domain.notation.durations import Duration
 from pipeline.domain.notation.spelling import nearest
 from pipeline.domain.runs.naming import RESERVED
 
@@ -19,6 +20,12 @@ class Api(StrEnum):
     PUT_BLOCK_LIST = "PutBlockList"
     COPY_BLOB = "CopyBlob"
     FLUSH_WITH_CLOSE = "FlushWithClose"
+    SFTP_COMMIT = "SftpCommit"
+    RENAME_FILE = "RenameFile"
+
+
+# The others are for accounts with a hierarchical namespace, and have to be asked for.
+USUAL = (Api.PUT_BLOB, Api.PUT_BLOCK_LIST, Api.COPY_BLOB, Api.FLUSH_WITH_CLOSE)
 
 
 class Catchup(StrEnum):
@@ -63,7 +70,13 @@ class BlobTrigger(Strict):
     container: Annotated[ContainerName, AfterValidator(_not_reserved)]
     prefix: str = Field(default="", max_length=1024)
     suffix: Annotated[tuple[str, ...], OneOrMore] = ()
-    apis: Annotated[tuple[Api, ...], OneOrMore, Field(min_length=1)] = tuple(Api)
+    apis: Annotated[tuple[Api, ...], OneOrMore, Field(min_length=1)] = USUAL
+    append_idle: Duration | None = None
+
+    @property
+    def all_usual(self) -> bool:
+        """Whether every usual operation counts, so that a listing tells what should have a run."""
+        return set(USUAL) <= set(self.apis)
 
     def matches(self, container: str, name: str) -> bool:
         """Return whether a blob starts a run; suffixes ignore case."""

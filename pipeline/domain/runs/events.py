@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -10,12 +11,17 @@ from pipeline.domain.runs.messages import BadMessage
 from pipeline.domain.runs.naming import BlobRef, canonical_etag
 
 BLOB_CREATED = "Microsoft.Storage.BlobCreated"
+BLOB_RENAMED = "Microsoft.Storage.BlobRenamed"
+_APPEND_BLOB = "AppendBlob"
 _SUBJECT = "/blobServices/default/containers/"
 
 
 @dataclass(frozen=True)
 class BlobCreated:
-    """One version of a blob was created."""
+    """One version of a blob was created, or got its name.
+
+    An event about a new name tells neither ETag nor size: `etag` is "", and `size` 0.
+    """
 
     event_id: str
     at: datetime
@@ -27,6 +33,7 @@ class BlobCreated:
     url: str
     content_type: str = ""
     sequencer: str = ""
+    grows: bool = False  # an append blob
 
     @property
     def ref(self) -> BlobRef:
@@ -38,10 +45,12 @@ class _Data(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     api: str = ""
+    blobType: str = ""
     eTag: str = Field(default="", max_length=128)
     contentLength: int = 0
     contentType: str | None = ""
     url: str = ""
+    destinationUrl: str = ""
     sequencer: str = Field(default="", max_length=128)
 
 
@@ -58,10 +67,10 @@ class _Envelope(BaseModel):
 def parse_blob_created(event: Mapping[str, object]) -> BlobCreated | None:
     """Read an Event Grid or CloudEvents envelope; return None for an event of another type.
 
-    Raises BadMessage when a blob-created event is malformed.
+    Raises BadMessage when the event is malformed.
     """
     kind = event.get("type", event.get("eventType"))
-    if kind != BLOB_CREATED:
+    if kind not in {BLOB_CREATED, BLOB_RENAMED}:
         return None
     try:
         envelope = _Envelope.model_validate(
@@ -70,10 +79,10 @@ def parse_blob_created(event: Mapping[str, object]) -> BlobCreated | None:
     except ValidationError as error:
         faults = error.error_count()
         raise BadMessage(f"The blob-created event is malformed: {faults} faults.") from error
-    container, separator, name = envelope.subject.removeprefix(_SUBJECT).partition("/blobs/")
-    if not envelope.subject.startswith(_SUBJECT) or not separator or not name:
-        raise BadMessage("The subject of the blob-created event does not name a blob.")
     data = envelope.data
+    container, name = _blob_of(envelope) if kind == BLOB_CREATED else _new_name(data.destinationUrl)
+    if not container or not name:
+        raise BadMessage("The blob-created event does not name a blob.")
     return BlobCreated(
         event_id=envelope.id,
         at=envelope.time if envelope.time.tzinfo else envelope.time.replace(tzinfo=UTC),
@@ -82,7 +91,24 @@ def parse_blob_created(event: Mapping[str, object]) -> BlobCreated | None:
         name=name,
         etag=canonical_etag(data.eTag),
         size=data.contentLength,
-        url=data.url,
+        url=data.destinationUrl or data.url,
         content_type=data.contentType or "",
         sequencer=data.sequencer,
+        grows=data.blobType == _APPEND_BLOB,
     )
+
+
+def _blob_of(envelope: _Envelope) -> tuple[str, str]:
+    """Return container and name from the subject, or empty texts."""
+    container, _, name = envelope.subject.removeprefix(_SUBJECT).partition("/blobs/")
+    return (container, name) if envelope.subject.startswith(_SUBJECT) else ("", "")
+
+
+def _new_name(url: str) -> tuple[str, str]:
+    """Return container and name from the URL of a renamed file, or empty texts."""
+    try:
+        path = unquote(urlsplit(url).path)
+    except ValueError:
+        return "", ""
+    container, _, name = path.removeprefix("/").partition("/")
+    return container, name

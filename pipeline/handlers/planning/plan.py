@@ -14,7 +14,7 @@ from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.messages import Queue, RunMessage, SubmitMessage
 from pipeline.domain.runs.obstacles import Obstacle, ObstacleCode
-from pipeline.domain.runs.run import Input, PublishedPlan, Run
+from pipeline.domain.runs.run import Input, OriginKind, PublishedPlan, Run
 from pipeline.errors import Conflict, NotFound, Permanent, QuotaReached
 from pipeline.handlers.ending.conclude import Ended, fail
 from pipeline.handlers.engine import Engine, context, log
@@ -22,6 +22,7 @@ from pipeline.handlers.planning.pages import plan_pages, resolve_parameters
 from pipeline.handlers.running import demand, executions, scripts
 from pipeline.handlers.running.stages import OnNode
 from pipeline.handlers.starting import admission
+from pipeline.handlers.starting.lost_events import start_present
 from pipeline.handlers.why import noted
 from pipeline.ledger import progress, runs
 from pipeline.ledger.runs import Held
@@ -82,13 +83,7 @@ def _begin(engine: Engine, held: Held) -> Held | Waits | Ended:
         parameters = resolve_parameters(engine, run.model_copy(update={"input": pinned}))
         programs = scripts.pin(engine, engine.definition(run))
     except (Conflict, NotFound):
-        name = run.input.name if run.input else ""
-        return fail(
-            engine,
-            held,
-            Cause.SUPERSEDED,
-            f"{name!a} was replaced or deleted before its run began.",
-        )
+        return _superseded(engine, held)
     except Permanent as error:
         return fail(engine, held, Cause.PLAN_FAILED, str(error))
     begun = run.to(
@@ -100,6 +95,20 @@ def _begin(engine: Engine, held: Held) -> Held | Waits | Ended:
         scripts=programs,
     )
     return runs.move(engine.ports.tables, held, begun, *place)
+
+
+def _superseded(engine: Engine, held: Held) -> Ended:
+    """End a run whose version is gone, and start that of the version that is there now.
+
+    Only its metadata may have changed, of which no event tells.
+    """
+    run = held.run
+    name = run.input.name if run.input else ""
+    if run.input and run.origin.kind is OriginKind.BLOB:
+        start_present(engine, run.pipeline, run.input.ref)
+    return fail(
+        engine, held, Cause.SUPERSEDED, f"{name!a} was replaced or deleted before its run began."
+    )
 
 
 def _wait(engine: Engine, held: Held, obstacle: Obstacle) -> Waits:
@@ -115,8 +124,12 @@ def _wait(engine: Engine, held: Held, obstacle: Obstacle) -> Waits:
 def _pin(engine: Engine, source: Input) -> Input:
     if source.snapshot:
         return source
+    # Read before the snapshot, which has a time of creation of its own.
+    facts = engine.ports.blobs.head(source.ref)
     ref = engine.ports.writer.snapshot(source.ref, source.etag)
-    return source.model_copy(update={"snapshot": ref.snapshot})
+    same = facts is not None and facts.etag == source.etag
+    content = {"created": facts.created, "md5": facts.md5} if facts and same else {}
+    return source.model_copy(update={"snapshot": ref.snapshot, **content})
 
 
 def _carry_out(engine: Engine, held: Held) -> None:

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from pipeline.domain.definitions.pipeline import Pipeline
-from pipeline.domain.definitions.trigger import Api
+from pipeline.domain.definitions.trigger import BlobTrigger
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.events import BlobCreated
+from pipeline.domain.runs.naming import BlobRef
 from pipeline.errors import Conflict, FanfareError
 from pipeline.handlers.engine import Engine, log
-from pipeline.handlers.starting.start import blob_key, start_for_blob
+from pipeline.handlers.starting.start import blob_key, known, start_for_blob
 from pipeline.ledger import runs, watermarks
 from pipeline.ledger.watermarks import Watched
 from pipeline.ports.blobs import BlobFacts
@@ -57,7 +58,7 @@ def _sweep_pipeline(engine: Engine, pipeline: Pipeline, allowed: int) -> int:
     until = engine.now - engine.patience.lost_event
     if mark is None:
         return 0
-    if pipeline.trigger.blob and set(pipeline.trigger.blob.apis) != set(Api):
+    if pipeline.trigger.blob and not pipeline.trigger.blob.all_usual:
         _leave_to_backfill(engine, pipeline, mark, until)
         return 0
     since = max(mark.activated, mark.swept - _OVERLAP)
@@ -91,6 +92,14 @@ def _start(engine: Engine, pipeline: Pipeline, facts: BlobFacts) -> bool:
     return True
 
 
+def start_present(engine: Engine, pipeline: str, ref: BlobRef) -> None:
+    """Start the run of the version of a blob that is there now, unless it has one."""
+    definition = engine.catalogue.pipelines.get(pipeline)
+    facts = engine.ports.blobs.head(ref)
+    if definition and facts and facts.size > 0 and not known(engine, definition, facts):
+        start_for_blob(engine, definition, event_of(engine, facts))
+
+
 def _leave_to_backfill(engine: Engine, pipeline: Pipeline, mark: Watched, until: datetime) -> None:
     """Log once that this trigger is not searched, and move its mark, so no blob starts later."""
     if mark.told is None:
@@ -115,11 +124,19 @@ def unclaimed(
         return
     for facts in engine.ports.blobs.list(trigger.container, trigger.prefix):
         fits = facts.size > 0 and trigger.matches(facts.ref.container, facts.ref.name)
-        if not fits or not since <= facts.modified <= until:
+        complete = _complete(trigger, facts)
+        if not fits or complete is None or not since <= complete <= until:
             continue
         run = naming.run_id(pipeline.name, blob_key(event_of(engine, facts)))
-        if runs.load(engine.ports.tables, run) is None:
+        if runs.load(engine.ports.tables, run) is None and not known(engine, pipeline, facts):
             yield facts
+
+
+def _complete(trigger: BlobTrigger, facts: BlobFacts) -> datetime | None:
+    """Return since when a blob counts as complete; None for one that grows and nothing tells."""
+    if not facts.grows:
+        return facts.modified
+    return facts.modified + trigger.append_idle if trigger.append_idle else None
 
 
 def event_of(engine: Engine, facts: BlobFacts) -> BlobCreated:

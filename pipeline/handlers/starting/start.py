@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.runs import naming
@@ -14,7 +14,7 @@ from pipeline.errors import Conflict
 from pipeline.handlers import probe
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.tracing import span
-from pipeline.ledger import runs
+from pipeline.ledger import index, runs
 from pipeline.ports.blobs import BlobFacts
 
 
@@ -34,14 +34,24 @@ def on_blob(message: EventMessage, engine: Engine) -> list[Started]:
         return []
     if probe.answer(engine, event):
         return []
+    if not event.etag:
+        event = _completed(engine, event)
     started = [
         start_for_blob(engine, pipeline, event)
         for pipeline in engine.catalogue.pipelines.values()
-        if matches(pipeline, event)
+        if matches(pipeline, event) and not _of_earlier_content(engine, pipeline, event)
     ]
     if not started:
         log.debug("Event ignored: no pipeline matches this blob", extra=_about(event))
     return started
+
+
+def _completed(engine: Engine, event: BlobCreated) -> BlobCreated:
+    """Add what an event about a new name does not tell; of a blob that is gone it stays empty."""
+    facts = engine.ports.blobs.head(event.ref)
+    if facts is None:
+        return event
+    return replace(event, etag=facts.etag, size=facts.size, content_type=facts.content_type)
 
 
 def matches(pipeline: Pipeline, event: BlobCreated) -> bool:
@@ -50,6 +60,7 @@ def matches(pipeline: Pipeline, event: BlobCreated) -> bool:
     return (
         trigger is not None
         and event.size > 0
+        and not event.grows
         and event.api in trigger.apis
         and trigger.matches(event.container, event.name)
     )
@@ -78,6 +89,32 @@ def _depth(engine: Engine, event: BlobCreated) -> int:
         return 0
     held = runs.load(engine.ports.tables, run)
     return 1 + (held.run.input.depth if held and held.run.input else 0)
+
+
+def known(engine: Engine, pipeline: Pipeline, facts: BlobFacts) -> bool:
+    """Return whether a run has this content already, under an ETag of before.
+
+    An ETag changes with metadata, headers and the tier, which are no new version. A run that has
+    not pinned its input does not count: its pin will find the ETag gone, and end it.
+    """
+    tables = engine.ports.tables
+    for run_id in index.of_blob(tables, pipeline.name, facts.ref.container, facts.ref.name):
+        held = runs.load(tables, run_id)
+        source = held.run.input if held else None
+        if source and source.has_content(facts.size, facts.created, facts.md5):
+            return True
+    return False
+
+
+def _of_earlier_content(engine: Engine, pipeline: Pipeline, event: BlobCreated) -> bool:
+    """Return whether a late event is about content that the search for lost events has found.
+
+    Its ETag may be of before a change of metadata, which the search saw.
+    """
+    if engine.now - event.at <= engine.patience.lost_event:
+        return False
+    facts = engine.ports.blobs.head(event.ref)
+    return facts is not None and facts.etag != event.etag and known(engine, pipeline, facts)
 
 
 def blob_key(event: BlobCreated) -> tuple[str, ...]:
