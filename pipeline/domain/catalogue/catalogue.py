@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from pipeline.domain.catalogue.chains import chain_cycles
+from pipeline.domain.catalogue.chains import chain_cycles, strangers
 from pipeline.domain.catalogue.checks import check_pipeline
 from pipeline.domain.catalogue.file import (
     Document,
@@ -68,8 +68,9 @@ def load_catalogue(pipelines_dir: Path, pools_dir: Path, scripts_dir: Path) -> C
     pipelines = dict(loading.files(pipelines_dir, PipelineBody, Pipeline))
     for name, pipeline in pipelines.items():
         loading.check(name, pipeline, pools, known_pools)
-    for name, reason in chain_cycles(pipelines):
-        loading.blame(name, ("trigger", "blob"), reason)
+    known_pipelines = [path.stem for path in _definition_files(pipelines_dir)]
+    for name, reason in (*strangers(pipelines, known_pipelines), *chain_cycles(pipelines)):
+        loading.blame(name, ("trigger", "run"), reason)
     if loading.problems:
         raise DefinitionError("\n".join(str(problem) for problem in loading.problems))
     return Catalogue(pipelines, pools)

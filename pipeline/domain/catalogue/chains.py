@@ -1,9 +1,9 @@
-"""Chains of pipelines: the output of one starts the next. A cycle would never end."""
+"""Chains of pipelines: the end of one's run starts the next. A cycle would never end."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from pipeline.domain.definitions.pipeline import Pipeline
-from pipeline.domain.runs.naming import OUTPUT
+from pipeline.domain.notation.spelling import nearest
 
 
 def chain_cycles(pipelines: Mapping[str, Pipeline]) -> Iterator[tuple[str, str]]:
@@ -17,16 +17,23 @@ def chain_cycles(pipelines: Mapping[str, Pipeline]) -> Iterator[tuple[str, str]]
         way = _way_back(name, starts)
         if way and name not in reported:
             reported.update(way)
-            yield name, f"its output would start the pipeline itself: {' → '.join([*way, name])}"
+            yield name, f"its runs would start the pipeline itself: {' → '.join([*way, name])}"
+
+
+def strangers(
+    pipelines: Mapping[str, Pipeline], known: Collection[str]
+) -> Iterator[tuple[str, str]]:
+    """Yield each pipeline that follows one which is not there, with the reason."""
+    for name, pipeline in pipelines.items():
+        trigger = pipeline.trigger.run
+        if trigger and trigger.pipeline not in known:
+            hint = nearest(trigger.pipeline, known)
+            yield name, f"there is no pipelines/{trigger.pipeline}.yaml{hint}"
 
 
 def _starts(producer: str, consumer: Pipeline) -> bool:
-    """Return whether some output of the producer can match the consumer's blob trigger."""
-    trigger = consumer.trigger.blob
-    if trigger is None or trigger.container != OUTPUT:
-        return False
-    folder = f"{producer}/"
-    return trigger.prefix.startswith(folder) or folder.startswith(trigger.prefix)
+    """Return whether a run of the producer starts one of the consumer."""
+    return consumer.trigger.run is not None and consumer.trigger.run.pipeline == producer
 
 
 def _way_back(start: str, starts: Mapping[str, list[str]]) -> list[str]:

@@ -7,6 +7,7 @@ from pipeline.domain.definitions.pipeline import Alias, Pipeline
 from pipeline.domain.definitions.splits import COUNTS
 from pipeline.domain.notation.placeholders import RESERVED, names_in
 from pipeline.domain.notation.spelling import nearest
+from pipeline.domain.runs.naming import OUTPUT
 
 type Finding = tuple[Where, str]
 
@@ -22,6 +23,7 @@ def check_pipeline(pipeline: Pipeline) -> Iterator[Finding]:
     yield from _counts(pipeline)
     yield from _inputs(pipeline)
     yield from _schedule(pipeline)
+    yield from _outputs(pipeline)
 
 
 def _parameter_names(pipeline: Pipeline) -> Iterator[Finding]:
@@ -114,3 +116,21 @@ def _schedule(pipeline: Pipeline) -> Iterator[Finding]:
     for name, parameter in pipeline.parameters.items():
         if parameter.required:
             yield ("parameters", name), "needs a default, because a schedule gives no parameters"
+
+
+def _outputs(pipeline: Pipeline) -> Iterator[Finding]:
+    """Refuse a trigger on outputs: a file of an output is no sign that its run has succeeded."""
+    trigger = pipeline.trigger.blob
+    if trigger is None or trigger.container != OUTPUT:
+        return
+    before = trigger.prefix.split("/")[0] or "NAME"
+    file = next((suffix.removeprefix("/") for suffix in trigger.suffix), "")
+    line = (
+        f"trigger: {{run: {{pipeline: {before}, file: {file}}}}}"
+        if file
+        else (f"trigger: {{run: {before}}}")
+    )
+    yield (
+        ("trigger", "blob", "container"),
+        f"files are written before their run has its verdict; to start after it write `{line}`",
+    )

@@ -4,9 +4,9 @@ from enum import StrEnum
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from pipeline.domain.definitions.types import ContainerName, OneOrMore, Strict
+from pipeline.domain.definitions.types import ContainerName, Name, OneOrMore, OutputPath, Strict
 from pipeline.domain.notation.cron import parse_cron
 from pipeline.domain.notation.durations import Duration
 from pipeline.domain.notation.spelling import nearest
@@ -93,20 +93,56 @@ class ScheduleTrigger(Strict):
     overlap: Overlap = Overlap.SKIP
 
 
+class Verdict(StrEnum):
+    """How a run that others follow has to end."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class RunTrigger(Strict):
+    """A run of another pipeline that ended starts a run.
+
+    The input is a file of its output, or else the manifest; of a run that did not succeed it is
+    the input of that run.
+    """
+
+    pipeline: Name
+    on: Verdict = Verdict.SUCCEEDED
+    file: OutputPath | None = None
+
+    @model_validator(mode="after")
+    def _file_of_an_output(self) -> Self:
+        if self.file and not self.has_output:
+            raise ValueError(f"file is of an output, and a run that ends {self.on} has none")
+        return self
+
+    @property
+    def has_output(self) -> bool:
+        """Whether the run that starts this one has an output."""
+        return self.on is Verdict.SUCCEEDED
+
+
+def _followed(value: object) -> object:
+    return {"pipeline": value} if isinstance(value, str) else value
+
+
 class Trigger(Strict):
     """The ways in which a pipeline starts; at least one."""
 
     blob: BlobTrigger | None = None
+    run: Annotated[RunTrigger | None, BeforeValidator(_followed)] = None
     schedule: ScheduleTrigger | None = None
     http: bool = False
 
     @model_validator(mode="after")
     def _at_least_one(self) -> Self:
-        if not (self.blob or self.schedule or self.http):
-            raise ValueError("nothing starts this pipeline: give blob, schedule or http: true")
+        if not (self.blob or self.run or self.schedule or self.http):
+            raise ValueError("nothing starts this pipeline: give blob, run, schedule or http: true")
         return self
 
     @property
     def may_have_input(self) -> bool:
-        """Whether a run can have an input blob: from its event, or named in the request."""
-        return self.blob is not None or self.http
+        """Whether a run can have an input: its blob, of a run before it, or of the request."""
+        return self.blob is not None or self.run is not None or self.http

@@ -83,6 +83,12 @@ def _no_nul(text: str) -> str:
     return text
 
 
+def _output_path(path: str) -> str:
+    if any(part in {"", ".", ".."} for part in path.split("/")) or not path.isprintable():
+        raise ValueError(f"{path[:60]!r} is not the name of a file in an output")
+    return path
+
+
 def _known_encoding(name: str) -> str:
     if name not in ENCODINGS:
         raise ValueError(f"{name[:40]!r} is not one of {', '.join(ENCODINGS)}")
@@ -135,6 +141,11 @@ OutputName = Annotated[
     str,
     AfterValidator(matching(OUTPUT_NAME, "a plain output name without folders")),
     Field(json_schema_extra={"pattern": f"^{OUTPUT_NAME}$"}),
+]
+OutputPath = Annotated[
+    str,
+    AfterValidator(_output_path),
+    Field(min_length=1, max_length=512),
 ]
 Encoding = Annotated[
     str,

@@ -262,13 +262,6 @@ def belongings(run: str, *, output: bool) -> list[BlobRef]:
     return [*folders, BlobRef(OUTPUT, f"{pipeline_of(run)}/{mine}")] if output else folders
 
 
-def run_of_output(ref: BlobRef) -> str | None:
-    """Return the run whose output a blob may belong to; None outside the outputs."""
-    if ref.container != OUTPUT:
-        return None
-    return next(iter(ref.name.split("/")[1:2]), "")
-
-
 def local_input_name(stem: str, blob: str, folder: str = "in") -> str:
     """Name an input file on the node; only an ordinary extension of the blob's name is kept."""
     match = _EXTENSION.search(blob)

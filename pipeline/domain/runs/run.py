@@ -19,6 +19,7 @@ class OriginKind(StrEnum):
     BLOB = "blob"
     SCHEDULE = "schedule"
     REQUEST = "request"
+    RUN = "run"
     OTHER = "other"
 
     @classmethod

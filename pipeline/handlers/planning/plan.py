@@ -104,6 +104,9 @@ def _superseded(engine: Engine, held: Held) -> Ended:
     """
     run = held.run
     name = run.input.name if run.input else ""
+    if run.origin.kind is OriginKind.RUN and run.input and not run.input.etag:
+        error = f"The run before this one has no output {name!a}."
+        return fail(engine, held, Cause.INPUT_MISSING, error)
     if run.input and run.origin.kind is OriginKind.BLOB:
         start_present(engine, run.pipeline, run.input.ref)
     return fail(

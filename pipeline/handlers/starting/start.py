@@ -76,19 +76,9 @@ def start_for_blob(engine: Engine, pipeline: Pipeline, event: BlobCreated) -> St
         url=event.url,
         content_type=event.content_type,
         sequencer=event.sequencer,
-        depth=_depth(engine, event),
     )
     origin = Origin(kind=OriginKind.BLOB, key=blob_key(event), at=event.at, event_id=event.event_id)
     return start(engine, pipeline, origin, source, {})
-
-
-def _depth(engine: Engine, event: BlobCreated) -> int:
-    """Count the runs that led to this blob; an output is one deeper than the input of its run."""
-    run = naming.run_of_output(event.ref)
-    if run is None:
-        return 0
-    held = runs.load(engine.ports.tables, run)
-    return 1 + (held.run.input.depth if held and held.run.input else 0)
 
 
 def known(engine: Engine, pipeline: Pipeline, facts: BlobFacts) -> bool:

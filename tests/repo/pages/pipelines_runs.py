@@ -73,9 +73,8 @@ def start(app: FakeApp, name: str, inputs: Mapping[str, bytes]) -> None:
 
 
 def producer_of(pipeline: Pipeline) -> str:
-    """Name the pipeline whose output starts this one, if there is one."""
-    trigger = pipeline.trigger.blob
-    return trigger.prefix.split("/")[0] if trigger and trigger.container == "output" else ""
+    """Name the pipeline whose runs start this one, if there is one."""
+    return pipeline.trigger.run.pipeline if pipeline.trigger.run else ""
 
 
 def is_for(pipeline: Pipeline, blob: str) -> bool:

@@ -4,7 +4,6 @@ Each test names the sentence that it checks. If the behaviour changes, the sente
 """
 
 import json
-import re
 from datetime import UTC, datetime, timedelta
 
 import jsonschema_rs
@@ -224,18 +223,6 @@ def test_an_alias_by_the_name_of_no_input_is_latest(tmp_path):
     text = START + ONE + NONE + "task: {command: ['true']}\noutput: {alias: input-name}\n"
     app, _ = ended(tmp_path, text)
     assert app.world.blobs.head(naming.alias_latest("p"))
-
-
-def test_an_output_without_a_suffix_starts_three_runs(tmp_path):
-    says("Without one, a run of `shout` starts three runs")
-    first = FED + 'split: {blobs: {}}\ntask: {command: [cp, "{input}", "{output}/x"]}\n' + NONE
-    then = first.replace("container: input, prefix: p/", "container: output, prefix: p/")
-    app = app_of(tmp_path, {"p": first, "then": then}, {})
-    start(app, "p", {"p/a.txt": b"x"})
-    app.settle()
-    names = [run.input.name for run in app.all_runs() if run.pipeline == "then"]
-    ends = sorted(re.sub(r"p-\w{20}", "RUN", name) for name in names)
-    assert ends == ["p/RUN/g1/manifest.json", "p/RUN/g1/x", "p/latest/manifest.json"]
 
 
 def test_a_share_is_not_rounded_up():

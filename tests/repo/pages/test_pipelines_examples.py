@@ -86,10 +86,8 @@ def test_every_input_of_the_page_is_for_a_pipeline(tmp_path: Path):
 @pytest.mark.parametrize("example", SHOWN, ids=lambda e: e.id)
 def test_a_run_comes_to_what_the_page_shows(tmp_path: Path, example: Example):
     pipelines = {example.name: definition(example)}
-    if "container: output" in example.text:
-        pipelines |= {
-            name: text for name, text in WHOLE.items() if f"prefix: {name}/" in example.text
-        }
+    if "trigger: {run:" in example.text:
+        pipelines |= {name: text for name, text in WHOLE.items() if f"{name}, file" in example.text}
     app = app_of(tmp_path, pipelines, PROGRAMS)
     if set(example.expected) == {"items"}:
         app.execute = None  # what is only planned needs no real program

@@ -190,24 +190,50 @@ def test_missing_folders_are_named(tmp_path):
         load_catalogue(tmp_path / "pipelines", tmp_path / "pools", tmp_path)
 
 
-@pytest.mark.parametrize("prefix", ["", "a", "a/", "a/run/"])
-def test_a_pipeline_that_would_start_itself_is_refused(workshop, prefix):
-    workshop.changed("container: input", f"container: output, prefix: '{prefix}'", name="a")
+def follow(workshop, name, before):
+    workshop.changed("blob: {container: input, suffix: .mp4}", f"run: {before}", name=name)
+
+
+def test_a_pipeline_that_would_start_itself_is_refused(workshop):
+    follow(workshop, "a", "a")
     assert workshop.problems() == [
-        "pipelines/a.yaml:2: trigger.blob: its output would start the pipeline itself: a → a"
+        "pipelines/a.yaml:2: trigger.run: its runs would start the pipeline itself: a → a"
     ]
+
+
+def test_a_pipeline_that_follows_an_unknown_one_is_refused(workshop):
+    workshop.pipeline("encode")
+    follow(workshop, "a", "encoed")
+    assert workshop.problems() == [
+        "pipelines/a.yaml:2: trigger.run: there is no pipelines/encoed.yaml; did you mean 'encode'?"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "line"),
+    [
+        (", prefix: a/", "trigger: {run: a}"),
+        (", prefix: a/, suffix: /all.txt", "trigger: {run: {pipeline: a, file: all.txt}}"),
+        ("", "trigger: {run: NAME}"),
+    ],
+)
+def test_a_trigger_on_outputs_is_refused_with_the_line_to_write_instead(workshop, more, line):
+    workshop.changed("container: input, suffix: .mp4", f"container: output{more}", name="b")
+    (found,) = workshop.problems()
+    assert found.startswith("pipelines/b.yaml:2: trigger.blob.container: ")
+    assert found.endswith(f"write `{line}`")
 
 
 def test_a_circle_of_pipelines_is_refused_once(workshop):
     for name, before in (("a", "c"), ("b", "a"), ("c", "b")):
-        workshop.changed("container: input", f"container: output, prefix: {before}/", name=name)
+        follow(workshop, name, before)
     (found,) = workshop.problems()
     assert found.endswith("would start the pipeline itself: a → b → c → a")
 
 
 def test_a_chain_with_an_end_is_fine(workshop):
     workshop.pipeline("a")
-    workshop.changed("container: input", "container: output, prefix: a/", name="b")
+    follow(workshop, "b", "a")
     assert set(workshop.load().pipelines) == {"a", "b"}
 
 
