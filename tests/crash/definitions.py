@@ -27,6 +27,11 @@ _PIPELINES = {
     "lines": LINES,
     "tolerant": LINES.replace("lines/", "tolerant/") + "tolerance: {failed_items: 1}\n",
     "range": RANGE,
+    "first": LINES.replace("lines/", "first/"),
+    "second": LINES.replace(
+        "trigger: {blob: {container: input, prefix: lines/}}",
+        "trigger: {run: {pipeline: first, file: all.txt}}",
+    ),
     "programs": PROGRAMS,
 }
 

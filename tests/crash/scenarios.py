@@ -134,6 +134,11 @@ def no_job_slot(app: FakeApp) -> None:
     app.settle()
 
 
+def followed(app: FakeApp) -> None:
+    app.upload("first/a.txt", b"one\ntwo\nthree\n")
+    app.settle()
+
+
 _FEW = b"0\n1\n"
 _SUM = b'{\n  "total": 30\n}\n'
 SCENARIOS: Mapping[str, Scenario] = {
@@ -151,6 +156,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario("event-lost", event_lost),
         Scenario("lied-to", lied_to),
         Scenario("tick", tick, content=_SUM, items=2),
+        Scenario("followed", followed, runs=2),
         Scenario("request", request, content=_SUM, items=2),
         Scenario("no-job-slot", no_job_slot, content=b"0\n", items=1, runs=2, quota=1),
     )
