@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from pipeline.domain.catalogue.file import (
     Where,
     read_document,
 )
-from pipeline.domain.catalogue.problems import problems_of
+from pipeline.domain.catalogue.problems import limited, problems_of, without
 from pipeline.domain.definitions.pipeline import Pipeline, PipelineBody
 from pipeline.domain.definitions.pool import Pool, PoolBody
 from pipeline.domain.notation.spelling import nearest
@@ -66,13 +67,14 @@ def load_catalogue(pipelines_dir: Path, pools_dir: Path, scripts_dir: Path) -> C
     pools = dict(loading.files(pools_dir, PoolBody, Pool))
     known_pools = [path.stem for path in _definition_files(pools_dir)]
     pipelines = dict(loading.files(pipelines_dir, PipelineBody, Pipeline))
-    for name, pipeline in pipelines.items():
+    for name, pipeline in (*pipelines.items(), *loading.parts.items()):
         loading.check(name, pipeline, pools, known_pools)
     known_pipelines = [path.stem for path in _definition_files(pipelines_dir)]
     for name, reason in (*strangers(pipelines, known_pipelines), *chain_cycles(pipelines)):
         loading.blame(name, ("trigger", "run"), reason)
     if loading.problems:
-        raise DefinitionError("\n".join(str(problem) for problem in loading.problems))
+        found = limited(sorted(loading.problems, key=lambda problem: problem.file))
+        raise DefinitionError("\n".join(str(problem) for problem in found))
     return Catalogue(pipelines, pools)
 
 
@@ -83,6 +85,7 @@ class _Loading:
     scripts_dir: Path
     documents: dict[str, Document] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    parts: dict[str, Pipeline] = field(default_factory=dict)  # what is right of files with problems
 
     def files[M: BaseModel](
         self, folder: Path, body: type[BaseModel], model: type[M]
@@ -108,6 +111,7 @@ class _Loading:
         self, document: Document, name: str, body: type[BaseModel], model: type[M]
     ) -> M | None:
         self.documents[name] = document
+        self.problems.extend(document.problems)
         if "name" in document.data:
             reason = "unknown key: the name of the file is the name"
             self.problems.append(document.problem(("name",), reason))
@@ -117,7 +121,17 @@ class _Loading:
             return model.model_validate_json(json.dumps(data))
         except ValidationError as error:
             self.problems.extend(problems_of(body, error, document))
+            self._keep_part(name, model, data, error)
             return None
+
+    def _keep_part(
+        self, name: str, model: type[BaseModel], data: dict[str, Plain], error: ValidationError
+    ) -> None:
+        """Keep what is right of a pipeline, so that all its problems are told at once."""
+        rest = without(data, error) if model is Pipeline else None
+        with suppress(ValidationError):
+            if rest is not None:
+                self.parts[name] = Pipeline.model_validate_json(json.dumps(rest))
 
     def blame(self, name: str, where: Where, reason: str) -> None:
         """Note a problem of a pipeline."""

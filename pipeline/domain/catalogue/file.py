@@ -38,11 +38,12 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The data of a file and the line of everything in it."""
+    """The data of a file, the line of everything in it, and what is wrong with its form."""
 
     file: str
     data: dict[str, Plain]
     lines: dict[Where, int]
+    problems: tuple[Problem, ...] = ()
 
     def problem(self, where: Where, reason: str) -> Problem:
         """Make a problem with the line of a place, or of what encloses it."""
@@ -69,9 +70,14 @@ def dotted(where: Where) -> str:
 
 
 def read_document(path: Path) -> Document:
-    """Read a definition file. Raises UnreadableFile, which lists every fault of its form."""
+    """Read a definition file; what can be read of it has its problems beside it.
+
+    Raises UnreadableFile for what is no file of YAML, or no regular file: a pipe would never end.
+    """
     name = f"{path.parent.name}/{path.name}"
     try:
+        if not path.is_file():
+            raise UnreadableFile([Problem(name, 0, "", "is not a regular file")])
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except OSError as error:
@@ -82,7 +88,7 @@ def read_document(path: Path) -> Document:
 
 
 def parse_document(name: str, raw: bytes) -> Document:
-    """Parse the bytes of a definition file. Raises UnreadableFile."""
+    """Parse the bytes of a definition file. Raises UnreadableFile for what is no mapping."""
     try:
         node = yaml.compose(raw.decode("utf-8-sig"), Loader=_Loader)
     except UnicodeDecodeError as error:
@@ -96,9 +102,7 @@ def parse_document(name: str, raw: bytes) -> Document:
         raise UnreadableFile([Problem(name, 0 if node is None else 1, "", reason)])
     reading = _Reading(name)
     data = reading.mapping(node, ())
-    if reading.problems:
-        raise UnreadableFile(reading.problems)
-    return Document(name, data, reading.lines)
+    return Document(name, data, reading.lines, tuple(reading.problems))
 
 
 class _Refused(Exception):

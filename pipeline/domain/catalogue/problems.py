@@ -1,15 +1,19 @@
 """Says in plain words why a model refused a definition, with the line and the nearest key."""
 
+import copy
 import types
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from pipeline.domain.catalogue.file import Document, Problem, Where
+from pipeline.domain.catalogue.file import Document, Plain, Problem, Where
 from pipeline.domain.notation.spelling import nearest
 
+MAX_PROBLEMS = 50
+_REFERRED = frozenset({"parameters", "split"})  # other keys name what is in them
 _EXPECTED = {
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
@@ -37,15 +41,63 @@ _BOUNDS = {
 def problems_of(
     model: type[BaseModel], error: ValidationError, document: Document
 ) -> Iterator[Problem]:
-    """Translate all errors of a model, in the order of the file's lines."""
+    """Translate the errors of a model, in the order of the file's lines, at most 51."""
     details = error.errors(include_url=False, include_context=True)
-    found = [_problem(model, detail, document) for detail in details]
-    yield from sorted(set(found), key=lambda problem: (problem.line, problem.key))
+    # The reasons are worth time: they look for the nearest key.
+    placed = sorted(details, key=lambda detail: document.problem(_place(detail), "").line)
+    found = [
+        document.problem(_place(detail), _reason(model, detail, _place(detail)))
+        for detail in placed[: MAX_PROBLEMS + 1]
+    ]
+    told = {problem.key for problem in document.problems}
+    new = {problem for problem in found if problem.key not in told}
+    yield from sorted(new, key=lambda problem: (problem.line, problem.key))
 
 
-def _problem(model: type[BaseModel], detail: ErrorDetails, document: Document) -> Problem:
-    where = tuple(part for part in detail["loc"] if part != "[key]")
-    return document.problem(where, _reason(model, detail, where))
+def limited(problems: Sequence[Problem]) -> list[Problem]:
+    """Return the first 50 problems of each file, and for the others that there are more."""
+    kept: list[Problem] = []
+    counts: Counter[str] = Counter()
+    for problem in problems:
+        counts[problem.file] += 1
+        if counts[problem.file] <= MAX_PROBLEMS:
+            kept.append(problem)
+        elif counts[problem.file] == MAX_PROBLEMS + 1:
+            kept.append(Problem(problem.file, 0, "", "has more problems: mend these first"))
+    return kept
+
+
+def without(data: dict[str, Plain], error: ValidationError) -> dict[str, Plain] | None:
+    """Return the data without what is wrong in it, so that the rest can be checked.
+
+    None if other keys refer to what is wrong: their problems would be none.
+    """
+    rest: dict[str, Plain] = copy.deepcopy(data)
+    for detail in error.errors(include_url=False, include_input=False):
+        where = _place(detail)
+        if not where or where[0] in _REFERRED or detail["type"] == "missing":
+            return None
+        _remove(rest, where)
+    return rest
+
+
+def _remove(data: Plain, where: Where) -> None:
+    for part in where[:-1]:
+        data = _inner(data, part)
+    if isinstance(data, dict):
+        data.pop(str(where[-1]), None)
+
+
+def _inner(data: Plain, part: str | int) -> Plain:
+    if isinstance(data, dict):
+        return data.get(str(part))
+    if isinstance(data, list) and isinstance(part, int) and part < len(data):
+        return data[part]
+    return None
+
+
+def _place(detail: ErrorDetails) -> Where:
+    return tuple(part for part in detail["loc"] if part != "[key]")
 
 
 def _reason(model: type[BaseModel], detail: ErrorDetails, where: Where) -> str:

@@ -1,9 +1,13 @@
+import os
+import time
 from pathlib import Path
 
 import pytest
 
 from pipeline.domain.catalogue.catalogue import load_catalogue
 from pipeline.domain.definitions.pipeline import Pipeline
+from tests.depth import more
+from tests.patience import stretched
 from tests.unit.domain.conftest import PIPELINE, POOL
 
 ROOT = Path(__file__).parents[4]
@@ -156,8 +160,46 @@ def test_a_schedule_needs_a_default_for_every_parameter(workshop):
 )
 def test_a_file_that_is_not_a_definition_is_refused(workshop, text, problem):
     workshop.pipeline("demo", text)
+    assert any(problem in found for found in workshop.problems())
+
+
+def test_problems_of_form_of_keys_and_of_meaning_come_at_once(workshop):
+    text = PIPELINE.replace("pool: cpu", "pool: cpu\npool: gpu\ncolour: red\nlimits: {item: 0s}")
+    workshop.pipeline("demo", text.replace("{crf}", "{cfr}").replace("media", "medai"))
+    assert [found.split(": ")[1] for found in workshop.problems()] == [
+        "pool",
+        "colour",
+        "limits.item",
+        "task.arguments[2]",
+        "task.environment",
+    ]
+
+
+def test_what_refers_to_something_wrong_is_not_blamed_for_it(workshop):
+    workshop.changed("type: integer", "type: intger")
     (found,) = workshop.problems()
-    assert problem in found
+    assert "parameters.crf.type" in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: 1\n" * more(8_000, 50_000),
+        "".join(f"k{number}: 1\n" for number in range(more(5_000, 25_000))),
+    ],
+)
+def test_a_large_file_of_problems_is_told_in_short_and_in_time(workshop, text):
+    workshop.pipeline("demo", text.encode()[: 256 * 1024])
+    began = time.process_time()
+    found = workshop.problems()
+    assert time.process_time() - began < stretched(more(3, 15))  # quadratic, it was minutes
+    assert len(found) == 51
+    assert found[-1] == "pipelines/demo.yaml: has more problems: mend these first"
+
+
+def test_a_pipe_is_no_definition_and_keeps_nobody_waiting(workshop):
+    os.mkfifo(workshop.root / "pipelines/demo.yaml")
+    assert workshop.problems() == ["pipelines/demo.yaml: is not a regular file"]
 
 
 def test_all_problems_of_all_files_come_at_once(workshop):
