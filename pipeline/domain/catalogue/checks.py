@@ -5,9 +5,11 @@ from collections.abc import Iterable, Iterator
 from pipeline.domain.catalogue.file import Where
 from pipeline.domain.definitions.pipeline import Alias, Pipeline
 from pipeline.domain.definitions.splits import COUNTS
+from pipeline.domain.notation.patterns import placeholders_of
 from pipeline.domain.notation.placeholders import RESERVED, names_in
 from pipeline.domain.notation.spelling import nearest
-from pipeline.domain.runs.naming import OUTPUT
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.naming import CONTAINERS, OUTPUT
 
 type Finding = tuple[Where, str]
 
@@ -24,6 +26,8 @@ def check_pipeline(pipeline: Pipeline) -> Iterator[Finding]:
     yield from _inputs(pipeline)
     yield from _schedule(pipeline)
     yield from _outputs(pipeline)
+    yield from _containers(pipeline)
+    yield from _path(pipeline)
 
 
 def _parameter_names(pipeline: Pipeline) -> Iterator[Finding]:
@@ -134,3 +138,28 @@ def _outputs(pipeline: Pipeline) -> Iterator[Finding]:
         ("trigger", "blob", "container"),
         f"files are written before their run has its verdict; to start after it write `{line}`",
     )
+
+
+def _containers(pipeline: Pipeline) -> Iterator[Finding]:
+    """Refuse containers that no deployment makes, and for splits those that the engine owns."""
+    trigger, split = pipeline.trigger.blob, pipeline.split
+    named: list[tuple[Where, str | None]] = [
+        (("trigger", "blob", "container"), trigger.container if trigger else None),
+        (("split", "blobs", "container"), split.blobs.container if split.blobs else None),
+        (("split", "manifest", "container"), split.manifest.container if split.manifest else None),
+    ]
+    for where, container in named:
+        if container in naming.RESERVED:
+            yield where, f"container {container} belongs to the engine"
+        elif container is not None and container not in CONTAINERS:
+            hint = nearest(container, CONTAINERS)
+            reason = f"there is no container {container}{hint}: docs/deploy.md says how to add one"
+            yield where, reason
+
+
+def _path(pipeline: Pipeline) -> Iterator[Finding]:
+    trigger = pipeline.trigger.blob
+    for name in placeholders_of(trigger.path) if trigger and trigger.path else ():
+        if name not in pipeline.parameters:
+            hint = nearest(name, pipeline.parameters)
+            yield ("trigger", "blob", "path"), f"there is no parameter {name}{hint}"

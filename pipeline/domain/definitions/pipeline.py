@@ -26,6 +26,7 @@ from pipeline.domain.definitions.trigger import Trigger
 from pipeline.domain.definitions.types import FORMAT, Format, Name, ParameterName, Strict
 from pipeline.domain.notation.durations import Duration, format_duration
 from pipeline.domain.plans.split import Scalar
+from pipeline.domain.runs.naming import BlobRef
 
 MAX_PLACES = 200
 _PERCENT = r"(\d{1,3}(?:\.\d{1,4})?)%"
@@ -150,10 +151,16 @@ class Pipeline(PipelineBody):
         """Give each parameter its value for one run. Raises InvalidParameters."""
         return resolve(self.parameters, given)
 
-    def parameters_in(self, metadata: Mapping[str, str]) -> dict[str, str]:
-        """Pick the values that a blob's metadata gives for parameters; names ignore case."""
+    def parameters_in(self, blob: BlobRef, metadata: Mapping[str, str]) -> dict[str, str]:
+        """Pick the values that a blob's metadata and its path give for parameters.
+
+        Names in metadata ignore case; the path counts where both give one.
+        """
         found = {name.lower(): text for name, text in metadata.items()}
-        return {name: found[name.lower()] for name in self.parameters if name.lower() in found}
+        given = {name: found[name.lower()] for name in self.parameters if name.lower() in found}
+        trigger = self.trigger.blob
+        path = trigger.parameters_in(blob.container, blob.name) if trigger else {}
+        return {**given, **path}
 
     def to_json(self) -> str:
         """Write the keys that differ from the defaults; a run keeps this text.

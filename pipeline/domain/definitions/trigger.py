@@ -1,5 +1,6 @@
 """What starts a run: a created blob, a schedule, a request."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -9,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pipeline.domain.definitions.types import ContainerName, Name, OneOrMore, OutputPath, Strict
 from pipeline.domain.notation.cron import parse_cron
 from pipeline.domain.notation.durations import Duration
+from pipeline.domain.notation.patterns import LONGEST, check_pattern, matched
 from pipeline.domain.notation.spelling import nearest
 from pipeline.domain.runs.naming import RESERVED
 
@@ -26,6 +28,13 @@ class Api(StrEnum):
 
 # The others are for accounts with a hierarchical namespace, and have to be asked for.
 USUAL = (Api.PUT_BLOB, Api.PUT_BLOCK_LIST, Api.COPY_BLOB, Api.FLUSH_WITH_CLOSE)
+
+
+class Unchanged(StrEnum):
+    """What the same bytes again start."""
+
+    START = "start"
+    SKIP = "skip"
 
 
 class Catchup(StrEnum):
@@ -50,6 +59,9 @@ def _not_reserved(container: str) -> str:
     return container
 
 
+Pattern = Annotated[str, AfterValidator(check_pattern), Field(max_length=LONGEST)]
+
+
 def _valid_cron(text: str) -> str:
     parse_cron(text)
     return text
@@ -71,7 +83,19 @@ class BlobTrigger(Strict):
     prefix: str = Field(default="", max_length=1024)
     suffix: Annotated[tuple[str, ...], OneOrMore] = ()
     apis: Annotated[tuple[Api, ...], OneOrMore, Field(min_length=1)] = USUAL
+    include: Annotated[tuple[Pattern, ...], OneOrMore] = ()
+    exclude: Annotated[tuple[Pattern, ...], OneOrMore] = ()
+    path: Pattern | None = None
+    min_size: int = Field(default=1, ge=1)
+    max_size: int | None = Field(default=None, ge=1)
     append_idle: Duration | None = None
+    unchanged: Unchanged = Unchanged.START
+
+    @model_validator(mode="after")
+    def _sizes_in_order(self) -> Self:
+        if self.max_size is not None and self.max_size < self.min_size:
+            raise ValueError("max_size is below min_size: nothing would start a run")
+        return self
 
     @property
     def all_usual(self) -> bool:
@@ -79,9 +103,26 @@ class BlobTrigger(Strict):
         return set(USUAL) <= set(self.apis)
 
     def matches(self, container: str, name: str) -> bool:
-        """Return whether a blob starts a run; suffixes ignore case."""
+        """Return whether a blob's name starts a run; suffixes ignore case."""
         ends = not self.suffix or name.lower().endswith(tuple(s.lower() for s in self.suffix))
-        return container == self.container and name.startswith(self.prefix) and ends
+        begins = container == self.container and name.startswith(self.prefix)
+        return begins and ends and self._matches_patterns(name)
+
+    def _matches_patterns(self, name: str) -> bool:
+        included = not self.include or any(matched(p, name) is not None for p in self.include)
+        excluded = any(matched(p, name) is not None for p in self.exclude)
+        on_path = self.path is None or matched(self.path, name) is not None
+        return included and not excluded and on_path
+
+    def takes(self, size: int) -> bool:
+        """Return whether a blob of this size starts a run."""
+        return self.min_size <= size and (self.max_size is None or size <= self.max_size)
+
+    def parameters_in(self, container: str, name: str) -> Mapping[str, str]:
+        """Return the parameters that a blob's path gives."""
+        if self.path is None or container != self.container:
+            return {}
+        return matched(self.path, name) or {}
 
 
 class ScheduleTrigger(Strict):

@@ -34,7 +34,8 @@ def resolve_parameters(engine: Engine, run: Run) -> dict[str, Scalar]:
         facts = engine.ports.blobs.head(run.input.ref)
         if facts is None and run.input.snapshot:
             raise NotFound(f"The snapshot of {run.input.name!a} is gone.")
-        given = dict(definition.parameters_in(facts.metadata)) if facts else {}
+        metadata = facts.metadata if facts else {}
+        given = dict(definition.parameters_in(run.input.ref, metadata))
     return definition.resolve_parameters(given)
 
 

@@ -96,7 +96,9 @@ def start_present(engine: Engine, pipeline: str, ref: BlobRef) -> None:
     """Start the run of the version of a blob that is there now, unless it has one."""
     definition = engine.catalogue.pipelines.get(pipeline)
     facts = engine.ports.blobs.head(ref)
-    if definition and facts and facts.size > 0 and not known(engine, definition, facts):
+    trigger = definition and definition.trigger.blob
+    fits = trigger and facts and trigger.takes(facts.size)
+    if definition and facts and fits and not known(engine, definition, facts):
         start_for_blob(engine, definition, event_of(engine, facts))
 
 
@@ -123,7 +125,7 @@ def unclaimed(
     if trigger is None:
         return
     for facts in engine.ports.blobs.list(trigger.container, trigger.prefix):
-        fits = facts.size > 0 and trigger.matches(facts.ref.container, facts.ref.name)
+        fits = trigger.takes(facts.size) and trigger.matches(facts.ref.container, facts.ref.name)
         complete = _complete(trigger, facts)
         if not fits or complete is None or not since <= complete <= until:
             continue

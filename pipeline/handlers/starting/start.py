@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from pipeline.domain.definitions.pipeline import Pipeline
+from pipeline.domain.definitions.trigger import Unchanged
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.events import BlobCreated, parse_blob_created
 from pipeline.domain.runs.lifecycle import State
@@ -39,7 +40,7 @@ def on_blob(message: EventMessage, engine: Engine) -> list[Started]:
     started = [
         start_for_blob(engine, pipeline, event)
         for pipeline in engine.catalogue.pipelines.values()
-        if matches(pipeline, event) and not _of_earlier_content(engine, pipeline, event)
+        if matches(pipeline, event) and not _of_known_content(engine, pipeline, event)
     ]
     if not started:
         log.debug("Event ignored: no pipeline matches this blob", extra=_about(event))
@@ -59,7 +60,7 @@ def matches(pipeline: Pipeline, event: BlobCreated) -> bool:
     trigger = pipeline.trigger.blob
     return (
         trigger is not None
-        and event.size > 0
+        and trigger.takes(event.size)
         and not event.grows
         and event.api in trigger.apis
         and trigger.matches(event.container, event.name)
@@ -88,23 +89,37 @@ def known(engine: Engine, pipeline: Pipeline, facts: BlobFacts) -> bool:
     not pinned its input does not count: its pin will find the ETag gone, and end it.
     """
     tables = engine.ports.tables
+    trigger = pipeline.trigger.blob
+    skips = trigger is not None and trigger.unchanged is Unchanged.SKIP and bool(facts.md5)
     for run_id in index.of_blob(tables, pipeline.name, facts.ref.container, facts.ref.name):
         held = runs.load(tables, run_id)
         source = held.run.input if held else None
-        if source and source.has_content(facts.size, facts.created, facts.md5):
+        if held is None or source is None:
+            continue
+        if source.has_content(facts.size, facts.created, facts.md5):
+            return True
+        same = (source.size, source.md5) == (facts.size, facts.md5)
+        if skips and same and (not held.run.over or held.run.state is State.SUCCEEDED):
             return True
     return False
 
 
-def _of_earlier_content(engine: Engine, pipeline: Pipeline, event: BlobCreated) -> bool:
-    """Return whether a late event is about content that the search for lost events has found.
+def _of_known_content(engine: Engine, pipeline: Pipeline, event: BlobCreated) -> bool:
+    """Return whether an event is about content that has a run already.
 
-    Its ETag may be of before a change of metadata, which the search saw.
+    The ETag of a late event may be of before a change of metadata, which the search for lost events
+    saw. And a trigger may ask to skip the same bytes.
     """
-    if engine.now - event.at <= engine.patience.lost_event:
+    trigger = pipeline.trigger.blob
+    late = engine.now - event.at > engine.patience.lost_event
+    skips = trigger is not None and trigger.unchanged is Unchanged.SKIP
+    if not late and not skips:
         return False
     facts = engine.ports.blobs.head(event.ref)
-    return facts is not None and facts.etag != event.etag and known(engine, pipeline, facts)
+    if facts is None:
+        return False
+    asked = skips if facts.etag == event.etag else late
+    return asked and known(engine, pipeline, facts)
 
 
 def blob_key(event: BlobCreated) -> tuple[str, ...]:
@@ -126,7 +141,7 @@ def start_for_request(
     Parameters of the request take precedence over those in the input's metadata. `request` is a
     digest of the request. Raises InvalidParameters, and Conflict if another request used the key.
     """
-    described = pipeline.parameters_in(source.metadata) if source else {}
+    described = pipeline.parameters_in(source.ref, source.metadata) if source else {}
     given = pipeline.resolve_parameters({**described, **parameters})
     key = (OriginKind.REQUEST, idempotency_key)
     origin = Origin(kind=OriginKind.REQUEST, key=key, at=engine.now, request=request)
