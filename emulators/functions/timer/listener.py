@@ -38,10 +38,7 @@ class TimerListener:
         self._log = {"function": function.name}
         self._stop = asyncio.Event()
         self._busy = asyncio.Lock()
-        now = datetime.now(UTC)
-        self._monitored = function.trigger.flag("useMonitor", True) and self._schedule.is_monitored(
-            now
-        )
+        self._monitored = function.trigger.flag("useMonitor", True) and self._schedule.is_monitored
 
     async def run(self) -> None:
         """Fire until stopped; a lock on a file admits one host at a time."""

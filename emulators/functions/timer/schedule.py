@@ -4,11 +4,10 @@ up."""
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from croniter import croniter
-
+from emulators.functions.timer.ncrontab import Ncrontab
 from emulators.functions.timespans import parse_span
 
-_SIX_FIELDS = 6
+_MINUTE = timedelta(minutes=1)
 _TOLERANCE = timedelta(seconds=1)
 
 
@@ -31,30 +30,34 @@ class StartDecision:
 
 
 class Schedule:
-    """A six-field NCRONTAB expression, a five-field one, or a time span."""
+    """An NCRONTAB expression of six or five fields, or a time span; raises ValueError for else."""
 
     def __init__(self, expression: str) -> None:
-        self._interval: timedelta | None = None
-        fields = expression.split()
-        self._expression = " ".join(fields if len(fields) == _SIX_FIELDS else ["0", *fields])
-        if ":" in expression:
-            self._interval = timedelta(seconds=parse_span(expression))
-        elif not croniter.is_valid(self._expression, second_at_beginning=True):
-            raise ValueError(f"{expression!r} is neither an NCRONTAB expression nor a time span")
+        self._cron: Ncrontab | None = None
+        self._interval = timedelta()
+        try:
+            self._cron = Ncrontab(expression)
+        except ValueError as cron_error:
+            try:
+                self._interval = timedelta(seconds=parse_span(expression))
+            except ValueError as error:
+                raise ValueError(
+                    f"{expression[:60]!r} is neither an NCRONTAB expression ({cron_error}) "
+                    "nor a time span"
+                ) from error
 
     def next_after(self, moment: datetime) -> datetime:
-        """Return the first occurrence after a moment."""
-        if self._interval is not None:
+        """Return the first occurrence after a moment; raises OverflowError beyond the calendar."""
+        if self._cron is None:
             return moment + self._interval
-        following: datetime = croniter(self._expression, moment, second_at_beginning=True).get_next(
-            datetime
-        )
-        return following
+        return self._cron.next_after(moment.replace(tzinfo=None)).replace(tzinfo=moment.tzinfo)
 
-    def is_monitored(self, now: datetime) -> bool:
+    @property
+    def is_monitored(self) -> bool:
         """Tell whether status is kept; schedules that fire more than once a minute have none."""
-        first = self.next_after(now)
-        return self.next_after(first) - first >= timedelta(minutes=1)
+        if self._cron is None:
+            return self._interval >= _MINUTE
+        return not self._cron.ticks_within_every_minute
 
 
 def decide_start(

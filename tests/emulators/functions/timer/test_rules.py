@@ -45,7 +45,7 @@ def test_run_on_startup_runs_but_not_as_past_due():
 def test_five_fields_and_time_spans_are_schedules_too():
     assert Schedule("*/5 * * * *").next_after(NOON) == NOON + timedelta(minutes=5)
     assert Schedule("00:00:10").next_after(NOON) == NOON + timedelta(seconds=10)
-    assert not Schedule("*/10 * * * * *").is_monitored(NOON)
+    assert not Schedule("*/10 * * * * *").is_monitored
     with pytest.raises(ValueError, match="neither an NCRONTAB"):
         Schedule("every day")
 

@@ -1,0 +1,39 @@
+"""Reads the recorded cases, and holds each against its replay or against a named difference."""
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.emulators.functions.golden.differences import difference_of
+
+FOLDER = Path(__file__).parent
+
+type Case = dict[str, Any]
+
+
+def load(name: str) -> list[Case]:
+    with gzip.open(FOLDER / f"{name}.json.gz") as file:
+        return json.load(file)
+
+
+def each(name: str) -> pytest.MarkDecorator:
+    """Run a test once for each case of a file."""
+    return pytest.mark.parametrize("case", load(name), ids=lambda case: case["id"])
+
+
+def hold(case: Case, replay: Callable[[Case], None]) -> None:
+    """Replay a case: it agrees, or it is named. A name that is no longer true fails too.
+
+    A replay raises AssertionError where the host differs, and NotImplementedError where a host for
+    Python has nothing to replay.
+    """
+    difference = difference_of(case["id"])
+    if difference is None:
+        replay(case)
+        return
+    with pytest.raises(AssertionError if difference.replayed else NotImplementedError):
+        replay(case)
