@@ -32,7 +32,7 @@ from emulators.functions.queue.doorbell import follow
 from emulators.functions.queue.faults import Faults
 from emulators.functions.queue.listener import ListenerContext, QueueListener
 from emulators.functions.queue.service import QueueService
-from emulators.functions.timer.listener import TimerListener
+from emulators.functions.timer.listener import TimerContext, TimerListener
 from emulators.functions.timespans import Clock
 from emulators.functions.worker.process import WorkerProcess, WorkerSpec
 
@@ -109,9 +109,8 @@ class FunctionsHost:
         return listeners
 
     def _timer(self, function: Function) -> TimerListener:
-        return TimerListener(
-            function, self._config.data / "timers", self._invocations, self._config.clock
-        )
+        context = TimerContext(self._config.clock, self._config.settings.zone())
+        return TimerListener(function, self._config.data / "timers", self._invocations, context)
 
     def _check_outputs(self, functions: list[Function]) -> None:
         for function in functions:

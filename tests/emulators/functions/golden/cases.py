@@ -11,6 +11,7 @@ import pytest
 from tests.emulators.functions.golden.differences import difference_of
 
 FOLDER = Path(__file__).parent
+FILES = ("queues", "ncrontab", "timers", "eventgrid", "http")
 
 type Case = dict[str, Any]
 
