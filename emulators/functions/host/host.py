@@ -125,7 +125,10 @@ class FunctionsHost:
     def _application(self, enabled: list[Function], keys: Keys | None) -> web.Application:
         application = web.Application(client_max_size=_LARGEST_BODY)
         webhook = EventGridWebhook(
-            [f for f in enabled if f.trigger.type == EVENT_GRID], self._invocations, keys
+            [f for f in enabled if f.trigger.type == EVENT_GRID],
+            self._invocations,
+            keys,
+            self._config.settings.zone(),
         )
         http = HttpTrigger(
             [f for f in enabled if f.trigger.type == HTTP],
