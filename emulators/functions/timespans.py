@@ -1,7 +1,6 @@
 """Time spans as .NET parses them, `[-][d.]hh:mm[:ss[.f]]`, and the clock that tests may speed
 up."""
 
-import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -66,5 +65,9 @@ class Clock:
         return seconds / self.scale
 
     def visibility(self, seconds: float) -> int:
-        """Return the whole seconds to ask of the queue service; only zero becomes zero."""
-        return math.ceil(seconds / self.scale)
+        """Return the whole seconds to ask of the queue service, cut off as Azure does.
+
+        A faster clock leaves at least one of them.
+        """
+        whole = int(seconds)
+        return whole if self.scale == 1 else max(int(whole / self.scale), min(whole, 1))

@@ -15,10 +15,11 @@ from zoneinfo import ZoneInfo
 
 from emulators.functions.app.definitions import Function
 from emulators.functions.app.invocations import Call, Invocations
+from emulators.functions.app.retries import run_with_retries
 from emulators.functions.errors import HostError, StartError
 from emulators.functions.timer.schedule import Schedule, TimerStatus, after_run, decide_start
 from emulators.functions.timespans import Clock
-from emulators.functions.worker.wire import Json, Retry, json_text
+from emulators.functions.worker.wire import Json, json_text
 
 _LOG = logging.getLogger("host.timers")
 _LOCK_RETRY_S = 1.0
@@ -100,28 +101,16 @@ class TimerListener:
     async def _fire(self, planned: datetime, status: TimerStatus, past_due: bool) -> TimerStatus:
         async with self._busy:
             started = self._clock.now()
-            await self._run_with_retries(timer_call(status if self._monitored else None, past_due))
+            call = timer_call(status if self._monitored else None, past_due)
+            with contextlib.suppress(HostError):
+                await run_with_retries(self._invocations, self._function, call, self._wait)
             following = after_run(self._schedule, planned, started)
             self._store(following)
         return following
 
-    async def _run_with_retries(self, call: Call) -> None:
-        retry = self._function.retry
-        count = 0
-        while True:
-            limit = retry["max_retry_count"] if retry else 0
-            attempt = Call(call.reason, call.data, retry_count=count, max_retry_count=limit)
-            try:
-                await self._invocations.run(self._function, attempt)
-            except HostError:
-                if retry is None or (limit >= 0 and count >= limit):
-                    return
-            else:
-                return
-            await self._stop_or(self._clock.shorten(retry_delay(retry, count)))
-            if self._stop.is_set():
-                return
-            count += 1
+    async def _wait(self, seconds: float) -> bool:
+        await self._stop_or(self._clock.shorten(seconds))
+        return not self._stop.is_set()
 
     async def _stop_or(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -155,13 +144,6 @@ def timer_call(status: TimerStatus | None, past_due: bool) -> Call:
         {"Schedule": {"AdjustForDST": True}, "ScheduleStatus": described, "IsPastDue": past_due}
     )
     return Call("Timer past due." if past_due else "Timer fired.", data)
-
-
-def retry_delay(retry: Retry, count: int) -> float:
-    """Return the wait before retry number `count` + 1, in seconds."""
-    if retry["strategy"] == "fixed_delay":
-        return retry["delay_s"]
-    return min(retry["maximum_s"], max(retry["minimum_s"], 1.0) * 2.0 ** min(count, 30))
 
 
 def read_status(path: Path) -> TimerStatus | None:

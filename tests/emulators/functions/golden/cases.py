@@ -26,6 +26,11 @@ def each(name: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("case", load(name), ids=lambda case: case["id"])
 
 
+def in_areas(*areas: str) -> list[Case]:
+    """Return the recorded cases of the queues that belong to some areas."""
+    return [case for case in load("queues") if case["area"] in areas]
+
+
 def hold(case: Case, replay: Callable[[Case], None]) -> None:
     """Replay a case: it agrees, or it is named. A name that is no longer true fails too.
 

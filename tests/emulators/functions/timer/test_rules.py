@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from emulators.functions.timer.listener import retry_delay
+from emulators.functions.app.retries import retry_delay
 from emulators.functions.timer.schedule import Schedule, TimerStatus, after_run, decide_start
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
