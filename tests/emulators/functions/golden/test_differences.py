@@ -1,9 +1,11 @@
 """The table of differences is true of the recordings, and the host's README holds it."""
 
+import importlib
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from tests.emulators.functions.golden.cases import FILES, load
+from tests.emulators.functions.golden import cases
+from tests.emulators.functions.golden.cases import CONVENTIONS, FILES, load
 from tests.emulators.functions.golden.differences import DIFFERENCES, table
 
 README = Path(__file__).resolve().parents[4] / "emulators/functions/README.md"
@@ -17,6 +19,13 @@ def test_the_readme_holds_the_table_of_differences():
 
 def test_every_name_in_the_table_is_that_of_a_recorded_case():
     assert not [pattern for pattern in PATTERNS if not any(fnmatchcase(i, pattern) for i in IDS)]
+
+
+def test_every_recorded_case_is_replayed_or_named():
+    for module in sorted(cases.FOLDER.glob("test_*.py")):
+        importlib.import_module(f"{cases.__package__}.{module.stem}")
+    assert len(set(IDS)) == len(IDS)
+    assert set(IDS) - cases.replayed == {CONVENTIONS}
 
 
 def test_no_case_differs_for_two_reasons():

@@ -12,7 +12,7 @@ from emulators.functions.app.definitions import Binding, Function
 from emulators.functions.app.host_json import QueueOptions, Surroundings, parse_host_options
 from emulators.functions.errors import InvocationFailed
 from emulators.functions.timespans import parse_span
-from tests.emulators.functions.golden.cases import Case, hold, in_areas
+from tests.emulators.functions.golden.cases import Case, each, hold, in_areas
 from tests.emulators.functions.golden.queue_host import (
     OUT,
     QUEUE,
@@ -28,12 +28,7 @@ from tests.emulators.functions.golden.virtual_time import run, seconds
 POISON = QUEUE + "-poison"
 
 
-def cases_of(*areas, beginning=""):
-    found = [c for c in in_areas(*areas) if c["id"].startswith(beginning)]
-    return pytest.mark.parametrize("case", found, ids=lambda case: case["id"])
-
-
-@cases_of("storage faults")
+@each("queues", "storage faults")
 def test_a_fault_of_storage_has_the_effect_of_azure(case):
     if case["id"] != "unhandled-default-handler":  # below, with a process
         hold(case, lambda case: run(replay_fault(case)))
@@ -139,7 +134,7 @@ def test_an_unhandled_exception_ends_the_process_with_134(host):
     assert "Unhandled exception: the host ends" in host.log.read_text()
 
 
-@cases_of("shutdown")
+@each("queues", "shutdown")
 def test_a_stop_settles_what_azure_settles(case):
     hold(case, lambda case: run(replay_stop(case)))
 
@@ -177,7 +172,7 @@ async def replay_stop(case: Case) -> None:
         assert (len(visible), host.storage.requests[-1].cut) == (then["source_queue_visible"], True)
 
 
-@cases_of("output", beginning="out-")
+@each("queues", "output", beginning="out-")
 def test_an_output_is_written_as_azure_writes_it(case):
     hold(case, lambda case: run(replay_output(case)))
 
@@ -231,7 +226,7 @@ async def replay_output(case: Case) -> None:
         ]
 
 
-@cases_of("options")
+@each("queues", "options")
 def test_options_are_those_of_azure(case):
     hold(case, replay_options)
 
@@ -304,7 +299,7 @@ def parsed(section, around) -> QueueOptions:
     return parse_host_options(document, around).queues
 
 
-@cases_of("read by reflection")
+@each("queues", "read by reflection")
 def test_private_fields_of_microsofts_objects_are_not_replayed(case):
     def nothing(case):
         raise NotImplementedError(case["id"])

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tests.emulators.functions.golden.cases import Case, hold, in_areas
+from tests.emulators.functions.golden.cases import Case, each, hold
 from tests.emulators.functions.golden.queue_host import QUEUE, Behaviour, QueueHost, digest
 from tests.emulators.functions.golden.queue_requests import assert_same_requests
 from tests.emulators.functions.golden.storage import TTL_S, Refused
@@ -18,7 +18,7 @@ POISON = QUEUE + "-poison"
 AREAS = ("encoding Base64", "encoding None", "settlement", "binding", "somebody else")
 
 
-@pytest.mark.parametrize("case", in_areas(*AREAS), ids=lambda case: case["id"])
+@each("queues", *AREAS)
 def test_a_message_is_handled_as_azure_handles_it(case):
     hold(case, replay)
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from emulators.functions.app.definitions import Binding, Function
-from tests.emulators.functions.golden.cases import Case, hold, in_areas
+from tests.emulators.functions.golden.cases import Case, each, hold, in_areas
 from tests.emulators.functions.golden.queue_host import OUT, QUEUE, Behaviour, QueueHost
 from tests.emulators.functions.golden.queue_requests import assert_same_requests
 from tests.emulators.functions.golden.storage import Refused, encoded
@@ -17,7 +17,7 @@ AREAS = ("polling", "concurrency", "ordering", "renewal")
 NOISE_MS = 60  # what the recorded machine needed besides waiting
 
 
-@pytest.mark.parametrize("case", in_areas(*AREAS), ids=lambda case: case["id"])
+@each("queues", *AREAS)
 def test_time_passes_as_in_azure(case):
     replays = {
         "polling": replay_polling, "concurrency": replay_concurrency, "ordering": replay_ordering,
@@ -26,11 +26,7 @@ def test_time_passes_as_in_azure(case):
     hold(case, lambda case: run(replays[case["area"]](case)))
 
 
-@pytest.mark.parametrize(
-    "case",
-    [case for case in in_areas("output") if case["id"].startswith("wake-")],
-    ids=lambda case: case["id"],
-)
+@each("queues", "output", beginning="wake-")
 def test_an_output_lets_a_waiting_poll_sleep(case):
     hold(case, lambda case: run(replay_output(case)))
 
