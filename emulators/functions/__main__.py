@@ -49,9 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         help="poll a queue as soon as a message was put into it; Azure does not",
     )
     parser.add_argument(
-        "--doorbell",
-        type=Path,
-        help="with --wake: file that gets a queue's name when anybody put a message into it",
+        "--doorbell", type=Path, help="with --wake: file with the names of queues that got messages"
     )
     parser.add_argument(
         "--profile",

@@ -3,5 +3,5 @@
 import pytest
 
 pytest.register_assert_rewrite(
-    "tests.emulators.functions.golden.queue_requests", "tests.emulators.functions.golden.cases"
+    "tests.emulators.functions.golden.queues.requests", "tests.emulators.functions.golden.cases"
 )

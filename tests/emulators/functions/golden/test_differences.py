@@ -22,8 +22,9 @@ def test_every_name_in_the_table_is_that_of_a_recorded_case():
 
 
 def test_every_recorded_case_is_replayed_or_named():
-    for module in sorted(cases.FOLDER.glob("test_*.py")):
-        importlib.import_module(f"{cases.__package__}.{module.stem}")
+    for path in sorted(cases.FOLDER.rglob("test_*.py")):
+        module = ".".join(path.relative_to(cases.FOLDER).with_suffix("").parts)
+        importlib.import_module(f"{cases.__package__}.{module}")
     assert len(set(IDS)) == len(IDS)
     assert set(IDS) - cases.replayed == {CONVENTIONS}
 

@@ -19,7 +19,7 @@ from emulators.functions.queue.service import (
     output_messages,
     valid_name,
 )
-from tests.emulators.functions.golden.storage import CONNECTION, Storage
+from tests.emulators.functions.golden.queues.storage import CONNECTION, Storage
 from tests.emulators.functions.golden.virtual_time import run
 
 

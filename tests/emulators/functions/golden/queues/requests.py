@@ -7,8 +7,8 @@ story of its own. Receipts of receives and those of updates are numbered apart.
 import base64
 from collections import defaultdict
 
-from tests.emulators.functions.golden.queue_host import OUT, QUEUE
-from tests.emulators.functions.golden.storage import Request
+from tests.emulators.functions.golden.queues.host import OUT, QUEUE
+from tests.emulators.functions.golden.queues.storage import Request
 
 _QUEUES = {QUEUE: "{queue}", OUT: "{queue}-out", QUEUE + "-poison": "{queue}-poison"}
 

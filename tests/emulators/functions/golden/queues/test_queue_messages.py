@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests.emulators.functions.golden.cases import Case, each, hold
-from tests.emulators.functions.golden.queue_host import QUEUE, Behaviour, QueueHost, digest
-from tests.emulators.functions.golden.queue_requests import assert_same_requests
-from tests.emulators.functions.golden.storage import TTL_S, Refused
+from tests.emulators.functions.golden.queues.host import QUEUE, Behaviour, QueueHost, digest
+from tests.emulators.functions.golden.queues.requests import assert_same_requests
+from tests.emulators.functions.golden.queues.storage import TTL_S, Refused
 from tests.emulators.functions.golden.virtual_time import run
 
 POISON = QUEUE + "-poison"

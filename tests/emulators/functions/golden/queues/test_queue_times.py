@@ -8,9 +8,9 @@ import pytest
 
 from emulators.functions.app.definitions import Binding, Function
 from tests.emulators.functions.golden.cases import Case, each, hold, in_areas
-from tests.emulators.functions.golden.queue_host import OUT, QUEUE, Behaviour, QueueHost
-from tests.emulators.functions.golden.queue_requests import assert_same_requests
-from tests.emulators.functions.golden.storage import Refused, encoded
+from tests.emulators.functions.golden.queues.host import OUT, QUEUE, Behaviour, QueueHost
+from tests.emulators.functions.golden.queues.requests import assert_same_requests
+from tests.emulators.functions.golden.queues.storage import Refused, encoded
 from tests.emulators.functions.golden.virtual_time import run, seconds
 
 AREAS = ("polling", "concurrency", "ordering", "renewal")

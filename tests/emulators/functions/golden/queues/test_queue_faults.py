@@ -13,7 +13,7 @@ from emulators.functions.app.host_json import QueueOptions, Surroundings, parse_
 from emulators.functions.errors import InvocationFailed
 from emulators.functions.timespans import parse_span
 from tests.emulators.functions.golden.cases import Case, each, hold, in_areas
-from tests.emulators.functions.golden.queue_host import (
+from tests.emulators.functions.golden.queues.host import (
     OUT,
     QUEUE,
     Behaviour,
@@ -21,8 +21,8 @@ from tests.emulators.functions.golden.queue_host import (
     digest,
     options_of,
 )
-from tests.emulators.functions.golden.queue_requests import assert_same_requests
-from tests.emulators.functions.golden.storage import Refused, encoded
+from tests.emulators.functions.golden.queues.requests import assert_same_requests
+from tests.emulators.functions.golden.queues.storage import Refused, encoded
 from tests.emulators.functions.golden.virtual_time import run, seconds
 
 POISON = QUEUE + "-poison"

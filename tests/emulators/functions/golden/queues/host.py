@@ -16,7 +16,7 @@ from emulators.functions.queue.processor import ListenerContext
 from emulators.functions.queue.service import QueueAccess, QueueService
 from emulators.functions.timespans import Clock, parse_span
 from emulators.functions.worker.wire import as_bytes
-from tests.emulators.functions.golden.storage import CONNECTION, Storage
+from tests.emulators.functions.golden.queues.storage import CONNECTION, Storage
 from tests.emulators.functions.golden.virtual_time import seconds
 
 QUEUE, OUT = "work", "work-out"
