@@ -12,7 +12,6 @@ from pathlib import Path
 
 from pipeline import bootstrap
 from pipeline.adapters.provision import provision
-from pipeline.cli.commands.up_down import node_path
 from pipeline.cli.stack import config as local
 from pipeline.cli.stack.config import Wishes
 from pipeline.cli.stack.process import LocalStack
@@ -57,7 +56,7 @@ class Stack:
 
     def start(self) -> None:
         """Start all services and create what the app needs."""
-        config = local.stack_config(self.local.keys(), ROOT, self._wishes, node_path())
+        config = local.stack_config(self.local.keys(), ROOT, self._wishes)
         settings = config["settings"]
         assert isinstance(settings, dict)
         settings |= {f"FANFARE_PATIENCE_{name}_S": str(s) for name, s in PATIENCE.items()}
