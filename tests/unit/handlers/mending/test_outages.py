@@ -124,7 +124,8 @@ def test_a_poison_message_is_logged_and_left_to_the_sweep_while_storage_refuses(
     app.pump()
     refusing(app, "tables", "transact", app.world.clock.now() + timedelta(minutes=1))
     run = app.only_run().id
-    dispatch.on_poison(app.engine, Queue.ASSEMBLE, f'{{"run":"{run}","generation":1}}')
+    body = f'{{"run":"{run}","generation":1,"tries":40}}'
+    dispatch.on_poison(app.engine, Queue.ASSEMBLE, body)
     told = [(record.levelname, record.queue, record.run) for record in caplog.records[-2:]]
     assert told == [("ERROR", "assemble", f"'{run}'")] * 2
     app.settle()

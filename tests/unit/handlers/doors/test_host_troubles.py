@@ -1,0 +1,111 @@
+"""What the recorded host does to messages loses nothing and doubles nothing."""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from pipeline.domain.runs.messages import Queue
+from pipeline.domain.runs.obstacles import ObstacleCode
+from pipeline.handlers.why import obstacle_to
+from tests.fakes.definitions import written
+from tests.unit.handlers.conftest import LINES, content_of
+from tests.unit.handlers.doors.recorded_host import HostedApp, Trouble
+
+LONGEST = timedelta(minutes=15)  # ten of hiding, two until the sweep asks, some for the rest
+
+
+def hosted(text=LINES):
+    """Make an app that counts how often each item is executed."""
+    executed = Counter()
+
+    def program(item):
+        executed[item.id] += 1
+        return [("part.txt", f"{item.id}\n".encode())]
+
+    return HostedApp.of(written((("job", text),)), program=program), executed
+
+
+@pytest.mark.parametrize("trouble", Trouble)
+@pytest.mark.parametrize("queue", Queue)
+def test_a_trouble_of_the_host_only_delays(queue, trouble):
+    app, executed = hosted()
+    began = app.world.clock.now()
+    app.ahead[trouble, queue] = 1
+    app.upload("lines/a.txt", b"one\ntwo\nthree\n")
+    app.settle()
+    run = app.only_run()
+    assert not app.ahead.total(), "the trouble did not happen"
+    assert run.state == "succeeded"
+    assert content_of(app, run) == b"0\n1\n2\n"
+    assert set(executed.values()) == {1}
+    assert len({event["id"] for event in app.world.events.published}) == 1
+    assert run.ended_at - began <= LONGEST
+    assert app.world.queues.total() == 0
+
+
+@pytest.mark.parametrize("queue", [Queue.PLAN, Queue.SUBMIT, Queue.ASSEMBLE, Queue.ANNOUNCE])
+def test_a_step_that_was_done_is_not_blamed_for_a_host_that_dies_on_deletions(queue):
+    app, executed = hosted()
+    app.ahead[Trouble.SETTLE_DENIED, queue] = 5
+    app.upload("lines/a.txt", b"one\ntwo\nthree\n")
+    app.settle()
+    run = app.only_run()
+    assert (run.state, app.deaths) == ("succeeded", 5)
+    assert set(executed.values()) == {1}
+    assert len({event["id"] for event in app.world.events.published}) == 1
+
+
+@pytest.mark.parametrize("queue", Queue)
+def test_a_worker_that_dies_for_some_minutes_only_delays(queue):
+    app, executed = hosted()
+    app.ahead[Trouble.WORKER_DIES, queue] = 7
+    app.upload("lines/a.txt", b"one\ntwo\nthree\n")
+    app.settle()
+    assert app.only_run().state == "succeeded"
+    assert set(executed.values()) == {1}
+
+
+def test_a_run_that_ends_its_worker_each_time_takes_no_other_run_along():
+    app, _ = hosted()
+    for number in range(8):
+        app.upload(f"lines/{number}.txt", b"one\n")
+    app._drain("blob-events")
+    guilty = app.all_runs()[0].id
+    app.guilty = lambda body: f'"run":"{guilty}"' in body
+    app.settle()
+    ends = {run.id: (run.state, run.cause) for run in app.all_runs()}
+    assert ends.pop(guilty) == ("failed", "poisoned")
+    assert set(ends.values()) == {("succeeded", None)}
+
+
+def test_a_step_whose_message_is_hidden_says_since_when_and_until_when():
+    app, _ = hosted()
+    app.ahead[Trouble.RECEIVE_CUT, Queue.PLAN] = 1
+    app.upload("lines/a.txt", b"one\n")
+    app.pump()
+    queued = "claimed: in the queue of its next step"
+    assert obstacle_to(app.engine, app.only_run()).evidence == queued
+    for _ in range(3):
+        app.pass_time()
+    found = obstacle_to(app.engine, app.only_run())
+    assert found.code is ObstacleCode.STEP_QUEUED
+    assert found.evidence == (
+        f"{queued} since 10:00:00 UTC; if an instance ended with it, "
+        "it is asked for again after 10:12:00 UTC"
+    )
+    assert app.only_run().obstacle == found
+    app.settle()
+    assert app.only_run().state == "succeeded"
+
+
+def test_a_message_of_a_poison_queue_stays_until_its_host_lives():
+    """The host has no poison queue for poison queues: it hides the message, and tries again."""
+    app, executed = hosted()
+    app.ahead[Trouble.WORKER_DIES, Queue.PLAN] = 5
+    app.ahead[Trouble.RECEIVE_CUT, Queue.PLAN.poison] = 1
+    app.ahead[Trouble.WORKER_DIES, Queue.PLAN.poison] = 2
+    app.upload("lines/a.txt", b"one\n")
+    app.settle()
+    assert not app.ahead.total()
+    assert (app.only_run().state, dict(executed)) == ("succeeded", {0: 1})
