@@ -110,7 +110,7 @@ def on_poison(engine: Engine, queue: Queue, body: str) -> None:
             log.error("Message reached the retry limit", extra=fields)
             _end_poisoned(engine, queue, message)
         elif _is_wanted(engine, message):
-            log.error("Host gave a message up: it is sent again", extra=fields)
+            log.warning("Host gave a message up: it is sent again", extra=fields)
             engine.send(queue, message.set_aside, message.apart)
     except FanfareError as error:
         log.exception(
