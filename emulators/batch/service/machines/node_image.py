@@ -44,9 +44,12 @@ class NodeImage:
             return
         shutil.rmtree(self._folder, ignore_errors=True)
         venv.EnvBuilder(symlinks=True).create(self._folder)
-        for program in (self._folder / "bin").iterdir():
-            if program.name not in _PYTHONS:  # images of Azure have `python3` alone
-                program.unlink()
+        programs = self._folder / "bin"
+        interpreter = (programs / "python3").resolve()
+        for program in programs.iterdir():
+            program.unlink()
+        for name in _PYTHONS:  # most images have no program called `python`
+            (programs / name).symlink_to(interpreter)
         here = {"path": os.environ.get("PATH", ""), "packages": _packages()}
         (self._folder / "machine.json").write_text(json.dumps(here), "utf-8")
 
