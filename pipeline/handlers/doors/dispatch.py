@@ -94,8 +94,8 @@ def handle(engine: Engine, queue: Queue, body: str) -> None:
 def on_poison(engine: Engine, queue: Queue, body: str) -> None:
     """Handle one message of a poison queue: send it again, or else end its run.
 
-    All else is left to the sweep. If that fails now, the run's id is logged and the message is not
-    kept: the host would hide it for ten minutes, while the sweep asks until the run has ended.
+    All else is left to the sweep. Raises Transient while that cannot be done: the host hides a
+    message of a poison queue for ten minutes then, and delivers it again without a limit.
     """
     try:
         message = ROUTES[queue].parse(body)
@@ -112,7 +112,7 @@ def on_poison(engine: Engine, queue: Queue, body: str) -> None:
         elif _is_wanted(engine, message):
             log.warning("Host gave a message up: it is sent again", extra=fields)
             engine.send(queue, message.set_aside, message.apart)
-    except FanfareError as error:
+    except Permanent as error:
         log.exception(
             "Message of a poison queue not handled: the sweep asks again",
             extra={**fields, "reason": str(error)},

@@ -1,12 +1,14 @@
 """What the recorded host does to messages loses nothing and doubles nothing."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from pipeline.domain.runs.messages import Queue
 from pipeline.domain.runs.obstacles import ObstacleCode
+from pipeline.errors import Transient
 from pipeline.handlers.why import obstacle_to
 from tests.fakes.definitions import written
 from tests.unit.handlers.conftest import LINES, content_of
@@ -109,3 +111,40 @@ def test_a_message_of_a_poison_queue_stays_until_its_host_lives():
     app.settle()
     assert not app.ahead.total()
     assert (app.only_run().state, dict(executed)) == ("succeeded", {0: 1})
+
+
+class Refusing:
+    """Queues of which one, or each, takes no message for some minutes."""
+
+    def __init__(self, app, minutes, queue=None):
+        self._real, self._clock, self._queue = app.world.queues, app.world.clock, queue
+        self._until = self._clock.now() + timedelta(minutes=minutes)
+
+    def __getattr__(self, name):
+        return getattr(self._real, name)
+
+    def send(self, queue, *args):
+        if self._queue in (None, queue) and self._clock.now() < self._until:
+            raise Transient("403: the role has not spread")
+        self._real.send(queue, *args)
+
+
+@pytest.mark.parametrize("minutes", [2, 15])
+@pytest.mark.parametrize("queue", [Queue.PLAN, Queue.SUBMIT, Queue.ASSEMBLE, Queue.ANNOUNCE])
+def test_a_queue_that_takes_no_message_only_delays(queue, minutes):
+    """A step cannot even be put back then, so the host gives its message up."""
+    app, executed = hosted()
+    app.upload("lines/a.txt", b"one\ntwo\n")
+    app.through(replace(app.world.ports, queues=Refusing(app, minutes, queue)))
+    app.settle()
+    assert app.only_run().state == "succeeded"
+    assert set(executed.values()) == {1}
+
+
+def test_a_message_that_cannot_be_sent_again_stays_in_its_poison_queue():
+    app, _ = hosted()
+    app.ahead[Trouble.WORKER_DIES, Queue.BLOB_EVENTS] = 5
+    app.upload("lines/a.txt", b"one\n")
+    app.through(replace(app.world.ports, queues=Refusing(app, 20)))
+    app.settle()
+    assert app.only_run().state == "succeeded"
