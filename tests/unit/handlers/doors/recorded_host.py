@@ -39,11 +39,15 @@ class HostDied(Exception):
 
 
 class HostedApp(FakeApp):
-    """A fake app whose host is that of Azure; `ahead` counts the troubles to come by queue."""
+    """A fake app whose host is that of Azure.
+
+    `ahead` counts the troubles to come by queue; `spared` counts how often they pass by before.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.ahead: Counter[tuple[Trouble, str]] = Counter()
+        self.spared: Counter[tuple[Trouble, str]] = Counter()
         self.deaths = 0
         self.guilty: Callable[[str], bool] = lambda _: False
         """Whether a message's body makes its function end the worker."""
@@ -60,6 +64,9 @@ class HostedApp(FakeApp):
 
     def _meet(self, trouble: Trouble, queue: str) -> bool:
         if not self.ahead[trouble, queue]:
+            return False
+        if self.spared[trouble, queue]:
+            self.spared[trouble, queue] -= 1
             return False
         self.ahead[trouble, queue] -= 1
         return True

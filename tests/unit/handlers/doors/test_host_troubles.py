@@ -10,20 +10,22 @@ from pipeline.domain.runs.messages import Queue
 from pipeline.domain.runs.obstacles import ObstacleCode
 from pipeline.errors import Transient
 from pipeline.handlers.why import obstacle_to
+from tests.crash.programs import work
+from tests.fakes.app import echo
 from tests.fakes.definitions import written
-from tests.unit.handlers.conftest import LINES, content_of
+from tests.unit.handlers.conftest import LINES, PROGRAMS, content_of
 from tests.unit.handlers.doors.recorded_host import HostedApp, Trouble
 
 LONGEST = timedelta(minutes=15)  # ten of hiding, two until the sweep asks, some for the rest
 
 
-def hosted(text=LINES):
-    """Make an app that counts how often each item is executed."""
+def hosted(text=LINES, does=echo):
+    """Make an app that counts how often each item of a stage is executed."""
     executed = Counter()
 
     def program(item):
-        executed[item.id] += 1
-        return [("part.txt", f"{item.id}\n".encode())]
+        executed[item.page["program"]["file"], item.id] += 1
+        return does(item)
 
     return HostedApp.of(written((("job", text),)), program=program), executed
 
@@ -44,6 +46,19 @@ def test_a_trouble_of_the_host_only_delays(queue, trouble):
     assert len({event["id"] for event in app.world.events.published}) == 1
     assert run.ended_at - began <= LONGEST
     assert app.world.queues.total() == 0
+
+
+@pytest.mark.parametrize("trouble", Trouble)
+@pytest.mark.parametrize("spared", [0, 1])
+@pytest.mark.parametrize("queue", [Queue.PLAN, Queue.RECEIPTS, Queue.ASSEMBLE])
+def test_a_trouble_of_the_host_only_delays_programs_of_stages(queue, spared, trouble):
+    app, executed = hosted(PROGRAMS, work)
+    app.ahead[trouble, queue], app.spared[trouble, queue] = 1, spared
+    app.upload("lines/a.bin", b"x")
+    app.settle()
+    assert not app.ahead.total(), "the trouble did not happen"
+    assert (app.only_run().state, content_of(app, app.only_run())) == ("succeeded", b"0\n1\n")
+    assert set(executed.values()) == {1}
 
 
 @pytest.mark.parametrize("queue", [Queue.PLAN, Queue.SUBMIT, Queue.ASSEMBLE, Queue.ANNOUNCE])
@@ -110,7 +125,7 @@ def test_a_message_of_a_poison_queue_stays_until_its_host_lives():
     app.upload("lines/a.txt", b"one\n")
     app.settle()
     assert not app.ahead.total()
-    assert (app.only_run().state, dict(executed)) == ("succeeded", {0: 1})
+    assert (app.only_run().state, [*executed.values()]) == ("succeeded", [1])
 
 
 class Refusing:
