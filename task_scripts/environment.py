@@ -2,7 +2,8 @@
 
 `environment.py [REQUIREMENTS]`; the requirements file is in the same folder. If the interpreter
 has every pinned package already, it is used as it is. Otherwise a virtual environment is made in
-the node's shared folder, under the digest of the requirements. Its packages come from
+the node's shared folder, under the digest of the requirements. Its packages come from this machine
+if `machine.json` beside the interpreter says that it has them (the local stack), else from
 `environment.zip` in the same folder if that exists (closed networks), else from the package index.
 The chosen interpreter is written to `environment.json`. Standard library only, Python 3.10 or
 newer.
@@ -24,6 +25,7 @@ import shutil
 import subprocess
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -55,6 +57,37 @@ def installed(wanted: Mapping[str, str]) -> bool:
         return all(metadata.version(name) == version for name, version in wanted.items())
     except metadata.PackageNotFoundError:
         return False
+
+
+def lent(wanted: Mapping[str, str], prefix: Path) -> "list[metadata.Distribution] | None":
+    """Find the packages, in these versions, in the folders of `machine.json`; None without one."""
+    try:
+        machine = json.loads((prefix / "machine.json").read_bytes())
+        folders = [str(folder) for folder in machine["packages"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    found = [next(iter(metadata.distributions(name=name, path=folders)), None) for name in wanted]
+    right = [
+        one for one, version in zip(found, wanted.values(), strict=True)
+        if one is not None and one.version == version
+    ]  # fmt: skip
+    return right if len(right) == len(wanted) else None
+
+
+def borrow(packages: "Sequence[metadata.Distribution]", folder: Path, _: Path) -> None:
+    """Make a virtual environment of packages that this machine has. Raises Unprepared."""
+    _run("make a virtual environment", "-m", "venv", "--without-pip", str(folder))
+    target = next(folder.glob("lib/python3*/site-packages"))
+    for package in packages:
+        for file in package.files or ():
+            if ".." in file.parts:  # programs, which belong to the other environment
+                continue
+            source, link = Path(str(package.locate_file(file))), target / file
+            link.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(source, link)  # stays when the other environment is made anew
+            except OSError:
+                shutil.copy2(source, link)
 
 
 def shared_environment(root: Path, requirements: Path, build: Build) -> Path:
@@ -134,6 +167,9 @@ def choose(folder: Path, name: str | None, shared: Path, build: Build = build_en
     wanted = pins(requirements.read_text(encoding="utf-8"))
     if wanted is not None and installed(wanted):
         return running
+    packages = lent(wanted, Path(sys.prefix)) if wanted is not None else None
+    if packages is not None:
+        build = partial(borrow, packages)
     return shared_environment(shared / "environments", requirements, build) / "bin" / "python"
 
 

@@ -25,10 +25,12 @@ if TYPE_CHECKING or __package__:
     from task_scripts import runner_cut as cuts
     from task_scripts import runner_guard as guard
     from task_scripts import runner_item as items
+    from task_scripts import runner_missing as missing
 else:  # on a node the files are in one folder
     import runner_cut as cuts
     import runner_guard as guard
     import runner_item as items
+    import runner_missing as missing
 
 RECEIPT_BYTES = 1024 * 1024
 TAIL_CHARACTERS = 2000
@@ -127,6 +129,8 @@ class Attempt:
         finally:
             _remove(folder)
         text = visible(ended.output)
+        if cause in ("program-failed", "program-missing"):
+            note = f"{note} {self._explained(ended, text)}".rstrip()
         header = (
             f"== item {item['id']}, try {number}: {cause or 'succeeded'}, {ended.seconds:.2f} s"
         )
@@ -141,6 +145,11 @@ class Attempt:
             "tail": tail_of(text, note) if cause else "",
             "outputs": outputs,
         }
+
+    def _explained(self, ended: guard.Ended, text: str) -> str:
+        program = self._page["program"]
+        command = (program["command"] or [""])[0] if ended.missing else None
+        return missing.explain(command, program["environment"], text)
 
     def _order(self, item: items.Item, number: int, place: items.Place) -> guard.Order:
         program = self._page["program"]

@@ -84,8 +84,8 @@ _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
     },
     "nodes and tasks": {
         "--node-path": {
-            "default": os.environ.get("PATH", ""),
-            "help": "PATH of tasks; by default this process's own",
+            "default": "",
+            "help": "PATH of tasks; by default the system's folders and a Python without packages",
         },
         "--identities": {
             "type": Path,
@@ -280,21 +280,21 @@ def _meaning(how: dict[str, Any]) -> str:
 
 def _default(flag: str, how: dict[str, Any]) -> str:
     default = how.get("default")
-    if not _says_something(flag, default):
+    if not _says_something(default):
         return ""
     return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
 
 
-def _says_something(flag: str, default: object) -> bool:
-    """Tell whether to show a default: not of switches, empty ones, the key and PATH."""
-    return default not in (None, "", [], False, KEY) and flag != "--node-path"
+def _says_something(default: object) -> bool:
+    """Tell whether to show a default: not of switches, empty ones and the key."""
+    return default not in (None, "", [], False, KEY)
 
 
 class _WithDefaults(argparse.ArgumentDefaultsHelpFormatter):
     """Shows the defaults that say something."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        shown = _says_something(action.option_strings[0], action.default)
+        shown = _says_something(action.default)
         return super()._get_help_string(action) if shown else action.help
 
 

@@ -43,7 +43,13 @@ def _parser() -> argparse.ArgumentParser:
         "--drain", type=float, default=10.0, help="seconds to finish work when stopped"
     )
     parser.add_argument(
-        "--doorbell", type=Path, help="file that gets a queue's name when a message was put into it"
+        "--wake",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="poll a queue as soon as a message was put into it; Azure does not",
+    )
+    parser.add_argument(
+        "--doorbell", type=Path, help="with --wake: file with the names of queues that got messages"
     )
     parser.add_argument(
         "--profile",
@@ -74,6 +80,7 @@ def _config(arguments: argparse.Namespace) -> HostConfig:
         check_keys=arguments.enable_auth,
         die=random.Random(arguments.seed) if arguments.profile == "awkward" else None,  # noqa: S311 - no secret
         drain_s=arguments.drain,
+        wake=arguments.wake,
         doorbell=arguments.doorbell,
     )
 

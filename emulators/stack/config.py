@@ -32,6 +32,7 @@ class StackConfig(BaseModel):
     profile: Literal["benign", "awkward"] = "benign"
     seed: int = 0
     clock_scale: float = Field(default=1.0, gt=0)
+    wake: bool = True
     eventgrid_time_scale: float = Field(default=1.0, gt=0)
     ports: dict[str, int] = Field(default_factory=dict)
     options: dict[ServiceName, list[str]] = Field(default_factory=dict)

@@ -97,13 +97,16 @@ class Services:
             "--settings", str(path),
             "--keys", str(self._keys_path),
             "--clock-scale", str(self._config.clock_scale),
-            *self._doorbell(),
+            *self._waking(),
         ]  # fmt: skip
 
-    def _doorbell(self) -> list[str]:
-        """Return a flag if the storage emulator reports queue messages, or nothing."""
+    def _waking(self) -> list[str]:
+        """Let outputs, and the doorbell of a storage that has one, wake listeners; Azure does
+        not."""
+        if not self._config.wake:
+            return []
         path = self.known.get("storage.doorbell")
-        return ["--doorbell", path] if path else []
+        return ["--wake", *(["--doorbell", path] if path else [])]
 
     def _ensure_function_keys(self) -> None:
         """Create the keys that others need before the host has started; the host adds its own."""

@@ -11,7 +11,7 @@ from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.obstacles import Obstacle, ObstacleCode
 from pipeline.domain.runs.run import Run
 from pipeline.domain.waiting.batch import Readings
-from pipeline.domain.waiting.decide import FailingStep, Situation, decide
+from pipeline.domain.waiting.decide import Situation, decide
 from pipeline.domain.waiting.remedies import Place, obstacle
 from pipeline.domain.waiting.reports import JobReport, PoolReport
 from pipeline.errors import FanfareError
@@ -33,7 +33,7 @@ def obstacle_to(engine: Engine, run: Run) -> Obstacle | None:
     """Return what a run waits for, or None if it has ended."""
     if run.over:
         return None
-    known = Situation(run, engine.now, place_of(engine, run), failing=_failing(engine, run))
+    known = _ledger(engine, run)
     jobs = _jobs(engine, run)
     if not jobs:
         return decide(known)
@@ -60,10 +60,18 @@ def place_of(engine: Engine, run: Run) -> Place:
     return Place(engine.local, run.id, run.pipeline, run.pool, pool_id, run.job)
 
 
-def _failing(engine: Engine, run: Run) -> FailingStep | None:
-    """Return the step that keeps failing, if one was noted since the run last moved."""
+def _ledger(engine: Engine, run: Run) -> Situation:
+    """Return what the ledger tells: the step that keeps failing, or that waits for long."""
+    known = Situation(run, engine.now, place_of(engine, run))
     entry = index.active_entry(engine.ports.tables, run)
-    return entry.failing(run.changed_at, engine.now) if entry else None
+    if entry is None:
+        return known
+    late = run.idle_for(engine.now) > engine.patience.receipt
+    return replace(
+        known,
+        failing=entry.failing(run.changed_at, engine.now),
+        asked_again=entry.asked(run.changed_at) + engine.patience.stale if late else None,
+    )
 
 
 def _jobs(engine: Engine, run: Run) -> list[str]:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from pipeline import bootstrap
 from pipeline.adapters.provision import provision
-from pipeline.cli.commands.up_down import node_path
 from pipeline.cli.stack import config as local
 from pipeline.cli.stack.config import Wishes
 from pipeline.cli.stack.process import LocalStack
@@ -34,11 +33,14 @@ EXTRA = Path(__file__).parent / "extra"
 PATIENCE = {"STALE": 6, "RECEIPT": 3, "UPLOAD": 10, "LOST_EVENT": 5, "PUSH": 1}
 TIMERS = {"FANFARE_TICK": "*/2 * * * * *", "FANFARE_LOST_EVENTS": "*/5 * * * * *"}
 # A bell rings for each message; only one that was hidden has to wait for a poll.
-POLLING = {"AzureFunctionsJobHost__extensions__queues__maxPollingInterval": "00:00:00.300"}
+_POLLING = "AzureFunctionsJobHost__extensions__queues__maxPollingInterval"
 
 
 class Stack:
-    """A running local stack with its engine, seen from outside."""
+    """A running local stack with its engine, seen from outside.
+
+    With `polls_as_azure` nothing wakes a poll, and its interval is that of host.json.
+    """
 
     def __init__(
         self,
@@ -47,21 +49,30 @@ class Stack:
         seed: int = 7,
         extra_settings: Mapping[str, str] | None = None,
         batch_options: Sequence[str] = (),
+        *,
+        polls_as_azure: bool = False,
     ) -> None:
         self.definitions = definitions_in(folder / "definitions")
         self.local = LocalStack(folder / "data")
         self._wishes = Wishes(profile, seed)
         self._extra_settings = dict(extra_settings or {})
         self._batch_options = batch_options
+        self._polls_as_azure = polls_as_azure
         self._received: dict[str, dict[str, object]] = {}
 
     def start(self) -> None:
         """Start all services and create what the app needs."""
-        config = local.stack_config(self.local.keys(), ROOT, self._wishes, node_path())
+        config = local.stack_config(self.local.keys(), ROOT, self._wishes)
         settings = config["settings"]
         assert isinstance(settings, dict)
         settings |= {f"FANFARE_PATIENCE_{name}_S": str(s) for name, s in PATIENCE.items()}
-        settings |= TIMERS | POLLING | {"FANFARE_DEFINITIONS": str(self.definitions)}
+        settings |= TIMERS | {
+            _POLLING: "00:00:00.300",
+            "FANFARE_DEFINITIONS": str(self.definitions),
+        }
+        if self._polls_as_azure:
+            config["wake"] = False
+            del settings[_POLLING]
         settings |= self._extra_settings
         config["options"]["batch"] += self._batch_options
         config["clock_scale"] = 60  # ten minutes of hidden messages pass in ten seconds

@@ -22,7 +22,6 @@ from azure.storage.blob import BlobClient
 
 from pipeline import bootstrap
 from pipeline.adapters.provision import provision
-from pipeline.cli.commands.up_down import node_path
 from pipeline.cli.stack import config as local
 from pipeline.domain.definitions.pool import pool_body
 from pipeline.domain.pools.formula import render_formula
@@ -94,14 +93,14 @@ class Keyless(Stack):
         entry = {"account": "fanfare", "clientId": NODE, "blobEndpoint": self.urls["blob"]}
         identities = self._written("identities.json", {local.NODE_IDENTITY: entry})
         keys = local.Keys.draw()
-        options = local.stack_config(keys, ROOT, self._wishes, node_path())["options"]["batch"]
+        options = local.stack_config(keys, ROOT, self._wishes)["options"]["batch"]
         account = ("--account", "fanfarebatch", "--key", self.keys["batch"])
         only_tokens = (*self._entra, "--authentication-modes", "AAD")
         return (*account, *only_tokens, "--identities", identities, *options)
 
     def _values(self, grid: str, batch: str) -> dict[str, str]:
         keys = local.Keys.draw()
-        usual = local.stack_config(keys, ROOT, self._wishes, node_path())["settings"]
+        usual = local.stack_config(keys, ROOT, self._wishes)["settings"]
         prefix = "AzureWebJobsStorage__"
         return {
             **{name: text for name, text in usual.items() if name not in OF_KEYS},

@@ -41,6 +41,10 @@ class FakeQueues:
         self._messages(queue)[stored.id] = stored
 
     def receive(self, queue: str, limit: int) -> list[QueueMessage]:
+        return self.hand_out(queue, limit, HIDDEN)
+
+    def hand_out(self, queue: str, limit: int, hidden: timedelta) -> list[QueueMessage]:
+        """Hide up to `limit` messages for a time, and return them."""
         messages = self._messages(queue)
         if not messages:
             return []
@@ -48,7 +52,7 @@ class FakeQueues:
         visible = [s for s in messages.values() if s.visible_at <= now]
         taken = sorted(visible, key=lambda stored: stored.visible_at)[:limit]
         for stored in taken:
-            stored.visible_at = now + HIDDEN
+            stored.visible_at = now + hidden
             stored.receipt = f"receipt-{next(self._numbers)}"
             stored.dequeue_count += 1
         return [QueueMessage(s.id, s.body, s.receipt, s.dequeue_count) for s in taken]
@@ -58,6 +62,12 @@ class FakeQueues:
         held = messages.get(message.id)
         if held and held.receipt == message.receipt:
             del messages[message.id]
+
+    def release(self, queue: str, message: QueueMessage, delay: timedelta) -> None:
+        """Let a received message be redelivered after a delay."""
+        held = self._messages(queue).get(message.id)
+        if held and held.receipt == message.receipt:
+            held.visible_at = self._clock.now() + delay
 
     def bodies(self, queue: str) -> list[str]:
         """Return every message, hidden or not, in the order of sending, for assertions."""

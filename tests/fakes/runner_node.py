@@ -6,19 +6,16 @@
 import os
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 
+from emulators.batch.service.machines.node_image import NodeImage
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.ports.batch import InputFile, TaskSpec
 from tests.fakes.batch import FakeJob, Outcome
 from tests.fakes.world import FakeWorld
-
-# As on the local stack's nodes: `python3` has this project's packages.
-PATH = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
 
 
 @dataclass
@@ -58,10 +55,18 @@ class RunnerNode:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(self.world.blobs.read(self.world.blobs.at(file.url)))
 
+    def _image(self) -> NodeImage:
+        """Return what programs find installed, as on the local stack's nodes."""
+        image = NodeImage(self.root)
+        if not (self.root / "image").exists():
+            image.make()
+        return image
+
     def _run(
         self, command: str, folder: Path, environ: Mapping[str, str]
     ) -> "subprocess.CompletedProcess[bytes]":
-        shared = {"AZ_BATCH_NODE_SHARED_DIR": str(self.root / "shared"), "PATH": PATH}
+        path = {"PATH": self._image().path}
+        shared = {"AZ_BATCH_NODE_SHARED_DIR": str(self.root / "shared"), **path}
         return subprocess.run(
             shlex.split(command),
             cwd=folder,

@@ -15,13 +15,7 @@ import pytest
 from tests.patience import stretched
 
 SCRIPTS = Path(__file__).parents[2] / "task_scripts"
-RUNTIME_FILES = (
-    "runner.py",
-    "runner_cut.py",
-    "runner_guard.py",
-    "runner_item.py",
-    "environment.py",
-)
+RUNTIME_FILES = ("environment.py", *(path.name for path in SCRIPTS.glob("runner*.py")))
 
 
 class Node:
@@ -29,6 +23,7 @@ class Node:
 
     def __init__(self, scripts: Path, folder: Path) -> None:
         self.scripts, self.folder = scripts, folder
+        self.python, self.path = [sys.executable, "-S", "-E"], "/usr/bin:/bin"
         self.page: dict[str, Any] = {
             "version": 1,
             "run": "encode-1",
@@ -64,8 +59,8 @@ class Node:
     def start(self) -> "subprocess.Popen[bytes]":
         """Start the runner as the task's command does."""
         (self.folder / "page.json").write_text(json.dumps(self.page))
-        command = [sys.executable, "-S", "-E", str(self.scripts / "runner.py")]
-        environ = {"FANFARE_TASK": "7", "PATH": "/usr/bin:/bin", "AZ_BATCH_NODE_ID": "tvmps_1"}
+        command = [*self.python, str(self.scripts / "runner.py")]
+        environ = {"FANFARE_TASK": "7", "PATH": self.path, "AZ_BATCH_NODE_ID": "tvmps_1"}
         return subprocess.Popen(command, cwd=self.folder, env=environ, stderr=subprocess.PIPE)
 
     def run(self) -> dict[str, Any]:

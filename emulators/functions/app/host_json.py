@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Self, cast
 
 from emulators.functions.errors import StartError
 from emulators.functions.timespans import parse_span
@@ -15,6 +15,9 @@ from emulators.functions.worker.wire import Json
 _LOG = logging.getLogger("host")
 _PREFIX = "azurefunctionsjobhost__"
 _MAX_BATCH = 32
+_MINUTE_S = 60.0
+_SHORTEST_POLLING_S = 0.1
+_ENCODINGS = {"none": False, "0": False, "base64": True, "1": True}
 _KNOWN = frozenset({
     "version", "functiontimeout", "extensions", "logging", "extensionbundle", "concurrency",
     "telemetrymode", "aggregator", "healthmonitor", "manageddependency", "watchdirectories",
@@ -31,7 +34,22 @@ class QueueOptions:
     max_dequeue_count: int = 5
     visibility_s: float = 0.0
     base64: bool = True
-    max_polling_s: float = 2.0
+    max_polling_s: float = 60.0
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What decides over defaults: the environment that the host is in, and its processors."""
+
+    development: bool = True
+    processors: int = 1
+
+    @classmethod
+    def of(cls, settings: Mapping[str, str]) -> Self:
+        """Read them from the app settings; one processor counts in a plan that scales to zero."""
+        name = settings.get("AZURE_FUNCTIONS_ENVIRONMENT", "Development")
+        dynamic = settings.get("WEBSITE_SKU", "") == "Dynamic"
+        return cls(name.lower() == "development", 1 if dynamic else os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -57,7 +75,7 @@ def load_host_options(app: Path, settings: Mapping[str, str]) -> HostOptions:
     if not isinstance(document, dict) or document.get("version") != "2.0":
         raise StartError(f'{path} must say "version": "2.0".')
     try:
-        return parse_host_options(apply_overrides(document, settings))
+        return parse_host_options(apply_overrides(document, settings), Surroundings.of(settings))
     except (ValueError, TypeError) as error:
         raise StartError(f"{path}: {error}") from error
 
@@ -84,7 +102,7 @@ def _folded(value: dict[str, Json]) -> dict[str, Json]:
     }
 
 
-def parse_host_options(document: dict[str, Json]) -> HostOptions:
+def parse_host_options(document: dict[str, Json], around: Surroundings) -> HostOptions:
     """Turn a document with lower-case keys into options; raises ValueError that names a bad
     value."""
     for unknown in sorted(set(document) - _KNOWN):
@@ -101,7 +119,7 @@ def parse_host_options(document: dict[str, Json]) -> HostOptions:
     return HostOptions(
         route_prefix=str(http.get("routeprefix", "api")).strip("/"),
         function_timeout_s=_timeout(str(document.get("functiontimeout", "00:30:00"))),
-        queues=_queue_options(_section(extensions, "queues")),
+        queues=_queue_options(_section(extensions, "queues"), around),
     )
 
 
@@ -116,33 +134,50 @@ def _timeout(value: str) -> float | None:
     return None if value == "-1" else parse_span(value)
 
 
-def _queue_options(section: dict[str, Json]) -> QueueOptions:
-    batch_size = int(str(section.get("batchsize", 16)))
-    if not 1 <= batch_size <= _MAX_BATCH:
-        raise ValueError(f"extensions.queues.batchSize must be 1 to {_MAX_BATCH}, not {batch_size}")
-    threshold = int(
-        str(section.get("newbatchthreshold", (batch_size // 2) * (os.cpu_count() or 1)))
-    )
-    if threshold < 0:
-        raise ValueError(
-            f"extensions.queues.newBatchThreshold must not be negative, but is {threshold}"
-        )
-    encoding = str(section.get("messageencoding", "base64")).lower()
-    if encoding not in {"base64", "none"}:
-        raise ValueError(
-            f"extensions.queues.messageEncoding must be base64 or none, not {encoding}"
-        )
+def _queue_options(section: dict[str, Json], around: Surroundings) -> QueueOptions:
+    batch_size = _number(section, "batchSize", 16, lowest=1, highest=_MAX_BATCH)
+    threshold = batch_size // 2 * around.processors
     return QueueOptions(
         batch_size=batch_size,
-        new_batch_threshold=threshold,
-        max_dequeue_count=max(1, int(str(section.get("maxdequeuecount", 5)))),
-        visibility_s=parse_span(str(section.get("visibilitytimeout", "00:00:00"))),
-        base64=encoding == "base64",
-        max_polling_s=_polling(section.get("maxpollinginterval", "00:00:02")),
+        new_batch_threshold=_number(section, "newBatchThreshold", threshold, lowest=0),
+        max_dequeue_count=_number(section, "maxDequeueCount", 5, lowest=1),
+        visibility_s=_span(section, "visibilityTimeout", 0.0),
+        base64=_encoding(section.get("messageencoding", "base64")),
+        max_polling_s=_polling(_span(section, "maxPollingInterval", _MINUTE_S), around),
     )
 
 
-def _polling(value: Json) -> float:
-    """Read the interval as a time span; the real host also accepts milliseconds as a plain
-    number."""
-    return int(value) / 1000 if isinstance(value, int) else parse_span(str(value))
+def _number(
+    section: dict[str, Json], name: str, default: int, *, lowest: int, highest: int | None = None
+) -> int:
+    value = int(str(section.get(name.lower(), default)))
+    if value < lowest or (highest is not None and value > highest):
+        allowed = f"{lowest} or more" if highest is None else f"{lowest} to {highest}"
+        raise ValueError(f"extensions.queues.{name} must be {allowed}, not {value}")
+    return value
+
+
+def _span(section: dict[str, Json], name: str, default: float) -> float:
+    """Read a time span; a bare number means days, as .NET parses it."""
+    value = section.get(name.lower())
+    try:
+        return default if value is None else parse_span(str(value))
+    except ValueError as error:
+        raise ValueError(f"extensions.queues.{name}: {error}") from error
+
+
+def _polling(seconds: float, around: Surroundings) -> float:
+    if seconds < _SHORTEST_POLLING_S:
+        raise ValueError(
+            f"extensions.queues.maxPollingInterval must be {_SHORTEST_POLLING_S} s or more, "
+            f"not {seconds:g} s"
+        )
+    # Azure takes a minute for a value that nobody has set.
+    return 2.0 if around.development and seconds == _MINUTE_S else seconds
+
+
+def _encoding(value: Json) -> bool:
+    encoding = _ENCODINGS.get(str(value).lower())
+    if encoding is None:
+        raise ValueError(f"extensions.queues.messageEncoding must be base64 or none, not {value!r}")
+    return encoding

@@ -6,7 +6,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from emulators.functions.app.definitions import Function
 from emulators.functions.errors import FunctionTimedOut, HostError, InvocationFailed
@@ -27,6 +27,10 @@ class Call:
     trace_state: str = ""
     retry_count: int = 0
     max_retry_count: int = 0
+
+    def attempt(self, count: int, limit: int) -> "Call":
+        """Return the same call as number `count` of its retries."""
+        return replace(self, retry_count=count, max_retry_count=limit)
 
 
 class Invocations:

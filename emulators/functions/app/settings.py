@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from emulators.functions.errors import StartError
 
@@ -63,6 +64,14 @@ class AppSettings:
         """Tell whether `AzureWebJobs.NAME.Disabled` disables a function."""
         forms = (f"AzureWebJobs.{function}.Disabled", f"AzureWebJobs_{function}_Disabled")
         return any((self.get(form) or "").lower() in {"1", "true"} for form in forms)
+
+    def zone(self) -> ZoneInfo:
+        """Return the zone of schedules: UTC, or what `TZ` names; raises StartError."""
+        name = self.get("TZ") or "UTC"
+        try:
+            return ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise StartError(f"The setting TZ is {name!r}, which is not a time zone.") from error
 
     def queue_connection(self, connection: str) -> str | ByIdentity:
         """Resolve a `connection` to a connection string or an identity; raises LookupError."""

@@ -14,7 +14,7 @@ from emulators.functions.app.invocations import Call, Invocations
 from emulators.functions.errors import HostError
 from emulators.functions.eventgrid.webhook import event_call
 from emulators.functions.keys import Keys
-from emulators.functions.queue.listener import queue_call
+from emulators.functions.queue.messages import queue_call
 from emulators.functions.requests import given_key, read_json
 from emulators.functions.timer.listener import timer_call
 from emulators.functions.worker.wire import Json
@@ -98,7 +98,7 @@ def _describe(function: Function) -> dict[str, Json]:
 def _call(function: Function, value: Json) -> Call:
     given = value if isinstance(value, str) else json.dumps(value)
     if function.trigger.type == QUEUE:
-        return queue_call(given.encode(), None, function.trigger.text("queueName"))
+        return queue_call(given.encode(), function.trigger.text("queueName"))
     if function.trigger.type == EVENT_GRID:
         try:
             return event_call(json.loads(given))

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import random
-import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,14 +29,16 @@ from emulators.functions.http.trigger import HttpTrigger
 from emulators.functions.keys import Keys, load_keys
 from emulators.functions.queue.doorbell import follow
 from emulators.functions.queue.faults import Faults
-from emulators.functions.queue.listener import ListenerContext, QueueListener
-from emulators.functions.queue.service import QueueService
-from emulators.functions.timer.listener import TimerListener
+from emulators.functions.queue.listener import QueueListener
+from emulators.functions.queue.processor import ListenerContext
+from emulators.functions.queue.service import QueueAccess, QueueService
+from emulators.functions.timer.listener import TimerContext, TimerListener
 from emulators.functions.timespans import Clock
 from emulators.functions.worker.process import WorkerProcess, WorkerSpec
 
 _LOG = logging.getLogger("host")
 _LARGEST_BODY = 100 * 1024 * 1024
+_ABORTED = 134
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class HostConfig:
     check_keys: bool
     die: random.Random | None
     drain_s: float
+    wake: bool = False
     doorbell: Path | None = None
 
 
@@ -63,7 +65,9 @@ class FunctionsHost:
         self._options: HostOptions = load_host_options(config.app, config.settings.values)
         self._log = log
         log.hide(config.settings.secrets())
-        self._service = QueueService(config.settings, self._options.queues.base64)
+        self._service = QueueService(
+            QueueAccess(config.settings, self._options.queues.base64, config.wake)
+        )
         self.worker = WorkerProcess(WorkerSpec(config.app, environ), forward)
         self._invocations = Invocations(
             self.worker, self._service.send_outputs, self._options.function_timeout_s
@@ -87,7 +91,7 @@ class FunctionsHost:
         enabled = [function for function in found if not function.disabled]
         keys = load_keys(self._config.keys_path, [f.name for f in found if f.trigger.type == HTTP])
         self._log.hide(keys.all())
-        _warn_of_ignored_retries(found)
+        _warn_of_retries(found)
         self._listeners = [
             *self._queue_listeners([f for f in enabled if f.trigger.type == QUEUE]),
             *(self._timer(f) for f in enabled if f.trigger.type == TIMER),
@@ -98,7 +102,7 @@ class FunctionsHost:
     def _queue_listeners(self, functions: list[Function]) -> list[QueueListener]:
         shared = ListenerContext(
             self._service, self._options.queues, self._invocations, self._config.clock,
-            Faults(self._config.die), self.worker.wait_ready,
+            Faults(self._config.die), self.worker.wait_ready, _die,
         )  # fmt: skip
         listeners = []
         for function in functions:
@@ -109,9 +113,8 @@ class FunctionsHost:
         return listeners
 
     def _timer(self, function: Function) -> TimerListener:
-        return TimerListener(
-            function, self._config.data / "timers", self._invocations, self._config.clock
-        )
+        context = TimerContext(self._config.clock, self._config.settings.zone())
+        return TimerListener(function, self._config.data / "timers", self._invocations, context)
 
     def _check_outputs(self, functions: list[Function]) -> None:
         for function in functions:
@@ -126,7 +129,10 @@ class FunctionsHost:
     def _application(self, enabled: list[Function], keys: Keys | None) -> web.Application:
         application = web.Application(client_max_size=_LARGEST_BODY)
         webhook = EventGridWebhook(
-            [f for f in enabled if f.trigger.type == EVENT_GRID], self._invocations, keys
+            [f for f in enabled if f.trigger.type == EVENT_GRID],
+            self._invocations,
+            keys,
+            self._config.settings.zone(),
         )
         http = HttpTrigger(
             [f for f in enabled if f.trigger.type == HTTP],
@@ -150,7 +156,7 @@ class FunctionsHost:
 
     async def _listen(self, _application: web.Application) -> None:
         self._tasks = [asyncio.create_task(listener.run()) for listener in self._listeners]
-        if self._config.doorbell is not None:
+        if self._config.wake and self._config.doorbell is not None:
             ringing = follow(self._config.doorbell, self._service.ring)
             self._tasks.append(asyncio.create_task(ringing))
         for task in self._tasks:
@@ -169,18 +175,31 @@ def _bad_binding(function: Function, binding: str, error: Exception) -> StartErr
     return StartError(f"function {function.name}: binding {binding}: {error.args[0]}")
 
 
-def _warn_of_ignored_retries(functions: list[Function]) -> None:
+def _warn_of_retries(functions: list[Function]) -> None:
     for function in functions:
-        if function.retry is not None and function.trigger.type != TIMER:
+        who = {"function": function.name, "trigger": function.trigger.type}
+        if function.retry is None or function.trigger.type == TIMER:
+            continue
+        if function.trigger.type == QUEUE:
             _LOG.warning(
-                "RETRY POLICY IGNORED: Azure honours it for timers and streams; "
-                "this trigger repeats by its own rules",
-                extra={"function": function.name, "trigger": function.trigger.type},
+                "RETRY POLICY NOT TO RELY ON: Azure's library honours it for queues, and "
+                "announces that it will not",
+                extra=who,
             )
+        else:
+            _LOG.warning("RETRY POLICY IGNORED: Azure supports none for this trigger", extra=who)
 
 
 def _report_crash(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        _LOG.critical("A listener crashed; the host ends", exc_info=task.exception())
-        # A host that went on without one of its triggers would only look healthy.
-        os.kill(os.getpid(), signal.SIGTERM)
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _die(error)
+
+
+def _die(error: BaseException) -> None:
+    """End the host at once, as Azure's does: what it had in hand stays hidden.
+
+    A host that went on without one of its triggers would only look healthy.
+    """
+    _LOG.critical("Unhandled exception: the host ends", exc_info=error)
+    logging.shutdown()
+    os._exit(_ABORTED)

@@ -1,89 +1,94 @@
-"""Route templates of HTTP functions, such as `items/{id:int}/{part?}` and `{*rest}`."""
+"""Which paths a route matches, and how a path is read before: as Kestrel and ASP.NET Core do."""
 
 import re
-from dataclasses import dataclass
-from urllib.parse import unquote
 
-_SEGMENT = re.compile(r"\{(?P<star>\*)?(?P<name>\w+)(?::(?P<constraint>\w+))?(?P<optional>\?)?\}")
-_CONSTRAINTS = {
-    "": r".+",
-    "int": r"-?\d+",
-    "long": r"-?\d+",
-    "alpha": r"[A-Za-z]+",
-    "bool": r"(?i:true|false)",
-    "guid": r"[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}",
-}
+from emulators.functions.http.templates import Segment, parse
 
-
-@dataclass(frozen=True)
-class Segment:
-    """One part of a template: a literal, or a value with a pattern."""
-
-    literal: str = ""
-    name: str = ""
-    pattern: str = ""
-    optional: bool = False
-    rest: bool = False
-
-    @property
-    def rank(self) -> int:
-        """Return how specific the segment is; lower is more specific."""
-        return (
-            (0 if self.literal else 1)
-            + (1 if self.pattern == ".+" else 0)
-            + (2 if self.rest else 0)
-        )
+_ESCAPES = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+_LONGEST_CHARACTER = 4
+_SLASH = 0x2F
 
 
 class RouteTemplate:
-    """A parsed template; raises ValueError for a template that it cannot express."""
+    """A parsed template; raises ValueError for one that Azure cannot map, or that this host
+    lacks."""
 
     def __init__(self, template: str) -> None:
-        self.segments = [_segment(part) for part in template.strip("/").split("/") if part]
+        self.segments = parse(template)
 
-    @property
-    def specificity(self) -> list[int]:
-        """Return the sort key: the most specific template comes first."""
-        return [segment.rank for segment in self.segments]
+    def match(self, path: str) -> dict[str, str] | None:
+        """Return the route values of a decoded path, or None if it does not match.
 
-    def match(self, raw_path: str) -> dict[str, str] | None:
-        """Return the route values of a still encoded path, or None if it does not match."""
-        parts = [part for part in raw_path.strip("/").split("/") if part]
+        One slash may follow; empty segments match nothing, except in the rest of a path.
+        """
+        given = path.removeprefix("/").split("/")
+        parts = given[:-1] if not given[-1] else given
         values: dict[str, str] = {}
-        for index, segment in enumerate(self.segments):
-            if segment.rest:
-                values[segment.name] = unquote("/".join(parts[index:]))
-                return values
-            if index >= len(parts):
-                if segment.optional:
-                    continue
+        for index, part in enumerate(parts):
+            if not part or index >= len(self.segments):
                 return None
-            if not _fits(segment, unquote(parts[index]), values):
+            segment = self.segments[index]
+            if segment.value is not None and segment.value.rest:
+                values[segment.value.name] = "/".join(given[index:])
+                break
+            found = segment.match(part)
+            if found is None:
                 return None
-        return values if len(parts) <= len(self.segments) else None
+            values |= found
+        return self._completed(values, self.segments[len(parts) :])
+
+    def _completed(self, values: dict[str, str], missing: list[Segment]) -> dict[str, str] | None:
+        for segment in missing:
+            value = segment.value
+            if value is None or not (value.optional or value.rest or value.default is not None):
+                return None
+            if value.default is not None:
+                values[value.name] = value.default
+        named = [part for segment in self.segments for part in segment.parts if part.name]
+        return values if all(part.admits(values.get(part.name)) for part in named) else None
 
 
-def _fits(segment: Segment, part: str, values: dict[str, str]) -> bool:
-    if segment.literal:
-        return segment.literal.lower() == part.lower()
-    if re.fullmatch(segment.pattern, part, re.DOTALL) is None:
+def path_of(target: str) -> str | None:
+    """Return the decoded path of a request target, without dot segments; None if it is malformed.
+
+    An escaped slash stays escaped, and so do bytes that are not UTF-8.
+    """
+    path = re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?]*", "", target).split("?", 1)[0]
+    decoded = _ESCAPES.sub(lambda match: _decoded(match[0]), path)
+    return None if "\0" in decoded else _without_dots(decoded)
+
+
+def _decoded(escapes: str) -> str:
+    raw = bytes.fromhex(escapes.replace("%", ""))
+    text, position = "", 0
+    while position < len(raw):
+        candidates = range(1, _LONGEST_CHARACTER + 1)
+        length = next((n for n in candidates if _is_character(raw[position : position + n])), 0)
+        if length == 0 or raw[position] == _SLASH:
+            text += escapes[3 * position : 3 * position + 3]
+            position += 1
+        else:
+            text += raw[position : position + length].decode()
+            position += length
+    return text
+
+
+def _is_character(raw: bytes) -> bool:
+    try:
+        return len(raw.decode()) == 1
+    except UnicodeDecodeError:
         return False
-    values[segment.name] = part
-    return True
 
 
-def _segment(part: str) -> Segment:
-    match = _SEGMENT.fullmatch(part)
-    if match is None:
-        if "{" in part or "}" in part:
-            raise ValueError(f"route segment {part!r} is not supported")
-        return Segment(literal=part)
-    pattern = _CONSTRAINTS.get(match["constraint"] or "")
-    if pattern is None:
-        raise ValueError(f"route constraint {match['constraint']!r} is not supported")
-    return Segment(
-        name=match["name"],
-        pattern=pattern,
-        optional=bool(match["optional"]),
-        rest=bool(match["star"]),
-    )
+def _without_dots(path: str) -> str:
+    kept: list[str] = []
+    parts = path.split("/")
+    for index, part in enumerate(parts):
+        if part in (".", ".."):
+            if part == ".." and len(kept) > 1:
+                kept.pop()
+            if index == len(parts) - 1:
+                kept.append("")
+        else:
+            kept.append(part)
+    return "/".join(kept)

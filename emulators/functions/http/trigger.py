@@ -13,7 +13,7 @@ from multidict import CIMultiDict
 from emulators.functions.app.definitions import Function
 from emulators.functions.app.invocations import Call, Invocations
 from emulators.functions.errors import HostError, StartError
-from emulators.functions.http.routes import RouteTemplate
+from emulators.functions.http.routes import RouteTemplate, path_of
 from emulators.functions.keys import Keys
 from emulators.functions.requests import given_key
 from emulators.functions.worker.wire import Datum, Json, as_bytes, binary
@@ -25,11 +25,15 @@ _OWN_HEADERS = frozenset({"content-length", "transfer-encoding", "connection"})
 
 @dataclass(frozen=True)
 class Route:
-    """An HTTP function with what a request must match."""
+    """An HTTP function with what a request must match; without methods it takes any."""
 
     template: RouteTemplate
-    methods: frozenset[str]
+    methods: frozenset[str] | None
     function: Function
+
+    def takes(self, method: str) -> bool:
+        """Tell whether a request with this method is for the function."""
+        return self.methods is None or method.upper() in self.methods
 
 
 class HttpTrigger:
@@ -44,16 +48,16 @@ class HttpTrigger:
     ) -> None:
         self._invocations = invocations
         self._keys = keys
-        self._routes = sorted(
-            (_route(function, prefix) for function in functions),
-            key=lambda route: route.template.specificity,
-        )
+        self._routes = [_route(function, prefix) for function in functions]
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer one request."""
+        """Answer one request: the first route of the app that matches has it."""
+        path = path_of(request.raw_path)
+        if path is None:
+            raise web.HTTPBadRequest
         for route in self._routes:
-            values = route.template.match(request.rel_url.raw_path)
-            if values is not None and (not route.methods or request.method in route.methods):
+            values = route.template.match(path)
+            if values is not None and route.takes(request.method):
                 return await self._invoke(request, route.function, values)
         raise web.HTTPNotFound
 
@@ -85,9 +89,8 @@ def _http_output(function: Function) -> str:
 
 
 def _route(function: Function, prefix: str) -> Route:
-    path = "/".join(
-        part for part in (prefix, function.trigger.text("route", function.name).strip("/")) if part
-    )
+    route = function.trigger.text("route", function.name)
+    path = f"{prefix}/{route}" if prefix else route
     if path.split("/")[0].lower() in _RESERVED:
         raise StartError(f"function {function.name}: route {path!r} begins with a name of the host")
     methods = function.trigger.properties.get("methods")
@@ -95,12 +98,8 @@ def _route(function: Function, prefix: str) -> Route:
         template = RouteTemplate(path)
     except ValueError as error:
         raise StartError(f"function {function.name}: {error}") from error
-    wanted = (
-        frozenset(str(method).upper() for method in methods)
-        if isinstance(methods, list)
-        else frozenset()
-    )
-    return Route(template, wanted, function)
+    taken = [str(method).upper() for method in methods] if isinstance(methods, list) else None
+    return Route(template, None if taken is None else frozenset(taken), function)
 
 
 async def request_datum(request: web.Request, values: Mapping[str, str]) -> Datum:

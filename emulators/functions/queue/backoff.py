@@ -3,13 +3,17 @@
 import random
 from dataclasses import dataclass, field
 
-_FIRST_S = 0.1
+_STEP_S = 0.1
 _JITTER = 0.2
+_MOST_DOUBLINGS = 30
 
 
 @dataclass
 class PollBackoff:
-    """Grows from a tenth of a second to the maximum; any message resets it."""
+    """Waits 0.1 s, then 0.1 s more than a step that doubles with jitter, up to the maximum.
+
+    Any message resets it.
+    """
 
     maximum_s: float
     chance: random.Random = field(default_factory=random.Random)
@@ -21,7 +25,9 @@ class PollBackoff:
 
     def next_delay(self) -> float:
         """Return the wait after one more empty poll, in seconds."""
-        first = min(_FIRST_S, self.maximum_s)
-        factor = 2.0 ** min(self._empty_polls, 20) * self.chance.uniform(1 - _JITTER, 1 + _JITTER)
         self._empty_polls += 1
-        return max(first, min(first * factor, self.maximum_s))
+        if self._empty_polls == 1:
+            return _STEP_S
+        doublings = min(self._empty_polls - 2, _MOST_DOUBLINGS)
+        jitter = self.chance.uniform(1 - _JITTER, 1 + _JITTER)
+        return min(_STEP_S + _STEP_S * 2.0**doublings * jitter, self.maximum_s)

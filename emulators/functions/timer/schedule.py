@@ -3,22 +3,23 @@ up."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from croniter import croniter
-
+from emulators.functions.timer.ncrontab import Ncrontab
+from emulators.functions.timer.wall_clock import next_in_zone
 from emulators.functions.timespans import parse_span
 
-_SIX_FIELDS = 6
-_TOLERANCE = timedelta(seconds=1)
+_MINUTE = timedelta(minutes=1)
+_UTC = ZoneInfo("UTC")
 
 
 @dataclass(frozen=True)
 class TimerStatus:
-    """What the host remembers of a timer after a restart."""
+    """What the host remembers of a timer after a restart; None is what Azure calls the year 1."""
 
     last: datetime | None
     next: datetime
-    updated: datetime
+    updated: datetime | None
 
 
 @dataclass(frozen=True)
@@ -28,51 +29,67 @@ class StartDecision:
     run_now: bool
     past_due: bool
     status: TimerStatus
+    stored: TimerStatus | None
+    """What to write; None leaves the stored status as it is."""
 
 
 class Schedule:
-    """A six-field NCRONTAB expression, a five-field one, or a time span."""
+    """An NCRONTAB expression of six or five fields, or a time span; raises ValueError for else."""
 
-    def __init__(self, expression: str) -> None:
-        self._interval: timedelta | None = None
-        fields = expression.split()
-        self._expression = " ".join(fields if len(fields) == _SIX_FIELDS else ["0", *fields])
-        if ":" in expression:
-            self._interval = timedelta(seconds=parse_span(expression))
-        elif not croniter.is_valid(self._expression, second_at_beginning=True):
-            raise ValueError(f"{expression!r} is neither an NCRONTAB expression nor a time span")
+    def __init__(self, expression: str, zone: ZoneInfo = _UTC) -> None:
+        self._zone = zone
+        self._cron: Ncrontab | None = None
+        self._interval = timedelta()
+        try:
+            self._cron = Ncrontab(expression)
+        except ValueError as cron_error:
+            try:
+                self._interval = timedelta(seconds=parse_span(expression))
+            except ValueError as error:
+                raise ValueError(
+                    f"{expression[:60]!r} is neither an NCRONTAB expression ({cron_error}) "
+                    "nor a time span"
+                ) from error
 
     def next_after(self, moment: datetime) -> datetime:
-        """Return the first occurrence after a moment."""
-        if self._interval is not None:
+        """Return the first occurrence after a moment; raises OverflowError beyond the calendar."""
+        if self._cron is None:
             return moment + self._interval
-        following: datetime = croniter(self._expression, moment, second_at_beginning=True).get_next(
-            datetime
-        )
-        return following
+        return next_in_zone(self._cron, self._zone, moment)
 
-    def is_monitored(self, now: datetime) -> bool:
+    @property
+    def is_monitored(self) -> bool:
         """Tell whether status is kept; schedules that fire more than once a minute have none."""
-        first = self.next_after(now)
-        return self.next_after(first) - first >= timedelta(minutes=1)
+        if self._cron is None:
+            return self._interval >= _MINUTE
+        return not self._cron.ticks_within_every_minute
 
 
 def decide_start(
-    schedule: Schedule, status: TimerStatus | None, now: datetime, run_on_startup: bool
+    schedule: Schedule, stored: TimerStatus | None, now: datetime, run_on_startup: bool
 ) -> StartDecision:
-    """Decide whether a timer runs at once, because it is past due or because it asks to."""
-    following = schedule.next_after(now)
-    if status is None:
-        return StartDecision(run_on_startup, False, TimerStatus(None, following, now))
-    expected = schedule.next_after(status.updated)
-    if abs(expected - status.next) > _TOLERANCE:
-        # The schedule was edited meanwhile, so nobody was promised what the new one would have
-        # missed.
-        return StartDecision(run_on_startup, False, TimerStatus(status.last, following, now))
-    past_due = now > status.next
-    return StartDecision(past_due or run_on_startup, past_due, status)
+    """Decide whether a timer runs at once, because it is past due or because it asks to.
+
+    A status that does not fit the schedule means that the schedule was edited: nobody was promised
+    what the new one would have missed.
+    """
+    if stored is None:
+        following = schedule.next_after(now)
+        first = TimerStatus(None, following, None)
+        return StartDecision(run_on_startup, False, first, TimerStatus(None, following, now))
+    expected = schedule.next_after(stored.last or stored.updated or now)
+    if expected == stored.next:
+        past_due = now > stored.next
+        return StartDecision(past_due or run_on_startup, past_due, stored, None)
+    changed = (
+        TimerStatus(None, expected, stored.updated or now)
+        if expected > now
+        else TimerStatus(None, schedule.next_after(now), now)
+    )
+    return StartDecision(run_on_startup, False, changed, changed)
 
 
-def after_run(schedule: Schedule, occurrence: datetime, now: datetime) -> TimerStatus:
-    """Return the status after a run; occurrences during the run are skipped."""
-    return TimerStatus(occurrence, schedule.next_after(max(occurrence, now)), max(occurrence, now))
+def after_run(schedule: Schedule, planned: datetime, started: datetime) -> TimerStatus:
+    """Return the status after a run; what came due while it ran follows at once, and only once."""
+    last = max(planned, started)
+    return TimerStatus(last, schedule.next_after(last), last)

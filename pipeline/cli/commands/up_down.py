@@ -1,6 +1,5 @@
 """`fanfare up` and `fanfare down`: the local stack, with everything that a deployment has."""
 
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -92,7 +91,7 @@ def stop(session: Session, stack: LocalStack, *, force: bool) -> bool:
 
 def bring_up(session: Session, stack: LocalStack, wishes: Wishes) -> Started:
     """Make the stack run as the user chose, and create what the app needs."""
-    config = local.stack_config(stack.keys(), APP_ROOT, wishes, node_path())
+    config = local.stack_config(stack.keys(), APP_ROOT, wishes)
     # Definitions are read first: a mistake in them should not cost a start.
     pools = pool_bodies()
     stamp, stamp_file = app_stamp(APP_ROOT, repr(config)), stack.data / "app.stamp"
@@ -129,11 +128,6 @@ def _settings_of(stack: LocalStack) -> dict[str, str]:
     """Return the settings of the running stack that the engine reads."""
     values = stack.app_settings()
     return {name: text for name, text in values.items() if name.startswith(_OWN_SETTINGS)}
-
-
-def node_path() -> str:
-    """Return the PATH of programs on emulated nodes; its `python3` has this project's packages."""
-    return f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
 
 
 def _text(path: Path) -> str:

@@ -90,8 +90,8 @@ class Wishes:
     port: int = 0
 
 
-def stack_config(keys: Keys, app_root: Path, wishes: Wishes, path: str) -> dict[str, Json]:
-    """Describe the stack; `path` is the PATH of programs on emulated nodes."""
+def stack_config(keys: Keys, app_root: Path, wishes: Wishes) -> dict[str, Json]:
+    """Describe the stack."""
     return {
         "account": ACCOUNT,
         "storage_key": keys.storage,
@@ -105,7 +105,7 @@ def stack_config(keys: Keys, app_root: Path, wishes: Wishes, path: str) -> dict[
         "profile": wishes.profile,
         "seed": wishes.seed,
         "ports": {name: wishes.port + n for n, name in enumerate(PORTS)} if wishes.port else {},
-        "options": {"batch": ["--node-path", path, *_QUICK_POOLS, *_ANY_MACHINE]},
+        "options": {"batch": [*_QUICK_POOLS, *_ANY_MACHINE]},
     }
 
 

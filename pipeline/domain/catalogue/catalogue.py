@@ -25,15 +25,9 @@ from pipeline.domain.notation.spelling import nearest
 from pipeline.errors import NotFound, Permanent
 
 # Files that the engine itself puts beside the scripts on a node.
+_RUNNER = ("", "_cut", "_guard", "_item", "_missing")
 ENGINE_SCRIPTS = frozenset(
-    {
-        "runner.py",
-        "runner_cut.py",
-        "runner_guard.py",
-        "runner_item.py",
-        "environment.py",
-        "__init__.py",
-    }
+    {*(f"runner{part}.py" for part in _RUNNER), "environment.py", "__init__.py"}
 )
 
 

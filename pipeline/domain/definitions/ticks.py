@@ -1,8 +1,9 @@
 """Which ticks of a schedule are due: local times in the schedule's zone, returned in UTC.
 
 A time of day that a clock change skips fires as if the clock had not changed. A time that occurs
-twice fires only the first time. An expression that fires in every hour is an interval, which clock
-changes do not affect.
+twice fires only the first time, unless the expression fires in every hour: then it fires both
+times. Azure's timers do the same, except that they lose all skipped times but the first, and
+repeat some expressions that name their hours.
 """
 
 import itertools
@@ -75,12 +76,10 @@ def _on_day(
 
 
 def _instants(local: datetime, *, interval: bool) -> set[datetime]:
-    """Return when the clocks of the zone show a local time: never, once or twice."""
-    if not interval:
-        return {local.astimezone(UTC)}
-    moments = {local.replace(fold=fold).astimezone(UTC) for fold in (0, 1)}
-    shown = local.replace(tzinfo=None)
-    return {m for m in moments if m.astimezone(local.tzinfo).replace(tzinfo=None, fold=0) == shown}
+    """Return when a local time fires: once, or twice for an interval in a repeated hour."""
+    first, second = (local.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+    is_repeated = first < second  # of a skipped time the first is the later one
+    return {first, second} if interval and is_repeated else {first}
 
 
 def _local_day(moment: datetime, zone: ZoneInfo) -> date:

@@ -1,14 +1,20 @@
-"""NCRONTAB expressions of six fields: second, minute, hour, day, month, weekday.
+"""NCRONTAB expressions: second, minute, hour, day, month, weekday; five fields have no second.
 
 As in Azure Functions, a day must match both the day field and the weekday field; Sunday is 0.
+What Azure takes but few people mean is refused: backward ranges, steps below 1, names of one or
+two letters, days that never come.
 """
 
 import re
 from dataclasses import dataclass
 from datetime import date
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_MONTHS = (
+    "january", "february", "march", "april", "may", "june",
+    "july", "august", "september", "october", "november", "december",
+)  # fmt: skip
+_WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+_SHORTEST_NAME = 3
 _LONGEST_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _ELEMENT = re.compile(r"(\*|\w+)(?:-(\w+))?(?:/(\d{1,4}))?", re.ASCII)
 
@@ -19,6 +25,7 @@ class _Field:
     lowest: int
     highest: int
     words: tuple[str, ...] = ()
+    hint: str = ""
 
     def parse(self, text: str) -> tuple[int, ...]:
         values: set[int] = set()
@@ -45,14 +52,16 @@ class _Field:
         return self.highest if start == "*" or stepped else first
 
     def _value(self, text: str) -> int:
-        if text.lower() in self.words:
-            return self.words.index(text.lower()) + self.lowest
-        if not text.isdecimal() or not self.lowest <= int(text[:6]) <= self.highest:
+        for index, word in enumerate(self.words):
+            if len(text) >= _SHORTEST_NAME and word.startswith(text.lower()):
+                return self.lowest + index
+        digits = text.lstrip("0")[:6] or "0"
+        if not text.isdecimal() or not self.lowest <= int(digits) <= self.highest:
             raise ValueError(
                 f"{text[:20]!r} is not a valid {self.name}: "
-                f"it must be between {self.lowest} and {self.highest}"
+                f"it must be between {self.lowest} and {self.highest}{self.hint}"
             )
-        return int(text)
+        return int(digits)
 
 
 _FIELDS = (
@@ -61,7 +70,7 @@ _FIELDS = (
     _Field("hour", 0, 23),
     _Field("day", 1, 31),
     _Field("month", 1, 12, _MONTHS),
-    _Field("weekday", 0, 6, _WEEKDAYS),
+    _Field("weekday", 0, 6, _WEEKDAYS, ", and Sunday is 0"),
 )
 
 
@@ -91,12 +100,15 @@ class Cron:
 
 
 def parse_cron(text: str) -> Cron:
-    """Parse six fields. Raises ValueError, which names the wrong field."""
+    """Parse six fields, or five, which fire at second 0. Raises ValueError, which names the wrong
+    field."""
     fields = text.split()
+    if len(fields) == len(_FIELDS) - 1:
+        fields = ["0", *fields]
     if len(fields) != len(_FIELDS):
         raise ValueError(
-            f"{text[:60]!r} has {len(fields)} fields instead of six: "
-            "second minute hour day month weekday"
+            f"{text[:60]!r} has {len(fields)} fields. Write six (second minute hour day month "
+            "weekday), or five without the second"
         )
     cron = Cron(*(field.parse(part) for field, part in zip(_FIELDS, fields, strict=True)))
     if all(cron.days[0] > _LONGEST_MONTH[month - 1] for month in cron.months):

@@ -1,6 +1,7 @@
 """The messages in the engine's queues. They are small: ledger and blobs hold the content."""
 
 import json
+import zlib
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
@@ -13,6 +14,8 @@ from pipeline.errors import Permanent
 
 MAX_TRIES = 60
 _LONGEST_S = 30.0
+_TRIES_OF_HOST = 20  # what the host's own tries count for: it gives a message up three times
+_PLACES = 8
 
 
 class Queue(StrEnum):
@@ -50,6 +53,28 @@ class Message(Stored):
     def delay(self) -> timedelta:
         """How long the message stays hidden when it is put back; longer each time."""
         return timedelta(seconds=min(0.25 * 2 ** min(self.tries, 10), _LONGEST_S))
+
+    @property
+    def set_aside(self) -> Self:
+        """The message as it is sent once more after the host gave it up.
+
+        The host counts failures of the instance too, and those may be the fault of a neighbour.
+        """
+        return self.model_copy(update={"tries": self.tries + _TRIES_OF_HOST})
+
+    @property
+    def hopeless(self) -> Self:
+        """The message as one that reached the retry limit."""
+        return self.model_copy(update={"tries": MAX_TRIES})
+
+    @property
+    def apart(self) -> timedelta:
+        """How long the message stays hidden when it is set aside, 30 seconds to 4 minutes.
+
+        Messages differ in it, so that one that ends its instance each time comes back alone.
+        """
+        place = zlib.crc32(self.model_dump_json().encode()) % _PLACES
+        return timedelta(seconds=_LONGEST_S * (1 + place))
 
     @property
     def exhausted(self) -> bool:

@@ -26,7 +26,8 @@ class Situation:
     """What is known about a run: from the ledger, from Batch if it was asked, from its own steps.
 
     `batch` is None if the run has nothing in Batch, or if Batch did not answer; then `silence` says
-    what went wrong. `done` is the number of tasks whose receipts were counted.
+    what went wrong. `done` is the number of tasks whose receipts were counted. `asked_again` is
+    when the sweep asks for the present step, if that has waited for long.
     """
 
     run: Run
@@ -36,6 +37,7 @@ class Situation:
     silence: str = ""
     done: int = 0
     failing: FailingStep | None = None
+    asked_again: datetime | None = None
 
 
 def decide(known: Situation) -> Obstacle | None:
@@ -76,11 +78,12 @@ def _assembling(known: Situation) -> Found:
     program = _from_batch(known)
     if program:
         return program
-    return _failing(known) or (C.ASSEMBLING, "its output is being assembled")
+    return _failing(known) or (C.ASSEMBLING, _late(known, "its output is being assembled"))
 
 
 def _committing(known: Situation) -> Found:
-    return _failing(known) or (C.COMMITTING, "its output is being written to its final place")
+    text = "its output is being written to its final place"
+    return _failing(known) or (C.COMMITTING, _late(known, text))
 
 
 def _cancelling(known: Situation) -> Found:
@@ -110,4 +113,14 @@ def _failing(known: Situation) -> Found | None:
 
 
 def _step(known: Situation, otherwise: str) -> Found:
-    return _failing(known) or (C.STEP_QUEUED, otherwise)
+    return _failing(known) or (C.STEP_QUEUED, _late(known, otherwise))
+
+
+def _late(known: Situation, text: str) -> str:
+    """Say how a step that waits for long comes back: storage hides it while its host is gone."""
+    if known.asked_again is None:
+        return text
+    return (
+        f"{text} since {known.run.changed_at:%T} UTC; if an instance ended with it, "
+        f"it is asked for again after {known.asked_again:%T} UTC"
+    )

@@ -2,7 +2,8 @@
 
 After a conflict the handler runs again at once. A transient error puts the message back, with a
 growing delay and a count. A permanent error ends the run; a message without a run goes to the
-poison queue.
+poison queue. A message that the host gave up is sent again twice, because the instance may have
+ended through the fault of another message or of a role.
 """
 
 from collections.abc import Callable, Mapping
@@ -91,10 +92,10 @@ def handle(engine: Engine, queue: Queue, body: str) -> None:
 
 
 def on_poison(engine: Engine, queue: Queue, body: str) -> None:
-    """Handle one message of a poison queue: end its run, and leave all else to the sweep.
+    """Handle one message of a poison queue: send it again, or else end its run.
 
-    If the run cannot be ended now, its id is logged and the message is not kept: the host would
-    deliver it five times at once and drop it, while the sweep asks until the run has ended.
+    All else is left to the sweep. Raises Transient while that cannot be done: the host hides a
+    message of a poison queue for ten minutes then, and delivers it again without a limit.
     """
     try:
         message = ROUTES[queue].parse(body)
@@ -104,17 +105,34 @@ def on_poison(engine: Engine, queue: Queue, body: str) -> None:
         return
     run = ascii(message.run) if isinstance(message, RunMessage | AnnounceMessage) else ""
     fields = {"action": "poison", "queue": queue, "run": run}
-    log.error("Message reached the retry limit", extra=fields)
-    if not isinstance(message, RunMessage):
-        return
-    why = f"Its step {queue!r} reached the retry limit. Fix the cause, then use `fanfare redrive`."
     try:
-        _end(engine, message, why)
-    except FanfareError as error:
+        if message.set_aside.exhausted:
+            log.error("Message reached the retry limit", extra=fields)
+            _end_poisoned(engine, queue, message)
+        elif _is_wanted(engine, message):
+            log.warning("Host gave a message up: it is sent again", extra=fields)
+            engine.send(queue, message.set_aside, message.apart)
+    except Permanent as error:
         log.exception(
-            "Run not ended after its message reached the retry limit: the sweep asks again",
+            "Message of a poison queue not handled: the sweep asks again",
             extra={**fields, "reason": str(error)},
         )
+
+
+def _is_wanted(engine: Engine, message: Message) -> bool:
+    """Return whether a message may still have an effect: its run exists, and goes on."""
+    if not isinstance(message, RunMessage | AnnounceMessage):
+        return True
+    held = runs.load(engine.ports.tables, message.run)
+    if held is None or isinstance(message, AnnounceMessage):
+        return held is not None
+    return held.run.generation == message.generation and not held.run.over
+
+
+def _end_poisoned(engine: Engine, queue: Queue, message: Message) -> None:
+    if isinstance(message, RunMessage):
+        remedy = "Fix the cause, then use `fanfare redrive`."
+        _end(engine, message, f"Its step {queue!r} reached the retry limit. {remedy}")
 
 
 def _decide(engine: Engine, queue: Queue, message: Message) -> None:
@@ -166,7 +184,7 @@ def _give_up(engine: Engine, queue: Queue, message: Message, why: str) -> None:
                 extra={"action": "poison", "queue": queue, "run": message.run, "why": str(error)},
             )
     else:
-        _poison(engine, queue, message.model_dump_json(), why)
+        _poison(engine, queue, message.hopeless.model_dump_json(), why)
 
 
 def _end(engine: Engine, message: RunMessage, why: str) -> None:

@@ -37,6 +37,14 @@ def test_an_item_that_fails_fails_a_strict_run_and_says_why(stack: Stack):
     assert "this item fails: here" in event["data"]["error"]
 
 
+def test_a_package_of_the_developer_fails_as_in_azure_and_the_remedy_is_named(stack: Stack):
+    run, event = stack.finished(stack.upload("strict/numpy.txt", b"import numpy\n", "strict-acts"))
+    assert (run.state, run.cause) == ("failed", "program-failed")
+    error = event["data"]["error"]
+    assert "The node's Python has no module numpy. This machine has it in" in error
+    assert "Give the program an `environment` with its package" in error
+
+
 def test_a_hostile_blob_name_is_only_a_name(stack: Stack):
     run, event = stack.finished(stack.upload("acts/" + HOSTILE, b"ok safe\n", "acts"))
     assert stack.output(run) == {"done.txt": b"ok safe\n"}

@@ -121,3 +121,9 @@ def test_a_closed_stdout_does_not_end_the_stack(stack):
 )
 def test_a_wrong_configuration_gets_one_message(stack, changes, message):
     assert message in stack.refusal(**changes)
+
+
+@pytest.mark.parametrize("wake", [True, False])
+def test_the_host_wakes_listeners_unless_it_is_told_not_to(stack, wake):
+    host = stack.ready(wake=wake)["endpoints"]["functions"]
+    assert ("--wake" in host["arguments"]) == wake

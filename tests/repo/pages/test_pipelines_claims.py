@@ -4,7 +4,7 @@ Each test names the sentence that it checks. If the behaviour changes, the sente
 """
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import jsonschema_rs
 import pytest
@@ -17,7 +17,7 @@ from pipeline.domain.catalogue import catalogue, file
 from pipeline.domain.catalogue.schema import pipeline_schema
 from pipeline.domain.definitions import parameters, ticks
 from pipeline.domain.definitions.pipeline import Tolerance
-from pipeline.domain.definitions.trigger import ScheduleTrigger
+from pipeline.domain.definitions.trigger import Catchup, ScheduleTrigger
 from pipeline.domain.outputs import reduce
 from pipeline.domain.plans import arguments, mp4, split
 from pipeline.domain.runs import announcement, manifest, naming
@@ -230,14 +230,23 @@ def test_a_share_is_not_rounded_up():
     assert not Tolerance(failed_items="5%").allows(1, 10)
 
 
-def test_clock_changes_are_as_the_page_says():
-    says("02:30 comes at 03:30. When they go back, a time that comes twice fires the first time.")
-    text = '{"cron": "0 30 2 * * *", "time_zone": "Europe/Berlin", "catchup": "all"}'
-    schedule = ScheduleTrigger.model_validate_json(text)
-    spring, autumn = datetime(2027, 3, 28, tzinfo=UTC), datetime(2027, 10, 31, tzinfo=UTC)
-    day = timedelta(hours=20)
-    assert ticks.due_ticks(schedule, spring, spring + day) == [spring.replace(hour=1, minute=30)]
-    assert ticks.due_ticks(schedule, autumn, autumn + day) == [autumn.replace(hour=0, minute=30)]
+@pytest.mark.parametrize(
+    ("cron", "zone", "day", "found"),
+    [
+        ("0 30,45 2 * * *", "Europe/Berlin", "2027-03-28", ["01:30", "01:45"]),
+        ("0 30 2 * * *", "Europe/Berlin", "2027-10-31", ["00:30"]),
+        ("0 15 * * * *", "Australia/Lord_Howe", "2026-10-03", ["14:45", "15:45", "16:15"]),
+        ("0 15 * * * *", "Australia/Lord_Howe", "2026-04-04", ["14:15", "15:45"]),
+    ],
+)
+def test_clock_changes_are_as_the_page_says(cron, zone, day, found):
+    says("02:30 comes at 03:30, and 02:45 at 03:45")
+    says("a time that comes twice fires the first time")
+    says("fires at 01:15, 02:45 and 03:15 when they go forward, and after 01:15 at 02:15")
+    schedule = ScheduleTrigger(cron=cron, time_zone=zone, catchup=Catchup.ALL)
+    first, last = (datetime.fromisoformat(f"{day}T{time}:00Z") for time in (found[0], found[-1]))
+    got = ticks.due_ticks(schedule, first - timedelta(minutes=1), last)
+    assert [f"{tick:%H:%M}" for tick in got] == found
 
 
 def test_skipping_drops_all_missed_ticks_but_the_first(tmp_path):

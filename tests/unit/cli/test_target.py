@@ -51,7 +51,7 @@ def test_a_missing_target_ends_a_command_with_3(tmp_path):
 
 
 def test_the_stack_accepts_its_configuration():
-    config = StackConfig.model_validate(stack_config(KEYS, APP_ROOT, Wishes(port=5000), "/bin"))
+    config = StackConfig.model_validate(stack_config(KEYS, APP_ROOT, Wishes(port=5000)))
     assert sorted(config.ports.values()) == list(range(5000, 5007))
     filled = {
         name: text.replace("{", "").replace("}", "") for name, text in config.settings.items()

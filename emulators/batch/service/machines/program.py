@@ -10,6 +10,7 @@ from emulators.batch.agent.environment import Place
 from emulators.batch.document import Doc
 from emulators.batch.scheduler.verdict import Ending, Failure, process_ended, time_is_up
 from emulators.batch.service.context import Context
+from emulators.batch.service.machines.node_image import NodeImage
 
 _SIGNAL_BASE = 128
 
@@ -63,8 +64,14 @@ async def run_process(ctx: Context, what: Program) -> Ending:
     ended = await launched(ctx, what, order_of(what, argv, what.env))
     if ended.refusal:
         code = "CommandProgramNotFound" if ended.not_found else "CommandLaunchFailed"
-        return not_launched(code, ended.refusal)
+        return not_launched(code, _with_hint(ctx, argv[0], ended))
     return judged(what, ended)
+
+
+def _with_hint(ctx: Context, program: str, ended: Exit) -> str:
+    """Say where this machine has a program that its nodes lack."""
+    here = NodeImage.of(ctx.options).only_here(program) if ended.not_found else ""
+    return ended.refusal + (f"; this machine has it as {here}, nodes do not" if here else "")
 
 
 def order_of(what: Program, argv: list[str], env: dict[str, str]) -> Order:

@@ -20,6 +20,7 @@ from emulators.batch.scheduler.verdict import Ending, Failure, time_is_up
 from emulators.batch.service.context import Context
 from emulators.batch.service.machines.admission import Admission
 from emulators.batch.service.machines.contained import run_contained
+from emulators.batch.service.machines.node_image import NodeImage
 from emulators.batch.service.machines.node_logs import NodeLogs
 from emulators.batch.service.machines.program import Program, run_process
 from emulators.batch.transfer.identities import TransferFailed
@@ -41,6 +42,7 @@ class RealMachine:
     async def start(self) -> None:
         """Start the agent, which kills what an earlier agent may have left."""
         await self._ctx.agent.start()
+        await asyncio.to_thread(NodeImage.of(self._ctx.options).make)
         await self._containers.clear()
 
     async def close(self) -> None:
@@ -173,7 +175,7 @@ def program(ctx: Context, node: Node, spec: Doc, directory: Path, **where: str) 
         dedicated=node.dedicated,
         root=root,
         directory=directory,
-        path=ctx.options.node_path,
+        path=NodeImage.of(ctx.options).path,
         preparation=preparation,
         **where,
     )

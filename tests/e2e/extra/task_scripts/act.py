@@ -15,6 +15,8 @@ def main(argv: list[str]) -> int:
         return 1
     if action == "hang":
         time.sleep(600)
+    if action == "import":
+        __import__(rest)
     if action == "flood":
         for _ in range(100):
             sys.stderr.write("x" * (1 << 20))

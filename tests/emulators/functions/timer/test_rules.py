@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from emulators.functions.timer.listener import retry_delay
+from emulators.functions.app.retries import retry_delay
 from emulators.functions.timer.schedule import Schedule, TimerStatus, after_run, decide_start
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
@@ -45,7 +45,7 @@ def test_run_on_startup_runs_but_not_as_past_due():
 def test_five_fields_and_time_spans_are_schedules_too():
     assert Schedule("*/5 * * * *").next_after(NOON) == NOON + timedelta(minutes=5)
     assert Schedule("00:00:10").next_after(NOON) == NOON + timedelta(seconds=10)
-    assert not Schedule("*/10 * * * * *").is_monitored(NOON)
+    assert not Schedule("*/10 * * * * *").is_monitored
     with pytest.raises(ValueError, match="neither an NCRONTAB"):
         Schedule("every day")
 

@@ -113,7 +113,7 @@ def test_a_wrong_definition_names_file_line_key_and_reason(workshop, old, new, p
     [
         ("{}", "1: trigger: nothing starts this pipeline"),
         ("{http: false}", "1: trigger: nothing starts this pipeline"),
-        ("{schedule: {cron: 0 6 * * *}}", "1: trigger.schedule.cron: '0 6 * * *' has 5 fields"),
+        ("{schedule: {cron: 6 * * *}}", "1: trigger.schedule.cron: '6 * * *' has 4 fields"),
         (
             "{schedule: {cron: 0 0 6 * * *, time_zone: Europe/Berln}}",
             "1: trigger.schedule.time_zone: 'Europe/Berln' is not a time zone; "

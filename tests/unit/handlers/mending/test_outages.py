@@ -118,17 +118,20 @@ def test_a_malformed_message_goes_to_the_poison_queue(app_with, queue):
     assert (app.all_runs(), app.world.queues.total()) == ([], 0)
 
 
-def test_a_poison_message_is_logged_and_left_to_the_sweep_while_storage_refuses(app_with, caplog):
+def test_a_poison_message_stays_while_storage_refuses_to_end_its_run(app_with, caplog):
     app = app_with()
     app.upload("lines/a.txt", b"one\n")
     app.pump()
-    refusing(app, "tables", "transact", app.world.clock.now() + timedelta(minutes=1))
+    refusing(app, "tables", "transact", app.world.clock.now() + timedelta(minutes=9))
     run = app.only_run().id
-    dispatch.on_poison(app.engine, Queue.ASSEMBLE, f'{{"run":"{run}","generation":1}}')
-    told = [(record.levelname, record.queue, record.run) for record in caplog.records[-2:]]
-    assert told == [("ERROR", "assemble", f"'{run}'")] * 2
-    app.settle()
-    assert app.only_run().state == "succeeded"
+    body = f'{{"run":"{run}","generation":1,"tries":40}}'
+    app.world.queues.send(Queue.ASSEMBLE.poison, body)
+    app.pump()
+    assert (caplog.records[-1].levelname, caplog.records[-1].run) == ("ERROR", f"'{run}'")
+    assert app.world.queues.bodies(Queue.ASSEMBLE.poison) == [body]
+    app.world.clock.advance(minutes=10)
+    app.pump()
+    assert (app.only_run().cause, app.world.queues.total()) == ("poisoned", 0)
 
 
 @pytest.mark.parametrize("queue", ["plan", "submit", "assemble", "announce"])

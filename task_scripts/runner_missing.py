@@ -1,0 +1,78 @@
+"""Says what a failed program lacks on its node: a Python module, or another program.
+
+A machine may say in `machine.json`, beside the interpreter of its nodes, what it has outside their
+sight. The local stack does, so that "it works here" does not hide what fails in Azure.
+"""
+
+import json
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+_READ = 4000  # characters, the last ones of the output
+_MODULE = re.compile(r"^ModuleNotFoundError: No module named '([A-Za-z_]\w{0,99})", re.M | re.A)
+_FILE = re.compile(r"^FileNotFoundError: .{0,60}: '([\w.+-]{1,100})'$", re.M | re.A)
+_NOT_FOUND = (": not found", ": command not found")  # as shells say it
+
+
+def explain(command: str | None, environment: str | None, output: str) -> str:
+    """Say what was missing, or return an empty text.
+
+    `command` is a program that could not be started; else `output` is what a failed one printed.
+    """
+    if command:
+        return _program(command)
+    output = output[-_READ:]
+    modules = _MODULE.findall(output)
+    if modules:
+        return _module(modules[-1], environment)
+    names = [*_FILE.findall(output), *_from_shells(output)]
+    return _program(names[-1]) if names else ""
+
+
+def _module(name: str, environment: str | None) -> str:
+    here = next((str(folder) for folder in _folders() if _has(folder, name)), "")
+    only = f" This machine has it in {here}, which nodes do not see." if here else ""
+    remedy = (
+        f"Add its package to the environment ({environment})"
+        if environment
+        else "Give the program an `environment` with its package"
+    )
+    return f"The node's Python has no module {name}.{only} {remedy}, or use an image that has it."
+
+
+def _program(name: str) -> str:
+    """Speak only of what this machine has: otherwise the failure itself says enough."""
+    if os.sep in name or shutil.which(name) is not None:
+        return ""
+    here = shutil.which(name, path=str(_machine().get("path", "")))
+    if here is None:
+        return ""
+    return (
+        f"Nodes have no program {name}. This machine has it as {here}, which nodes do not see. "
+        "Use an image that has it."
+    )
+
+
+def _from_shells(output: str) -> "list[str]":
+    lines = [line for line in output.splitlines() if line.endswith(_NOT_FOUND)]
+    return [line.split(": ")[-2] for line in lines]
+
+
+def _machine() -> "dict[str, object]":
+    try:
+        content = json.loads((Path(sys.prefix) / "machine.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _folders() -> "list[Path]":
+    folders = _machine().get("packages")
+    return [Path(str(folder)) for folder in folders] if isinstance(folders, list) else []
+
+
+def _has(folder: Path, module: str) -> bool:
+    return (folder / module).is_dir() or any(folder.glob(f"{module}.*"))

@@ -1,0 +1,1 @@
+"""The host against recordings of Microsoft's own libraries; where from, says README.md."""

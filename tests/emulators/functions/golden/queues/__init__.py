@@ -1,0 +1,1 @@
+"""Replays what was recorded of the queue trigger and the queue output."""
