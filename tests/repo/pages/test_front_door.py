@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from pipeline.cli.main import app as fanfare
+from tests.repo import test_structure
 from tests.repo.pages.pipelines_page import ROOT, anchors
 
 PAGES = {name: (ROOT / name).read_text("utf-8") for name in ("SECURITY.md", "CONTRIBUTING.md")}
@@ -108,3 +109,12 @@ def test_lines_of_prose_are_short(page):
     prose = re.sub(r"```.*?```", "", page, flags=re.DOTALL).splitlines()
     long = [line for line in prose if len(line) > 100 and not line.startswith(("|", "- [", "["))]
     assert not [line for line in long if "](http" not in line]
+
+
+def test_the_sizes_that_contributors_read_are_those_that_a_test_holds():
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    sizes = test_structure
+    assert (
+        f"a module has at most {sizes.MOST_LINES_OF_A_MODULE} lines, a function "
+        f"{sizes.MOST_LINES_OF_A_FUNCTION}, a folder {sizes.MOST_MODULES_OF_A_FOLDER} modules"
+    ) in text
