@@ -14,7 +14,7 @@ from pipeline.domain.health.azure import PROVIDERS
 from pipeline.domain.health.findings import SYSTEM_TOPIC
 from pipeline.domain.pools.resource import pool_resource, registries
 from pipeline.domain.runs.messages import Queue
-from pipeline.domain.runs.naming import CONTAINERS, RESERVED, Generation
+from pipeline.domain.runs.naming import CONTAINERS, OUTPUT, RESERVED, Generation
 from pipeline.handlers.doors import dispatch
 from pipeline.handlers.running.executions import uploads
 from pipeline.ledger.layout import TABLES
@@ -142,7 +142,7 @@ def test_what_the_app_writes_for_itself_starts_nothing():
     (unwanted,) = entry["properties"]["filter"]["advancedFilters"]
     containers = {value.split("/")[4] for value in unwanted["values"]}
     own = {module("storage").variables["deployments"], "azure-webjobs-"}
-    assert containers == RESERVED | own
+    assert containers == RESERVED | own | {OUTPUT}
 
 
 def test_event_grid_may_send_to_the_queues_it_delivers_to():

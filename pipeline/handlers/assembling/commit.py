@@ -25,6 +25,7 @@ from pipeline.handlers.engine import Engine
 
 _JSON = "application/json"
 _COPIERS = 8
+SMALL = 4 << 20  # bytes
 
 
 class Chosen(Stored):
@@ -125,25 +126,46 @@ def _copy_all(engine: Engine, files: Sequence[AssembledFile], run: Run) -> tuple
 
 
 def _copy(engine: Engine, file: AssembledFile, run: Run) -> OutputFile:
-    """Copy one file, and read what is in the output now: the manifest tells of those bytes."""
+    """Copy one file unless it is there, and describe the bytes that are in the output now.
+
+    Raises NotFound, or Permanent for bytes that are not those that were made.
+    """
     target = run.names.output(file.name)
     kind = file.content_type or content_type_of(file.name)
-    facts = engine.ports.writer.copy(BlobRef(naming.WORK, file.source), target, kind)
-    digest, size = hashlib.sha256(), 0
-    for chunk in engine.ports.blobs.stream(target):
-        digest.update(chunk)
-        size += len(chunk)
-    found = digest.hexdigest()
-    if size != file.size or found != (file.claimed or found):
+    etag, digest, size = _put(engine, file, target, kind)
+    if size != file.size or digest != (file.claimed or digest):
         raise Permanent(
-            f"{file.name!a} is not what was made: {size:,} bytes with SHA-256 {found[:12]}… "
-            f"instead of {file.size:,} with {(file.claimed or found)[:12]}…"
+            f"{file.name!a} is not what was made: {size:,} bytes with SHA-256 {digest[:12]}… "
+            f"instead of {file.size:,} with {(file.claimed or digest)[:12]}…"
         )
     return OutputFile(
         name=file.name,
         url=engine.ports.blobs.url(target),
         size=size,
-        etag=facts.etag,
-        digest=Digest(value=found),
+        etag=etag,
+        digest=Digest(value=digest),
         content_type=kind,
     )
+
+
+def _put(engine: Engine, file: AssembledFile, target: BlobRef, kind: str) -> tuple[str, str, int]:
+    """Copy one file; return ETag, SHA-256 and size of what is there.
+
+    The bytes of a small file pass through this process, which needs two calls. Storage copies a
+    large one by itself, and then it is read.
+    """
+    source = BlobRef(naming.WORK, file.source)
+    if file.size <= SMALL:
+        with suppress(Conflict):  # it is there already: look at what it is
+            content = engine.ports.blobs.read(source, 0, SMALL + 1)
+            digest = hashlib.sha256(content).hexdigest()
+            if len(content) == file.size and digest == (file.claimed or digest):
+                etag = engine.ports.writer.write(target, content, "*", kind)
+                return etag, digest, len(content)
+            return "", digest, len(content)
+    facts = engine.ports.writer.copy(source, target, kind)
+    found, size = hashlib.sha256(), 0
+    for chunk in engine.ports.blobs.stream(target):
+        found.update(chunk)
+        size += len(chunk)
+    return facts.etag, found.hexdigest(), size

@@ -7,8 +7,8 @@ import pytest
 
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.errors import Permanent, Transient
+from pipeline.handlers.assembling import commit
 from tests.unit.handlers.conftest import content_of
-from tests.unit.handlers.mending.test_outages import refusing
 
 FOREVER = timedelta(days=9)
 
@@ -33,7 +33,7 @@ def refused(app, verb: str, name: str, error: Exception) -> None:
 
 def committing(app):
     """Bring a run to the point where its output is chosen but cannot be copied; return it."""
-    refusing(app, "writer", "copy", app.world.clock.now() + FOREVER)
+    refused(app, "write", "all.txt", Transient("The service is busy."))
     app.upload("lines/a.txt", b"one\n")
     app.pump()
     app.run_tasks()
@@ -101,9 +101,13 @@ def test_an_alias_that_cannot_be_moved_delays_no_verdict(app_with, caplog, error
     assert "Alias not moved" in caplog.messages
 
 
-def test_an_output_that_may_not_be_committed_fails_the_run_and_says_why(app_with):
+@pytest.mark.parametrize(("verb", "small"), [("write", 100), ("copy", 0)])
+def test_an_output_that_may_not_be_committed_fails_the_run_and_says_why(
+    app_with, monkeypatch, verb, small
+):
+    monkeypatch.setattr(commit, "SMALL", small)
     app = app_with()
-    refused(app, "copy", "all.txt", Permanent("The container is immutable."))
+    refused(app, verb, "all.txt", Permanent("The container is immutable."))
     app.upload("lines/a.txt", b"one\n")
     app.settle()
     run = app.only_run()

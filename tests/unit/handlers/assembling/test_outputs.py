@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.domain.catalogue.schema import manifest_schema
 from pipeline.domain.runs.naming import BlobRef
-from pipeline.handlers.assembling import assemblers
+from pipeline.handlers.assembling import assemblers, commit
 from pipeline.handlers.ending import steer
 from pipeline.handlers.starting.tick import on_tick
 from tests.fakes.node import Failure
@@ -186,11 +186,12 @@ def number(item):
 
 
 @pytest.mark.parametrize("assembler", ASSEMBLERS)
-@pytest.mark.parametrize("streamed", [0, 1 << 20])
+@pytest.mark.parametrize(("streamed", "small"), [(0, 0), (1 << 20, 0), (1 << 20, 1 << 20)])
 def test_size_digest_and_content_type_are_those_of_the_bytes_in_output(
-    app_with, monkeypatch, assembler, streamed
+    app_with, monkeypatch, assembler, streamed, small
 ):
     monkeypatch.setattr(assemblers, "STREAMED", streamed)
+    monkeypatch.setattr(commit, "SMALL", small)
     text = BLOB + f"split: {{lines: {{}}}}\nassemble: {{{ASSEMBLERS[assembler]}}}\n"
     app = app_with(text, program=number)
     app.upload("lines/a.txt", b"one\ntwo\n")
@@ -209,8 +210,12 @@ def test_size_digest_and_content_type_are_those_of_the_bytes_in_output(
         assert app.world.blobs.head(ref).content_type == file["content_type"] == kind
 
 
+@pytest.mark.parametrize("small", [0, 1 << 20])
 @pytest.mark.parametrize("assembler", [name for name in ASSEMBLERS if name != "plain"])
-def test_bytes_that_are_not_those_that_the_node_wrote_are_no_output(app_with, assembler):
+def test_bytes_that_are_not_those_that_the_node_wrote_are_no_output(
+    app_with, monkeypatch, assembler, small
+):
+    monkeypatch.setattr(commit, "SMALL", small)
     text = BLOB + f"split: {{lines: {{}}}}\nassemble: {{{ASSEMBLERS[assembler]}}}\n"
     app = app_with(text, program=number)
     node = app.world.node(number)

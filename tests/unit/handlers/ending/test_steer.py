@@ -127,7 +127,7 @@ def test_the_output_that_is_being_committed_cannot_be_cancelled(app_with):
     app.upload("lines/a.txt", b"one\n")
     app.pump()
     app.run_tasks()
-    app.through(Injector(("writer", "copy", 1)).ports(app.world.ports))
+    app.through(Injector(("writer", "write", 2)).ports(app.world.ports))
     app.pump()
     assert app.only_run().state == "committing"
     reply = http.answering(lambda: http.cancel_run(app.engine, app.only_run().id))
