@@ -12,7 +12,7 @@ from pipeline.domain.runs.run import Output, Run
 from pipeline.errors import FanfareError, NotFound, NotYet, Permanent, Transient
 from pipeline.handlers.assembling import alias, assemblers, commit
 from pipeline.handlers.assembling.assemblers import Assembly
-from pipeline.handlers.assembling.commit import Chosen, Committed, Spoiled
+from pipeline.handlers.assembling.commit import Chosen, Committed, Elsewhere, Spoiled
 from pipeline.handlers.collecting.accounts import Counts, Outcomes, count
 from pipeline.handlers.collecting.gather import Gathered, gather, total_items
 from pipeline.handlers.collecting.receipts import settle_unheard
@@ -40,6 +40,11 @@ def assemble(message: RunMessage, engine: Engine) -> None:
             _assemble(engine, held)
         elif held.run.state is State.COMMITTING:
             _commit_chosen(engine, held)
+    except Elsewhere as error:
+        log.info(
+            "Commit left to its instance",
+            extra={**context(held.run, "assemble"), "why": str(error)},
+        )
     except Spoiled as error:
         held = runs.need(engine.ports.tables, message.run)
         if held.run.generation == message.generation and held.run.state in _DECIDING:

@@ -6,8 +6,9 @@ adopts what the first one wrote.
 """
 
 import hashlib
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+import itertools
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -19,12 +20,15 @@ from pipeline.domain.runs.manifest import AssembledFile, Digest, Manifest, Missi
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
 from pipeline.domain.runs.stored import Stored
-from pipeline.errors import Conflict, NotFound, Permanent
+from pipeline.errors import Conflict, FanfareError, NotFound, Permanent
 from pipeline.handlers.collecting.accounts import Counts
 from pipeline.handlers.engine import Engine
+from pipeline.ledger.leases import Lease
 
 _JSON = "application/json"
 _COPIERS = 8
+_FEW, _SLICE = 16, 200  # files
+_RENEWED_S = 20
 SMALL = 4 << 20  # bytes
 
 
@@ -38,6 +42,10 @@ class Chosen(Stored):
 
 class Spoiled(Permanent):
     """The commit record was deleted or changed by someone else."""
+
+
+class Elsewhere(FanfareError):
+    """Another instance does this step; nothing is left to do here."""
 
 
 @dataclass(frozen=True)
@@ -118,21 +126,51 @@ def commit(engine: Engine, run: Run, what: Chosen) -> Committed:
 
 
 def _copy_all(engine: Engine, files: Sequence[AssembledFile], run: Run) -> tuple[OutputFile, ...]:
-    """Copy the files, several at a time. Raises NotFound, or Permanent for bytes not as claimed."""
-    if len(files) == 1:
-        return (_copy(engine, files[0], run),)
+    """Copy the files, several at a time. Raises NotFound, or Permanent for bytes not as claimed.
+
+    Many files are copied by one instance at a time: others would only read what is there. Raises
+    Elsewhere if another one does.
+    """
+    if len(files) <= _FEW:
+        return tuple(_copy(engine, file, run, there=False) for file in files)
+    lease = Lease(engine.ports.tables, run.pipeline, run.id, engine.token())
+    present = {ref.name for ref in _present(engine, run)} if lease.take(engine.now) else set()
+    copied: list[OutputFile] = []
     with ThreadPoolExecutor(_COPIERS) as pool:
-        return tuple(pool.map(lambda file: _copy(engine, file, run), files))
+        for some in itertools.batched(files, _SLICE, strict=False):
+            if not lease.take(engine.now):
+                raise Elsewhere(f"Another instance commits the output of {run.id}.")
+            work = [
+                pool.submit(_copy, engine, file, run, there=_target(run, file).name in present)
+                for file in some
+            ]
+            while wait(work, _RENEWED_S).not_done:
+                lease.take(engine.now)
+            copied += [one.result() for one in work]
+    lease.release()
+    return tuple(copied)
 
 
-def _copy(engine: Engine, file: AssembledFile, run: Run) -> OutputFile:
+def _present(engine: Engine, run: Run) -> Iterator[BlobRef]:
+    """Yield what an instance before this one has copied."""
+    folder = run.names.output("")
+    for facts in engine.ports.blobs.list(folder.container, folder.name):
+        yield facts.ref
+
+
+def _target(run: Run, file: AssembledFile) -> BlobRef:
+    return run.names.output(file.name)
+
+
+def _copy(engine: Engine, file: AssembledFile, run: Run, *, there: bool) -> OutputFile:
     """Copy one file unless it is there, and describe the bytes that are in the output now.
 
     Raises NotFound, or Permanent for bytes that are not those that were made.
     """
-    target = run.names.output(file.name)
+    target = _target(run, file)
     kind = file.content_type or content_type_of(file.name)
-    etag, digest, size = _put(engine, file, target, kind)
+    put = _copied if there or file.size > SMALL else _put
+    etag, digest, size = put(engine, file, target, kind)
     if size != file.size or digest != (file.claimed or digest):
         raise Permanent(
             f"{file.name!a} is not what was made: {size:,} bytes with SHA-256 {digest[:12]}… "
@@ -149,21 +187,22 @@ def _copy(engine: Engine, file: AssembledFile, run: Run) -> OutputFile:
 
 
 def _put(engine: Engine, file: AssembledFile, target: BlobRef, kind: str) -> tuple[str, str, int]:
-    """Copy one file; return ETag, SHA-256 and size of what is there.
+    """Write a small file through this process, in two calls; return ETag, SHA-256 and size."""
+    content = engine.ports.blobs.read(BlobRef(naming.WORK, file.source), 0, SMALL + 1)
+    digest, size = hashlib.sha256(content).hexdigest(), len(content)
+    if size != file.size or digest != (file.claimed or digest):
+        return "", digest, size
+    try:
+        return engine.ports.writer.write(target, content, "*", kind), digest, size
+    except Conflict:  # it is there already: look at what it is
+        return _copied(engine, file, target, kind)
 
-    The bytes of a small file pass through this process, which needs two calls. Storage copies a
-    large one by itself, and then it is read.
-    """
-    source = BlobRef(naming.WORK, file.source)
-    if file.size <= SMALL:
-        with suppress(Conflict):  # it is there already: look at what it is
-            content = engine.ports.blobs.read(source, 0, SMALL + 1)
-            digest = hashlib.sha256(content).hexdigest()
-            if len(content) == file.size and digest == (file.claimed or digest):
-                etag = engine.ports.writer.write(target, content, "*", kind)
-                return etag, digest, len(content)
-            return "", digest, len(content)
-    facts = engine.ports.writer.copy(source, target, kind)
+
+def _copied(
+    engine: Engine, file: AssembledFile, target: BlobRef, kind: str
+) -> tuple[str, str, int]:
+    """Let Storage copy a file unless it is there; return ETag, SHA-256 and size of what is."""
+    facts = engine.ports.writer.copy(BlobRef(naming.WORK, file.source), target, kind)
     found, size = hashlib.sha256(), 0
     for chunk in engine.ports.blobs.stream(target):
         found.update(chunk)
