@@ -91,13 +91,21 @@ class RangeSplit(Strict):
 
 
 class FramesSplit(Strict):
-    """Items of `step` frames each of the input video."""
+    """Items of `step` frames each of the input video, which a program of the engine finds."""
 
     step: Count
+    limit: Duration = STAGE_LIMIT
 
-    def resolved(self, parameters: Mapping[str, Scalar]) -> int:
-        """Return the step for a run's parameters."""
-        return resolve_count(self.step, parameters)
+    @property
+    def on_node(self) -> SplitProgram:
+        """The program that reads the video: no code that owns the account parses media."""
+        return SplitProgram(
+            program="media_split.py",
+            arguments=("--input", "{input}", "--step", str(self.step), "--output", "{output}"),
+            environment="media",
+            limit=self.limit,
+            parameters=("start", "end", "index", "start_time", "end_time", "seek_time"),
+        )
 
 
 class LinesSplit(Strict):
@@ -124,13 +132,18 @@ class Split(OneOf):
     @property
     def item_parameters(self) -> tuple[str, ...]:
         """The names of the parameters that the items of this split have."""
-        if self.range or self.frames:
+        if self.range:
             return ("start", "end", "index")
         if self.lines:
             return ("line",) if self.lines.lines_per_item == 1 else ("lines",)
-        if self.program:
-            return self.program.parameters
+        if self.on_node:
+            return self.on_node.parameters
         return tuple(self.grid or ())
+
+    @property
+    def on_node(self) -> SplitProgram | None:
+        """The program that splits on a node, the user's or the engine's; None without one."""
+        return self.frames.on_node if self.frames else self.program
 
     @property
     def needs_input(self) -> bool:

@@ -7,7 +7,6 @@ import codecs
 from collections.abc import Callable, Iterable, Iterator
 
 from pipeline.domain.definitions.pipeline import Pipeline
-from pipeline.domain.plans.mp4 import frame_count
 from pipeline.domain.plans.plan import PlannedInput
 from pipeline.domain.plans.split import (
     Item,
@@ -15,7 +14,6 @@ from pipeline.domain.plans.split import (
     check_count,
     items_from_program,
     split_blobs,
-    split_frames,
     split_grid,
     split_lines,
     split_range,
@@ -90,17 +88,6 @@ def _range(_engine: Engine, run: Run, definition: Pipeline) -> Work:
     return _alike(split_range(*definition.split.range.resolved(run.parameters)))
 
 
-def _frames(engine: Engine, run: Run, definition: Pipeline) -> Work:
-    assert definition.split.frames is not None  # noqa: S101 - the table is keyed by kind
-    source = _input_of(run)
-
-    def read(offset: int, length: int) -> bytes:
-        return engine.ports.blobs.read(source.ref, offset, length)
-
-    step = definition.split.frames.resolved(run.parameters)
-    return _alike(split_frames(frame_count(read, source.size), step))
-
-
 def _grid(_engine: Engine, _run: Run, definition: Pipeline) -> Work:
     return _alike(split_grid(definition.split.grid or {}))
 
@@ -126,7 +113,7 @@ def _text(engine: Engine, ref: BlobRef) -> Iterator[str]:
 
 
 def _program(engine: Engine, run: Run, definition: Pipeline) -> Work | OnNode:
-    program = definition.split.program
+    program = definition.split.on_node
     assert program is not None  # noqa: S101 - the table is keyed by kind
     stage = stages.Stage(naming.SPLIT, program, shared_inputs(engine, run))
     outputs = stages.carry_out(engine, run, stage)
@@ -147,7 +134,7 @@ def _program(engine: Engine, run: Run, definition: Pipeline) -> Work | OnNode:
 _SPLITS: dict[str, Callable[[Engine, Run, Pipeline], Work | OnNode]] = {
     "blobs": _blobs,
     "range": _range,
-    "frames": _frames,
+    "frames": _program,
     "grid": _grid,
     "lines": _lines,
     "program": _program,

@@ -20,7 +20,7 @@ from pipeline.domain.definitions import parameters, ticks
 from pipeline.domain.definitions.pipeline import Tolerance
 from pipeline.domain.definitions.trigger import ScheduleTrigger
 from pipeline.domain.outputs import concatenate, reduce
-from pipeline.domain.plans import mp4, split
+from pipeline.domain.plans import split
 from pipeline.domain.runs import announcement, manifest, naming
 from pipeline.handlers.assembling import assemblers
 from pipeline.handlers.planning import pages, splits
@@ -57,7 +57,6 @@ def says(sentence: str) -> None:
         f"{split.MAX_VALUE:,} characters",
         f"UTF-8 text of at most {splits.MAX_TEXT // MIB} MiB",
         f"The file has at most {splits.MAX_ITEMS_JSON // MIB} MiB",
-        f"an index (`moov`) of more than {mp4.MAX_MOOV // MIB} MiB",
         f"Above {assemblers.STREAMED // MIB} MiB Storage joins up to "
         f"{assemblers.MAX_COMPOSED:,} files",
         f"A header has at most {concatenate.MAX_HEADER // MIB} MiB",
@@ -147,10 +146,19 @@ def test_a_program_with_another_ending_is_not_deployed(tmp_path):
     assert ended(tmp_path, text, programs={"work.sh": "true\n"})[1].cause == "plan-failed"
 
 
-def test_a_program_cannot_import_another(tmp_path):
-    says("it cannot import another file of `task_scripts/`")
+def test_a_program_may_import_others(tmp_path):
+    says("It may import other files of `task_scripts/`: nodes get these with it")
     text = START + ONE + NONE + "task: {program: a.py}\n"
-    _, run = ended(tmp_path, text, programs={"a.py": "import b\n", "b.py": ""})
+    _, run = ended(tmp_path, text, programs={"a.py": "import b\n", "b.py": "import c", "c.py": ""})
+    assert run.state == "succeeded"
+
+
+def test_what_a_program_does_not_import_is_not_there(tmp_path):
+    says("No other file of `task_scripts/` is beside it")
+    text = START + ONE + NONE + "task: {program: a.py}\n"
+    _, run = ended(
+        tmp_path, text, programs={"a.py": "__import__('b')\n", "b.py": "", "c.py": "import b"}
+    )
     assert "No module named 'b'" in run.error
 
 
