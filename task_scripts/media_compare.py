@@ -57,7 +57,7 @@ class _Span:
     """When the packets of a track are shown or heard."""
 
     def __init__(self, track: av.stream.Stream) -> None:
-        self.kind, self.codec = track.type, track.codec_context.name
+        self.kind, self.codec = track.type, sources.codec_of(track)
         self.language = track.language or "und"
         self.tick = sources.exact(track.time_base)
         self.times: list[int] = []

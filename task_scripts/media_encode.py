@@ -75,6 +75,7 @@ def encode(source: Path, part: Path, span: Span, quality: dict[str, str]) -> Non
         except _Interlaced:
             deinterlace = True
         except _Elsewhere:
+            sys.stdout.write("The key frame did not give all frames: decoded from the start.\n")
             span = replace(span, seek=None)
         else:
             return

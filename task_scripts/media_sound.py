@@ -54,10 +54,10 @@ def tracks_of(
     """Give the output all tracks beside the picture that it can hold, by their number."""
     made: dict[int, Copied | Encoded] = {}
     for track in sources.sound_tracks(container):
-        copied = track.codec_context.name in COPIED
+        copied = sources.codec_of(track) in COPIED
         made[track.index] = (Copied if copied else Encoded)(track, out, zero)
     for words in container.streams.subtitles:
-        if words.codec_context.name in sources.SUBTITLES:
+        if sources.codec_of(words) in sources.SUBTITLES:
             made[words.index] = Copied(words, out, zero)
     return made
 
@@ -82,7 +82,7 @@ class Copied:
         _name(track, self._into)
         self._shift = round(zero / self._tick)
         self._before: deque[av.Packet[av.stream.Stream]] = deque(maxlen=_ROLL)
-        self.heard = Heard(track.type, track.codec_context.name, track.language or "und", True)
+        self.heard = Heard(track.type, sources.codec_of(track), track.language or "und", True)
 
     def take(
         self, packet: "av.Packet[av.stream.Stream]"

@@ -92,9 +92,14 @@ def zero_of(
     return begin if has_running_clock(container) or begin < 0 or begin > _CLOCK_S else Fraction(0)
 
 
+def codec_of(track: av.stream.Stream) -> str:
+    """Name the codec of a track, whichever decoder reads it; empty if it is unknown."""
+    return track.codec_context.codec.canonical_name if track.codec_context else ""
+
+
 def label(track: av.stream.Stream) -> str:
     """Name a track in a message: its kind, number, codec and language."""
-    codec = track.codec_context.name if track.codec_context else "unknown codec"
+    codec = codec_of(track) or "unknown codec"
     language = f", {track.language}" if track.language not in {None, "und"} else ""
     return f"{track.type} track {track.index} ({codec}{language})"
 
@@ -105,7 +110,7 @@ def left_out(container: av.container.InputContainer) -> Iterator[str]:
     for track in container.streams:
         if track.type == "video" and track.index != main.index:
             yield f"{label(track)}, as a cover" if is_picture(track) else f"{label(track)}"
-        elif track.type == "subtitle" and track.codec_context.name not in SUBTITLES:
+        elif track.type == "subtitle" and codec_of(track) not in SUBTITLES:
             yield f"{label(track)}, since MP4 cannot hold it"
         elif track.type not in {"video", "audio", "subtitle"} and not _is_chapters(
             container, track

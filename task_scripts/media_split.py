@@ -27,7 +27,6 @@ else:  # on a node the files are in one folder
     import media_source as sources
     import media_times as timing
 
-_WARM_UP = 2  # key frames before an item at which its decoding begins
 _MISSING_S = 0.5  # how much shorter than its header says a file may be
 _TORN = "ended prematurely"  # what libav says of an element that is not whole
 _REMEDY = "Upload it again, or repair it first"
@@ -52,9 +51,12 @@ def items_of(found: timing.Timeline, step: int) -> Iterator[dict[str, object]]:
 
 
 def _seek(found: timing.Timeline, time: int) -> int | str:
-    """Return the second key frame before a time: what follows an open start is whole by then."""
-    before = bisect.bisect_right(found.keys, time) - _WARM_UP
-    return found.keys[before] if before > 0 else found.way
+    """Return where a reader has to seek so that all frames from a time on are decoded.
+
+    What is shown from a key frame on needs nothing before it, also in an open group of pictures.
+    """
+    before = bisect.bisect_right(found.keys, time, key=lambda key: key[0]) - 1
+    return found.keys[before][1] if before > 0 else found.way
 
 
 def check(path: Path) -> list[str]:
@@ -116,7 +118,7 @@ def check_length(path: Path) -> None:
                 f"the file is cut off or damaged after {float(ends):.1f} s. {_REMEDY}"
             )
         header = container.format.name.startswith(_MEASURED) and container.duration
-        says = Fraction((header or 0) + (container.start_time or 0), 1_000_000)
+        says = Fraction(header or 0, 1_000_000)
         if ends + Fraction(_MISSING_S) < says:
             raise sources.Unusable(
                 f"the file is cut off: its header says {float(says):.1f} s, "

@@ -26,12 +26,13 @@ _HIDDEN = {"vp8"}  # codecs with packets that show nothing
 class Timeline:
     """When frames are shown, in ticks of the track; a new frame ends the one before.
 
-    `keys` are moments from which decoding may begin; none if that is not exact.
+    `keys` are the key frames: when each is shown, and where a reader has to seek for it. There are
+    none if to begin in the midst is not exact.
     """
 
     times: Sequence[int]
     end: int
-    keys: Sequence[int]
+    keys: Sequence[tuple[int, int]]
     way: str = BY_TIME
 
 
@@ -45,7 +46,7 @@ class _Packets:
 
     shown: list[int] = field(default_factory=list)
     last: tuple[int, int] = (-(1 << 62), 0)  # the latest frame, and how long its packet says
-    keys: list[int] = field(default_factory=list)
+    keys: list[tuple[int, int]] = field(default_factory=list)
     exact: bool = True
     read: int = 0
 
@@ -136,7 +137,7 @@ def _note(packets: _Packets, packet: "av.Packet[av.VideoStream]") -> None:
         packets.exact = False
         return
     if packet.is_keyframe:
-        packets.keys.append(packet.pts)
+        packets.keys.append((packet.pts, packet.pts if packet.dts is None else packet.dts))
     if not packet.is_discard:
         packets.shown.append(packet.pts)
         packets.last = max(packets.last, (packet.pts, packet.duration or 0))

@@ -213,15 +213,15 @@ def _light(path: Path) -> None:
     """Make HDR10: ten bits, PQ, and what the screen of the grader could show."""
     screen = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
     hdr = f"log-level=none:hdr10=1:repeat-headers=1:{screen}:max-cll=1000,400"
-    colours = ["-color_primaries", "bt2020", "-color_trc", "smpte2084", "-colorspace", "bt2020nc"]
+    colours = "setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc:range=tv"
     codec = ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", hdr]
-    ffmpeg(*picture(1), *codec, "-pix_fmt", "yuv420p10le", *colours, path)
+    ffmpeg(*picture(1, more=colours), *codec, "-pix_fmt", "yuv420p10le", path)
 
 
 @film("colours.mp4", "colours.mkv")
 def _colours(path: Path) -> None:
-    given = ["-color_primaries", "smpte170m", "-color_trc", "smpte170m", "-colorspace", "smpte170m"]
-    ffmpeg(*picture(1), *X264, *given, "-color_range", "pc", path)
+    given = "color_primaries=smpte170m:color_trc=smpte170m:colorspace=smpte170m:range=pc"
+    ffmpeg(*picture(1, more=f"setparams={given}"), *X264, path)
 
 
 @film("rgb.mkv", "rgb.mov", "rgb.avi")
@@ -248,7 +248,7 @@ def _wide(path: Path) -> None:
 def _odd(path: Path) -> None:
     kind = ["-pix_fmt", "yuv444p"] if path.suffix == ".mp4" else [*YUV]
     codec = ["-c:v", "libx264"] if path.suffix == ".mp4" else ["-c:v", "ffv1"]
-    ffmpeg(*picture(1, size="65x49"), *codec, *kind, path)
+    ffmpeg(*picture(1, more="scale=65:49"), *codec, *kind, path)
 
 
 @film("telephone.mov", "telephone.avi")
@@ -271,6 +271,20 @@ def _surround(path: Path) -> None:
 @film("still.mp4", "still.mkv")
 def _still(path: Path) -> None:
     ffmpeg(*picture(1), "-frames:v", "1", *X264, path)
+
+
+@film("some-fields.ts", "some-fields.mkv")
+def _some_fields(path: Path) -> None:
+    """Make a film that begins with whole pictures and goes on with woven fields."""
+    whole, woven = (path.with_name(f"{n}-{path.stem}{path.suffix}.ts") for n in "ab")
+    ffmpeg(*picture(1), *X264, whole)
+    fields = ["-flags", "+ildct", "-x264opts", "tff=1", "-output_ts_offset", "1.2"]
+    ffmpeg(*picture(1, "50", more="interlace=scan=tff,setfield=tff"), *X264, *fields, woven)
+    both = path.with_name(f"both-{path.stem}{path.suffix}.ts")
+    both.write_bytes(whole.read_bytes() + woven.read_bytes())
+    ffmpeg("-i", both, "-c", "copy", path)
+    for part in (whole, woven, both):
+        part.unlink()
 
 
 def lines(text: str, pattern: str) -> Sequence[str]:

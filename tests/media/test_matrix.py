@@ -23,6 +23,7 @@ def test_a_video_is_shown_and_heard_as_its_source(name: str, tmp_path: Path):
     FILMS[name](source)
     ended = encode(source, tmp_path / "run")
     assert ended.output, ended.said
+    assert "from the start" not in ended.said
     there, here = look(source, tmp_path), look(ended.output, tmp_path)
     zero = Fraction(0)
     if source.suffix in ANY_CLOCK:
