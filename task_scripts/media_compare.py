@@ -16,19 +16,19 @@ else:  # on a node the files are in one folder
     import media_source as sources
 
 _SOUND_S = Fraction(1, 10)  # by how much transcoded sound may begin or end elsewhere
-_COPY_S = Fraction(1, 500)  # what the ticks of a container may round away
+_COPY_S = Fraction(1, 500)  # what a container's time base may round away
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What the joined video has to have; times are in ticks, and `end` is when the last one ends.
+    """What the joined video has to have: times in `base`, and `end`, when the last frame ends.
 
     `notes` say what the source has and the output has not.
     """
 
     times: Sequence[int]
     end: int
-    tick: Fraction
+    base: Fraction
     heard: Sequence[sounds.Heard]
     notes: Sequence[str] = field(default=())
 
@@ -59,7 +59,7 @@ class _Span:
     def __init__(self, track: av.stream.Stream) -> None:
         self.kind, self.codec = track.type, sources.codec_of(track)
         self.language = track.language or "und"
-        self.tick = sources.exact(track.time_base)
+        self.base = sources.exact(track.time_base)
         self.times: list[int] = []
         self.end = 0
 
@@ -69,16 +69,16 @@ class _Span:
 
 
 def _compare_pictures(found: _Span, expected: Expected) -> None:
-    scale = expected.tick / found.tick
+    scale = expected.base / found.base
     wanted, there = [time * scale for time in expected.times], sorted(found.times)
     if len(wanted) != len(there):
         raise sources.Unusable(f"the source shows {len(wanted)} frames, the output {len(there)}")
     for number, (want, have) in enumerate(zip(wanted, there, strict=True)):
         if abs(want - have) > scale:
-            said, is_ = float(want * found.tick), float(have * found.tick)
+            said, is_ = float(want * found.base), float(have * found.base)
             raise sources.Unusable(f"frame {number} belongs at {said:.3f} s, and is at {is_:.3f} s")
     if abs(found.end - expected.end * scale) > max(scale, Fraction(1)):
-        ends = float(expected.end * expected.tick), float(found.end * found.tick)
+        ends = float(expected.end * expected.base), float(found.end * found.base)
         raise sources.Unusable(
             "the picture ends at {:.3f} s in the source, at {:.3f} s".format(*ends)
         )
@@ -90,7 +90,7 @@ def _compare_tracks(found: Sequence[_Span], heard: Sequence[sounds.Heard]) -> No
     if kinds != wanted:
         raise sources.Unusable(f"the output has the tracks {kinds} instead of {wanted}")
     for number, (track, want) in enumerate(zip(found, heard, strict=True)):
-        begins, ends = min(track.times) * track.tick, track.end * track.tick
+        begins, ends = min(track.times) * track.base, track.end * track.base
         allowed = (want.longest if want.copied else _SOUND_S) + _COPY_S
         if abs(begins - (want.first or 0)) > allowed or abs(ends - want.end) > allowed:
             raise sources.Unusable(

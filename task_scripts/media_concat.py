@@ -28,8 +28,6 @@ else:  # on a node the files are in one folder
     import media_sound as sounds
     import media_source as sources
 
-FINEST = 1_000_000  # ticks a second that an MP4 can have with pauses of half an hour
-
 
 @dataclass(frozen=True)
 class Part:
@@ -38,7 +36,7 @@ class Part:
     path: Path
     frames: tuple[int, int]
     times: tuple[int, int]
-    tick: Fraction
+    base: Fraction
     packets: Sequence[int]
     setup: bytes
 
@@ -63,15 +61,15 @@ def described(path: Path) -> Part:
         try:
             facts = json.loads(container.metadata.get("comment", ""))
             frames, times = tuple(facts["frames"]), tuple(facts["times"])
-            tick = Fraction(*facts["tick"])
+            base = Fraction(*facts["time_base"])
         except (ValueError, TypeError, KeyError, ZeroDivisionError) as error:
             raise sources.Unusable(
                 f"{path.name} does not say which frames it has: media_encode.py of another "
                 "release made it. Start a new run instead of a redrive"
             ) from error
-        scale = sources.exact(track.time_base) / tick
+        scale = sources.exact(track.time_base) / base
         shown = [round(sources.time_of(packet) * scale) for packet in _packets(container, track)]
-        return Part(path, frames, times, tick, shown, track.codec_context.extradata or b"")
+        return Part(path, frames, times, base, shown, track.codec_context.extradata or b"")
 
 
 def _packets(
@@ -88,7 +86,7 @@ def check_parts(parts: Sequence[Part]) -> None:
             raise sources.Unusable(
                 f"part {number} has {len(part.packets)} frames instead of {last - first}"
             )
-        if (part.setup, part.tick) != (parts[0].setup, parts[0].tick):
+        if (part.setup, part.base) != (parts[0].setup, parts[0].base):
             raise sources.Unusable(f"part {number} was encoded in another way than part 0")
     if parts[0].frames[0] != 0:
         raise sources.Unusable("the first part is missing")
@@ -99,19 +97,20 @@ def check_parts(parts: Sequence[Part]) -> None:
 
 def join(parts: Sequence[Part], source: Path, joined: Path) -> comparing.Expected:
     """Write the joined video; return what has to be in it. Raises Unusable."""
-    tick = parts[0].tick
+    base = parts[0].base
     with sources.opened(source) as container:
         main, sound = sources.main_video(container), sources.sound_tracks(container)
-        zero = sources.zero_of(container, parts[0].times[0] * tick, sound)
-        options = {"movie_timescale": _scale(tick), "movflags": "+faststart"}
+        zero = sources.zero_of(container, parts[0].times[0] * base, sound)
+        # Edit lists count as finely as the frames' own times.
+        options = {"movie_timescale": str(base.denominator), "movflags": "+faststart"}
         with av.open(f"file:{joined.absolute()}", "w", format="mp4", options=options) as out:
-            video = _video_track(out, parts[0].path, main)
+            video = _video_track(out, parts[0], main)
             tracks = sounds.tracks_of(container, out, zero)
             out.set_chapters(_chapters(container, zero))
             notes = list(sources.left_out(container))
             if notes:
                 out.metadata["comment"] = "Left out: " + "; ".join(notes)
-            shift = round(zero / tick)
+            shift = round(zero / base)
             pictures = _pictures(parts, video, shift)
             for _, packet in heapq.merge(
                 pictures, _others(container, tracks), key=lambda timed: timed[0]
@@ -120,7 +119,7 @@ def join(parts: Sequence[Part], source: Path, joined: Path) -> comparing.Expecte
         shown = sorted(part.times[0] + time - shift for part in parts for time in part.packets)
     notes += _damages(tracks)
     heard = [track.heard for track in tracks.values() if track.heard.packets]
-    return comparing.Expected(shown, parts[-1].times[1] - shift, tick, heard, notes)
+    return comparing.Expected(shown, parts[-1].times[1] - shift, base, heard, notes)
 
 
 def _damages(tracks: Mapping[int, sounds.Copied | sounds.Encoded]) -> list[str]:
@@ -135,18 +134,13 @@ def _damages(tracks: Mapping[int, sounds.Copied | sounds.Encoded]) -> list[str]:
     ]
 
 
-def _scale(tick: Fraction) -> str:
-    """Return ticks of edit lists: as fine as the frames' own times."""
-    return str(min(tick.denominator, FINEST))
-
-
 def _video_track(
-    out: av.container.OutputContainer, part: Path, main: av.VideoStream
+    out: av.container.OutputContainer, part: Part, main: av.VideoStream
 ) -> av.VideoStream:
     """Add the track of the parts, with the source's language and rotation."""
-    with sources.opened(part) as container:
+    with sources.opened(part.path) as container:
         made = out.add_stream_from_template(sources.main_video(container))
-    made.time_base = sources.exact(main.time_base)
+    made.time_base = part.base
     if "language" in main.metadata:
         made.metadata["language"] = main.metadata["language"]
     matrix = main.codec_context.coded_side_data.get("display_matrix")
@@ -172,7 +166,7 @@ def _pictures(
     shift: int,
 ) -> "Iterator[tuple[Fraction, av.Packet[Any]]]":
     """Yield the packets of all parts with their times in the whole video."""
-    tick = parts[0].tick
+    base = parts[0].base
     times = [part.times[0] - shift + time for part in parts for time in sorted(part.packets)]
     bounds = dict(zip(times, [*times[1:], parts[-1].times[1] - shift], strict=True))
     delay = max(_delay(part.packets) for part in parts)
@@ -186,9 +180,9 @@ def _pictures(
                 packet.pts = part.times[0] - shift + time
                 packet.dts = next(decoded)
                 packet.duration = bounds[packet.pts] - packet.pts
-                packet.time_base = tick
+                packet.time_base = base
                 packet.stream = video
-                yield packet.dts * tick, packet
+                yield packet.dts * base, packet
 
 
 def _delay(packets: Sequence[int]) -> int:

@@ -38,7 +38,7 @@ PRESETS = (
     "slower",
     "veryslow",
 )
-FINEST = 1_000_000  # ticks a second that an MP4 can have with pauses of half an hour
+FINEST = 1_000_000  # steps of a second in a part; an MP4 with more has no room for long pauses
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,29 @@ class Span:
     def frames(self) -> int:
         """How many frames the part has to have."""
         return self.end - self.start
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The time base of the part: the source's own, unless that is too fine for an MP4."""
+
+    base: Fraction
+    coarser: int
+
+    @classmethod
+    def of(cls, base: Fraction) -> "Scale":
+        """Choose the time base for a source's."""
+        coarser = -(-base.denominator // FINEST)
+        return cls(base * coarser, coarser)
+
+    def of_part(self, time: int) -> int:
+        """Return a time of the source in the part's time base."""
+        return round(Fraction(time, self.coarser))
+
+    def placed(self, span: Span) -> Span:
+        """Return a span in the part's time base."""
+        start, end = self.of_part(span.start_time), self.of_part(span.end_time)
+        return replace(span, start_time=start, end_time=end)
 
 
 class _Interlaced(Exception):
@@ -87,34 +110,32 @@ def _write(
     with sources.opened(source) as container:
         track = sources.main_video(container)
         look = _look(source, span.way)
-        tick = sources.exact(track.time_base)
+        scale = Scale.of(sources.exact(track.time_base))
+        base, placed = scale.base, scale.placed(span)
         wanted = _frames(container, track, span)
-        with av.open(f"file:{part.absolute()}", "w", format="mp4", options=_muxing(tick)) as out:
-            out.metadata["comment"] = json.dumps(_facts(span, tick))
+        options = {"movie_timescale": str(base.denominator)}
+        with av.open(f"file:{part.absolute()}", "w", format="mp4", options=options) as out:
+            out.metadata["comment"] = json.dumps(_facts(placed, base))
             encoded = out.add_stream("libx264", rate=look.rate)
-            looks.dress(encoded.codec_context, look, quality, tick)
-            encoded.time_base = tick
-            writer = _Writer(out, encoded, span, looks.Dresser(look, tick, deinterlace=deinterlace))
+            looks.dress(encoded.codec_context, look, quality, base)
+            encoded.time_base = base
+            dresser = looks.Dresser(look, base, deinterlace=deinterlace)
+            writer = _Writer(out, encoded, placed, dresser)
             for time, frame in wanted:
                 if frame.interlaced_frame and not (look.interlaced or deinterlace):
                     raise _Interlaced
-                if (frame.width, frame.height) != (look.width, look.height):
-                    raise sources.Unusable("the size of the picture changes within the video")
-                writer.add(time, frame)
+                if (frame.width, frame.height, frame.format.name) != look.kind:
+                    raise sources.Unusable("the size or pixel format changes within the video")
+                writer.add(scale.of_part(time), frame)
             writer.end()
     writer.check()
 
 
-def _muxing(tick: Fraction) -> dict[str, str]:
-    """Return options of the MP4 writer: edit lists as exact as the frames' own times."""
-    return {"movie_timescale": str(min(tick.denominator, FINEST))}
-
-
-def _facts(span: Span, tick: Fraction) -> dict[str, object]:
+def _facts(span: Span, base: Fraction) -> dict[str, object]:
     return {
         "frames": [span.start, span.end],
         "times": [span.start_time, span.end_time],
-        "tick": [tick.numerator, tick.denominator],
+        "time_base": [base.numerator, base.denominator],
     }
 
 
@@ -217,8 +238,12 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--input", type=Path, required=True)
     parser.add_argument("--start", type=int, required=True, help="first frame")
     parser.add_argument("--end", type=int, required=True, help="the frame after the last")
-    parser.add_argument("--start-time", type=int, help="when the first frame is shown, in ticks")
-    parser.add_argument("--end-time", type=int, help="when the last frame ends, in ticks")
+    parser.add_argument(
+        "--start-time", type=int, help="when the first frame is shown, in the track's time base"
+    )
+    parser.add_argument(
+        "--end-time", type=int, help="when the last frame ends, in the track's time base"
+    )
     parser.add_argument(
         "--seek-time", type=_seek, default=timing.BY_TIME, help="where decoding begins"
     )

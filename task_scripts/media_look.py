@@ -34,6 +34,11 @@ class Look:
     hdr: str
 
     @property
+    def kind(self) -> tuple[int, int, str]:
+        """What may not change from frame to frame."""
+        return self.width, self.height, self.format
+
+    @property
     def rgb(self) -> bool:
         """Whether the pixels are no YUV yet."""
         return av.VideoFormat(self.format).is_rgb or self.format.startswith(("pal", "gbr"))
@@ -101,13 +106,13 @@ def _side(
 
 
 def dress(
-    encoder: av.VideoCodecContext, look: Look, quality: dict[str, str], tick: Fraction
+    encoder: av.VideoCodecContext, look: Look, quality: dict[str, str], base: Fraction
 ) -> None:
     """Set all options of an x264 encoder; parts with different options would not join."""
     encoder.width = look.width + look.width % 2
     encoder.height = look.height + look.height % 2
     encoder.pix_fmt = look.target
-    encoder.time_base = tick
+    encoder.time_base = base
     encoder.framerate = look.rate
     encoder.gop_size = 250
     encoder.thread_count = 1
@@ -147,8 +152,8 @@ def filters(look: Look, *, deinterlace: bool) -> list[tuple[str, str]]:
 class Dresser:
     """Passes frames through the filters; without filters it passes them as they are."""
 
-    def __init__(self, look: Look, tick: Fraction, *, deinterlace: bool) -> None:
-        self._tick = tick
+    def __init__(self, look: Look, base: Fraction, *, deinterlace: bool) -> None:
+        self._base = base
         chain = filters(look, deinterlace=deinterlace)
         self._graph = self._built(look, chain) if chain else None
 
@@ -158,7 +163,7 @@ class Dresser:
         _, _, matrix, width = look.colours
         given = (
             f"video_size={look.width}x{look.height}:pix_fmt={look.format}"
-            f":time_base={self._tick.numerator}/{self._tick.denominator}"
+            f":time_base={self._base.numerator}/{self._base.denominator}"
             f":pixel_aspect={look.aspect.numerator}/{look.aspect.denominator}"
             f":colorspace={matrix}:range={width}"
         )
@@ -182,7 +187,7 @@ class Dresser:
                 done = self._graph.pull()
             except (av.error.BlockingIOError, av.error.EOFError):
                 return
-            done.pts = round((done.pts or 0) * _ratio(done.time_base, 1) / self._tick)
-            done.time_base = self._tick
+            done.pts = round((done.pts or 0) * _ratio(done.time_base, 1) / self._base)
+            done.time_base = self._base
             if isinstance(done, av.VideoFrame):
                 yield done

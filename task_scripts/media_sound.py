@@ -76,11 +76,11 @@ class Copied:
         self, track: av.stream.Stream, out: av.container.OutputContainer, zero: Fraction
     ) -> None:
         self._into = out.add_stream_from_template(track)
-        self._tick = sources.exact(track.time_base)
+        self._base = sources.exact(track.time_base)
         self._rate = getattr(track.codec_context, "sample_rate", 0) or 1
-        self._into.time_base = self._tick
+        self._into.time_base = self._base
         _name(track, self._into)
-        self._shift = round(zero / self._tick)
+        self._shift = round(zero / self._base)
         self._before: deque[av.Packet[av.stream.Stream]] = deque(maxlen=_ROLL)
         self.heard = Heard(track.type, sources.codec_of(track), track.language or "und", True)
 
@@ -97,8 +97,8 @@ class Copied:
         while self._before:
             yield self._moved(self._before.popleft())
         moved = self._moved(packet)
-        start = sources.time_of(moved) * self._tick
-        end = start + (moved.duration or 0) * self._tick
+        start = sources.time_of(moved) * self._base
+        end = start + (moved.duration or 0) * self._base
         self.heard.add(start + min(self._skipped(moved), end - start), end)
         yield moved
 
@@ -137,8 +137,8 @@ class Encoded:
         self._into = out.add_stream("aac", rate=self._rate, layout=self._layout)
         self._into.bit_rate = min(_BITS * self._into.layout.nb_channels, 512_000)
         _name(track, self._into)
-        self._tick = sources.exact(track.time_base)
-        self._shift = round(zero / self._tick)
+        self._base = sources.exact(track.time_base)
+        self._shift = round(zero / self._base)
         self.heard = Heard("audio", "aac", track.language or "und", False)
 
     def take(

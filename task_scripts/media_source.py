@@ -27,11 +27,15 @@ class Unusable(Exception):
 def opened(path: Path) -> Iterator[av.container.InputContainer]:
     """Open a file for reading. Raises Unusable, also for what libav says while it is read."""
     try:
-        with av.open(f"file:{path.absolute()}", "r", options=dict(_ONLY)) as container:
-            yield container
+        container = av.open(f"file:{path.absolute()}", "r", options=dict(_ONLY))
     except (av.error.FFmpegError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise Unusable(f"ffmpeg cannot read this input as a video ({why})") from error
+    try:
+        with container:
+            yield container
+    except av.error.FFmpegError as error:
+        raise Unusable(f"ffmpeg cannot go on with {path.name} ({error.strerror})") from error
 
 
 def exact(ratio: "av.rational.AVRational") -> Fraction:
@@ -40,7 +44,7 @@ def exact(ratio: "av.rational.AVRational") -> Fraction:
 
 
 def time_of(packet: "av.Packet[Any]") -> int:
-    """Return when a packet is shown or heard, in ticks. Raises Unusable if it does not say."""
+    """Return when a packet is shown or heard. Raises Unusable if it does not say."""
     if packet.pts is None:
         raise Unusable("a packet has no time")
     return packet.pts
@@ -69,8 +73,13 @@ def is_picture(track: av.stream.Stream) -> bool:
 
 
 def sound_tracks(container: av.container.InputContainer) -> list[av.AudioStream]:
-    """Return every sound track, in the order of the file."""
-    return list(container.streams.audio)
+    """Return every sound track that has sound, in the order of the file."""
+    return [track for track in container.streams.audio if not is_silent(track)]
+
+
+def is_silent(track: av.AudioStream) -> bool:
+    """Return whether a sound track was announced, but nothing of it ever came."""
+    return track.codec_context is not None and not track.codec_context.sample_rate
 
 
 def has_running_clock(container: av.container.InputContainer) -> bool:
@@ -107,11 +116,16 @@ def label(track: av.stream.Stream) -> str:
 def left_out(container: av.container.InputContainer) -> Iterator[str]:
     """Name what an MP4 output cannot keep, one by one."""
     main = main_video(container)
+    pixels = main.codec_context.format
+    if pixels and any(part.is_alpha for part in pixels.components):
+        yield "the transparency of the picture"
     for track in container.streams:
         if track.type == "video" and track.index != main.index:
             yield f"{label(track)}, as a cover" if is_picture(track) else f"{label(track)}"
         elif track.type == "subtitle" and codec_of(track) not in SUBTITLES:
             yield f"{label(track)}, since MP4 cannot hold it"
+        elif isinstance(track, av.AudioStream) and is_silent(track):
+            yield f"{label(track)}, which is empty"
         elif track.type not in {"video", "audio", "subtitle"} and not _is_chapters(
             container, track
         ):

@@ -1,7 +1,7 @@
 """Finds the frames of a video and cuts them into items; refuses what could not be encoded.
 
 Writes `items.json`. An item has the numbers of its frames (`start`, `end`, `index`), and the times
-from which to which they are shown (`start_time`, `end_time`), in ticks of the video's track.
+from which to which they are shown (`start_time`, `end_time`), counted in the track's time base.
 `seek_time` is where decoding may begin. If only the beginning is right, it is "time", or "order"
 for a video whose frames have the times of their decoding.
 """

@@ -24,7 +24,7 @@ _HIDDEN = {"vp8"}  # codecs with packets that show nothing
 
 @dataclass(frozen=True)
 class Timeline:
-    """When frames are shown, in ticks of the track; a new frame ends the one before.
+    """When frames are shown, in the track's time base; a new frame ends the one before.
 
     `keys` are the key frames: when each is shown, and where a reader has to seek for it. There are
     none if to begin in the midst is not exact.

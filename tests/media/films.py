@@ -273,6 +273,15 @@ def _still(path: Path) -> None:
     ffmpeg(*picture(1), "-frames:v", "1", *X264, path)
 
 
+@film("loop.gif", "clear.mov")
+def _clear(path: Path) -> None:
+    """Make a picture that is partly transparent, or has few colours and whole hundredths."""
+    if path.suffix == ".gif":
+        ffmpeg(*picture(1, rate="20"), path)
+    else:
+        ffmpeg(*picture(1), "-c:v", "qtrle", "-pix_fmt", "argb", path)
+
+
 @film("some-fields.ts", "some-fields.mkv")
 def _some_fields(path: Path) -> None:
     """Make a film that begins with whole pictures and goes on with woven fields."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.media.chain import Ended, encode
-from tests.media.films import FILMS, ffmpeg, lines
+from tests.media.films import FILMS, X264, ffmpeg, lines, picture, sound
 from tests.media.judge import Seen, likeness, look
 
 
@@ -154,3 +154,21 @@ def test_an_odd_size_becomes_the_next_even_one(tmp_path: Path, ending: str):
 def test_sound_is_copied_where_an_mp4_holds_it_and_else_becomes_aac(tmp_path: Path, name, sound):
     _, seen = made(name, tmp_path)
     assert f"Audio: {sound}" in seen.tracks_of("Audio")[0]
+
+
+def test_a_sound_track_without_sound_is_left_out_and_reported(tmp_path: Path):
+    """As in a recording that ends before the announced sound begins."""
+    whole, cut = tmp_path / "whole.ts", tmp_path / "cut.ts"
+    later = ["-itsoffset", "5", *sound(1), *X264, "-max_interleave_delta", "1"]
+    ffmpeg(*picture(), *later, "-c:a", "aac", whole)
+    content = whole.read_bytes()
+    cut.write_bytes(content[: len(content) * 4 // 10 // 188 * 188])
+    ended = encode(cut, tmp_path / "run")
+    assert ended.output
+    assert "(aac), which is empty" in ended.said
+    assert not look(ended.output, tmp_path).tracks_of("Audio")
+
+
+def test_transparency_is_reported(tmp_path: Path):
+    ended, _ = made("clear.mov", tmp_path)
+    assert "Left out: the transparency of the picture" in ended.said
