@@ -92,6 +92,7 @@ def _compare_tracks(found: Sequence[_Span], heard: Sequence[sounds.Heard]) -> No
     for number, (track, want) in enumerate(zip(found, heard, strict=True)):
         begins, ends = min(track.times) * track.base, track.end * track.base
         allowed = (want.longest if want.copied else _SOUND_S) + _COPY_S
+        allowed += want.damaged * want.longest
         if abs(begins - (want.first or 0)) > allowed or abs(ends - want.end) > allowed:
             raise sources.Unusable(
                 f"track {number + 1} ({want.codec}) is heard from {float(begins):.3f} s to "

@@ -29,6 +29,10 @@ else:  # on a node the files are in one folder
     import media_source as sources
 
 
+# A packet of the output, when it is decoded in seconds, and what its track of sound counts.
+Timed = tuple[Fraction, "av.Packet[Any]", "sounds.Heard | None"]
+
+
 @dataclass(frozen=True)
 class Part:
     """An encoded part: its frames, when they are shown, and its packets' times as they lie."""
@@ -112,14 +116,28 @@ def join(parts: Sequence[Part], source: Path, joined: Path) -> comparing.Expecte
                 out.metadata["comment"] = "Left out: " + "; ".join(notes)
             shift = round(zero / base)
             pictures = _pictures(parts, video, shift)
-            for _, packet in heapq.merge(
-                pictures, _others(container, tracks), key=lambda timed: timed[0]
-            ):
-                out.mux(packet)
+            others = _others(container, tracks)
+            for _, packet, heard in heapq.merge(pictures, others, key=lambda timed: timed[0]):
+                _mux(out, packet, heard)
         shown = sorted(part.times[0] + time - shift for part in parts for time in part.packets)
     notes += _damages(tracks)
-    heard = [track.heard for track in tracks.values() if track.heard.packets]
-    return comparing.Expected(shown, parts[-1].times[1] - shift, base, heard, notes)
+    kept = [track.heard for track in tracks.values() if track.heard.packets]
+    return comparing.Expected(shown, parts[-1].times[1] - shift, base, kept, notes)
+
+
+def _mux(
+    out: av.container.OutputContainer, packet: "av.Packet[Any]", heard: sounds.Heard | None
+) -> None:
+    """Write a packet; leave out one of the sound that is damaged."""
+    try:
+        out.mux(packet)
+    except av.error.InvalidDataError:
+        if heard is None:
+            raise
+        heard.damaged += 1
+    else:
+        if heard is not None:
+            heard.packets += 1
 
 
 def _damages(tracks: Mapping[int, sounds.Copied | sounds.Encoded]) -> list[str]:
@@ -164,7 +182,7 @@ def _pictures(
     parts: Sequence[Part],
     video: av.VideoStream,
     shift: int,
-) -> "Iterator[tuple[Fraction, av.Packet[Any]]]":
+) -> "Iterator[Timed]":
     """Yield the packets of all parts with their times in the whole video."""
     base = parts[0].base
     times = [part.times[0] - shift + time for part in parts for time in sorted(part.packets)]
@@ -182,7 +200,7 @@ def _pictures(
                 packet.duration = bounds[packet.pts] - packet.pts
                 packet.time_base = base
                 packet.stream = video
-                yield packet.dts * base, packet
+                yield packet.dts * base, packet, None
 
 
 def _delay(packets: Sequence[int]) -> int:
@@ -204,17 +222,18 @@ def _decoding_times(times: Sequence[int], delay: int, lead: int) -> Iterator[int
 def _others(
     container: av.container.InputContainer,
     tracks: Mapping[int, sounds.Copied | sounds.Encoded],
-) -> "Iterator[tuple[Fraction, av.Packet[Any]]]":
+) -> "Iterator[Timed]":
     """Yield the packets of all other tracks."""
     if not tracks:
         return
     for packet in container.demux([container.streams[number] for number in tracks]):
         if packet.size:
-            for made in tracks[packet.stream_index].take(packet):
-                yield _moment(made), made
+            track = tracks[packet.stream_index]
+            for made in track.take(packet):
+                yield _moment(made), made, track.heard
     for track in tracks.values():
         for made in track.end():
-            yield _moment(made), made
+            yield _moment(made), made, track.heard
 
 
 def _moment(packet: "av.Packet[Any]") -> Fraction:

@@ -81,6 +81,7 @@ class Copied:
         self._into.time_base = self._base
         _name(track, self._into)
         self._shift = round(zero / self._base)
+        self._latest: int | None = None
         self._before: deque[av.Packet[av.stream.Stream]] = deque(maxlen=_ROLL)
         self.heard = Heard(track.type, sources.codec_of(track), track.language or "und", True)
 
@@ -97,6 +98,10 @@ class Copied:
         while self._before:
             yield self._moved(self._before.popleft())
         moved = self._moved(packet)
+        if moved.dts is not None and self._latest is not None and moved.dts <= self._latest:
+            self.heard.damaged += 1  # an MP4 has no room for times that go back
+            return
+        self._latest = moved.dts
         start = sources.time_of(moved) * self._base
         end = start + (moved.duration or 0) * self._base
         self.heard.add(start + min(self._skipped(moved), end - start), end)
@@ -113,7 +118,6 @@ class Copied:
         packet.pts = sources.time_of(packet) - self._shift
         packet.dts = packet.pts if packet.dts is None else packet.dts - self._shift
         packet.stream = self._into
-        self.heard.packets += 1
         return packet
 
     def end(self) -> Iterator["av.Packet[av.stream.Stream]"]:
@@ -203,6 +207,4 @@ class Encoded:
                 yield from self._packets(ready)
 
     def _packets(self, frame: av.AudioFrame | None) -> Iterator["av.Packet[av.stream.Stream]"]:
-        for packet in self._into.encode(frame):
-            self.heard.packets += 1
-            yield packet
+        yield from self._into.encode(frame)

@@ -53,7 +53,7 @@ def time_of(packet: "av.Packet[Any]") -> int:
 def main_video(container: av.container.InputContainer) -> av.VideoStream:
     """Choose the track that ffmpeg itself would choose, and never a picture. Raises Unusable."""
     tracks = [track for track in container.streams.video if not is_picture(track)]
-    known = [track for track in tracks if track.codec_context and track.codec_context.width]
+    known = [track for track in tracks if codec_of(track) and track.codec_context.width]
     if not known:
         what = "whose codec is known" if tracks else "besides pictures"
         raise Unusable(f"the file has no video track {what}: there is nothing to encode")
@@ -103,7 +103,8 @@ def zero_of(
 
 def codec_of(track: av.stream.Stream) -> str:
     """Name the codec of a track, whichever decoder reads it; empty if it is unknown."""
-    return track.codec_context.codec.canonical_name if track.codec_context else ""
+    context = track.codec_context
+    return context.codec.canonical_name if context and context.codec else ""
 
 
 def label(track: av.stream.Stream) -> str:

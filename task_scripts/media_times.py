@@ -19,6 +19,7 @@ else:  # on a node the files are in one folder
 
 BY_TIME, BY_ORDER = "time", "order"  # whether a frame has its own time, or that of decoding
 _HEAD_PACKETS = 600  # decoded at most, to compare packets with frames
+_TAIL = 4  # packets at the end of a recording, which may be cut off
 _HIDDEN = {"vp8"}  # codecs with packets that show nothing
 
 
@@ -36,19 +37,31 @@ class Timeline:
     way: str = BY_TIME
 
 
-class _Backwards(Exception):
+class Backwards(sources.Unusable):
     """The times of the frames go back, or there are none."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the frames have no times, or times that go back: put the video into a container "
+            "first, as `ffmpeg -fflags +genpts -i IN -c copy OUT.mkv` does"
+        )
 
 
 @dataclass
 class _Packets:
-    """What the packets of the track say."""
+    """What the packets of the track say; `damaged` are numbers of packets."""
 
     shown: list[int] = field(default_factory=list)
     last: tuple[int, int] = (-(1 << 62), 0)  # the latest frame, and how long its packet says
     keys: list[tuple[int, int]] = field(default_factory=list)
     exact: bool = True
     read: int = 0
+    damaged: list[int] = field(default_factory=list)
+
+    @property
+    def trusted(self) -> bool:
+        """Whether all have times, and none is damaged but at the end of a recording."""
+        return self.exact and all(number > self.read - _TAIL for number in self.damaged)
 
 
 class _Head:
@@ -118,10 +131,14 @@ def timeline(path: Path) -> Timeline:
             _note(packets, packet)
             head.take(packet, packets.read)
         head.end()
-        shown = _shown(packets, head) if packets.exact else None
+        shown = _shown(packets, head) if packets.trusted else None
+        if shown and sources.has_running_clock(container) and not head.open:
+            shown = _whole_to_the_end(container, track, shown, max(packets.keys))
         if shown:
-            return Timeline(shown, end_of(container, track, *packets.last), sorted(packets.keys))
-    return _by_decoding(path)
+            end = end_of(container, track, *packets.last) if shown[-1] == packets.last[0] else None
+            end = end or end_of(container, track, shown[-1], 0)
+            return Timeline(shown, end, sorted(packets.keys))
+    return _by_decoding(path, packets)
 
 
 def packets_of(
@@ -133,6 +150,8 @@ def packets_of(
 
 def _note(packets: _Packets, packet: "av.Packet[av.VideoStream]") -> None:
     packets.read += 1
+    if packet.is_corrupt:
+        packets.damaged.append(packets.read)
     if packet.pts is None:
         packets.exact = False
         return
@@ -155,7 +174,29 @@ def _shown(packets: _Packets, head: _Head) -> list[int] | None:
     return shown if compared == decoded else None
 
 
-def _by_decoding(path: Path) -> Timeline:
+def _whole_to_the_end(
+    container: av.container.InputContainer,
+    track: av.VideoStream,
+    shown: list[int],
+    key: tuple[int, int],
+) -> list[int] | None:
+    """Return the times without frames at the end that cannot be decoded; None for other gaps."""
+    container.seek(key[1], stream=track, backward=True, any_frame=False)
+    track.codec_context.flush_buffers()
+    track.codec_context.skip_frame = "DEFAULT"
+    frames = [
+        frame.pts
+        for packet in itertools.chain(packets_of(container, track), [None])
+        for frame in decoded(track, packet)
+    ]
+    there = sorted(time for time in frames if time is not None and time >= key[0])
+    if not there or there[0] != key[0]:
+        return None
+    kept = [time for time in shown if time <= there[-1]]
+    return kept if kept[-len(there) :] == there else None
+
+
+def _by_decoding(path: Path, packets: _Packets) -> Timeline:
     """Decode everything; where the frames' own times go back, take the order of decoding."""
     for way in (BY_TIME, BY_ORDER):
         with sources.opened(path) as container:
@@ -163,16 +204,15 @@ def _by_decoding(path: Path) -> Timeline:
             track.codec_context.thread_type = "AUTO"
             try:
                 shown = [(time, frame.duration) for time, frame in frames_of(container, track, way)]
-            except _Backwards:
+            except Backwards:
                 continue
             if not shown:
                 raise sources.Unusable("no frame of the video can be decoded")
             times = [time for time, _ in shown]
-            return Timeline(times, end_of(container, track, *shown[-1]), (), way)
-    raise sources.Unusable(
-        "the frames have no times, or times that go back: put the video into a container "
-        "first, as `ffmpeg -fflags +genpts -i IN -c copy OUT.mkv` does"
-    )
+            keyed = way == BY_TIME and set(times) <= set(packets.shown)
+            keys = sorted(packets.keys) if keyed else ()
+            return Timeline(times, end_of(container, track, *shown[-1]), keys, way)
+    raise Backwards
 
 
 def frames_of(
@@ -180,7 +220,7 @@ def frames_of(
 ) -> Iterator[tuple[int, av.VideoFrame]]:
     """Yield each frame with the time when it is shown, in the order of these times.
 
-    A frame that another one replaces in the same moment is never shown. Raises _Backwards.
+    A frame that another one replaces in the same moment is never shown. Raises Backwards.
     """
     last: int | None = None
     step = 1
@@ -190,7 +230,7 @@ def frames_of(
             if time is None and last is not None and way == BY_ORDER:
                 time = last + step
             if time is None or (last is not None and time < last):
-                raise _Backwards
+                raise Backwards
             if time != last:
                 yield time, frame
             last, step = time, frame.duration or step

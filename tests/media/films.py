@@ -94,6 +94,31 @@ def _new(path: Path) -> None:
     ffmpeg(*picture(), *sound(), *codec, "-c:a", "aac", path)
 
 
+@film("future.mkv", "future.mp4", "future.webm")
+def _future(path: Path) -> None:
+    quick = ["-preset", "12", "-g", "20", "-svtav1-params", "lp=1"]
+    ffmpeg(*picture(), *sound(), "-c:v", "libsvtav1", *quick, *YUV, "-c:a", "libopus", path)
+
+
+@film("windows.wmv", "windows.asf")
+def _windows(path: Path) -> None:
+    ffmpeg(*picture(), *sound(), "-c:v", "wmv2", "-g", "12", "-c:a", "wmav2", path)
+
+
+@film("open.ts", "open.mkv")
+def _open(path: Path) -> None:
+    """Make groups of pictures whose first frames need the group before."""
+    opened = ["-x264opts", "open-gop=1:keyint=12:bframes=3:b-adapt=0", *YUV]
+    ffmpeg(*picture(3), *sound(3), "-c:v", "libx264", *opened, "-c:a", "aac", path)
+
+
+@film("phone.3gp", "phone.mp4")
+def _phone(path: Path) -> None:
+    """Make what a telephone records: its own rate of sound, and turned pixels."""
+    audio = ["-ar", "8000", "-ac", "1", "-c:a", "aac", "-b:a", "24k"]
+    ffmpeg(*picture(rate="15"), *sound(), "-c:v", "mpeg4", "-g", "15", *audio, path)
+
+
 @film("intra.mov", "intra.avi", "intra.mxf")
 def _intra(path: Path) -> None:
     codec = {".mov": "prores_ks", ".avi": "mjpeg", ".mxf": "mpeg2video"}[path.suffix]
