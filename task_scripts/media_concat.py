@@ -131,7 +131,7 @@ def _mux(
     """Write a packet; leave out one of the sound that is damaged."""
     try:
         out.mux(packet)
-    except av.error.InvalidDataError:
+    except (av.error.InvalidDataError, av.error.PatchWelcomeError, av.error.ArgumentError):
         if heard is None:
             raise
         heard.damaged += 1
@@ -141,10 +141,10 @@ def _mux(
 
 
 def _damages(tracks: Mapping[int, sounds.Copied | sounds.Encoded]) -> list[str]:
-    """Name the tracks with damaged packets. Raises Unusable for one that is nothing else."""
+    """Name the tracks with damaged packets. Raises Unusable for one that is mostly damaged."""
     for number, track in tracks.items():
-        if track.heard.damaged and not track.heard.packets:
-            raise sources.Unusable(f"track {number} cannot be decoded: repair or remove it first")
+        if track.heard.damaged > track.heard.packets:
+            raise sources.Unusable(f"track {number} is mostly damaged: repair or remove it first")
     return [
         f"{track.heard.damaged} damaged packets of track {number}"
         for number, track in tracks.items()

@@ -24,6 +24,7 @@ _RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 
 _LAYOUTS = ("mono", "stereo", "3.0", "4.0", "5.0", "5.1", "7.1")
 _BITS = 96_000  # of AAC, a second and channel
 _FRAME = 1024
+_TRIED = 100  # packets until a track counts as unreadable
 _ROLL = 2  # packets that a decoder needs before the first one that is heard
 
 
@@ -60,6 +61,35 @@ def tracks_of(
         if sources.codec_of(words) in sources.SUBTITLES:
             made[words.index] = Copied(words, out, zero)
     return made
+
+
+def unreadable(container: av.container.InputContainer) -> list[str]:
+    """Name the sound tracks that can be neither copied nor decoded, by their first packets."""
+    found = {
+        track.index: track
+        for track in sources.sound_tracks(container)
+        if sources.codec_of(track) not in COPIED
+    }
+    names = {index: sources.label(track) for index, track in found.items()}
+    left = {index: _TRIED for index, track in found.items() if sources.codec_of(track)}
+    for packet in container.demux([found[index] for index in left]) if left else ():
+        if packet.size and left.get(packet.stream_index, 0):
+            left[packet.stream_index] -= 1
+            if decoded(found[packet.stream_index], packet):
+                del left[packet.stream_index], found[packet.stream_index]
+        if not any(left.values()):
+            break
+    return [names[index] for index in found]
+
+
+def decoded(
+    track: av.AudioStream, packet: "av.Packet[av.stream.Stream] | None"
+) -> list[av.AudioFrame] | None:
+    """Decode a packet of sound; None if it is damaged."""
+    try:
+        return list(track.codec_context.decode(packet))
+    except (av.error.FFmpegError, ValueError):  # a ValueError if the decoder did not open
+        return None
 
 
 def _name(track: av.stream.Stream, into: av.stream.Stream) -> None:
@@ -167,11 +197,9 @@ class Encoded:
 
     def _decoded(self, packet: "av.Packet[av.stream.Stream] | None") -> list[av.AudioFrame]:
         """Decode a packet; silence stands for what is damaged."""
-        try:
-            return list(self._track.codec_context.decode(packet))
-        except av.error.FFmpegError:
-            self.heard.damaged += 1
-            return []
+        frames = decoded(self._track, packet)
+        self.heard.damaged += frames is None
+        return frames or []
 
     def _built(self, frame: av.AudioFrame) -> av.filter.Graph:
         """Make the filters that fill gaps of the sound with silence and cut it into AAC frames."""

@@ -103,8 +103,10 @@ def zero_of(
 
 def codec_of(track: av.stream.Stream) -> str:
     """Name the codec of a track, whichever decoder reads it; empty if it is unknown."""
-    context = track.codec_context
-    return context.codec.canonical_name if context and context.codec else ""
+    try:
+        return track.codec_context.codec.canonical_name if track.codec_context else ""
+    except ValueError:  # PyAV's word for a codec that is unknown, or did not open
+        return ""
 
 
 def label(track: av.stream.Stream) -> str:

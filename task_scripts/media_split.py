@@ -21,9 +21,11 @@ import av
 import av.logging
 
 if TYPE_CHECKING or __package__:
+    from task_scripts import media_sound as sounds
     from task_scripts import media_source as sources
     from task_scripts import media_times as timing
 else:  # on a node the files are in one folder
+    import media_sound as sounds
     import media_source as sources
     import media_times as timing
 
@@ -68,21 +70,13 @@ def check(path: Path) -> list[str]:
         track = sources.main_video(container)
         _check_whole(container, path.stat().st_size)
         _check_colours(track)
-        for sound in sources.sound_tracks(container):
-            if sound.codec_context is None or not _can_read(sound.codec_context.name):
-                raise sources.Unusable(
-                    f"{sources.label(sound)} can be neither copied nor read: "
-                    "transcode it first, for example to AAC, or remove it"
-                )
-        return list(sources.left_out(container))
-
-
-def _can_read(codec: str) -> bool:
-    try:
-        av.Codec(codec, "r")
-    except ValueError:
-        return False
-    return True
+        notes = list(sources.left_out(container))
+        for sound in sounds.unreadable(container):
+            raise sources.Unusable(
+                f"{sound} can be neither copied nor read: "
+                "transcode it first, for example to AAC, or remove it"
+            )
+        return notes
 
 
 def _check_whole(container: av.container.InputContainer, size: int) -> None:

@@ -117,7 +117,7 @@ def decoded(
     """Decode a packet; what is damaged yields no frame."""
     try:
         return list(track.codec_context.decode(packet))
-    except av.error.FFmpegError:
+    except (av.error.FFmpegError, ValueError):  # a ValueError if the decoder did not open
         return []
 
 

@@ -104,6 +104,16 @@ def test_sound_that_nobody_can_decode_is_refused(tmp_path: Path, capsys, name, c
     assert "can be neither copied nor read" in refused(source, capsys)
 
 
+def test_sound_that_is_damaged_throughout_is_refused(tmp_path: Path, capsys):
+    source = tmp_path / "web.webm"
+    FILMS["web.webm"](source)
+    headers = b"\x05vorbis"
+    content = source.read_bytes()
+    assert headers in content
+    source.write_bytes(content.replace(headers, b"\x05borvis"))
+    assert "(vorbis) can be neither copied nor read" in refused(source, capsys)
+
+
 def test_times_that_go_back_are_refused(tmp_path: Path, capsys):
     for name in "ab":
         ffmpeg(*picture(1), *X264, tmp_path / f"{name}.ts")
