@@ -5,6 +5,7 @@ themselves. Its name says its kind and its container.
 """
 
 import re
+import struct
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ SIZE = "64x48"
 type Film = Callable[[Path], object]
 
 FILMS: dict[str, Film] = {}
+FIRST: list[str] = []  # one film of each kind
 
 
 def ffmpeg(*arguments: str | Path) -> str:
@@ -50,6 +52,7 @@ def film(*names: str) -> Callable[[Film], Film]:
 
     def add(make: Film) -> Film:
         FILMS.update(dict.fromkeys(names, make))
+        FIRST.append(names[0])
         return make
 
     return add
@@ -161,6 +164,34 @@ def _lead_in(path: Path) -> None:
     whole.unlink()
 
 
+@film("headless.mkv", "headless.mp4")
+def _headless(path: Path) -> None:
+    """Keep packets from the midst of a group of pictures on, whose key frame is gone."""
+    whole = path.with_name(f"whole-{path.name}.mkv")
+    ffmpeg(*picture(3), *X264, whole)
+    ffmpeg("-i", whole, "-ss", "0.7", "-copyinkf", "-c", "copy", path)
+    whole.unlink()
+
+
+@film("without-middle.mp4", "without-middle.mov")
+def _without_middle(path: Path) -> None:
+    """Leave the middle out by an edit list of two entries, as lossless editors do."""
+    ffmpeg(*picture(3), *coded("libx264", *YUV), "-bf", "0", "-movie_timescale", "12800", path)
+    content = path.read_bytes()
+    begin = content.index(b"elst") - 4
+    (size,) = struct.unpack_from(">I", content, begin)
+    edits = [(12800, 0), (10240, 20480)]  # for how long, and from where
+    entries = b"".join(struct.pack(">IiHH", lasts, start, 1, 0) for lasts, start in edits)
+    listed = struct.pack(">I4sII", 16 + len(entries), b"elst", 0, len(edits)) + entries
+    grown = len(listed) - size
+    moov = content.index(b"moov") - 4
+    assert moov > content.index(b"mdat")  # no place of a sample moves
+    made = bytearray(content[:begin] + listed + content[begin + size :])
+    for box in (moov, content.index(b"trak", moov) - 4, content.index(b"edts", moov) - 4):
+        struct.pack_into(">I", made, box, struct.unpack_from(">I", content, box)[0] + grown)
+    path.write_bytes(bytes(made))
+
+
 @film("fragments.mp4", "hybrid.mp4", "fragments.mov")
 def _fragments(path: Path) -> None:
     flags = "frag_keyframe" + "+empty_moov" * (path.stem == "fragments")
@@ -256,7 +287,16 @@ def _rgb(path: Path) -> None:
     ffmpeg(*picture(1), "-c:v", codec, "-pix_fmt", kind, path)
 
 
-@film("turned.mp4", "turned.mov")
+@film("woven.mov", "woven.mxf")
+def _woven(path: Path) -> None:
+    """Make fields with more colour than 4:2:0, whose rows belong to two moments."""
+    codec = ["-c:v", "prores_ks", "-pix_fmt", "yuv422p10le", "-flags", "+ildct"]
+    if path.suffix == ".mxf":
+        codec = ["-c:v", "mpeg2video", "-pix_fmt", "yuv422p", "-flags", "+ildct+ilme", "-q:v", "2"]
+    ffmpeg(*picture(1, "50", more="interlace=scan=tff,setfield=tff"), *codec, path)
+
+
+@film("turned.mp4", "turned.mov", "turned.mkv")
 def _turned(path: Path) -> None:
     whole = path.with_name(f"whole-{path.name}")
     ffmpeg(*picture(1), *X264, whole)

@@ -73,9 +73,12 @@ def test_subtitles_that_mp4_holds_are_kept(tmp_path: Path):
     assert "Hello" in words
 
 
-@pytest.mark.parametrize("ending", ["mp4", "ts", "mkv", "mpg"])
-def test_woven_fields_stay_fields(tmp_path: Path, ending: str):
-    _, seen = made(f"fields.{ending}", tmp_path)
+@pytest.mark.parametrize(
+    "name",
+    ["fields.mp4", "fields.ts", "fields.mkv", "fields.mpg", "woven.mov", "woven.mxf"],
+)
+def test_woven_fields_stay_fields(tmp_path: Path, name: str):
+    _, seen = made(name, tmp_path)
     (track,) = seen.tracks_of("Video")
     assert "top first" in track
 
@@ -119,7 +122,7 @@ def test_the_colours_are_what_the_file_says_of_them(tmp_path: Path, name: str, c
     assert colours in seen.tracks_of("Video")[0]
 
 
-@pytest.mark.parametrize("ending", ["mp4", "mov"])
+@pytest.mark.parametrize("ending", ["mp4", "mov", "mkv"])
 def test_a_turned_picture_stays_turned(tmp_path: Path, ending: str):
     ended, _ = made(f"turned.{ending}", tmp_path)
     said = ffmpeg("-i", ended.output, "-t", "0", "-f", "null", "-")
