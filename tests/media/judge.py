@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from tests.media.films import ffmpeg, lines
+from tests.media.making import ffmpeg, lines
 
 
 @dataclass(frozen=True)

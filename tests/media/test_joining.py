@@ -14,7 +14,8 @@ from task_scripts import media_compare as comparing
 from task_scripts import media_concat as joining
 from task_scripts import media_source as sources
 from tests.media.chain import encode
-from tests.media.films import FILMS, ffmpeg, picture
+from tests.media.films import FILMS
+from tests.media.making import ffmpeg, picture
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.media.chain import Ended, encode
-from tests.media.films import FILMS, X264, ffmpeg, lines, picture, sound
+from tests.media.films import FILMS
 from tests.media.judge import Seen, likeness, look
+from tests.media.making import X264, ffmpeg, lines, picture, sound
 
 
 def made(name: str, folder: Path) -> tuple[Ended, Seen]:

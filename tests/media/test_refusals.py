@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from task_scripts import media_split
-from tests.media.films import FILMS, X264, ffmpeg, picture, sound
+from tests.media.films import FILMS
+from tests.media.making import X264, ffmpeg, picture, sound
 
 
 def refused(source: Path, capsys) -> str:

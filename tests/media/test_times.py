@@ -8,7 +8,8 @@ import pytest
 from task_scripts import media_encode, media_split
 from task_scripts import media_times as timing
 from tests.depth import more
-from tests.media.films import FILMS, FIRST, X264, ffmpeg, picture
+from tests.media.films import FILMS, FIRST
+from tests.media.making import X264, ffmpeg, picture
 
 DECODED = {"telephone.avi"}  # whose packets are in a wrong order
 
