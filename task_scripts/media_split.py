@@ -33,7 +33,7 @@ _MISSING_S = 0.5  # how much shorter than its header says a file may be
 _TORN = "ended prematurely"  # what libav says of an element that is not whole
 _REMEDY = "Upload it again, or repair it first"
 _INDEXED = ("mov", "avi")
-_MEASURED = ("matroska", "flv", "asf", "avi", "mxf")
+_MEASURED = ("matroska", "flv", "asf", "mxf")
 
 
 def items_of(found: timing.Timeline, step: int) -> Iterator[dict[str, object]]:
@@ -106,8 +106,10 @@ def check_length(path: Path) -> None:
         if sources.has_running_clock(container):
             return  # a recording begins and ends anywhere
         torn |= any(_TORN in words for _, _, words in said)
-        counted = container.format.name.startswith("avi") and main.frames
-        if torn or (counted and frames < counted):
+        counted = main.frames if container.format.name.startswith("avi") else 0
+        if counted > path.stat().st_size:  # a program that could not go back wrote no number
+            counted = 0
+        if torn or frames < counted:
             raise sources.Unusable(
                 f"the file is cut off or damaged after {float(ends):.1f} s. {_REMEDY}"
             )

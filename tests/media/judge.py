@@ -46,7 +46,10 @@ def look(video: Path, folder: Path) -> Seen:
 
 
 def _length(said: str) -> Fraction:
-    hours, minutes, seconds = re.findall(r"Duration: (\d+):(\d+):([\d.]+)", said)[0]
+    found = re.search(r"Duration: (\d+):(\d+):([\d.]+)", said)
+    if found is None:
+        return Fraction(0)  # the header does not know
+    hours, minutes, seconds = found.groups()
     return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
 
 

@@ -109,6 +109,16 @@ def _lead_in(path: Path) -> None:
     whole.unlink()
 
 
+@film("piped.mkv", "piped.webm", "piped.avi", "piped.flv")
+def _piped(path: Path) -> None:
+    """Make what a program writes that cannot go back: lengths are unknown in its header."""
+    codec = ["-c:v", "libvpx", "-deadline", "realtime"] if path.suffix == ".webm" else X264
+    if path.suffix == ".avi":
+        codec = coded("mpeg4")
+    audio = {".webm": "libopus", ".avi": "mp3"}.get(path.suffix, "aac")
+    ffmpeg(*picture(), *sound(), *codec, "-c:a", audio, "-seekable", "0", path)
+
+
 @film("headless.mkv", "headless.mp4")
 def _headless(path: Path) -> None:
     """Keep packets from the midst of a group of pictures on, whose key frame is gone."""
