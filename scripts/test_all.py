@@ -53,6 +53,11 @@ PARTS = (
         (*PYTEST, "tests/emulators/batch/containers"),
     ),
     Part(
+        "videos",
+        "the packets of all test videos against their frames, and hundreds of damaged ones",
+        (*PYTEST, "tests/media"),
+    ),
+    Part(
         "seeds",
         "end to end with further seeds of the awkward profile, and kills under each",
         (*PYTEST, "tests/e2e/awkward"),

@@ -1,60 +1,236 @@
-"""Encodes one range of a video's frames with x264, so that the parts join without new encoding.
+"""Encodes the frames of a video that are shown in one span with x264, so that the parts join.
 
-Writes `part.mp4`: only video, every source frame of the range exactly once, at the source's own
-times. Fails unless the part has exactly `end - start` frames.
+Writes `part.mp4`: only video, every frame of the span exactly once, at the source's own times. Its
+comment says which span it has. Fails unless there are exactly `end - start` frames. Without times
+the frames are counted from the beginning.
 """
 
 import argparse
+import bisect
+import json
 import os
-import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import imageio_ffmpeg  # type: ignore[import-untyped]  # has no type information
+import av
 
-# Formats that contain the video itself: a playlist could make the node read other files.
-FORMATS = "mov,matroska,avi,mpeg,mpegts,mpegvideo,h264,hevc,flv,ogg,asf,mxf,yuv4mpegpipe,gif,ivf"
-PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower")
+if TYPE_CHECKING or __package__:
+    from task_scripts import media_look as looks
+    from task_scripts import media_source as sources
+    from task_scripts import media_times as timing
+else:  # on a node the files are in one folder
+    import media_look as looks
+    import media_source as sources
+    import media_times as timing
 
-
-class EncodingFailed(Exception):
-    """The part is not usable; the message says why."""
-
-
-def encoder_options(start: int, end: int, crf: int, preset: str) -> list[str]:
-    """Return the options for every part; parts with different options would not join."""
-    return [
-        *("-map", "0:v:0", "-an", "-sn", "-dn", "-map_metadata", "-1"),
-        *("-vf", f"trim=start_frame={start}:end_frame={end},setpts=PTS-STARTPTS"),
-        *("-filter_threads", "1", "-fps_mode", "passthrough", "-enc_time_base", "demux"),
-        *("-c:v", "libx264", "-preset", preset, "-crf", str(crf), "-pix_fmt", "yuv420p"),
-        *("-g", "250", "-threads", "1", "-f", "mp4"),
-    ]
-
-
-def encode(source: Path, part: Path, options: Sequence[str], frames: int) -> None:
-    """Write the part. Raises EncodingFailed unless it has exactly this number of frames."""
-    command = [
-        *(imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-hide_banner", "-loglevel", "error"),
-        *("-progress", "pipe:1", "-protocol_whitelist", "file", "-format_whitelist", FORMATS),
-        *("-threads", "1", "-i", f"file:{source.absolute()}"),
-        *options,
-        f"file:{part.absolute()}",
-    ]
-    done = subprocess.run(command, capture_output=True, check=False)
-    sys.stderr.write(done.stderr[-8000:].decode(errors="replace"))
-    if done.returncode:
-        raise EncodingFailed("ffmpeg cannot read this input as a video, or cannot encode it")
-    produced = frames_in(done.stdout)
-    if produced != frames:
-        raise EncodingFailed(f"{frames} frames were expected, but there are {produced}")
+PRESETS = (
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+)
+FINEST = 1_000_000  # steps of a second in a part; an MP4 with more has no room for long pauses
 
 
-def frames_in(progress: bytes) -> int:
-    """Read the last number of frames in ffmpeg's progress lines."""
-    counts = [line[6:] for line in progress.splitlines() if line.startswith(b"frame=")]
-    return int(counts[-1]) if counts else 0
+@dataclass(frozen=True)
+class Span:
+    """The frames from `start` to `end`, and when they are shown; `seek` is where to begin."""
+
+    start: int
+    end: int
+    start_time: int
+    end_time: int
+    seek: int | None
+    way: str = timing.BY_TIME
+
+    @property
+    def frames(self) -> int:
+        """How many frames the part has to have."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The time base of the part: the source's own, unless that is too fine for an MP4."""
+
+    base: Fraction
+    coarser: int
+
+    @classmethod
+    def of(cls, base: Fraction) -> "Scale":
+        """Choose the time base for a source's."""
+        coarser = -(-base.denominator // FINEST)
+        return cls(base * coarser, coarser)
+
+    def of_part(self, time: int) -> int:
+        """Return a time of the source in the part's time base."""
+        return round(Fraction(time, self.coarser))
+
+    def placed(self, span: Span) -> Span:
+        """Return a span in the part's time base."""
+        start, end = self.of_part(span.start_time), self.of_part(span.end_time)
+        return replace(span, start_time=start, end_time=end)
+
+
+class _Interlaced(Exception):
+    """A video that seemed progressive has an interlaced frame."""
+
+
+class _Elsewhere(Exception):
+    """Decoding from a key frame did not give the frames of the span."""
+
+
+def encode(source: Path, part: Path, span: Span, quality: dict[str, str]) -> None:
+    """Write the part. Raises Unusable unless it has exactly the frames of the span."""
+    deinterlace = False
+    while True:
+        try:
+            _write(source, part, span, quality, deinterlace=deinterlace)
+        except _Interlaced:
+            deinterlace = True
+        except _Elsewhere:
+            sys.stdout.write("The key frame did not give all frames: decoded from the start.\n")
+            span = replace(span, seek=None)
+        else:
+            return
+
+
+def _write(
+    source: Path, part: Path, span: Span, quality: dict[str, str], *, deinterlace: bool
+) -> None:
+    with sources.opened(source) as container:
+        track = sources.main_video(container)
+        look = _look(source, span.way)
+        scale = Scale.of(sources.exact(track.time_base))
+        base, placed = scale.base, scale.placed(span)
+        wanted = _frames(container, track, span)
+        options = {"movie_timescale": str(base.denominator)}
+        with av.open(f"file:{part.absolute()}", "w", format="mp4", options=options) as out:
+            out.metadata["comment"] = json.dumps(_facts(placed, base))
+            encoded = out.add_stream("libx264", rate=look.rate)
+            looks.dress(encoded.codec_context, look, quality, base)
+            encoded.time_base = base
+            dresser = looks.Dresser(look, base, deinterlace=deinterlace)
+            writer = _Writer(out, encoded, placed, dresser)
+            for time, frame in wanted:
+                if frame.interlaced_frame and not (look.interlaced or deinterlace):
+                    raise _Interlaced
+                if (frame.width, frame.height, frame.format.name) != look.kind:
+                    raise sources.Unusable("the size or pixel format changes within the video")
+                writer.add(scale.of_part(time), frame)
+            writer.end()
+    writer.check()
+
+
+def _facts(span: Span, base: Fraction) -> dict[str, object]:
+    return {
+        "frames": [span.start, span.end],
+        "times": [span.start_time, span.end_time],
+        "time_base": [base.numerator, base.denominator],
+    }
+
+
+def _look(source: Path, way: str) -> looks.Look:
+    with sources.opened(source) as container:
+        track = sources.main_video(container)
+        track.codec_context.thread_count = 1
+        for _, frame in timing.frames_of(container, track, way):
+            return looks.look_of(track, frame)
+    raise sources.Unusable("no frame of the video can be decoded")
+
+
+def _frames(
+    container: av.container.InputContainer, track: av.VideoStream, span: Span
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Yield the frames of the span, from the key frame where decoding may begin."""
+    track.codec_context.thread_count = 1
+    if span.seek is not None:
+        container.seek(span.seek, stream=track, backward=True, any_frame=False)
+    first = True
+    for time, frame in timing.frames_of(container, track, span.way):
+        if first and span.seek is not None and time > span.start_time:
+            raise _Elsewhere
+        first = False
+        if time >= span.end_time:
+            return
+        if time >= span.start_time:
+            yield time, frame
+
+
+class _Writer:
+    """Encodes the frames of a span; times in the part begin with its first frame."""
+
+    def __init__(
+        self,
+        out: av.container.OutputContainer,
+        encoded: av.VideoStream,
+        span: Span,
+        dresser: looks.Dresser,
+    ) -> None:
+        self._out, self._encoded, self._span, self._dresser = out, encoded, span, dresser
+        self._times: list[int] = []
+
+    def add(self, time: int, frame: av.VideoFrame) -> None:
+        """Encode a frame of the source."""
+        self._times.append(time - self._span.start_time)
+        frame.pts = self._times[-1]
+        self._encode(frame)
+
+    def end(self) -> None:
+        """Encode what the filters and the encoder still hold."""
+        self._encode(None)
+        self._mux(self._encoded.encode(None))
+
+    def _encode(self, frame: av.VideoFrame | None) -> None:
+        for dressed in self._dresser.through(frame):
+            dressed.pict_type = 0  # the encoder chooses its own kinds
+            self._mux(self._encoded.encode(dressed))
+
+    def _mux(self, packets: "Sequence[av.Packet[av.VideoStream]]") -> None:
+        for packet in packets:
+            time = sources.time_of(packet)
+            packet.duration = self._until(time) - time
+            self._out.mux(packet)
+
+    def _until(self, time: int) -> int:
+        """Return when the frame after this one is shown."""
+        following = bisect.bisect_right(self._times, time)
+        bounds = [*self._times[following : following + 1], self._length]
+        return bounds[0]
+
+    @property
+    def _length(self) -> int:
+        return self._span.end_time - self._span.start_time
+
+    def check(self) -> None:
+        """Raise Unusable, or _Elsewhere after a seek, unless all frames of the span came."""
+        times = self._times
+        if len(times) == self._span.frames and times and times[0] == 0:
+            return
+        if self._span.seek is not None:
+            raise _Elsewhere
+        raise sources.Unusable(
+            f"{self._span.frames} frames were expected, but there are {len(times)}"
+        )
+
+
+def _counted(source: Path, start: int, end: int) -> Span:
+    """Find the span of frames that were only counted. Raises Unusable."""
+    found = timing.timeline(source)
+    bounds = [*found.times, found.end]
+    if end >= len(bounds):
+        expected, there = end - start, max(len(found.times) - start, 0)
+        raise sources.Unusable(f"{expected} frames were expected, but there are {there}")
+    return Span(start, end, bounds[start], bounds[end], None, found.way)
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -62,23 +238,48 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--input", type=Path, required=True)
     parser.add_argument("--start", type=int, required=True, help="first frame")
     parser.add_argument("--end", type=int, required=True, help="the frame after the last")
+    parser.add_argument(
+        "--start-time", type=int, help="when the first frame is shown, in the track's time base"
+    )
+    parser.add_argument(
+        "--end-time", type=int, help="when the last frame ends, in the track's time base"
+    )
+    parser.add_argument(
+        "--seek-time", type=_seek, default=timing.BY_TIME, help="where decoding begins"
+    )
     parser.add_argument("--crf", type=int, default=23, choices=range(52), metavar="0..51")
     parser.add_argument("--preset", default="medium", choices=PRESETS)
     parser.add_argument("--output", type=Path, required=True, help="an empty folder")
     arguments = parser.parse_args(argv)
     if not 0 <= arguments.start < arguments.end:
         parser.error("--start must not be negative, and --end must be above it")
+    if (arguments.start_time is None) != (arguments.end_time is None):
+        parser.error("--start-time and --end-time belong together")
     return arguments
 
 
+def _seek(text: str) -> int | str:
+    return text if text in {timing.BY_TIME, timing.BY_ORDER} else int(text)
+
+
+def _span(asked: argparse.Namespace) -> Span:
+    if asked.start_time is None:
+        return _counted(asked.input, asked.start, asked.end)
+    seek = asked.seek_time
+    key, way = (seek, timing.BY_TIME) if isinstance(seek, int) else (None, seek)
+    return Span(asked.start, asked.end, asked.start_time, asked.end_time, key, way)
+
+
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Encode the range of frames into part.mp4."""
+    """Encode the frames of the span into part.mp4."""
     del environ
     asked = _arguments(argv)
-    options = encoder_options(asked.start, asked.end, asked.crf, asked.preset)
+    quality = {"preset": asked.preset, "crf": str(asked.crf)}
+    part = asked.output / "part.mp4"
     try:
-        encode(asked.input, asked.output / "part.mp4", options, asked.end - asked.start)
-    except EncodingFailed as error:
+        encode(asked.input, part, _span(asked), quality)
+    except sources.Unusable as error:
+        part.unlink(missing_ok=True)
         sys.stderr.write(f"Frames {asked.start} to {asked.end}: {error}.\n")
         return 1
     return 0

@@ -132,7 +132,7 @@ def preview(
     catalogue: Catalogue, definition: Pipeline, source: Source, given: Mapping[str, object]
 ) -> Preview:
     """Plan a run without claiming it. Raises the error that makes planning impossible."""
-    if definition.split.program is not None:
+    if definition.split.on_node is not None:
         raise CommandError(
             f"The split of {definition.name} is a program that runs on a node: "
             "its items are known only after it has run.",

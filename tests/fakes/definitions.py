@@ -5,6 +5,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline import bootstrap
 from pipeline.domain.catalogue.catalogue import Catalogue, load_catalogue
 from pipeline.handlers.engine import Engine
 from pipeline.ports.world import Ports
@@ -18,7 +19,7 @@ slots: 2
 nodes: {maximum: 4}
 price: {per_hour: 0.36, currency: USD, source: test, date: 2026-09-01}
 """
-SCRIPTS = ("work.py", "runner.py", "environment.py", "join.py", "cut.py")
+SCRIPTS = ("work.py", "runner.py", "environment.py", "join.py", "cut.py", "media_split.py")
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Definitions:
     def of(cls, folder: Path) -> "Definitions":
         """Read pipelines/, pools/ and task_scripts/ below a folder."""
         catalogue = load_catalogue(folder / "pipelines", folder / "pools", folder / "task_scripts")
-        scripts = {path.name: path.read_bytes() for path in (folder / "task_scripts").glob("*.py")}
+        scripts = bootstrap.scripts(folder / "task_scripts")
         return cls(catalogue, scripts)
 
     def engine(self, ports: Ports) -> Engine:
@@ -52,6 +53,7 @@ def written(pipelines: tuple[tuple[str, str], ...]) -> Definitions:
         (folder / "pools/cpu.yaml").write_text(POOL)
         for script in SCRIPTS:
             (folder / "task_scripts" / script).write_text(f"# {script}\n")
+        (folder / "task_scripts/environments/media.txt").write_text("# media.txt\n")
         for pipeline, text in pipelines:
             (folder / f"pipelines/{pipeline}.yaml").write_text(text)
         return Definitions.of(folder)

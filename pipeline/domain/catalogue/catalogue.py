@@ -158,7 +158,7 @@ class _Loading:
     def _check_scripts(self, name: str, pipeline: Pipeline) -> None:
         stages = (
             (("task",), pipeline.task),
-            (("split", "program"), pipeline.split.program),
+            (("split", pipeline.split.kind), pipeline.split.on_node),
             (("assemble", "program"), pipeline.assemble.program),
         )
         for where, stage in stages:

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from pipeline.domain.definitions.parameters import ScalarList
-from pipeline.domain.definitions.stages import StageProgram
+from pipeline.domain.definitions.stages import STAGE_LIMIT, StageProgram
 from pipeline.domain.definitions.types import (
     Argument,
     ContainerName,
@@ -21,6 +21,7 @@ from pipeline.domain.definitions.types import (
     Quote,
     Strict,
 )
+from pipeline.domain.notation.durations import Duration
 from pipeline.domain.notation.placeholders import fill
 from pipeline.domain.plans.split import PlanError, Scalar
 
@@ -87,13 +88,21 @@ class RangeSplit(Strict):
 
 
 class FramesSplit(Strict):
-    """Items of `step` frames each of the input video."""
+    """Items of `step` frames each of the input video, which a program of the engine finds."""
 
     step: Count
+    limit: Duration = STAGE_LIMIT
 
-    def resolved(self, parameters: Mapping[str, Scalar]) -> int:
-        """Return the step for a run's parameters."""
-        return resolve_count(self.step, parameters)
+    @property
+    def on_node(self) -> SplitProgram:
+        """The program that reads the video: no code that owns the account parses media."""
+        return SplitProgram(
+            program="media_split.py",
+            arguments=("--input", "{input}", "--step", str(self.step), "--output", "{output}"),
+            environment="media",
+            limit=self.limit,
+            parameters=(*_RANGE, "start_time", "end_time", "seek_time"),
+        )
 
 
 class LinesSplit(Strict):
@@ -191,12 +200,17 @@ class Split(OneOf):
     @property
     def item_parameters(self) -> tuple[str, ...]:
         """The names of the parameters that the items of this split have."""
-        if listed := self.program or self.manifest:
+        if listed := self.on_node or self.manifest:
             return listed.parameters
         if self.lines:
             return (self.lines.text, "lines_file")
-        ranges = self.range or self.frames or self.csv or self.bytes
+        ranges = self.range or self.csv or self.bytes
         return (*(_RANGE if ranges else ()), *self.files, *(self.grid or ()))
+
+    @property
+    def on_node(self) -> SplitProgram | None:
+        """The program that splits on a node, the user's or the engine's; None without one."""
+        return self.frames.on_node if self.frames else self.program
 
     @property
     def files(self) -> tuple[str, ...]:

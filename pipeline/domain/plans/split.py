@@ -59,13 +59,6 @@ def split_range(start: int, stop: int, step: int) -> Iterator[Item]:
     )
 
 
-def split_frames(frame_count: int, step: int) -> Iterator[Item]:
-    """Cut a video of `frame_count` frames into items of `step` frames; `end` is not included."""
-    if frame_count < 1:
-        raise PlanError("the video has no frames: there is nothing to do")
-    return split_range(0, frame_count, step)
-
-
 def split_grid(axes: Mapping[str, Sequence[Scalar]]) -> Iterator[Item]:
     """Combine every value of every axis; the last axis varies fastest."""
     check_count(math.prod(len(values) for values in axes.values()))

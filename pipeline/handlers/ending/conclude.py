@@ -106,7 +106,7 @@ def jobs_of(engine: Engine, run: Run) -> list[str]:
     """Name every Batch job that this generation may have."""
     definition = engine.definition_if_readable(run)
     stages = [""]
-    if definition is None or definition.split.program:
+    if definition is None or definition.split.on_node:
         stages.append(naming.SPLIT)
     if definition is None or definition.assemble.program:
         stages.append(naming.ASSEMBLE)

@@ -7,12 +7,10 @@ from collections.abc import Callable
 
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.plans.listed import items_from_program
-from pipeline.domain.plans.mp4 import frame_count
 from pipeline.domain.plans.split import (
     PlanError,
     check_count,
     split_blobs,
-    split_frames,
     split_grid,
     split_range,
     split_whole,
@@ -58,23 +56,12 @@ def _range(_engine: Engine, run: Run, definition: Pipeline) -> Work:
     return alike(split_range(*definition.split.range.resolved(run.parameters)))
 
 
-def _frames(engine: Engine, run: Run, definition: Pipeline) -> Work:
-    assert definition.split.frames is not None  # noqa: S101 - the table is keyed by kind
-    source = inputs.of(run)
-
-    def read(offset: int, length: int) -> bytes:
-        return engine.ports.blobs.read(source.ref, offset, length)
-
-    step = definition.split.frames.resolved(run.parameters)
-    return alike(split_frames(frame_count(read, source.size), step))
-
-
 def _grid(_engine: Engine, _run: Run, definition: Pipeline) -> Work:
     return alike(split_grid(definition.split.grid or {}))
 
 
 def _program(engine: Engine, run: Run, definition: Pipeline) -> Work | OnNode:
-    program = definition.split.program
+    program = definition.split.on_node
     assert program is not None  # noqa: S101 - the table is keyed by kind
     stage = stages.Stage(naming.SPLIT, program, inputs.shared(engine, run))
     outputs = stages.carry_out(engine, run, stage)
@@ -95,7 +82,7 @@ def _program(engine: Engine, run: Run, definition: Pipeline) -> Work | OnNode:
 _SPLITS: dict[str, Callable[[Engine, Run, Pipeline], Work | OnNode]] = {
     "blobs": _blobs,
     "range": _range,
-    "frames": _frames,
+    "frames": _program,
     "grid": _grid,
     "lines": texts.lines,
     "csv": texts.rows,

@@ -3,10 +3,12 @@
 A later deployment does not affect it: every execution of a task runs the same program.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from pipeline.domain.definitions.pipeline import Pipeline
+from pipeline.domain.definitions.stages import StageProgram, TaskProgram
+from pipeline.domain.plans.modules import imported
 from pipeline.domain.plans.plan import PlannedProgram
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.naming import BlobRef
@@ -31,12 +33,32 @@ def pin(engine: Engine, definition: Pipeline) -> dict[str, str]:
 def files(engine: Engine, run: Run, program: PlannedProgram) -> list[InputFile]:
     """Return the runner, a program and the program's environment, as the run pinned them."""
     # A run that an older release planned has pinned nothing.
-    pinned = run.scripts or pin(engine, engine.definition(run))
+    definition = engine.definition(run)
+    pinned = run.scripts or pin(engine, definition)
+    if program.file and program.file not in pinned:
+        # An older release began the run, and did this stage without a program.
+        wanted = _files_of(engine, program.file, program.environment)
+        pinned = {**pinned, **{name: _publish(engine, name) for name in wanted}}
     archive = _archive_of(program.environment)
     paths = {name: name for name in pinned if _is_runner(name)}
     paths |= {name: name for name in (program.file, program.environment) if name}
+    paths |= {name: name for name in _modules(pinned, definition, program, engine.scripts)}
     paths |= {archive: _ARCHIVE} if archive in pinned else {}
     return [_file(engine, pinned[name], path) for name, path in paths.items()]
+
+
+def _modules(
+    pinned: Mapping[str, str],
+    definition: Pipeline,
+    program: PlannedProgram,
+    scripts: Mapping[str, bytes],
+) -> Iterator[str]:
+    """Name what programs import; a program that this one does not import stays away from it."""
+    programs = {stage.program for stage in _programs(definition)}
+    used = imported(program.file or "", scripts)
+    for name in pinned:
+        if name.endswith(".py") and (name not in programs or name in used):
+            yield name
 
 
 def requirements(environment: str | None) -> str | None:
@@ -50,14 +72,21 @@ def _is_runner(name: str) -> bool:
 
 def wanted(engine: Engine, definition: Pipeline) -> Iterator[str]:
     """Yield the files that the programs of a definition need, besides the runner."""
-    programs = (definition.task, definition.split.program, definition.assemble.program)
-    for program in programs:
-        if program is None:
-            continue
-        environment = requirements(program.environment)
-        archive = _archive_of(environment)
-        yield from (name for name in (program.program, environment) if name)
-        yield from [archive] if archive in engine.scripts else []
+    for program in _programs(definition):
+        yield from _files_of(engine, program.program, requirements(program.environment))
+
+
+def _programs(definition: Pipeline) -> Iterator[TaskProgram | StageProgram]:
+    stages = (definition.task, definition.split.on_node, definition.assemble.program)
+    yield from (stage for stage in stages if stage is not None)
+
+
+def _files_of(engine: Engine, program: str | None, environment: str | None) -> Iterator[str]:
+    yield from (name for name in (program, environment) if name)
+    modules = imported(program, engine.scripts) if program else []
+    yield from (name for name in modules if not _is_runner(name))
+    archive = _archive_of(environment)
+    yield from [archive] if archive in engine.scripts else []
 
 
 def _archive_of(environment: str | None) -> str:

@@ -19,7 +19,7 @@ from pipeline.domain.definitions import parameters, ticks
 from pipeline.domain.definitions.pipeline import Tolerance
 from pipeline.domain.definitions.trigger import Catchup, ScheduleTrigger
 from pipeline.domain.outputs import reduce
-from pipeline.domain.plans import arguments, mp4, split
+from pipeline.domain.plans import arguments, split
 from pipeline.domain.runs import announcement, manifest, naming
 from pipeline.domain.texts import records
 from pipeline.handlers.assembling import assemblers
@@ -63,7 +63,6 @@ def says(sentence: str) -> None:
         f"A record has at most {records.MAX_RECORD // MIB} MiB",
         f"record of more than {records.MAX_RECORD // MIB} MiB",
         f"The file has at most {splits.MAX_ITEMS_JSON // MIB} MiB",
-        f"an index (`moov`) of more than {mp4.MAX_MOOV // MIB} MiB",
         f"Above {assemblers.STREAMED // MIB} MiB Storage joins up to "
         f"{assemblers.MAX_COMPOSED:,} files",
         f"a JSON object of at most {assemblers.MAX_JSON // MIB} MiB",
@@ -134,10 +133,19 @@ def test_a_program_with_another_ending_is_not_deployed(tmp_path):
     assert ended(tmp_path, text, programs={"work.sh": "true\n"})[1].cause == "plan-failed"
 
 
-def test_a_program_cannot_import_another(tmp_path):
-    says("it cannot import another file of `task_scripts/`")
+def test_a_program_may_import_others(tmp_path):
+    says("It may import other files of `task_scripts/`: nodes get these with it")
     text = START + ONE + NONE + "task: {program: a.py}\n"
-    _, run = ended(tmp_path, text, programs={"a.py": "import b\n", "b.py": ""})
+    _, run = ended(tmp_path, text, programs={"a.py": "import b\n", "b.py": "import c", "c.py": ""})
+    assert run.state == "succeeded"
+
+
+def test_what_a_program_does_not_import_is_not_there(tmp_path):
+    says("No other file of `task_scripts/` is beside it")
+    text = START + ONE + NONE + "task: {program: a.py}\n"
+    _, run = ended(
+        tmp_path, text, programs={"a.py": "__import__('b')\n", "b.py": "", "c.py": "import b"}
+    )
     assert "No module named 'b'" in run.error
 
 

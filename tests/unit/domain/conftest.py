@@ -37,7 +37,7 @@ class Workshop:
         self.root = root
         for folder in ("pipelines", "pools", "task_scripts/environments"):
             (root / folder).mkdir(parents=True)
-        for script in ("encode.py", "concat.py", "runner.py"):
+        for script in ("encode.py", "concat.py", "runner.py", "media_split.py"):
             (root / "task_scripts" / script).touch()
         (root / "task_scripts/environments/media.txt").touch()
         self.pool("cpu", POOL)

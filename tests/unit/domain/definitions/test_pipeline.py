@@ -134,7 +134,11 @@ def test_a_prefix_may_hold_a_parameter():
 @pytest.mark.parametrize(
     ("split", "names"),
     [
-        ({"frames": {"step": 1}}, ("start", "end", "index")),
+        ({"range": {"stop": 1, "step": 1}}, ("start", "end", "index")),
+        (
+            {"frames": {"step": 1}},
+            ("start", "end", "index", "start_time", "end_time", "seek_time"),
+        ),
         ({"lines": {}}, ("line", "lines_file")),
         ({"lines": {"lines_per_item": 5}}, ("lines", "lines_file")),
         ({"lines": {"lines_per_item": "{n}"}}, ("lines", "lines_file")),

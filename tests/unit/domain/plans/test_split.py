@@ -8,7 +8,6 @@ from pipeline.domain.plans.split import (
     MAX_ITEMS,
     PlanError,
     split_blobs,
-    split_frames,
     split_grid,
     split_range,
     split_whole,
@@ -27,11 +26,6 @@ def test_a_range_is_covered_once_and_in_order(start, length, step):
     assert [item.id for item in items] == list(range(len(items)))
 
 
-def test_the_sample_video_makes_four_chunks():
-    found = [(i.parameters["start"], i.parameters["end"]) for i in split_frames(132, 33)]
-    assert found == [(0, 33), (33, 66), (66, 99), (99, 132)]
-
-
 def test_a_grid_keeps_the_order_of_its_axes():
     items = split_grid({"radius": [1, 2], "load": ["a", "b"]})
     assert [tuple(item.parameters.values()) for item in items] == [
@@ -46,7 +40,6 @@ def test_a_grid_keeps_the_order_of_its_axes():
         (lambda: split_range(0, 10**17, 1), "make the items larger"),
         (lambda: split_range(5, 5, 1), "is empty"),
         (lambda: split_range(0, 5, 0), "at least 1"),
-        (lambda: split_frames(0, 1), "no frames"),
         (lambda: split_grid({"a": range(2000), "b": range(2000)}), "4,000,000 items"),
         (lambda: split_grid({"a": [1], "b": []}), "no values"),
         (lambda: split_blobs([]), "no blob matches"),
