@@ -205,8 +205,10 @@ def _cancelling(engine: Engine, held: Held, _stale: bool) -> bool:
     return False
 
 
-def _waiting(_engine: Engine, _held: Held, _stale: bool) -> bool:
-    """Leave waiting runs to admission."""
+def _waiting(engine: Engine, held: Held, _stale: bool) -> bool:
+    """Leave waiting runs to admission, but see that they are in its line."""
+    if held.run.idle_for(engine.now) > engine.patience.receipt:
+        admission.restore_line(engine, held.run)
     return False
 
 

@@ -118,6 +118,7 @@ def _wait(engine: Engine, held: Held, obstacle: Obstacle) -> Waits:
     """Let the run wait, and note its obstacle."""
     waiting = held.run.to(State.WAITING, engine.now, engine.token())
     waiting = waiting.waits_for(obstacle, waiting.step)
+    admission.put_into_line(engine, waiting)
     runs.move(engine.ports.tables, held, waiting)
     fields = {"obstacle": str(obstacle.code), "why": waiting.why}
     log.info("Run waits", extra={**context(waiting, "wait"), **fields})
