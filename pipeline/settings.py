@@ -27,6 +27,8 @@ class Patience:
     upload: timedelta = timedelta(minutes=10)  # an output that a receipt names is not there yet
     lost_event: timedelta = timedelta(minutes=15)  # a blob without a run
     push: timedelta = timedelta(seconds=30)  # between two formulas of one pool
+    preparation: timedelta = timedelta(minutes=3)  # no node can be prepared: take another job
+    pool: timedelta = timedelta(minutes=30)  # no node of the pool works: end the run
     demand: timedelta = timedelta(minutes=15)  # until a pushed demand expires by itself
     reap: timedelta = timedelta(days=1)  # until a completed job is deleted
 

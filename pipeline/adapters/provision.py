@@ -24,27 +24,32 @@ from pipeline.settings import Settings
 
 _AT_ONCE = 4
 
-type Step = Callable[[], object]
+type Step = tuple[str, Callable[[], object]]
 
 
 def provision(
     settings: Settings, pool_bodies: Sequence[Mapping[str, object]], queues: Iterable[str] = ()
-) -> None:
-    """Create everything that is missing; `queues` are needed besides the engine's own."""
+) -> list[str]:
+    """Create everything that is missing, and return its names.
+
+    `queues` are needed besides the engine's own.
+    """
     own = [name for queue in Queue for name in (str(queue), queue.poison)]
     steps = [
         *_storage_steps(settings, dict.fromkeys([*own, *queues])),
         *_pool_steps(settings, pool_bodies),
     ]
     with ThreadPoolExecutor(_AT_ONCE) as pool, translated("create what the app needs"):
-        list(pool.map(_unless_there, steps))
+        made = list(pool.map(_unless_there, steps))
+    return [name for (name, _), new in zip(steps, made, strict=True) if new]
 
 
-def _unless_there(step: Step) -> None:
+def _unless_there(step: Step) -> bool:
     try:
-        step()
+        step[1]()
     except ResourceExistsError:
-        return  # it was created before
+        return False  # it was created before
+    return True
 
 
 def _storage_steps(settings: Settings, queues: Iterable[str]) -> list[Step]:
@@ -56,12 +61,15 @@ def _storage_steps(settings: Settings, queues: Iterable[str]) -> list[Step]:
         account.table, credential=credential, transport=transport_to(account.table)
     )
     return [
-        *(partial(table.create_table_if_not_exists, name) for name in TABLES),
-        *(partial(queue.create_queue, name) for name in queues),
-        *(partial(blob.create_container, name) for name in CONTAINERS),
+        *((f"table {name}", partial(table.create_table, name)) for name in TABLES),
+        *((f"queue {name}", partial(queue.create_queue, name)) for name in queues),
+        *((f"container {name}", partial(blob.create_container, name)) for name in CONTAINERS),
     ]
 
 
 def _pool_steps(settings: Settings, bodies: Sequence[Mapping[str, object]]) -> list[Step]:
     client = batch_client.connect(settings)
-    return [partial(client.create_pool, BatchPoolCreateOptions(dict(body))) for body in bodies]
+    return [
+        (f"pool {body['id']}", partial(client.create_pool, BatchPoolCreateOptions(dict(body))))
+        for body in bodies
+    ]

@@ -19,6 +19,7 @@ from pipeline.domain.runs import naming
 from pipeline.domain.runs.messages import Queue
 from pipeline.domain.runs.naming import CONTAINERS, BlobRef
 from pipeline.domain.runs.run import Run
+from pipeline.domain.waiting.verdicts import FAULTS
 from pipeline.errors import FanfareError
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.why import obstacle_to
@@ -180,9 +181,11 @@ def _runs(ward: Ward) -> list[Finding]:
     going = listing.going(engine.ports.tables, limit=_RUNS)
     found = [health.damaged_row(said, ward.where) for said in going.damaged]
     for run in going.runs:
-        if run.idle_for(engine.now) > _STUCK:
+        faulty = run.obstacle is not None and run.obstacle.code in FAULTS
+        if faulty or run.idle_for(engine.now) > _STUCK:
             found.append(_stuck(engine, run))
-    return found or [Finding("runs", Level.OK, "every active run moved within the last hour")]
+    said = "every active run moved within the last hour, and none waits for a fault"
+    return found or [Finding("runs", Level.OK, said)]
 
 
 def _stuck(engine: Engine, run: Run) -> Finding:

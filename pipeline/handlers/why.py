@@ -33,10 +33,16 @@ def obstacle_to(engine: Engine, run: Run) -> Obstacle | None:
     """Return what a run waits for, or None if it has ended."""
     if run.over:
         return None
+    found = decide(_situation(engine, run))
+    return found.after(run.obstacle, engine.now) if found else None
+
+
+def _situation(engine: Engine, run: Run) -> Situation:
+    """Read all that is known about a run."""
     known = _ledger(engine, run)
-    jobs = _jobs(engine, run)
+    jobs = jobs_at_work(engine, run)
     if not jobs:
-        return decide(known)
+        return known
     try:
         known = replace(known, batch=_readings(engine, run, jobs))
     except FanfareError as error:
@@ -45,7 +51,7 @@ def obstacle_to(engine: Engine, run: Run) -> Obstacle | None:
         tables = engine.ports.tables
         done = progress.union(tables, run.id, run.generation, "tasks").count()
         known = replace(known, done=done)
-    return decide(known)
+    return known
 
 
 def noted(engine: Engine, run: Run, code: ObstacleCode, evidence: str) -> Obstacle:
@@ -58,6 +64,13 @@ def place_of(engine: Engine, run: Run) -> Place:
     pool = engine.catalogue.pools.get(run.pool)
     pool_id = engine.pool_id_of(pool) if pool else run.pool
     return Place(engine.local, run.id, run.pipeline, run.pool, pool_id, run.job)
+
+
+def pool_report(engine: Engine, run: Run) -> PoolReport:
+    """Ask Batch for a run's pool; one that is no longer defined counts as missing."""
+    if run.pool not in engine.catalogue.pools:
+        return PoolReport("")
+    return engine.ports.cluster.pool(engine.pool_id(run))
 
 
 def _ledger(engine: Engine, run: Run) -> Situation:
@@ -74,7 +87,7 @@ def _ledger(engine: Engine, run: Run) -> Situation:
     )
 
 
-def _jobs(engine: Engine, run: Run) -> list[str]:
+def jobs_at_work(engine: Engine, run: Run) -> list[str]:
     """Name the jobs that may hold the run's present tasks; none if it has nothing in Batch."""
     stage = _STAGES.get(run.state)
     if stage is None:
@@ -88,9 +101,9 @@ def _jobs(engine: Engine, run: Run) -> list[str]:
 
 
 def _readings(engine: Engine, run: Run, jobs: Iterable[str]) -> Readings:
-    cluster, pool_id = engine.ports.cluster, engine.pool_id(run)
-    reports = {job: cluster.job(job) for job in jobs}
-    pool = cluster.pool(pool_id)
+    pool_id = place_of(engine, run).pool_id
+    reports = {job: engine.ports.cluster.job(job) for job in jobs}
+    pool = pool_report(engine, run)
     seen = Readings(JobReport.of_all(reports.values()), pool, pool_id)
     if pool.counts.running and not pool.counts.idle and seen.job.active and not seen.job.running:
         seen = replace(seen, others=_others(engine, run))

@@ -16,9 +16,19 @@ MINUTES_OF_AN_UPDATE = 5
 
 @pytest.mark.parametrize("path", RELEASES, ids=lambda path: path.name)
 def test_a_default_never_changes_within_a_format(path):
-    """A stored definition omits defaults: another value would change active runs."""
+    """A stored definition omits defaults: another value would change active runs.
+
+    The default of a mapping may get further keys.
+    """
     then, now = json.loads(path.read_text("utf-8")), defaults()
-    assert {key: now.get(key) for key in then} == then
+    assert {key: _known(now.get(key), value) for key, value in then.items()} == then
+
+
+def _known(now: object, then: object) -> object:
+    """Return a default without the keys that it did not have then."""
+    if not isinstance(now, dict) or not isinstance(then, dict):
+        return now
+    return {key: _known(now.get(key), value) for key, value in then.items()}
 
 
 def of_a_later_release(app):

@@ -8,12 +8,16 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
+from azure.storage.blob import BlobServiceClient
 
 from emulators._http import reserve
+from pipeline.adapters.batch import client as batch_client
 from pipeline.cli.exits import Exit
 from pipeline.cli.stack.config import PORTS
+from pipeline.settings import Settings
 from tests.patience import stretched
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,6 +49,10 @@ class Fanfare:
         done = self(*arguments, "--json")
         assert done.returncode == Exit.OK, done.stdout + done.stderr
         return json.loads(done.stdout)
+
+    def json_of(self, *arguments: str):
+        """Read an answer, whatever the exit code says."""
+        return json.loads(self(*arguments, "--json").stdout)
 
     def refusal(self, *arguments: str, code: Exit = Exit.FAILED) -> str:
         done = self(*arguments)
@@ -91,6 +99,74 @@ def test_up_is_idempotent_and_shows_how_to_connect(fanfare, run):
     assert "was up already" in again.stdout
     assert f"BlobEndpoint={first['endpoints']['blob']};" in again.stdout
     assert (fanfare.data / "app.env").stat().st_mode & 0o777 == 0o600
+
+
+def settings_of(fanfare) -> Settings:
+    values = json.loads((fanfare.data / "functions-settings.json").read_text())["Values"]
+    return Settings.from_env(values, ROOT)
+
+
+def delete_container(fanfare) -> None:
+    connection = settings_of(fanfare).storage_connection
+    with BlobServiceClient.from_connection_string(connection) as blobs:
+        blobs.delete_container("work")
+
+
+def delete_pool(fanfare) -> None:
+    client = batch_client.connect(settings_of(fanfare))
+    pools = [str(pool.id) for pool in client.list_pools() if str(pool.id).startswith("cpu")]
+    for pool in pools:
+        client.begin_delete_pool(pool, polling_interval=1).result()
+
+
+def delete_subscription(fanfare) -> None:
+    found = fanfare.json("up")["endpoints"]["eventgrid"]
+    url = f"{found}/subscriptions/fanfare-storage/blob-events"
+    with urlopen(Request(url, method="DELETE"), timeout=10) as reply:
+        assert reply.status == 200
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (delete_container, "created container work, which was missing"),
+        (delete_pool, "created pool cpu"),
+        (delete_subscription, "created the event subscription blob-events"),
+    ],
+)
+def test_up_mends_what_a_running_stack_lacks(fanfare, run, damage, said):
+    fanfare.json("up")
+    damage(fanfare)
+    assert not fanfare.json_of("doctor", "--wait", "10")["healthy"]
+    (mended,) = fanfare.json("up")["mended"]
+    assert mended.startswith(said)
+    assert fanfare.json("doctor")["healthy"]
+    assert fanfare.json("up")["mended"] == []
+
+
+@pytest.mark.parametrize("service", ["storage", "batch"])
+def test_up_restarts_a_service_that_hangs(fanfare, run, service):
+    fanfare.json("up")
+    pid = json.loads((fanfare.data / "stack.json").read_text())["pids"][service]
+    os.kill(pid, signal.SIGSTOP)
+    told = fanfare.json("up")["mended"]
+    assert f"restarted {service}, which did not answer" in told
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_up_restarts_the_app_whose_worker_hangs(fanfare, run):
+    with urlopen(fanfare.json("up")["endpoints"]["functions"] + "/health", timeout=10) as reply:
+        worker = json.loads(reply.read())["worker_pid"]
+    os.kill(worker, signal.SIGSTOP)
+    assert fanfare.json("up")["mended"] == ["restarted functions, which did not answer"]
+
+
+def test_up_restarts_a_stack_that_does_not_start_its_services_again(fanfare, run):
+    found = json.loads((fanfare.data / "stack.json").read_text())
+    os.kill(found["pid"], signal.SIGSTOP)
+    os.kill(found["pids"]["batch"], signal.SIGSTOP)
+    assert "Restarting the local stack" in fanfare("up").stderr
+    assert fanfare.json("ls")["runs"][0]["id"] == run
 
 
 def test_a_stack_that_was_killed_comes_back_with_its_data(fanfare, run):

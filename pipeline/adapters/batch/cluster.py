@@ -38,7 +38,7 @@ _NO_PREPARATION = {
     "JobPreparationTaskNotSpecified",
 }
 _PREPARATION, _INFO = "jobpreparation", "jobPreparationTaskExecutionInfo"
-_RUNNING, _NODES = 100, 10  # at most so many are read
+_PREPARED, _NODES = 100, 10  # at most so many are read
 _WORDS = 4096  # bytes
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -143,17 +143,20 @@ class AzureCluster:
 
     def _preparation(self, job: str) -> Preparation:
         try:
-            failed = next(self._preparations(job, f"{_INFO}/result eq 'failure'", 1), None)
-            running = list(self._preparations(job, f"{_INFO}/state eq 'running'", _RUNNING))
+            failed = list(self._preparations(job, f"{_INFO}/result eq 'failure'", _PREPARED))
+            running = list(self._preparations(job, f"{_INFO}/state eq 'running'", _PREPARED))
         except HttpResponseError as error:
             if code_of(error) not in _NO_PREPARATION:
                 raise
             return Preparation()
         starts = [info.start_time for _, info in running if info.start_time]
+        ends = [info.end_time for _, info in failed if info.end_time]
         return Preparation(
-            _preparation_failure(*failed) if failed else None,
+            _preparation_failure(*failed[0]) if failed else None,
             len(running),
             min(starts, default=None),
+            len(failed),
+            max(ends, default=None),
         )
 
     def _preparations(

@@ -24,7 +24,9 @@ from pipeline.domain.catalogue.schema import (
     pool_schema,
 )
 from pipeline.domain.runs import naming
+from pipeline.domain.runs.obstacles import Obstacle
 from pipeline.domain.runs.run import Run
+from pipeline.domain.waiting.verdicts import FAULTS
 from pipeline.handlers.collecting.standing import failed_items, manifest_of, standing
 from pipeline.handlers.doors import http
 from pipeline.handlers.running.versions import unlike_the_run
@@ -125,8 +127,7 @@ def logs(
         session.answer([vars(log) for log in found], "")
         return
     if not found:
-        nothing = "There is no log." if units else "Nothing failed: name a task, or give --all."
-        session.note(nothing)
+        session.note(_nothing(held, units))
     for log in found:
         session.out.print(Text(f"── {log.unit} {log.name}", "dim"))
         session.out.print(Text(wording.visible(log.text).rstrip("\n")), soft_wrap=True)
@@ -160,6 +161,19 @@ def schema(
         ]
     )
     session.answer({name: str(path) for name, path in paths.items()}, hint)
+
+
+def _nothing(run: Run, units: list[str]) -> str:
+    """Say why there is nothing to print: what ended the run, or what it waits for."""
+    if run.error:
+        return f"There is no log. The run ended: {wording.one_line(run.error)}"
+    if run.obstacle and run.obstacle.code in FAULTS:
+        return f"There is no log yet. The run waits: {run.obstacle.code}: {_told(run.obstacle)}"
+    return "There is no log." if units else "Nothing failed: name a task, or give --all."
+
+
+def _told(obstacle: Obstacle) -> str:
+    return wording.one_line(str(obstacle))
 
 
 def _unit(task: str) -> str:

@@ -1,7 +1,7 @@
 """`fanfare cancel`, `pause`, `resume`, `backfill`, `purge`: commands that change runs."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Annotated
@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from pipeline.cli.commands.run import RunArgument
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.history import history
 from pipeline.cli.lookup import listed, run_named
@@ -17,7 +16,9 @@ from pipeline.cli.session import Session
 from pipeline.cli.uploads import Advance
 from pipeline.cli.views import wording
 from pipeline.domain.notation.durations import parse_duration
+from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.run import Run
+from pipeline.errors import Conflict
 from pipeline.handlers.doors import http
 from pipeline.handlers.ending import purge as purge_run
 from pipeline.handlers.ending import steer
@@ -25,40 +26,92 @@ from pipeline.handlers.engine import Engine
 from pipeline.handlers.starting import admission
 from pipeline.handlers.starting.lost_events import event_of, unclaimed
 from pipeline.handlers.starting.start import start_for_blob
-from pipeline.ledger import listing, runs
+from pipeline.ledger import index, listing, runs
 from pipeline.ports.blobs import BlobFacts
 
 _PURGED_AT_ONCE = 1000
 _LISTED = 5
 
 PipelineArgument = Annotated[str, typer.Argument(help="Name of the pipeline.")]
+OnePipeline = Annotated[str | None, typer.Argument(help="Name of the pipeline.")]
+AllPipelines = Annotated[bool, typer.Option("--all", help="All pipelines.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
 
-def cancel(context: typer.Context, run: RunArgument) -> None:
-    """Cancel a run: end its tasks now, and announce it as cancelled."""
+def cancel(
+    context: typer.Context,
+    run: Annotated[
+        str | None, typer.Argument(help="Run id, the start of one, or `latest`.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All active runs.")] = False,
+    yes: YesOption = False,
+) -> None:
+    """Cancel a run or all active ones: end their tasks now, and announce them as cancelled."""
     session: Session = context.obj
-    ended = steer.cancel(session.engine, run_named(session, run))
-    session.answer(http.view(ended, None), f"Run {ended.id} is {ended.state}.")
+    if (run is None) != everything:
+        raise CommandError("Name a run, or give --all.", Exit.USAGE)
+    if run is not None:
+        ended = steer.cancel(session.engine, run_named(session, run))
+        session.answer(http.view(ended, None), f"Run {ended.id} is {ended.state}.")
+        return
+    found = sorted(listing.going(session.engine.ports.tables).runs, key=_waiting_first)
+    if found:
+        confirm(session, f"Cancel {wording.count(len(found), 'run')}?", yes=yes)
+    cancelled = []
+    with progress(session, "Cancelling", len(found)) as advance:
+        for one in found:
+            with suppress(Conflict):  # it ended meanwhile
+                cancelled.append(steer.cancel(session.engine, one.id).id)
+            advance(1)
+    text = f"{wording.count(len(cancelled), 'run')} cancelled. `fanfare pause --all` keeps new ones"
+    session.answer({"cancelled": cancelled}, f"{text} from beginning.")
 
 
-def pause(context: typer.Context, pipeline: PipelineArgument) -> None:
-    """Pause a pipeline: its new runs wait, its active runs continue."""
+def _waiting_first(run: Run) -> bool:
+    """Order runs so that none begins in the place of one that was cancelled before it."""
+    return run.state is not State.WAITING
+
+
+def pause(
+    context: typer.Context, pipeline: OnePipeline = None, everything: AllPipelines = False
+) -> None:
+    """Pause a pipeline or all: new runs wait, active runs continue."""
     session: Session = context.obj
-    name = session.engine.catalogue.pipeline(pipeline).name
-    changed = admission.pause(session.engine, name)
-    text = f"{name} is paused: new runs wait for `fanfare resume {name}`."
-    session.answer({"pipeline": name, "paused": True, "changed": changed}, text)
+    names = _pipelines(session, pipeline, everything)
+    changed = [name for name in names if admission.pause(session.engine, name)]
+    if pipeline is None:
+        answer: dict[str, object] = {"pipelines": names, "paused": True, "changed": changed}
+        text = f"{wording.count(len(names), 'pipeline')} paused: `fanfare resume --all` ends that."
+        session.answer(answer, text)
+        return
+    text = f"{names[0]} is paused: new runs wait for `fanfare resume {names[0]}`."
+    session.answer({"pipeline": names[0], "paused": True, "changed": bool(changed)}, text)
 
 
-def resume(context: typer.Context, pipeline: PipelineArgument) -> None:
-    """Resume a paused pipeline: its waiting runs begin."""
+def resume(
+    context: typer.Context, pipeline: OnePipeline = None, everything: AllPipelines = False
+) -> None:
+    """Resume a paused pipeline or all: their waiting runs begin."""
     session: Session = context.obj
-    name = session.engine.catalogue.pipeline(pipeline).name
-    changed = admission.resume(session.engine, name)
-    text = f"{name} is resumed." if changed else f"{name} was not paused."
-    session.answer({"pipeline": name, "paused": False, "changed": changed}, text)
+    names = _pipelines(session, pipeline, everything)
+    changed = [name for name in names if admission.resume(session.engine, name)]
+    if pipeline is None:
+        answer: dict[str, object] = {"pipelines": names, "paused": False, "changed": changed}
+        session.answer(answer, f"{wording.count(len(changed), 'pipeline')} resumed.")
+        return
+    text = f"{names[0]} is resumed." if changed else f"{names[0]} was not paused."
+    session.answer({"pipeline": names[0], "paused": False, "changed": bool(changed)}, text)
+
+
+def _pipelines(session: Session, pipeline: str | None, everything: bool) -> list[str]:
+    """Name the pipelines that a command means; all includes those that are no longer defined."""
+    engine = session.engine
+    if (pipeline is None) != everything:
+        raise CommandError("Name a pipeline, or give --all.", Exit.USAGE)
+    if pipeline is not None:
+        return [engine.catalogue.pipeline(pipeline).name]
+    return sorted({*engine.catalogue.pipelines, *index.pipelines(engine.ports.tables)})
 
 
 def backfill(

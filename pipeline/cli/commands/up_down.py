@@ -1,5 +1,6 @@
 """`fanfare up` and `fanfare down`: the local stack, with everything that a deployment has."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.session import Session
 from pipeline.cli.stack import config as local
+from pipeline.cli.stack import repair
 from pipeline.cli.stack.config import Json, Wishes
 from pipeline.cli.stack.process import DATA, LocalStack, write_private
 from pipeline.cli.stack.stamp import app_stamp
@@ -31,11 +33,12 @@ _DEFAULT = Wishes()
 
 @dataclass(frozen=True)
 class Started:
-    """A running stack that has everything the app needs."""
+    """A running stack that has everything the app needs; `mended` is what it lacked."""
 
     stack: LocalStack
     values: dict[str, str]
     already: bool
+    mended: tuple[str, ...] = ()
 
 
 def up(
@@ -53,7 +56,7 @@ def up(
     ] = 0,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the local data first.")] = False,
 ) -> None:
-    """Start the local stack: storage, Event Grid, Batch, functions, and what they need."""
+    """Start the local stack with everything it needs, or mend the one that runs."""
     session: Session = context.obj
     if profile not in ("benign", "awkward"):
         raise CommandError(f"The profile must be benign or awkward, not {profile!r}.", Exit.USAGE)
@@ -62,7 +65,7 @@ def up(
         stop(session, stack, force=False)
         stack.erase()
     started = bring_up(session, stack, Wishes(profile, seed, port))
-    answer = stack_display.answer(stack)
+    answer = stack_display.answer(stack) | {"mended": list(started.mended)}
     shown = stack_display.shown(stack, answer, started.values, already=started.already)
     session.answer(answer, shown)
 
@@ -96,10 +99,12 @@ def bring_up(session: Session, stack: LocalStack, wishes: Wishes) -> Started:
     pools = pool_bodies()
     stamp, stamp_file = app_stamp(APP_ROOT, repr(config)), stack.data / "app.stamp"
     if stack.running():
-        if _text(stamp_file) == stamp:
-            return Started(stack, _settings_of(stack), already=True)
-        session.note("The app or its settings changed since the stack started: restarting it.")
-        stop(session, stack, force=False)
+        changed = _text(stamp_file) != stamp
+        if not changed and (mended := _mended(session, stack, config, pools)) is not None:
+            return Started(stack, _settings_of(stack), already=True, mended=mended)
+        if changed:
+            session.note("The app or its settings changed since the stack started: restarting it.")
+        stop(session, stack, force=not changed)
     stamp_file.unlink(missing_ok=True)
     with ThreadPoolExecutor(1) as importing:
         provisioning = importing.submit(import_module, _PROVISION)  # takes as long as the start
@@ -107,12 +112,47 @@ def bring_up(session: Session, stack: LocalStack, wishes: Wishes) -> Started:
             stack.start(config, APP_ROOT)
         values = _settings_of(stack)
         with session.busy("Creating containers, queues, tables and pools"):
-            settings = Settings.from_env(values, APP_ROOT)
-            queues = local.queues_of(cast("dict[str, Json]", config["eventgrid"]))
-            provisioning.result().provision(settings, pools, queues)
+            provisioning.result()
+            _provision(values, config, pools)
     write_private(stack.env, render_env(values))
-    write_private(stamp_file, stamp)  # last: it means that nothing is missing
+    write_private(stamp_file, stamp)  # last: it means that the start came to its end
     return Started(stack, values, already=False)
+
+
+def _mended(
+    session: Session,
+    stack: LocalStack,
+    config: Mapping[str, Json],
+    pools: list[dict[str, object]],
+) -> tuple[str, ...] | None:
+    """Mend a running stack; return what it lacked, or None if only a restart helps."""
+    try:
+        with session.busy("Looking at the local stack"):
+            revived = repair.revive(stack)
+            values = _settings_of(stack)
+            made = _provision(values, config, pools)
+            again = repair.resubscribe(stack, cast("dict[str, Json]", config["eventgrid"]))
+    except repair.StackHangs as error:
+        session.note(f"{error} Restarting the local stack.")
+        return None
+    write_private(stack.env, render_env(values))
+    mended = (
+        *(f"restarted {name}, which did not answer" for name in revived),
+        *(f"created {name}, which was missing" for name in made),
+        *(f"created the event subscription {name}" for name in again),
+    )
+    for each in mended:
+        session.note(f"Mended: {each}.")
+    return mended
+
+
+def _provision(
+    values: dict[str, str], config: Mapping[str, Json], pools: list[dict[str, object]]
+) -> list[str]:
+    """Create what the app needs and the services do not have; return its names."""
+    settings = Settings.from_env(values, APP_ROOT)
+    queues = local.queues_of(cast("dict[str, Json]", config["eventgrid"]))
+    return list(import_module(_PROVISION).provision(settings, pools, queues))
 
 
 def pool_bodies() -> list[dict[str, object]]:

@@ -35,6 +35,7 @@ _QUICK_POOLS = ("--autoscale-min-seconds", "1", "--autoscale-interval-scale", "0
 # Emulated services answer in milliseconds, so the engine may suspect a loss earlier.
 _PATIENCE_S = {
     "RECEIPT": 10, "UPLOAD": 60, "LOST_EVENT": 30, "PUSH": 1, "DEMAND": 120, "STALE": 60,
+    "PREPARATION": 15, "POOL": 600,
 }  # fmt: skip
 _SETTINGS = {
     "AzureWebJobsStorage": "{storage.connection_string}",

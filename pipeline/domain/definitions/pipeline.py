@@ -137,6 +137,7 @@ class PipelineBody(Strict):
     output: Output = Output()
     priority: int = Field(default=0, ge=-1000, le=1000)
     max_concurrent_runs: _Places | None = None
+    max_waiting_runs: int | None = Field(default=None, ge=1, le=100_000)
     limits: Limits = Limits()
     retries: Retries = Retries()
     tolerance: Tolerance = Tolerance()

@@ -19,6 +19,7 @@ class Retries(Strict):
     upload_failed: int = Field(default=1, ge=0, le=20)
     output_lost: int = Field(default=1, ge=0, le=20)
     receipt_invalid: int = Field(default=1, ge=0, le=20)
+    preparation_failed: int = Field(default=2, ge=0, le=20)
     image_missing: int = Field(default=0, ge=0, le=20)
     input_missing: int = Field(default=0, ge=0, le=20)
     output_unusable: int = Field(default=0, ge=0, le=20)

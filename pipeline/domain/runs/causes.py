@@ -11,6 +11,8 @@ class Cause(StrEnum):
     NODE_LOST = "node-lost"
     PROGRAM_MISSING = "program-missing"
     IMAGE_MISSING = "image-missing"
+    PREPARATION_FAILED = "preparation-failed"
+    POOL_FAILED = "pool-failed"
     DOWNLOAD_FAILED = "download-failed"
     UPLOAD_FAILED = "upload-failed"
     OUTPUT_LOST = "output-lost"

@@ -5,6 +5,7 @@ the event of a run that its time limit ended. `domain/waiting` chooses the code;
 docs/obstacles.md lists all codes for people.
 """
 
+from datetime import datetime
 from enum import StrEnum
 
 from pipeline.domain.runs.stored import Stored
@@ -54,11 +55,21 @@ class ObstacleCode(StrEnum):
 
 
 class Obstacle(Stored):
-    """Why a run waits: a code for programs, the evidence, and what to do about it."""
+    """Why a run waits: a code for programs, the evidence, and what to do about it.
+
+    `since` is when the sweep first noted the code, if it has stayed the same from then on.
+    """
 
     code: ObstacleCode
     evidence: str
     remedy: str = ""
+    since: datetime | None = None
+
+    def after(self, noted: "Obstacle | None", now: datetime) -> "Obstacle":
+        """Return the obstacle with its beginning, which what was noted before may hold."""
+        same = noted is not None and noted.code is self.code
+        begun = noted.since if noted is not None and same else None
+        return self.model_copy(update={"since": begun or now})
 
     def __str__(self) -> str:
         return f"{self.evidence} ({self.remedy})" if self.remedy else self.evidence

@@ -73,7 +73,8 @@ def _job(seen: Readings, _now: datetime) -> Iterator[Found]:
 
 def _preparation(seen: Readings, now: datetime) -> Iterator[Found]:
     preparation, ended = seen.job.preparation, seen.job.succeeded + seen.job.failed
-    if preparation.failed and not (ended and seen.job.running):
+    works = seen.job.running and (ended or not preparation.running)
+    if preparation.failed and not works:
         where = f" on node {preparation.failed.node}" if preparation.failed.node else ""
         yield C.PREPARATION_FAILING, f"preparation fails{where}: {_said(preparation.failed, seen)}"
     elif preparation.running and not ended:

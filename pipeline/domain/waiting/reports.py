@@ -32,11 +32,16 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Preparation:
-    """A job's preparation of nodes: what failed, and on how many nodes it runs since when."""
+    """A job's preparation of nodes: what failed, and on how many nodes it runs since when.
+
+    `failures` counts the nodes where it failed, and `failed_at` is when the last of them failed.
+    """
 
     failed: Trouble | None = None
     running: int = 0
     since: datetime | None = None
+    failures: int = 0
+    failed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -60,16 +65,19 @@ class JobReport:
 
     @classmethod
     def of_all(cls, reports: Iterable[Self]) -> Self:
-        """Combine the reports of a run's jobs into one; jobs that do not exist are ignored."""
+        """Combine the reports of a run's jobs into one; jobs that do not exist are ignored.
+
+        The tasks left in a job that is over wait for nothing there while another job works.
+        """
         there = [report for report in reports if report.state]
         if not there:
             return cls("")
-        worst = next((r for r in there if r.preparation.failed), there[-1])
-        working = next((r for r in there if r.state == "active"), there[-1])
+        working = [r for r in there if r.state == "active"] or there
+        worst = next((r for r in working if r.preparation.failed), working[-1])
         return replace(
             worst,
-            state=working.state,
-            active=sum(r.active for r in there),
+            state=working[0].state,
+            active=sum(r.active for r in working),
             running=sum(r.running for r in there),
             succeeded=sum(r.succeeded for r in there),
             failed=sum(r.failed for r in there),

@@ -24,6 +24,7 @@ from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict, FanfareError, NotFound, Permanent, Transient
 from pipeline.handlers.ending import steer
 from pipeline.handlers.engine import Engine, log
+from pipeline.handlers.starting.admission import TooManyWaiting
 from pipeline.handlers.starting.start import start_for_request
 from pipeline.handlers.tracing import span
 from pipeline.handlers.why import obstacle_to
@@ -144,10 +145,12 @@ def answering(action: Action) -> Reply:
         if status >= _SERVER_ERROR:
             log.error("Request not served", extra={"action": "http", "reason": str(error)})
         retry = isinstance(error, Transient) and not isinstance(error, Conflict)
-        return Reply(status, {"error": str(error), "retry": retry})
+        later = {"Retry-After": str(_LATER_S)} if isinstance(error, TooManyWaiting) else {}
+        return Reply(status, {"error": str(error), "retry": retry}, later)
 
 
 _SERVER_ERROR = 500
+_LATER_S = 60  # the sweep admits waiting runs every minute
 _STATUSES: tuple[tuple[type[FanfareError], int], ...] = (
     (SettingMissing, 500),
     (DefinitionError, 500),
@@ -155,6 +158,7 @@ _STATUSES: tuple[tuple[type[FanfareError], int], ...] = (
     (NotFound, 404),
     (Conflict, 409),
     (Permanent, 400),
+    (TooManyWaiting, 429),
     (Transient, 503),
 )
 

@@ -13,12 +13,13 @@ from pipeline.domain.runs.failures import cause_of
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.results import TaskResult, TaskState, failed_task
 from pipeline.domain.runs.run import Run
+from pipeline.domain.waiting.reports import JobReport
 from pipeline.handlers.collecting import receipts
 from pipeline.handlers.collecting.receipts import Unheard
 from pipeline.handlers.engine import Engine
+from pipeline.handlers.mending import preparations
 from pipeline.handlers.running import executions, reexecution
 from pipeline.ledger import progress, tasks
-from pipeline.ports.batch import Cluster
 
 _STAGE_OF = {State.PLANNING: naming.SPLIT, State.ASSEMBLING: naming.ASSEMBLE}
 _JOB_WORKS = frozenset({"active", "enabling", "disabled", "disabling"})
@@ -86,13 +87,13 @@ def _settle_ends(engine: Engine, run: Run, unheard: Unheard) -> None:
         stage = unit if naming.unit_number(unit) is None else ""
         job = run.names.job(result.execution, stage)
         by_job[job][unit] = result
-    failed: list[TaskResult] = []
+    failed, planned = list[TaskResult](), executions.PlannedItems(engine, run.plan)
     for job, units in sorted(by_job.items()):
         ends = _failures(engine, job, units)
         ends |= _silent(engine, run, job, _without(units, ends))
         for unit, (cause, why) in sorted(ends.items()):
             if not reexecution.execute_anew(engine, run, units[unit], cause, why):
-                failed.append(_failed(engine, run, unit, cause, why))
+                failed.append(failed_task(unit, planned.of(unit), cause, why))
     numbered = [result for result in failed if naming.unit_number(result.unit) is not None]
     receipts.record(engine, run, numbered)
     for result in failed:
@@ -116,14 +117,17 @@ def _silent(engine: Engine, run: Run, job: str, units: Unheard) -> dict[str, tup
 
     Also returns the tasks that never ran because their job is over.
     """
-    if not units or engine.now - run.changed_at <= engine.patience.upload:
+    if not units:
         return {}
-    open_tasks = _open_tasks(engine.ports.cluster, job)
-    never = (Cause.NODE_LOST, "its job was over before it could run")
-    if open_tasks is None:
+    report = engine.ports.cluster.job(job)
+    over, early = report.state not in _JOB_WORKS, run.idle_for(engine.now) <= engine.patience.upload
+    if early and not (over and report.preparation.failed):
+        return {}
+    never = _never_ran(engine, run, job, report)
+    if not report.state:
         return dict.fromkeys(units, never)
-    over = engine.ports.cluster.job(job).state not in _JOB_WORKS
-    ended = _without(units, open_tasks)
+    open_tasks = engine.ports.cluster.unstarted_or_running(job)
+    ended = {} if early else _without(units, open_tasks)
     # A task may have completed, and its receipt arrived, since the receipts were listed.
     ended = _without(ended, receipts.settle_unheard(engine, run, ended) if ended else ())
     why = "the task completed without a valid receipt"
@@ -131,10 +135,8 @@ def _silent(engine: Engine, run: Run, job: str, units: Unheard) -> dict[str, tup
     return silent | (dict.fromkeys(units.keys() & open_tasks, never) if over else {})
 
 
-def _open_tasks(cluster: Cluster, job: str) -> set[str] | None:
-    """Return the tasks of a job that have not completed, or None if the job does not exist."""
-    return cluster.unstarted_or_running(job) if cluster.job(job).state else None
-
-
-def _failed(engine: Engine, run: Run, unit: str, cause: Cause, why: str) -> TaskResult:
-    return failed_task(unit, executions.items_of(engine, run.plan, unit), cause, why)
+def _never_ran(engine: Engine, run: Run, job: str, report: JobReport) -> tuple[Cause, str]:
+    """Return why tasks are left in a job that is over."""
+    if report.preparation.failed:
+        return Cause.PREPARATION_FAILED, preparations.told(engine, run, job, report)
+    return Cause.NODE_LOST, "its job was over before it could run"

@@ -8,11 +8,12 @@ from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import STOPPABLE, State
 from pipeline.domain.runs.messages import AnnouncedEvent, AnnounceMessage, Queue
 from pipeline.domain.runs.run import Run
+from pipeline.domain.waiting.verdicts import pool_failed
 from pipeline.errors import Conflict, FanfareError
 from pipeline.handlers.ending import steer
 from pipeline.handlers.ending.conclude import Verdict, conclude, release
 from pipeline.handlers.engine import DefinitionUnreadable, Engine, context, log
-from pipeline.handlers.mending import reconcile
+from pipeline.handlers.mending import preparations, reconcile
 from pipeline.handlers.planning import plan
 from pipeline.handlers.running import demand, submit
 from pipeline.handlers.starting import admission, lost_events
@@ -94,6 +95,7 @@ def _look_after(engine: Engine, entry: ActiveEntry) -> None:
     if run.state in STOPPABLE and (verdict := _over(engine, run)):
         conclude(engine, held, verdict)
         return
+    preparations.give_up(engine, run)
     stale = engine.now - entry.asked(run.changed_at) > engine.patience.stale
     if _STEPS[run.state](engine, held, stale):
         log.warning("Run does not move: the sweep asks again", extra=context(run, "sweep"))
@@ -102,13 +104,18 @@ def _look_after(engine: Engine, entry: ActiveEntry) -> None:
 
 
 def _over(engine: Engine, run: Run) -> Verdict | None:
-    """Return the verdict of a run whose time is over or whose definition nobody can read."""
+    """Return the verdict of a run that cannot go on.
+
+    Its time is over, its pool has not worked for long, or nobody can read its definition.
+    """
     if run.deadline is not None and engine.now > run.deadline:
         # The noted obstacle comes first: the job has a time limit of its own, and may be over.
         obstacle = run.obstacle or obstacle_to(engine, run)
         text = f"The run reached its time limit ({run.deadline:%F %T} UTC)"
         waited = f" while it waited: {obstacle.evidence}" if obstacle else ""
         return Verdict(State.FAILED, Cause.RUN_TIMED_OUT, f"{text}{waited}.", obstacle=obstacle)
+    if verdict := _without_pool(engine, run):
+        return verdict
     if run.idle_for(engine.now) <= engine.patience.stale:
         return None
     try:
@@ -116,6 +123,20 @@ def _over(engine: Engine, run: Run) -> Verdict | None:
     except DefinitionUnreadable as error:
         return Verdict(State.FAILED, Cause.DEFINITION_UNREADABLE, str(error))
     return None
+
+
+def _without_pool(engine: Engine, run: Run) -> Verdict | None:
+    """Return the verdict of a run whose pool has kept one fault for too long, and still has it."""
+    patience = engine.patience.pool
+    if not pool_failed(run.obstacle, engine.now, patience):
+        return None
+    present = obstacle_to(engine, run)
+    cause = pool_failed(present, engine.now, patience)
+    if cause is None or present is None:
+        return None
+    minutes = int(patience.total_seconds()) // 60
+    text = f"The pool has not worked for {minutes} minutes: {present.evidence}"
+    return Verdict(State.FAILED, cause, text, obstacle=present)
 
 
 # What each state needs. A step returns whether it sent a message, which it does only for a stale
@@ -184,8 +205,10 @@ def _cancelling(engine: Engine, held: Held, _stale: bool) -> bool:
     return False
 
 
-def _waiting(_engine: Engine, _held: Held, _stale: bool) -> bool:
-    """Leave waiting runs to admission."""
+def _waiting(engine: Engine, held: Held, _stale: bool) -> bool:
+    """Leave waiting runs to admission, but see that they are in its line."""
+    if held.run.idle_for(engine.now) > engine.patience.receipt:
+        admission.restore_line(engine, held.run)
     return False
 
 

@@ -20,7 +20,7 @@ from pipeline.handlers.ending.conclude import Ended, fail
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.planning.pages import plan_pages, resolve_parameters
 from pipeline.handlers.running import demand, executions, scripts
-from pipeline.handlers.running.stages import OnNode
+from pipeline.handlers.running.stages import OnNode, StageFailed
 from pipeline.handlers.starting import admission
 from pipeline.handlers.starting.lost_events import start_present
 from pipeline.handlers.why import noted
@@ -118,6 +118,7 @@ def _wait(engine: Engine, held: Held, obstacle: Obstacle) -> Waits:
     """Let the run wait, and note its obstacle."""
     waiting = held.run.to(State.WAITING, engine.now, engine.token())
     waiting = waiting.waits_for(obstacle, waiting.step)
+    admission.put_into_line(engine, waiting)
     runs.move(engine.ports.tables, held, waiting)
     fields = {"obstacle": str(obstacle.code), "why": waiting.why}
     log.info("Run waits", extra={**context(waiting, "wait"), **fields})
@@ -158,9 +159,15 @@ def _publish(engine: Engine, held: Held) -> Held | OnNode | Waits | Ended:
     except QuotaReached as error:
         return _wait(engine, held, noted(engine, held.run, ObstacleCode.JOB_QUOTA, str(error)))
     except Permanent as error:
-        return fail(engine, held, Cause.PLAN_FAILED, str(error))
+        return fail(engine, held, _cause(error), str(error))
     run = held.run.to(State.SUBMITTING, engine.now, engine.token(), plan=published, job=job)
     return runs.move(engine.ports.tables, held, run)
+
+
+def _cause(error: Permanent) -> Cause:
+    """Return why a plan could not be made; a node that cannot be prepared is not the plan's."""
+    unprepared = isinstance(error, StageFailed) and error.cause is Cause.PREPARATION_FAILED
+    return Cause.PREPARATION_FAILED if unprepared else Cause.PLAN_FAILED
 
 
 @dataclass

@@ -14,6 +14,7 @@ from pipeline.domain.runs.run import Input, Origin, OriginKind, Run
 from pipeline.errors import Conflict
 from pipeline.handlers import probe
 from pipeline.handlers.engine import Engine, context, log
+from pipeline.handlers.starting import admission
 from pipeline.handlers.tracing import span
 from pipeline.ledger import index, runs
 from pipeline.ports.blobs import BlobFacts
@@ -139,13 +140,16 @@ def start_for_request(
     """Start the run of a caller's idempotency key, or find it.
 
     Parameters of the request take precedence over those in the input's metadata. `request` is a
-    digest of the request. Raises InvalidParameters, and Conflict if another request used the key.
+    digest of the request. Raises InvalidParameters, TooManyWaiting for a new run, and Conflict if
+    another request used the key.
     """
     described = pipeline.parameters_in(source.ref, source.metadata) if source else {}
     given = pipeline.resolve_parameters({**described, **parameters})
     key = (OriginKind.REQUEST, idempotency_key)
     origin = Origin(kind=OriginKind.REQUEST, key=key, at=engine.now, request=request)
     taken = input_of(source, engine.ports.blobs.url(source.ref)) if source else None
+    if runs.load(engine.ports.tables, naming.run_id(pipeline.name, key)) is None:
+        admission.check_room(engine, pipeline)
     started = start(engine, pipeline, origin, taken, given)
     known = started.run.origin.request
     if known and request and known != request:

@@ -51,7 +51,10 @@ def test_a_preparation_that_fails_is_shown_with_its_last_words(batch_world, port
     ports.jobs.create(job_spec(fresh, BUSY, preparation=FAILING))
     ports.jobs.add(fresh, [task_spec("t")])
     batch_world.let_preparation_fail(fresh)
-    failed = ports.cluster.job(fresh).preparation.failed
+    preparation = ports.cluster.job(fresh).preparation
+    assert (preparation.failures, preparation.running) == (1, 0)
+    assert preparation.failed_at is not None
+    failed = preparation.failed
     assert failed.code == "FailureExitCode"
     assert "no such package" in ports.cluster.last_words(BUSY, failed.node, fresh)
     ports.jobs.terminate(fresh)

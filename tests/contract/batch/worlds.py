@@ -47,6 +47,7 @@ class FakeBatchWorld:
 
     def let_preparation_fail(self, job):
         failed = Preparation(Trouble("FailureExitCode", "it exited with 3", "node-1"))
+        failed = replace(failed, failures=1, failed_at=self.fake.clock.now())
         self.fake.batch.jobs[job].preparation = failed
         self.fake.batch.words[BUSY, "node-1", job] = "no such package\n"
 

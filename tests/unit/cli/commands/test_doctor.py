@@ -17,6 +17,7 @@ from pipeline.domain.health.quotas import Machines, Quotas, Size
 from pipeline.domain.health.roles import NEEDED, Assignment, Bearer
 from pipeline.domain.runs.messages import Queue
 from pipeline.domain.runs.naming import CONTAINERS, BlobRef
+from pipeline.domain.waiting.reports import PoolReport
 from pipeline.errors import Transient
 from pipeline.ledger.layout import TABLES
 
@@ -184,6 +185,17 @@ def test_a_run_that_does_not_move_is_reported_with_what_it_waits_for(doctor):
     doctor.app.world.clock.advance(hours=2)
     _, wrong = doctor.findings()
     assert "has not moved" in wrong["runs"]["what"] and "queued" in wrong["runs"]["why"]
+
+
+def test_a_run_that_waits_for_a_fault_is_reported_at_once(doctor):
+    doctor.app.upload("lines/a.txt", b"x\n")
+    doctor.app.pump()
+    app, (pool,) = doctor.app, doctor.app.world.batch.pools
+    app.world.batch.pools[pool] = PoolReport("")
+    for _ in range(4):
+        app.pass_time()
+    _, wrong = doctor.findings()
+    assert "pool-missing" in wrong["runs"]["why"] and wrong["runs"]["mend"] == "azd provision"
 
 
 def test_an_event_that_was_not_announced_is_reported(doctor):

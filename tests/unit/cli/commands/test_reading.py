@@ -7,6 +7,7 @@ import pytest
 from pipeline.cli.commands.read import _failed_part
 from pipeline.cli.exits import Exit
 from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.waiting.reports import PoolReport
 from pipeline.handlers.collecting.standing import standing
 from tests.fakes.node import Failure
 from tests.unit.cli.conftest import LINES
@@ -142,6 +143,20 @@ def test_logs_of_a_run_without_failures_say_so(cli):
     cli.finished()
     assert "Nothing failed" in cli("logs", "latest").stderr
     assert cli("logs", "latest", "x;y").exit_code == Exit.USAGE
+
+
+def test_logs_of_a_run_without_any_say_what_it_waits_for_and_what_ended_it(cli):
+    cli.app.upload("lines/a.txt", b"x\n")
+    cli.app.pump()
+    (pool,) = cli.app.world.batch.pools
+    cli.app.world.batch.pools[pool] = PoolReport("")
+    for _ in range(4):
+        cli.app.pass_time()
+    assert f"pool-missing: pool {pool} does not exist" in cli("logs", "latest").stderr
+    for _ in range(40):
+        cli.app.pass_time()
+    said = " ".join(cli("logs", "latest").stderr.split())
+    assert "The pool has not worked for 30 minutes" in said and "Nothing failed" not in said
 
 
 def test_only_the_failed_part_of_a_log_is_kept():

@@ -26,6 +26,36 @@ def test_a_paused_pipeline_waits_until_it_is_resumed(cli):
     assert not cli.json("resume", "job")["changed"]
 
 
+def test_everything_can_be_paused_and_resumed(cli):
+    assert cli.json("pause", "--all") == {"pipelines": ["job"], "paused": True, "changed": ["job"]}
+    cli.app.upload("lines/a.txt", b"x\n")
+    cli.app.pump()
+    assert cli.app.only_run().state == "waiting"
+    assert cli.json("resume", "--all")["changed"] == ["job"]
+    cli.app.settle()
+    assert cli.app.only_run().state == "succeeded"
+
+
+def test_everything_can_be_cancelled_and_nothing_begins_in_between(cli_with):
+    cli = cli_with(LINES + "max_concurrent_runs: 1\n")
+    for name in "abc":
+        cli.app.upload(f"lines/{name}.txt", b"x\n")
+    cli.app.pump()
+    assert cli("cancel", "--all").exit_code == Exit.USAGE
+    begun = len(cli.app.world.batch.jobs)
+    assert len(cli.json("cancel", "--all", "--yes")["cancelled"]) == 3
+    cli.app.settle()
+    assert {str(run.state) for run in cli.app.all_runs()} == {"cancelled"}
+    assert len(cli.app.world.batch.jobs) == begun
+    assert cli.json("cancel", "--all")["cancelled"] == []
+
+
+def test_a_brake_wants_a_name_or_all(cli):
+    for command in ("pause", "resume", "cancel"):
+        assert cli(command).exit_code == Exit.USAGE
+        assert cli(command, "job", "--all").exit_code == Exit.USAGE
+
+
 def lost_uploads(cli, count):
     for number in range(count):
         cli.app.upload(f"lines/{number}.txt", b"x\n")

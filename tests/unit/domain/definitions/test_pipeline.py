@@ -108,6 +108,7 @@ def test_retries_are_told_apart_by_cause():
         "upload-failed": 1,
         "output-lost": 1,
         "receipt-invalid": 1,
+        "preparation-failed": 2,
     }
 
 

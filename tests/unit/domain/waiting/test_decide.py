@@ -105,5 +105,5 @@ def test_a_remedy_is_filled_in_for_where_the_run_lives():
 
 
 def test_a_code_of_a_later_release_is_read():
-    read = Obstacle.model_validate({"code": "no-licence", "evidence": "x", "since": 3})
+    read = Obstacle.model_validate({"code": "no-licence", "evidence": "x", "until": 3})
     assert read == Obstacle(code=C.UNKNOWN, evidence="x")

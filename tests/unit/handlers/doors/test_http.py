@@ -11,6 +11,7 @@ import pytest
 from pipeline.domain.catalogue.catalogue import DefinitionError
 from pipeline.errors import Conflict, Permanent, Transient
 from pipeline.handlers.doors import http
+from pipeline.handlers.starting import admission
 from pipeline.settings import SettingMissing
 from tests.fakes.crash import Injector
 from tests.fakes.node import Failure
@@ -266,6 +267,46 @@ def test_a_passing_error_is_503_and_says_that_retrying_helps(app):
 def test_a_conflict_that_passes_is_decided_again(app):
     broken(app, "transact", Conflict())
     assert start(app, input=INPUT).status == 202
+
+
+LIMITED = LINES + "max_concurrent_runs: 1\nmax_waiting_runs: 2\n"
+
+
+@pytest.mark.parametrize("planned", [True, False], ids=["planned", "not yet planned"])
+def test_a_request_beyond_the_waiting_runs_is_429_and_says_when_to_come_back(app_with, planned):
+    app = app_with(LIMITED)
+    app.upload("other/a.txt", b"one\n")
+    for number in range(3):
+        assert start(app, f"key-{number}", input=INPUT).status == 202
+        if planned:
+            app.pump()
+    refused = start(app, "key-3", input=INPUT)
+    assert (refused.status, refused.headers) == (429, {"Retry-After": "60"})
+    assert refused.body["retry"] and "max_waiting_runs" in refused.body["error"]
+    assert len(app.all_runs()) == 3
+    assert start(app, "key-1", input=INPUT).status == 200
+    app.settle()
+    assert start(app, "key-3", input=INPUT).status == 202
+
+
+def test_waiting_runs_of_a_paused_pipeline_are_limited_without_a_limit_of_active_ones(app_with):
+    app = app_with(LINES + "max_waiting_runs: 2\n")
+    app.upload("other/a.txt", b"one\n")
+    admission.pause(app.engine, "job")
+    for number in range(2):
+        assert start(app, f"key-{number}", input=INPUT).status == 202
+        app.pump()
+    assert start(app, "key-2", input=INPUT).status == 429
+    admission.resume(app.engine, "job")
+    assert start(app, "key-2", input=INPUT).status == 202
+
+
+def test_an_upload_is_never_refused(app_with):
+    app = app_with(LIMITED)
+    for number in range(6):
+        app.upload(f"lines/{number}.txt", b"one\n")
+    app.settle()
+    assert [str(run.state) for run in app.all_runs()] == ["succeeded"] * 6
 
 
 def test_an_app_that_is_not_set_up_is_500_and_says_so(app):

@@ -1,5 +1,7 @@
 """Which runs may begin: job slots, concurrent runs, pauses; in order of priority, then age."""
 
+import json
+
 from pipeline.handlers.doors import http
 from pipeline.handlers.ending import steer
 from pipeline.handlers.ending.conclude import fail
@@ -7,6 +9,7 @@ from pipeline.handlers.mending import sweep
 from pipeline.ledger import places, runs
 from pipeline.ledger.layout import RUNS
 from pipeline.ports.tables import Insert, Remove, Row
+from tests.fakes.crash import Injector
 from tests.unit.handlers.conftest import LINES
 
 
@@ -116,3 +119,82 @@ def test_runs_that_wait_for_ever_do_not_keep_others_waiting(app_with):
             continue
         app.pass_time()
     assert {s for name, s in states(app).items() if name.startswith("other/")} == {"succeeded"}
+
+
+def calls_of_a_verdict(app_with, waiting: int) -> int:
+    """Count the calls of Storage by which a verdict admits the next of so many waiting runs."""
+    app = app_with(LINES + "max_concurrent_runs: 1\n")
+    for number in range(waiting + 1):
+        app.upload(f"lines/{number}.txt", b"one\n")
+    app.pump()
+    (going,) = (run for run in app.all_runs() if run.state == "running")
+    injector = Injector()
+    app.through(injector.ports(app.world.ports))
+    steer.cancel(app.engine, going.id)
+    assert sorted(states(app).values()).count("claimed") == 1
+    return len(injector.trace)
+
+
+def test_admitting_the_next_run_does_not_read_all_that_wait(app_with):
+    assert calls_of_a_verdict(app_with, 60) == calls_of_a_verdict(app_with, 3)
+
+
+def in_line(app) -> list[str]:
+    rows = app.world.tables.rows(RUNS, "job")
+    return [row.key for row in rows if row.key.startswith("wait:")]
+
+
+def test_no_row_of_the_line_is_left_when_all_have_begun(app_with):
+    app = app_with(LINES + "max_concurrent_runs: 1\n")
+    for name in "abc":
+        app.upload(f"lines/{name}.txt", b"one\n")
+    app.pump()
+    assert len(in_line(app)) == 2
+    app.settle()
+    assert in_line(app) == []
+
+
+def test_a_run_that_was_cancelled_while_it_waited_leaves_the_line(app_with):
+    app = app_with(LINES + "max_concurrent_runs: 1\n")
+    for name in "abc":
+        app.upload(f"lines/{name}.txt", b"one\n")
+    app.pump()
+    waiting = [run for run in app.all_runs() if run.state == "waiting"]
+    steer.cancel(app.engine, waiting[0].id)
+    app.settle()
+    for _ in range(3):
+        app.pass_time()
+    assert in_line(app) == []
+    assert sorted(states(app).values()) == ["cancelled", "succeeded", "succeeded"]
+
+
+def test_runs_that_an_earlier_release_let_wait_get_into_the_line(app_with):
+    app = app_with(LINES + "max_concurrent_runs: 1\n")
+    for name in "abc":
+        app.upload(f"lines/{name}.txt", b"one\n")
+    app.pump()
+    for key in in_line(app):
+        app.world.tables.transact(RUNS, "job", [Remove(key)])
+    app.settle()
+    assert set(states(app).values()) == {"succeeded"}
+
+
+def test_a_run_with_a_place_but_no_job_slot_is_not_behind_those_without_a_place(app_with):
+    urgent = LINES.replace("lines/", "other/")
+    app = app_with(LINES + "max_concurrent_runs: 1\n", also={"other": urgent}, quota=1)
+    app.upload("other/a.txt", b"one\n")
+    app.pump()
+    for name in "ab":
+        app.upload(f"lines/{name}.txt", b"one\n")
+    app.pump()
+    taken = places.read(app.world.tables, "job").holders
+    holder = runs.need(app.world.tables, taken[0])
+    # The run that waits for a place comes first by its priority, which was raised meanwhile.
+    (behind,) = (run for run in app.all_runs() if run.pipeline == "job" and run.id != taken[0])
+    raised = {**json.loads(behind.definition), "priority": 9}
+    app.world.tables.get(RUNS, "job", behind.id).values["definition"] = json.dumps(raised)
+    for key in in_line(app):
+        app.world.tables.transact(RUNS, "job", [Remove(key)])
+    assert holder.run.state == "waiting"
+    app.settle()
+    assert set(states(app).values()) == {"succeeded"}

@@ -1,0 +1,161 @@
+"""Mends a local stack that runs: it ends services that hang, and makes subscriptions again.
+
+It looks at the services themselves. What was right at the start may have been deleted since, or may
+not answer any more.
+"""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import cast
+from urllib.parse import quote, urlsplit
+
+from pipeline.cli.exits import CommandError
+from pipeline.cli.stack.config import Json
+from pipeline.cli.stack.process import LocalStack
+
+# In the order in which they need each other, with what must answer.
+_PROBES: Mapping[str, tuple[str, ...]] = {
+    "storage": ("endpoint", "blob", "queue", "table"),
+    "eventgrid": ("endpoint",),
+    "batch": ("endpoint",),
+    "functions": ("endpoint",),
+}
+_RUNS = "/api/runs/none"  # answered by the worker, not by the host alone
+_ANSWER_S, _TRIES = 10.0, 2
+_BACK_S, _POLL_S = 60.0, 0.2
+_OK, _SERVER_FAULT = 200, 500
+
+type Sleep = Callable[[float], None]
+
+
+class StackHangs(CommandError):
+    """A service does not answer, and the stack does not start it again."""
+
+
+def revive(stack: LocalStack, sleep: Sleep = time.sleep) -> list[str]:
+    """End each service that does not answer, and wait until the stack has started it again.
+
+    Returns the services that it ended. Raises StackHangs.
+    """
+    _until(lambda: bool(_pids(stack)), "The local stack does not say what runs", sleep)
+    return [name for name in _PROBES if name in _pids(stack) and _revived(stack, name, sleep)]
+
+
+def resubscribe(stack: LocalStack, eventgrid: Mapping[str, Json]) -> list[str]:
+    """Create the event subscriptions that are missing or were changed; return their names."""
+    base = _endpoints(stack)["eventgrid"]["endpoint"]
+    made = []
+    for entry in cast("list[dict[str, Json]]", eventgrid["eventSubscriptions"]):
+        topic, name, wanted = str(entry["topic"]), str(entry["name"]), entry["properties"]
+        url = f"{base}/subscriptions/{quote(topic, safe='')}/{quote(name, safe='')}"
+        status, found = _request("GET", url)
+        if status == _OK and _has(found.get("properties"), wanted):
+            continue
+        status, found = _request("PUT", url, {"properties": wanted})
+        if status >= 400:  # noqa: PLR2004 the class of HTTP errors
+            raise CommandError(f"The event subscription {name} cannot be created: {found}.")
+        made.append(name)
+    return made
+
+
+def _revived(stack: LocalStack, name: str, sleep: Sleep) -> bool:
+    if any(_answers(stack, name) for _ in range(_TRIES)):
+        return False
+    hung = _pids(stack).get(name, 0)
+    if hung and _is_service(hung, stack.data / name):
+        with suppress(ProcessLookupError):
+            os.kill(hung, signal.SIGKILL)
+
+    def back() -> bool:
+        return _pids(stack).get(name, 0) not in (0, hung) and _answers(stack, name)
+
+    _until(back, f"The service {name} does not come back", sleep)
+    return True
+
+
+def _until(reached: Callable[[], bool], complaint: str, sleep: Sleep) -> None:
+    deadline = time.monotonic() + _BACK_S
+    while not reached():
+        if time.monotonic() > deadline:
+            raise StackHangs(f"{complaint} within {_BACK_S:.0f} s.")
+        sleep(_POLL_S)
+
+
+def _answers(stack: LocalStack, name: str) -> bool:
+    """Return whether everything that belongs to a service answers, with whatever status."""
+    endpoints = _endpoints(stack).get(name, {})
+    urls = [f"{endpoints[kind]}/health" for kind in _PROBES[name] if kind in endpoints]
+    if not urls or not all(_status(url) for url in urls):
+        return False
+    if name != "functions":
+        return True
+    status = _status(f"{endpoints['endpoint']}{_RUNS}", {"x-functions-key": _key(stack)})
+    return 0 < status < _SERVER_FAULT
+
+
+def _status(url: str, headers: Mapping[str, str] | None = None) -> int:
+    """Request a URL; return the status, or 0 without an answer."""
+    try:
+        return _request("GET", url, headers=headers)[0]
+    except (OSError, HTTPException):
+        return 0
+
+
+def _request(
+    method: str, url: str, body: Json = None, headers: Mapping[str, str] | None = None
+) -> tuple[int, dict[str, Json]]:
+    """Call a service on this machine, without a proxy; an answer that is not JSON is {}."""
+    parts = urlsplit(url)
+    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=_ANSWER_S)
+    try:
+        content = None if body is None else json.dumps(body)
+        kind = {"Content-Type": "application/json"} if content else {}
+        connection.request(method, parts.path, content, {**kind, **(headers or {})})
+        reply = connection.getresponse()
+        with suppress(ValueError):
+            found = json.loads(reply.read())
+            return reply.status, found if isinstance(found, dict) else {}
+        return reply.status, {}
+    finally:
+        connection.close()
+
+
+def _has(found: object, wanted: object) -> bool:
+    """Return whether all that is wanted is there; the service may add to it."""
+    if isinstance(wanted, dict):
+        there = isinstance(found, dict)
+        return there and all(
+            _has(cast("dict[str, Json]", found).get(k), v) for k, v in wanted.items()
+        )
+    return found == wanted
+
+
+def _pids(stack: LocalStack) -> dict[str, int]:
+    return cast("dict[str, int]", stack.description().get("pids", {}))
+
+
+def _endpoints(stack: LocalStack) -> dict[str, dict[str, str]]:
+    return cast("dict[str, dict[str, str]]", stack.description().get("endpoints", {}))
+
+
+def _is_service(pid: int, data: Path) -> bool:
+    """Return whether a process is the service of this folder: process ids are used again."""
+    try:
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return False
+    return str(data) in arguments.split("\0")
+
+
+def _key(stack: LocalStack) -> str:
+    try:
+        keys = json.loads((stack.data / "functions" / "keys.json").read_text("utf-8"))
+        return str(keys["host"]["default"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
