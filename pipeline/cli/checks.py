@@ -23,7 +23,7 @@ from pipeline.domain.waiting.verdicts import FAULTS
 from pipeline.errors import FanfareError
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.why import obstacle_to
-from pipeline.ledger import index, listing, outbox, purge
+from pipeline.ledger import index, listing, outbox, tasks
 from pipeline.ledger.layout import TABLES
 
 _DEAD_LETTERS, _RUNS = 100, 200
@@ -120,7 +120,7 @@ def _may_queues(ward: Ward) -> list[Finding]:
 
 
 def _may_tables(ward: Ward) -> list[Finding]:
-    purge.delete_nothing(ward.engine.ports.tables)
+    tasks.delete_nothing(ward.engine.ports.tables)
     return [Finding("role: tables", Level.OK, "may delete")]
 
 

@@ -8,6 +8,6 @@ runs      a run, claimed and moved                  places      concurrency limi
 index     which runs exist, and which are active    pools       demand of runs, pushed formulas
 outbox    events to announce, runs to release       watermarks  how far timers have looked
 deployed  what the app runs                   leases      who does a long step
-tasks     results of tasks                          purge       deleting a run's rows
+tasks     results of tasks, and forgetting them     waiting     runs that wait for a place
 progress  finished tasks and pages, as sets         rows        values as columns and back
 """

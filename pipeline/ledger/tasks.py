@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pipeline.domain.runs.results import TaskResult, TaskState
 from pipeline.errors import TransactionConflict
-from pipeline.ledger.layout import TASKS, partition
+from pipeline.ledger.layout import PROGRESS, RUNS, TASKS, partition
 from pipeline.ledger.rows import (
     Unreadable,
     carried_on,
@@ -20,9 +20,10 @@ from pipeline.ledger.rows import (
     to_values,
     write,
 )
-from pipeline.ports.tables import Operation, Row, Tables, Value
+from pipeline.ports.tables import Operation, Remove, Row, Tables, Value
 
 _PER_TRANSACTION = 100
+_NOBODY, _NOTHING = "!doctor", "fanfare-doctor-looks-whether-it-may"
 _LARGEST_COLUMN = 24_000
 _TAILS = (800, 200, 80, 0)  # characters; the longest that fits is kept
 _LARGEST_TRANSACTION = 1_300_000  # characters of up to 3 bytes; the service accepts 4 MiB
@@ -151,3 +152,22 @@ def _within_limits(result: TaskResult) -> TaskResult:
 
 def _result(row: Row) -> TaskResult:
     return from_values(TaskResult, row, TASKS)
+
+
+def forget(tables: Tables, run: str, generations: int) -> None:
+    """Delete the rows of tasks and progress of all generations; a second call is harmless."""
+    for generation in range(1, generations + 1):
+        for table in (TASKS, PROGRESS):
+            _empty(tables, table, partition(run, generation))
+
+
+def _empty(tables: Tables, table: str, place: str) -> None:
+    keys = [row.key for row in tables.query(table, place)]
+    for at in range(0, len(keys), _PER_TRANSACTION):
+        group = keys[at : at + _PER_TRANSACTION]
+        tables.transact(table, place, [Remove(key) for key in group])
+
+
+def delete_nothing(tables: Tables) -> None:
+    """Delete a row that never exists, to test the caller's rights. Raises the service's error."""
+    tables.transact(RUNS, _NOBODY, [Remove(_NOTHING)])

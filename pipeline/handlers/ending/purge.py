@@ -11,7 +11,7 @@ from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict
 from pipeline.handlers.engine import Engine
-from pipeline.ledger import purge, runs
+from pipeline.ledger import runs, tasks
 from pipeline.ports.blobs import BlobFacts
 
 
@@ -42,7 +42,7 @@ def carry_out(engine: Engine, found: Purge) -> Iterator[BlobRef]:
     for ref in found.blobs:
         engine.ports.writer.delete(ref)
         yield ref
-    purge.forget(engine.ports.tables, found.run.id, found.run.generation)
+    tasks.forget(engine.ports.tables, found.run.id, found.run.generation)
     _note(engine, found.run.id)
 
 
