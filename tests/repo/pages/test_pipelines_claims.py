@@ -27,7 +27,7 @@ from pipeline.handlers.planning import pages, splits, texts
 from pipeline.handlers.starting import lost_events, tick
 from pipeline.ports.batch import InputFile, TaskSpec
 from pipeline.settings import Patience
-from task_scripts import runner, runner_guard, runner_item
+from task_scripts import runner, runner_guard, runner_item, runner_receipt
 from tests.fakes.batch import Outcome
 from tests.repo.pages import pipelines_page as page
 from tests.repo.pages.pipelines_runs import app_of, output_of, run_of, start
@@ -71,8 +71,9 @@ def says(sentence: str) -> None:
         f"the first {runner_guard.HEAD_BYTES // KIB} KiB and the last "
         f"{runner_guard.TAIL_BYTES // KIB} KiB",
         f"A task's log has at most {runner.LOG_BYTES // MIB} MiB",
-        f"The last {runner.TAIL_CHARACTERS:,} characters of a failed item",
-        f"one receipt of {runner.RECEIPT_BYTES // MIB} MiB. Count {runner._ITEM_BYTES} bytes",
+        f"The last {runner_receipt.TAIL_CHARACTERS:,} characters of a failed item",
+        f"one receipt of {runner_receipt.RECEIPT_BYTES // MIB} MiB. "
+        f"Count {runner_receipt.ITEM_BYTES} bytes",
         f"a name of more than {runner_item.MAX_NAME} characters",
         f"A `string` has at most {parameters.MAX_TEXT:,} characters, an `integer` at most "
         f"{parameters.MAX_DIGITS} digits",
@@ -169,11 +170,11 @@ def test_a_task_that_batch_ends_takes_its_finished_items_with_it(tmp_path):
 def test_a_receipt_has_room_for_about_2300_items_with_a_file():
     says("With one small file an item, about 2,300 items fit, and not 10,000.")
     output = {"name": "line.txt", "blob": f"o-{'a' * 16}-1000", "size": 100, "sha256": "0" * 64}
-    listed = len(runner.encode([output]))
+    listed = len(runner_receipt.encode([output]))
     says("140 bytes and the name for each file")
     assert abs(listed - len(output["name"]) - 140) < 10
-    each = runner._ITEM_BYTES + listed
-    assert 2250 < runner.RECEIPT_BYTES / each < 2400
+    each = runner_receipt.ITEM_BYTES + listed
+    assert 2250 < runner_receipt.RECEIPT_BYTES / each < 2400
 
 
 def test_a_task_takes_about_2600_files():
