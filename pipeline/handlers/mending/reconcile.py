@@ -16,7 +16,7 @@ from pipeline.domain.runs.run import Run
 from pipeline.handlers.collecting import receipts
 from pipeline.handlers.collecting.receipts import Unheard
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.running import executions, reexecution
+from pipeline.handlers.running import executions, journals, reexecution
 from pipeline.ledger import progress, tasks
 from pipeline.ports.batch import Cluster
 
@@ -137,4 +137,11 @@ def _open_tasks(cluster: Cluster, job: str) -> set[str] | None:
 
 
 def _failed(engine: Engine, run: Run, unit: str, cause: Cause, why: str) -> TaskResult:
-    return failed_task(unit, executions.items_of(engine, run.plan, unit), cause, why)
+    expected = executions.items_of(engine, run.plan, unit)
+    result = failed_task(unit, expected, cause, why)
+    found = journals.furthest(engine, run, unit, expected)
+    if found is None:
+        return result
+    name, journal = found
+    items = journal.with_rest(expected, cause, why)
+    return result.model_copy(update={"items": items, "journal": name})
