@@ -97,7 +97,7 @@ def argument_list(
         else:
             filled.append(_fill(argument, values))
     command = [_fill(part, values) for part in program["command"] or []]
-    return [*(command or [python_of(program, scripts), script_of(program, scripts)]), *filled]
+    return [*(command or start_of(program, scripts)), *filled]
 
 
 def _values(item: Item, place: Place) -> dict[str, str]:
@@ -124,9 +124,17 @@ def _fill(text: str, values: Mapping[str, str]) -> str:
     return _TOKEN.sub(replacement, text)
 
 
+def start_of(program: Program, scripts: Path) -> list[str]:
+    """Return what starts the program's file: Python, or what its first line names. Raises Unfit."""
+    script = script_of(program, scripts)
+    return [python_of(program, scripts), script] if script.endswith(".py") else [script]
+
+
 def script_of(program: Program, scripts: Path) -> str:
     """Find the program's file. Raises Unfit."""
     path = scripts / (program["file"] or "")
+    if path.is_dir():
+        path /= "__main__.py" if (path / "__main__.py").is_file() else "main.py"
     if not path.is_file():
         raise Unfit("program-missing", f"The program {program['file']} is not on the node.")
     return str(path)

@@ -225,8 +225,12 @@ def plan_page(folder: str, page: int) -> BlobRef:
 
 
 def script(name: str, content: bytes) -> BlobRef:
-    """Name a file of task_scripts/ by its content, so that a version never changes."""
-    return BlobRef(SCRIPTS, f"{hashlib.sha256(content).hexdigest()[:24]}/{name}")
+    """Name a file of task_scripts/ by its content, so that a version never changes.
+
+    A folder, whose name ends in a slash, is one archive.
+    """
+    digest = hashlib.sha256(content).hexdigest()[:24]
+    return BlobRef(SCRIPTS, f"{digest}/{name[:-1] + '.zip' if name.endswith('/') else name}")
 
 
 def upload(token: str, name: str) -> BlobRef:

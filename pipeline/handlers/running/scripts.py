@@ -17,6 +17,8 @@ from pipeline.ports.batch import InputFile
 
 _RUNTIME = ("environment.py", "runner.py")
 _ARCHIVE = "environment.zip"  # where environment.py looks for wheels
+_PROGRAM = ".program.zip"  # what environment.py unpacks
+_FOLDER = "/"  # ends the key of a program that is a folder
 
 
 def pin(engine: Engine, definition: Pipeline) -> dict[str, str]:
@@ -34,7 +36,11 @@ def files(engine: Engine, run: Run, program: PlannedProgram) -> list[InputFile]:
     pinned = run.scripts or pin(engine, engine.definition(run))
     archive = _archive_of(program.environment)
     paths = {name: name for name in pinned if _is_runner(name)}
-    paths |= {name: name for name in (program.file, program.environment) if name}
+    file = program.file or ""
+    if f"{file}{_FOLDER}" in pinned:
+        paths |= {f"{file}{_FOLDER}": f"{file}{_PROGRAM}"}
+        file = ""
+    paths |= {name: name for name in (file, program.environment) if name}
     paths |= {archive: _ARCHIVE} if archive in pinned else {}
     return [_file(engine, pinned[name], path) for name, path in paths.items()]
 
@@ -56,7 +62,9 @@ def wanted(engine: Engine, definition: Pipeline) -> Iterator[str]:
             continue
         environment = requirements(program.environment)
         archive = _archive_of(environment)
-        yield from (name for name in (program.program, environment) if name)
+        folder = f"{program.program}{_FOLDER}"
+        file = folder if folder in engine.scripts else program.program
+        yield from (name for name in (file, environment) if name)
         yield from [archive] if archive in engine.scripts else []
 
 

@@ -127,16 +127,8 @@ def ended(tmp_path, text, content=b"one\n", programs=None):
     return app, run_of(app, "p")
 
 
-def test_a_program_with_another_ending_is_not_deployed(tmp_path):
-    says(
-        "The loader accepts a file with another ending, but each run of it ends with `plan-failed`"
-    )
-    text = START + ONE + NONE + "task: {program: work.sh}\n"
-    assert ended(tmp_path, text, programs={"work.sh": "true\n"})[1].cause == "plan-failed"
-
-
 def test_a_program_cannot_import_another(tmp_path):
-    says("it cannot import another file of `task_scripts/`")
+    says("Nodes get nothing else of `task_scripts/`.")
     text = START + ONE + NONE + "task: {program: a.py}\n"
     _, run = ended(tmp_path, text, programs={"a.py": "import b\n", "b.py": ""})
     assert "No module named 'b'" in run.error
@@ -157,8 +149,8 @@ def test_a_request_without_the_input_that_a_split_needs_fails(tmp_path):
     assert ended(tmp_path, text)[1].cause == "plan-failed"
 
 
-def test_a_task_that_batch_ends_takes_its_finished_items_with_it(tmp_path):
-    says("All its items then count as failed, with cause `timed-out`, even those that had finished")
+def test_items_that_batch_ended_before_they_finished_are_timed_out(tmp_path):
+    says("Items that had finished count; the others fail with cause `timed-out`.")
     text = START + NONE + "split: {range: {stop: 3, step: 1}}\ntask: {command: ['true']}\n"
     app = app_of(tmp_path, {"p": text + "bundle: {items: 3}\n"}, {})
     app.execute = lambda _spec: Outcome(None, "MaxWallClockTimeExpiry", "usererror", "ended")
