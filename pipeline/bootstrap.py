@@ -4,12 +4,14 @@ import functools
 import json
 import logging
 import os
+from collections.abc import Collection
 from pathlib import Path
 from time import time
 
 from pipeline.adapters.connect import connect
 from pipeline.adapters.connect import load as load_adapters
 from pipeline.domain.access import Api
+from pipeline.domain.catalogue import programs
 from pipeline.domain.catalogue.catalogue import load_catalogue
 from pipeline.handlers.doors.access import Gate
 from pipeline.handlers.engine import Engine
@@ -72,13 +74,19 @@ def build(settings: Settings) -> Engine:
     """Build an engine. Raises DefinitionError, which names every fault of the definitions."""
     root = settings.definitions
     catalogue = load_catalogue(root / "pipelines", root / "pools", root / "task_scripts")
-    files = scripts(root / "task_scripts")
+    files = scripts(root / "task_scripts", catalogue.programs)
     return Engine(connect(settings), catalogue, settings.patience, files, settings.local)
 
 
-def scripts(folder: Path) -> dict[str, bytes]:
-    """Read the files that nodes may need; the keys are plain file names."""
-    return {
+def scripts(folder: Path, named: Collection[str] = ()) -> dict[str, bytes]:
+    """Read the files that nodes may need; the keys are plain file names.
+
+    The key of a folder that is `named` as a program ends in a slash.
+    """
+    others = sorted(
+        name for name in named if not (name.endswith(".py") and (folder / name).is_file())
+    )
+    return dict(programs.read(name, folder) for name in others) | {
         path.name: path.read_bytes()
         for pattern in _SCRIPTS
         for path in sorted(folder.glob(pattern))

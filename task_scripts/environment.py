@@ -29,6 +29,7 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path
 
+_PROGRAM = ".program.zip"
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*==\s*([^\s;\\]+)\s*(;[^\\]*)?\\?$")
 
 Build = Callable[[Path, Path], None]
@@ -173,11 +174,22 @@ def choose(folder: Path, name: str | None, shared: Path, build: Build = build_en
     return shared_environment(shared / "environments", requirements, build) / "bin" / "python"
 
 
+def unpack_programs(folder: Path) -> None:
+    """Unpack the programs that are folders, each beside its archive."""
+    for archive in sorted(folder.glob(f"*{_PROGRAM}")):
+        target = folder / archive.name[: -len(_PROGRAM)]
+        with zipfile.ZipFile(archive) as packed:
+            packed.extractall(target)
+            for entry in packed.infolist():
+                (target / entry.filename).chmod(entry.external_attr >> 16 & 0o777)
+
+
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Prepare the environment and write its interpreter's path to environment.json."""
     folder = Path(__file__).resolve().parent
     shared = Path(environ.get("AZ_BATCH_NODE_SHARED_DIR", folder))
     try:
+        unpack_programs(folder)
         python = choose(folder, argv[0] if argv else None, shared)
         unfinished = folder / f"environment-{secrets.token_hex(4)}.tmp"
         unfinished.write_text(json.dumps({"python": str(python)}), encoding="utf-8")

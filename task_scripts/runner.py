@@ -13,42 +13,33 @@ if not __package__:  # a program called json.py must not replace the library's
 
 import json
 import os
-import shutil
 import signal
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING or __package__:
     from task_scripts import runner_cut as cuts
+    from task_scripts import runner_folder as folders
     from task_scripts import runner_guard as guard
     from task_scripts import runner_item as items
+    from task_scripts import runner_journal as journals
+    from task_scripts import runner_keeper as keeper
     from task_scripts import runner_missing as missing
+    from task_scripts import runner_receipt as receipts
 else:  # on a node the files are in one folder
     import runner_cut as cuts
+    import runner_folder as folders
     import runner_guard as guard
     import runner_item as items
+    import runner_journal as journals
+    import runner_keeper as keeper
     import runner_missing as missing
+    import runner_receipt as receipts
 
-RECEIPT_BYTES = 1024 * 1024
-TAIL_CHARACTERS = 2000
 LOG_BYTES = 8 * 1024 * 1024
-_ITEM_BYTES = 300  # of an item's entry in the receipt, without outputs and tail
-
-
-class Result(TypedDict):
-    """One item in the receipt."""
-
-    id: int
-    outcome: str
-    cause: str | None
-    exit_code: int | None
-    tries: int
-    seconds: float
-    tail: str
-    outputs: list[items.Output]
 
 
 class _InputFile(TypedDict):
@@ -69,6 +60,7 @@ class _Page(TypedDict):
     program: items.Program
     item_timeout_s: float
     require_output: bool
+    output_limits: "dict[str, Any] | None"
     tries: dict[str, int]
     inputs: list[_InputFile]
     cut: "cuts.Cut | None"
@@ -76,12 +68,14 @@ class _Page(TypedDict):
 
 
 class Attempt:
-    """One start of a task on a node: what its items share, and the counters over all items."""
+    """One execution of a task on a node: what its items share, and the counters over all items."""
 
-    def __init__(self, page: _Page, task: _Task, environ: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self, page: _Page, task: _Task, environ: Mapping[str, str], folder: folders.Folder
+    ) -> None:
         self.id = os.urandom(8).hex()
-        self._page, self._folder = page, folder
-        self._tries = folder / f"try-{self.id}"
+        self._page, self._task, self._folder = page, task, folder
+        self._tries = folder.make(f"try-{self.id}")
         files = [*page["inputs"], *task["inputs"]]
         self._names = {file["file"]: file["name"] for file in files}
         self._sizes = {file["file"]: file["size"] for file in files}
@@ -92,45 +86,85 @@ class Attempt:
             "FANFARE_GENERATION": str(page["generation"]),
             "FANFARE_TASK": str(task["number"]),
         }
+        self._node, self._started = environ.get("AZ_BATCH_NODE_ID", ""), time.time()
         self._scripts = Path(__file__).resolve().parent
-        self._outputs = 0
-        self._receipt_room = RECEIPT_BYTES - _ITEM_BYTES * (len(task["items"]) + 1)
-        self._log_room = LOG_BYTES
+        self._receipt_room = receipts.RECEIPT_BYTES - receipts.ITEM_BYTES * (len(task["items"]) + 1)
+        self._outputs, self._worker, self._leash = 0, "", 0
+        self._log_file, self._log_room = folder.create(f"l-{self.id}.txt"), LOG_BYTES
+        self._journal = journals.Journal(folder, self.id)
+        self._journal.begin(journals.earlier(folder))
+        self._kills, self._reached = missing.memory_kills(), 0
 
-    def run_item(self, item: items.Item) -> Result:
+    def work(self, leash: int) -> int:
+        """Run the items that have no result yet, then write the receipt; return 0."""
+        self._leash, self._worker = leash, os.urandom(8).hex()
+        past = self._journal.past()
+        for result in past.results.values():
+            self._receipt_room -= len(receipts.encode(result["outputs"]))
+        for item in self._task["items"]:
+            if item["id"] not in past.results:
+                ended = self._run_item(item, past)
+                self._journal.result(ended)
+                past.results[item["id"]] = dict(ended)
+        results = [past.results[item["id"]] for item in self._task["items"]]
+        self._write_receipt(results, past.after)
+        return 0
+
+    def killed(self, number: int) -> bool:
+        """End what a killed runner left, and note it; return whether another one makes sense."""
+        guard.hunt(f"FANFARE_ATTEMPT={self.id}")
+        past, reached = self._journal.past(), self._journal.size
+        if past.begun is None or reached == self._reached:
+            return False
+        kills = missing.memory_kills()
+        note = f"The program killed the runner (signal {number}). "
+        note += missing.explain_kill(self._kills, kills, killed=number == signal.SIGKILL)
+        self._kills = kills
+        self._journal.failed(past.begun, "program-failed", note.rstrip())
+        self._log(f"== item {past.begun}: {note.rstrip()}\n")
+        self._reached = self._journal.size
+        return True
+
+    def _run_item(self, item: items.Item, past: journals.Past) -> receipts.Result:
         """Run one item until it succeeds or its tries are used up."""
-        failures: dict[str, int] = {}
-        seconds = 0.0
-        while True:
+        failures = past.failures.get(item["id"], {})
+        seconds, result = 0.0, receipts.failed(item["id"], past.notes.get(item["id"], ""))
+        while not self._used_up(failures):
             number = sum(failures.values()) + 1
+            self._journal.begun(item["id"])
             result = self._run_once(item, number)
             seconds += result["seconds"]
             result |= {"tries": number, "seconds": round(seconds, 3)}
             cause = result["cause"]
             if cause is None:
                 return result
+            self._journal.failed(item["id"], cause)
             failures[cause] = failures.get(cause, 0) + 1
-            if failures[cause] >= self._page["tries"].get(cause, 1):
-                return result
+        return result
 
-    def _run_once(self, item: items.Item, number: int) -> Result:
-        folder = self._tries / f"{item['id']}-{number}"
-        place = items.Place(self._folder, folder / "work", folder / "output")
-        place.work.mkdir(parents=True)
-        place.output.mkdir()
+    def _used_up(self, failures: Mapping[str, int]) -> bool:
+        return any(count >= self._page["tries"].get(cause, 1) for cause, count in failures.items())
+
+    def _run_once(self, item: items.Item, number: int) -> receipts.Result:
+        folder = self._tries.make_like(f"{item['id']}-{number}")
+        work, output = folder.make("work"), folder.make("output")
+        place = items.Place(self._folder.path, work.path, output.path)
         ended, cause, note, outputs = guard.Ended(0.0, b""), None, "", []
+        before = missing.memory_kills()
         try:
-            order = self._order(item, number, place)
+            order = self._order(item, number, place, folder)
             ended = guard.run_guarded(order)
             _check_end(ended, self._page["item_timeout_s"])
-            outputs = self._collect(place.output)
+            outputs = self._collect(output)
         except items.Unfit as unfit:
             cause, note = unfit.cause, str(unfit)
         finally:
-            _remove(folder)
-        text = visible(ended.output)
+            for made in (work, output):
+                folder.remove_with_all(made)
+            self._tries.remove(folder)
+        text = receipts.visible(ended.output)
         if cause in ("program-failed", "program-missing"):
-            note = f"{note} {self._explained(ended, text)}".rstrip()
+            note = f"{note} {self._explained(ended, text, before)}".rstrip()
         header = (
             f"== item {item['id']}, try {number}: {cause or 'succeeded'}, {ended.seconds:.2f} s"
         )
@@ -142,125 +176,102 @@ class Attempt:
             "exit_code": ended.exit_code,
             "tries": number,
             "seconds": ended.seconds,
-            "tail": tail_of(text, note) if cause else "",
+            "tail": receipts.tail_of(text, note) if cause else "",
             "outputs": outputs,
         }
 
-    def _explained(self, ended: guard.Ended, text: str) -> str:
+    def _explained(self, ended: guard.Ended, text: str, before: "tuple[int, ...]") -> str:
         program = self._page["program"]
         command = (program["command"] or [""])[0] if ended.missing else None
-        return missing.explain(command, program["environment"], text)
+        killed = ended.exit_code in (-signal.SIGKILL, 128 + signal.SIGKILL)
+        memory = missing.explain_kill(before, missing.memory_kills(), killed=killed)
+        return memory or missing.explain(command, program["environment"], text)
 
-    def _order(self, item: items.Item, number: int, place: items.Place) -> guard.Order:
+    def _order(
+        self, item: items.Item, number: int, place: items.Place, folder: folders.Folder
+    ) -> guard.Order:
         program = self._page["program"]
-        items.check_inputs(item, self._folder, self._sizes)
-        files = self._cut(item, place.work.parent)
+        items.check_inputs(item, self._folder.path, self._sizes)
+        files = self._cut(item, folder)
         if "{parts}" in "".join(program["arguments"]):
-            items.check_inputs({**item, "inputs": ["parts.json"]}, self._folder, {})
+            items.check_inputs({**item, "inputs": ["parts.json"]}, self._folder.path, {})
         own = items.environment_for(item, place, self._names)
         return guard.Order(
             argv=items.argument_list(program, self._scripts, item, place, files),
             cwd=str(place.work),
-            environ={**self._environ, **own, "FANFARE_TRY": str(number)},
-            marker=f"FANFARE_ATTEMPT={self.id}",
+            environ={
+                **self._environ,
+                **own,
+                "FANFARE_TRY": str(number),
+                "FANFARE_RUNNER": self._worker,
+            },
+            marker=f"FANFARE_RUNNER={self._worker}",
             limit_s=self._page["item_timeout_s"],
+            leash=self._leash,
         )
 
-    def _cut(self, item: items.Item, folder: Path) -> "dict[str, str]":
+    def _cut(self, item: items.Item, folder: folders.Folder) -> "dict[str, str]":
         """Write the item's part of the input into a file; return its placeholder. Raises Unfit."""
         cut = self._page.get("cut")  # a page of an older release has none
         if not cut:
             return {}
-        source = self._folder / item["inputs"][0]
-        target = folder / f"part{source.suffix}"
+        source = self._folder.path / item["inputs"][0]
+        name = f"part{source.suffix}"
         try:
-            cuts.Cutter(cut, self._tries).part(source, item["spans"], target)
+            with folder.create(name) as target:
+                cuts.Cutter(cut, self._tries).part(source, item["spans"], target)
         except (OSError, UnicodeDecodeError) as error:
             note = f"The item's part of the input cannot be cut: {error}."
             raise items.Unfit("input-missing", note) from None
-        return {cut["placeholder"]: str(target)}
+        return {cut["placeholder"]: str(folder.path / name)}
 
-    def _collect(self, folder: Path) -> list[items.Output]:
-        outputs = items.collect(folder, self._next_output)
+    def _collect(self, folder: folders.Folder) -> list[items.Output]:
+        limits = items.Limits(**self._page.get("output_limits") or {})
+        outputs = items.collect(folder, self._folder, self._next_output, limits)
         if not outputs and self._page.get("require_output"):
             note = "The program ended well, but wrote no file into its output folder."
             raise items.Unfit("output-unusable", note)
-        self._receipt_room -= len(encode(outputs))
+        self._receipt_room -= len(receipts.encode(outputs))
         if self._receipt_room < 0:
             for output in outputs:
-                (self._folder / output["blob"]).unlink()
+                self._folder.unlink(output["blob"])
             note = (
                 "The outputs of the task do not fit one receipt: use fewer files, or fewer items."
             )
             raise items.Unfit("output-unusable", note)
         return outputs
 
-    def _next_output(self) -> Path:
-        self._outputs += 1
-        return self._folder / f"o-{self.id}-{self._outputs - 1}"
+    def _next_output(self) -> str:
+        while True:  # a runner that was killed may have left some
+            self._outputs += 1
+            name = f"o-{self.id}-{self._outputs - 1}"
+            if not self._folder.has(name):
+                return name
 
     def _log(self, text: str) -> None:
         entry = text.encode()
-        with (self._folder / f"l-{self.id}.txt").open("ab") as log:
-            log.write(entry[: self._log_room])
+        self._log_file.write(entry[: self._log_room])
+        self._log_file.flush()
         self._log_room = max(self._log_room - len(entry), 0)
 
-    def write_receipt(self, results: list[Result], node: str, started: float) -> None:
-        """Write the receipt, whole or not at all."""
+    def _write_receipt(self, results: "list[dict[str, Any]]", after: "list[str]") -> None:
+        """Write the receipt, whole or not at all; then the journal says nothing more."""
         ended = time.time()
         head = {
             "version": 1,
             "attempt": self.id,
-            "node": node[:128],
-            "started_at": _iso(started),
-            "ended_at": _iso(ended),
-            "seconds": round(max(ended - started, 0.0), 3),
+            "after": after,
+            "node": self._node[:128],
+            "started_at": receipts.iso(self._started),
+            "ended_at": receipts.iso(ended),
+            "seconds": round(max(ended - self._started, 0.0), 3),
         }
-        target = self._folder / f"r-{self.id}.json"
-        unfinished = self._folder / f"tmp-{self.id}"
-        unfinished.write_bytes(fitting_receipt(head, results))
-        unfinished.replace(target)
-        _remove(self._tries)
-
-
-def fitting_receipt(head: Mapping[str, object], results: Sequence[Result]) -> bytes:
-    """Encode a receipt; cut the tails if it would be too large."""
-    content = encode({**head, "items": results})
-    for length in (500, 100, 0):
-        if len(content) <= RECEIPT_BYTES:
-            break
-        cut = [{**result, "tail": _last(result["tail"], length)} for result in results]
-        content = encode({**head, "items": cut})
-    return content
-
-
-def _last(text: str, length: int) -> str:
-    return text[max(len(text) - length, 0) :]
-
-
-def encode(value: object) -> bytes:
-    """Encode as compact JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def visible(output: bytes) -> str:
-    """Decode what a program printed, and spell out control characters."""
-    text = output.decode(errors="replace").replace("\r\n", "\n").replace("\r", "\n")
-    if text.replace("\n", "").replace("\t", "").isprintable():
-        return text
-    return "".join(
-        c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text
-    )
-
-
-def tail_of(text: str, note: str) -> str:
-    """Return the last whole lines of an output, and then the runner's own note."""
-    room = max(TAIL_CHARACTERS - len(note) - 1, 0)
-    text = text.rstrip()
-    kept = _last(text, room)
-    if len(kept) < len(text):  # the first line is cut
-        kept = kept.split("\n", 1)[-1]
-    return f"{kept}\n{note}".strip("\n")[:TAIL_CHARACTERS]
+        unfinished = f"tmp-{os.urandom(8).hex()}"
+        with self._folder.create(unfinished) as stream:
+            stream.write(receipts.fitting_receipt(head, results))
+        self._folder.rename(unfinished, f"r-{self.id}.json")
+        self._journal.close()
+        self._folder.remove(self._tries)
 
 
 def _check_end(ended: guard.Ended, limit_s: float) -> None:
@@ -281,18 +292,6 @@ def _check_end(ended: guard.Ended, limit_s: float) -> None:
         raise items.Unfit("program-failed", f"The program exited with code {ended.exit_code}.")
 
 
-def _remove(folder: Path) -> None:
-    try:
-        shutil.rmtree(folder, ignore_errors=True)
-    except RecursionError:  # a hostile depth of folders; they are deleted with the node
-        sys.stderr.write(f"{folder.name} stays: its folders are too deep.\n")
-
-
-def _iso(moment: float) -> str:
-    text = datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
-
-
 def _read_task(folder: Path, number: int) -> tuple[_Page, _Task]:
     page: _Page = json.loads((folder / "page.json").read_bytes())
     for task in page["tasks"]:
@@ -301,24 +300,28 @@ def _read_task(folder: Path, number: int) -> tuple[_Page, _Task]:
     raise ValueError(f"page.json has no task {number}")
 
 
-def _stop(*_: object) -> NoReturn:
-    raise SystemExit(128 + signal.SIGTERM)
-
-
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run the task that FANFARE_TASK names; return 0 if its receipt is written."""
     del argv
-    signal.signal(signal.SIGTERM, _stop)
-    started, folder = time.time(), Path.cwd()
+    folder = Path.cwd()
     try:
         page, task = _read_task(folder, int(environ["FANFARE_TASK"]))
-        attempt = Attempt(page, task, environ, folder)
-        results = [attempt.run_item(item) for item in task["items"]]
-        attempt.write_receipt(results, environ.get("AZ_BATCH_NODE_ID", ""), started)
+        attempt = Attempt(page, task, environ, folders.Folder.at(folder))
     except (OSError, ValueError, KeyError) as error:
-        sys.stderr.write(f"The task left no receipt: {type(error).__name__}: {error}\n")
-        return 1
-    return 0
+        return _without_receipt(error)
+    return keeper.Keeper(partial(_work, attempt), attempt.killed).run()
+
+
+def _work(attempt: Attempt, leash: int) -> int:
+    try:
+        return attempt.work(leash)
+    except (OSError, ValueError, KeyError) as error:
+        return _without_receipt(error)
+
+
+def _without_receipt(error: Exception) -> int:
+    sys.stderr.write(f"The task left no receipt: {type(error).__name__}: {error}\n")
+    return 1
 
 
 if __name__ == "__main__":

@@ -1,9 +1,15 @@
 """Cuts an item's part out of the task's input, as the plan describes it."""
 
 import codecs
+import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypedDict
+
+if TYPE_CHECKING or __package__:
+    from task_scripts import runner_folder as folders
+else:  # on a node the files are in one folder
+    import runner_folder as folders
 
 UTF_8 = "utf-8"
 _CHUNK = 1024 * 1024
@@ -18,36 +24,44 @@ class Cut(TypedDict):
 
 
 class Cutter(NamedTuple):
-    """Cuts parts out of an input; one that is not UTF-8 is first written as UTF-8, once."""
+    """Cuts parts out of an input; one that is not UTF-8 is first written as UTF-8, once.
+
+    `folder` is the runner's own, where that text is kept.
+    """
 
     cut: Cut
-    folder: Path
+    folder: folders.Folder
 
-    def part(self, source: Path, spans: Iterable[tuple[int, int]], target: Path) -> None:
+    def part(self, source: Path, spans: Iterable[tuple[int, int]], target: BinaryIO) -> None:
         """Write the spans of the input into a file. Raises OSError or UnicodeDecodeError."""
-        readable = source if self.cut["encoding"] == UTF_8 else self._in_utf8(source)
-        with readable.open("rb") as whole, target.open("wb") as part:
+        readable = source.open("rb") if self.cut["encoding"] == UTF_8 else self._in_utf8(source)
+        with readable as whole:
             for start, end in spans:
                 whole.seek(start)
-                _copy(whole, part, end - start)
+                _copy(whole, target, end - start)
 
-    def _in_utf8(self, source: Path) -> Path:
-        target = self.folder / f"utf8-{source.name}"
-        if target.exists():
-            return target
-        unfinished = target.with_name(f"tmp-{target.name}")
+    def _in_utf8(self, source: Path) -> BinaryIO:
+        name = f"utf8-{source.name}"
+        try:
+            return self.folder.open(name)
+        except FileNotFoundError:
+            pass
+        unfinished = f"tmp-{os.urandom(8).hex()}"
+        with source.open("rb") as raw, self.folder.create(unfinished) as text:
+            self._convert(raw, text)
+        self.folder.rename(unfinished, name)
+        return self.folder.open(name)
+
+    def _convert(self, raw: BinaryIO, text: BinaryIO) -> None:
         decoder = codecs.getincrementaldecoder(self.cut["encoding"])()
-        with source.open("rb") as raw, unfinished.open("wb") as text:
-            first = True
-            while True:
-                chunk = raw.read(_CHUNK)
-                decoded = decoder.decode(chunk, final=not chunk)
-                text.write((decoded.removeprefix(_MARK) if first else decoded).encode())
-                first = first and not decoded
-                if not chunk:
-                    break
-        unfinished.replace(target)
-        return target
+        first = True
+        while True:
+            chunk = raw.read(_CHUNK)
+            decoded = decoder.decode(chunk, final=not chunk)
+            text.write((decoded.removeprefix(_MARK) if first else decoded).encode())
+            first = first and not decoded
+            if not chunk:
+                break
 
 
 def _copy(source: BinaryIO, target: BinaryIO, size: int) -> None:

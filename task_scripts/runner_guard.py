@@ -3,9 +3,9 @@
 There are three processes. The supervisor (the runner itself) forks a guardian, and the guardian
 starts the program. So a program that kills its parent kills only the guardian, and the supervisor
 records that. The supervisor holds a leash, a pipe that the guardian reads. The leash ends when the
-supervisor is done or dead, and the guardian then ends the program. This does not stop a program
-that kills its grandparent, or hides by changing both session and environment: nodes are the
-security boundary.
+supervisor is done or dead, and the guardian then ends the program. A supervisor that is killed is
+replaced by its keeper. This does not stop a program that hides by changing both session and
+environment: nodes are the security boundary.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 HEAD_BYTES = 16 * 1024
@@ -26,11 +27,15 @@ GRACE_S = 2.0
 _CHUNK = 64 * 1024
 _PIPE_BYTES = 1024 * 1024
 _HUNT_ROUNDS = 100
+_LOOK_S = 0.5  # between signals to parents that the program may have stopped
 _NO_PROGRAM = (errno.ENOENT, errno.EACCES, errno.ENOTDIR, errno.ENOEXEC)
 
 
 class Order(NamedTuple):
-    """What to run, and how long; child processes inherit `marker` (NAME=value) in `environ`."""
+    """What to run, and how long; child processes inherit `marker` (NAME=value) in `environ`.
+
+    When the other end of the pipe `leash` is closed, the runner's keeper is gone, and all ends.
+    """
 
     argv: Sequence[str]
     cwd: str
@@ -38,6 +43,7 @@ class Order(NamedTuple):
     marker: str
     limit_s: float
     grace_s: float = GRACE_S
+    leash: "int | None" = None
 
 
 class Ended(NamedTuple):
@@ -102,6 +108,13 @@ def run_guarded(order: Order) -> Ended:
     return watch.result()
 
 
+def rouse(*pids: int) -> None:
+    """Let processes go on that a program has stopped."""
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGCONT)
+
+
 def hunt(marker: str) -> None:
     """Kill every process whose environment has the marker, whatever its session."""
     needle = marker.encode()
@@ -143,6 +156,7 @@ class _Guardian:
     def run(self, output: int) -> NoReturn:
         try:
             os.setsid()  # a kill of the supervisor's group must leave a process that cleans up
+            _offer_to_the_kernel()
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             self._start_and_watch(output)
@@ -184,7 +198,8 @@ class _Guardian:
         poller.register(wake, select.POLLIN)
         poller.register(self._leash, select.POLLIN)
         running = True
-        while self._leash not in (ready := dict(poller.poll())):
+        while self._leash not in (ready := dict(poller.poll(_LOOK_S * 1000))):
+            rouse(os.getppid())
             if wake in ready:
                 os.read(wake, _CHUNK)
             if running and (code := _exit_code(pid)) is not None:
@@ -197,6 +212,12 @@ class _Guardian:
 
     def _send(self, fact: dict[str, int | str]) -> None:
         os.write(self._report, json.dumps(fact).encode() + b"\n")
+
+
+def _offer_to_the_kernel() -> None:
+    """Let the kernel rather kill the program than the runner when memory runs out."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
 
 
 def _exit_code(pid: int) -> int | None:
@@ -225,7 +246,7 @@ class _Watch:
         self._started = time.monotonic()
         self._seconds = 0.0
         self._poller = select.poll()
-        for fd in (report, output):
+        for fd in (report, output, *([] if order.leash is None else [order.leash])):
             self._poller.register(fd, select.POLLIN)
         os.set_blocking(output, False)
         with contextlib.suppress(OSError):  # a larger pipe is only faster
@@ -240,7 +261,10 @@ class _Watch:
             if rest_s <= 0:
                 deadline = next(steps)
                 continue
-            for fd, _ in self._poller.poll(min(rest_s, 3600) * 1000 + 1):
+            rouse(self._guardian, *([] if self._order.leash is None else [os.getppid()]))
+            for fd, _ in self._poller.poll(min(rest_s, _LOOK_S) * 1000 + 1):
+                if fd == self._order.leash:
+                    raise SystemExit(1)
                 if fd == self._report:
                     self._read_report()
                 else:

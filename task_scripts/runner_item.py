@@ -2,17 +2,25 @@
 
 import hashlib
 import json
-import os
 import re
-import stat
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
+
+if TYPE_CHECKING or __package__:
+    from task_scripts import runner_folder as folders
+else:  # on a node the files are in one folder
+    import runner_folder as folders
 
 MAX_NAME = 512
 _TOKEN = re.compile(r"\{\{|\}\}|\{([a-z][a-z0-9_]{0,31})\}", re.ASCII)
 _CHUNK = 1024 * 1024
+_REPLACED = (
+    "The program removed or replaced its output folder: write into the folder that it gets, "
+    "and empty it rather than remove it."
+)
 
 
 class Program(TypedDict):
@@ -40,6 +48,10 @@ class Output(TypedDict):
     blob: str
     size: int
     sha256: str
+
+
+class _Late(Exception):
+    """Collecting took too long."""
 
 
 class Place(NamedTuple):
@@ -85,7 +97,7 @@ def argument_list(
         else:
             filled.append(_fill(argument, values))
     command = [_fill(part, values) for part in program["command"] or []]
-    return [*(command or [python_of(program, scripts), script_of(program, scripts)]), *filled]
+    return [*(command or start_of(program, scripts)), *filled]
 
 
 def _values(item: Item, place: Place) -> dict[str, str]:
@@ -112,9 +124,17 @@ def _fill(text: str, values: Mapping[str, str]) -> str:
     return _TOKEN.sub(replacement, text)
 
 
+def start_of(program: Program, scripts: Path) -> list[str]:
+    """Return what starts the program's file: Python, or what its first line names. Raises Unfit."""
+    script = script_of(program, scripts)
+    return [python_of(program, scripts), script] if script.endswith(".py") else [script]
+
+
 def script_of(program: Program, scripts: Path) -> str:
     """Find the program's file. Raises Unfit."""
     path = scripts / (program["file"] or "")
+    if path.is_dir():
+        path /= "__main__.py" if (path / "__main__.py").is_file() else "main.py"
     if not path.is_file():
         raise Unfit("program-missing", f"The program {program['file']} is not on the node.")
     return str(path)
@@ -150,31 +170,55 @@ def _compact(parameters: Mapping[str, object]) -> str:
     return json.dumps(parameters, ensure_ascii=False)
 
 
-def collect(folder: Path, target: Callable[[], Path]) -> list[Output]:
-    """Move every output out of the folder and compute its digest. Raises Unfit."""
+class Limits(NamedTuple):
+    """How much an item may write: files, bytes, and seconds to move and hash them."""
+
+    files: int = 5_000
+    bytes: int = 200 << 30
+    seconds: float = 1_800.0
+
+
+def collect(
+    folder: folders.Folder, target: folders.Folder, name: Callable[[], str], limits: Limits
+) -> list[Output]:
+    """Move every output into the target folder and compute its digest. Raises Unfit."""
+    deadline = time.monotonic() + limits.seconds
     try:
-        found = sorted(_files(folder))
-        return [_take(folder / name, name, target()) for name in found]
+        if not folder.is_in_place():
+            raise Unfit("output-unusable", _REPLACED)
+        found = sorted(_files(folder, limits, deadline))
+        return [_take(folder, one, (target, name()), deadline) for one in found]
     except OSError as error:
-        note = f"An output cannot be read: {error.strerror}."
+        note = f"An output cannot be read: {error.strerror or error}."
+        raise Unfit("output-unusable", note) from None
+    except _Late:
+        note = (
+            f"The outputs were not collected within {limits.seconds:g} s: "
+            "write less, or raise limits.outputs.time."
+        )
         raise Unfit("output-unusable", note) from None
 
 
-def _files(folder: Path) -> Iterator[str]:
-    pending = [""]
-    while pending:
-        parent = pending.pop()
-        with os.scandir(folder / parent) as entries:
-            for entry in entries:
-                name = f"{parent}{entry.name}"
-                _check_name(name)
-                mode = entry.stat(follow_symlinks=False).st_mode
-                if stat.S_ISDIR(mode):
-                    pending.append(f"{name}/")
-                elif stat.S_ISREG(mode):
-                    yield name
-                else:
-                    raise Unfit("output-unusable", f"The output {name} is not a regular file.")
+def _files(folder: folders.Folder, limits: Limits, deadline: float) -> Iterator[str]:
+    seen = size = 0
+    for found in folder.found():
+        if time.monotonic() > deadline:
+            raise _Late
+        _check_name(found.name)
+        seen += 1
+        if seen > limits.files:
+            note = f"The item wrote more than {limits.files:,} files and folders: "
+            raise Unfit("output-unusable", f"{note}write fewer, or raise limits.outputs.files.")
+        if found.is_folder:
+            continue
+        if not found.is_file:
+            raise Unfit("output-unusable", f"The output {found.name} is not a regular file.")
+        # A sparse file has fewer bytes on the disk than Storage would get.
+        size += max(found.status.st_size, found.status.st_blocks * 512)
+        if size > limits.bytes:
+            note = f"The item wrote more than {limits.bytes:,} bytes: "
+            raise Unfit("output-unusable", f"{note}write fewer, or raise limits.outputs.bytes.")
+        yield found.name
 
 
 def _check_name(name: str) -> None:
@@ -186,11 +230,16 @@ def _check_name(name: str) -> None:
         raise Unfit("output-unusable", note)
 
 
-def _take(source: Path, name: str, target: Path) -> Output:
+def _take(
+    folder: folders.Folder, name: str, target: "tuple[folders.Folder, str]", deadline: float
+) -> Output:
     digest, size = hashlib.sha256(), 0
-    with source.open("rb") as stream:
+    with folder.open(name) as stream:
         while data := stream.read(_CHUNK):
+            if time.monotonic() > deadline:
+                raise _Late
             digest.update(data)
             size += len(data)
-    source.rename(target)
-    return {"name": name, "blob": target.name, "size": size, "sha256": digest.hexdigest()}
+        folder.move(name, *target)
+        target[0].check(target[1], stream)
+    return {"name": name, "blob": target[1], "size": size, "sha256": digest.hexdigest()}

@@ -1,4 +1,4 @@
-"""Says what a failed program lacks on its node: a Python module, or another program.
+"""Says what a failed program lacks on its node: a Python module, another program, or memory.
 
 A machine may say in `machine.json`, beside the interpreter of its nodes, what it has outside their
 sight. The local stack does, so that "it works here" does not hide what fails in Azure.
@@ -30,6 +30,42 @@ def explain(command: str | None, environment: str | None, output: str) -> str:
         return _module(modules[-1], environment)
     names = [*_FILE.findall(output), *_from_shells(output)]
     return _program(names[-1]) if names else ""
+
+
+def memory_kills(root: Path = Path("/")) -> "tuple[int, ...]":
+    """Count the processes that the kernel killed for lack of memory: in this cgroup, and in all."""
+    files = [root / "proc/vmstat"]
+    for line in _text(root / "proc/self/cgroup").splitlines():
+        _, controllers, group = [*line.split(":", 2), "", ""][:3]
+        below = group.lstrip("/")
+        if not controllers:
+            files.append(root / "sys/fs/cgroup" / below / "memory.events")
+        elif "memory" in controllers.split(","):
+            files.append(root / "sys/fs/cgroup/memory" / below / "memory.oom_control")
+    return tuple(_kills_in(file) for file in files)
+
+
+def explain_kill(before: "tuple[int, ...]", after: "tuple[int, ...]", *, killed: bool) -> str:
+    """Say whether memory ran out while a program ran that failed, and what to do about it."""
+    remedy = "use a larger VM size, or let fewer tasks share a node (task.slots)"
+    if any(now > then for then, now in zip(before, after, strict=False)):
+        return f"The kernel killed a process because memory ran out: {remedy}."
+    return f"If memory ran out: {remedy}." if killed else ""
+
+
+def _kills_in(file: Path) -> int:
+    for line in _text(file).splitlines():
+        name, _, count = line.partition(" ")
+        if name == "oom_kill" and count.strip().isdecimal():
+            return int(count)
+    return 0
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text()
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _module(name: str, environment: str | None) -> str:

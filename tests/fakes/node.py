@@ -67,7 +67,10 @@ type Program = Callable[[Item], Outputs | Failure]
 
 @dataclass
 class FakeNode:
-    """Executes task specs; `loses` names the local files whose upload fails."""
+    """Executes task specs; `loses` names the local files whose upload fails.
+
+    With `killed_after` all processes of a task are killed after so many items.
+    """
 
     blobs: FakeBlobs
     clock: FakeClock
@@ -75,6 +78,7 @@ class FakeNode:
     loses: Callable[[str], bool] = field(default=lambda _: False)
     backwards: bool = False
     exit_code: int = 0
+    killed_after: int | None = None
 
     def __call__(self, spec: TaskSpec) -> Outcome:
         """Run one task as Batch and the runner would; return how Batch reports its end."""
@@ -86,6 +90,8 @@ class FakeNode:
         written = _Execution(self, spec, files).run()
         lost = [name for name in written if self.loses(name)]
         self._upload(spec.uploads, {n: c for n, c in written.items() if n not in lost})
+        if not any(name.startswith("r-") for name in written):
+            return Outcome(137, "FailureExitCode", "usererror", "The task exited with 137")
         if lost:
             return Outcome(self.exit_code, "FileUploadMiscError", "servererror", lost[0])
         return Outcome(self.exit_code)
@@ -118,7 +124,17 @@ class _Execution:
 
     def run(self) -> Files:
         started = self._now()
-        items = [self._item(entry) for entry in self._entries()]
+        after, finished = self._finished()
+        fresh = [entry for entry in self._entries() if entry["id"] not in finished]
+        for entry in fresh[: self._node.killed_after]:
+            finished[entry["id"]] = self._item(entry)
+        items = list(finished.values())
+        if self._node.killed_after is not None:
+            head = {"version": 1, "attempt": self._attempt, "after": after}
+            lines: list[Json] = [head, *({"result": item} for item in items)]
+            journal = "".join(f"{json.dumps(line)}\n" for line in lines)
+            self._written[f"p-{self._attempt}.jsonl"] = journal.encode()
+            return self._written
         self._written[f"l-{self._attempt}.txt"] = "".join(
             f"item {i['id']}\n" for i in items
         ).encode()
@@ -127,6 +143,7 @@ class _Execution:
         receipt = {
             "version": 1,
             "attempt": self._attempt,
+            "after": after,
             "node": "tvmps_fake",
             "started_at": started,
             "ended_at": self._now(),
@@ -135,6 +152,13 @@ class _Execution:
         }
         self._written[f"r-{self._attempt}.json"] = json.dumps(receipt).encode()
         return self._written
+
+    def _finished(self) -> tuple[list[str], dict[object, Json]]:
+        """Read what an earlier execution finished: its attempts, and its results by item."""
+        content = self._files.get("finished.jsonl", b"")
+        lines = [json.loads(line) for line in content.splitlines()]
+        after = [*lines[0]["after"], lines[0]["attempt"]] if lines else []
+        return after, {line["result"]["id"]: line["result"] for line in lines if "result" in line}
 
     def _entries(self) -> list[Json]:
         tasks = cast("list[Json]", self._page["tasks"])

@@ -1,6 +1,7 @@
 """The runner cuts an item's part out of the input of the task."""
 
 import codecs
+import io
 
 import pytest
 
@@ -8,15 +9,16 @@ from pipeline.domain.plans.cuts import Lines, split_lines
 from pipeline.domain.texts import records
 from pipeline.domain.texts.encodings import opened
 from task_scripts.runner_cut import Cutter
+from task_scripts.runner_folder import Folder
 
 TEXT = "name\nä\n\nб\nend"
 
 
 def part(folder, content, spans, encoding="utf-8"):
     (folder / "input.txt").write_bytes(content)
-    cutter = Cutter({"placeholder": "lines_file", "encoding": encoding}, folder)
-    cutter.part(folder / "input.txt", spans, folder / "part.txt")
-    return (folder / "part.txt").read_bytes()
+    cut, target = {"placeholder": "lines_file", "encoding": encoding}, io.BytesIO()
+    Cutter(cut, Folder.at(folder)).part(folder / "input.txt", spans, target)
+    return target.getvalue()
 
 
 def test_a_part_has_the_bytes_of_its_spans_one_after_another(tmp_path):

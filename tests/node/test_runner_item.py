@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from task_scripts.runner_folder import Folder
 from task_scripts.runner_item import (
     Item,
+    Limits,
     Place,
     Program,
     Unfit,
@@ -18,6 +20,7 @@ from task_scripts.runner_item import (
 
 PLACE = Place(Path("/task"), Path("/task/work"), Path("/task/out"))
 SCRIPTS = Path("/scripts")
+NONE = Limits()
 
 
 def filled(*arguments: str, inputs: tuple[str, ...] = (), **parameters: object) -> list[str]:
@@ -90,9 +93,9 @@ def test_a_script_that_is_not_on_the_node_is_program_missing(tmp_path: Path) -> 
     assert caught.value.cause == "program-missing"
 
 
-def refused(folder: Path) -> str:
+def refused(folder: Path, limits: Limits = NONE) -> str:
     with pytest.raises(Unfit) as caught:
-        collect(folder, lambda: folder / "moved")
+        collect(Folder.at(folder), Folder.at(folder), lambda: "moved", limits)
     assert caught.value.cause == "output-unusable"
     return str(caught.value)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from task_scripts.runner import RECEIPT_BYTES, Result, fitting_receipt, tail_of, visible
+from task_scripts.runner_receipt import RECEIPT_BYTES, Result, fitting_receipt, tail_of, visible
 
 SCRIPTS = Path(__file__).parents[2] / "task_scripts"
 

@@ -31,7 +31,7 @@ AGAIN_S, DOUBT_S = 0.01, 1.0
 BLOCK_BYTES = 512  # Linux counts disk traffic in units of this size.
 MONITORS = frozenset({"conmon", "podman"})
 _PROC = Path("/proc")
-_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
 
 
 def children_of(pid: int) -> list[int]:

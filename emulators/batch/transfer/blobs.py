@@ -4,11 +4,13 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import os
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import aiohttp
@@ -21,6 +23,7 @@ _VERSION = "2021-12-02"
 _WHOLE_LIMIT = 128 << 20
 _BLOCK = 32 << 20
 _PIECE = 1 << 20
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 _OK = frozenset({200, 201, 206})
 
 
@@ -45,7 +48,8 @@ class Blobs:
         headers = await self._opened("GET", url, grant, {})
         async with self._session.get(URL(url, encoded=True), headers=headers) as answer:
             await _check(answer)
-            with target.open("wb") as file:
+            # The folder is new, so whatever has the name is a link that somebody put there.
+            with os.fdopen(os.open(target, _NEW, 0o666), "wb") as file:
                 async for piece in answer.content.iter_chunked(_PIECE):
                     file.write(piece)
 
@@ -64,16 +68,16 @@ class Blobs:
         return names, page.findtext("NextMarker") or ""
 
     async def upload(
-        self, url: str, grant: Grant, source: Path, headers: Mapping[str, str]
+        self, url: str, grant: Grant, source: BinaryIO, headers: Mapping[str, str]
     ) -> None:
-        """Store a file as a block blob, in several blocks if it is large."""
-        size = source.stat().st_size
+        """Store an open file as a block blob, in several blocks if it is large."""
+        size = os.fstat(source.fileno()).st_size
         if size <= _WHOLE_LIMIT:
             extra = {**headers, "x-ms-blob-type": "BlockBlob"}
             await self._put(
                 url,
                 grant,
-                source.read_bytes() if size < _PIECE else _pieces(source, 0, size),
+                os.pread(source.fileno(), size, 0) if size < _PIECE else _pieces(source, 0, size),
                 size,
                 extra,
             )
@@ -112,16 +116,14 @@ class Blobs:
             await _check(answer)
 
 
-async def _pieces(source: Path, start: int, length: int) -> AsyncIterator[bytes]:
-    with source.open("rb") as file:
-        file.seek(start)
-        while length > 0:
-            piece = file.read(min(_PIECE, length))
-            if not piece:
-                return
-            length -= len(piece)
-            yield piece
-            await asyncio.sleep(0)
+async def _pieces(source: BinaryIO, start: int, length: int) -> AsyncIterator[bytes]:
+    while length > 0:
+        piece = os.pread(source.fileno(), min(_PIECE, length), start)
+        if not piece:
+            return
+        start, length = start + len(piece), length - len(piece)
+        yield piece
+        await asyncio.sleep(0)
 
 
 async def _check(answer: aiohttp.ClientResponse) -> None:

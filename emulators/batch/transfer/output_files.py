@@ -7,11 +7,12 @@ from pathlib import Path
 
 import aiohttp
 
+from emulators.batch.agent.beneath import opened
 from emulators.batch.document import Doc
 from emulators.batch.scheduler.verdict import Failure
 from emulators.batch.transfer.blobs import BlobRefused, Blobs, blob_url
 from emulators.batch.transfer.identities import Identities, TransferFailed, hushed, without_query
-from emulators.batch.transfer.patterns import expand, is_wild, matches
+from emulators.batch.transfer.patterns import anchor_of, expand, is_wild, matches
 from emulators.batch.transfer.retries import persistently
 
 _DENIED = frozenset({401, 403})
@@ -20,9 +21,11 @@ _NOT_FOUND = 404
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One file, and the container and name that it goes to."""
+    """One file, and the container and name that it goes to; no link beneath `anchor` is
+    followed."""
 
     source: Path
+    anchor: Path
     container_url: str
     name: str
     identity: Doc | None
@@ -36,7 +39,7 @@ class Upload:
 
 
 def planned(
-    outputs: list[Doc], wd: Path, env: Mapping[str, str], *, succeeded: bool
+    outputs: list[Doc], wd: Path, anchor: Path, env: Mapping[str, str], *, succeeded: bool
 ) -> list[Upload]:
     """Return the uploads that follow from this outcome; a pattern without a match is not a
     failure."""
@@ -47,11 +50,11 @@ def planned(
             (output.get("uploadOptions") or {}).get("uploadCondition") or "taskcompletion"
         )
         if condition.lower() in wanted:
-            uploads += _uploads_of(output, wd, env)
+            uploads += _uploads_of(output, wd, anchor, env)
     return uploads
 
 
-def _uploads_of(output: Doc, wd: Path, env: Mapping[str, str]) -> Iterator[Upload]:
+def _uploads_of(output: Doc, wd: Path, anchor: Path, env: Mapping[str, str]) -> Iterator[Upload]:
     pattern = expand(str(output["filePattern"]), env)
     container = (output.get("destination") or {}).get("container") or {}
     headers = {
@@ -59,13 +62,14 @@ def _uploads_of(output: Doc, wd: Path, env: Mapping[str, str]) -> Iterator[Uploa
         for one in container.get("uploadHeaders") or ()
     }
     path = str(container.get("path") or "")
-    for source, below in matches(pattern, wd):
+    for source, below in matches(pattern, wd, anchor):
         if is_wild(pattern):
             name = f"{path.rstrip('/')}/{below}" if path else below
         else:
             name = path or source.name
         yield Upload(
             source,
+            anchor_of(source.parent, anchor),
             str(container["containerUrl"]),
             name,
             container.get("identityReference"),
@@ -104,7 +108,8 @@ async def _tried(
         await before(upload)
         grant = identities.grant(upload.container_url, upload.identity, "FileUploadAccessDenied")
         url = blob_url(upload.container_url, upload.name)
-        await persistently(partial(blobs.upload, url, grant, upload.source, upload.headers))
+        with opened(upload.source, upload.anchor) as file:
+            await persistently(partial(blobs.upload, url, grant, file, upload.headers))
     except TransferFailed as error:
         return error
     except (BlobRefused, aiohttp.ClientError, TimeoutError, OSError) as error:

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from emulators.batch.agent.beneath import is_file, is_folder
+
 _WILD = re.compile(r"[*?\[]")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
@@ -19,26 +21,36 @@ def is_wild(pattern: str) -> bool:
     return bool(_WILD.search(pattern))
 
 
-def matches(pattern: str, wd: Path) -> Iterator[tuple[Path, str]]:
-    """Yield each matching file, in any order, with its name below the fixed folder of the
-    pattern."""
+def matches(pattern: str, wd: Path, anchor: Path | None = None) -> Iterator[tuple[Path, str]]:
+    """Yield each matching file, in any order, with its name below the fixed folder of the pattern.
+
+    No link is followed beneath the anchor, or beneath the fixed folder if that lies elsewhere.
+    """
     parts = PurePosixPath(pattern).parts
     fixed = next((index for index, part in enumerate(parts) if is_wild(part)), len(parts) - 1)
     base = Path(os.path.normpath(wd.joinpath(*parts[:fixed])))
     rest = parts[fixed:]
+    anchor = anchor_of(base, anchor)
+    if not is_folder(base, anchor):
+        return
     for path in _walk(base, rest):
-        if path.is_file():
+        if is_file(path, anchor):
             yield path, path.relative_to(base).as_posix()
 
 
+def anchor_of(path: Path, anchor: Path | None) -> Path:
+    """Return the anchor if a folder lies beneath it, and else the folder itself."""
+    return anchor if anchor is not None and path.is_relative_to(anchor) else path
+
+
 def _walk(folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
-    if not parts or not folder.is_dir():
+    if not parts or folder.is_symlink() or not folder.is_dir():
         return
     first, rest = parts[0], parts[1:]
     if first == "**":
         yield from _walk(folder, rest or ("*",))
         for child in folder.iterdir():
-            if child.is_dir() and not child.is_symlink() and not child.name.startswith("."):
+            if not child.name.startswith("."):
                 yield from _walk(child, parts)
         return
     if first in ("..", "."):

@@ -28,5 +28,12 @@ class UploadLog:
         """Write both logs into the directory of the task."""
         # A full disk or a deleted task must not change the result of the uploads.
         with contextlib.suppress(OSError):
-            (directory / "fileuploadout.txt").write_text("".join(self._out), "utf-8", "replace")
-            (directory / "fileuploaderr.txt").write_text("".join(self._err), "utf-8", "replace")
+            _write(directory / "fileuploadout.txt", self._out)
+            _write(directory / "fileuploaderr.txt", self._err)
+
+
+def _write(path: Path, lines: list[str]) -> None:
+    """Write a new file in the place of an earlier one, or of a link that a program put there."""
+    path.unlink(missing_ok=True)
+    with path.open("x", encoding="utf-8", errors="replace") as file:
+        file.writelines(lines)

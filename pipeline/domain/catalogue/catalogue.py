@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from pipeline.domain.catalogue import programs
 from pipeline.domain.catalogue.chains import chain_cycles, strangers
 from pipeline.domain.catalogue.checks import check_pipeline
 from pipeline.domain.catalogue.file import (
@@ -25,7 +26,7 @@ from pipeline.domain.notation.spelling import nearest
 from pipeline.errors import NotFound, Permanent
 
 # Files that the engine itself puts beside the scripts on a node.
-_RUNNER = ("", "_cut", "_guard", "_item", "_missing")
+_RUNNER = ("", "_cut", "_folder", "_guard", "_item", "_journal", "_keeper", "_missing", "_receipt")
 ENGINE_SCRIPTS = frozenset(
     {*(f"runner{part}.py" for part in _RUNNER), "environment.py", "__init__.py"}
 )
@@ -45,6 +46,16 @@ class Catalogue:
 
     pipelines: dict[str, Pipeline]
     pools: dict[str, Pool]
+
+    @property
+    def programs(self) -> set[str]:
+        """The programs of task_scripts/ that pipelines name."""
+        stages = (
+            stage
+            for one in self.pipelines.values()
+            for stage in (one.task, one.split.program, one.assemble.program)
+        )
+        return {stage.program for stage in stages if stage and stage.program}
 
     def pipeline(self, name: str) -> Pipeline:
         """Return a pipeline by name. Raises NotFound, which names the nearest one, and all."""
@@ -163,21 +174,32 @@ class _Loading:
         )
         for where, stage in stages:
             if stage and stage.program:
-                self._check_file(name, (*where, "program"), stage.program, "*.py")
+                self._check_program(name, (*where, "program"), stage.program)
             if stage and stage.environment:
-                file = f"environments/{stage.environment}.txt"
-                self._check_file(name, (*where, "environment"), file, "environments/*.txt")
+                self._check_environment(name, where, stage.environment, stage.program)
 
-    def _check_file(self, name: str, where: Where, file: str, pattern: str) -> None:
+    def _check_program(self, name: str, where: Where, file: str) -> None:
         if file in ENGINE_SCRIPTS:
             self.blame(name, where, f"{file} belongs to the engine: use another file name")
-        elif not (self.scripts_dir / file).is_file():
-            found = sorted(self.scripts_dir.glob(pattern))
-            names = [path.stem if "/" in pattern else path.name for path in found]
-            names = [known for known in names if known not in ENGINE_SCRIPTS]
-            wanted = Path(file).stem if "/" in pattern else file
+        elif not (self.scripts_dir / file).exists():
+            known = [one for one in programs.names(self.scripts_dir) if one not in ENGINE_SCRIPTS]
             place = f"{self.scripts_dir.name}/{file}"
-            self.blame(name, where, f"there is no {place}{nearest(wanted, names)}")
+            self.blame(name, where, f"there is no {place}{nearest(file, known)}")
+        elif reason := programs.objection(file, self.scripts_dir):
+            self.blame(name, where, reason)
+
+    def _check_environment(
+        self, name: str, stage: Where, environment: str, program: str | None
+    ) -> None:
+        where, file = (*stage, "environment"), f"environments/{environment}.txt"
+        if not (self.scripts_dir / file).is_file():
+            known = [path.stem for path in sorted(self.scripts_dir.glob("environments/*.txt"))]
+            place = f"{self.scripts_dir.name}/{file}"
+            self.blame(name, where, f"there is no {place}{nearest(environment, known)}")
+        elif program and not programs.is_python(program, self.scripts_dir):
+            self.blame(
+                name, where, f"{program} is no Python program: it would not get the packages"
+            )
 
 
 def _definition_files(folder: Path) -> list[Path]:

@@ -26,6 +26,7 @@ SPLIT, ASSEMBLE = STAGES = ("split", "assemble")
 MANIFEST = "manifest.json"
 # Files of a task's working directory: what the runner reads, and patterns of what it leaves.
 PAGE_FILE, PARTS_FILE, ITEMS_FILE = "page.json", "parts.json", "items.json"
+JOURNAL_FILES, FINISHED_FILE = "p-*.jsonl", "finished.jsonl"
 OUTPUT_FILES, LOG_FILES, STREAM_FILES, RECEIPT_FILES = "o-*", "l-*.txt", "../std*.txt", "r-*.json"
 OUTPUT_BLOB = r"^o-[0-9a-f]{16}-[0-9]{1,6}$"  # an output of an attempt, as the runner names it
 
@@ -35,6 +36,7 @@ _RECEIPT = re.compile(
     r"(?P<run>[a-z0-9-]{1,60})/g(?P<generation>[1-9][0-9]{0,3})/(?P<unit>[a-z0-9]{5,8})/"
     r"r-(?P<attempt>[0-9a-f]{16})\.json"
 )
+_JOURNAL = re.compile(r"(?:.*/)?p-([0-9a-f]{16})\.jsonl")
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 _SERVICES = frozenset({"blob", "dfs"})
 PROBED = (INPUT, RECEIPTS)  # containers whose events the engine receives
@@ -79,6 +81,10 @@ class Generation:
     def logs(self, unit: str = "") -> str:
         """Return the folder of a unit's logs, or of all."""
         return f"{self.folder}/log/{unit}"
+
+    def journals(self, unit: str) -> str:
+        """Return the folder of a unit's journals, which count only without a receipt."""
+        return f"{self.folder}/journal/{unit}"
 
     def receipts(self, unit: str = "") -> str:
         """Return the folder of a unit's receipts, or of all."""
@@ -202,6 +208,12 @@ def parse_receipt_path(name: str) -> ReceiptPath | None:
     return ReceiptPath(match["run"], int(match["generation"]), match["unit"], match["attempt"])
 
 
+def journal_attempt(name: str) -> str | None:
+    """Return the attempt that a journal's name says, or None for another name."""
+    match = _JOURNAL.fullmatch(name)
+    return match[1] if match else None
+
+
 def is_output_of(blob: str, attempt: str) -> bool:
     """Return whether a blob's name is that of an output of this attempt."""
     return blob.startswith(f"o-{attempt}-")
@@ -213,8 +225,12 @@ def plan_page(folder: str, page: int) -> BlobRef:
 
 
 def script(name: str, content: bytes) -> BlobRef:
-    """Name a file of task_scripts/ by its content, so that a version never changes."""
-    return BlobRef(SCRIPTS, f"{hashlib.sha256(content).hexdigest()[:24]}/{name}")
+    """Name a file of task_scripts/ by its content, so that a version never changes.
+
+    A folder, whose name ends in a slash, is one archive.
+    """
+    digest = hashlib.sha256(content).hexdigest()[:24]
+    return BlobRef(SCRIPTS, f"{digest}/{name[:-1] + '.zip' if name.endswith('/') else name}")
 
 
 def upload(token: str, name: str) -> BlobRef:

@@ -1,7 +1,9 @@
 """How tasks and items ended: receipts from nodes, and results as the ledger keeps them."""
 
+from collections.abc import Collection
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import ConfigDict, Field, ValidationError
 
@@ -11,6 +13,8 @@ from pipeline.domain.runs.stored import Stored
 from pipeline.errors import Permanent
 
 MAX_RECEIPT_BYTES = 1 << 20
+ATTEMPTS = 64  # that one receipt may go on from
+Attempts = tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")], ...]
 
 
 class ReceiptInvalid(Permanent):
@@ -58,10 +62,11 @@ class ItemResult(_Claim):
 
 
 class Receipt(_Claim):
-    """The receipt that an attempt leaves."""
+    """The receipt that an attempt leaves; `after` are the attempts that it goes on from."""
 
     version: int = Field(ge=1, le=1)
     attempt: str = Field(pattern=r"^[0-9a-f]{16}$")
+    after: Attempts = Field(default=(), max_length=ATTEMPTS)
     node: str = Field(default="", max_length=128)
     started_at: str = Field(default="", max_length=40)
     ended_at: str = Field(default="", max_length=40)
@@ -77,16 +82,21 @@ class TaskState(StrEnum):
 
 
 class PastExecution(Stored):
-    """Why a task got another execution, and which attempt no longer counts ("" for none)."""
+    """Why a task got another execution, and which attempt no longer counts ("" for none).
+
+    The further execution goes on from `journal`, a blob, if there is one.
+    """
 
     cause: Cause
     attempt: str = ""
+    journal: str = ""
 
 
 class TaskResult(Stored):
     """What the ledger holds about a task or stage program.
 
-    It is the result that counts, or the note that another execution is under way.
+    It is the result that counts, or the note that another execution is under way. Of a task without
+    a receipt, `journal` is the blob that says which items were finished nevertheless.
     """
 
     unit: str
@@ -96,6 +106,7 @@ class TaskResult(Stored):
     node: str = ""
     seconds: float = 0.0
     receipt: str = ""
+    journal: str = ""
     why: str = ""
     cause: Cause | None = None
     at: datetime | None = None
@@ -131,11 +142,15 @@ def parse_receipt(content: bytes, attempt: str, expected: tuple[int, ...]) -> Re
     if tuple(item.id for item in receipt.items) != expected:
         raise ReceiptInvalid("The receipt's items are not those of its task.")
     for item in receipt.items:
-        _check_item(item, attempt)
+        check_item(item, {attempt, *receipt.after})
     return receipt
 
 
-def _check_item(item: ItemResult, attempt: str) -> None:
+def check_item(item: ItemResult, attempts: Collection[str]) -> None:
+    """Check that an item's entry is consistent, and its outputs of these attempts.
+
+    Raises ReceiptInvalid.
+    """
     if item.succeeded and item.cause is not None:
         raise ReceiptInvalid(f"Item {item.id} succeeded but has a cause of failure.")
     if not item.succeeded and item.cause is None:
@@ -143,7 +158,7 @@ def _check_item(item: ItemResult, attempt: str) -> None:
     if len({output.name for output in item.outputs}) != len(item.outputs):
         raise ReceiptInvalid(f"Item {item.id} names an output twice.")
     for output in item.outputs:
-        if not naming.is_output_of(output.blob, attempt):
+        if not any(naming.is_output_of(output.blob, attempt) for attempt in attempts):
             raise ReceiptInvalid(f"Item {item.id} names an output of another attempt.")
         if not safe_name(output.name):
             raise ReceiptInvalid(f"Item {item.id} names an output outside its folder.")

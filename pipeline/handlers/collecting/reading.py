@@ -17,6 +17,7 @@ from pipeline.domain.runs.results import (
 )
 from pipeline.errors import NotFound
 from pipeline.handlers.engine import Engine
+from pipeline.handlers.running import journals
 from pipeline.handlers.running.executions import PlannedItems
 
 
@@ -32,11 +33,13 @@ def receipt_of(engine: Engine, ref: BlobRef, attempt: str, expected: tuple[int, 
 def items_of(engine: Engine, planned: PlannedItems, result: TaskResult) -> tuple[ItemResult, ...]:
     """Return the results of a task's items, from its row or from its receipt.
 
-    If the receipt changed since it was counted, its items count as failed.
+    If the receipt or journal changed since it was counted, its items count as failed.
     """
     if result.items or not (result.receipt or result.cause):
         return result.items
     expected = planned.of(result.unit)
+    if result.journal:
+        return _from_journal(engine, result, expected)
     if not result.receipt:
         return failed_items(expected, result.cause or Cause.OUTPUT_LOST, result.why)
     try:
@@ -45,3 +48,15 @@ def items_of(engine: Engine, planned: PlannedItems, result: TaskResult) -> tuple
     except ReceiptInvalid as error:
         why = f"Its receipt changed since it was counted: {error}"
         return failed_items(expected, Cause.OUTPUT_LOST, why)
+
+
+def _from_journal(
+    engine: Engine, result: TaskResult, expected: tuple[int, ...]
+) -> tuple[ItemResult, ...]:
+    cause = result.cause or Cause.OUTPUT_LOST
+    try:
+        journal = journals.read(engine, result.journal, expected)
+    except ReceiptInvalid as error:
+        why = f"Its journal changed since it was counted: {error}"
+        return failed_items(expected, Cause.OUTPUT_LOST, why)
+    return journal.with_rest(expected, cause, result.why)

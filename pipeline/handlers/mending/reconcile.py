@@ -18,7 +18,7 @@ from pipeline.handlers.collecting import receipts
 from pipeline.handlers.collecting.receipts import Unheard
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.mending import preparations
-from pipeline.handlers.running import executions, reexecution
+from pipeline.handlers.running import executions, journals, reexecution
 from pipeline.ledger import progress, tasks
 
 _STAGE_OF = {State.PLANNING: naming.SPLIT, State.ASSEMBLING: naming.ASSEMBLE}
@@ -93,7 +93,8 @@ def _settle_ends(engine: Engine, run: Run, unheard: Unheard) -> None:
         ends |= _silent(engine, run, job, _without(units, ends))
         for unit, (cause, why) in sorted(ends.items()):
             if not reexecution.execute_anew(engine, run, units[unit], cause, why):
-                failed.append(failed_task(unit, planned.of(unit), cause, why))
+                expected = planned.of(unit)
+                failed.append(_failed(engine, run, unit, expected, (cause, why)))
     numbered = [result for result in failed if naming.unit_number(result.unit) is not None]
     receipts.record(engine, run, numbered)
     for result in failed:
@@ -140,3 +141,16 @@ def _never_ran(engine: Engine, run: Run, job: str, report: JobReport) -> tuple[C
     if report.preparation.failed:
         return Cause.PREPARATION_FAILED, preparations.told(engine, run, job, report)
     return Cause.NODE_LOST, "its job was over before it could run"
+
+
+def _failed(
+    engine: Engine, run: Run, unit: str, expected: tuple[int, ...], end: tuple[Cause, str]
+) -> TaskResult:
+    """Describe a task that failed; what its journal says was finished counts."""
+    result = failed_task(unit, expected, *end)
+    found = journals.furthest(engine, run, unit, expected)
+    if found is None:
+        return result
+    name, journal = found
+    items = journal.with_rest(expected, *end)
+    return result.model_copy(update={"items": items, "journal": name})

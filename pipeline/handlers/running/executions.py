@@ -87,6 +87,14 @@ class PlannedItems:
         return self._items[number]
 
 
+def going_on(engine: Engine, spec: TaskSpec, journal: str) -> TaskSpec:
+    """Let an execution go on from the journal of an earlier one, if there is one."""
+    if not journal:
+        return spec
+    url = engine.ports.blobs.url(BlobRef(naming.WORK, journal))
+    return replace(spec, inputs=[*spec.inputs, InputFile(url, naming.FINISHED_FILE)])
+
+
 def task_specs(
     engine: Engine, run: Run, page: Page, tasks: Iterable[PlannedTask], ref: BlobRef
 ) -> list[TaskSpec]:
@@ -130,6 +138,7 @@ def uploads(run: Run, unit: str) -> list[Upload]:
         Upload(naming.OUTPUT_FILES, naming.WORK, names.outputs(unit)),
         Upload(naming.LOG_FILES, naming.WORK, names.logs(unit)),
         Upload(naming.STREAM_FILES, naming.WORK, names.logs(unit)),
+        Upload(naming.JOURNAL_FILES, naming.WORK, names.journals(unit)),
         Upload(naming.RECEIPT_FILES, naming.RECEIPTS, names.receipts(unit)),
     ]
 

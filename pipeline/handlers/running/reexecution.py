@@ -12,7 +12,7 @@ from pipeline.domain.runs.results import PastExecution, TaskResult, TaskState
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict, JobGone
 from pipeline.handlers.engine import Engine, context, log
-from pipeline.handlers.running import executions
+from pipeline.handlers.running import executions, journals
 from pipeline.handlers.running.executions import STAGE_QUEUES
 from pipeline.ledger import runs, tasks
 
@@ -28,14 +28,22 @@ def execute_anew(engine: Engine, run: Run, seen: TaskResult, cause: Cause, why: 
         return True  # a receipt arrived, or another invocation started the execution
     if present.executed_anew_for(cause) >= engine.definition(run).retries.extra(cause):
         return False
-    rejected = present.attempt if present.state is TaskState.DONE else ""
+    done = present.state is TaskState.DONE
+    found_journal = (
+        None if done else journals.furthest(engine, run, seen.unit, _items(engine, run, seen.unit))
+    )
+    past = PastExecution(
+        cause=cause,
+        attempt=present.attempt if done else "",
+        journal=found_journal[0] if found_journal else "",
+    )
     following = present.model_copy(
         update={
             "state": TaskState.RETRYING,
             "execution": present.execution + 1,
             "why": f"{cause}: {why}"[:2000],
             "at": engine.now,
-            "repeats": (*present.repeats, PastExecution(cause=cause, attempt=rejected)),
+            "repeats": (*present.repeats, past),
         }
     )
     _reserve(engine, run, following.execution)
@@ -46,6 +54,10 @@ def execute_anew(engine: Engine, run: Run, seen: TaskResult, cause: Cause, why: 
     )
     submit(engine, run, following)
     return True
+
+
+def _items(engine: Engine, run: Run, unit: str) -> tuple[int, ...]:
+    return executions.items_of(engine, run.plan, unit)
 
 
 def unheard(unit: str, execution: int = 0) -> TaskResult:
@@ -69,8 +81,10 @@ def submit(engine: Engine, run: Run, announced: TaskResult) -> None:
     page, ref = executions.read_page(engine, run.plan.folder, number // PAGE_SIZE)
     planned = [task for task in page.tasks if task.number == number]
     job = executions.create_job(engine, run, page, announced.execution)
+    journal = announced.repeats[-1].journal if announced.repeats else ""
+    specs = executions.task_specs(engine, run, page, planned, ref)
     try:
-        engine.ports.jobs.add(job, executions.task_specs(engine, run, page, planned, ref))
+        engine.ports.jobs.add(job, [executions.going_on(engine, spec, journal) for spec in specs])
     except JobGone:
         log.info("Job accepts no more tasks", extra={**context(run, "execute anew"), "job": job})
 

@@ -19,6 +19,8 @@ from pipeline.ports.batch import InputFile
 
 _RUNTIME = ("environment.py", "runner.py")
 _ARCHIVE = "environment.zip"  # where environment.py looks for wheels
+_PROGRAM = ".program.zip"  # what environment.py unpacks
+_FOLDER = "/"  # ends the key of a program that is a folder
 
 
 def pin(engine: Engine, definition: Pipeline) -> dict[str, str]:
@@ -35,13 +37,17 @@ def files(engine: Engine, run: Run, program: PlannedProgram) -> list[InputFile]:
     # A run that an older release planned has pinned nothing.
     definition = engine.definition(run)
     pinned = run.scripts or pin(engine, definition)
-    if program.file and program.file not in pinned:
+    if program.file and not {program.file, f"{program.file}{_FOLDER}"} & pinned.keys():
         # An older release began the run, and did this stage without a program.
         wanted = _files_of(engine, program.file, program.environment)
         pinned = {**pinned, **{name: _publish(engine, name) for name in wanted}}
     archive = _archive_of(program.environment)
     paths = {name: name for name in pinned if _is_runner(name)}
-    paths |= {name: name for name in (program.file, program.environment) if name}
+    file = program.file or ""
+    if f"{file}{_FOLDER}" in pinned:
+        paths |= {f"{file}{_FOLDER}": f"{file}{_PROGRAM}"}
+        file = ""
+    paths |= {name: name for name in (file, program.environment) if name}
     paths |= {name: name for name in _modules(pinned, definition, program, engine.scripts)}
     paths |= {archive: _ARCHIVE} if archive in pinned else {}
     return [_file(engine, pinned[name], path) for name, path in paths.items()]
@@ -82,7 +88,9 @@ def _programs(definition: Pipeline) -> Iterator[TaskProgram | StageProgram]:
 
 
 def _files_of(engine: Engine, program: str | None, environment: str | None) -> Iterator[str]:
-    yield from (name for name in (program, environment) if name)
+    folder = f"{program}{_FOLDER}"
+    file = folder if folder in engine.scripts else program
+    yield from (name for name in (file, environment) if name)
     modules = imported(program, engine.scripts) if program else []
     yield from (name for name in modules if not _is_runner(name))
     archive = _archive_of(environment)

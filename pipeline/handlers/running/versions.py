@@ -63,7 +63,7 @@ def _file(pipeline: str) -> str:
 
 
 def _script(name: str) -> str:
-    return f"task_scripts/{'' if name.endswith('.py') else 'environments/'}{name}"
+    return f"task_scripts/{'environments/' if name.endswith(('.txt', '.zip')) else ''}{name}"
 
 
 def _version(blob: str) -> str:

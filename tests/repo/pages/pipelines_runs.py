@@ -45,7 +45,10 @@ def app_of(folder: Path, pipelines: Texts, programs: Texts) -> FakeApp:
     catalogue = write(folder, pipelines, programs)
     world = fake_ports()
     app = FakeApp(
-        Engine(world.ports, catalogue, Patience(), scripts(folder / "task_scripts")), world
+        Engine(
+            world.ports, catalogue, Patience(), scripts(folder / "task_scripts", catalogue.programs)
+        ),
+        world,
     )
     world.connect_events()
     for pool in catalogue.pools.values():

@@ -27,7 +27,7 @@ from pipeline.handlers.planning import pages, splits, texts
 from pipeline.handlers.starting import lost_events, tick
 from pipeline.ports.batch import InputFile, TaskSpec
 from pipeline.settings import Patience
-from task_scripts import runner, runner_guard, runner_item
+from task_scripts import runner, runner_guard, runner_item, runner_receipt
 from tests.fakes.batch import Outcome
 from tests.repo.pages import pipelines_page as page
 from tests.repo.pages.pipelines_runs import app_of, output_of, run_of, start
@@ -70,8 +70,9 @@ def says(sentence: str) -> None:
         f"the first {runner_guard.HEAD_BYTES // KIB} KiB and the last "
         f"{runner_guard.TAIL_BYTES // KIB} KiB",
         f"A task's log has at most {runner.LOG_BYTES // MIB} MiB",
-        f"The last {runner.TAIL_CHARACTERS:,} characters of a failed item",
-        f"one receipt of {runner.RECEIPT_BYTES // MIB} MiB. Count {runner._ITEM_BYTES} bytes",
+        f"The last {runner_receipt.TAIL_CHARACTERS:,} characters of a failed item",
+        f"one receipt of {runner_receipt.RECEIPT_BYTES // MIB} MiB. "
+        f"Count {runner_receipt.ITEM_BYTES} bytes",
         f"a name of more than {runner_item.MAX_NAME} characters",
         f"A `string` has at most {parameters.MAX_TEXT:,} characters, an `integer` at most "
         f"{parameters.MAX_DIGITS} digits",
@@ -125,16 +126,8 @@ def ended(tmp_path, text, content=b"one\n", programs=None):
     return app, run_of(app, "p")
 
 
-def test_a_program_with_another_ending_is_not_deployed(tmp_path):
-    says(
-        "The loader accepts a file with another ending, but each run of it ends with `plan-failed`"
-    )
-    text = START + ONE + NONE + "task: {program: work.sh}\n"
-    assert ended(tmp_path, text, programs={"work.sh": "true\n"})[1].cause == "plan-failed"
-
-
 def test_a_program_may_import_others(tmp_path):
-    says("It may import other files of `task_scripts/`: nodes get these with it")
+    says("A Python file may import other files of `task_scripts/`: nodes get these with it")
     text = START + ONE + NONE + "task: {program: a.py}\n"
     _, run = ended(tmp_path, text, programs={"a.py": "import b\n", "b.py": "import c", "c.py": ""})
     assert run.state == "succeeded"
@@ -164,8 +157,8 @@ def test_a_request_without_the_input_that_a_split_needs_fails(tmp_path):
     assert ended(tmp_path, text)[1].cause == "plan-failed"
 
 
-def test_a_task_that_batch_ends_takes_its_finished_items_with_it(tmp_path):
-    says("All its items then count as failed, with cause `timed-out`, even those that had finished")
+def test_items_that_batch_ended_before_they_finished_are_timed_out(tmp_path):
+    says("Items that had finished count; the others fail with cause `timed-out`.")
     text = START + NONE + "split: {range: {stop: 3, step: 1}}\ntask: {command: ['true']}\n"
     app = app_of(tmp_path, {"p": text + "bundle: {items: 3}\n"}, {})
     app.execute = lambda _spec: Outcome(None, "MaxWallClockTimeExpiry", "usererror", "ended")
@@ -177,11 +170,11 @@ def test_a_task_that_batch_ends_takes_its_finished_items_with_it(tmp_path):
 def test_a_receipt_has_room_for_about_2300_items_with_a_file():
     says("With one small file an item, about 2,300 items fit, and not 10,000.")
     output = {"name": "line.txt", "blob": f"o-{'a' * 16}-1000", "size": 100, "sha256": "0" * 64}
-    listed = len(runner.encode([output]))
+    listed = len(runner_receipt.encode([output]))
     says("140 bytes and the name for each file")
     assert abs(listed - len(output["name"]) - 140) < 10
-    each = runner._ITEM_BYTES + listed
-    assert 2250 < runner.RECEIPT_BYTES / each < 2400
+    each = runner_receipt.ITEM_BYTES + listed
+    assert 2250 < runner_receipt.RECEIPT_BYTES / each < 2400
 
 
 def test_a_task_takes_about_2600_files():

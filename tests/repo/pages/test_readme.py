@@ -12,6 +12,7 @@ from pipeline.cli.preview import Preview, local_source, preview
 from pipeline.domain.catalogue.catalogue import load_catalogue
 from scripts.render_readme import rendered
 from task_scripts.runner_cut import Cutter
+from task_scripts.runner_folder import Folder
 
 ROOT = Path(__file__).resolve().parents[3]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -54,9 +55,10 @@ def test_the_example_plans_a_real_text(tmp_path):
 def test_the_program_of_the_example_counts_the_lines_of_an_item(tmp_path):
     page = planned(tmp_path).pages[0]
     script, part = ROOT / "task_scripts/count_words.py", tmp_path / "part.txt"
-    Cutter(page.cut.model_dump(), tmp_path).part(
-        tmp_path / "book.txt", page.tasks[0].items[0].spans, part
-    )
+    with part.open("wb") as target:
+        Cutter(page.cut.model_dump(), Folder.at(tmp_path)).part(
+            tmp_path / "book.txt", page.tasks[0].items[0].spans, target
+        )
     command = [sys.executable, str(script), str(part), str(tmp_path)]
     subprocess.run(command, check=True)
     counted = json.loads((tmp_path / "words.json").read_text("utf-8"))

@@ -3,12 +3,12 @@
 import asyncio
 import errno
 import os
-import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from emulators.batch.agent.beneath import remove
 from emulators.batch.agent.environment import Place, environment
 from emulators.batch.agent.users import user_id
 from emulators.batch.containers.runtime import Containers
@@ -70,8 +70,7 @@ class RealMachine:
 
     async def clear(self, folder: Path) -> None:
         """Delete a folder, in a thread because it may be large."""
-        if folder.exists():
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        await asyncio.to_thread(remove, folder, self._ctx.options.data)
 
     async def scrap(self, node: Node) -> None:
         """Delete a node's folders and its logs."""
@@ -148,7 +147,9 @@ class RealExecution:
         disturb: Callable[[Upload], Awaitable[None]],
     ) -> None:
         """Upload what the patterns find in its folder."""
-        uploads = planned(outputs, self.what.wd, self.what.env, succeeded=succeeded)
+        uploads = planned(
+            outputs, self.what.wd, self.ctx.options.data, self.what.env, succeeded=succeeded
+        )
         arrange(uploads)
         told = UploadLog()
         try:
@@ -215,7 +216,7 @@ async def _prepared(means: RealExecution, what: Program) -> Ending | None:
 
 async def _before(means: RealExecution, what: Program) -> Ending | None:
     try:
-        await _make_folders(what)
+        await _make_folders(what, means.ctx.options.data)
     except OSError as error:
         return Ending(failure=_no_folder(error), phase="before")
     objection = await _objection(means, what)
@@ -257,13 +258,16 @@ def _give(folder: Path, user: int) -> None:
         os.chown(path, user, user, follow_symlinks=False)
 
 
-async def _make_folders(what: Program) -> None:
+async def _make_folders(what: Program, data: Path) -> None:
+    above = [one for one in what.directory.parents if one.is_relative_to(data)]
+    if any(one.is_symlink() for one in above if one != data):
+        raise OSError(errno.ELOOP, "A program put a link in the place of a folder of its node")
     try:
         what.directory.mkdir()
     except FileNotFoundError:
         what.directory.mkdir(parents=True)
     except FileExistsError:
-        await asyncio.to_thread(shutil.rmtree, what.directory, ignore_errors=True)
+        await asyncio.to_thread(remove, what.directory, data)
         what.directory.mkdir(parents=True, exist_ok=True)
     what.wd.mkdir(exist_ok=True)
 

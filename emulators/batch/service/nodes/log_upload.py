@@ -36,7 +36,9 @@ def upload_logs(ctx: Context, node: Node, wanted: Doc) -> Doc:
         node, parse_stamp(str(wanted["startTime"])), parse_stamp(str(end)) if end else None
     )
     directory = f"{node.pool_id}/{node.id}/{uuid4()}"
-    uploads = [Upload(one, url, f"{directory}/{one.name}", identity, {}) for one in files]
+    uploads = [
+        Upload(one, one.parent, url, f"{directory}/{one.name}", identity, {}) for one in files
+    ]
     ctx.spawn(_uploaded(ctx, node, uploads), f"logs of {node.id}")
     return {"virtualDirectoryName": directory, "numberOfFilesUploaded": len(uploads)}
 

@@ -70,3 +70,21 @@ def test_patterns_match_as_documented(tmp_path: Path) -> None:
     assert found("[!b]*.txt") == ["a.txt"]
     assert found("../std*.txt") == ["stderr.txt", "stdout.txt"]
     assert found("none/x.txt") == []
+
+
+@pytest.mark.parametrize("pattern", ["o-*", "*/x", "**/x", "o-link", "here/x", "../wd/o-*"])
+def test_no_link_is_followed(wd: Path, tmp_path: Path, pattern: str) -> None:
+    own = tmp_path.parent / f"{tmp_path.name}-own"
+    own.mkdir()
+    (own / "x").write_text("a secret")
+    (wd / "o-link").symlink_to(own / "x")
+    (wd / "here").symlink_to(own)
+    assert list(matches(pattern, wd, tmp_path)) == []
+
+
+def test_a_link_in_the_place_of_the_working_directory_is_not_followed(
+    wd: Path, tmp_path: Path
+) -> None:
+    wd.rename(tmp_path / "away")
+    wd.symlink_to(tmp_path / "away")
+    assert list(matches("*.txt", wd, tmp_path)) == []

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from azure.batch import models
@@ -321,3 +322,29 @@ def test_no_secret_of_a_url_that_is_none_is_told(emulator: Emulator) -> None:
         assert "no url at all" in details["Message"]
         assert "hush" not in str(task.as_dict()["executionInfo"])
     assert "hush" not in emulator.file("j", "no-target", "fileuploaderr.txt")
+
+
+def test_links_of_a_program_are_not_followed_when_its_files_are_uploaded(
+    emulator: Emulator, container: ContainerClient, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("mine")
+    script = f"ln -s {tmp_path}/secret o-1; ln -s {tmp_path} d; echo mine > o-2"
+    files = [
+        output(pattern, container.url, "links", identity_reference=identity())
+        for pattern in ("o-*", "d/*")
+    ]
+    emulator.run("j", "links", shell(script), output_files=files)
+    assert [blob.name for blob in container.list_blobs("links/")] == ["links/o-2"]
+
+
+def test_a_users_folder_behind_a_link_outlives_the_task(emulator: Emulator, tmp_path: Path) -> None:
+    emulator.add_job("behind", "p")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "thesis").touch()
+    script = f"job=$(dirname $AZ_BATCH_TASK_DIR); mv $job $job-away; ln -s {tmp_path} $job"
+    emulator.run("behind", "docs", shell(script))
+    later = emulator.run("behind", "later", "true")
+    assert later.execution_info.failure_info.code == "ResourceDirectoryCreateFailed"
+    emulator.client.begin_delete_job("behind").wait()
+    assert (tmp_path / "docs" / "thesis").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["docs"]

@@ -39,6 +39,14 @@ def test_without_an_archive_nodes_ask_the_package_index(app_with):
     assert "environment.zip" not in files
 
 
+def test_a_program_that_is_a_folder_goes_to_the_nodes_as_one_archive(app_with):
+    app, files = prepared(app_with, {"work.py/": b"PK", "tools.txt": b"a==1\n"})
+    ref = app.world.blobs.at(files["work.py.program.zip"])
+    assert app.world.blobs.read(ref) == b"PK"
+    assert ref.name.endswith("/work.py.zip")
+    assert "work.py" not in files
+
+
 def test_the_same_wheels_make_the_same_archive_which_the_app_reads(tmp_path):
     folder = tmp_path / "environments"
     folder.mkdir()

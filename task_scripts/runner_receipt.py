@@ -1,0 +1,88 @@
+"""The receipt of an attempt: its entries, the texts in them, and the bytes that it may have."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, TypedDict
+
+if TYPE_CHECKING or __package__:
+    from task_scripts import runner_item as items
+else:  # on a node the files are in one folder
+    import runner_item as items
+
+RECEIPT_BYTES = 1024 * 1024
+TAIL_CHARACTERS = 2000
+ITEM_BYTES = 300  # of an item's entry in the receipt, without outputs and tail
+
+
+class Result(TypedDict):
+    """One item in the receipt."""
+
+    id: int
+    outcome: str
+    cause: str | None
+    exit_code: int | None
+    tries: int
+    seconds: float
+    tail: str
+    outputs: list[items.Output]
+
+
+def failed(item: int, note: str) -> Result:
+    """Describe an item whose last try killed its runner."""
+    return {
+        "id": item,
+        "outcome": "failed",
+        "cause": "program-failed",
+        "exit_code": None,
+        "tries": 1,
+        "seconds": 0.0,
+        "tail": note,
+        "outputs": [],
+    }
+
+
+def fitting_receipt(head: Mapping[str, object], results: "Sequence[Mapping[str, Any]]") -> bytes:
+    """Encode a receipt; cut the tails if it would be too large."""
+    content = encode({**head, "items": results})
+    for length in (500, 100, 0):
+        if len(content) <= RECEIPT_BYTES:
+            break
+        cut = [{**result, "tail": _last(result["tail"], length)} for result in results]
+        content = encode({**head, "items": cut})
+    return content
+
+
+def _last(text: str, length: int) -> str:
+    return text[max(len(text) - length, 0) :]
+
+
+def encode(value: object) -> bytes:
+    """Encode as compact JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def visible(output: bytes) -> str:
+    """Decode what a program printed, and spell out control characters."""
+    text = output.decode(errors="replace").replace("\r\n", "\n").replace("\r", "\n")
+    if text.replace("\n", "").replace("\t", "").isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text
+    )
+
+
+def tail_of(text: str, note: str) -> str:
+    """Return the last whole lines of an output, and then the runner's own note."""
+    room = max(TAIL_CHARACTERS - len(note) - 1, 0)
+    text = text.rstrip()
+    kept = _last(text, room)
+    if len(kept) < len(text):  # the first line is cut
+        kept = kept.split("\n", 1)[-1]
+    return f"{kept}\n{note}".strip("\n")[:TAIL_CHARACTERS]
+
+
+def iso(moment: float) -> str:
+    """Render a time in UTC, to the millisecond."""
+    text = datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
