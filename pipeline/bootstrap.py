@@ -20,7 +20,7 @@ from pipeline.settings import HttpAccess, SettingMissing, Settings
 
 APP_ROOT = Path(__file__).resolve().parent.parent
 # An archive of wheels is beside its requirements if nodes cannot reach a package index.
-_SCRIPTS = ("*.py", "environments/*.txt", "environments/*.zip")
+_SCRIPTS = ("*.py", "runtime/*.py", "environments/*.txt", "environments/*.zip")
 
 
 @functools.cache

@@ -148,7 +148,7 @@ def prepare(scripts: Path) -> "subprocess.CompletedProcess[str]":
 def test_a_closed_node_installs_from_the_archive_and_only_what_is_pinned(tmp_path: Path) -> None:
     scripts = tmp_path / "scripts"
     scripts.mkdir()
-    shutil.copy(SCRIPTS / "environment.py", scripts)
+    shutil.copy(SCRIPTS / "runtime/environment.py", scripts)
     package = wheel(tmp_path)
     with zipfile.ZipFile(scripts / "environment.zip", "w") as archive:
         archive.write(package, package.name)

@@ -1,6 +1,6 @@
 """A node of folders and processes: fetches a task's files, runs the real runner, uploads.
 
-`FakeNode` imitates the task contract; here `task_scripts/runner.py` itself carries it out.
+`FakeNode` imitates the task contract; here `task_scripts/runtime/runner.py` itself carries it out.
 """
 
 import os

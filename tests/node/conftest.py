@@ -15,7 +15,8 @@ import pytest
 from tests.patience import stretched
 
 SCRIPTS = Path(__file__).parents[2] / "task_scripts"
-RUNTIME_FILES = ("environment.py", *(path.name for path in SCRIPTS.glob("runner*.py")))
+RUNTIME = SCRIPTS / "runtime"
+RUNTIME_FILES = tuple(path.name for path in RUNTIME.glob("[er]*.py"))
 
 
 class Node:
@@ -126,7 +127,7 @@ def witness(tmp_path: Path) -> Iterator[Witness]:
 def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scripts")
     for name in RUNTIME_FILES:
-        shutil.copy(SCRIPTS / name, folder)
+        shutil.copy(RUNTIME / name, folder)
     return folder
 
 

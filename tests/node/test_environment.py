@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from task_scripts.environment import Unprepared, choose, installed, pins, shared_environment
+from task_scripts.runtime.environment import Unprepared, choose, installed, pins, shared_environment
 from tests.node.conftest import SCRIPTS
 
 LOCKED = """# made by a tool
@@ -88,7 +88,7 @@ def test_a_build_that_dies_half_way_is_cleared_and_done_again(tmp_path: Path) ->
 
 
 def prepare(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    shutil.copy(SCRIPTS / "environment.py", folder)
+    shutil.copy(SCRIPTS / "runtime/environment.py", folder)
     command = [sys.executable, "-S", "-E", str(folder / "environment.py"), *arguments]
     environ = {"AZ_BATCH_NODE_SHARED_DIR": str(folder / "shared")}
     return subprocess.run(command, env=environ, capture_output=True, text=True, check=False)

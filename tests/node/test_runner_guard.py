@@ -2,7 +2,7 @@
 
 import pytest
 
-from task_scripts.runner_guard import Capture
+from task_scripts.runtime.runner_guard import Capture
 
 
 def test_a_short_stream_is_kept_whole() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from task_scripts.runner_folder import Folder
-from task_scripts.runner_item import (
+from task_scripts.runtime.runner_folder import Folder
+from task_scripts.runtime.runner_item import (
     Item,
     Limits,
     Place,

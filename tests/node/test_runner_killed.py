@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from task_scripts.runner_missing import explain_kill, memory_kills
+from task_scripts.runtime.runner_missing import explain_kill, memory_kills
 from tests.node.conftest import Node
 from tests.patience import stretched
 

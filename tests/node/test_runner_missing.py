@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from emulators.batch.service.machines.node_image import NodeImage
-from task_scripts.runner_missing import explain
+from task_scripts.runtime.runner_missing import explain
 from tests.node.conftest import Node
 
 PROGRAM = (

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from task_scripts.runner_receipt import RECEIPT_BYTES, Result, fitting_receipt, tail_of, visible
+from task_scripts.runtime.runner_receipt import (
+    RECEIPT_BYTES,
+    Result,
+    fitting_receipt,
+    tail_of,
+    visible,
+)
 
 SCRIPTS = Path(__file__).parents[2] / "task_scripts"
 
@@ -51,6 +57,6 @@ def test_a_right_to_left_mark_is_spelt_out() -> None:
     assert visible("a\u202eb\0".encode()) == "a\\u202eb\\x00"
 
 
-@pytest.mark.parametrize("path", sorted(SCRIPTS.glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(SCRIPTS.rglob("*.py")), ids=lambda path: path.name)
 def test_every_file_for_nodes_is_python_3_10(path: Path) -> None:
     ast.parse(path.read_text(), feature_version=(3, 10))

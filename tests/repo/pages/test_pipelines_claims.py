@@ -27,7 +27,7 @@ from pipeline.handlers.planning import pages, splits, texts
 from pipeline.handlers.starting import lost_events, tick
 from pipeline.ports.batch import InputFile, TaskSpec
 from pipeline.settings import Patience
-from task_scripts import runner, runner_guard, runner_item, runner_receipt
+from task_scripts.runtime import runner, runner_guard, runner_item, runner_receipt
 from tests.fakes.batch import Outcome
 from tests.repo.pages import pipelines_page as page
 from tests.repo.pages.pipelines_runs import app_of, output_of, run_of, start

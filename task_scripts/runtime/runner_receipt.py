@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING or __package__:
-    from task_scripts import runner_item as items
+    from task_scripts.runtime import runner_item as items
 else:  # on a node the files are in one folder
     import runner_item as items
 

@@ -21,14 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING or __package__:
-    from task_scripts import runner_cut as cuts
-    from task_scripts import runner_folder as folders
-    from task_scripts import runner_guard as guard
-    from task_scripts import runner_item as items
-    from task_scripts import runner_journal as journals
-    from task_scripts import runner_keeper as keeper
-    from task_scripts import runner_missing as missing
-    from task_scripts import runner_receipt as receipts
+    from task_scripts.runtime import runner_cut as cuts
+    from task_scripts.runtime import runner_folder as folders
+    from task_scripts.runtime import runner_guard as guard
+    from task_scripts.runtime import runner_item as items
+    from task_scripts.runtime import runner_journal as journals
+    from task_scripts.runtime import runner_keeper as keeper
+    from task_scripts.runtime import runner_missing as missing
+    from task_scripts.runtime import runner_receipt as receipts
 else:  # on a node the files are in one folder
     import runner_cut as cuts
     import runner_folder as folders

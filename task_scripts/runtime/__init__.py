@@ -1,0 +1,1 @@
+"""What the engine itself runs on a node: it prepares packages, runs programs, reports results."""
