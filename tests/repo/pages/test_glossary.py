@@ -28,7 +28,8 @@ DESIGN = (
 # Keys that are a word of everyday English or of another standard, with just that meaning.
 PLAIN = {
     "fanfare", "description", "priority", "parameters", "limits", "output", "size", "image",
-    "slots", "nodes", "gpu", "containers", "idle_minutes", "price", "max_concurrent_runs", "max_waiting_runs",
+    "slots", "nodes", "gpu", "containers", "idle_minutes", "price", "max_concurrent_runs",
+    "max_waiting_runs",
 }  # fmt: skip
 
 
