@@ -8,9 +8,10 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from pipeline.cli.exits import CommandError, Exit
-from pipeline.cli.session import Session
+from pipeline.cli.exits import Exit
+from pipeline.cli.session import Deadline, Session
 from pipeline.cli.views import runs as display
+from pipeline.cli.views import wording
 from pipeline.domain.runs.lifecycle import State
 from pipeline.errors import Transient
 from pipeline.handlers.collecting.standing import Standing, standing
@@ -67,9 +68,9 @@ class _Watch:
         return Group(*shown, *([Text(f"and {rest:,} more", "dim")] if rest else []))
 
 
-def follow(session: Session, runs: Sequence[str], timeout_s: float | None = None) -> list[Standing]:
+def follow(session: Session, runs: Sequence[str], deadline: Deadline) -> list[Standing]:
     """Watch runs until all are over, and return their state. Raises CommandError on a timeout."""
-    watch, began = _Watch(session), session.monotonic()
+    watch = _Watch(session)
     live = Live(console=session.out, transient=True, refresh_per_second=8)
     with live if session.lively else nullcontext():
         while True:
@@ -79,14 +80,16 @@ def follow(session: Session, runs: Sequence[str], timeout_s: float | None = None
             known = [watch.seen[run] for run in runs if run in watch.seen]
             if len(known) == len(runs) and all(where.run.over for where in known):
                 return known
-            if timeout_s is not None and session.monotonic() - began > timeout_s:
-                going = [where.run.id for where in known if not where.run.over]
-                raise CommandError(
-                    f"Not over after {timeout_s:g} s: {', '.join(going) or 'the run'}. "
-                    "The work continues: `fanfare watch` follows it.",
-                    Exit.TIMED_OUT,
-                )
+            going = [_waits(where) for where in known if not where.run.over]
+            deadline.check("; ".join(going[:_SHOWN]) or "the run")
             session.sleep(POLL_S)
+
+
+def _waits(where: Standing) -> str:
+    """Say which run goes on, and what it waits for."""
+    obstacle = where.obstacle or where.run.obstacle
+    told = f" ({obstacle.code}: {wording.one_line(obstacle.evidence)})" if obstacle else ""
+    return f"{where.run.id} is {where.run.state}{told}"
 
 
 def verdict_of(standings: Sequence[Standing]) -> Exit:

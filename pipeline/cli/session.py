@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Self, cast
 
 import typer
 from rich.console import Console, RenderableType
 from rich.status import Status
 
 from pipeline.cli.checks import Ward
-from pipeline.cli.exits import Exit, exit_code
+from pipeline.cli.exits import CommandError, Exit, exit_code
 from pipeline.cli.target import connect, definitions
 from pipeline.domain.catalogue.catalogue import Catalogue
 from pipeline.errors import FanfareError
@@ -118,3 +118,27 @@ def command[**P](function: Callable[P, None]) -> Callable[..., None]:
     kinds = {name: kind for name, (kind, _) in _COMMON.items()}
     carry_out.__annotations__ = {**function.__annotations__, **kinds}
     return carry_out
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """How long a command may take, seconds from its start; None means as long as it takes."""
+
+    session: Session
+    began: float
+    timeout_s: float | None
+
+    @classmethod
+    def begun(cls, session: Session, timeout_s: float | None) -> Self:
+        """Start to count now, as the first thing that a command does."""
+        return cls(session, session.monotonic(), timeout_s)
+
+    def check(self, going: str) -> None:
+        """Raise CommandError when the time is over; `going` says what is not."""
+        if self.timeout_s is None or self.session.monotonic() - self.began <= self.timeout_s:
+            return
+        raise CommandError(
+            f"Not over after {self.timeout_s:g} s: {going}. "
+            "The work continues: `fanfare watch` follows it.",
+            Exit.TIMED_OUT,
+        )

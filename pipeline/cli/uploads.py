@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.cli.exits import CommandError, Exit
-from pipeline.cli.session import Session
+from pipeline.cli.session import Deadline, Session
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.trigger import Api
 from pipeline.domain.runs import naming
@@ -78,13 +78,17 @@ def start_by_upload(session: Session, order: Order, file: Path, advance: Advance
     return naming.run_id(order.pipeline.name, blob_key(event_of(session.engine, facts)))
 
 
-def wait_for_start(session: Session, run: str) -> None:
-    """Wait until the upload's event has started the run, with a note if that takes long."""
+def wait_for_start(session: Session, run: str, deadline: Deadline) -> None:
+    """Wait until the upload's event has started the run, with a note if that takes long.
+
+    Raises CommandError on a timeout.
+    """
     began, said = session.monotonic(), False
     while runs.load(session.engine.ports.tables, run) is None:
         if not said and session.monotonic() - began > _SAY_AFTER_S:
             session.note("The upload's event has not arrived yet; the sweep will find the file.")
             said = True
+        deadline.check(f"the file is uploaded, but run {run} has not started")
         session.sleep(_EVENT_POLL_S)
 
 

@@ -11,11 +11,11 @@ from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.obstacles import Obstacle, ObstacleCode
 from pipeline.domain.runs.run import Run
 from pipeline.domain.waiting.batch import Readings
-from pipeline.domain.waiting.decide import Situation, decide
+from pipeline.domain.waiting.decide import FailingStep, Situation, decide
 from pipeline.domain.waiting.remedies import Place, obstacle
 from pipeline.domain.waiting.reports import JobReport, PoolReport
-from pipeline.errors import FanfareError
-from pipeline.handlers.engine import Engine
+from pipeline.errors import FanfareError, NotYet
+from pipeline.handlers.engine import DefinitionUnreadable, Engine
 from pipeline.ledger import index, pools, progress, tasks
 
 _EXECUTIONS, _OTHERS = 3, 3
@@ -26,6 +26,15 @@ _STAGES = {
     State.SUBMITTING: "",
     State.RUNNING: "",
     State.ASSEMBLING: naming.ASSEMBLE,
+}
+
+_CODES: tuple[tuple[type[FanfareError], ObstacleCode], ...] = (
+    (NotYet, ObstacleCode.OUTPUTS_NOT_UPLOADED),
+    (DefinitionUnreadable, ObstacleCode.DEFINITION_UNREADABLE),
+)
+_SERVICES = {
+    "Batch": ObstacleCode.BATCH_NOT_ANSWERING,
+    "Storage": ObstacleCode.STORAGE_NOT_ANSWERING,
 }
 
 
@@ -57,6 +66,14 @@ def _situation(engine: Engine, run: Run) -> Situation:
 def noted(engine: Engine, run: Run, code: ObstacleCode, evidence: str) -> Obstacle:
     """Make the obstacle that a handler met, for the run to keep."""
     return obstacle(code, evidence, place_of(engine, run))
+
+
+def note_failing(engine: Engine, run: Run, what: str, error: FanfareError) -> None:
+    """Note on a run that something which is tried again fails, and with which error."""
+    code = next((code for kind, code in _CODES if isinstance(error, kind)), None)
+    code = code or _SERVICES.get(error.service, ObstacleCode.STEP_FAILING)
+    step = FailingStep(code, f"{what}: {error}")
+    index.note_failure(engine.ports.tables, run, step, engine.now)
 
 
 def place_of(engine: Engine, run: Run) -> Place:

@@ -15,7 +15,7 @@ from pipeline.cli.edits import note_edits, refuse_edits
 from pipeline.cli.exits import Exit
 from pipeline.cli.follow import follow, verdict_of
 from pipeline.cli.lookup import run_named
-from pipeline.cli.session import Session
+from pipeline.cli.session import Deadline, Session
 from pipeline.cli.uploads import Order
 from pipeline.cli.views import runs as display
 from pipeline.handlers.collecting.standing import Standing, failed_items, manifest_of
@@ -33,7 +33,7 @@ WaitOption = Annotated[
 ]
 TimeoutOption = Annotated[
     float | None,
-    typer.Option("--timeout", help="Follow for this many seconds, then exit with code 4."),
+    typer.Option("--timeout", help="End after this many seconds, with code 4; work goes on."),
 ]
 
 
@@ -60,15 +60,16 @@ def run(  # noqa: PLR0913 - each is an option of the command
 ) -> None:
     """Start runs of a pipeline, one for each file, and follow them to their end."""
     session: Session = context.obj
+    deadline = Deadline.begun(session, timeout)
     definition = session.engine.catalogue.pipeline(pipeline)
     order = Order(definition, uploads.parse_parameters(parameter or []), name, key)
     uploads.check(order, files or [])
     if not as_deployed:
         refuse_edits(session, definition)
     wanted: Sequence[Path | None] = files or [None]
-    started = [_start(session, order, file) for file in wanted]
+    started = [_start(session, order, file, deadline) for file in wanted]
     if wait:
-        finish(session, started, timeout)
+        finish(session, started, deadline)
     else:
         session.answer({"runs": started}, "\n".join(started))
 
@@ -78,12 +79,13 @@ def redrive(
 ) -> None:
     """Redrive a run that is over: execute only what failed, and keep what succeeded."""
     session: Session = context.obj
+    deadline = Deadline.begun(session, timeout)
     redriven = steer.redrive(session.engine, run_named(session, run))
     if definition := session.engine.catalogue.pipelines.get(redriven.pipeline):
         note_edits(session, definition)
     session.note(f"Generation {redriven.generation} of {redriven.id} begins.")
     if wait:
-        finish(session, [redriven.id], timeout)
+        finish(session, [redriven.id], deadline)
     else:
         session.answer(http.view(redriven, None), redriven.id)
 
@@ -98,20 +100,21 @@ def watch(
 ) -> None:
     """Follow one run, or all active runs, to the end."""
     session: Session = context.obj
+    deadline = Deadline.begun(session, timeout)
     if run is not None:
-        finish(session, [run_named(session, run)], timeout)
+        finish(session, [run_named(session, run)], deadline)
         return
     going = list(islice(index.active(session.engine.ports.tables), _WATCHED))
     if not going:
         session.answer({"runs": []}, "No run is active: `fanfare ls` lists the latest runs.")
         return
-    finish(session, going, timeout)
+    finish(session, going, deadline)
 
 
-def finish(session: Session, started: Sequence[str], timeout_s: float | None) -> None:
+def finish(session: Session, started: Sequence[str], deadline: Deadline) -> None:
     """Follow runs to their end, print how they ended, and exit with the code for it."""
     try:
-        standings = follow(session, started, timeout_s)
+        standings = follow(session, started, deadline)
     except KeyboardInterrupt:
         session.note(f"The work continues. To follow it: fanfare watch {started[0]}")
         raise
@@ -129,13 +132,13 @@ def _page(session: Session, where: Standing) -> RenderableType:
     return display.page(where, manifest, failed, session.engine.now)
 
 
-def _start(session: Session, order: Order, file: Path | None) -> str:
+def _start(session: Session, order: Order, file: Path | None, deadline: Deadline) -> str:
     with _uploading(session, file) as advance:
         if file is None or uploads.by_request(order):
             return uploads.start_by_request(session, order, file, advance)
         started = uploads.start_by_upload(session, order, file, advance)
     with session.busy("Uploaded; waiting for its event"):
-        uploads.wait_for_start(session, started)
+        uploads.wait_for_start(session, started, deadline)
     return started
 
 

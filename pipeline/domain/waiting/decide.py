@@ -45,6 +45,9 @@ def decide(known: Situation) -> Obstacle | None:
     if known.run.over:
         return None
     code, evidence = _STATES[known.run.state](known)
+    failing = known.failing.evidence if known.failing else ""
+    if failing and failing not in evidence and known.run.state is not State.WAITING:
+        evidence = f"{evidence}; {failing}"
     return obstacle(code, evidence, known.place)
 
 

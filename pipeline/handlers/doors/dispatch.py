@@ -22,30 +22,21 @@ from pipeline.domain.runs.messages import (
     parse,
     parse_event,
 )
-from pipeline.domain.runs.obstacles import ObstacleCode
-from pipeline.domain.waiting.decide import FailingStep
-from pipeline.errors import Conflict, FanfareError, NotYet, Permanent, Transient
+from pipeline.errors import Conflict, FanfareError, Permanent, Transient
 from pipeline.handlers.assembling.assemble import assemble
 from pipeline.handlers.collecting.receipts import on_receipts
 from pipeline.handlers.ending.announce import announce
 from pipeline.handlers.ending.conclude import fail
-from pipeline.handlers.engine import DefinitionUnreadable, Engine, log
+from pipeline.handlers.engine import Engine, log
 from pipeline.handlers.planning.plan import plan
 from pipeline.handlers.running.submit import submit
 from pipeline.handlers.starting.start import on_blob
 from pipeline.handlers.tracing import span
-from pipeline.ledger import index, runs
+from pipeline.handlers.why import note_failing
+from pipeline.ledger import runs
 
 _AT_ONCE = 4
 _NOTED_FROM = 2  # times put back: most passing errors have passed by then
-_CODES: tuple[tuple[type[FanfareError], ObstacleCode], ...] = (
-    (NotYet, ObstacleCode.OUTPUTS_NOT_UPLOADED),
-    (DefinitionUnreadable, ObstacleCode.DEFINITION_UNREADABLE),
-)
-_SERVICES = {
-    "Batch": ObstacleCode.BATCH_NOT_ANSWERING,
-    "Storage": ObstacleCode.STORAGE_NOT_ANSWERING,
-}
 
 
 @dataclass(frozen=True)
@@ -160,13 +151,11 @@ def _put_back(engine: Engine, queue: Queue, message: Message, error: FanfareErro
 
 def _note(engine: Engine, queue: Queue, message: RunMessage, error: FanfareError) -> None:
     """Note on the run why its step fails, so that people need not search the logs."""
-    code = next((code for kind, code in _CODES if isinstance(error, kind)), None)
-    code = code or _SERVICES.get(error.service, ObstacleCode.STEP_FAILING)
-    step = FailingStep(code, f"step {queue} failed {message.tries + 1} times: {error}")
     try:
         held = runs.load(engine.ports.tables, message.run)
         if held and held.run.generation == message.generation:
-            index.note_failure(engine.ports.tables, held.run, step, engine.now)
+            times = f"step {queue} failed {message.tries + 1} times"
+            note_failing(engine, held.run, times, error)
     except FanfareError as failure:
         log.warning(
             "Failing step not noted",

@@ -17,7 +17,7 @@ from pipeline.handlers.mending import preparations, reconcile
 from pipeline.handlers.planning import plan
 from pipeline.handlers.running import demand, submit
 from pipeline.handlers.starting import admission, lost_events
-from pipeline.handlers.why import obstacle_to
+from pipeline.handlers.why import note_failing, obstacle_to
 from pipeline.ledger import index, outbox, progress, runs
 from pipeline.ledger.index import ActiveEntry
 from pipeline.ledger.outbox import OutboxEntry, Unreleased
@@ -87,10 +87,23 @@ def _announce(engine: Engine, entry: OutboxEntry) -> None:
 
 
 def _look_after(engine: Engine, entry: ActiveEntry) -> None:
-    """Handle one run: end it when its time is over, or do what its state needs."""
+    """Handle one run, and note what it waits for, or the error that keeps the sweep from it."""
     held = runs.load(engine.ports.tables, entry.run)
     if held is None or held.run.over:
         return
+    try:
+        _end_or_go_on(engine, held, entry)
+    except Conflict:
+        raise  # somebody else moved it
+    except FanfareError as error:
+        note_failing(engine, held.run, "the sweep failed", error)
+        _say_why(engine, entry.run)
+        raise
+    _say_why(engine, entry.run)
+
+
+def _end_or_go_on(engine: Engine, held: Held, entry: ActiveEntry) -> None:
+    """End a run when its time is over, or do what its state needs."""
     run = held.run
     if run.state in STOPPABLE and (verdict := _over(engine, run)):
         conclude(engine, held, verdict)
@@ -100,7 +113,6 @@ def _look_after(engine: Engine, entry: ActiveEntry) -> None:
     if _STEPS[run.state](engine, held, stale):
         log.warning("Run does not move: the sweep asks again", extra=context(run, "sweep"))
         index.note_asked(engine.ports.tables, entry.row, engine.now)
-    _say_why(engine, entry.run)
 
 
 def _over(engine: Engine, run: Run) -> Verdict | None:

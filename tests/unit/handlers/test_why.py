@@ -1,6 +1,7 @@
 """What a run waits for, as `show`, HTTP, the sweep and the event report it."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -12,6 +13,7 @@ from pipeline.handlers.why import obstacle_to
 from pipeline.ledger import index, runs
 from tests.fakes.crash import Injector
 from tests.unit.handlers.conftest import LINES, PROGRAMS
+from tests.unit.handlers.running.test_stages import work as stages
 
 C = ObstacleCode
 
@@ -161,6 +163,48 @@ def test_a_step_that_keeps_failing_says_of_which_service_and_why(app_with, servi
     app.pump()
     assert app.only_run().state == "running"
     assert code_of(app) is C.TASKS_QUEUED
+
+
+class WrongKey:
+    """A port of Batch that refuses every call, as it does for a wrong key."""
+
+    def __getattr__(self, verb):
+        def refuse(*_arguments):
+            error = Transient(f"{verb}: 401 AuthenticationFailed")
+            error.service = "Batch"
+            raise error
+
+        return refuse
+
+
+@pytest.mark.parametrize("state", ["claimed", "submitting", "running", "assembling"])
+def test_a_wrong_key_of_batch_is_noted_in_every_state(app_with, state):
+    app = app_with(PROGRAMS, program=stages) if state == "assembling" else app_with()
+    app.upload("lines/a.txt", b"one\n")
+    drains = [partial(app._drain, queue) for queue in ("blob-events", "plan", "submit")]
+    for step in (*drains, app.run_tasks, app.pump) * 5:
+        if app.all_runs() and app.only_run().state == state:
+            break
+        step()
+    app.through(replace(app.engine.ports, jobs=WrongKey(), cluster=WrongKey()))
+    for _ in range(8):
+        app.pass_time()
+        app.pump()
+    noted = app.only_run().obstacle
+    assert noted and noted.code is C.BATCH_NOT_ANSWERING
+    assert "401 AuthenticationFailed" in noted.evidence
+
+
+def test_an_error_of_the_sweep_is_part_of_why_the_run_waits(app_with):
+    app = app_with()
+    run = running(app)
+
+    app.through(replace(app.engine.ports, jobs=WrongKey()))
+    for _ in range(5):
+        app.pass_time()
+    index_says = runs.need(app.world.tables, run.id).run.obstacle
+    assert index_says.code is C.TASKS_QUEUED
+    assert "the sweep failed: close: 401 AuthenticationFailed" in index_says.evidence
 
 
 def test_a_failure_of_long_ago_is_not_shown(app_with):

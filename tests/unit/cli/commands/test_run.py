@@ -94,6 +94,20 @@ def test_a_run_that_takes_too_long_continues_after_the_command(cli):
     assert "The work continues" in result.stderr
 
 
+def test_a_timeout_counts_from_the_start_of_the_command_and_says_what_is_missing(cli):
+    cli.asleep = True  # the app does not run, so the upload's event waits
+    result = cli("run", "job", cli.file(), "--timeout", "3")
+    assert result.exit_code == Exit.TIMED_OUT
+    assert "the file is uploaded, but run job-" in result.stderr
+
+
+def test_a_timeout_names_what_the_run_waits_for(cli):
+    started = cli.json("run", "job", cli.file(), "--no-wait")["runs"]
+    cli.asleep = True
+    said = " ".join(cli("watch", started[0], "--timeout", "3").stderr.split())
+    assert f"{started[0]} is running (receipts-on-their-way: all tasks are over" in said
+
+
 def test_redrive_follows_the_next_generation(cli_with):
     cli = cli_with(program=fails_once)
     cli("run", "job", cli.file())
