@@ -250,7 +250,8 @@ def make_parser() -> argparse.ArgumentParser:
     """Build the parser; its groups match the chapters of the README's table."""
     parser = argparse.ArgumentParser(
         prog="python -m emulators.batch",
-        usage="%(prog)s [options]",
+        usage="%(prog)s [options] [@FILE with one argument a line]",
+        fromfile_prefix_chars="@",
         description="Azure Batch on this machine, for any client of the service: tasks run "
         "as real processes, without Azure. Without arguments it serves a development account; the "
         "page at its address shows its state. Ctrl-C stops it; the next start continues what ran.",

@@ -40,7 +40,9 @@ def main() -> None:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m emulators.eventgrid", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m emulators.eventgrid", description=__doc__, fromfile_prefix_chars="@"
+    )
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (0: any free one)")
     parser.add_argument("--data", type=Path, required=True, help="folder that keeps everything")
     parser.add_argument("--config", type=Path, required=True, help="topics and eventSubscriptions")

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import logging
 import logging.handlers
+import os
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from emulators.stack.errors import StackError
 from emulators.stack.launcher import Stack, owned
 
 _LOG_BYTES = 1_000_000
+_PRIVATE = 0o077  # blobs, logs and keys are for nobody else on this machine
 
 
 def _arguments() -> argparse.Namespace:
@@ -35,9 +37,11 @@ def main() -> None:
     """Run the stack; an error that prevents it is one message on stderr and exit code 2."""
     arguments = _arguments()
     data: Path = arguments.data.resolve()
+    os.umask(_PRIVATE)  # all services inherit it
     try:
         config = read_config(arguments.config)
         with owned(data):
+            data.chmod(0o700)
             _log_to(data / "logs" / "stack.log")
             asyncio.run(Stack(config, data).run())
     except StackError as error:

@@ -9,7 +9,7 @@ from emulators._http import HOST
 from emulators.stack.child import ReadyLine
 from emulators.stack.config import ServiceName, StackConfig, fill, fill_text
 from emulators.stack.errors import StackError
-from emulators.stack.files import write_private
+from emulators.stack.files import write_private, write_private_text
 
 
 class Services:
@@ -61,7 +61,8 @@ class Services:
             for service in ("blob", "queue", "table")
             for part in (f"--{service}-port", str(self._ports[f"storage.{service}"]))
         ]
-        return ["--account", self._config.account, "--key", self._config.storage_key, *ports]
+        secret = self._secret("storage", "--key", self._config.storage_key)
+        return ["--account", self._config.account, secret, *ports]
 
     def _eventgrid(self) -> list[str]:
         self._ensure_function_keys()
@@ -71,8 +72,11 @@ class Services:
         return [
             "--config", str(path),
             "--storage-outbox", self.known["storage.outbox"],
-            "--storage-connection", self.known["storage.connection_string"],
-            "--key", self._config.eventgrid_key,
+            self._secret(
+                "eventgrid",
+                "--storage-connection", self.known["storage.connection_string"],
+                "--key", self._config.eventgrid_key,
+            ),
             "--time-scale", str(self._config.eventgrid_time_scale),
         ]  # fmt: skip
 
@@ -84,8 +88,14 @@ class Services:
             "blobEndpoint": self.known["storage.blob"],
         }
         write_private(path, {identity: account for identity in self._config.identities})
-        key = ["--account", self._config.batch_account, "--key", self._config.batch_key]
-        return [*key, "--identities", str(path)]
+        secret = self._secret("batch", "--key", self._config.batch_key)
+        return ["--account", self._config.batch_account, secret, "--identities", str(path)]
+
+    def _secret(self, name: ServiceName, *arguments: str) -> str:
+        """Put arguments into a private file: every user of the machine sees a command line."""
+        path = self._data / f"{name}-arguments.txt"
+        write_private_text(path, "".join(f"{argument}\n" for argument in arguments))
+        return f"@{path}"
 
     def _functions(self) -> list[str]:
         self._ensure_function_keys()

@@ -28,7 +28,9 @@ def main() -> None:
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m emulators.storage", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m emulators.storage", description=__doc__, fromfile_prefix_chars="@"
+    )
     parser.add_argument("--port", type=int, default=0, help="health endpoint (0: any free port)")
     parser.add_argument("--data", type=Path, required=True, help="folder that keeps everything")
     parser.add_argument("--account", default="fanfare", help="name of the account (fanfare)")

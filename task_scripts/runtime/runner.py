@@ -226,7 +226,8 @@ class Attempt:
         return {cut["placeholder"]: str(folder.path / name)}
 
     def _collect(self, folder: folders.Folder) -> list[items.Output]:
-        limits = items.Limits(**self._page.get("output_limits") or {})
+        given = self._page.get("output_limits") or {}  # a page of an older release has none
+        limits = items.Limits(**given)
         outputs = items.collect(folder, self._folder, self._next_output, limits)
         if not outputs and self._page.get("require_output"):
             note = "The program ended well, but wrote no file into its output folder."

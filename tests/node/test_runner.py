@@ -178,3 +178,11 @@ def test_an_item_gets_its_part_of_the_input_as_a_file(node: Node) -> None:
     receipt = node.run()
     written = node.folder / receipt["items"][0]["outputs"][0]["blob"]
     assert written.read_text("utf-8") == "а\nв\n"
+
+
+def test_an_item_that_writes_more_than_its_page_allows_fails_alone(node: Node) -> None:
+    node.page["output_limits"] = {"files": 1, "bytes": 5000, "seconds": 60.0}
+    script = 'echo x > "$1/x"; test $FANFARE_ITEM = 1 || truncate -s 1T "$1/x"'
+    many, few = node.sh(script, "{output}").items(2).run()["items"]
+    assert (many["cause"], few["cause"]) == ("output-unusable", None)
+    assert "raise limits.outputs.bytes" in many["tail"]

@@ -116,3 +116,25 @@ def test_a_name_longer_than_storage_accepts_is_refused(tmp_path: Path) -> None:
     deep.mkdir(parents=True)
     (deep / "file").touch()
     assert "longer than 512" in refused(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        (
+            Limits(files=2, bytes=1 << 50),
+            "more than 2 files and folders: write fewer, or raise limits.outputs.files",
+        ),
+        (Limits(bytes=1 << 39), "more than 549,755,813,888 bytes: write fewer, or raise"),
+        (Limits(seconds=-1), "not collected within -1 s: write less, or raise limits.outputs.time"),
+    ],
+)
+def test_outputs_beyond_a_limit_are_refused_before_they_are_read(
+    tmp_path: Path, limits: Limits, said: str
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").touch()
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate((1 << 39) + 1)
+    assert said in refused(tmp_path, limits)
+    assert not (tmp_path / "moved").exists()

@@ -83,6 +83,8 @@ class LocalStack:
 
     def start(self, config: Mapping[str, Json], app_root: Path) -> None:
         """Start the stack and wait until it is ready. Raises CommandError with its last words."""
+        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.data.chmod(0o700)  # an earlier release left it open to others
         write_private(self.config, json.dumps(config, indent=2))
         self.logs.mkdir(exist_ok=True)
         complaint = self.logs / "start.log"

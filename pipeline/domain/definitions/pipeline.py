@@ -60,12 +60,21 @@ class Output(Strict):
     overwrite: Overwrite = Overwrite.NEWEST
 
 
+class OutputLimits(Strict):
+    """How much one item may write, and how long the runner may take to move and hash it."""
+
+    files: int = Field(default=5_000, ge=1, le=10_000)
+    bytes: int = Field(default=200 << 30, ge=1, le=1 << 47)
+    time: Duration = timedelta(minutes=30)
+
+
 class Limits(Strict):
-    """How long an item, a task and a run may take."""
+    """How long an item, a task and a run may take, and how much an item may write."""
 
     item: Duration = timedelta(minutes=10)
     task: Duration = timedelta(hours=1)
     run: Duration = timedelta(hours=6)
+    outputs: OutputLimits = OutputLimits()
 
     @model_validator(mode="after")
     def _nested(self) -> Self:

@@ -18,6 +18,14 @@ class PlannedProgram(Stored):
     environment: str | None = None
 
 
+class PlannedLimits(Stored):
+    """How much an item may write: files, bytes, and seconds to collect them."""
+
+    files: int
+    bytes: int
+    seconds: float
+
+
 class PlannedInput(Stored):
     """A blob that Batch puts at `file` in the task's working directory.
 
@@ -73,6 +81,7 @@ class Page(Stored):
     program: PlannedProgram
     item_timeout_s: float
     require_output: bool = False
+    output_limits: PlannedLimits | None = None
     tries: dict[str, int] = Field(default_factory=dict)
     inputs: tuple[PlannedInput, ...] = ()
     cut: PlannedCut | None = None

@@ -5,7 +5,14 @@ from collections.abc import Iterable, Iterator, Set
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.plans import bundle
 from pipeline.domain.plans.arguments import check_arguments
-from pipeline.domain.plans.plan import Page, PlannedInput, PlannedItem, PlannedProgram, PlannedTask
+from pipeline.domain.plans.plan import (
+    Page,
+    PlannedInput,
+    PlannedItem,
+    PlannedLimits,
+    PlannedProgram,
+    PlannedTask,
+)
 from pipeline.domain.plans.split import Item, PlanError, Scalar
 from pipeline.domain.runs.run import PublishedPlan, Run
 from pipeline.errors import NotFound
@@ -63,6 +70,11 @@ def _pages(engine: Engine, run: Run, definition: Pipeline, work: Work) -> Iterat
             program=program_of(definition),
             item_timeout_s=definition.limits.item.total_seconds(),
             require_output=definition.task.require_output,
+            output_limits=PlannedLimits(
+                files=definition.limits.outputs.files,
+                bytes=definition.limits.outputs.bytes,
+                seconds=definition.limits.outputs.time.total_seconds(),
+            ),
             tries=stages.tries(definition),
             inputs=shared,
             cut=work.cut,
