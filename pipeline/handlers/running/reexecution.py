@@ -4,6 +4,8 @@ The task's row notes the execution before it is submitted. If an invocation dies
 sweep submits it.
 """
 
+from collections import defaultdict
+
 from pipeline.domain.plans.bundle import PAGE_SIZE
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
@@ -58,17 +60,25 @@ def _key(result: TaskResult) -> tuple[object, ...]:
     return result.state, result.execution, rejectable
 
 
-def submit(engine: Engine, run: Run, announced: TaskResult) -> None:
-    """Submit an execution that the ledger notes; a second submission changes nothing."""
-    if announced.unit in STAGE_QUEUES:
-        engine.wake(STAGE_QUEUES[announced.unit], run)
+def submit(engine: Engine, run: Run, *announced: TaskResult) -> None:
+    """Submit executions that the ledger notes, by page; a second submission changes nothing."""
+    pages: dict[tuple[int, int], set[int]] = defaultdict(set)
+    for result in announced:
+        number = naming.unit_number(result.unit)
+        if result.unit in STAGE_QUEUES:
+            engine.wake(STAGE_QUEUES[result.unit], run)
+        elif number is not None:
+            pages[result.execution, number // PAGE_SIZE].add(number)
+    for (execution, page), numbers in sorted(pages.items()):
+        _submit_page(engine, run, execution, page, numbers)
+
+
+def _submit_page(engine: Engine, run: Run, execution: int, number: int, numbers: set[int]) -> None:
+    if run.plan is None:
         return
-    number = naming.unit_number(announced.unit)
-    if number is None or run.plan is None:
-        return
-    page, ref = executions.read_page(engine, run.plan.folder, number // PAGE_SIZE)
-    planned = [task for task in page.tasks if task.number == number]
-    job = executions.create_job(engine, run, page, announced.execution)
+    page, ref = executions.read_page(engine, run.plan.folder, number)
+    planned = [task for task in page.tasks if task.number in numbers]
+    job = executions.create_job(engine, run, page, execution)
     try:
         engine.ports.jobs.add(job, executions.task_specs(engine, run, page, planned, ref))
     except JobGone:
