@@ -198,16 +198,18 @@ def _stuck(engine: Engine, run: Run) -> Finding:
 
 def _announcements(ward: Ward) -> list[Finding]:
     tables = ward.engine.ports.tables
-    waiting = sum(
-        1
+    waiting = [
+        entry
         for pipeline in index.pipelines(tables)
         for entry in outbox.unannounced(tables, pipeline)
         if health.overdue(entry.event, ward.engine.now, ward.engine.patience.stale)
-    )
+    ]
     if not waiting:
         return [Finding("announcements", Level.OK, "none is overdue")]
     why = "subscribers are not notified: the topic refuses the events, or cannot be reached"
-    what = f"{waiting} completion events are not announced"
+    if said := next((entry.failure for entry in waiting if entry.failure), ""):
+        why = f"{why}; the last error: {said}"
+    what = f"{len(waiting)} completion events are not announced"
     mend = (
         "azd provision (role EventGrid Data Sender of the app)"
         if ward.where.managed

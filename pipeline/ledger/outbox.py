@@ -7,6 +7,7 @@ released. Both are written in the verdict's transaction.
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,10 +16,11 @@ from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict
 from pipeline.ledger import index
 from pipeline.ledger.layout import RUNS
-from pipeline.ledger.rows import Unreadable, from_values, prefixed, to_values
+from pipeline.ledger.rows import Unreadable, from_values, prefixed, to_values, write
 from pipeline.ports.tables import Insert, Operation, Remove, Row, Tables, Value
 
 _OUTBOX, _ANNOUNCED, _ENDED = "outbox:", "announced-", "ended:"
+_FAILURE, _LONGEST = "failure", 1000  # characters of an error
 _COLUMN = 30_000  # characters of an event in one column
 
 
@@ -40,6 +42,11 @@ class OutboxEntry:
         if not isinstance(content, Mapping):
             raise Unreadable(RUNS, self.row, "the event is not a JSON object")
         return content
+
+    @property
+    def failure(self) -> str:
+        """The last error of its announcement; "" if none was noted."""
+        return str(self.row.values.get(_FAILURE, ""))
 
     def asked(self, since: datetime) -> datetime:
         """Return when the sweep last asked for the announcement; `since` if it never did."""
@@ -74,6 +81,17 @@ def find(tables: Tables, run_id: str, event_id: str) -> OutboxEntry | None:
 def unannounced(tables: Tables, pipeline: str) -> Iterator[OutboxEntry]:
     """Yield a pipeline's events that were not announced yet."""
     return map(OutboxEntry, prefixed(tables, RUNS, pipeline, _OUTBOX))
+
+
+def note_failure(tables: Tables, run_id: str, event_id: str, error: str) -> None:
+    """Note why an event is not announced; one that was announced meanwhile is fine."""
+    entry = find(tables, run_id, event_id)
+    if entry is None:
+        return
+    row = entry.row
+    noted = Row(row.partition, row.key, {**row.values, _FAILURE: error[:_LONGEST]}, row.etag)
+    with suppress(Conflict):
+        write(tables, RUNS, noted)
 
 
 def mark_announced(tables: Tables, entry: OutboxEntry, now: datetime) -> None:

@@ -33,7 +33,7 @@ from pipeline.handlers.running.submit import submit
 from pipeline.handlers.starting.start import on_blob
 from pipeline.handlers.tracing import span
 from pipeline.handlers.why import note_failing
-from pipeline.ledger import runs
+from pipeline.ledger import outbox, runs
 
 _AT_ONCE = 4
 _NOTED_FROM = 2  # times put back: most passing errors have passed by then
@@ -141,7 +141,7 @@ def _put_back(engine: Engine, queue: Queue, message: Message, error: FanfareErro
         _give_up(engine, queue, message, f"it failed {message.tries} times, at last with: {error}")
         return
     engine.send(queue, message.put_back, message.delay)
-    if isinstance(message, RunMessage) and message.tries >= _NOTED_FROM:
+    if message.tries >= _NOTED_FROM:
         _note(engine, queue, message, error)
     log.info(
         "Message put back",
@@ -149,9 +149,14 @@ def _put_back(engine: Engine, queue: Queue, message: Message, error: FanfareErro
     )
 
 
-def _note(engine: Engine, queue: Queue, message: RunMessage, error: FanfareError) -> None:
+def _note(engine: Engine, queue: Queue, message: Message, error: FanfareError) -> None:
     """Note on the run why its step fails, so that people need not search the logs."""
+    if not isinstance(message, RunMessage | AnnounceMessage):
+        return
     try:
+        if isinstance(message, AnnounceMessage):
+            outbox.note_failure(engine.ports.tables, message.run, message.event, str(error))
+            return
         held = runs.load(engine.ports.tables, message.run)
         if held and held.run.generation == message.generation:
             times = f"step {queue} failed {message.tries + 1} times"

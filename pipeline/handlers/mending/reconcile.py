@@ -38,9 +38,8 @@ def reconcile_tasks(engine: Engine, run: Run) -> None:
     }
     unheard = _without(unheard, receipts.settle_unheard(engine, run, unheard))
     patient = {unit for unit, result in unheard.items() if not _is_due(engine, result)}
-    for unit in unheard.keys() - patient:
-        if unheard[unit].execution:
-            reexecution.submit(engine, run, unheard[unit])
+    due = [result for unit, result in unheard.items() if unit not in patient and result.execution]
+    reexecution.submit(engine, run, *due)
     _settle_ends(engine, run, _without(unheard, patient))
 
 

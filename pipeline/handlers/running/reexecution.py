@@ -4,6 +4,9 @@ The task's row notes the execution before it is submitted. If an invocation dies
 sweep submits it.
 """
 
+from collections import defaultdict
+from collections.abc import Mapping
+
 from pipeline.domain.plans.bundle import PAGE_SIZE
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
@@ -70,21 +73,33 @@ def _key(result: TaskResult) -> tuple[object, ...]:
     return result.state, result.execution, rejectable
 
 
-def submit(engine: Engine, run: Run, announced: TaskResult) -> None:
-    """Submit an execution that the ledger notes; a second submission changes nothing."""
-    if announced.unit in STAGE_QUEUES:
-        engine.wake(STAGE_QUEUES[announced.unit], run)
+def submit(engine: Engine, run: Run, *announced: TaskResult) -> None:
+    """Submit executions that the ledger notes, by page; a second submission changes nothing."""
+    pages: dict[tuple[int, int], dict[int, str]] = defaultdict(dict)
+    for result in announced:
+        number = naming.unit_number(result.unit)
+        if result.unit in STAGE_QUEUES:
+            engine.wake(STAGE_QUEUES[result.unit], run)
+        elif number is not None:
+            journal = result.repeats[-1].journal if result.repeats else ""
+            pages[result.execution, number // PAGE_SIZE][number] = journal
+    for (execution, page), numbers in sorted(pages.items()):
+        _submit_page(engine, run, execution, page, numbers)
+
+
+def _submit_page(
+    engine: Engine, run: Run, execution: int, number: int, finished: Mapping[int, str]
+) -> None:
+    """Submit tasks of a page; each goes on after what its journal says was finished."""
+    if run.plan is None:
         return
-    number = naming.unit_number(announced.unit)
-    if number is None or run.plan is None:
-        return
-    page, ref = executions.read_page(engine, run.plan.folder, number // PAGE_SIZE)
-    planned = [task for task in page.tasks if task.number == number]
-    job = executions.create_job(engine, run, page, announced.execution)
-    journal = announced.repeats[-1].journal if announced.repeats else ""
-    specs = executions.task_specs(engine, run, page, planned, ref)
+    page, ref = executions.read_page(engine, run.plan.folder, number)
+    planned = [task for task in page.tasks if task.number in finished]
+    job = executions.create_job(engine, run, page, execution)
+    specs = zip(planned, executions.task_specs(engine, run, page, planned, ref), strict=True)
+    going_on = [executions.going_on(engine, spec, finished[task.number]) for task, spec in specs]
     try:
-        engine.ports.jobs.add(job, [executions.going_on(engine, spec, journal) for spec in specs])
+        engine.ports.jobs.add(job, going_on)
     except JobGone:
         log.info("Job accepts no more tasks", extra={**context(run, "execute anew"), "job": job})
 

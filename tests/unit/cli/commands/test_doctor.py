@@ -20,6 +20,7 @@ from pipeline.domain.runs.naming import CONTAINERS, BlobRef
 from pipeline.domain.waiting.reports import PoolReport
 from pipeline.errors import Transient
 from pipeline.ledger.layout import TABLES
+from tests.unit.handlers.mending.test_outages import refusing
 
 AZURE = Deployment("s", "rg-x", "bax", "stx", "func-x", "westeurope")
 
@@ -210,6 +211,18 @@ def test_an_event_that_was_not_announced_is_reported(doctor):
     doctor.app.engine.ports.queues.receive("announce", 32)
     _, wrong = doctor.findings()
     assert "1 completion events are not announced" in wrong["announcements"]["what"]
+
+
+def test_an_event_that_the_topic_refuses_is_reported_with_the_last_error(doctor):
+    app = doctor.app
+    app.upload("lines/a.txt", b"x\n")
+    refusing(app, "events", "publish", app.world.clock.now() + timedelta(hours=9))
+    for _ in range(40):
+        app.pump()
+        app.run_tasks()
+        app.pass_time()
+    _, wrong = doctor.findings()
+    assert "the last error: 503: the service is busy" in wrong["announcements"]["why"]
 
 
 def test_a_dead_letter_is_reported(doctor):

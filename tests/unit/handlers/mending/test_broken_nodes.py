@@ -9,6 +9,7 @@ from pipeline.domain.definitions.retry import Retries
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.obstacles import ObstacleCode
 from pipeline.domain.waiting.reports import NodeCounts, PoolReport, Preparation, Trouble
+from tests.fakes.crash import Injector
 from tests.unit.handlers.conftest import LINES, PROGRAMS, content_of, manifest_of
 from tests.unit.handlers.running.test_stages import work as stages
 
@@ -194,3 +195,16 @@ def test_a_pool_that_is_no_longer_defined_is_a_missing_pool(app_with):
     app.engine = replace(app.engine, catalogue=catalogue)
     wait(app, lambda: app.only_run().over)
     assert app.only_run().cause is Cause.POOL_FAILED
+
+
+def test_many_tasks_of_a_further_job_are_asked_for_together(app_with):
+    app = app_with(LINES + "bundle: {items: 1}\n")
+    begun(app, b"x\n" * 200)
+    unprepare(app)
+    wait(app, lambda: app.only_run().executions == 1)
+    injector = Injector()
+    app.through(injector.ports(app.world.ports))
+    for _ in range(3):
+        app.pass_time()
+    added = [call for call in injector.trace if (call.port, call.verb) == ("jobs", "add")]
+    assert len(added) <= 2 * 3  # two pages, in each sweep
