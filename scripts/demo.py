@@ -12,9 +12,10 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import imageio_ffmpeg
+import imageio_ffmpeg  # type: ignore[import-untyped]  # has no type information
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueClient
 from media_check import frames_and_ssim
@@ -24,10 +25,9 @@ from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.commands import up_down
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.follow import follow
-from pipeline.cli.session import Session
+from pipeline.cli.session import Deadline, Session
 from pipeline.cli.stack.config import COMPLETIONS, Wishes
-from pipeline.cli.stack.process import LocalStack
-from pipeline.cli.target import DATA
+from pipeline.cli.stack.process import DATA, LocalStack
 from pipeline.cli.uploads import wait_for_start
 from pipeline.cli.views import runs as display
 from pipeline.cli.views import wording
@@ -44,7 +44,7 @@ FRAMES = 132
 SSIM = 0.98
 RUN_S, EVENT_S = 180.0, 30.0
 
-type Event = Mapping[str, object]
+type Event = Mapping[str, Any]
 
 
 def main() -> int:
@@ -75,7 +75,7 @@ def demonstrate(session: Session, stack: LocalStack) -> int:
     )
     began = time.monotonic()
     run = upload(session, connection, video)
-    (where,) = follow(session, [run], RUN_S)
+    (where,) = follow(session, [run], Deadline.begun(session, RUN_S))
     event = receive(session, connection, run)
     waited = time.monotonic() - began
     session.out.print(
@@ -127,7 +127,7 @@ def upload(session: Session, connection: str, video: Path) -> str:
         raise CommandError("The uploaded blob has disappeared.")
     run = naming.run_id(PIPELINE, blob_key(event_of(session.engine, facts)))
     with session.busy("Uploaded; waiting for its event"):
-        wait_for_start(session, run)
+        wait_for_start(session, run, Deadline.begun(session, EVENT_S))
     return run
 
 
@@ -138,7 +138,7 @@ def receive(session: Session, connection: str, run: str) -> Event:
     with session.busy("Waiting for the completion event"):
         while time.monotonic() < deadline:
             for message in queue.receive_messages(messages_per_page=32):
-                event = json.loads(base64.b64decode(message.content))
+                event: Event = json.loads(base64.b64decode(message.content))
                 queue.delete_message(message)
                 if event["data"]["run"] == run:
                     return event
