@@ -75,7 +75,10 @@ def load_catalogue(pipelines_dir: Path, pools_dir: Path, scripts_dir: Path) -> C
     for name, pipeline in (*pipelines.items(), *loading.parts.items()):
         loading.check(name, pipeline, pools, known_pools)
     known_pipelines = [path.stem for path in _definition_files(pipelines_dir)]
-    for name, reason in (*strangers(pipelines, known_pipelines), *chain_cycles(pipelines)):
+    for name, reason in (
+        *strangers({**pipelines, **loading.parts}, known_pipelines),
+        *chain_cycles(pipelines),
+    ):
         loading.blame(name, ("trigger", "run"), reason)
     if loading.problems:
         found = limited(sorted(loading.problems, key=lambda problem: problem.file))

@@ -153,7 +153,7 @@ def _containers(pipeline: Pipeline) -> Iterator[Finding]:
             yield where, f"container {container} belongs to the engine"
         elif container is not None and container not in CONTAINERS:
             hint = nearest(container, CONTAINERS)
-            reason = f"there is no container {container}{hint}: docs/deploy.md says how to add one"
+            reason = f"there is no container {container} (docs/deploy.md: how to add one){hint}"
             yield where, reason
 
 

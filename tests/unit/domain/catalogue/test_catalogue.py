@@ -175,6 +175,18 @@ def test_problems_of_form_of_keys_and_of_meaning_come_at_once(workshop):
     ]
 
 
+def test_a_container_and_a_pipeline_that_are_not_there_are_told_beside_mistakes_of_keys(workshop):
+    text = PIPELINE.replace("container: input, suffix: .mp4}", "container: inptu}\n  run: encoed")
+    workshop.pipeline("demo", text + "colour: red\n")
+    found = workshop.problems()
+    assert [line.split(": ")[1] for line in found] == [
+        "colour",
+        "trigger.blob.container",
+        "trigger.run",
+    ]
+    assert "there is no container inptu (docs/deploy.md: how to add one)" in found[1]
+
+
 def test_what_refers_to_something_wrong_is_not_blamed_for_it(workshop):
     workshop.changed("type: integer", "type: intger")
     (found,) = workshop.problems()
