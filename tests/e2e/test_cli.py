@@ -159,6 +159,7 @@ def test_up_restarts_the_app_whose_worker_hangs(fanfare, run):
         worker = json.loads(reply.read())["worker_pid"]
     os.kill(worker, signal.SIGSTOP)
     assert fanfare.json("up")["mended"] == ["restarted functions, which did not answer"]
+    assert not Path(f"/proc/{worker}").exists()
 
 
 def test_up_restarts_a_stack_that_does_not_start_its_services_again(fanfare, run):

@@ -69,14 +69,26 @@ def _revived(stack: LocalStack, name: str, sleep: Sleep) -> bool:
         return False
     hung = _pids(stack).get(name, 0)
     if hung and _is_service(hung, stack.data / name):
-        with suppress(ProcessLookupError):
-            os.kill(hung, signal.SIGKILL)
+        worker = _worker(stack) if name == "functions" else 0
+        # A worker that was stopped would not notice that its host is gone.
+        for pid in filter(None, (hung, worker)):
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
 
     def back() -> bool:
         return _pids(stack).get(name, 0) not in (0, hung) and _answers(stack, name)
 
     _until(back, f"The service {name} does not come back", sleep)
     return True
+
+
+def _worker(stack: LocalStack) -> int:
+    """Return the process that runs the app, as its host tells; 0 if the host does not answer."""
+    with suppress(OSError, HTTPException):
+        _, told = _request("GET", f"{_endpoints(stack)['functions']['endpoint']}/health")
+        worker = told.get("worker_pid")
+        return worker if isinstance(worker, int) else 0
+    return 0
 
 
 def _until(reached: Callable[[], bool], complaint: str, sleep: Sleep) -> None:
