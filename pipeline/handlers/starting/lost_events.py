@@ -96,9 +96,10 @@ def start_present(engine: Engine, pipeline: str, ref: BlobRef) -> None:
     """Start the run of the version of a blob that is there now, unless it has one."""
     definition = engine.catalogue.pipelines.get(pipeline)
     facts = engine.ports.blobs.head(ref)
-    trigger = definition and definition.trigger.blob
-    fits = trigger and facts and trigger.takes(facts.size)
-    if definition and facts and fits and not known(engine, definition, facts):
+    if definition is None or facts is None or definition.trigger.blob is None:
+        return
+    complete = _complete(definition.trigger.blob, facts)
+    if complete and complete <= engine.now and not known(engine, definition, facts):
         start_for_blob(engine, definition, event_of(engine, facts))
 
 
@@ -125,9 +126,8 @@ def unclaimed(
     if trigger is None:
         return
     for facts in engine.ports.blobs.list(trigger.container, trigger.prefix):
-        fits = trigger.takes(facts.size) and trigger.matches(facts.ref.container, facts.ref.name)
         complete = _complete(trigger, facts)
-        if not fits or complete is None or not since <= complete <= until:
+        if complete is None or not since <= complete <= until:
             continue
         run = naming.run_id(pipeline.name, blob_key(event_of(engine, facts)))
         if runs.load(engine.ports.tables, run) is None and not known(engine, pipeline, facts):
@@ -135,7 +135,12 @@ def unclaimed(
 
 
 def _complete(trigger: BlobTrigger, facts: BlobFacts) -> datetime | None:
-    """Return since when a blob counts as complete; None for one that grows and nothing tells."""
+    """Return since when a blob counts as complete.
+
+    None for one that the trigger does not take, or that grows and nothing tells when it is complete.
+    """
+    if not (trigger.takes(facts.size) and trigger.matches(facts.ref.container, facts.ref.name)):
+        return None
     if not facts.grows:
         return facts.modified
     return facts.modified + trigger.append_idle if trigger.append_idle else None

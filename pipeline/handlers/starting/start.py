@@ -151,8 +151,8 @@ def start_for_request(
     if runs.load(engine.ports.tables, naming.run_id(pipeline.name, key)) is None:
         admission.check_room(engine, pipeline)
     started = start(engine, pipeline, origin, taken, given)
-    known = started.run.origin.request
-    if known and request and known != request:
+    earlier = started.run.origin.request
+    if earlier and request and earlier != request:
         text = f"The key {idempotency_key!a} started run {started.run.id} with another request."
         raise Conflict(f"{text} Use a new key for a new request.")
     return started

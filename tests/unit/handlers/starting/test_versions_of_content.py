@@ -90,6 +90,18 @@ def test_a_change_of_metadata_before_the_pin_makes_another_run_at_once(app_with)
     assert swept(app) == 0
 
 
+def test_a_growing_blob_in_the_place_of_a_version_starts_nothing(app_with):
+    app = watched(app_with())
+    app.upload(NAME, b"one\n")
+    app._drain("blob-events")
+    app.world.blobs.remove("input", NAME)
+    app.loses = lambda _event: True
+    app.world.blobs.append("input", NAME, b"two\n")
+    app.loses = lambda _event: False
+    app.settle(patience=timedelta(minutes=5))
+    assert states(app) == ["superseded"]
+
+
 def test_a_version_that_is_overwritten_before_its_event_arrives_ends_as_superseded(app_with):
     app = watched(app_with())
     app.upload(NAME, b"one\n")
