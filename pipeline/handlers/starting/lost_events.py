@@ -137,7 +137,7 @@ def unclaimed(
 def _complete(trigger: BlobTrigger, facts: BlobFacts) -> datetime | None:
     """Return since when a blob counts as complete.
 
-    None for one that the trigger does not take, or that grows and nothing tells when it is complete.
+    None for one that the trigger does not take, or that grows and nothing tells when it is whole.
     """
     if not (trigger.takes(facts.size) and trigger.matches(facts.ref.container, facts.ref.name)):
         return None
