@@ -7,8 +7,14 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import av
+
+if TYPE_CHECKING or __package__:
+    from task_scripts import media_filters as filtering
+else:  # on a node the files are in one folder
+    import media_filters as filtering
 
 _INTERLACED = (2, 3, 4, 5)  # AVFieldOrder: all but unknown and progressive
 _RGB = 0  # AVColorSpace
@@ -167,12 +173,7 @@ class Dresser:
             f":pixel_aspect={look.aspect.numerator}/{look.aspect.denominator}"
             f":colorspace={matrix}:range={width}"
         )
-        linked = graph.add("buffer", given)
-        for name, options in [*chain, ("buffersink", "")]:
-            following = graph.add(name, options)
-            linked.link_to(following)
-            linked = following
-        graph.configure()
+        filtering.chain(graph, graph.add("buffer", given), [*chain, ("buffersink", "")])
         return graph
 
     def through(self, frame: av.VideoFrame | None) -> Iterator[av.VideoFrame]:
@@ -181,12 +182,7 @@ class Dresser:
             if frame is not None:
                 yield frame
             return
-        self._graph.push(frame)
-        while True:
-            try:
-                done = self._graph.pull()
-            except (av.error.BlockingIOError, av.error.EOFError):
-                return
+        for done in filtering.filtered(self._graph, frame):
             done.pts = round((done.pts or 0) * _ratio(done.time_base, 1) / self._base)
             done.time_base = self._base
             if isinstance(done, av.VideoFrame):

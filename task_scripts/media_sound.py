@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 import av
 
 if TYPE_CHECKING or __package__:
+    from task_scripts import media_filters as filtering
     from task_scripts import media_source as sources
 else:  # on a node the files are in one folder
+    import media_filters as filtering
     import media_source as sources
 
 # What players find in an MP4. Others, such as PCM or Vorbis, become AAC.
@@ -204,33 +206,25 @@ class Encoded:
     def _built(self, frame: av.AudioFrame) -> av.filter.Graph:
         """Make the filters that fill gaps of the sound with silence and cut it into AAC frames."""
         graph = av.filter.Graph()
-        linked = graph.add_abuffer(
+        begin = graph.add_abuffer(
             sample_rate=frame.sample_rate,
             format=frame.format.name,
             layout=frame.layout.name,
             time_base=frame.time_base,
         )
         shape = f"sample_fmts=fltp:sample_rates={self._rate}:channel_layouts={self._layout}"
-        for name, options in (
+        parts = (
             ("aresample", f"osr={self._rate}:async=1"),
             ("aformat", shape),
             ("asetnsamples", f"n={_FRAME}:p=0"),
             ("abuffersink", ""),
-        ):
-            following = graph.add(name, options)
-            linked.link_to(following)
-            linked = following
-        graph.configure()
+        )
+        filtering.chain(graph, begin, parts)
         return graph
 
     def _through(self, frame: av.AudioFrame | None) -> Iterator["av.Packet[av.stream.Stream]"]:
         assert self._graph is not None  # noqa: S101 - only called once there is one
-        self._graph.push(frame)
-        while True:
-            try:
-                ready = self._graph.pull()
-            except (av.error.BlockingIOError, av.error.EOFError):
-                return
+        for ready in filtering.filtered(self._graph, frame):
             if isinstance(ready, av.AudioFrame):
                 yield from self._packets(ready)
 

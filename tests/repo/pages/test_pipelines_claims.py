@@ -187,7 +187,8 @@ def test_a_task_takes_about_2600_files():
         blob = naming.Generation(naming.run_id("media-encode", ()), 1).output_of
         urls = [blob(naming.unit_name(n), f"o-{n:016x}-0").name for n in range(count)]
         files = [
-            InputFile(f"{specs._blob_endpoint}/{naming.WORK}/{url}", "parts/000000.mp4") for url in urls
+            InputFile(f"{specs._blob_endpoint}/{naming.WORK}/{url}", "parts/000000.mp4")
+            for url in urls
         ]
         task = TaskSpec("assemble", "x", files, [], {}, timedelta(hours=1))
         return len(json.dumps(specs.task(task).as_dict()))
