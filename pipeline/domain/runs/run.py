@@ -6,6 +6,7 @@ from typing import Self
 
 from pydantic import Field
 
+from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import TERMINAL, State, check_move
 from pipeline.domain.runs.naming import BlobRef, Generation
@@ -72,13 +73,22 @@ class Input(Stored):
 
 
 class PublishedPlan(Stored):
-    """Which plan counts: its folder, digest and size."""
+    """Which plan counts: its folder, digest and size, and the SHA-256 of each page.
+
+    A plan of an older release lies in `work`, and has no digests of pages.
+    """
 
     folder: str
     digest: str
     pages: int
     tasks: int
     items: int
+    container: str = naming.WORK
+    sha256: tuple[str, ...] = ()
+
+    def page(self, number: int) -> BlobRef:
+        """Name one page."""
+        return naming.plan_page(self.folder, number, self.container)
 
 
 class EarlierPlan(Stored):
@@ -114,7 +124,9 @@ class Run(Stored):
     changed_at: datetime
     deadline: datetime | None = None
     step: str = ""
+    seal: str = ""
     plan: PublishedPlan | None = None
+    chosen: str = ""
     earlier: tuple[EarlierPlan, ...] = ()
     job: str = ""
     executions: int = 0
@@ -136,7 +148,7 @@ class Run(Stored):
     @property
     def names(self) -> Generation:
         """The names of everything that belongs to the present generation."""
-        return Generation(self.id, self.generation)
+        return Generation(self.id, self.generation, self.seal)
 
     @property
     def over(self) -> bool:

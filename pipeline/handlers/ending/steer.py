@@ -61,6 +61,7 @@ def redrive(engine: Engine, run_id: str) -> Run:
         generation=run.generation + 1,
         earlier=earlier,
         plan=None,
+        chosen="",
         job="",
         executions=0,
         cause=None,

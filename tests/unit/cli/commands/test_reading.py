@@ -176,7 +176,7 @@ def test_the_plan_is_the_one_that_submit_carries_out(cli):
 
 
 def page_url(cli, run):
-    return cli.app.world.blobs.url(BlobRef("work", f"{run.plan.folder}/p-00000.json"))
+    return cli.app.world.blobs.url(BlobRef("engine", f"{run.plan.folder}/p-00000.json"))
 
 
 def test_a_plan_starts_nothing_and_estimates_from_earlier_runs(cli):
