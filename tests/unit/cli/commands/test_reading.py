@@ -89,7 +89,8 @@ def test_a_damaged_row_hides_no_other_run_and_is_reported(cli):
     assert [run["id"] == damaged for run in listed["runs"]] == [False]
     assert damaged in listed["unreadable"][0]
     assert damaged in cli("ls").stderr
-    assert cli("show", "latest").exit_code == Exit.OK
+    shown = cli("show", "latest")
+    assert shown.exit_code == Exit.OK, shown.stderr
 
 
 def test_a_damaged_row_that_is_active_hides_no_other(cli):
