@@ -65,7 +65,9 @@ def start_run(req: func.HttpRequest) -> func.HttpResponse:
     """Start a run."""
     key = req.headers.get("Idempotency-Key")
     return _reply(
-        req, access.Operation.START, lambda: http.start_run(bootstrap.engine(), req.get_body(), key)
+        req,
+        access.Operation.START,
+        lambda by: http.start_run(bootstrap.engine().asked_by(by), req.get_body(), key),
     )
 
 
@@ -73,7 +75,7 @@ def start_run(req: func.HttpRequest) -> func.HttpResponse:
 def list_runs(req: func.HttpRequest) -> func.HttpResponse:
     """List the latest runs."""
     asked = req.params.get("pipeline"), req.params.get("limit")
-    return _reply(req, access.Operation.LIST, lambda: http.list_runs(bootstrap.engine(), *asked))
+    return _reply(req, access.Operation.LIST, lambda _: http.list_runs(bootstrap.engine(), *asked))
 
 
 @app.route(route="runs/{run}", methods=["GET"])
@@ -82,7 +84,7 @@ def show_run(req: func.HttpRequest) -> func.HttpResponse:
     return _reply(
         req,
         access.Operation.SHOW,
-        lambda: http.show_run(bootstrap.engine(), req.route_params["run"]),
+        lambda _: http.show_run(bootstrap.engine(), req.route_params["run"]),
     )
 
 
@@ -92,7 +94,7 @@ def cancel_run(req: func.HttpRequest) -> func.HttpResponse:
     return _reply(
         req,
         access.Operation.CANCEL,
-        lambda: http.cancel_run(bootstrap.engine(), req.route_params["run"]),
+        lambda by: http.cancel_run(bootstrap.engine().asked_by(by), req.route_params["run"]),
     )
 
 
@@ -102,15 +104,17 @@ def redrive_run(req: func.HttpRequest) -> func.HttpResponse:
     return _reply(
         req,
         access.Operation.REDRIVE,
-        lambda: http.redrive_run(bootstrap.engine(), req.route_params["run"]),
+        lambda by: http.redrive_run(bootstrap.engine().asked_by(by), req.route_params["run"]),
     )
 
 
 def _reply(
-    req: func.HttpRequest, operation: access.Operation, action: http.Action
+    req: func.HttpRequest, operation: access.Operation, action: access.Action
 ) -> func.HttpResponse:
-    authorization = req.headers.get("Authorization")
-    reply = access.serve(bootstrap.gate, operation, authorization, action)
+    # The host has checked the key, and reads it in the same order.
+    key = req.headers.get("x-functions-key") or req.params.get("code", "")
+    given = access.Credentials(req.headers.get("Authorization"), key)
+    reply = access.serve(bootstrap.gate, operation, given, action)
     return func.HttpResponse(
         json.dumps(reply.body),
         status_code=reply.status,

@@ -16,8 +16,9 @@ from rich.status import Status
 
 from pipeline.cli.checks import Ward
 from pipeline.cli.exits import CommandError, Exit, exit_code
-from pipeline.cli.target import connect, definitions
+from pipeline.cli.target import caller, connect, definitions
 from pipeline.domain.catalogue.catalogue import Catalogue
+from pipeline.domain.runs.asking.askers import Asker
 from pipeline.errors import FanfareError
 from pipeline.handlers.engine import Engine
 
@@ -38,6 +39,7 @@ class Session:
 
     connect: Callable[[Path | None], Engine] = connect
     definitions: Callable[[], Catalogue] = definitions
+    caller: Callable[[Path | None, Engine], Asker] = caller
     ward: Callable[[float], Ward] | None = None  # what `doctor` checks in tests
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
@@ -50,6 +52,11 @@ class Session:
     def engine(self) -> Engine:
         """The engine of the target, made at its first use."""
         return self.connect(self.target)
+
+    @functools.cached_property
+    def steering(self) -> Engine:
+        """The engine for commands that start or change runs: it records who uses the command."""
+        return self.engine.asked_by(self.caller(self.target, self.engine))
 
     @property
     def lively(self) -> bool:

@@ -1,5 +1,8 @@
 """The deployment that a command works on: the local stack, or one that an env file describes."""
 
+import os
+import platform
+import pwd
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +11,7 @@ from pipeline.bootstrap import APP_ROOT, build
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.stack.process import DATA, LocalStack
 from pipeline.domain.catalogue.catalogue import Catalogue, load_catalogue
+from pipeline.domain.runs.asking.askers import Asker, AskerKind
 from pipeline.handlers.engine import Engine
 from pipeline.settings import Settings
 
@@ -15,6 +19,28 @@ from pipeline.settings import Settings
 def connect(target: Path | None) -> Engine:
     """Make the engine of a target. Raises CommandError when the target is not available."""
     return build(settings_of(target))
+
+
+def caller(target: Path | None, engine: Engine) -> Asker:
+    """Return who uses the command line: the login in Azure, the operating system's user here.
+
+    Raises Transient without a login.
+    """
+    if engine.local:
+        return os_user()
+    # It needs the SDK, which takes half a second that no other command should pay.
+    from pipeline.adapters.identity import callers  # noqa: PLC0415 see above
+
+    return callers.of_login(settings_of(target))
+
+
+def os_user() -> Asker:
+    """Return the user of this process; the environment has no say in it."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container may run with a number that has no name
+        name = str(os.getuid())
+    return Asker(kind=AskerKind.USER, name=name, id=f"{name}@{platform.node()}")
 
 
 def definitions() -> Catalogue:

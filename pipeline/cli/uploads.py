@@ -66,7 +66,8 @@ def start_by_request(session: Session, order: Order, file: Path | None, advance:
         # Where no trigger looks: in `input` the upload itself might start a run.
         ref = naming.upload(engine.token(), order.name or file.name)
         source = _upload(session, ref, file, {}, advance)
-    return start_for_request(engine, order.pipeline, key, source, order.parameters).run.id
+    asked = session.steering, order.pipeline, key, source, order.parameters
+    return start_for_request(*asked).run.id
 
 
 def start_by_upload(session: Session, order: Order, file: Path, advance: Advance) -> str:

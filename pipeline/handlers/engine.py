@@ -3,14 +3,16 @@
 import functools
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Self
 
 from pydantic import ValidationError
 
 from pipeline.domain.catalogue.catalogue import Catalogue
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.pool import Pool, physical_id
+from pipeline.domain.runs.asking.askers import ENGINE, Asker
 from pipeline.domain.runs.messages import Message, Queue, RunMessage
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Permanent, Transient
@@ -28,7 +30,8 @@ class DefinitionUnreadable(Transient):
 class Engine:
     """The ports, the definitions, the patience, and the files of task_scripts/ by name.
 
-    `local` means that the services are the stack on this machine, not Azure.
+    `local` means that the services are the stack on this machine, not Azure. `by` is who asks for
+    what this invocation does: the engine itself, unless a door knows better.
     """
 
     ports: Ports
@@ -36,11 +39,16 @@ class Engine:
     patience: Patience
     scripts: Mapping[str, bytes]
     local: bool = False
+    by: Asker = ENGINE
 
     @property
     def now(self) -> datetime:
         """The time, UTC."""
         return self.ports.clock.now()
+
+    def asked_by(self, by: Asker) -> Self:
+        """Return the same engine for somebody: what it starts or changes is recorded as theirs."""
+        return replace(self, by=by)
 
     def token(self) -> str:
         """Draw a token for one step or attempt."""
@@ -112,4 +120,5 @@ def context(run: Run, action: str) -> dict[str, object]:
         "pipeline": run.pipeline,
         "generation": run.generation,
         "state": str(run.state),
+        "by": str(run.cancelled_by or run.by or ""),
     }

@@ -8,6 +8,9 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic import ValidationError
+
+from pipeline.domain.runs.asking.askers import Asker
 from pipeline.errors import Conflict
 from pipeline.ledger.layout import RUNS
 from pipeline.ledger.rows import Change, Unreadable, log_unreadable, put, write
@@ -51,15 +54,43 @@ def _holders(row: Row) -> tuple[str, ...]:
         return ()
 
 
-def paused(tables: Tables, pipeline: str) -> bool:
-    """Return whether new runs of the pipeline wait."""
-    return tables.get(RUNS, pipeline, _PAUSED) is not None
+@dataclass(frozen=True)
+class Paused:
+    """Since when new runs of a pipeline wait, and who paused it, as far as the row tells."""
+
+    since: datetime | None
+    by: Asker | None
+
+    def __str__(self) -> str:
+        by = f" by {self.by}" if self.by else ""
+        return f"paused{by}" + (f" at {self.since:%F %T} UTC" if self.since else "")
 
 
-def pause(tables: Tables, pipeline: str, now: datetime) -> bool:
+def paused(tables: Tables, pipeline: str) -> Paused | None:
+    """Return since when new runs of the pipeline wait, and who asked for it; None if they begin."""
+    row = tables.get(RUNS, pipeline, _PAUSED)
+    if row is None:
+        return None
+    since = row.values.get("since")
+    return Paused(since if isinstance(since, datetime) else None, _by(row))
+
+
+def _by(row: Row) -> Asker | None:
+    """Read who paused; an earlier release did not note it."""
+    try:
+        return Asker.model_validate_json(str(row.values.get("by_json", "")))
+    except ValidationError:
+        return None
+
+
+def pause(tables: Tables, pipeline: str, now: datetime, by: Asker) -> bool:
     """Let new runs wait; return whether that is a change."""
     try:
-        write(tables, RUNS, Row(pipeline, _PAUSED, {"since": now}))
+        write(
+            tables,
+            RUNS,
+            Row(pipeline, _PAUSED, {"since": now, "by_json": by.model_dump_json()}),
+        )
     except Conflict:
         return False
     return True
@@ -67,6 +98,6 @@ def pause(tables: Tables, pipeline: str, now: datetime) -> bool:
 
 def resume(tables: Tables, pipeline: str) -> bool:
     """Let new runs begin; return whether that is a change."""
-    was = paused(tables, pipeline)
+    was = paused(tables, pipeline) is not None
     tables.transact(RUNS, pipeline, [Remove(_PAUSED)])
     return was

@@ -94,8 +94,10 @@ def test_a_reader_changes_nothing_and_gets_the_name_of_the_role(guarded, method,
 def test_an_operator_starts_a_run_that_a_reader_follows_to_its_end(guarded):
     guarded.stack.engine.ports.writer.write(BlobRef("input", "http/short.txt"), b"ok a\nok b\n")
     body = {"pipeline": "acts", "input": {"container": "input", "name": "http/short.txt"}}
-    status, run = guarded.ask(guarded.token("Operator"), "POST", "/api/runs", body)
+    token = guarded.token("Operator", oid="o-1", scp="access", preferred_username="ann@x.org")
+    status, run = guarded.ask(token, "POST", "/api/runs", body)
     assert status == 202
+    assert run["by"] == {"kind": "user", "name": "ann@x.org", "id": "o-1"}
 
     def ended():
         shown = guarded.ask(guarded.token("Reader"), path=f"/api/runs/{run['id']}")[1]

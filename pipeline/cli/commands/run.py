@@ -80,7 +80,7 @@ def redrive(
     """Redrive a run that is over: execute only what failed, and keep what succeeded."""
     session: Session = context.obj
     deadline = Deadline.begun(session, timeout)
-    redriven = steer.redrive(session.engine, run_named(session, run))
+    redriven = steer.redrive(session.steering, run_named(session, run))
     if definition := session.engine.catalogue.pipelines.get(redriven.pipeline):
         note_edits(session, definition)
     session.note(f"Generation {redriven.generation} of {redriven.id} begins.")

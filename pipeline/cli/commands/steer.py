@@ -52,7 +52,7 @@ def cancel(
     if (run is None) != everything:
         raise CommandError("Name a run, or give --all.", Exit.USAGE)
     if run is not None:
-        ended = steer.cancel(session.engine, run_named(session, run))
+        ended = steer.cancel(session.steering, run_named(session, run))
         session.answer(http.view(ended, None), f"Run {ended.id} is {ended.state}.")
         return
     found = sorted(listing.going(session.engine.ports.tables).runs, key=_waiting_first)
@@ -62,7 +62,7 @@ def cancel(
     with progress(session, "Cancelling", len(found)) as advance:
         for one in found:
             with suppress(Conflict):  # it ended meanwhile
-                cancelled.append(steer.cancel(session.engine, one.id).id)
+                cancelled.append(steer.cancel(session.steering, one.id).id)
             advance(1)
     text = f"{wording.count(len(cancelled), 'run')} cancelled. `fanfare pause --all` keeps new ones"
     session.answer({"cancelled": cancelled}, f"{text} from beginning.")
@@ -79,7 +79,7 @@ def pause(
     """Pause a pipeline or all: new runs wait, active runs continue."""
     session: Session = context.obj
     names = _pipelines(session, pipeline, everything)
-    changed = [name for name in names if admission.pause(session.engine, name)]
+    changed = [name for name in names if admission.pause(session.steering, name)]
     if pipeline is None:
         answer: dict[str, object] = {"pipelines": names, "paused": True, "changed": changed}
         text = f"{wording.count(len(names), 'pipeline')} paused: `fanfare resume --all` ends that."
@@ -95,7 +95,7 @@ def resume(
     """Resume a paused pipeline or all: their waiting runs begin."""
     session: Session = context.obj
     names = _pipelines(session, pipeline, everything)
-    changed = [name for name in names if admission.resume(session.engine, name)]
+    changed = [name for name in names if admission.resume(session.steering, name)]
     if pipeline is None:
         answer: dict[str, object] = {"pipelines": names, "paused": False, "changed": changed}
         session.answer(answer, f"{wording.count(len(changed), 'pipeline')} resumed.")
@@ -147,7 +147,9 @@ def backfill(
     started = []
     with progress(session, "Starting runs", len(found)) as advance:
         for facts in found:
-            started.append(start_for_blob(engine, definition, event_of(engine, facts)).run.id)
+            started.append(
+                start_for_blob(session.steering, definition, event_of(engine, facts)).run.id
+            )
             advance(1)
     session.answer(
         answer | {"started": started},
@@ -209,7 +211,7 @@ def purge(
     confirm(session, f"{text}: delete this for good?", yes=yes)
     with progress(session, "Deleting", blobs) as advance:
         for one in found:
-            for _ in purge_run.carry_out(session.engine, one):
+            for _ in purge_run.carry_out(session.steering, one):
                 advance(1)
     session.answer(answer | {"done": True}, f"{text} deleted.")
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.cli.views import wording
+from pipeline.domain.runs.asking.history import Asked
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.manifest import Manifest
 from pipeline.domain.runs.naming import OUTPUT
@@ -19,6 +20,7 @@ from pipeline.handlers.collecting.standing import FailedItem, Standing
 
 _BAR = 32
 _FILES_SHOWN = 20
+_ASKED_SHOWN = 5
 _COLUMNS = ("run", "state", "waits for", "items", "started", "took", "cost", "input")
 _NARROWEST, _GAP = 12, 2
 _COLOURS = {
@@ -148,6 +150,7 @@ def facts(run: Run, manifest: Manifest | None) -> RenderableType:
         ("input", _input(run)),
         ("parameters", ", ".join(f"{k}={v}" for k, v in run.parameters.items())),
         ("generation", str(run.generation) if run.generation > 1 else ""),
+        *((f"{entry.act} by", _entry(entry)) for entry in run.asked[-_ASKED_SHOWN:]),
         ("cause", str(run.cause or "")),
         ("purged", _purged(run)),
         ("cost", wording.cost(run.node_seconds, run.cost, run.currency) if run.over else ""),
@@ -165,6 +168,12 @@ def facts(run: Run, manifest: Manifest | None) -> RenderableType:
         if len(manifest.files) > _FILES_SHOWN:
             table.add_row("", f"  and {len(manifest.files) - _FILES_SHOWN:,} more")
     return table
+
+
+def _entry(entry: Asked) -> str:
+    """Write who asked for something, and when."""
+    also = f" ({entry.by.id})" if entry.by.id else ""
+    return f"{entry.by}{also}, {entry.at:%F %T} UTC"
 
 
 def _purged(run: Run) -> str:

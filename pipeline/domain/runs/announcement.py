@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 from pydantic.json_schema import SkipJsonSchema
 
+from pipeline.domain.runs.asking.askers import Asker
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.manifest import Missing
 from pipeline.domain.runs.obstacles import Obstacle
@@ -64,6 +65,14 @@ class Completion(_Part):
     pipeline: str
     generation: int
     verdict: Literal["succeeded", "failed", "cancelled"]
+    by: Asker | None = Field(
+        default=None,
+        description="Who asked for this generation: who or what started it, or redrove it. "
+        "Absent or null if an earlier release started it.",
+    )
+    cancelled_by: Asker | None = Field(
+        default=None, description="Who cancelled it; null unless it was cancelled."
+    )
     cause: Cause | None
     error: str | None
     obstacle: Obstacle | None = Field(
@@ -125,6 +134,8 @@ def completion_event(run: Run, missing: Sequence[Mapping[str, object]]) -> dict[
                 "pipeline": run.pipeline,
                 "generation": run.generation,
                 "verdict": str(run.state),
+                "by": run.by,
+                "cancelled_by": run.cancelled_by,
                 "cause": run.cause,
                 "error": run.error or None,
                 "obstacle": run.obstacle,

@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import Field
 
 from pipeline.domain.runs import naming
+from pipeline.domain.runs.asking.askers import Asker
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.results import ItemResult
@@ -93,6 +94,10 @@ class Manifest(Stored):
     created_at: datetime = Field(description="When the manifest was written.")
     caused_at: datetime = Field(
         description="When the blob was created, the tick was due or the request came."
+    )
+    by: Asker | None = Field(
+        default=None,
+        description="Who asked for this generation; null if an earlier release started it.",
     )
     input: Input | None
     parameters: dict[str, str | int | float | bool]

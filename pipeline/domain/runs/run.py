@@ -7,6 +7,8 @@ from typing import Self
 from pydantic import Field
 
 from pipeline.domain.runs import naming
+from pipeline.domain.runs.asking.askers import Asker
+from pipeline.domain.runs.asking.history import Act, Asked, latest, with_entry
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import TERMINAL, State, check_move
 from pipeline.domain.runs.naming import BlobRef, Generation
@@ -144,6 +146,7 @@ class Run(Stored):
     ended_at: datetime | None = None
     purged_at: datetime | None = None
     traceparent: str = ""
+    asked: tuple[Asked, ...] = ()
 
     @property
     def names(self) -> Generation:
@@ -154,6 +157,20 @@ class Run(Stored):
     def over(self) -> bool:
         """Whether a verdict has been given."""
         return self.state in TERMINAL
+
+    @property
+    def by(self) -> Asker | None:
+        """Who asked for the present generation; None if an earlier release did not note it."""
+        return latest(self.asked, self.generation, Act.START, Act.REDRIVE)
+
+    @property
+    def cancelled_by(self) -> Asker | None:
+        """Who cancelled the present generation."""
+        return latest(self.asked, self.generation, Act.CANCEL)
+
+    def asked_for(self, act: Act, by: Asker, at: datetime, generation: int) -> tuple[Asked, ...]:
+        """Return the run's history with one more entry."""
+        return with_entry(self.asked, Asked(act=act, by=by, at=at, generation=generation))
 
     def to(self, state: State, now: datetime, step: str, **changes: object) -> Self:
         """Return the run after a legal move, without its obstacle. Raises IllegalMove."""

@@ -118,6 +118,7 @@ def commit(engine: Engine, run: Run, what: Chosen) -> Committed:
         generation=run.generation,
         created_at=engine.now,
         caused_at=run.origin.at,
+        by=run.by,
         input=run.input,
         parameters=run.parameters,
         files=_copy_all(engine, what.files, run),

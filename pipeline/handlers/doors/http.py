@@ -17,6 +17,7 @@ from pipeline.domain.definitions.parameters import ScalarValue
 from pipeline.domain.definitions.types import ContainerName
 from pipeline.domain.notation.spelling import nearest
 from pipeline.domain.runs import naming
+from pipeline.domain.runs.asking.askers import Asker
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.obstacles import Obstacle
@@ -217,14 +218,18 @@ def listed(found: Listing) -> dict[str, object]:
 
 def summary(run: Run) -> dict[str, object]:
     """Render a run for a list."""
-    return run.model_dump(mode="json", include=set(_LISTED))
+    return run.model_dump(mode="json", include=set(_LISTED)) | {"by": _plain(run.by)}
 
 
 def view(run: Run, obstacle: Obstacle | None) -> dict[str, object]:
     """Render a whole run, without the fields that only the engine needs."""
     noted = run.waits_for(obstacle, run.step) if obstacle else run
     shown: dict[str, object] = json.loads(noted.model_dump_json(exclude={"definition", "step"}))
-    return shown
+    return shown | {"by": _plain(run.by), "cancelled_by": _plain(run.cancelled_by)}
+
+
+def _plain(by: Asker | None) -> dict[str, object] | None:
+    return by.model_dump(mode="json") if by else None
 
 
 def _answer(engine: Engine, run: Run) -> dict[str, object]:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from pipeline.domain.runs import naming
+from pipeline.domain.runs.asking.history import Act
 from pipeline.domain.runs.manifest import Manifest
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict
-from pipeline.handlers.engine import Engine
+from pipeline.handlers.engine import Engine, context, log
 from pipeline.ledger import runs, tasks
 from pipeline.ports.blobs import BlobFacts
 
@@ -75,5 +76,8 @@ def _points_at(engine: Engine, ref: BlobRef, run: Run) -> bool:
 
 def _note(engine: Engine, run_id: str) -> None:
     held = runs.need(engine.ports.tables, run_id)
-    purged = held.run.model_copy(update={"purged_at": engine.now, "step": engine.token()})
-    runs.move(engine.ports.tables, held, purged)
+    run, now = held.run, engine.now
+    asked = run.asked_for(Act.PURGE, engine.by, now, run.generation)
+    changes = {"purged_at": now, "step": engine.token(), "asked": asked}
+    runs.move(engine.ports.tables, held, run.model_copy(update=changes))
+    log.info("Run purged", extra={**context(run, "purge"), "asked_by": str(engine.by)})

@@ -1,5 +1,6 @@
 """What people can do with a run: cancel it, or redrive it."""
 
+from pipeline.domain.runs.asking.history import Act
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import STOPPABLE, State
 from pipeline.domain.runs.messages import Queue
@@ -21,7 +22,9 @@ def cancel(engine: Engine, run_id: str) -> Run:
             return finish_cancel(engine, held)
         if held.run.state not in STOPPABLE:
             raise Conflict(f"Run {run_id} is already {held.run.state} and cannot be cancelled.")
-        cancelling = held.run.to(State.CANCELLING, engine.now, engine.token())
+        run, now = held.run, engine.now
+        asked = run.asked_for(Act.CANCEL, engine.by, now, run.generation)
+        cancelling = run.to(State.CANCELLING, now, engine.token(), asked=asked)
         try:
             held = runs.move(engine.ports.tables, held, cancelling)
         except Conflict:
@@ -59,6 +62,7 @@ def redrive(engine: Engine, run_id: str) -> Run:
         now,
         engine.token(),
         generation=run.generation + 1,
+        asked=run.asked_for(Act.REDRIVE, engine.by, now, run.generation + 1),
         earlier=earlier,
         plan=None,
         chosen="",

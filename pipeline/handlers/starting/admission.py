@@ -45,8 +45,8 @@ def take_place(engine: Engine, run: Run) -> tuple[Change, ...] | Obstacle:
     A pipeline with `max_concurrent_runs` has as many places.
     """
     tables = engine.ports.tables
-    if places.paused(tables, run.pipeline):
-        return noted(engine, run, C.PAUSED, f"pipeline {run.pipeline} is paused")
+    if paused := places.paused(tables, run.pipeline):
+        return noted(engine, run, C.PAUSED, f"pipeline {run.pipeline} is {paused}")
     limit = limit_of(engine, run)
     if limit is None:
         return ()
@@ -67,14 +67,21 @@ def leave_place(engine: Engine, run: Run) -> tuple[Change, ...]:
 
 def pause(engine: Engine, pipeline: str) -> bool:
     """Pause a pipeline: its new runs wait. Return whether that is a change."""
-    return places.pause(engine.ports.tables, pipeline, engine.now)
+    change = places.pause(engine.ports.tables, pipeline, engine.now, engine.by)
+    log.info("Pipeline paused", extra=_steered(engine, pipeline, "pause"))
+    return change
 
 
 def resume(engine: Engine, pipeline: str) -> bool:
     """Resume a pipeline: admit its waiting and its new runs. Return whether that is a change."""
     was = places.resume(engine.ports.tables, pipeline)
+    log.info("Pipeline resumed", extra=_steered(engine, pipeline, "resume"))
     admit_next(engine, pipeline, _RESUMED)
     return was
+
+
+def _steered(engine: Engine, pipeline: str, action: str) -> dict[str, object]:
+    return {"action": action, "pipeline": pipeline, "by": str(engine.by)}
 
 
 def admit_next(engine: Engine, pipeline: str = "", count: int = 1) -> None:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.trigger import RunTrigger
 from pipeline.domain.runs import naming
+from pipeline.domain.runs.asking.askers import Asker
 from pipeline.domain.runs.naming import MANIFEST, BlobRef, Generation
 from pipeline.domain.runs.run import Input, Origin, OriginKind, Run
 from pipeline.errors import Permanent
@@ -69,7 +70,9 @@ def start_followers(engine: Engine, event: Mapping[str, object]) -> None:
             origin = Origin(
                 kind=OriginKind.RUN, key=verdict.key, at=held.run.ended_at or engine.now
             )
-            start(engine, pipeline, origin, _input(engine, trigger, verdict, held.run), {})
+            by = Asker.of_trigger(f"run {held.run.pipeline}", verdict.run)
+            source = _input(engine, trigger, verdict, held.run)
+            start(engine.asked_by(by), pipeline, origin, source, {})
         except Permanent as error:
             log.error(
                 "Follower not started",

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.trigger import BlobTrigger
 from pipeline.domain.runs import naming
+from pipeline.domain.runs.asking.askers import ENGINE
 from pipeline.domain.runs.events import BlobCreated
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.errors import Conflict, FanfareError
@@ -22,6 +23,7 @@ from pipeline.ports.blobs import BlobFacts
 
 MAX_STARTS = 100
 _OVERLAP = timedelta(hours=1)
+_SEARCH = ENGINE.model_copy(update={"name": "search for lost events"})
 
 
 def activate(engine: Engine) -> None:
@@ -82,7 +84,7 @@ def _sweep_pipeline(engine: Engine, pipeline: Pipeline, allowed: int) -> int:
 def _start(engine: Engine, pipeline: Pipeline, facts: BlobFacts) -> bool:
     """Start the run of one blob, and return whether it started; if not, the next sweep tries."""
     try:
-        start_for_blob(engine, pipeline, event_of(engine, facts))
+        start_for_blob(engine.asked_by(_SEARCH), pipeline, event_of(engine, facts))
     except FanfareError as error:
         log.warning(
             "Run of a lost event not started: the next sweep tries again",

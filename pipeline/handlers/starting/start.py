@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.trigger import Unchanged
 from pipeline.domain.runs import naming
+from pipeline.domain.runs.asking.askers import Asker
+from pipeline.domain.runs.asking.history import Act, Asked
 from pipeline.domain.runs.events import BlobCreated, parse_blob_created
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.messages import EventMessage, Queue
@@ -18,6 +20,8 @@ from pipeline.handlers.starting import admission
 from pipeline.handlers.tracing import span
 from pipeline.ledger import index, runs
 from pipeline.ports.blobs import BlobFacts
+
+BLOB = Asker.of_trigger("blob")
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ def on_blob(message: EventMessage, engine: Engine) -> list[Started]:
     if not event.etag:
         event = _completed(engine, event)
     started = [
-        start_for_blob(engine, pipeline, event)
+        start_for_blob(engine.asked_by(BLOB), pipeline, event)
         for pipeline in engine.catalogue.pipelines.values()
         if matches(pipeline, event) and not _of_known_content(engine, pipeline, event)
     ]
@@ -177,7 +181,10 @@ def start(
     source: Input | None,
     parameters: Mapping[str, object],
 ) -> Started:
-    """Claim the run and ask for its plan; a duplicate call asks again while it is only claimed."""
+    """Claim the run for whom the engine works, and ask for its plan.
+
+    A duplicate call asks again while the run is only claimed.
+    """
     now, run_id = engine.now, naming.run_id(pipeline.name, origin.key)
     run = Run.model_validate(
         {
@@ -193,6 +200,7 @@ def start(
             "deadline": now + pipeline.limits.run,
             "step": engine.token(),
             "traceparent": _traceparent(run_id),
+            "asked": (Asked(act=Act.START, by=engine.by, at=now),),
         }
     )
     with span("claim", run.traceparent, run=run_id, pipeline=pipeline.name):

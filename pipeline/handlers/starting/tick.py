@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.ticks import due_ticks
 from pipeline.domain.definitions.trigger import Overlap
+from pipeline.domain.runs.asking.askers import Asker
 from pipeline.domain.runs.run import Origin, OriginKind
 from pipeline.errors import Conflict, FanfareError
 from pipeline.handlers.engine import Engine, log
@@ -13,6 +14,7 @@ from pipeline.ledger import listing, watermarks
 from pipeline.ledger.watermarks import Ticked
 
 _AHEAD = timedelta(seconds=30)
+_SCHEDULE = Asker.of_trigger("schedule")
 
 
 def on_tick(engine: Engine) -> None:
@@ -53,7 +55,7 @@ def _start_tick(engine: Engine, pipeline: Pipeline, tick: datetime) -> None:
         )
         return
     origin = Origin(kind=OriginKind.SCHEDULE, key=(OriginKind.SCHEDULE, tick.isoformat()), at=tick)
-    start(engine, pipeline, origin, None, {})
+    start(engine.asked_by(_SCHEDULE), pipeline, origin, None, {})
 
 
 def _going(engine: Engine, pipeline: str, tick: datetime) -> bool:

@@ -12,6 +12,7 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import HttpResponseError
 
 from pipeline.adapters.connect import connect
+from pipeline.adapters.identity import callers
 from pipeline.adapters.provision import provision
 from pipeline.adapters.storage import blobs
 from pipeline.adapters.storage.sources import Sources, granting
@@ -83,6 +84,10 @@ def ports(settings):
 
 def test_the_settings_of_this_mode_hold_no_secret(settings):
     assert (settings.storage_connection, settings.batch_key, settings.topic_key) == ("", "", "")
+
+
+def test_who_uses_the_command_line_is_the_identity_that_the_services_see(settings):
+    assert str(callers.of_login(settings)) == f"app {APP}"
 
 
 def test_rows_are_written_and_read_as_the_identity(ports):

@@ -31,6 +31,7 @@ def test_a_run_is_started_once_a_key_and_followed_to_its_end(stack: Stack):
     body = {"pipeline": "acts", "input": {**LONG, "name": "http/short.txt"}}
     status, first = call(stack, "POST", "/api/runs", body, **{"Idempotency-Key": "short"})
     assert status == 202
+    assert (first["by"]["kind"], first["by"]["name"]) == ("key", "function key")
     again = call(stack, "POST", "/api/runs", {**body, "idempotency_key": "short"})
     assert (again[0], again[1]["id"]) == (200, first["id"])
     run = until(lambda: ended(stack, first["id"]), 90, "the end of the run")

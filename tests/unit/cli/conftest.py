@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 
 from pipeline.cli.main import app as fanfare
 from pipeline.cli.session import Session
+from pipeline.domain.runs.asking.askers import Asker, AskerKind
 from pipeline.handlers.mending import sweep
 from tests.fakes.app import FakeApp
 from tests.fakes.definitions import written
@@ -26,6 +27,7 @@ task: {program: work.py, arguments: ["{input}", "{line}", "{output}"]}
 pool: cpu
 assemble: {concatenate: {format: plain, name: all.txt}}
 """
+ALICE = Asker(kind=AskerKind.USER, name="alice", id="alice@laptop")
 
 
 @dataclass
@@ -42,6 +44,7 @@ class Cli:
         session = Session(
             connect=self._connect,
             definitions=lambda: self.app.engine.catalogue,
+            caller=lambda *_: ALICE,
             sleep=self._sleep,
             monotonic=lambda: self.app.world.clock.now().timestamp(),
         )

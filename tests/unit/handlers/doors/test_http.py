@@ -234,7 +234,7 @@ def test_the_list_has_the_latest_runs_of_one_pipeline_or_of_all(app):
     (latest,) = listed(app, None, "1").body["runs"]
     assert set(latest) == {
         "id", "pipeline", "generation", "state", "created_at", "ended_at", "purged_at", "why",
-        "obstacle", "cause",
+        "obstacle", "cause", "by",
         "succeeded", "failed",
     }  # fmt: skip
 

@@ -1,0 +1,34 @@
+"""Who uses the command line on a deployment: the identity of the login that Storage sees, too."""
+
+import base64
+import json
+
+from pipeline.adapters.identity.credentials import STORAGE_SCOPE, identity
+from pipeline.adapters.translate import AZURE, translated
+from pipeline.domain.runs.asking.askers import Asker, AskerKind
+from pipeline.settings import Settings
+
+_UNKNOWN = Asker(kind=AskerKind.USER, name="a login whose token names nobody")
+
+
+def of_login(settings: Settings) -> Asker:
+    """Return who is logged in. Raises what a call to Storage would raise without a login."""
+    with translated("ask for your login's token", AZURE):
+        token = identity(settings.client_id).get_token(STORAGE_SCOPE).token
+    return of_token(token)
+
+
+def of_token(token: str) -> Asker:
+    """Return whose token it is, by its claims.
+
+    It is our own token, from Entra over TLS, and Storage checks it: so no signature is checked.
+    """
+    parts = token.split(".")
+    if len(parts) != 3:  # noqa: PLR2004 header, claims, signature
+        return _UNKNOWN
+    try:
+        padded = parts[1] + "=" * (-len(parts[1]) % 4)
+        claims = json.loads(base64.urlsafe_b64decode(padded))
+    except (ValueError, RecursionError):
+        return _UNKNOWN
+    return Asker.of_claims(claims) if isinstance(claims, dict) else _UNKNOWN

@@ -1,0 +1,1 @@
+"""Who asked for what: askers, and the history of a run."""
