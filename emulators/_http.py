@@ -83,7 +83,7 @@ async def serve(
     tls: "ssl.SSLContext | None" = None,
     **more: object,
 ) -> None:
-    """Serve `app` on the bound listener until SIGTERM or SIGINT, then run its clean-up."""
+    """Serve `app` on the bound listener until SIGTERM, SIGINT or SIGHUP, then clean up."""
     from aiohttp import web  # noqa: PLC0415 - a third of a second that only servers have to spend
 
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
@@ -91,8 +91,9 @@ async def serve(
     await web.SockSite(runner, listener, ssl_context=tls).start()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as below nohup
+            loop.add_signal_handler(number, stop.set)
     scheme = "https" if tls else "http"
     announce_ready(service, f"{scheme}://{HOST}:{listener.getsockname()[1]}", **more)
     try:
