@@ -39,7 +39,7 @@ _RECEIPT = re.compile(
     r"(?P<run>[a-z0-9-]{1,60})/g(?P<generation>[1-9][0-9]{0,3})/(?P<unit>[a-z0-9]{5,8})/"
     r"(?P<secret>x(?P<execution>[0-9]{1,4})-[0-9a-f]{32}/)?r-(?P<attempt>[0-9a-f]{16})\.json"
 )
-_PLACE = re.compile(r"[a-z0-9]{5,8}/x([0-9]{1,4})-[0-9a-f]{32}")
+_ADDRESS = re.compile(r"[a-z0-9]{5,8}/x([0-9]{1,4})-[0-9a-f]{32}")
 _JOURNAL = re.compile(r"(?:.*/)?p-([0-9a-f]{16})\.jsonl")
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 _SERVICES = frozenset({"blob", "dfs"})
@@ -62,9 +62,9 @@ class BlobRef:
 class Generation:
     """One generation of a run, and the names of everything that belongs to it.
 
-    A place is the folder of one execution of a unit, below the folders of outputs, logs, journals
+    A address is the folder of one execution of a unit, below the folders of outputs, logs, journals
     and receipts. Nobody can guess it who does not know the generation's `seal`, 128 random bits.
-    Runs that an older release began have no seal; their places are the names of the units.
+    Runs that an older release began have no seal; their addresses are the names of the units.
     """
 
     run: str
@@ -80,33 +80,33 @@ class Generation:
         """Return the folder of one planner's work, or of a stage program's own plan."""
         return f"{self.folder}/plan/{attempt}"
 
-    def place(self, unit: str, execution: int = 0) -> str:
-        """Return the place of one execution of a unit."""
+    def address(self, unit: str, execution: int = 0) -> str:
+        """Return the address of one execution of a unit."""
         if not self.seal:
             return unit
         text = f"{self.run}/{self.number}/{unit}/{execution}".encode()
         secret = hmac.digest(bytes.fromhex(self.seal), text, "sha256").hex()[:32]
         return f"{unit}/x{execution}-{secret}"
 
-    def outputs(self, place: str = "") -> str:
-        """Return the folder of a place's outputs, or the prefix of those of all numbered tasks."""
-        return f"{self.folder}/out/{place or 't'}"
+    def outputs(self, address: str = "") -> str:
+        """Return the folder of an address's outputs, or the prefix of all numbered tasks."""
+        return f"{self.folder}/out/{address or 't'}"
 
-    def output_of(self, place: str, blob: str) -> BlobRef:
+    def output_of(self, address: str, blob: str) -> BlobRef:
         """Return one output of an execution, as the runner named it."""
-        return BlobRef(WORK, f"{self.outputs(place)}/{blob}")
+        return BlobRef(WORK, f"{self.outputs(address)}/{blob}")
 
-    def logs(self, place: str = "") -> str:
-        """Return the folder of the logs of a unit or place, or of all."""
-        return f"{self.folder}/log/{place}"
+    def logs(self, address: str = "") -> str:
+        """Return the folder of the logs of a unit or address, or of all."""
+        return f"{self.folder}/log/{address}"
 
-    def journals(self, place: str) -> str:
-        """Return the folder of the journals of a unit or place; they count without a receipt."""
-        return f"{self.folder}/journal/{place}"
+    def journals(self, address: str) -> str:
+        """Return the folder of the journals of a unit or address; they count without a receipt."""
+        return f"{self.folder}/journal/{address}"
 
-    def receipts(self, place: str = "") -> str:
-        """Return the folder of the receipts of a unit or place, or of all."""
-        return f"{self.folder}/{place}"
+    def receipts(self, address: str = "") -> str:
+        """Return the folder of the receipts of a unit or address, or of all."""
+        return f"{self.folder}/{address}"
 
     def assembled(self, attempt: str) -> str:
         """Return the folder of one assembler's work."""
@@ -210,19 +210,19 @@ class ReceiptPath:
     generation: int
     unit: str
     attempt: str
-    place: str
+    address: str
     execution: int = 0
 
     @property
     def blob(self) -> BlobRef:
         """The receipt's blob."""
-        folder = Generation(self.run, self.generation).receipts(self.place)
+        folder = Generation(self.run, self.generation).receipts(self.address)
         return BlobRef(RECEIPTS, f"{folder}/r-{self.attempt}.json")
 
     def is_in(self, names: Generation) -> bool:
         """Return whether the receipt lies where this generation told Batch to put it."""
-        expected = names.place(self.unit, self.execution)
-        return hmac.compare_digest(self.place.encode(), expected.encode())
+        expected = names.address(self.unit, self.execution)
+        return hmac.compare_digest(self.address.encode(), expected.encode())
 
 
 def parse_receipt_path(name: str) -> ReceiptPath | None:
@@ -241,9 +241,9 @@ def parse_receipt_path(name: str) -> ReceiptPath | None:
     )
 
 
-def execution_of(place: str) -> int:
-    """Return the execution that a place belongs to; 0 for a place of an older release."""
-    match = _PLACE.fullmatch(place)
+def execution_of(address: str) -> int:
+    """Return the execution that an address belongs to; 0 for an address of an older release."""
+    match = _ADDRESS.fullmatch(address)
     return int(match[1]) if match else 0
 
 
@@ -253,8 +253,8 @@ def journal_attempt(name: str) -> str | None:
     return match[1] if match else None
 
 
-def journal_place(name: str) -> str:
-    """Return the place of the execution that left a journal."""
+def journal_address(name: str) -> str:
+    """Return the address of the execution that left a journal."""
     return name.partition("/journal/")[2].rpartition("/")[0]
 
 

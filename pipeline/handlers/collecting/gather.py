@@ -89,7 +89,7 @@ def total_items(run: Run) -> int:
 
 
 def _output(names: Generation, result: TaskResult, blob: str) -> BlobRef:
-    return names.output_of(result.place_of(blob), blob)
+    return names.output_of(result.address_of(blob), blob)
 
 
 def _take(

@@ -242,7 +242,7 @@ def _read_result(
         unit=path.unit,
         execution=path.execution,
         attempt=path.attempt,
-        place=path.place,
+        address=path.address,
         node=receipt.node,
         seconds=receipt.seconds,
         receipt=path.blob.name,

@@ -171,13 +171,13 @@ def _task_spec(engine: Engine, run: Run, page: Page, task: PlannedTask, ref: Blo
 
 def uploads(run: Run, unit: str, execution: int = 0) -> list[Upload]:
     """Return where Batch uploads the outputs, logs and receipt of one execution of a unit."""
-    names, place = run.names, run.names.place(unit, execution)
+    names, address = run.names, run.names.address(unit, execution)
     return [
-        Upload(naming.OUTPUT_FILES, naming.WORK, names.outputs(place)),
-        Upload(naming.LOG_FILES, naming.WORK, names.logs(place)),
-        Upload(naming.STREAM_FILES, naming.WORK, names.logs(place)),
-        Upload(naming.JOURNAL_FILES, naming.WORK, names.journals(place)),
-        Upload(naming.RECEIPT_FILES, naming.RECEIPTS, names.receipts(place)),
+        Upload(naming.OUTPUT_FILES, naming.WORK, names.outputs(address)),
+        Upload(naming.LOG_FILES, naming.WORK, names.logs(address)),
+        Upload(naming.STREAM_FILES, naming.WORK, names.logs(address)),
+        Upload(naming.JOURNAL_FILES, naming.WORK, names.journals(address)),
+        Upload(naming.RECEIPT_FILES, naming.RECEIPTS, names.receipts(address)),
     ]
 
 

@@ -37,7 +37,7 @@ def furthest(
 def _is_expected(run: Run, unit: str, name: str) -> bool:
     names, folder = run.names, name.rpartition("/")[0]
     return any(
-        folder == names.journals(names.place(unit, execution))
+        folder == names.journals(names.address(unit, execution))
         for execution in range(run.executions + 1)
     )
 

@@ -86,7 +86,7 @@ def carry_out(engine: Engine, run: Run, stage: Stage) -> Mapping[str, StageOutpu
         raise StageFailed(text, item.cause if item else result.cause)
     outputs = {
         output.name: StageOutput(
-            run.names.output_of(result.place_of(output.blob), output.blob), output
+            run.names.output_of(result.address_of(output.blob), output.blob), output
         )
         for output in result.items[0].outputs
     }

@@ -198,8 +198,8 @@ def test_a_task_takes_about_1900_files():
 
     def size(count: int) -> int:
         names = naming.Generation(naming.run_id("media-encode", ()), 1, "0" * 32)
-        places = [names.place(naming.unit_name(n)) for n in range(count)]
-        urls = [names.output_of(one, f"o-{n:016x}-0").name for n, one in enumerate(places)]
+        addresses = [names.address(naming.unit_name(n)) for n in range(count)]
+        urls = [names.output_of(one, f"o-{n:016x}-0").name for n, one in enumerate(addresses)]
         files = [InputFile(f"{endpoint}/{naming.WORK}/{url}", "parts/000000.mp4") for url in urls]
         task = TaskSpec("assemble", "x", files, [], {}, timedelta(hours=1), until)
         return len(json.dumps(specs.task(task).as_dict()))

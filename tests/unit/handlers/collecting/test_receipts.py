@@ -151,7 +151,7 @@ def test_uploads_that_lag_behind_the_receipt_are_waited_for(app_with):
     said = json.loads(app.world.blobs.read(BlobRef("receipts", receipt)))
     output = said["items"][0]["outputs"][0]["blob"]
     names = app.only_run().names
-    app.world.blobs.write(names.output_of(names.place("t000000"), output), b"0\n")
+    app.world.blobs.write(names.output_of(names.address("t000000"), output), b"0\n")
     app.settle()
     assert (app.only_run().state, ran["t000000"]) == ("succeeded", 1)
 
