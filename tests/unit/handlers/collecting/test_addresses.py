@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from pipeline.domain.runs.naming import BlobRef, Generation
+from pipeline.domain.runs.naming import Generation
+from pipeline.handlers.doors import http
 from tests.fakes.clock import START
 
 ATTEMPT = "f" * 16
@@ -102,4 +103,18 @@ def test_no_url_of_a_task_names_a_place_before_it_runs(app_with):
     assert not any(address.encode() in content for content in contents)
     assert not any(address in value for value in task.spec.environment.values())
     assert task.spec.access_until > START
-    assert isinstance(run.names.chosen, BlobRef)
+
+
+def test_no_answer_event_file_or_log_tells_the_seal(app_with, caplog):
+    app, run = started(app_with)
+    told = []
+    for step in (app.run_tasks, app.pump, app.settle):
+        step()
+        shown = http.show_run(app.engine, run.id).body
+        told += [shown, http.list_runs(app.engine, None, None).body, *app.world.events.published]
+    for facts in app.world.blobs.list("output", ""):
+        told.append(app.world.blobs.read(facts.ref).decode())
+    assert len(run.seal) == 32
+    assert run.seal not in json.dumps(told, default=str) + caplog.text
+    internal = {"seal", "chosen", "sha256", "container"}
+    assert not internal & (shown.keys() | shown["plan"].keys())
