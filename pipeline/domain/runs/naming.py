@@ -36,8 +36,9 @@ OUTPUT_BLOB = r"^o-[0-9a-f]{16}-[0-9]{1,6}$"  # an output of an attempt, as the 
 _RUN = re.compile(r"(?P<pipeline>[a-z][a-z0-9-]{0,31})-[0-9a-f]{20}")
 _UNIT = re.compile(r"t(?P<number>[0-9]{6})|split|assemble")
 _RECEIPT = re.compile(
-    r"(?P<run>[a-z0-9-]{1,60})/g(?P<generation>[1-9][0-9]{0,3})/(?P<unit>[a-z0-9]{5,8})/"
-    r"(?P<secret>x(?P<execution>[0-9]{1,4})-[0-9a-f]{32}/)?r-(?P<attempt>[0-9a-f]{16})\.json"
+    r"(?P<run>[a-z0-9-]{1,60})/g(?P<generation>[1-9][0-9]{0,3})/"
+    r"(?P<address>(?P<unit>[a-z0-9]{5,8})(?:/x[0-9]{1,4}-[0-9a-f]{32})?)/"
+    r"r-(?P<attempt>[0-9a-f]{16})\.json"
 )
 _ADDRESS = re.compile(r"[a-z0-9]{5,8}/x([0-9]{1,4})-[0-9a-f]{32}")
 _JOURNAL = re.compile(r"(?:.*/)?p-([0-9a-f]{16})\.jsonl")
@@ -62,9 +63,10 @@ class BlobRef:
 class Generation:
     """One generation of a run, and the names of everything that belongs to it.
 
-    A address is the folder of one execution of a unit, below the folders of outputs, logs, journals
-    and receipts. Nobody can guess it who does not know the generation's `seal`, 128 random bits.
-    Runs that an older release began have no seal; their addresses are the names of the units.
+    An address is the folder of one execution of a unit, below the folders of outputs, logs,
+    journals and receipts. Nobody can guess it who does not know the generation's `seal`, 128
+    random bits. Runs that an older release began have no seal; their addresses are the names of
+    the units.
     """
 
     run: str
@@ -87,6 +89,12 @@ class Generation:
         text = f"{self.run}/{self.number}/{unit}/{execution}".encode()
         secret = hmac.digest(bytes.fromhex(self.seal), text, "sha256").hex()[:32]
         return f"{unit}/x{execution}-{secret}"
+
+    def knows(self, address: str) -> bool:
+        """Return whether an address is one of this generation's."""
+        unit = address.partition("/")[0]
+        expected = self.address(unit, execution_of(address))
+        return hmac.compare_digest(address.encode(), expected.encode())
 
     def outputs(self, address: str = "") -> str:
         """Return the folder of an address's outputs, or the prefix of all numbered tasks."""
@@ -211,7 +219,11 @@ class ReceiptPath:
     unit: str
     attempt: str
     address: str
-    execution: int = 0
+
+    @property
+    def execution(self) -> int:
+        """The execution that left the receipt."""
+        return execution_of(self.address)
 
     @property
     def blob(self) -> BlobRef:
@@ -219,26 +231,14 @@ class ReceiptPath:
         folder = Generation(self.run, self.generation).receipts(self.address)
         return BlobRef(RECEIPTS, f"{folder}/r-{self.attempt}.json")
 
-    def is_in(self, names: Generation) -> bool:
-        """Return whether the receipt lies where this generation told Batch to put it."""
-        expected = names.address(self.unit, self.execution)
-        return hmac.compare_digest(self.address.encode(), expected.encode())
-
 
 def parse_receipt_path(name: str) -> ReceiptPath | None:
     """Parse a blob name of container `receipts`; return None if it is not a receipt's name."""
     match = _RECEIPT.fullmatch(name)
     if not match or not _UNIT.fullmatch(match["unit"]) or not pipeline_of(match["run"]):
         return None
-    unit, secret = match["unit"], (match["secret"] or "").rstrip("/")
-    return ReceiptPath(
-        match["run"],
-        int(match["generation"]),
-        unit,
-        match["attempt"],
-        f"{unit}/{secret}" if secret else unit,
-        int(match["execution"] or 0),
-    )
+    run, generation, unit = match["run"], int(match["generation"]), match["unit"]
+    return ReceiptPath(run, generation, unit, match["attempt"], match["address"])
 
 
 def execution_of(address: str) -> int:

@@ -121,7 +121,7 @@ def settle(engine: Engine, run_id: str, generation: int, paths: Set[ReceiptPath]
             log.info("Receipts ignored: their generation is over", extra=about)
             return
         with span("receipts of a run", held.run.traceparent, run=run_id, receipts=len(paths)):
-            expected = {path for path in paths if path.is_in(held.run.names)}
+            expected = {path for path in paths if held.run.names.knows(path.address)}
             for path in paths - expected:
                 fields = {**about, "receipt": path.blob.name}
                 log.warning("Receipt ignored: nobody was told to put it there", extra=fields)
@@ -138,7 +138,6 @@ def settle_unheard(engine: Engine, run: Run, unheard: Unheard) -> set[str]:
         for facts in engine.ports.blobs.list(naming.RECEIPTS, run.names.receipts(only))
         if (path := naming.parse_receipt_path(facts.ref.name))
         and path.unit in unheard
-        and path.is_in(run.names)
         and not unheard[path.unit].rejects(path.attempt)
     }
     if found:

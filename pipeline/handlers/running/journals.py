@@ -15,7 +15,7 @@ def furthest(
     """Return the journal of a unit that has the most items, and its blob's name; None if empty."""
     found: list[tuple[str, Journal]] = []
     for facts in engine.ports.blobs.list(naming.WORK, f"{run.names.journals(unit)}/"):
-        if not _is_expected(run, unit, facts.ref.name):
+        if not run.names.knows(naming.journal_address(facts.ref.name)):
             fields = {**context(run, "journals"), "journal": facts.ref.name}
             log.warning("Journal ignored: nobody was told to put it there", extra=fields)
             continue
@@ -32,14 +32,6 @@ def furthest(
             )
     best = max(found, key=lambda one: (len(one[1].items), one[0]), default=None)
     return best if best and best[1].items else None
-
-
-def _is_expected(run: Run, unit: str, name: str) -> bool:
-    names, folder = run.names, name.rpartition("/")[0]
-    return any(
-        folder == names.journals(names.address(unit, execution))
-        for execution in range(run.executions + 1)
-    )
 
 
 def read(engine: Engine, name: str, expected: tuple[int, ...]) -> Journal:
