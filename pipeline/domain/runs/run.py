@@ -1,7 +1,6 @@
 """A run: all that is known about it. Runs are immutable; a move returns a new value."""
 
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Self
 
 from pydantic import Field
@@ -13,10 +12,10 @@ from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import TERMINAL, State, check_move
 from pipeline.domain.runs.naming import BlobRef, Generation
 from pipeline.domain.runs.obstacles import Obstacle
-from pipeline.domain.runs.stored import Stored
+from pipeline.domain.runs.stored import Stored, Word
 
 
-class OriginKind(StrEnum):
+class OriginKind(Word):
     """What can cause a run."""
 
     BLOB = "blob"
@@ -24,11 +23,6 @@ class OriginKind(StrEnum):
     REQUEST = "request"
     RUN = "run"
     OTHER = "other"
-
-    @classmethod
-    def _missing_(cls, value: object) -> "OriginKind | None":
-        """Read a kind of origin that only a later release knows."""
-        return cls.OTHER if isinstance(value, str) else None
 
 
 class Origin(Stored):
