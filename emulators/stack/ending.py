@@ -2,8 +2,9 @@
 
 import asyncio
 import os
-import signal
 import sys
+
+from emulators import _http
 
 _STAY = b"stay\n"
 _CHUNK_BYTES = 64
@@ -15,13 +16,9 @@ def told_to_end(*, with_starter: bool) -> asyncio.Event:
     `with_starter`: the end of stdin tells it too, unless the line `stay` came before. A pipe ends
     with its writer, however that ends, so even SIGKILL of the starter leaves no stack behind.
     """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or a shell's background job
-            loop.add_signal_handler(number, stop.set)
+    stop = _http.told_to_end()
     if with_starter:
-        _watch(loop, stop)
+        _watch(asyncio.get_running_loop(), stop)
     return stop
 
 
