@@ -29,8 +29,9 @@ def test_that_takes_long(tmp_path):
     stack.announced("never", 600)
 """
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL)
-# One signal each, so that all are seen; `make test-all` sends every signal to every program.
-FEW = {"benchmark": "SIGTERM", "demo": "SIGHUP", "test": "SIGKILL", "up": "SIGINT"}
+FEW = {
+    "benchmark": signal.SIGTERM, "demo": signal.SIGHUP, "test": signal.SIGKILL, "up": signal.SIGINT,
+}  # fmt: skip
 
 
 def processes_of(folder: Path) -> dict[int, str]:
@@ -85,11 +86,14 @@ def started(program: str, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes
                 os.kill(pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
-@pytest.mark.parametrize("program", FEW)
+# One signal each, so that all are seen; `make test-all` sends every signal to every program.
+ENDINGS = (
+    [(program, number) for program in FEW for number in SIGNALS] if EVERYTHING else FEW.items()
+)
+
+
+@pytest.mark.parametrize(("program", "number"), ENDINGS)
 def test_a_program_that_is_ended_leaves_no_process(program: str, number: signal.Signals, tmp_path):
-    if not EVERYTHING and FEW[program] != number.name:
-        pytest.skip("`make test-all` sends every signal to every program")
     with started(program, tmp_path) as (process, log):
         until(lambda: begun(program, tmp_path, log), 100, f"{program}'s stack", log.read_text)
         os.kill(process.pid, number)
