@@ -43,7 +43,6 @@ NAMES = {
 }
 # Roles that include another one.
 _WIDER = {
-    Role.BLOB_READER: (Role.BLOB_CONTRIBUTOR, Role.BLOB_OWNER),
     Role.BLOB_CONTRIBUTOR: (Role.BLOB_OWNER,),
     Role.QUEUE_SENDER: (Role.QUEUE_CONTRIBUTOR,),
 }
