@@ -83,10 +83,14 @@ def read_page(engine: Engine, plan: PublishedPlan, number: int) -> tuple[Page, B
     try:
         content = engine.ports.blobs.read(ref)
     except NotFound as error:
-        raise PlanSpoiled(f"The blob {ref.name}, a page of the plan, was deleted.") from error
+        raise PlanSpoiled(_spoiled(ref, "deleted")) from error
     if plan.sha256 and hashlib.sha256(content).hexdigest() != plan.sha256[number]:
-        raise PlanSpoiled(f"The blob {ref.name}, a page of the plan, was changed.")
+        raise PlanSpoiled(_spoiled(ref, "changed"))
     return Page.model_validate_json(content), ref
+
+
+def _spoiled(page: BlobRef, how: str) -> str:
+    return f"The blob {page.name}, a page of the plan, was {how}: start a new run of its input."
 
 
 def items_of(engine: Engine, plan: PublishedPlan | None, unit: str) -> tuple[int, ...]:

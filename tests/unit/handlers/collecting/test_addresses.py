@@ -83,6 +83,7 @@ def test_a_page_that_was_changed_ends_the_run_and_names_the_page(app_with, delet
     ended = app.only_run()
     assert ended.state == "failed"
     assert page.name in ended.error
+    assert "start a new run of its input" in ended.error
 
 
 def test_a_chosen_result_that_was_changed_is_not_committed(app_with):
