@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.depth import EVERYTHING
+from tests.dispositions import HEARING
 from tests.patience import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,7 +75,7 @@ def started(program: str, folder: Path) -> Iterator[tuple[subprocess.Popen[bytes
     environ = os.environ | {"TMPDIR": str(folder), "PYTHONPATH": str(ROOT)}
     with (log := folder / "log").open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, *command], cwd=ROOT, env=environ, start_new_session=True,
+            [*HEARING, sys.executable, *command], cwd=ROOT, env=environ, start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=output, stderr=output,
         )  # fmt: skip
         try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.dispositions import HEARING
 from tests.patience import stretched
 
 REPOSITORY = Path(__file__).parents[3]
@@ -34,7 +35,7 @@ class Launched:
         self.config.write_text(json.dumps(self.document | changes))
         process = subprocess.Popen(
             [
-                *under, sys.executable, "-m", "emulators.stack", *flags,
+                *HEARING, *under, sys.executable, "-m", "emulators.stack", *flags,
                 "--data", str(self.data), "--config", str(self.config),
             ],
             cwd=REPOSITORY, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
