@@ -18,6 +18,7 @@ from pipeline.cli.stack.process import LocalStack
 from pipeline.domain.definitions.pool import pool_body
 from pipeline.domain.pools.formula import render_formula
 from pipeline.domain.runs import naming
+from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
 from pipeline.handlers.engine import Engine
@@ -129,6 +130,12 @@ class Stack:
         """Wait for a run's verdict and for its event."""
         run = self.ended(run_id, limit_s)
         return run, self.announced(run.names.event(run.state))
+
+    def succeeded(self, run_id: str, limit_s: float = 150) -> tuple[Run, dict[str, object]]:
+        """Wait for a run's success and its event; a failed run's event says why the test fails."""
+        run, event = self.finished(run_id, limit_s)
+        assert run.state is State.SUCCEEDED, json.dumps(event, indent=1)
+        return run, event
 
     def output(self, run: Run) -> dict[str, bytes]:
         """Read the files of a run's committed output, by name."""
