@@ -33,7 +33,6 @@ EXTRA = Path(__file__).parent / "extra"
 # Short enough that a lost message is found within a test.
 PATIENCE = {"STALE": 6, "RECEIPT": 3, "UPLOAD": 10, "LOST_EVENT": 5, "PUSH": 1}
 TIMERS = {"FANFARE_TICK": "*/2 * * * * *", "FANFARE_LOST_EVENTS": "*/5 * * * * *"}
-# A bell rings for each message; only one that was hidden has to wait for a poll.
 _POLLING = "AzureFunctionsJobHost__extensions__queues__maxPollingInterval"
 
 
@@ -67,10 +66,7 @@ class Stack:
         settings = config["settings"]
         assert isinstance(settings, dict)
         settings |= {f"FANFARE_PATIENCE_{name}_S": str(s) for name, s in PATIENCE.items()}
-        settings |= TIMERS | {
-            _POLLING: "00:00:00.300",
-            "FANFARE_DEFINITIONS": str(self.definitions),
-        }
+        settings |= TIMERS | {"FANFARE_DEFINITIONS": str(self.definitions)}
         if self._polls_as_azure:
             config["wake"] = False
             del settings[_POLLING]
