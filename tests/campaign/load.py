@@ -73,9 +73,9 @@ class Load:
 
     def _stage(self, number: int) -> None:
         words = [f"{number}-{word}" for word in ("red", "green", "blue")]
-        ref = BlobRef("input", f"staged/{number}.txt")
+        ref = BlobRef("input", f"parted/{number}.txt")
         self._put(ref, " ".join(words).encode())
-        self._note(ref, "staged", tuple(f"ok {word}" for word in words))
+        self._note(ref, "parted", tuple(f"ok {word}" for word in words))
 
     def _ask(self, number: int) -> None:
         lines, ref = self._lines(number), BlobRef("input", f"asked/{number}.txt")

@@ -24,7 +24,7 @@ class Work:
     @property
     def output(self) -> dict[str, bytes]:
         """The files of its output."""
-        name = "joined.txt" if self.pipeline == "staged" else "done.txt"
+        name = "joined.txt" if self.pipeline == "parted" else "done.txt"
         return {name: "".join(f"{line}\n" for line in self.lines if not fails(line)).encode()}
 
     @property
