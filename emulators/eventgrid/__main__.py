@@ -25,6 +25,8 @@ from emulators.eventgrid.storage_wire import BadConnectionString, StorageAccount
 from emulators.eventgrid.store import Store, StoreUnusable
 from emulators.eventgrid.subscriptions import Arm, BadSubscription
 
+_FORGET_EVERY_S = 3600.0
+
 AUDIENCE = "https://eventgrid.azure.net"
 
 
@@ -148,7 +150,11 @@ def _tls(arguments: argparse.Namespace) -> ssl.SSLContext | None:
 
 async def _serve(service: Service, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
     serving = asyncio.create_task(_http.serve(application(service), "eventgrid", listener, tls=tls))
-    tasks = [serving, asyncio.create_task(service.dispatcher.run())]
+    tasks = [
+        serving,
+        asyncio.create_task(service.dispatcher.run()),
+        asyncio.create_task(_forget(service.broker)),
+    ]
     if service.outbox is not None:
         tasks.append(asyncio.create_task(follow(service.outbox, service.broker.take_outbox)))
     done, running = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -158,6 +164,12 @@ async def _serve(service: Service, listener: socket.socket, tls: ssl.SSLContext 
     await service.dispatcher.stop()
     for task in done:
         task.result()
+
+
+async def _forget(broker: Broker) -> None:
+    while True:
+        await asyncio.sleep(_FORGET_EVERY_S)
+        broker.store.forget_finished(time.time())
 
 
 if __name__ == "__main__":

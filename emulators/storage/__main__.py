@@ -13,6 +13,7 @@ from aiohttp import web
 
 from emulators import _http
 from emulators.storage import azurite
+from emulators.storage.lifecycle import PolicyUnusable, Rule, keep, read_rules
 from emulators.storage.ports import SERVICES, PortTaken, choose_ports, remember_ports
 
 _LAUNCH = web.AppKey("launch", azurite.Launch)
@@ -48,6 +49,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="makes the awkward profile repeatable")
     parser.add_argument("--cert", type=Path, help="PEM: serve https, and accept bearer tokens too")
     parser.add_argument("--key-file", type=Path, help="PEM: the private key of --cert")
+    parser.add_argument(
+        "--lifecycle", type=Path, help="JSON: a management policy that deletes old blobs"
+    )
     arguments = parser.parse_args()
     if bool(arguments.cert) != bool(arguments.key_file):
         parser.error("--cert and --key-file go together.")
@@ -66,6 +70,7 @@ async def _run(arguments: argparse.Namespace) -> int:
     seed = str(arguments.seed) if arguments.profile == "awkward" else None
     with (data / "lock").open("a") as lock:
         try:
+            rules = read_rules(arguments.lifecycle) if arguments.lifecycle else []
             await _own(lock, data)
             listener = _http.bind(arguments.port)
             ports = choose_ports(asked, memory)
@@ -78,12 +83,12 @@ async def _run(arguments: argparse.Namespace) -> int:
                 tls=(arguments.cert, arguments.key_file) if arguments.cert else None,
             )
             child = await azurite.start(launch, lock)
-        except (PortTaken, azurite.AzuriteUnusable, OSError) as error:
+        except (PortTaken, PolicyUnusable, azurite.AzuriteUnusable, OSError) as error:
             print(f"storage: {error}", file=sys.stderr)
             return 2
         remember_ports(ports, memory)
         try:
-            return await _serve(launch, child, listener)
+            return await _serve(launch, child, listener, rules)
         finally:
             await azurite.stop(child)
 
@@ -103,7 +108,10 @@ async def _own(lock: IO[str], data: Path) -> None:
 
 
 async def _serve(
-    launch: azurite.Launch, child: asyncio.subprocess.Process, listener: socket.socket
+    launch: azurite.Launch,
+    child: asyncio.subprocess.Process,
+    listener: socket.socket,
+    rules: list[Rule],
 ) -> int:
     app = web.Application()
     app[_LAUNCH], app[_CHILD] = launch, child
@@ -122,7 +130,10 @@ async def _serve(
         )
     )
     ended = asyncio.create_task(child.wait())
+    cleaning = asyncio.create_task(keep(rules, launch.connection_string())) if rules else None
     await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED)
+    if cleaning is not None:
+        cleaning.cancel()
     if serving.done():
         ended.cancel()
         return 0
