@@ -128,6 +128,7 @@ async def _serve(
             table=launch.endpoint("table"),
             connection_string=launch.connection_string(),
             outbox=str(launch.outbox),
+            doorbell=str(launch.doorbell),
         )
     )
     ended = asyncio.create_task(child.wait())

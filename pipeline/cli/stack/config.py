@@ -47,7 +47,8 @@ _SETTINGS = {
     "FANFARE_NODE_IDENTITY": NODE_IDENTITY,
     "FANFARE_TICK": "*/5 * * * * *",
     "FANFARE_LOST_EVENTS": "*/30 * * * * *",
-    "AzureFunctionsJobHost__extensions__queues__maxPollingInterval": "00:00:00.100",
+    # The doorbell wakes polls; only what is lost when a service is killed waits for the next.
+    "AzureFunctionsJobHost__extensions__queues__maxPollingInterval": "00:00:05",
     **{f"FANFARE_PATIENCE_{name}_S": str(seconds) for name, seconds in _PATIENCE_S.items()},
 }
 
