@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import base64
 import fcntl
 import socket
 import sys
@@ -11,7 +10,9 @@ from typing import IO
 
 from aiohttp import web
 
-from emulators import _http
+from emulators import _http, _keys
+from emulators._gate import Refusal
+from emulators._porter import Porter
 from emulators.storage import azurite
 from emulators.storage.lifecycle import PolicyUnusable, Rule, keep, read_rules
 from emulators.storage.ports import SERVICES, PortTaken, choose_ports, remember_ports
@@ -35,7 +36,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="health endpoint (0: any free port)")
     parser.add_argument("--data", type=Path, required=True, help="folder that keeps everything")
     parser.add_argument("--account", default="fanfare", help="name of the account (fanfare)")
-    parser.add_argument("--key", required=True, help="account key, Base64")
+    parser.add_argument("--key", help=_keys.HELP)
     for service in SERVICES:
         parser.add_argument(
             f"--{service}-port", type=int, default=0, help="0: the remembered or a free port"
@@ -56,9 +57,9 @@ def _parse() -> argparse.Namespace:
     if bool(arguments.cert) != bool(arguments.key_file):
         parser.error("--cert and --key-file go together.")
     try:
-        base64.b64decode(arguments.key, validate=True)
-    except ValueError:
-        parser.error("--key is not Base64.")
+        arguments.key = _keys.take_key(arguments.key, sys.argv[1:], arguments.data).text
+    except _keys.KeyUnusable as error:
+        parser.error(str(error))
     return arguments
 
 
@@ -107,13 +108,22 @@ async def _own(lock: IO[str], data: Path) -> None:
     )
 
 
+def _porter() -> Porter:
+    """Return the porter of the health endpoint; none stands before Azurite's own ports."""
+
+    def answer(_: web.Request, refused: Refusal) -> web.Response:
+        return web.json_response({"error": str(refused)}, status=refused.status)
+
+    return Porter((), "", lambda _: False, answer)
+
+
 async def _serve(
     launch: azurite.Launch,
     child: asyncio.subprocess.Process,
     listener: socket.socket,
     rules: list[Rule],
 ) -> int:
-    app = web.Application()
+    app = web.Application(middlewares=[_porter().middleware()])
     app[_LAUNCH], app[_CHILD] = launch, child
     app.router.add_get("/health", _health)
     serving = asyncio.create_task(
