@@ -63,6 +63,11 @@ PARTS = (
         (*PYTEST, "tests/e2e/awkward"),
     ),
     Part(
+        "campaign",
+        "50 rounds under load, in each of which a random service is killed or hangs",
+        ("-m", "pytest", "-s", "--timeout", "3600", "tests/campaign"),
+    ),
+    Part(
         "benchmarks",
         "both benchmarks run to their end, that of the Batch emulator in a tenth of its size",
         ("-c", "from scripts.test_all import benchmarks; benchmarks()"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import socket
 import ssl
 import sys
@@ -90,6 +91,8 @@ def main() -> None:
     )
     port, options, key = read_options(sys.argv[1:])
     _http.die_with_parent()
+    if options.users == "map":
+        os.umask(0o077)  # users of tasks pass the data folder
     asyncio.run(run(options, _http.bind(port), **key.told()))
 
 

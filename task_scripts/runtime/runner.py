@@ -306,6 +306,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     del argv
     folder = Path.cwd()
     try:
+        folders.close_to_others(folder, Path(environ.get("AZ_BATCH_TASK_DIR", "")))
         page, task = _read_task(folder, int(environ["FANFARE_TASK"]))
         attempt = Attempt(page, task, environ, folders.Folder.at(folder))
     except (OSError, ValueError, KeyError) as error:

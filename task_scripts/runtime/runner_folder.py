@@ -14,6 +14,7 @@ from typing import BinaryIO, NamedTuple
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NODES_OWN = (0, 65534)  # root, also as a container sees it that has users of its own
 # Without O_NONBLOCK a pipe in the place of a file would keep the runner waiting.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -33,6 +34,20 @@ class Found(NamedTuple):
     def is_file(self) -> bool:
         """Tell whether it is a regular file."""
         return stat.S_ISREG(self.status.st_mode)
+
+
+def close_to_others(folder: Path, around: Path) -> None:
+    """Close a task's working folder, and the one around it, to all other users of the node.
+
+    Raises OSError if somebody else had been there before.
+    """
+    for place in (around, folder) if folder.parent == around else (folder,):
+        with contextlib.suppress(OSError):  # it may belong to the node
+            if place.stat().st_uid == os.geteuid():
+                place.chmod(0o700)
+    for path in (folder, *folder.iterdir()):
+        if path.lstat().st_uid not in (os.geteuid(), *_NODES_OWN):
+            raise OSError(f"{path.name!r} in the task's folder belongs to another user of the node")
 
 
 class Folder:

@@ -57,6 +57,7 @@ class Stack:
         self._wishes = Wishes(profile, seed)
         self._extra_settings = dict(extra_settings or {})
         self._batch_options = batch_options
+        self._maps_users = "map" in batch_options
         self._polls_as_azure = polls_as_azure
         self._received: dict[str, dict[str, object]] = {}
 
@@ -75,6 +76,8 @@ class Stack:
         config["clock_scale"] = 60  # ten minutes of hidden messages pass in ten seconds
         config["eventgrid_time_scale"] = 60
         self.local.start(config, ROOT)
+        if self._maps_users:
+            self.local.data.chmod(0o711)  # the way to the nodes; nobody can list it
         values = {k: v for k, v in self.local.app_settings().items() if k != "PATH"}
         self.settings = Settings.from_env(values, ROOT)
         self.engine: Engine = bootstrap.build(self.settings)

@@ -24,6 +24,7 @@ class Node:
 
     def __init__(self, scripts: Path, folder: Path) -> None:
         self.scripts, self.folder = scripts, folder
+        self.environ: dict[str, str] = {}
         self.python, self.path = [sys.executable, "-S", "-E"], "/usr/bin:/bin"
         self.page: dict[str, Any] = {
             "version": 1,
@@ -62,6 +63,7 @@ class Node:
         (self.folder / "page.json").write_text(json.dumps(self.page))
         command = [*self.python, str(self.scripts / "runner.py")]
         environ = {"FANFARE_TASK": "7", "PATH": self.path, "AZ_BATCH_NODE_ID": "tvmps_1"}
+        environ |= self.environ
         return subprocess.Popen(command, cwd=self.folder, env=environ, stderr=subprocess.PIPE)
 
     def run(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from emulators.batch.agent import process
+from emulators.batch.agent.users import group_of
 from emulators.batch.model.usage import Usage
 
 _LINE_LIMIT = 1 << 20
@@ -40,6 +41,11 @@ class Order:
     removal: Sequence[str] = ()
     lingers: bool = False
     user: int | None = None
+
+    @property
+    def group(self) -> int | None:
+        """Return the user's primary group."""
+        return None if self.user is None else group_of(self.user)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +139,7 @@ class AgentClient:
                 "stdout": str(order.stdout),
                 "stderr": str(order.stderr),
                 "user": order.user,
+                "group": order.group,
                 "removal": list(order.removal),
                 "lingers": order.lingers,
             }

@@ -108,9 +108,12 @@ def _leftovers(folder: str) -> list[int]:
     return [pid for pid in pids if marker_of(pid).startswith(f"{folder}/")]
 
 
-def _identity(user: int | None) -> dict[str, Any]:
-    """Return the arguments that make a program run as a user, in no group but the user's own."""
-    return {} if user is None else {"user": user, "group": user, "extra_groups": []}
+def _identity(order: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments that make a program run as a user, in no group but the given one."""
+    if order["user"] is None:
+        return {}
+    identity = {"user": order["user"], "group": order["group"], "extra_groups": []}
+    return {**identity, "umask": 0o022}  # as on a node, whatever this process has
 
 
 class Agent:
@@ -171,7 +174,7 @@ class Agent:
                 stdout=streams[0],
                 stderr=streams[1],
                 start_new_session=True,
-                **_identity(order["user"]),
+                **_identity(order),
             )
         finally:
             for stream in streams:
@@ -269,7 +272,7 @@ class Agent:
 
 def main(folder: str) -> None:
     """Obey orders until stdin closes; `folder` holds the lock and all task directories."""
-    lock = os.open(Path(folder, "agent.lock"), os.O_WRONLY | os.O_CREAT)
+    lock = os.open(Path(folder, "agent.lock"), os.O_WRONLY | os.O_CREAT, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
     kill_leftovers(folder)
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

@@ -9,6 +9,7 @@ from emulators.batch.document import Doc
 ROOT = 0
 # Far from the ids of people, services and user namespaces.
 _FIRST, _SPAN = 1_879_048_192, 1 << 20
+GROUP = _FIRST - 1  # the primary group of all of them, as on a node
 
 
 class UnknownUser(Exception):
@@ -40,6 +41,11 @@ def user_id(identity: Doc, accounts: list[Doc], pool_id: str, directory: Path) -
     if str(auto.get("scope") or "pool").lower() == "task":
         return _id(f"{pool_id.lower()}/task/{directory}")
     return _id(f"{pool_id.lower()}/pool")
+
+
+def group_of(user: int) -> int:
+    """Return the primary group of a user: all but root share one."""
+    return GROUP if user else ROOT
 
 
 def _id(key: str) -> int:

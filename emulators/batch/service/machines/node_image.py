@@ -36,29 +36,30 @@ class NodeImage:
     @property
     def path(self) -> str:
         """Return the PATH of programs on nodes."""
-        return self.given or f"{self._folder / 'bin'}:{SYSTEM}"
+        return self.given or f"{self.folder / 'bin'}:{SYSTEM}"
 
     def make(self) -> None:
         """Make the interpreter anew, in milliseconds, because this Python may have changed."""
         if self.given:
             return
-        shutil.rmtree(self._folder, ignore_errors=True)
-        venv.EnvBuilder(symlinks=True).create(self._folder)
-        programs = self._folder / "bin"
+        shutil.rmtree(self.folder, ignore_errors=True)
+        venv.EnvBuilder(symlinks=True).create(self.folder)
+        programs = self.folder / "bin"
         interpreter = (programs / "python3").resolve()
         for program in programs.iterdir():
             program.unlink()
         for name in _PYTHONS:  # most images have no program called `python`
             (programs / name).symlink_to(interpreter)
         here = {"path": os.environ.get("PATH", ""), "packages": _packages()}
-        (self._folder / "machine.json").write_text(json.dumps(here), "utf-8")
+        (self.folder / "machine.json").write_text(json.dumps(here), "utf-8")
 
     def only_here(self, program: str) -> str:
         """Return where this machine has a program that its nodes lack, or an empty text."""
         return "" if "/" in program else shutil.which(program) or ""
 
     @property
-    def _folder(self) -> Path:
+    def folder(self) -> Path:
+        """Return the folder of the interpreter."""
         return (self.data / "image").absolute()
 
 

@@ -2,12 +2,12 @@
 
 import asyncio
 import errno
-import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from emulators.batch.agent import rights
 from emulators.batch.agent.beneath import remove
 from emulators.batch.agent.environment import Place, environment
 from emulators.batch.agent.users import user_id
@@ -42,8 +42,14 @@ class RealMachine:
     async def start(self) -> None:
         """Start the agent, which kills what an earlier agent may have left."""
         await self._ctx.agent.start()
-        await asyncio.to_thread(NodeImage.of(self._ctx.options).make)
+        await asyncio.to_thread(self._make_image)
         await self._containers.clear()
+
+    def _make_image(self) -> None:
+        image, options = NodeImage.of(self._ctx.options), self._ctx.options
+        image.make()
+        if options.users == "map":
+            rights.open_way(options.data, self._ctx.nodes_root, image.folder)
 
     async def close(self) -> None:
         """End the agent and, with it, every program."""
@@ -53,6 +59,8 @@ class RealMachine:
     def furnish(self, node: Node) -> None:
         """Make the folders that every node has."""
         self._ctx.folders(node).create()
+        if self._ctx.options.users == "map":
+            rights.open_node(self._ctx.folders(node))
 
     async def equip(self, node: Node, pool: Doc) -> Failure | None:
         """Unpack the packages of the pool and pull its images."""
@@ -237,7 +245,8 @@ async def _before(means: RealExecution, what: Program) -> Ending | None:
         identity = what.spec.get("userIdentity") or {}
         accounts = _pool_of(means.ctx, what).get("userAccounts") or []
         what.user = user_id(identity, accounts, what.place.pool_id, what.directory)
-        await asyncio.to_thread(_give, what.directory, what.user)
+        root, shares = what.place.root, _is_task(means.ctx, what)
+        await asyncio.to_thread(rights.give, what.directory, root, what.user, shares=shares)
     return None
 
 
@@ -247,15 +256,14 @@ def _pool_of(ctx: Context, what: Program) -> Doc:
 
 
 async def _objection(means: RealExecution, what: Program) -> Failure | None:
-    job = means.ctx.account.jobs.get(what.place.job_id.lower())
-    is_task = job is not None and what.place.task_id.lower() in job.tasks
+    is_task = _is_task(means.ctx, what)
     return await means.admission.objection(_pool_of(means.ctx, what), what.spec, is_task=is_task)
 
 
-def _give(folder: Path, user: int) -> None:
-    os.chown(folder, user, user)
-    for path in folder.rglob("*"):
-        os.chown(path, user, user, follow_symlinks=False)
+def _is_task(ctx: Context, what: Program) -> bool:
+    """Tell whether it is a task of a job, not one that prepares or cleans."""
+    job = ctx.account.jobs.get(what.place.job_id.lower())
+    return job is not None and what.place.task_id.lower() in job.tasks
 
 
 async def _make_folders(what: Program, data: Path) -> None:

@@ -1,0 +1,104 @@
+"""Tasks as users of their own: a program learns nothing of what belongs to other tasks."""
+
+import io
+import json
+import os
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.handlers.starting.start import start_for_request
+from tests.e2e.local import Stack
+from tests.patience import until
+
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="for want of root, to run tasks as other users"),
+    pytest.mark.timeout(300),
+]
+# What all tasks of a node read: what prepared a job, and what is shared.
+PREPARED = re.compile(r"/jobpreparation/|/shared/")
+# The interpreter of this process may be closed to other users.
+OPTIONS = ("--users", "map", "--node-path", "/usr/local/bin:/usr/bin:/bin")
+
+
+@pytest.fixture(scope="module")
+def room() -> Iterator[Path]:
+    """Make a folder that other users can pass; those of pytest are closed to them."""
+    folder = Path(tempfile.mkdtemp(prefix="users-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def stack(room: Path) -> Iterator[Stack]:
+    stack = Stack(room, "benign", batch_options=OPTIONS)
+    cpu = stack.definitions / "pools/cpu.yaml"
+    one_node = cpu.read_text("utf-8").replace("maximum: 4", "maximum: 1")
+    cpu.write_text(one_node, "utf-8")
+    stack.start()
+    yield stack
+    stack.stop()
+
+
+def asked(stack: Stack, name: str, key: str, source: str = "", **parameters: str) -> str:
+    """Ask for a run; return its id."""
+    facts = stack.engine.ports.blobs.head(BlobRef("input", source)) if source else None
+    pipeline = stack.engine.catalogue.pipelines[name]
+    return start_for_request(stack.engine, pipeline, key, facts, parameters).run.id
+
+
+def spied(stack: Stack, neighbour: Path) -> dict:
+    """Let a program look at everything; return what it told."""
+    given = {"data": str(stack.local.data), "neighbour": str(neighbour)}
+    run, _ = stack.succeeded(asked(stack, "spying", str(neighbour), **given))
+    with zipfile.ZipFile(io.BytesIO(stack.output(run)["told.zip"])) as packed:
+        return json.loads(packed.read("told.json"))
+
+
+def working_folders(stack: Stack) -> list[Path]:
+    return list((stack.local.data / "batch/nodes").glob("*/workitems/*/job-1/t*/wd"))
+
+
+def test_a_program_learns_nothing_of_others_on_its_node_and_changes_nothing(
+    stack: Stack, room: Path
+):
+    ref, gate = BlobRef("input", "guarded/one.txt"), room / "gate"
+    stack.engine.ports.writer.write(ref, b"secret-of-one\n")
+    waiting = asked(stack, "guarded", "one", ref.name, gate=str(gate))
+    beside = until(lambda: at_work(stack, gate), 60, "a neighbour", lambda: stack.tell(waiting))
+    # While it works, its node stays; another task has been there and left its files.
+    counted, _ = stack.succeeded(stack.upload("texts/a.txt", b"secret-of-words\n", "word-count"))
+    assert json.loads(stack.output(counted)["words.json"]) == {"words": 1}
+    (before,) = (folder for folder in working_folders(stack) if folder != beside)
+    for folder, secret in ((beside, b"secret-of-one"), (before, b"secret-of-words")):
+        assert secret in content(folder)
+        told = spied(stack, folder)
+        assert folder.is_relative_to(told["node"])
+        assert told["user"] not in (0, folder.stat().st_uid)
+        assert (told["broken"], told["secrets"]) == ([], [])
+        assert [path for path in told["readable"] if not PREPARED.search(path)] == []
+        assert told["writable"] == [f"{told['node']}/shared"]
+    gate.touch()
+    run, _ = stack.succeeded(waiting)
+    assert stack.output(run) == {"copy.txt": b"secret-of-one\n"}
+
+
+def content(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+def at_work(stack: Stack, gate: Path) -> Path | None:
+    """Return the working folder of the task whose program waits."""
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if str(gate) in words and words[0] == "sh":
+            return next(f for f in working_folders(stack) if words[-1].startswith(f"{f}/"))
+    return None
