@@ -16,6 +16,7 @@ from rich.table import Table
 
 from benchmarks.machine import machine_line
 from benchmarks.operations import operations_per_item
+from pipeline.cli.stack.signals import end_in_order
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
@@ -29,14 +30,15 @@ console = Console(highlight=False)
 
 def main() -> None:
     """Measure everything on a benign stack of its own, and print the figures."""
+    end_in_order()
     console.print(machine_line())
     with tempfile.TemporaryDirectory() as folder:
         stack = Stack(Path(folder), profile="benign")
-        with console.status("starting a stack"):
-            began = time.monotonic()
-            stack.start()
-        console.print(f"stack ready after {time.monotonic() - began:.1f} s")
         try:
+            with console.status("starting a stack"):
+                began = time.monotonic()
+                stack.start()  # it ends with this process
+            console.print(f"stack ready after {time.monotonic() - began:.1f} s")
             _latency(stack)
             _against_xargs(stack)
             _memory(stack)

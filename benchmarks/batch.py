@@ -19,6 +19,7 @@ from rich.console import Console
 from benchmarks.machine import machine_line
 from emulators.batch.service.machines.simulated import simulated_task
 from emulators.batch.simulation.world import Simulation
+from pipeline.cli.stack.signals import end_in_order
 from tests.emulators.batch.running import Emulator
 from tests.patience import until
 
@@ -30,6 +31,7 @@ console = Console(highlight=False, soft_wrap=True)
 
 def main() -> None:
     """Measure everything and print the figures; options make the loads smaller."""
+    end_in_order()
     parser = argparse.ArgumentParser(prog="python -m benchmarks.batch", description=__doc__)
     add = parser.add_argument
     add("--tasks", type=int, default=100_000, help="tasks of the large job")

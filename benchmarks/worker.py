@@ -20,6 +20,7 @@ import psutil
 from rich.console import Console
 
 from benchmarks.machine import machine_line
+from pipeline.cli.stack.signals import end_in_order
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
@@ -134,6 +135,7 @@ class Bench:
 
 def main(scale: float = 1.0) -> None:
     """Measure every load; a `scale` below 1 makes the loads smaller."""
+    end_in_order()
     console.print(machine_line())
     with tempfile.TemporaryDirectory() as name:
         settings = {
@@ -144,8 +146,8 @@ def main(scale: float = 1.0) -> None:
         for pipeline, (bundle, assemble) in PIPELINES.items():
             text = PIPELINE.format(name=pipeline, bundle=bundle, assemble=assemble)
             (stack.definitions / f"pipelines/{pipeline}.yaml").write_text(text)
-        stack.start()
         try:
+            stack.start()
             _loads(Bench(stack), scale)
         finally:
             stack.stop()

@@ -75,6 +75,18 @@ def announce_ready(service: str, endpoint: str, **more: object) -> None:
     print(json.dumps(ready), flush=True)
 
 
+def told_to_end() -> asyncio.Event:
+    """Return an event that SIGTERM, SIGINT and SIGHUP set; call it in the running loop.
+
+    A signal that is ignored stays ignored, as below nohup or in a background job of a shell.
+    """
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, stop.set)
+    return stop
+
+
 async def serve(
     app: "web.Application",
     service: str,
@@ -83,16 +95,13 @@ async def serve(
     tls: "ssl.SSLContext | None" = None,
     **more: object,
 ) -> None:
-    """Serve `app` on the bound listener until SIGTERM or SIGINT, then run its clean-up."""
+    """Serve `app` on the bound listener until SIGTERM, SIGINT or SIGHUP, then clean up."""
     from aiohttp import web  # noqa: PLC0415 - a third of a second that only servers have to spend
 
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
     await runner.setup()
     await web.SockSite(runner, listener, ssl_context=tls).start()
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = told_to_end()
     scheme = "https" if tls else "http"
     announce_ready(service, f"{scheme}://{HOST}:{listener.getsockname()[1]}", **more)
     try:

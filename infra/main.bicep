@@ -137,7 +137,6 @@ module roles 'modules/roles.bicep' = {
     topicName: topics.outputs.topicName
     insightsName: monitoring.outputs.insightsName
     appPrincipalId: identities.outputs.appPrincipalId
-    nodePrincipalId: identities.outputs.nodePrincipalId
     batchPrincipalId: identities.outputs.batchPrincipalId
     systemTopicPrincipalId: topics.outputs.systemTopicPrincipalId
     principalId: principalId

@@ -28,6 +28,7 @@ from pipeline.cli.follow import follow
 from pipeline.cli.session import Deadline, Session
 from pipeline.cli.stack.config import COMPLETIONS, Wishes
 from pipeline.cli.stack.process import DATA, LocalStack
+from pipeline.cli.stack.signals import end_in_order
 from pipeline.cli.uploads import wait_for_start
 from pipeline.cli.views import runs as display
 from pipeline.cli.views import wording
@@ -51,11 +52,13 @@ def main() -> int:
     """Run the demo; return 0 if the event arrived and the output is complete."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--keep", action="store_true", help="leave the local stack running")
-    keep = parser.parse_args().keep
-    session, stack = Session(), LocalStack(DATA)
-    keep = keep or stack.running()
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of the stack's data")
+    given = parser.parse_args()
+    session, stack = Session(), LocalStack(given.data)
+    keep = given.keep or stack.running()
+    end_in_order()
     try:
-        return demonstrate(session, stack)
+        return demonstrate(session, stack, keep=keep)
     except FanfareError as error:
         return session.fail(error)
     finally:
@@ -63,10 +66,12 @@ def main() -> int:
             up_down.stop(session, stack, force=False)
 
 
-def demonstrate(session: Session, stack: LocalStack) -> int:
+def demonstrate(session: Session, stack: LocalStack, *, keep: bool = False) -> int:
     """Show every step, and check the result."""
     step(session, "sample", describe(video := fetch_sample(session)))
     started = up_down.bring_up(session, stack, Wishes())
+    if keep:
+        stack.release()
     connection = started.values["AzureWebJobsStorage"]
     step(
         session,

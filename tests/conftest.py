@@ -11,7 +11,8 @@ import pytest_timeout
 
 from tests.balance import Shares, turn_of
 from tests.depth import EVERYTHING
-from tests.patience import Limit
+from tests.guard import marked, set_guard
+from tests.patience import Limit, until
 
 LOOK_EVERY_S = 5.0
 # Property tests see the same examples in every run of `make test`; `make test-all` draws new ones.
@@ -19,6 +20,19 @@ hypothesis.settings.register_profile(
     "tests", derandomize=not EVERYTHING, deadline=None, database=None, print_blob=True
 )
 hypothesis.settings.load_profile("tests")
+MARK = set_guard()
+for number in (signal.SIGTERM, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_DFL:
+        # Fixtures end, as after Ctrl-C.
+        signal.signal(number, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_process_is_left():
+    """Fail the last test if a process that tests started outlives all of them."""
+    yield
+    left = lambda: "\n".join(marked(MARK).values())  # noqa: E731 - one line
+    until(lambda: not marked(MARK), 20, "the end of all that tests started", left)
 
 
 @pytest.hookimpl(tryfirst=True)

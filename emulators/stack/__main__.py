@@ -22,6 +22,11 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--data", type=Path, required=True, help="folder that keeps everything")
     parser.add_argument("--config", type=Path, required=True, help="what to run, as JSON")
+    parser.add_argument(
+        "--with-starter",
+        action="store_true",
+        help="stop when stdin ends, unless the line `stay` came before",
+    )
     return parser.parse_args()
 
 
@@ -43,7 +48,7 @@ def main() -> None:
         with owned(data):
             data.chmod(0o700)
             _log_to(data / "logs" / "stack.log")
-            asyncio.run(Stack(config, data).run())
+            asyncio.run(Stack(config, data).run(with_starter=arguments.with_starter))
     except StackError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)

@@ -6,6 +6,8 @@ import contextlib
 import json
 import logging
 import logging.handlers
+import os
+import signal
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from emulators.stack.errors import StackError
 _LOG = logging.getLogger("stack")
 _READY_S = 120.0
 _STOP_S = 20.0
+_LAST_LINES_S = 2.0
 _HEALTHY_AFTER_S = 10.0
 _FIRST_RESTART_S = 0.2
 _SLOWEST_RESTART_S = 10.0
@@ -60,7 +63,7 @@ class Child:
         return self.ready
 
     async def stop(self) -> None:
-        """End the process with SIGTERM, and with SIGKILL if it does not react."""
+        """End the process with SIGTERM; SIGKILL for all of its group if it does not react."""
         if self._supervisor is not None:
             self._supervisor.cancel()
             await asyncio.gather(self._supervisor, return_exceptions=True)
@@ -68,6 +71,7 @@ class Child:
         if process is not None and process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
+                process.send_signal(signal.SIGCONT)  # a suspended process would not notice
             try:
                 async with asyncio.timeout(_STOP_S):
                     await process.wait()
@@ -75,8 +79,13 @@ class Child:
                 _LOG.warning(
                     "A service ignored SIGTERM and is killed", extra={"service": self.name}
                 )
-                process.kill()
+                _kill_group(process.pid)
                 await process.wait()
+        if self._pumps:
+            # Whoever holds the pipes of a service that has ended may hold them for ever.
+            await asyncio.wait(self._pumps, timeout=_LAST_LINES_S)
+        for pump in self._pumps:
+            pump.cancel()
         await asyncio.gather(*self._pumps, return_exceptions=True)
         with contextlib.suppress(OSError):  # lines that a full disk did not take
             self._writer.close()
@@ -106,7 +115,7 @@ class Child:
             self.ready = ready.result()
             return True
         if process.returncode is None:
-            process.kill()
+            _kill_group(process.pid)
         await ended
         await asyncio.gather(*self._pumps)
         return False
@@ -175,6 +184,12 @@ class Child:
 
     def _last_words(self) -> str:
         return "\n".join(self._last_lines)
+
+
+def _kill_group(leader: int) -> None:
+    """Kill a process that nobody has waited for yet, and what it started in its group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 async def _read_line(stream: asyncio.StreamReader) -> bytes:

@@ -6,7 +6,6 @@ import fcntl
 import json
 import logging
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from emulators.stack.child import Child
 from emulators.stack.config import ServiceName, StackConfig
+from emulators.stack.ending import told_to_end
 from emulators.stack.errors import StackError
 from emulators.stack.files import write_private
 from emulators.stack.ports import choose_ports
@@ -60,12 +60,13 @@ class Stack:
         self._children: list[Child] = []
         self._changed = asyncio.Event()
 
-    async def run(self) -> None:
-        """Start everything, report it once, and run until SIGTERM; raises StackError if a service
-        refuses."""
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async def run(self, *, with_starter: bool = False) -> None:
+        """Start everything, report it once, and run until it is told to end.
+
+        SIGTERM, SIGINT and SIGHUP tell it, and `with_starter` the end of stdin. Raises StackError
+        if a service refuses.
+        """
+        stop = told_to_end(with_starter=with_starter)
         self._state.unlink(missing_ok=True)
         starting = asyncio.create_task(self._start())
         stopping = asyncio.create_task(stop.wait())

@@ -15,7 +15,7 @@ from emulators._http import HOST
 VERSION = "3.37.0"
 _HERE = Path(__file__).parent
 _PACKAGE = _HERE / "node_modules" / "azurite"
-_HOOK = _HERE / "outbox_hook.cjs"
+_HOOKS = (_HERE / "outbox_hook.cjs", _HERE / "signatures_hook.cjs")
 KEEP_ALIVE_S = "75"
 _READY_S = 60.0
 _POLL_S = 0.01
@@ -165,10 +165,10 @@ def _command(node: Path, launch: Launch) -> list[str]:
     hosts = [part for name in launch.ports for part in (f"--{name}Host", HOST)]
     cert, key = launch.tls or (None, None)
     tls = ["--cert", str(cert), "--key", str(key), "--oauth", "basic"] if launch.tls else []
+    hooks = [part for hook in _HOOKS for part in ("--require", str(hook))]
     return [
         str(node),
-        "--require",
-        str(_HOOK),
+        *hooks,
         str(_PACKAGE / "dist" / "src" / "azurite.js"),
         "--location",
         str(launch.data / "azurite"),

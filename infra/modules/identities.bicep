@@ -25,6 +25,5 @@ output appId string = app.id
 output appClientId string = app.properties.clientId
 output appPrincipalId string = app.properties.principalId
 output nodeId string = node.id
-output nodePrincipalId string = node.properties.principalId
 output batchId string = batch.id
 output batchPrincipalId string = batch.properties.principalId

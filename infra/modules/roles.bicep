@@ -3,7 +3,6 @@ param storageAccountName string
 param topicName string
 param insightsName string
 param appPrincipalId string
-param nodePrincipalId string
 param batchPrincipalId string
 param systemTopicPrincipalId string
 param principalId string
@@ -11,7 +10,6 @@ param principalType string
 
 var blobDataOwner = 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
 var blobDataContributor = 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
-var blobDataReader = '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1'
 var queueDataContributor = '974c5e8b-45b9-4653-ba55-5f855dd0fb88'
 var queueDataMessageSender = 'c6a89b2d-59bc-44d0-9896-0f6e12d7b80a'
 var tableDataContributor = '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
@@ -21,17 +19,6 @@ var monitoringMetricsPublisher = '3913510d-42f4-4e42-8a64-420c390055eb'
 // Queues that the system topic delivers to: those of event-subscriptions.json.
 var deliveredQueues = [
   'blob-events'
-  'receipts'
-]
-// What tasks read: inputs, what a run before wrote (chaining), programs.
-var nodeReads = [
-  'input'
-  'output'
-  'scripts'
-]
-// What tasks write, and read again: parts, logs, plans; receipts.
-var nodeWrites = [
-  'work'
   'receipts'
 ]
 
@@ -48,20 +35,6 @@ resource queueService 'Microsoft.Storage/storageAccounts/queueServices@2025-06-0
   parent: account
   name: 'default'
 }
-
-resource readContainers 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-06-01' existing = [
-  for name in nodeReads: {
-    parent: blobService
-    name: name
-  }
-]
-
-resource writeContainers 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-06-01' existing = [
-  for name in nodeWrites: {
-    parent: blobService
-    name: name
-  }
-]
 
 resource deadLetters 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-06-01' existing = {
   parent: blobService
@@ -138,32 +111,6 @@ resource appTelemetry 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
     principalType: 'ServicePrincipal'
   }
 }
-
-// Tasks read, and cannot spoil, what they are given: programs come from strangers' inputs, and the node is the boundary.
-resource nodesRead 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for (name, index) in nodeReads: {
-    name: guid(readContainers[index].id, nodePrincipalId, blobDataReader)
-    scope: readContainers[index]
-    properties: {
-      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', blobDataReader)
-      principalId: nodePrincipalId
-      principalType: 'ServicePrincipal'
-    }
-  }
-]
-
-// Output files, logs and receipts; Batch uploads them as the pool's identity.
-resource nodesWrite 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for (name, index) in nodeWrites: {
-    name: guid(writeContainers[index].id, nodePrincipalId, blobDataContributor)
-    scope: writeContainers[index]
-    properties: {
-      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', blobDataContributor)
-      principalId: nodePrincipalId
-      principalType: 'ServicePrincipal'
-    }
-  }
-]
 
 // Auto-storage as the account's identity, in place of the storage key; Batch makes its own containers there.
 resource batchAutoStorage 'Microsoft.Authorization/roleAssignments@2022-04-01' = {

@@ -10,6 +10,7 @@ var containers = [
   'input'
   'work'
   'receipts'
+  'engine'
   'output'
   'scripts'
   'dead-letter'
@@ -137,6 +138,7 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2025-06
               ]
               prefixMatch: [
                 'work/'
+                'engine/'
               ]
             }
             actions: {

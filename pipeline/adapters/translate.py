@@ -47,6 +47,8 @@ def _translate(error: AzureError, action: str) -> FanfareError:
         return Transient(f"{text} (is a role missing? `fanfare doctor` checks the roles)")
     if status in _CONDITION_FAILED:
         return Conflict(text)
+    if code_of(error) == "ContainerNotFound":
+        text += " (`fanfare doctor` checks the engine's own containers, and says what makes them)"
     return NotFound(text) if status == 404 else Permanent(text)  # noqa: PLR2004 a well-known status
 
 

@@ -54,6 +54,10 @@ class Engine:
         """Draw a token for one step or attempt."""
         return self.ports.clock.token()
 
+    def seal(self) -> str:
+        """Draw 128 random bits, as 32 hexadecimal digits."""
+        return self.ports.clock.token() + self.ports.clock.token()
+
     def send(self, queue: Queue, message: Message, delay: timedelta = timedelta()) -> None:
         """Send a message to one of the engine's queues."""
         self.ports.queues.send(queue, message.model_dump_json(exclude_defaults=True), delay)

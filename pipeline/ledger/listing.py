@@ -32,8 +32,9 @@ class Listing:
 def latest(tables: Tables, pipeline: str | None, limit: int) -> Listing:
     """List the latest runs of a pipeline, or of all."""
     names = [pipeline] if pipeline else index.pipelines(tables)
-    ids = (run for name in names for run in itertools.islice(index.recent(tables, name), limit))
-    return _read(tables, ids).latest(limit)
+    lists = [_read(tables, index.recent(tables, name), limit) for name in names]
+    held = tuple(held for found in lists for held in found.held)
+    return Listing(held, tuple(row for found in lists for row in found.damaged)).latest(limit)
 
 
 def going(tables: Tables, pipeline: str | None = None, limit: int | None = None) -> Listing:
@@ -42,7 +43,8 @@ def going(tables: Tables, pipeline: str | None = None, limit: int | None = None)
     return _read(tables, itertools.islice(ids, limit))
 
 
-def _read(tables: Tables, ids: Iterable[str]) -> Listing:
+def _read(tables: Tables, ids: Iterable[str], limit: int | None = None) -> Listing:
+    """Read runs until so many could be read."""
     damaged: list[Unreadable] = []
 
     def readable() -> Iterator[Held]:
@@ -56,5 +58,5 @@ def _read(tables: Tables, ids: Iterable[str]) -> Listing:
             if held:
                 yield held
 
-    held = tuple(readable())
+    held = tuple(itertools.islice(readable(), limit))
     return Listing(held, tuple(damaged))

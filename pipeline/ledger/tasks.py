@@ -117,7 +117,7 @@ def _operation(place: str, result: TaskResult, row: Row | None) -> Operation:
     present = _present(row) if row else None
     if row is None or present is None:
         return put(Row(place, result.unit, to_values(result), row.etag if row else None))
-    # A receipt does not say which execution left it; the number of executions must not go down.
+    # A late receipt of an earlier execution counts; the number of executions must not go down.
     result = result.model_copy(
         update={
             "execution": present.execution,

@@ -31,7 +31,10 @@ class Upload:
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """One Batch task; `command` runs without a shell."""
+    """One Batch task; `command` runs without a shell.
+
+    `access_until` is when its access to blobs expires.
+    """
 
     id: str
     command: str
@@ -39,6 +42,7 @@ class TaskSpec:
     uploads: Sequence[Upload]
     environment: Mapping[str, str]
     limit: timedelta
+    access_until: datetime
     retries: int = 0
     slots: int = 1
 
@@ -54,6 +58,7 @@ class JobSpec:
     preparation: str
     preparation_inputs: Sequence[InputFile]
     run: str
+    access_until: datetime
 
 
 class Jobs(Protocol):

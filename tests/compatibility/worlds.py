@@ -3,7 +3,7 @@
 import base64
 import itertools
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.waiting.reports import PoolReport
@@ -76,6 +76,9 @@ def restore(stored: Json) -> FakeWorld:
     return world
 
 
+_NODES_HAD_A_ROLE = {"access_until": datetime.max.replace(tzinfo=UTC)}
+
+
 class _insert:
     """Apply an insertion as the fake does, without the limits of a transaction."""
 
@@ -87,7 +90,7 @@ def _job(job: Json) -> FakeJob:
     spec, tasks = _values(job.pop("spec")), job.pop("tasks")
     spec["preparation_inputs"] = [InputFile(**file) for file in spec["preparation_inputs"]]
     known = {name: job[name] for name in ("created_at", "state", "closing", "ended_at")}
-    made = FakeJob(JobSpec(**spec), **_values(known))
+    made = FakeJob(JobSpec(**_NODES_HAD_A_ROLE | spec), **_values(known))
     made.tasks = {name: _task(task) for name, task in tasks.items()}
     return made
 
@@ -96,7 +99,11 @@ def _task(task: Json) -> FakeTask:
     spec, outcome = _values(task.pop("spec")), task.pop("outcome")
     spec["inputs"] = [InputFile(**file) for file in spec["inputs"]]
     spec["uploads"] = [Upload(**upload) for upload in spec["uploads"]]
-    return FakeTask(TaskSpec(**spec), outcome=outcome and Outcome(**outcome), **_values(task))
+    return FakeTask(
+        TaskSpec(**_NODES_HAD_A_ROLE | spec),
+        outcome=outcome and Outcome(**outcome),
+        **_values(task),
+    )
 
 
 def _plain(value: object) -> object:

@@ -88,8 +88,9 @@ class Stack:
         provision(self.settings, pools, local.queues_of(local.eventgrid_config(ROOT)))
 
     def stop(self) -> None:
-        """Stop all services."""
-        self.local.stop()
+        """Stop all services, if they run."""
+        if self.local.running():
+            self.local.stop()
 
     def upload(self, name: str, content: bytes, pipeline: str, container: str = "input") -> str:
         """Upload a blob as a user would; return the id of the run that it must start."""

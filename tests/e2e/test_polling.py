@@ -43,7 +43,7 @@ def test_a_host_that_stops_while_its_function_hangs_loses_and_doubles_nothing(st
     with stack.frozen("batch"):
         run_id = stack.upload(f"acts/stop-{sent}.txt", lines, "acts")
         names = Generation(run_id, 1)
-        planned = lambda: list(stack.engine.ports.blobs.list("work", names.plan("")))  # noqa: E731
+        planned = lambda: list(stack.engine.ports.blobs.list("engine", names.plan("")))  # noqa: E731
         until(planned, 60, f"the plan of {run_id}")  # then its function asks Batch, and hangs
         before = stack.pid("functions")
         os.kill(before, sent)

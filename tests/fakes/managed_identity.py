@@ -32,6 +32,7 @@ class IdentityEndpoint:
         self.asked.append((resource, client))
         now = int(time.time())
         claims = {"iss": f"https://sts.windows.net/{TENANT}/", "aud": resource, "appid": client}
+        claims |= {"tid": TENANT, "oid": f"object of {client}"}
         token = signed({**claims, "iat": now, "nbf": now, "exp": now + 3600})
         common = {"resource": resource, "token_type": "Bearer", "client_id": client}
         return {**common, "access_token": token, "expires_on": str(now + 3600)}

@@ -108,7 +108,8 @@ class FakeNode:
                 if upload.condition != skipped and fnmatch(name, upload.pattern):
                     flat = name.rsplit("/", 1)[-1]
                     ref = BlobRef(upload.container, f"{upload.folder}/{flat}")
-                    self.blobs.write(ref, written[name])
+                    # Its signature creates blobs and overwrites none.
+                    self.blobs.write(ref, written[name], "*")
 
 
 class _Execution:
@@ -138,8 +139,7 @@ class _Execution:
         self._written[f"l-{self._attempt}.txt"] = "".join(
             f"item {i['id']}\n" for i in items
         ).encode()
-        self._written["../stdout.txt"] = b""
-        self._written["../stderr.txt"] = b""
+        self._written[f"s-{self._attempt}.txt"] = b""
         receipt = {
             "version": 1,
             "attempt": self._attempt,

@@ -14,7 +14,14 @@ from pipeline.domain.health.azure import PROVIDERS
 from pipeline.domain.health.findings import SYSTEM_TOPIC
 from pipeline.domain.pools.resource import pool_resource, registries
 from pipeline.domain.runs.messages import Queue
-from pipeline.domain.runs.naming import CONTAINERS, OUTPUT, RESERVED, Generation
+from pipeline.domain.runs.naming import (
+    CONTAINERS,
+    OUTPUT,
+    RESERVED,
+    UPLOADED,
+    Generation,
+    plan_page,
+)
 from pipeline.handlers.doors import dispatch
 from pipeline.handlers.running.executions import uploads
 from pipeline.ledger.layout import TABLES
@@ -153,16 +160,12 @@ def test_event_grid_may_send_to_the_queues_it_delivers_to():
     assert module("roles").variables["deliveredQueues"] == queues
 
 
-def test_nodes_may_read_what_pipelines_start_from_and_write_what_tasks_leave():
-    roles = module("roles").variables
-    triggers = {
-        pipeline.trigger.blob.container
-        for pipeline in definitions().pipelines.values()
-        if pipeline.trigger.blob
-    }
-    assert triggers <= set(roles["nodeReads"]) <= set(CONTAINERS)
-    run = SimpleNamespace(names=Generation("job-0", 1))
-    assert {upload.container for upload in uploads(run, "t000000")} == set(roles["nodeWrites"])
+def test_nodes_have_no_role_and_create_blobs_only_where_the_engine_keeps_nothing_of_its_own():
+    assert "nodePrincipalId" not in (INFRA / "modules" / "roles.bicep").read_text("utf-8")
+    run = SimpleNamespace(names=Generation("job-0", 1, "0" * 32))
+    created = {upload.container for upload in uploads(run, "t000000")}
+    own = {run.names.chosen.container, run.names.parts.container, plan_page("f", 0).container}
+    assert (created, created & own) == (set(UPLOADED), set())
 
 
 def test_rendered_pools_are_in_step():

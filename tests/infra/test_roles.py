@@ -11,7 +11,6 @@ from tests.infra.deployment import FILES, module, resources
 BUILT_IN = {
     "blobDataOwner": "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
     "blobDataContributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
-    "blobDataReader": "2a2b9908-6ea1-4ae2-8e65-a410df84e7d1",
     "queueDataContributor": "974c5e8b-45b9-4653-ba55-5f855dd0fb88",
     "queueDataMessageSender": "c6a89b2d-59bc-44d0-9896-0f6e12d7b80a",
     "queueMessageSender": "c6a89b2d-59bc-44d0-9896-0f6e12d7b80a",
@@ -30,8 +29,6 @@ GRANTED = {
     ("appPrincipalId", "eventGridDataSender", "topic"),
     ("appPrincipalId", "monitoringMetricsPublisher", "insights"),
     ("appPrincipalId", "batchDataContributor", "account"),
-    ("nodePrincipalId", "blobDataReader", "readContainers[index]"),
-    ("nodePrincipalId", "blobDataContributor", "writeContainers[index]"),
     ("batchPrincipalId", "blobDataContributor", "account"),
     ("systemTopicPrincipalId", "queueDataMessageSender", "eventQueues[index]"),
     ("systemTopicPrincipalId", "blobDataContributor", "deadLetters"),
@@ -85,7 +82,6 @@ def test_every_assignment_has_a_name_of_its_own_and_a_reason(assignment):
 
 BEARERS = {
     "appPrincipalId": Bearer.APP,
-    "nodePrincipalId": Bearer.NODES,
     "batchPrincipalId": Bearer.BATCH,
     "systemTopicPrincipalId": Bearer.EVENTS,
 }
@@ -101,8 +97,6 @@ def places(role, scope):
         "topic": [TOPIC],
         "insights": [INSIGHTS],
         "deadLetters": [f"{containers}dead-letter"],
-        "readContainers[index]": [containers + name for name in given["nodeReads"]],
-        "writeContainers[index]": [containers + name for name in given["nodeWrites"]],
         "eventQueues[index]": [
             f"{ACCOUNT}/queueServices/default/queues/{name}" for name in given["deliveredQueues"]
         ],

@@ -19,7 +19,7 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError
 from pipeline.adapters.batch import client as batch_client
 from pipeline.adapters.batch.client import JOB_EXISTS, JOB_GONE, batch, send, time_literal
 from pipeline.adapters.batch.specs import METADATA, Specs
-from pipeline.adapters.identity.credentials import storage_account
+from pipeline.adapters.identity import signatures
 from pipeline.adapters.translate import code_of
 from pipeline.errors import JobGone, Permanent, Transient
 from pipeline.ports.batch import JobSpec, TaskSpec
@@ -120,8 +120,7 @@ class AzureJobs:
 
 def connect(settings: Settings) -> AzureJobs:
     """Connect to the Batch account's jobs."""
-    specs = Specs(storage_account(settings).blob, settings.node_identity)
-    return AzureJobs(batch_client.connect(settings), specs)
+    return AzureJobs(batch_client.connect(settings), Specs(signatures.connect(settings)))
 
 
 def _try_again(result: BatchTaskCreateResult) -> bool:

@@ -1,7 +1,7 @@
 """The engine's jobs and tasks as the SDK's models."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from azure.batch.models import (
     AutoUserScope,
@@ -11,7 +11,6 @@ from azure.batch.models import (
     BatchJobCreateOptions,
     BatchJobPreparationTask,
     BatchMetadataItem,
-    BatchNodeIdentityReference,
     BatchPoolInfo,
     BatchTaskConstraints,
     BatchTaskCreateOptions,
@@ -25,6 +24,7 @@ from azure.batch.models import (
     UserIdentity,
 )
 
+from pipeline.adapters.identity.signatures import Signatures
 from pipeline.ports.batch import InputFile, JobSpec, TaskSpec, Upload
 
 METADATA = "fanfare"
@@ -32,11 +32,10 @@ _RETENTION = timedelta(days=1)
 
 
 class Specs:
-    """Builds models; nodes reach blobs as `node_identity`, so URLs need no signature."""
+    """Builds models; each URL is signed for what its task may do there."""
 
-    def __init__(self, blob_endpoint: str, node_identity: str) -> None:
-        self._blob_endpoint = blob_endpoint
-        self._identity = BatchNodeIdentityReference(resource_id=node_identity)
+    def __init__(self, signatures: Signatures) -> None:
+        self._signatures = signatures
 
     def job(self, spec: JobSpec) -> BatchJobCreateOptions:
         """Return the job, marked as the engine's; it stays open when all its tasks are complete."""
@@ -49,8 +48,8 @@ class Specs:
             metadata=[BatchMetadataItem(name=METADATA, value=spec.run)],
             job_preparation_task=BatchJobPreparationTask(
                 command_line=spec.preparation,
-                resource_files=self._inputs(spec.preparation_inputs),
-                user_identity=_user(),
+                resource_files=self._inputs(spec.preparation_inputs, spec.access_until, "0750"),
+                user_identity=_user(AutoUserScope.POOL),
                 wait_for_success=True,
             )
             if spec.preparation
@@ -62,8 +61,8 @@ class Specs:
         return BatchTaskCreateOptions(
             id=spec.id,
             command_line=spec.command,
-            resource_files=self._inputs(spec.inputs),
-            output_files=[self._output(upload) for upload in spec.uploads],
+            resource_files=self._inputs(spec.inputs, spec.access_until, "0700"),
+            output_files=[self._output(upload, spec.access_until) for upload in spec.uploads],
             environment_settings=[
                 EnvironmentSetting(name=name, value=value)
                 for name, value in spec.environment.items()
@@ -74,33 +73,34 @@ class Specs:
                 retention_time=_RETENTION,
             ),
             required_slots=spec.slots,
-            user_identity=_user(),
+            user_identity=_user(AutoUserScope.TASK),
         )
 
-    def _inputs(self, files: Iterable[InputFile]) -> list[ResourceFile]:
+    def _inputs(self, files: Iterable[InputFile], until: datetime, mode: str) -> list[ResourceFile]:
         return [
-            ResourceFile(http_url=f.url, file_path=f.path, identity_reference=self._identity)
-            for f in files
+            ResourceFile(
+                http_url=self._signatures.reading(file.url, until),
+                file_path=file.path,
+                file_mode=mode,
+            )
+            for file in files
         ]
 
-    def _output(self, upload: Upload) -> OutputFile:
+    def _output(self, upload: Upload, until: datetime) -> OutputFile:
         return OutputFile(
             file_pattern=upload.pattern,
             destination=OutputFileDestination(
                 container=OutputFileBlobContainerDestination(
-                    container_url=f"{self._blob_endpoint}/{upload.container}",
+                    container_url=self._signatures.creating(upload.container, until),
                     path=upload.folder,
-                    identity_reference=self._identity,
                 )
             ),
             upload_options=OutputFileUploadConfiguration(upload_condition=upload.condition),
         )
 
 
-def _user() -> UserIdentity:
-    # A user of the pool, not of the task: all tasks use the environment that preparation installed.
+def _user(scope: AutoUserScope) -> UserIdentity:
+    # Preparation has a user of the pool, whose files tasks read; each task has one of its own.
     return UserIdentity(
-        auto_user=AutoUserSpecification(
-            scope=AutoUserScope.POOL, elevation_level=ElevationLevel.NON_ADMIN
-        )
+        auto_user=AutoUserSpecification(scope=scope, elevation_level=ElevationLevel.NON_ADMIN)
     )

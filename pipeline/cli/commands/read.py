@@ -199,7 +199,7 @@ def _logs_of(session: Session, run: Run, unit: str) -> Iterator[_Log]:
     there = [facts for facts in blobs.list(naming.WORK, below) if facts.size]
     programs = [facts for facts in there if naming.is_program_log(facts.ref)]
     for facts in programs or there:
-        found_unit, _, name = facts.ref.name.removeprefix(folder).partition("/")
+        found_unit, *_, name = facts.ref.name.removeprefix(folder).split("/")
         content = blobs.read(facts.ref, 0, _LOG_BYTES)
         cut = "\n(cut here)\n" if facts.size > _LOG_BYTES else ""
         yield _Log(found_unit, name, content.decode("utf-8", "replace") + cut)

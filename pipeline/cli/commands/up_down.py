@@ -65,6 +65,7 @@ def up(
         stop(session, stack, force=False)
         stack.erase()
     started = bring_up(session, stack, Wishes(profile, seed, port))
+    stack.release()
     answer = stack_display.answer(stack) | {"mended": list(started.mended)}
     shown = stack_display.shown(stack, answer, started.values, already=started.already)
     session.answer(answer, shown)
@@ -93,7 +94,10 @@ def stop(session: Session, stack: LocalStack, *, force: bool) -> bool:
 
 
 def bring_up(session: Session, stack: LocalStack, wishes: Wishes) -> Started:
-    """Make the stack run as the user chose, and create what the app needs."""
+    """Make the stack run as the user chose, and create what the app needs.
+
+    A stack that this starts ends with this process, unless it is released.
+    """
     config = local.stack_config(stack.keys(), APP_ROOT, wishes)
     # Definitions are read first: a mistake in them should not cost a start.
     pools = pool_bodies()

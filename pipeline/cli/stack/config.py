@@ -102,7 +102,7 @@ def stack_config(keys: Keys, app_root: Path, wishes: Wishes) -> dict[str, Json]:
         "eventgrid": eventgrid_config(app_root),
         "app": str(app_root),
         "settings": dict(_SETTINGS),
-        "identities": [NODE_IDENTITY],
+        "identities": [],  # as in Azure, the nodes' identity opens nothing
         "profile": wishes.profile,
         "seed": wishes.seed,
         "ports": {name: wishes.port + n for n, name in enumerate(PORTS)} if wishes.port else {},

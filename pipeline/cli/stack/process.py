@@ -17,12 +17,14 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.stack.config import Json, Keys
 
 _MODULE = "emulators.stack"
+_STAY = b"stay\n"
 _READY_S = 150.0
 _STOP_S = 40.0
 _POLL_S = 0.05
@@ -41,6 +43,7 @@ class LocalStack:
         self.config = self.data / "stack-config.json"
         self.env = self.data / "app.env"
         self.logs = self.data / "logs"
+        self._tie: IO[bytes] | None = None
 
     def command(self, words: str) -> str:
         """Write a `fanfare` command that means the stack of this folder."""
@@ -82,33 +85,48 @@ class LocalStack:
             raise CommandError(f"{path} is damaged ({error}): {self._start_over()}.") from error
 
     def start(self, config: Mapping[str, Json], app_root: Path) -> None:
-        """Start the stack and wait until it is ready. Raises CommandError with its last words."""
+        """Start the stack and wait until it is ready. Raises CommandError with its last words.
+
+        Until `release` is called the stack ends with this process, however that ends.
+        """
         self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.data.chmod(0o700)  # an earlier release left it open to others
         write_private(self.config, json.dumps(config, indent=2))
         self.logs.mkdir(exist_ok=True)
         complaint = self.logs / "start.log"
         command = ["-m", _MODULE, "--data", str(self.data), "--config", str(self.config)]
+        command.append("--with-starter")
         with complaint.open("wb") as stderr:
             process = subprocess.Popen(
                 [sys.executable, *command],
                 cwd=app_root,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 start_new_session=True,
             )
-        if process.stdout is None or not _ready(process.stdout.fileno()):
-            with suppress(ProcessLookupError):
-                process.terminate()
-            process.wait(_STOP_S)
+        try:
+            ready = process.stdout is not None and _ready(process.stdout.fileno())
+        except BaseException:  # such as Ctrl-C: what it has started ends in order, too
+            _end(process)
+            raise
+        if process.stdout is None or not ready:
+            _end(process)
             words = complaint.read_text("utf-8", "replace").strip()[-_LAST_WORDS:]
             raise CommandError(
                 f"The local stack did not start: {words or 'it printed nothing'}\n"
                 f"Logs: {self.logs}. If its data is damaged, {self._start_over()}."
             )
         process.stdout.close()
-        process.returncode = 0  # it outlives this process on purpose: nobody should wait for it
+        self._tie = process.stdin
+        process.returncode = 0  # `stop` waits for the lock of its folder instead
+
+    def release(self) -> None:
+        """Let the stack that this process started outlive it."""
+        if self._tie is not None:
+            tie, self._tie = self._tie, None
+            with suppress(BrokenPipeError), tie:
+                tie.write(_STAY)
 
     def stop(self, *, force: bool = False) -> None:
         """End the stack; `force` kills it at once. Raises CommandError if it does not stop."""
@@ -129,6 +147,9 @@ class LocalStack:
                     Exit.TIMED_OUT,
                 )
             time.sleep(_POLL_S)
+        if self._tie is not None:
+            self._tie.close()
+            self._tie = None
         self.forget()
 
     def forget(self) -> None:
@@ -188,6 +209,16 @@ def write_private(path: Path, text: str) -> None:
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
     fresh.replace(path)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a stack that is not ready: in order, or else by force, which its services notice."""
+    process.terminate()
+    try:
+        process.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _ready(stdout: int) -> bool:

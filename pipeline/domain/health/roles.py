@@ -43,10 +43,10 @@ NAMES = {
 }
 # Roles that include another one.
 _WIDER = {
-    Role.BLOB_READER: (Role.BLOB_CONTRIBUTOR, Role.BLOB_OWNER),
     Role.BLOB_CONTRIBUTOR: (Role.BLOB_OWNER,),
     Role.QUEUE_SENDER: (Role.QUEUE_CONTRIBUTOR,),
 }
+_DATA = frozenset(NAMES) - {Role.METRICS_PUBLISHER}
 # The targets of roles, below the resource group; {…} is a name of the deployment, * any name.
 ACCOUNT = "Microsoft.Storage/storageAccounts/{storage}"
 BATCH = "Microsoft.Batch/batchAccounts/{batch}"
@@ -63,10 +63,7 @@ NEEDED: Mapping[Bearer, Sequence[tuple[Role, str]]] = {
         (Role.BATCH_CONTRIBUTOR, BATCH),
         (Role.METRICS_PUBLISHER, INSIGHTS),
     ),
-    Bearer.NODES: (
-        *((Role.BLOB_READER, _CONTAINER + name) for name in ("input", "output", "scripts")),
-        *((Role.BLOB_CONTRIBUTOR, _CONTAINER + name) for name in ("work", "receipts")),
-    ),
+    Bearer.NODES: (),
     Bearer.BATCH: ((Role.BLOB_CONTRIBUTOR, ACCOUNT),),
     Bearer.EVENTS: (
         *((Role.QUEUE_SENDER, _QUEUE + name) for name in ("blob-events", "receipts")),
@@ -75,7 +72,7 @@ NEEDED: Mapping[Bearer, Sequence[tuple[Role, str]]] = {
 }
 _WHY = {
     Bearer.APP: "the app's calls are refused with 403",
-    Bearer.NODES: "tasks cannot fetch their inputs, or cannot leave outputs and receipts",
+    Bearer.NODES: "nodes cannot log in at the registry of their images",
     Bearer.BATCH: "the account cannot use its auto-storage",
     Bearer.EVENTS: "events do not reach their queue, or undeliverable events are lost",
 }
@@ -105,12 +102,28 @@ def roles(
                 "azd provision",
             )
         ]
+    if bearer is Bearer.NODES:
+        return [_nodes(check, assigned)]
     gone = [need for need in NEEDED[bearer] if not _held(*need, assigned, where)]
     if not gone:
         return [Finding(check, Level.OK, f"all {len(NEEDED[bearer])} are assigned")]
     why = f"{_WHY[bearer]}; a new role takes some minutes to work"
     what = f"missing: {', '.join(_shown(role, target) for role, target in gone)}"
     return [Finding(check, Level.FAULT, what, why, "azd provision")]
+
+
+def _nodes(check: str, assigned: Sequence[Assignment]) -> Finding:
+    """Judge that nodes have no role on data: every program of a pool has those of its identity.
+
+    Releases before 0.2 assigned some, and a deployment takes no assignment away.
+    """
+    held = [one for one in assigned if one.role in _DATA]
+    if not held:
+        return Finding(check, Level.OK, "none on data, as it should be")
+    what = f"they hold: {', '.join(f'{NAMES[Role(one.role)]} on {one.scope}' for one in held)}"
+    why = "every program on a node may use them; nodes need none, once older runs are over"
+    remedy = "remove these role assignments by hand (Access control of the storage account)"
+    return Finding(check, Level.FAULT, what, why, remedy)
 
 
 def _held(role: Role, target: str, assigned: Iterable[Assignment], where: Deployment) -> bool:

@@ -92,9 +92,9 @@ class Page(Stored):
         return self.model_dump_json(exclude_none=False).encode()
 
 
-def plan_digest(pages: Iterable[bytes]) -> str:
-    """Compute the digest of a plan from its pages; submit messages carry it."""
+def plan_digest(pages: Iterable[str]) -> str:
+    """Compute the digest of a plan from the SHA-256 of its pages; submit messages carry it."""
     digest = hashlib.sha256()
     for page in pages:
-        digest.update(hashlib.sha256(page).digest())
+        digest.update(bytes.fromhex(page))
     return digest.hexdigest()[:32]

@@ -1,9 +1,9 @@
 """Why an item, a task or a run did not succeed: one closed list of words, used everywhere."""
 
-from enum import StrEnum
+from pipeline.domain.runs.stored import Word
 
 
-class Cause(StrEnum):
+class Cause(Word):
     """The reason for a failure, as it appears in receipts, the ledger and the completion event."""
 
     PROGRAM_FAILED = "program-failed"
@@ -26,8 +26,3 @@ class Cause(StrEnum):
     CANCELLED = "cancelled"
     DEFINITION_UNREADABLE = "definition-unreadable"
     UNKNOWN = "unknown"
-
-    @classmethod
-    def _missing_(cls, value: object) -> "Cause | None":
-        """Read a cause that only a later release knows as unknown."""
-        return cls.UNKNOWN if isinstance(value, str) else None

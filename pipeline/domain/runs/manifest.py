@@ -6,8 +6,10 @@ from typing import Self
 
 from pydantic import Field
 
+from pipeline.domain.runs import naming
 from pipeline.domain.runs.asking.askers import Asker
 from pipeline.domain.runs.causes import Cause
+from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.results import ItemResult
 from pipeline.domain.runs.run import Input
 from pipeline.domain.runs.stored import Stored
@@ -33,10 +35,16 @@ class AssembledFile(Stored):
     """
 
     name: str
+    container: str = naming.WORK
     source: str
     size: int
     digest: Digest | None = None
     content_type: str = ""
+
+    @property
+    def blob(self) -> BlobRef:
+        """The blob before the commit."""
+        return BlobRef(self.container, self.source)
 
     @property
     def claimed(self) -> str | None:

@@ -5,6 +5,7 @@ step that runs twice finds what it left the first time.
 """
 
 import hashlib
+import hmac
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,30 +13,34 @@ from datetime import datetime
 from json import dumps
 from urllib.parse import urlsplit
 
-INPUT, WORK, RECEIPTS, OUTPUT, SCRIPTS, DEAD_LETTER = CONTAINERS = (
+INPUT, WORK, RECEIPTS, ENGINE, OUTPUT, SCRIPTS, DEAD_LETTER = CONTAINERS = (
     "input",
     "work",
     "receipts",
+    "engine",
     "output",
     "scripts",
     "dead-letter",
 )
 # The engine itself writes there: a trigger on one of them would start runs from its own files.
-RESERVED = frozenset({WORK, RECEIPTS, SCRIPTS, DEAD_LETTER})
+RESERVED = frozenset({WORK, RECEIPTS, ENGINE, SCRIPTS, DEAD_LETTER})
+UPLOADED = (WORK, RECEIPTS)  # containers in which nodes may create blobs
 SPLIT, ASSEMBLE = STAGES = ("split", "assemble")
 MANIFEST = "manifest.json"
 # Files of a task's working directory: what the runner reads, and patterns of what it leaves.
 PAGE_FILE, PARTS_FILE, ITEMS_FILE = "page.json", "parts.json", "items.json"
 JOURNAL_FILES, FINISHED_FILE = "p-*.jsonl", "finished.jsonl"
-OUTPUT_FILES, LOG_FILES, STREAM_FILES, RECEIPT_FILES = "o-*", "l-*.txt", "../std*.txt", "r-*.json"
+OUTPUT_FILES, LOG_FILES, STREAM_FILES, RECEIPT_FILES = "o-*", "l-*.txt", "s-*.txt", "r-*.json"
 OUTPUT_BLOB = r"^o-[0-9a-f]{16}-[0-9]{1,6}$"  # an output of an attempt, as the runner names it
 
 _RUN = re.compile(r"(?P<pipeline>[a-z][a-z0-9-]{0,31})-[0-9a-f]{20}")
 _UNIT = re.compile(r"t(?P<number>[0-9]{6})|split|assemble")
 _RECEIPT = re.compile(
-    r"(?P<run>[a-z0-9-]{1,60})/g(?P<generation>[1-9][0-9]{0,3})/(?P<unit>[a-z0-9]{5,8})/"
+    r"(?P<run>[a-z0-9-]{1,60})/g(?P<generation>[1-9][0-9]{0,3})/"
+    r"(?P<address>(?P<unit>[a-z0-9]{5,8})(?:/x[0-9]{1,4}-[0-9a-f]{32})?)/"
     r"r-(?P<attempt>[0-9a-f]{16})\.json"
 )
+_ADDRESS = re.compile(r"[a-z0-9]{5,8}/x([0-9]{1,4})-[0-9a-f]{32}")
 _JOURNAL = re.compile(r"(?:.*/)?p-([0-9a-f]{16})\.jsonl")
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 _SERVICES = frozenset({"blob", "dfs"})
@@ -56,39 +61,60 @@ class BlobRef:
 
 @dataclass(frozen=True)
 class Generation:
-    """One generation of a run, and the names of everything that belongs to it."""
+    """One generation of a run, and the names of everything that belongs to it.
+
+    An address is the folder of one execution of a unit, below the folders of outputs, logs,
+    journals and receipts. Nobody can guess it who does not know the generation's `seal`, 128
+    random bits. Runs that an older release began have no seal; their addresses are the names of
+    the units.
+    """
 
     run: str
     number: int
+    seal: str = ""
 
     @property
     def folder(self) -> str:
-        """The folder in `work` and in `receipts`."""
+        """The folder in `work`, `receipts` and `engine`."""
         return f"{self.run}/g{self.number}"
 
     def plan(self, attempt: str) -> str:
         """Return the folder of one planner's work, or of a stage program's own plan."""
         return f"{self.folder}/plan/{attempt}"
 
-    def outputs(self, unit: str = "") -> str:
-        """Return the folder of a unit's outputs, or the prefix of those of all numbered tasks."""
-        return f"{self.folder}/out/{unit or 't'}"
+    def address(self, unit: str, execution: int = 0) -> str:
+        """Return the address of one execution of a unit."""
+        if not self.seal:
+            return unit
+        text = f"{self.run}/{self.number}/{unit}/{execution}".encode()
+        secret = hmac.digest(bytes.fromhex(self.seal), text, "sha256").hex()[:32]
+        return f"{unit}/x{execution}-{secret}"
 
-    def output_of(self, unit: str, blob: str) -> BlobRef:
-        """Return one output of a unit, as the runner named it."""
-        return BlobRef(WORK, f"{self.outputs(unit)}/{blob}")
+    def knows(self, address: str) -> bool:
+        """Return whether an address is one of this generation's."""
+        unit = address.partition("/")[0]
+        expected = self.address(unit, execution_of(address))
+        return hmac.compare_digest(address.encode(), expected.encode())
 
-    def logs(self, unit: str = "") -> str:
-        """Return the folder of a unit's logs, or of all."""
-        return f"{self.folder}/log/{unit}"
+    def outputs(self, address: str = "") -> str:
+        """Return the folder of an address's outputs, or the prefix of all numbered tasks."""
+        return f"{self.folder}/out/{address or 't'}"
 
-    def journals(self, unit: str) -> str:
-        """Return the folder of a unit's journals, which count only without a receipt."""
-        return f"{self.folder}/journal/{unit}"
+    def output_of(self, address: str, blob: str) -> BlobRef:
+        """Return one output of an execution, as the runner named it."""
+        return BlobRef(WORK, f"{self.outputs(address)}/{blob}")
 
-    def receipts(self, unit: str = "") -> str:
-        """Return the folder of a unit's receipts, or of all."""
-        return f"{self.folder}/{unit}"
+    def logs(self, address: str = "") -> str:
+        """Return the folder of the logs of a unit or address, or of all."""
+        return f"{self.folder}/log/{address}"
+
+    def journals(self, address: str) -> str:
+        """Return the folder of the journals of a unit or address; they count without a receipt."""
+        return f"{self.folder}/journal/{address}"
+
+    def receipts(self, address: str = "") -> str:
+        """Return the folder of the receipts of a unit or address, or of all."""
+        return f"{self.folder}/{address}"
 
     def assembled(self, attempt: str) -> str:
         """Return the folder of one assembler's work."""
@@ -97,12 +123,12 @@ class Generation:
     @property
     def chosen(self) -> BlobRef:
         """The blob that says which assembler's files are committed."""
-        return BlobRef(WORK, f"{self.folder}/assembled/chosen.json")
+        return BlobRef(ENGINE if self.seal else WORK, f"{self.folder}/assembled/chosen.json")
 
     @property
     def parts(self) -> BlobRef:
         """The list of parts that an assembler program gets."""
-        return BlobRef(WORK, f"{self.plan(ASSEMBLE)}/{PARTS_FILE}")
+        return BlobRef(ENGINE, f"{self.plan(ASSEMBLE)}/{PARTS_FILE}")
 
     @property
     def output_folder(self) -> str:
@@ -192,11 +218,17 @@ class ReceiptPath:
     generation: int
     unit: str
     attempt: str
+    address: str
+
+    @property
+    def execution(self) -> int:
+        """The execution that left the receipt."""
+        return execution_of(self.address)
 
     @property
     def blob(self) -> BlobRef:
         """The receipt's blob."""
-        folder = Generation(self.run, self.generation).receipts(self.unit)
+        folder = Generation(self.run, self.generation).receipts(self.address)
         return BlobRef(RECEIPTS, f"{folder}/r-{self.attempt}.json")
 
 
@@ -205,7 +237,14 @@ def parse_receipt_path(name: str) -> ReceiptPath | None:
     match = _RECEIPT.fullmatch(name)
     if not match or not _UNIT.fullmatch(match["unit"]) or not pipeline_of(match["run"]):
         return None
-    return ReceiptPath(match["run"], int(match["generation"]), match["unit"], match["attempt"])
+    run, generation, unit = match["run"], int(match["generation"]), match["unit"]
+    return ReceiptPath(run, generation, unit, match["attempt"], match["address"])
+
+
+def execution_of(address: str) -> int:
+    """Return the execution that an address belongs to; 0 for an address of an older release."""
+    match = _ADDRESS.fullmatch(address)
+    return int(match[1]) if match else 0
 
 
 def journal_attempt(name: str) -> str | None:
@@ -214,14 +253,19 @@ def journal_attempt(name: str) -> str | None:
     return match[1] if match else None
 
 
+def journal_address(name: str) -> str:
+    """Return the address of the execution that left a journal."""
+    return name.partition("/journal/")[2].rpartition("/")[0]
+
+
 def is_output_of(blob: str, attempt: str) -> bool:
     """Return whether a blob's name is that of an output of this attempt."""
     return blob.startswith(f"o-{attempt}-")
 
 
-def plan_page(folder: str, page: int) -> BlobRef:
+def plan_page(folder: str, page: int, container: str = ENGINE) -> BlobRef:
     """Name a page within a plan's folder."""
-    return BlobRef(WORK, f"{folder}/p-{page:05d}.json")
+    return BlobRef(container, f"{folder}/p-{page:05d}.json")
 
 
 def script(name: str, content: bytes) -> BlobRef:
@@ -274,7 +318,7 @@ def alias_of_input(pipeline: str, name: str) -> BlobRef:
 def belongings(run: str, *, output: bool) -> list[BlobRef]:
     """Name the folders that hold all blobs of a run; its output only on request."""
     mine = f"{run}/"
-    folders = [BlobRef(WORK, mine), BlobRef(RECEIPTS, mine)]
+    folders = [BlobRef(container, mine) for container in (WORK, RECEIPTS, ENGINE)]
     return [*folders, BlobRef(OUTPUT, f"{pipeline_of(run)}/{mine}")] if output else folders
 
 

@@ -6,12 +6,11 @@ docs/obstacles.md lists all codes for people.
 """
 
 from datetime import datetime
-from enum import StrEnum
 
-from pipeline.domain.runs.stored import Stored
+from pipeline.domain.runs.stored import Stored, Word
 
 
-class ObstacleCode(StrEnum):
+class ObstacleCode(Word):
     """What a run waits for: stable words that programs may rely on."""
 
     CONCURRENCY_LIMIT = "concurrency-limit"
@@ -47,11 +46,6 @@ class ObstacleCode(StrEnum):
     BATCH_NOT_ANSWERING = "batch-not-answering"
     STORAGE_NOT_ANSWERING = "storage-not-answering"
     UNKNOWN = "unknown"
-
-    @classmethod
-    def _missing_(cls, value: object) -> "ObstacleCode | None":
-        """Read a code that only a later release knows as unknown."""
-        return cls.UNKNOWN if isinstance(value, str) else None
 
 
 class Obstacle(Stored):

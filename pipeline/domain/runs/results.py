@@ -96,13 +96,15 @@ class TaskResult(Stored):
     """What the ledger holds about a task or stage program.
 
     It is the result that counts, or the note that another execution is under way. Of a task without
-    a receipt, `journal` is the blob that says which items were finished nevertheless.
+    a receipt, `journal` is the blob that says which items were finished nevertheless. The outputs
+    lie at `address`; a row of an older release has none, and then it is the unit.
     """
 
     unit: str
     state: TaskState = TaskState.DONE
     execution: int = 0
     attempt: str = ""
+    address: str = ""
     node: str = ""
     seconds: float = 0.0
     receipt: str = ""
@@ -116,6 +118,14 @@ class TaskResult(Stored):
     def executed_anew_for(self, cause: Cause) -> int:
         """Return how many further executions the task got for a cause."""
         return sum(past.cause is cause for past in self.repeats)
+
+    def address_of(self, blob: str) -> str:
+        """Return where an output lies, which this execution or one that it goes on from left."""
+        for journal in (self.journal, *(past.journal for past in self.repeats)):
+            attempt = naming.journal_attempt(journal)
+            if attempt and naming.is_output_of(blob, attempt):
+                return naming.journal_address(journal)
+        return self.address or self.unit
 
     def rejects(self, attempt: str) -> bool:
         """Return whether an attempt was rejected and does not count."""

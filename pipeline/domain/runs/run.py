@@ -1,21 +1,21 @@
 """A run: all that is known about it. Runs are immutable; a move returns a new value."""
 
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Self
 
 from pydantic import Field
 
+from pipeline.domain.runs import naming
 from pipeline.domain.runs.asking.askers import Asker
 from pipeline.domain.runs.asking.history import Act, Asked, latest, with_entry
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import TERMINAL, State, check_move
 from pipeline.domain.runs.naming import BlobRef, Generation
 from pipeline.domain.runs.obstacles import Obstacle
-from pipeline.domain.runs.stored import Stored
+from pipeline.domain.runs.stored import Stored, Word
 
 
-class OriginKind(StrEnum):
+class OriginKind(Word):
     """What can cause a run."""
 
     BLOB = "blob"
@@ -23,11 +23,6 @@ class OriginKind(StrEnum):
     REQUEST = "request"
     RUN = "run"
     OTHER = "other"
-
-    @classmethod
-    def _missing_(cls, value: object) -> "OriginKind | None":
-        """Read a kind of origin that only a later release knows."""
-        return cls.OTHER if isinstance(value, str) else None
 
 
 class Origin(Stored):
@@ -74,13 +69,22 @@ class Input(Stored):
 
 
 class PublishedPlan(Stored):
-    """Which plan counts: its folder, digest and size."""
+    """Which plan counts: its folder, digest and size, and the SHA-256 of each page.
+
+    A plan of an older release lies in `work`, and has no digests of pages.
+    """
 
     folder: str
     digest: str
     pages: int
     tasks: int
     items: int
+    container: str = naming.WORK
+    sha256: tuple[str, ...] = ()
+
+    def page(self, number: int) -> BlobRef:
+        """Name one page."""
+        return naming.plan_page(self.folder, number, self.container)
 
 
 class EarlierPlan(Stored):
@@ -116,7 +120,9 @@ class Run(Stored):
     changed_at: datetime
     deadline: datetime | None = None
     step: str = ""
+    seal: str = ""
     plan: PublishedPlan | None = None
+    chosen: str = ""
     earlier: tuple[EarlierPlan, ...] = ()
     job: str = ""
     executions: int = 0
@@ -139,7 +145,7 @@ class Run(Stored):
     @property
     def names(self) -> Generation:
         """The names of everything that belongs to the present generation."""
-        return Generation(self.id, self.generation)
+        return Generation(self.id, self.generation, self.seal)
 
     @property
     def over(self) -> bool:

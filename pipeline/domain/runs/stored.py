@@ -7,6 +7,9 @@ reader ignores what it does not know and leaves it in place. One release learns 
 that earlier releases left.
 """
 
+from enum import StrEnum
+from typing import Self
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -14,3 +17,11 @@ class Stored(BaseModel):
     """A value that other releases write or read: immutable; unknown fields are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Word(StrEnum):
+    """A word of a list to which later releases add; one that is not in it reads as the last."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        return list(cls)[-1] if isinstance(value, str) else None

@@ -64,8 +64,8 @@ def _assemble(engine: Engine, held: Held) -> None:
     elif isinstance(made, Verdict):
         conclude(engine, held, made)
     else:
-        chosen = commit.choose(engine, held.run, made)
-        committing = held.run.to(State.COMMITTING, engine.now, engine.token())
+        chosen, digest = commit.choose(engine, held.run, made)
+        committing = held.run.to(State.COMMITTING, engine.now, engine.token(), chosen=digest)
         _commit(engine, runs.move(engine.ports.tables, held, committing), chosen)
 
 

@@ -50,7 +50,7 @@ class Assembly:
 
     def ref(self, name: str) -> BlobRef:
         """Return the blob of a file in the assembler's own folder."""
-        return BlobRef(naming.WORK, f"{self.folder}/{name}")
+        return BlobRef(naming.ENGINE, f"{self.folder}/{name}")
 
     def streams(self) -> Iterator[concatenate.Part]:
         """Yield the content of the parts, one after another."""
@@ -207,4 +207,10 @@ def _upload(assembly: Assembly, name: str, chunks: Iterable[bytes], kind: str) -
 
 
 def _made(name: str, facts: BlobFacts, kind: str) -> AssembledFile:
-    return AssembledFile(name=name, source=facts.ref.name, size=facts.size, content_type=kind)
+    return AssembledFile(
+        name=name,
+        container=facts.ref.container,
+        source=facts.ref.name,
+        size=facts.size,
+        content_type=kind,
+    )

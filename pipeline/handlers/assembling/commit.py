@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from pipeline.domain.outputs.content_types import content_type_of
-from pipeline.domain.runs import naming
 from pipeline.domain.runs.manifest import AssembledFile, Digest, Manifest, Missing, OutputFile
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
@@ -57,26 +56,40 @@ class Committed:
     etag: str
 
 
-def choose(engine: Engine, run: Run, mine: Chosen) -> Chosen:
-    """Offer this assembler's result; return the one that counts, which is the first offered.
+def choose(engine: Engine, run: Run, mine: Chosen) -> tuple[Chosen, str]:
+    """Offer this assembler's result; return the first that was offered, with its SHA-256.
 
     Raises Spoiled.
     """
-    with suppress(Conflict):
-        engine.ports.writer.write(run.names.chosen, mine.model_dump_json().encode(), "*", _JSON)
-        return mine
-    return chosen(engine, run)
+    content = mine.model_dump_json().encode()
+    try:
+        engine.ports.writer.write(run.names.chosen, content, "*", _JSON)
+    except Conflict:
+        return _read_chosen(engine, run)
+    return mine, hashlib.sha256(content).hexdigest()
 
 
 def chosen(engine: Engine, run: Run) -> Chosen:
-    """Read the chosen result. Raises Spoiled."""
+    """Read the result that the run notes as chosen. Raises Spoiled."""
+    found, digest = _read_chosen(engine, run)
+    if digest != (run.chosen or digest):
+        raise _changed(run.names.chosen)
+    return found
+
+
+def _read_chosen(engine: Engine, run: Run) -> tuple[Chosen, str]:
     ref = run.names.chosen
     try:
-        return Chosen.model_validate_json(engine.ports.blobs.read(ref))
+        content = engine.ports.blobs.read(ref)
+        return Chosen.model_validate_json(content), hashlib.sha256(content).hexdigest()
     except NotFound as error:
         raise Spoiled(f"The blob {ref.name}, which says what to commit, was deleted.") from error
     except ValidationError as error:
-        raise Spoiled(f"The blob {ref.name}, which says what to commit, was changed.") from error
+        raise _changed(ref) from error
+
+
+def _changed(ref: BlobRef) -> Spoiled:
+    return Spoiled(f"The blob {ref.name}, which says what to commit, was changed.")
 
 
 def committed(engine: Engine, run: Run) -> Committed | None:
@@ -189,7 +202,7 @@ def _copy(engine: Engine, file: AssembledFile, run: Run, *, there: bool) -> Outp
 
 def _put(engine: Engine, file: AssembledFile, target: BlobRef, kind: str) -> tuple[str, str, int]:
     """Write a small file through this process, in two calls; return ETag, SHA-256 and size."""
-    content = engine.ports.blobs.read(BlobRef(naming.WORK, file.source), 0, SMALL + 1)
+    content = engine.ports.blobs.read(file.blob, 0, SMALL + 1)
     digest, size = hashlib.sha256(content).hexdigest(), len(content)
     if size != file.size or digest != (file.claimed or digest):
         return "", digest, size
@@ -203,7 +216,7 @@ def _copied(
     engine: Engine, file: AssembledFile, target: BlobRef, kind: str
 ) -> tuple[str, str, int]:
     """Let Storage copy a file unless it is there; return ETag, SHA-256 and size of what is."""
-    facts = engine.ports.writer.copy(BlobRef(naming.WORK, file.source), target, kind)
+    facts = engine.ports.writer.copy(file.blob, target, kind)
     found, size = hashlib.sha256(), 0
     for chunk in engine.ports.blobs.stream(target):
         found.update(chunk)

@@ -63,7 +63,7 @@ def gather(engine: Engine, run: Run) -> Gathered:
     for generation, plan in generations(run):
         sizes, planned = _sizes(engine, run, generation), executions.PlannedItems(engine, plan)
         for result in tasks.results(engine.ports.tables, run.id, generation):
-            outputs = partial(Generation(run.id, generation).output_of, result.unit)
+            outputs = partial(_output, Generation(run.id, generation), result)
             whole = _take(items_of(engine, planned, result), outputs, sizes, gathered)
             if generation == run.generation:
                 gathered.heard += 1
@@ -86,6 +86,10 @@ def generations(run: Run) -> Iterator[tuple[int, PublishedPlan]]:
 def total_items(run: Run) -> int:
     """Return how many items the run has: those of its first plan."""
     return next((plan.items for _, plan in generations(run)), 0)
+
+
+def _output(names: Generation, result: TaskResult, blob: str) -> BlobRef:
+    return names.output_of(result.address_of(blob), blob)
 
 
 def _take(

@@ -5,7 +5,7 @@ messages are redelivered, and counting a receipt twice changes nothing.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -109,7 +109,7 @@ def _put_back(engine: Engine, doorbells: Iterable[Doorbell], why: str) -> None:
         )
 
 
-def settle(engine: Engine, run_id: str, generation: int, paths: Collection[ReceiptPath]) -> None:
+def settle(engine: Engine, run_id: str, generation: int, paths: Set[ReceiptPath]) -> None:
     """Count receipts of one generation of a run, if it is the present one.
 
     The sweep handles permanent errors. Raises Transient.
@@ -121,7 +121,11 @@ def settle(engine: Engine, run_id: str, generation: int, paths: Collection[Recei
             log.info("Receipts ignored: their generation is over", extra=about)
             return
         with span("receipts of a run", held.run.traceparent, run=run_id, receipts=len(paths)):
-            _settle_run(engine, held.run, sorted(paths, key=lambda path: path.blob))
+            expected = {path for path in paths if held.run.names.knows(path.address)}
+            for path in paths - expected:
+                fields = {**about, "receipt": path.blob.name}
+                log.warning("Receipt ignored: nobody was told to put it there", extra=fields)
+            _settle_run(engine, held.run, sorted(expected, key=lambda path: path.blob))
     except Permanent as error:
         log.exception("Receipts not counted", extra={**about, "reason": str(error)})
 
@@ -216,7 +220,7 @@ def _items_of(engine: Engine, run: Run, paths: list[ReceiptPath]) -> dict[str, t
     pages = {n // PAGE_SIZE for n in numbers if n < run.plan.tasks}
     items: dict[str, tuple[int, ...]] = {}
     for number in sorted(pages):
-        page: Page = executions.read_page(engine, run.plan.folder, number)[0]
+        page: Page = executions.read_page(engine, run.plan, number)[0]
         items |= {naming.unit_name(task.number): task.item_ids for task in page.tasks}
     return items
 
@@ -235,7 +239,9 @@ def _read_result(
         return None
     return TaskResult(
         unit=path.unit,
+        execution=path.execution,
         attempt=path.attempt,
+        address=path.address,
         node=receipt.node,
         seconds=receipt.seconds,
         receipt=path.blob.name,

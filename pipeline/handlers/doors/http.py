@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.main import IncEx
 
 from pipeline.domain.catalogue.catalogue import DefinitionError
 from pipeline.domain.definitions.parameters import ScalarValue
@@ -202,6 +203,13 @@ def _find(engine: Engine, blob: _InputBlob) -> BlobFacts:
     return facts
 
 
+# What only the engine needs, such as the secret from which addresses of receipts follow.
+_OF_PLANS: dict[str, bool] = {"container": True, "sha256": True}
+_INTERNAL: dict[str, IncEx | bool] = {
+    **dict.fromkeys(("definition", "step", "seal", "chosen"), True),
+    "plan": _OF_PLANS,
+    "earlier": {"__all__": {"plan": _OF_PLANS}},
+}
 _LISTED = (
     "id", "pipeline", "generation", "state", "created_at", "ended_at", "purged_at",
     "why", "obstacle", "cause", "succeeded", "failed",
@@ -224,7 +232,7 @@ def summary(run: Run) -> dict[str, object]:
 def view(run: Run, obstacle: Obstacle | None) -> dict[str, object]:
     """Render a whole run, without the fields that only the engine needs."""
     noted = run.waits_for(obstacle, run.step) if obstacle else run
-    shown: dict[str, object] = json.loads(noted.model_dump_json(exclude={"definition", "step"}))
+    shown: dict[str, object] = json.loads(noted.model_dump_json(exclude=_INTERNAL))
     return shown | {"by": _plain(run.by), "cancelled_by": _plain(run.cancelled_by)}
 
 

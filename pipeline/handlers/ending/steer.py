@@ -65,6 +65,7 @@ def redrive(engine: Engine, run_id: str) -> Run:
         asked=run.asked_for(Act.REDRIVE, engine.by, now, run.generation + 1),
         earlier=earlier,
         plan=None,
+        chosen="",
         job="",
         executions=0,
         cause=None,

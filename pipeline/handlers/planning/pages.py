@@ -117,9 +117,7 @@ def _remaining(engine: Engine, run: Run) -> Work:
     """Return the items of the last plan that did not succeed; a redrive executes these."""
     last = run.earlier[-1].plan
     done = gather.gather(engine, run).parts.keys()
-    pages = [
-        executions.read_page(engine, last.folder, number)[0] for number in range(min(last.pages, 1))
-    ]
+    pages = [executions.read_page(engine, last, number)[0] for number in range(min(last.pages, 1))]
     return Work(_undone(engine, last, done), pages[0].cut if pages else None)
 
 
@@ -127,7 +125,7 @@ def _undone(
     engine: Engine, last: PublishedPlan, done: Set[int]
 ) -> Iterator[tuple[Item, tuple[PlannedInput, ...]]]:
     for number in range(last.pages):
-        page, _ = executions.read_page(engine, last.folder, number)
+        page, _ = executions.read_page(engine, last, number)
         for task in page.tasks:
             by_file = {blob.file: blob for blob in task.inputs}
             for item in task.items:

@@ -3,6 +3,7 @@
 Each planner works in a folder of its own. A plan counts only after a conditional move published it.
 """
 
+import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -93,6 +94,7 @@ def _begin(engine: Engine, held: Held) -> Held | Waits | Ended:
         input=pinned,
         parameters=parameters,
         scripts=programs,
+        seal=engine.seal(),
     )
     return runs.move(engine.ports.tables, held, begun, *place)
 
@@ -192,13 +194,16 @@ class _Written:
 def _write(engine: Engine, run: Run, pages: Iterable[Page]) -> tuple[PublishedPlan, Page | None]:
     folder = run.names.plan(engine.token())
     written = _Written()
-    digest = plan_digest(_write_pages(engine, folder, written.encoded(pages)))
+    contents = _write_pages(engine, folder, written.encoded(pages))
+    digests = tuple(hashlib.sha256(content).hexdigest() for content in contents)
     published = PublishedPlan(
         folder=folder,
-        digest=digest,
+        digest=plan_digest(digests),
         pages=written.pages,
         tasks=written.tasks,
         items=written.items,
+        container=naming.ENGINE,
+        sha256=digests,
     )
     return published, written.first
 

@@ -4,9 +4,10 @@ The name of an execution derives from run, generation, stage and number. So a se
 finds what the first one created.
 """
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pipeline.domain.plans.bundle import PAGE_SIZE
 from pipeline.domain.plans.plan import Page, PlannedInput, PlannedTask
@@ -14,7 +15,7 @@ from pipeline.domain.runs import naming
 from pipeline.domain.runs.messages import Queue
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import PublishedPlan, Run
-from pipeline.errors import Conflict
+from pipeline.errors import Conflict, NotFound, Permanent
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.running import scripts
 from pipeline.ledger import runs
@@ -24,7 +25,18 @@ from pipeline.ports.batch import InputFile, JobSpec, TaskSpec, Upload
 STAGE_QUEUES = {naming.SPLIT: Queue.PLAN, naming.ASSEMBLE: Queue.ASSEMBLE}
 # The run's own limit acts first, and says why; Batch's limit acts if the engine is gone.
 _GRACE = timedelta(minutes=15)
-RUNNER = "/bin/sh -c 'exec python3 \"$AZ_BATCH_JOB_PREP_WORKING_DIR/runner.py\"'"
+# A key that signs access lives for seven days at most; a task that waited longer is submitted anew.
+_LONGEST_ACCESS = timedelta(days=6)
+# The shell's streams have a name of the execution's own, since nodes may create blobs and overwrite
+# none. A node that has no such file in /proc uses one name, which is as good for a first execution.
+RUNNER = (
+    "/bin/sh -c 'read -r id </proc/sys/kernel/random/uuid; "
+    'exec python3 "$AZ_BATCH_JOB_PREP_WORKING_DIR/runner.py" >"s-$id.txt" 2>&1\''
+)
+
+
+class PlanSpoiled(Permanent):
+    """A page of the plan is not the one that was published."""
 
 
 def create_job(engine: Engine, run: Run, page: Page, execution: int = 0, stage: str = "") -> str:
@@ -45,6 +57,7 @@ def create_job(engine: Engine, run: Run, page: Page, execution: int = 0, stage: 
         preparation=command,
         preparation_inputs=scripts.files(engine, run, page.program),
         run=run.id,
+        access_until=access_until(engine, run),
     )
     engine.ports.jobs.create(spec)
     now = runs.need(engine.ports.tables, run.id).run
@@ -54,10 +67,30 @@ def create_job(engine: Engine, run: Run, page: Page, execution: int = 0, stage: 
     return job
 
 
-def read_page(engine: Engine, folder: str, number: int) -> tuple[Page, BlobRef]:
-    """Read one page of a plan; return it with its blob."""
-    ref = naming.plan_page(folder, number)
-    return Page.model_validate_json(engine.ports.blobs.read(ref)), ref
+def access_until(engine: Engine, run: Run) -> datetime:
+    """Return until when the nodes of an execution that is submitted now may reach its blobs.
+
+    Rounded up to a whole hour, so that tasks share signatures.
+    """
+    longest = engine.definition(run).limits.run + 2 * _GRACE
+    until = engine.now + min(longest, _LONGEST_ACCESS)
+    return until.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+
+
+def read_page(engine: Engine, plan: PublishedPlan, number: int) -> tuple[Page, BlobRef]:
+    """Read one page of a plan; return it with its blob. Raises PlanSpoiled."""
+    ref = plan.page(number)
+    try:
+        content = engine.ports.blobs.read(ref)
+    except NotFound as error:
+        raise PlanSpoiled(_spoiled(ref, "deleted")) from error
+    if plan.sha256 and hashlib.sha256(content).hexdigest() != plan.sha256[number]:
+        raise PlanSpoiled(_spoiled(ref, "changed"))
+    return Page.model_validate_json(content), ref
+
+
+def _spoiled(page: BlobRef, how: str) -> str:
+    return f"The blob {page.name}, a page of the plan, was {how}: start a new run of its input."
 
 
 def items_of(engine: Engine, plan: PublishedPlan | None, unit: str) -> tuple[int, ...]:
@@ -81,7 +114,7 @@ class PlannedItems:
         if number is None or self._plan is None:
             return (0,)
         if self._page != number // PAGE_SIZE:
-            page = read_page(self._engine, self._plan.folder, number // PAGE_SIZE)[0]
+            page = read_page(self._engine, self._plan, number // PAGE_SIZE)[0]
             self._items = {task.number: task.item_ids for task in page.tasks}
             self._page = number // PAGE_SIZE
         return self._items[number]
@@ -96,7 +129,12 @@ def going_on(engine: Engine, spec: TaskSpec, journal: str) -> TaskSpec:
 
 
 def task_specs(
-    engine: Engine, run: Run, page: Page, tasks: Iterable[PlannedTask], ref: BlobRef
+    engine: Engine,
+    run: Run,
+    page: Page,
+    tasks: Iterable[PlannedTask],
+    ref: BlobRef,
+    execution: int = 0,
 ) -> list[TaskSpec]:
     """Render tasks of a page, which is the blob `ref`, for Batch."""
     definition = engine.definition(run)
@@ -104,6 +142,7 @@ def task_specs(
     return [
         replace(
             _task_spec(engine, run, page, task, ref),
+            uploads=uploads(run, naming.unit_name(task.number), execution),
             limit=limit,
             slots=slots,
         )
@@ -111,11 +150,13 @@ def task_specs(
     ]
 
 
-def stage_specs(engine: Engine, run: Run, page: Page, ref: BlobRef, stage: str) -> list[TaskSpec]:
+def stage_specs(
+    engine: Engine, run: Run, page: Page, ref: BlobRef, stage: str, execution: int
+) -> list[TaskSpec]:
     """Render a stage program for Batch, with twice its time limit: the runner's own acts first."""
     limit = timedelta(seconds=2 * page.item_timeout_s)
     spec = _task_spec(engine, run, page, page.tasks[0], ref)
-    return [replace(spec, id=stage, uploads=uploads(run, stage), limit=limit)]
+    return [replace(spec, id=stage, uploads=uploads(run, stage, execution), limit=limit)]
 
 
 def _task_spec(engine: Engine, run: Run, page: Page, task: PlannedTask, ref: BlobRef) -> TaskSpec:
@@ -125,21 +166,22 @@ def _task_spec(engine: Engine, run: Run, page: Page, task: PlannedTask, ref: Blo
         id=unit,
         command=RUNNER,
         inputs=[*shared, *_files(task.inputs)],
-        uploads=uploads(run, unit),
+        uploads=(),
         environment={"FANFARE_TASK": str(task.number)},
         limit=timedelta(),
+        access_until=access_until(engine, run),
     )
 
 
-def uploads(run: Run, unit: str) -> list[Upload]:
-    """Return where Batch uploads a unit's outputs, logs and receipt."""
-    names = run.names
+def uploads(run: Run, unit: str, execution: int = 0) -> list[Upload]:
+    """Return where Batch uploads the outputs, logs and receipt of one execution of a unit."""
+    names, address = run.names, run.names.address(unit, execution)
     return [
-        Upload(naming.OUTPUT_FILES, naming.WORK, names.outputs(unit)),
-        Upload(naming.LOG_FILES, naming.WORK, names.logs(unit)),
-        Upload(naming.STREAM_FILES, naming.WORK, names.logs(unit)),
-        Upload(naming.JOURNAL_FILES, naming.WORK, names.journals(unit)),
-        Upload(naming.RECEIPT_FILES, naming.RECEIPTS, names.receipts(unit)),
+        Upload(naming.OUTPUT_FILES, naming.WORK, names.outputs(address)),
+        Upload(naming.LOG_FILES, naming.WORK, names.logs(address)),
+        Upload(naming.STREAM_FILES, naming.WORK, names.logs(address)),
+        Upload(naming.JOURNAL_FILES, naming.WORK, names.journals(address)),
+        Upload(naming.RECEIPT_FILES, naming.RECEIPTS, names.receipts(address)),
     ]
 
 

@@ -15,6 +15,10 @@ def furthest(
     """Return the journal of a unit that has the most items, and its blob's name; None if empty."""
     found: list[tuple[str, Journal]] = []
     for facts in engine.ports.blobs.list(naming.WORK, f"{run.names.journals(unit)}/"):
+        if not run.names.knows(naming.journal_address(facts.ref.name)):
+            fields = {**context(run, "journals"), "journal": facts.ref.name}
+            log.warning("Journal ignored: nobody was told to put it there", extra=fields)
+            continue
         try:
             found.append((facts.ref.name, read(engine, facts.ref.name, expected)))
         except ReceiptInvalid as error:

@@ -93,11 +93,14 @@ def _submit_page(
     """Submit tasks of a page; each goes on after what its journal says was finished."""
     if run.plan is None:
         return
-    page, ref = executions.read_page(engine, run.plan.folder, number)
+    page, ref = executions.read_page(engine, run.plan, number)
     planned = [task for task in page.tasks if task.number in finished]
     job = executions.create_job(engine, run, page, execution)
-    specs = zip(planned, executions.task_specs(engine, run, page, planned, ref), strict=True)
-    going_on = [executions.going_on(engine, spec, finished[task.number]) for task, spec in specs]
+    specs = executions.task_specs(engine, run, page, planned, ref, execution)
+    going_on = [
+        executions.going_on(engine, spec, finished[task.number])
+        for task, spec in zip(planned, specs, strict=True)
+    ]
     try:
         engine.ports.jobs.add(job, going_on)
     except JobGone:

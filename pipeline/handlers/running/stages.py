@@ -85,7 +85,9 @@ def carry_out(engine: Engine, run: Run, stage: Stage) -> Mapping[str, StageOutpu
         text = f"The {stage.name} program {stage.program.program} failed: {_tail(result)}"
         raise StageFailed(text, item.cause if item else result.cause)
     outputs = {
-        output.name: StageOutput(run.names.output_of(stage.name, output.blob), output)
+        output.name: StageOutput(
+            run.names.output_of(result.address_of(output.blob), output.blob), output
+        )
         for output in result.items[0].outputs
     }
     lost = _lost(engine, result, outputs.values())
@@ -122,7 +124,8 @@ def launch(engine: Engine, run: Run, stage: Stage, execution: int) -> None:
     engine.ports.writer.write(ref, page.encode(), content_type="application/json")
     job = executions.create_job(engine, run, page, execution, stage.name)
     try:
-        engine.ports.jobs.add(job, executions.stage_specs(engine, run, page, ref, stage.name))
+        specs = executions.stage_specs(engine, run, page, ref, stage.name, execution)
+        engine.ports.jobs.add(job, specs)
     except JobGone:
         return  # submitted before and over: its receipt or the sweep reports the result
     engine.ports.jobs.close(job)

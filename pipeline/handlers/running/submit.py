@@ -19,7 +19,7 @@ def submit(message: SubmitMessage, engine: Engine) -> None:
     if not current or published is None or published.digest != message.digest:
         log.info("Page of another plan dropped", extra=context(run, "submit"))
         return
-    page, ref = executions.read_page(engine, published.folder, message.page)
+    page, ref = executions.read_page(engine, published, message.page)
     try:
         engine.ports.jobs.add(run.job, executions.task_specs(engine, run, page, page.tasks, ref))
     except JobGone:

@@ -1,6 +1,7 @@
 """What the Batch adapters send, and how they handle rare answers of the service."""
 
 from datetime import datetime
+from urllib.parse import parse_qs
 
 import pytest
 from azure.batch import BatchClient
@@ -9,6 +10,7 @@ from azure.core.credentials import AzureNamedKeyCredential
 from pipeline.adapters.batch.cluster import AzureCluster
 from pipeline.adapters.batch.jobs import AzureJobs
 from pipeline.adapters.batch.specs import Specs
+from pipeline.adapters.identity.signatures import Signatures
 from pipeline.domain.waiting.reports import NodeCounts, Preparation, Trouble
 from pipeline.errors import JobGone, Permanent, QuotaReached, Transient
 from pipeline.ports.batch import InputFile, Upload
@@ -17,6 +19,7 @@ from tests.contract.batch.worlds import job_spec, task_spec
 from tests.emulators.storage.processes import KEY
 from tests.fakes.clock import START
 
+BLOBS = "http://127.0.0.1:1/fanfare"
 AT = "2026-11-28T10:00:00+00:00"
 # Each state is counted by itself, and both kinds of nodes are added up.
 NODES = {
@@ -53,7 +56,8 @@ def waits():
 
 @pytest.fixture
 def jobs(client, waits):
-    return AzureJobs(client, Specs("http://blobs/fanfare", "/identities/node"), waits.append)
+    signatures = Signatures(BLOBS, AzureNamedKeyCredential("fanfare", KEY))
+    return AzureJobs(client, Specs(signatures), waits.append)
 
 
 def accepting(body, status="success", code=None):
@@ -61,9 +65,21 @@ def accepting(body, status="success", code=None):
     return [{"status": status, "taskId": task["id"], **more} for task in body["value"]]
 
 
-def test_a_job_is_created_open_marked_and_prepared_with_the_nodes_identity(stub, jobs):
+def rights(url):
+    """Return a URL without its signature, and what the signature allows where, and until when."""
+    plain, _, query = url.partition("?")
+    said = parse_qs(query)
+    assert said["sv"][0] >= "2026-04-06"  # earlier versions cannot create a blob in blocks
+    assert said["sig"]
+    return plain, said["sp"][0], said["sr"][0], said["se"][0]
+
+
+UNTIL = "2026-09-01T18:00:00Z"
+
+
+def test_a_job_is_created_open_marked_and_prepared(stub, jobs):
     stub.answer = lambda *_request: (201, {})
-    scripts = [InputFile("http://blobs/scripts/runner.py", "runner.py")]
+    scripts = [InputFile(f"{BLOBS}/scripts/runner.py", "runner.py")]
     jobs.create(job_spec("j", priority=5, preparation="prepare", preparation_inputs=scripts))
     [sent] = stub.took("POST", "/jobs")
     assert (sent["onAllTasksComplete"], sent["priority"]) == ("noaction", 5)
@@ -71,31 +87,35 @@ def test_a_job_is_created_open_marked_and_prepared_with_the_nodes_identity(stub,
     assert sent["constraints"]["maxWallClockTime"] == "PT01H00M00S"
     preparation = sent["jobPreparationTask"]
     assert (preparation["commandLine"], preparation["waitForSuccess"]) == ("prepare", True)
-    assert preparation["resourceFiles"] == [
-        {
-            "httpUrl": "http://blobs/scripts/runner.py",
-            "filePath": "runner.py",
-            "identityReference": {"resourceId": "/identities/node"},
-        }
-    ]
+    assert preparation["userIdentity"]["autoUser"]["scope"] == "pool"
+    [file] = preparation["resourceFiles"]
+    assert rights(file.pop("httpUrl")) == (f"{BLOBS}/scripts/runner.py", "r", "b", UNTIL)
+    assert file == {"filePath": "runner.py", "fileMode": "0750"}
 
 
 def test_a_task_names_folders_limits_and_who_reads_and_writes(stub, jobs):
     stub.answer = lambda _method, _path, body: (200, {"value": accepting(body)})
     uploads = [Upload("r-*.json", "receipts", "run/g1/t000000")]
+    inputs = [InputFile(f"{BLOBS}/input/a%20b.csv?snapshot=2026-09-01T10%3A00%3A00Z", "in/a")]
     given = {"uploads": uploads, "environment": {"A": "b"}, "retries": 2, "slots": 3}
-    jobs.add("j", [task_spec("t", **given)])
+    jobs.add("j", [task_spec("t", **given, inputs=inputs)])
     [[sent]] = [body["value"] for body in stub.took("POST", TASKS)]
     container = sent["outputFiles"][0]["destination"]["container"]
-    assert container == {
-        "containerUrl": "http://blobs/fanfare/receipts",
-        "path": "run/g1/t000000",
-        "identityReference": {"resourceId": "/identities/node"},
-    }
+    assert rights(container["containerUrl"]) == (f"{BLOBS}/receipts", "c", "c", UNTIL)
+    assert container["path"] == "run/g1/t000000"
+    [file] = sent["resourceFiles"]
+    assert rights(file["httpUrl"])[1:] == ("r", "bs", UNTIL)
+    assert file["fileMode"] == "0700"
     assert sent["outputFiles"][0]["uploadOptions"] == {"uploadCondition": "taskcompletion"}
     assert sent["environmentSettings"] == [{"name": "A", "value": "b"}]
     assert (sent["constraints"]["maxTaskRetryCount"], sent["requiredSlots"]) == (2, 3)
-    assert sent["userIdentity"] == {"autoUser": {"scope": "pool", "elevationLevel": "nonadmin"}}
+    assert sent["userIdentity"] == {"autoUser": {"scope": "task", "elevationLevel": "nonadmin"}}
+
+
+def test_no_node_gets_a_url_outside_the_account(jobs):
+    for url in ("http://elsewhere/scripts/a", f"{BLOBS}x/scripts/a", f"{BLOBS}/scripts", BLOBS):
+        with pytest.raises(Permanent, match="no blob of the account"):
+            jobs.add("j", [task_spec("t", inputs=[InputFile(url, "a")])])
 
 
 def test_tasks_go_in_order_a_hundred_a_call(stub, jobs):

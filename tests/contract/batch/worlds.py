@@ -1,7 +1,7 @@
 """The worlds of the Batch contract: the fake, whose tasks a test runs, and the emulator."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import requests
 from azure.batch.models import (
@@ -18,16 +18,19 @@ from tests.fakes.batch import Outcome
 from tests.fakes.world import fake_ports
 from tests.patience import stretched, until
 
+UNTIL = datetime(2026, 9, 1, 18, tzinfo=UTC)
 IDLE, BUSY = "contract-idle", "contract-busy"
 
 
 def job_spec(name, pool=IDLE, **more):
     given = {"priority": 0, "limit": timedelta(hours=1), "preparation": "", "run": "run-1"}
-    return JobSpec(name, pool, **{**given, "preparation_inputs": [], **more})
+    given |= {"preparation_inputs": [], "access_until": UNTIL}
+    return JobSpec(name, pool, **{**given, **more})
 
 
 def task_spec(name, command="/bin/sh -c true", **more):
     given = {"inputs": [], "uploads": [], "environment": {}, "limit": timedelta(minutes=5)}
+    given |= {"access_until": UNTIL}
     return TaskSpec(name, command, **{**given, **more})
 
 

@@ -51,6 +51,11 @@ def test_writing_replaces_by_default(ports, write):
     assert ports.blobs.read(write("a", b"2")) == b"2"
 
 
+def test_a_container_that_is_missing_is_named_with_what_finds_the_remedy(services):
+    with pytest.raises(NotFound, match=r"nowhere: 404 ContainerNotFound .*`fanfare doctor`"):
+        services.ports.writer.write(BlobRef("nowhere", "a"), b"x")
+
+
 def test_writing_only_if_absent_conflicts_when_present(ports, write):
     ref = write("a", b"1", condition="*")
     with pytest.raises(Conflict):

@@ -62,7 +62,7 @@ def waiting_events(stack: Stack, pipeline: str) -> list:
 
 
 def plan_of(stack: Stack, run_id: str) -> list:
-    return list(stack.engine.ports.blobs.list("work", Generation(run_id, 1).plan("")))
+    return list(stack.engine.ports.blobs.list("engine", Generation(run_id, 1).plan("")))
 
 
 def runs_of(stack: Stack, name: str) -> list[str]:

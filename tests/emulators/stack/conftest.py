@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.dispositions import HEARING
 from tests.patience import stretched
 
 REPOSITORY = Path(__file__).parents[3]
@@ -30,14 +31,14 @@ class Launched:
             "identities": ["/id/one"], "programs": dict.fromkeys(SERVICES, FAKE),
         }  # fmt: skip
 
-    def start(self, **changes):
+    def start(self, *flags, stdin=None, under=(), **changes):
         self.config.write_text(json.dumps(self.document | changes))
         process = subprocess.Popen(
             [
-                sys.executable, "-m", "emulators.stack",
+                *HEARING, *under, sys.executable, "-m", "emulators.stack", *flags,
                 "--data", str(self.data), "--config", str(self.config),
             ],
-            cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            cwd=REPOSITORY, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         self.processes.append(process)
         return process

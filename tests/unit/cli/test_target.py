@@ -64,7 +64,7 @@ def test_blobs_of_the_engine_itself_start_no_run():
     (filtered,) = [s["properties"]["filter"] for s in subscriptions if s["name"] == "blob-events"]
     excluded = parse_filter(filtered).advanced[0].values
     named = {value.split("/")[4] for value in excluded}
-    ours = {"work", "output", "receipts", "scripts", "dead-letter", "deployments"}
+    ours = {"work", "engine", "output", "receipts", "scripts", "dead-letter", "deployments"}
     assert named == {*ours, "azure-webjobs-"}  # the last is a prefix of the host's own containers
 
 

@@ -7,12 +7,11 @@ is kept: of a function key only the beginning of its digest.
 
 import hashlib
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import BeforeValidator
 
-from pipeline.domain.runs.stored import Stored
+from pipeline.domain.runs.stored import Stored, Word
 
 MAX_ID, MAX_NAME = 128, 100
 _DIGITS = 8  # of a key's digest: enough to tell keys apart, too few to find one
@@ -22,7 +21,7 @@ _USER_NAMES = ("preferred_username", "upn", "unique_name", "name")
 _APP_NAMES = ("app_displayname", "azp", "appid")
 
 
-class AskerKind(StrEnum):
+class AskerKind(Word):
     """What kind of asker it is; `other` is one that only a later release knows."""
 
     USER = "user"
@@ -31,11 +30,6 @@ class AskerKind(StrEnum):
     TRIGGER = "trigger"
     ENGINE = "engine"
     OTHER = "other"
-
-    @classmethod
-    def _missing_(cls, value: object) -> "AskerKind | None":
-        """Read a kind that only a later release knows."""
-        return cls.OTHER if isinstance(value, str) else None
 
 
 def _short(length: int) -> BeforeValidator:

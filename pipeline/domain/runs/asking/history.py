@@ -1,15 +1,14 @@
 """The history of a run: what people, programs and triggers asked for, and when."""
 
 from datetime import datetime
-from enum import StrEnum
 
 from pipeline.domain.runs.asking.askers import Asker
-from pipeline.domain.runs.stored import Stored
+from pipeline.domain.runs.stored import Stored, Word
 
 _KEPT = 20  # entries: the first one, and the latest
 
 
-class Act(StrEnum):
+class Act(Word):
     """What somebody asked for."""
 
     START = "start"
@@ -17,11 +16,6 @@ class Act(StrEnum):
     CANCEL = "cancel"
     PURGE = "purge"
     OTHER = "other"
-
-    @classmethod
-    def _missing_(cls, value: object) -> "Act | None":
-        """Read an act that only a later release knows."""
-        return cls.OTHER if isinstance(value, str) else None
 
 
 class Asked(Stored):

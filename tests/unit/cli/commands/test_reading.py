@@ -89,7 +89,8 @@ def test_a_damaged_row_hides_no_other_run_and_is_reported(cli):
     assert [run["id"] == damaged for run in listed["runs"]] == [False]
     assert damaged in listed["unreadable"][0]
     assert damaged in cli("ls").stderr
-    assert cli("show", "latest").exit_code == Exit.OK
+    shown = cli("show", "latest")
+    assert shown.exit_code == Exit.OK, shown.stderr
 
 
 def test_a_damaged_row_that_is_active_hides_no_other(cli):
@@ -176,7 +177,7 @@ def test_the_plan_is_the_one_that_submit_carries_out(cli):
 
 
 def page_url(cli, run):
-    return cli.app.world.blobs.url(BlobRef("work", f"{run.plan.folder}/p-00000.json"))
+    return cli.app.world.blobs.url(BlobRef("engine", f"{run.plan.folder}/p-00000.json"))
 
 
 def test_a_plan_starts_nothing_and_estimates_from_earlier_runs(cli):

@@ -85,7 +85,7 @@ def test_purge_deletes_everything_but_the_tombstone(cli):
     event = cli.app.world.blobs.created_event(cli.app.world.blobs.at(cli.app.only_run().input.url))
     assert cli("purge", run, "--yes").exit_code == Exit.OK
     names = cli.app.world.blobs.names
-    assert names("work", run) == names("receipts", run) == []
+    assert names("work", run) == names("engine", run) == names("receipts", run) == []
     assert names("output", f"job/{run}/")
     assert cli.app.world.tables.rows("tasks") == cli.app.world.tables.rows("progress") == []
     cli.app.world.queues.send("blob-events", json.dumps(event))

@@ -48,9 +48,9 @@ def test_an_unreadable_commit_record_ends_the_run_and_names_the_blob(app_with, c
     app = app_with()
     name = f"{committing(app).id}/g1/assembled/chosen.json"
     if content is None:
-        app.world.blobs.remove("work", name)
+        app.world.blobs.remove("engine", name)
     else:
-        app.world.blobs.put("work", name, content)
+        app.world.blobs.put("engine", name, content)
     app.through(app.world.ports)
     app.settle()
     run = app.only_run()
@@ -66,7 +66,7 @@ def test_a_commit_record_that_was_deleted_after_the_commit_does_not_matter(app_w
     app.pump()
     app.run_tasks()
     app.pump()
-    app.world.blobs.remove("work", f"{app.only_run().id}/g1/assembled/chosen.json")
+    app.world.blobs.remove("engine", f"{app.only_run().id}/g1/assembled/chosen.json")
     app.through(app.world.ports)
     app.settle()
     run = app.only_run()

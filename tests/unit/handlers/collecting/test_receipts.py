@@ -120,8 +120,8 @@ def test_one_bad_receipt_does_not_keep_other_runs_waiting(app_with):
     app.upload("lines/b.txt", b"one\n")
     app.pump()
     first = app.all_runs()[0]
-    for name in app.world.blobs.names("work", f"{first.id}/g1/plan/"):
-        app.world.blobs.remove("work", name)  # an operator tidied up
+    for name in app.world.blobs.names("engine", f"{first.id}/g1/plan/"):
+        app.world.blobs.remove("engine", name)  # an operator tidied up
     app.run_tasks()
     app.pump()
     states = {run.id: run.state for run in app.all_runs()}
@@ -150,7 +150,8 @@ def test_uploads_that_lag_behind_the_receipt_are_waited_for(app_with):
     (receipt,) = app.world.blobs.names("receipts")
     said = json.loads(app.world.blobs.read(BlobRef("receipts", receipt)))
     output = said["items"][0]["outputs"][0]["blob"]
-    app.world.blobs.put("work", f"{app.only_run().id}/g1/out/t000000/{output}", b"0\n")
+    names = app.only_run().names
+    app.world.blobs.write(names.output_of(names.address("t000000"), output), b"0\n")
     app.settle()
     assert (app.only_run().state, ran["t000000"]) == ("succeeded", 1)
 

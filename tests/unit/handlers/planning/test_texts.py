@@ -38,7 +38,7 @@ def finished(app, content):
 def parameters(app):
     """Return what each item of the plan has."""
     folder = app.only_run().plan.folder
-    page = json.loads(app.world.blobs.read(BlobRef("work", f"{folder}/p-00000.json")))
+    page = json.loads(app.world.blobs.read(BlobRef("engine", f"{folder}/p-00000.json")))
     return [item["parameters"] for task in page["tasks"] for item in task["items"]]
 
 
