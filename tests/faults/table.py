@@ -38,6 +38,14 @@ class Fault:
     kind: Kind
     stack: bool = False
 
+    @property
+    def key(self) -> str:
+        """Its subject and name, by which seeds and lists name it."""
+        return f"{self.subject}/{self.name}"
+
+    def __str__(self) -> str:
+        return self.key
+
 
 def _fault(line: str) -> Fault:
     subject, name, code, told, kind, world = (part.strip() for part in line.split("|"))
@@ -126,8 +134,14 @@ name         | endpoints-do-not-resolve    | Storage                 | doctor | 
 """
 FAULTS = tuple(_fault(line) for line in _TABLE.strip().splitlines())
 
-
-def named(subject: str, name: str) -> Fault:
-    """Return a fault of the table."""
-    (found,) = [f for f in FAULTS if (f.subject, f.name) == (subject, name)]
-    return found
+# What does not hold yet. A test fails when one of them holds and is still listed here.
+UNTOLD = {"storage/refuses-writes"}
+UNCURED = {
+    "program/upload-refused",
+    "program/download-refused",
+    "program/receipts-never-right",
+    "pool/stayed-broken",
+    "pool/nodes-always-lost",
+    "pool/job-disabled",
+    "poison/step-that-always-crashes",
+}
