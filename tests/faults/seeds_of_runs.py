@@ -226,7 +226,7 @@ def paused(world: World) -> None:
 def storage_refuses(world: World) -> None:
     error = Transient("write a page of the plan: 403 AuthorizationFailure")
     error.service = "Storage"
-    injector = Refused(error)
+    injector = Refused(error=error)
     world.app.through(injector.ports(world.app.world.ports))
     world.begin()
     for _ in range(6):
