@@ -83,7 +83,7 @@ def _reachable(ward: Ward) -> list[Finding]:
             continue
         if status in _ILL:
             restart = f"az functionapp restart -g {ward.where.group} -n {ward.where.app}"
-            mend = restart if ward.where.managed else "fanfare up"
+            mend = restart if ward.where.managed else ward.where.provision
             found.append(Finding(name, Level.FAULT, f"answers {status}", "its server fails", mend))
         else:
             found.append(Finding(name, Level.OK, "answers"))
@@ -165,7 +165,7 @@ def _delivered(ward: Ward, container: str) -> list[Finding]:
         f"--system-topic-name {health.SYSTEM_TOPIC}; az functionapp show -g {ward.where.group} "
         f"-n {ward.where.app} --query state; azd provision"
         if ward.where.managed
-        else "fanfare up"
+        else ward.where.provision
     )
     return [Finding(check, Level.FAULT, what, why, mend)]
 
@@ -210,12 +210,9 @@ def _announcements(ward: Ward) -> list[Finding]:
     if said := next((entry.failure for entry in waiting if entry.failure), ""):
         why = f"{why}; the last error: {said}"
     what = f"{len(waiting)} completion events are not announced"
-    mend = (
-        "azd provision (role EventGrid Data Sender of the app)"
-        if ward.where.managed
-        else "fanfare up"
-    )
-    return [Finding("announcements", Level.FAULT, what, why, mend)]
+    if ward.where.managed:
+        why = f"{why}; the app needs the role EventGrid Data Sender"
+    return [Finding("announcements", Level.FAULT, what, why, ward.where.provision)]
 
 
 def _account(ward: Ward) -> list[Finding]:

@@ -142,6 +142,5 @@ UNCURED = {
     "program/receipts-never-right",
     "pool/stayed-broken",
     "pool/nodes-always-lost",
-    "pool/job-disabled",
     "poison/step-that-always-crashes",
 }

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.domain.waiting.remedies import MEANINGS, Place
 from tests.faults import seeds_of_services
 from tests.faults.measure import Outcome
+from tests.faults.remedies import plain
 from tests.faults.seeds_of_runs import SEEDS
 from tests.faults.table import FAULTS, UNCURED, UNTOLD, Fault, Kind
 from tests.faults.world import World
@@ -38,3 +40,32 @@ def test_a_fault_is_told_by_its_code(fault):
 def test_the_printed_commands_cure(fault):
     outcome = outcome_of(fault)
     assert bool(outcome.cured) is (fault.key not in UNCURED), str(outcome)
+
+
+@pytest.mark.parametrize("fault", [f for f in HERE if f.key not in UNTOLD], ids=str)
+def test_a_remedy_is_commands_or_marked_as_work_for_a_person(fault):
+    told = outcome_of(fault).told
+    assert told and plain(told.remedy), told
+
+
+PLACES = [Place(local, "job-1", "job", "cpu", "cpu-1", "job-1-g1") for local in (True, False)]
+
+
+@pytest.mark.parametrize("code", MEANINGS)
+def test_the_remedy_of_an_obstacle_is_commands_or_marked_as_work_for_a_person(code):
+    assert [r for place in PLACES if not plain(r := MEANINGS[code].remedy(place))] == []
+
+
+@pytest.mark.parametrize(
+    ("remedy", "well"),
+    [
+        ("fanfare cancel a-1; fanfare redrive a-1", True),
+        ("az batch pool show --pool-id a; by hand: ask (in the portal); or wait", True),
+        ("az batch pool autoscale enable -f '$Target = (1)'", True),
+        ("fanfare up (it restarts what hangs)", False),
+        ("fanfare up | tee log", False),
+        ("wait, or lower `nodes.maximum`", False),
+    ],
+)
+def test_a_line_that_a_shell_would_not_take_is_noticed(remedy, well):
+    assert plain(remedy) is well

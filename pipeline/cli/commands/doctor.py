@@ -1,7 +1,7 @@
 """`fanfare doctor`: checks a deployment, and names the command that fixes each fault."""
 
 import queue
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from threading import Thread
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from pipeline.cli.target import environment_of, settings_of
 from pipeline.cli.views import wording
 from pipeline.domain.health import findings as health
 from pipeline.domain.health.findings import Deployment, Finding, Level
+from pipeline.domain.waiting.remedies import BY_HAND
 from pipeline.errors import FanfareError
 from pipeline.settings import Settings
 
@@ -28,6 +29,7 @@ _SIGNS = {
     Level.UNREACHABLE: ("✗", "red"),
     Level.AZURE: ("-", "dim"),
 }
+_REPORT = f"{BY_HAND}report this with the answer of: fanfare doctor --json"
 _CODES = {Level.OK: Exit.OK, Level.UNREACHABLE: Exit.UNREACHABLE}
 
 
@@ -59,6 +61,7 @@ def ward_of(session: Session, wait: float) -> Ward:
     more = ("AZURE_STORAGE_ACCOUNT", "AZURE_FUNCTION_APP", "AZURE_LOCATION")
     last = "FANFARE_NODE_IDENTITY"
     where = Deployment(*(values.get(name, "") for name in (*names, *more, last)))
+    where = replace(where, named=not (settings.local or where.managed))
     return Ward(
         session.engine,
         survey.connect(settings),
@@ -118,7 +121,7 @@ def _made(name: str, check: Check, ward: Ward) -> list[Finding]:
         return [health.refusal(name, _status(error), str(error), ward.where)]
     except Exception as error:  # noqa: BLE001 - one broken check must not stop the others
         said = f"the check failed ({type(error).__name__}: {wording.one_line(str(error), 200)})"
-        return [Finding(name, Level.FAULT, said, "its subject was not checked", "az login")]
+        return [Finding(name, Level.FAULT, said, "its subject was not checked", _REPORT)]
 
 
 def _status(error: FanfareError) -> int | None:

@@ -1,6 +1,7 @@
 """What each obstacle means, and what a person can do about it: one table, also for the docs.
 
-A remedy is a command where one exists, with the names of the run and its deployment filled in.
+A remedy is commands where they exist, separated by semicolons as a shell wants them, with the names
+of the run and its deployment filled in. What a person has to do comes last and is marked so.
 """
 
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from pipeline.domain.runs.obstacles import Obstacle, ObstacleCode
 
 _WAIT = "wait: it passes by itself"
+BY_HAND = "by hand: "
 C = ObstacleCode
 
 
@@ -66,12 +68,12 @@ MEANINGS: dict[ObstacleCode, Meaning] = {
     ),
     C.CORE_QUOTA: Meaning(
         "the core quota of the Batch account is too small for the nodes that the pool wants",
-        "lower `nodes.maximum` in pools/{pool}.yaml, then fanfare up",
+        f"{BY_HAND}lower `nodes.maximum` in pools/{{pool}}.yaml, then fanfare up",
         "fanfare doctor",
     ),
     C.NO_CAPACITY: Meaning(
         "Azure has no free machines of the pool's size now",
-        "wait, or choose another `size` in pools/{pool}.yaml",
+        f"{BY_HAND}wait, or choose another `size` in pools/{{pool}}.yaml",
     ),
     C.RESIZE_FAILED: Meaning(
         "the pool could not be resized, for a reason other than quota or capacity",
@@ -84,8 +86,8 @@ MEANINGS: dict[ObstacleCode, Meaning] = {
     C.START_TASK_FAILING: Meaning("the start task fails on the pool's nodes", "fanfare doctor"),
     C.IMAGE_FAILING: Meaning(
         "nodes cannot pull a container image of the pool",
-        "correct `containers.images` in pools/{pool}.yaml, then fanfare up",
-        "correct `containers.images` in pools/{pool}.yaml, then azd provision",
+        f"{BY_HAND}correct `containers.images` in pools/{{pool}}.yaml, then fanfare up",
+        f"{BY_HAND}correct `containers.images` in pools/{{pool}}.yaml, then azd provision",
     ),
     C.PREPARATION_RUNNING: Meaning(
         "the nodes are installing the environment of the program", _WAIT
@@ -96,7 +98,7 @@ MEANINGS: dict[ObstacleCode, Meaning] = {
     ),
     C.JOB_DISABLED: Meaning(
         "somebody disabled the run's job in Batch",
-        "enable job {job} in Batch, or fanfare cancel {run}",
+        "fanfare cancel {run}; fanfare redrive {run}",
     ),
     C.JOB_OVER: Meaning(
         "the run's job is over or gone; the sweep starts another execution of what is missing",
