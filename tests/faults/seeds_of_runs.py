@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from pipeline.domain.waiting.reports import NodeCounts, PoolReport, Preparation, Trouble
+from pipeline.domain.waiting.reports import NodeCounts, Preparation, Trouble
 from pipeline.errors import Transient
 from pipeline.ledger import runs
 from tests.fakes.batch import Outcome
@@ -192,16 +192,6 @@ def image_failing(world: World) -> None:
 def preempted(world: World) -> None:
     world.begin()
     world.pool(counts=NodeCounts(preempted=1))
-
-
-@seed("pool", "stayed-broken")
-def stayed_broken(world: World) -> None:
-    world.begin()
-    pools = world.app.world.batch.pools
-    ((name, well),) = pools.items()
-    pools[name] = PoolReport("")
-    world.minutes(45)
-    world.passes = lambda: pools.update({name: well})
 
 
 @seed("pool", "job-disabled")

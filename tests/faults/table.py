@@ -2,6 +2,8 @@
 
 The codes were written down before the engine was made to tell them. `show` tells the obstacle of a
 run that goes on, or the cause of one that has ended; the doctor's code is the name of its check.
+The codes are as they were written down, and one fault has moved: the remedy of a pool that stayed
+broken begins with `fanfare up`, which only a real stack can carry out.
 """
 
 from dataclasses import dataclass
@@ -90,7 +92,7 @@ pool         | resize-refused              | resize-failed           | show   | 
 pool         | resize-refused-in-azure     | pool cpu                | doctor | az      | memory
 pool         | image-cannot-be-pulled      | image-failing           | show   | person  | memory
 pool         | spot-nodes-taken            | nodes-preempted         | show   | person  | memory
-pool         | stayed-broken               | pool-failed             | show   | fanfare | memory
+pool         | stayed-broken               | pool-failed             | show   | fanfare | stack
 pool         | nodes-always-lost           | node-lost               | show   | fanfare | memory
 pool         | job-disabled                | job-disabled            | show   | fanfare | memory
 pool         | job-deleted                 | job-over                | show   | person  | memory
@@ -136,11 +138,4 @@ FAULTS = tuple(_fault(line) for line in _TABLE.strip().splitlines())
 
 # What does not hold yet. A test fails when one of them holds and is still listed here.
 UNTOLD: set[str] = set()
-UNCURED = {
-    "program/upload-refused",
-    "program/download-refused",
-    "program/receipts-never-right",
-    "pool/stayed-broken",
-    "pool/nodes-always-lost",
-    "poison/step-that-always-crashes",
-}
+UNCURED: set[str] = set()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.domain.waiting.endings import ENDINGS
 from pipeline.domain.waiting.remedies import MEANINGS, Place
 from tests.faults import seeds_of_services
 from tests.faults.measure import Outcome
@@ -51,9 +52,9 @@ def test_a_remedy_is_commands_or_marked_as_work_for_a_person(fault):
 PLACES = [Place(local, "job-1", "job", "cpu", "cpu-1", "job-1-g1") for local in (True, False)]
 
 
-@pytest.mark.parametrize("code", MEANINGS)
-def test_the_remedy_of_an_obstacle_is_commands_or_marked_as_work_for_a_person(code):
-    assert [r for place in PLACES if not plain(r := MEANINGS[code].remedy(place))] == []
+@pytest.mark.parametrize("meaning", [*MEANINGS.values(), *ENDINGS.values()], ids=lambda m: m.text)
+def test_every_remedy_of_the_engine_is_commands_or_marked_as_work_for_a_person(meaning):
+    assert [r for place in PLACES if not plain(r := meaning.remedy(place))] == []
 
 
 @pytest.mark.parametrize(

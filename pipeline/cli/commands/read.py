@@ -76,6 +76,7 @@ def show(context: typer.Context, run: RunArgument) -> None:
     manifest = manifest_of(session.engine, where.run)
     edited = unlike_the_run(session.engine, where.run)
     answer = http.view(where.run, where.obstacle) | {
+        "remedy": where.remedy,
         "done": where.done,
         "items": where.items,
         "failed_items": [

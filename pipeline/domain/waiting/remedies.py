@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pipeline.domain.runs.obstacles import Obstacle, ObstacleCode
 
-_WAIT = "wait: it passes by itself"
+WAIT = "wait: it passes by itself"
 BY_HAND = "by hand: "
 C = ObstacleCode
 
@@ -36,7 +36,7 @@ class Meaning:
     def remedy(self, place: Place) -> str:
         """Return what to do, or "" if one can only wait."""
         chosen = self.local if place.local or not self.azure else self.azure
-        return "" if chosen == _WAIT else chosen.format(**vars(place))
+        return "" if chosen == WAIT else chosen.format(**vars(place))
 
 
 _STEP = "a step of the run waits in its queue, or is working"
@@ -53,7 +53,7 @@ MEANINGS: dict[ObstacleCode, Meaning] = {
         "fanfare ls --active",
         "fanfare doctor",
     ),
-    C.STEP_QUEUED: Meaning(_STEP, _WAIT),
+    C.STEP_QUEUED: Meaning(_STEP, WAIT),
     C.STEP_FAILING: Meaning(
         "a step fails with an error that may pass; its message is redelivered", "fanfare doctor"
     ),
@@ -62,9 +62,9 @@ MEANINGS: dict[ObstacleCode, Meaning] = {
         "fanfare cancel {run}",
     ),
     C.POOL_MISSING: Meaning("the pool is not in the Batch account", "fanfare up", "azd provision"),
-    C.POOL_RESIZING: Meaning("the pool is getting or losing nodes", _WAIT),
+    C.POOL_RESIZING: Meaning("the pool is getting or losing nodes", WAIT),
     C.POOL_NOT_SCALED: Meaning(
-        "the pool has no node, and Batch has not evaluated its formula yet", _WAIT
+        "the pool has no node, and Batch has not evaluated its formula yet", WAIT
     ),
     C.CORE_QUOTA: Meaning(
         "the core quota of the Batch account is too small for the nodes that the pool wants",
@@ -80,18 +80,16 @@ MEANINGS: dict[ObstacleCode, Meaning] = {
         "fanfare doctor",
     ),
     C.AUTOSCALE_FAILED: Meaning("Batch cannot evaluate the pool's formula", "fanfare doctor"),
-    C.NODES_STARTING: Meaning("the pool's nodes are starting", _WAIT),
+    C.NODES_STARTING: Meaning("the pool's nodes are starting", WAIT),
     C.NODES_UNUSABLE: Meaning("no node of the pool can take tasks", "fanfare doctor"),
-    C.NODES_PREEMPTED: Meaning("Azure took the pool's spot nodes away", _WAIT),
+    C.NODES_PREEMPTED: Meaning("Azure took the pool's spot nodes away", WAIT),
     C.START_TASK_FAILING: Meaning("the start task fails on the pool's nodes", "fanfare doctor"),
     C.IMAGE_FAILING: Meaning(
         "nodes cannot pull a container image of the pool",
         f"{BY_HAND}correct `containers.images` in pools/{{pool}}.yaml, then fanfare up",
         f"{BY_HAND}correct `containers.images` in pools/{{pool}}.yaml, then azd provision",
     ),
-    C.PREPARATION_RUNNING: Meaning(
-        "the nodes are installing the environment of the program", _WAIT
-    ),
+    C.PREPARATION_RUNNING: Meaning("the nodes are installing the environment of the program", WAIT),
     C.PREPARATION_FAILING: Meaning(
         "the nodes cannot install the environment of the program",
         "fanfare cancel {run}",
@@ -102,27 +100,27 @@ MEANINGS: dict[ObstacleCode, Meaning] = {
     ),
     C.JOB_OVER: Meaning(
         "the run's job is over or gone; the sweep starts another execution of what is missing",
-        _WAIT,
+        WAIT,
     ),
-    C.TASKS_QUEUED: Meaning("tasks wait for a node that can take them", _WAIT),
+    C.TASKS_QUEUED: Meaning("tasks wait for a node that can take them", WAIT),
     C.TASKS_BEHIND_OTHERS: Meaning(
         "tasks of other runs keep the pool's nodes busy", "fanfare ls --active"
     ),
-    C.TASKS_RUNNING: Meaning("tasks are running", _WAIT),
+    C.TASKS_RUNNING: Meaning("tasks are running", WAIT),
     C.RECEIPTS_ON_THEIR_WAY: Meaning(
-        "all tasks are over, but some of their receipts are not counted yet", _WAIT
+        "all tasks are over, but some of their receipts are not counted yet", WAIT
     ),
-    C.OUTPUTS_NOT_UPLOADED: Meaning("an output that a receipt names is not in Storage yet", _WAIT),
-    C.ASSEMBLING: Meaning("the output is being assembled", _WAIT),
-    C.COMMITTING: Meaning("the output is being written to its final place", _WAIT),
-    C.CANCELLING: Meaning("the run is being cancelled, and its jobs are being ended", _WAIT),
+    C.OUTPUTS_NOT_UPLOADED: Meaning("an output that a receipt names is not in Storage yet", WAIT),
+    C.ASSEMBLING: Meaning("the output is being assembled", WAIT),
+    C.COMMITTING: Meaning("the output is being written to its final place", WAIT),
+    C.CANCELLING: Meaning("the run is being cancelled, and its jobs are being ended", WAIT),
     C.BATCH_NOT_ANSWERING: Meaning(
         "Azure Batch does not answer, or refuses the call", "fanfare doctor"
     ),
     C.STORAGE_NOT_ANSWERING: Meaning(
         "Storage does not answer, or refuses the call", "fanfare doctor"
     ),
-    C.UNKNOWN: Meaning("a later release noted what the run waits for", _WAIT),
+    C.UNKNOWN: Meaning("a later release noted what the run waits for", WAIT),
 }
 
 
