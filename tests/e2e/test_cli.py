@@ -119,6 +119,12 @@ def delete_pool(fanfare) -> None:
         client.begin_delete_pool(pool, polling_interval=1).result()
 
 
+def stop_scaling(fanfare) -> None:
+    client = batch_client.connect(settings_of(fanfare))
+    (pool,) = (str(p.id) for p in client.list_pools() if str(p.id).startswith("gpu"))
+    client.disable_pool_auto_scale(pool)
+
+
 def delete_subscription(fanfare) -> None:
     found = fanfare.json("up")["endpoints"]["eventgrid"]
     url = f"{found}/subscriptions/fanfare-storage/blob-events"
@@ -131,6 +137,7 @@ def delete_subscription(fanfare) -> None:
     [
         (delete_container, "created container work, which was missing"),
         (delete_pool, "created pool cpu"),
+        (stop_scaling, "gave pool gpu"),
         (delete_subscription, "created the event subscription blob-events"),
     ],
 )

@@ -39,6 +39,7 @@ class Meaning:
         return "" if chosen == WAIT else chosen.format(**vars(place))
 
 
+_UP_OR_DOCTOR = ("fanfare up", "fanfare doctor")  # on this machine, `up` mends the stack
 _STEP = "a step of the run waits in its queue, or is working"
 MEANINGS: dict[ObstacleCode, Meaning] = {
     C.CONCURRENCY_LIMIT: Meaning(
@@ -79,11 +80,11 @@ MEANINGS: dict[ObstacleCode, Meaning] = {
         "the pool could not be resized, for a reason other than quota or capacity",
         "fanfare doctor",
     ),
-    C.AUTOSCALE_FAILED: Meaning("Batch cannot evaluate the pool's formula", "fanfare doctor"),
+    C.AUTOSCALE_FAILED: Meaning("Batch cannot evaluate the pool's formula", *_UP_OR_DOCTOR),
     C.NODES_STARTING: Meaning("the pool's nodes are starting", WAIT),
-    C.NODES_UNUSABLE: Meaning("no node of the pool can take tasks", "fanfare doctor"),
+    C.NODES_UNUSABLE: Meaning("no node of the pool can take tasks", *_UP_OR_DOCTOR),
     C.NODES_PREEMPTED: Meaning("Azure took the pool's spot nodes away", WAIT),
-    C.START_TASK_FAILING: Meaning("the start task fails on the pool's nodes", "fanfare doctor"),
+    C.START_TASK_FAILING: Meaning("the start task fails on the pool's nodes", *_UP_OR_DOCTOR),
     C.IMAGE_FAILING: Meaning(
         "nodes cannot pull a container image of the pool",
         f"{BY_HAND}correct `containers.images` in pools/{{pool}}.yaml, then fanfare up",
@@ -115,10 +116,10 @@ MEANINGS: dict[ObstacleCode, Meaning] = {
     C.COMMITTING: Meaning("the output is being written to its final place", WAIT),
     C.CANCELLING: Meaning("the run is being cancelled, and its jobs are being ended", WAIT),
     C.BATCH_NOT_ANSWERING: Meaning(
-        "Azure Batch does not answer, or refuses the call", "fanfare doctor"
+        "Azure Batch does not answer, or refuses the call", *_UP_OR_DOCTOR
     ),
     C.STORAGE_NOT_ANSWERING: Meaning(
-        "Storage does not answer, or refuses the call", "fanfare doctor"
+        "Storage does not answer, or refuses the call", *_UP_OR_DOCTOR
     ),
     C.UNKNOWN: Meaning("a later release noted what the run waits for", WAIT),
 }
