@@ -16,6 +16,15 @@ from pipeline.handlers.engine import Engine
 from pipeline.settings import Settings
 
 
+class StackDown(CommandError):
+    """The target is a local stack that does not run; `remedy` starts it."""
+
+    def __init__(self, remedy: str) -> None:
+        text = f"start it with `{remedy}`, or name a deployment with --target."
+        super().__init__(f"The local stack is not up: {text}", Exit.UNREACHABLE)
+        self.remedy = remedy
+
+
 def connect(target: Path | None) -> Engine:
     """Make the engine of a target. Raises CommandError when the target is not available."""
     return build(settings_of(target))
@@ -54,19 +63,21 @@ def settings_of(target: Path | None) -> Settings:
 
 
 def environment_of(target: Path | None) -> dict[str, str]:
-    """Read all values of a target's env file. Raises CommandError when a local stack is down."""
+    """Read all values of a target's env file. Raises StackDown."""
     if target is None:
         target = DATA
     stack = LocalStack(target if target.is_dir() else target.parent)
     local = target in (DATA, stack.env) or (target / "stack.lock").exists()
     if local and not stack.running():
-        raise CommandError(
-            f"The local stack is not up: start it with `{stack.command('up')}`, "
-            "or name a deployment with --target.",
-            Exit.UNREACHABLE,
-        )
+        raise StackDown(stack.command("up"))
     path = target / ("app.env" if local else ".env") if target.is_dir() else target
     return read_env(path)
+
+
+def folder_of(target: Path | None) -> Path:
+    """Return the folder of a local stack that is a target."""
+    chosen = DATA if target is None else target
+    return chosen if chosen.is_dir() else chosen.parent
 
 
 def read_env(path: Path) -> dict[str, str]:

@@ -14,9 +14,11 @@ from rich.text import Text
 from pipeline.cli.checks import CHECKS, Check, Ward
 from pipeline.cli.exits import Exit
 from pipeline.cli.session import Session
-from pipeline.cli.target import environment_of, settings_of
+from pipeline.cli.target import StackDown, environment_of, folder_of, settings_of
 from pipeline.cli.views import wording
+from pipeline.domain.catalogue.catalogue import DefinitionError
 from pipeline.domain.health import findings as health
+from pipeline.domain.health import machine as health_machine
 from pipeline.domain.health.findings import Deployment, Finding, Level
 from pipeline.domain.waiting.remedies import BY_HAND
 from pipeline.errors import FanfareError
@@ -41,8 +43,13 @@ def doctor(
 ) -> None:
     """Check a deployment as its user; each finding comes with the command that fixes it."""
     session: Session = context.obj
-    ward = session.ward(wait) if session.ward else ward_of(session, wait)
-    found = examine(session, ward, wait)
+    try:
+        ward = session.ward(wait) if session.ward else ward_of(session, wait)
+        found = examine(session, ward, wait)
+    except DefinitionError as error:
+        found = [health_machine.definitions(str(error))]
+    except StackDown as error:
+        found = [health_machine.stack_down("it is not up", error.remedy)]
     gravest = health.exit_level(found)
     healthy = gravest is Level.OK
     answer = {"healthy": healthy, "findings": [asdict(finding) for finding in found]}
@@ -55,6 +62,7 @@ def ward_of(session: Session, wait: float) -> Ward:
     """Make the deployment to check from the target's env file."""
     # They import SDKs, which takes seconds that no other command should pay.
     from pipeline.adapters import management, survey  # noqa: PLC0415 see above
+    from pipeline.adapters.identity import credentials  # noqa: PLC0415
 
     values, settings = environment_of(session.target), settings_of(session.target)
     names = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_BATCH_ACCOUNT")
@@ -67,9 +75,10 @@ def ward_of(session: Session, wait: float) -> Ward:
         survey.connect(settings),
         management.connect(where) if where.managed else None,
         where,
-        _urls(settings, where),
+        {"Storage": credentials.storage_account(settings).blob, **_urls(settings, where)},
         session.sleep,
         wait * 0.75,
+        folder_of(session.target) if settings.local else None,
     )
 
 
