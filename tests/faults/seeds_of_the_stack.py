@@ -7,7 +7,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from azure.batch.models import BatchPoolEnableAutoScaleOptions
+from azure.batch.models import (
+    BatchPoolEnableAutoScaleOptions,
+    BatchPoolUpdateOptions,
+    BatchStartTask,
+)
 from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
@@ -126,6 +130,7 @@ def stayed_broken(site: Site) -> None:
     site.gated("stayed")
     site.batch.begin_delete_pool(site.pool_id("cpu"), polling_interval=1).result()
     site.project.ends(site.run, "failed")
+    site.gate.touch()  # `fanfare redrive` waits for the end of the run
 
 
 def with_setting(site: Site, name: str, value: str) -> None:
@@ -166,6 +171,9 @@ def node_unusable(site: Site) -> None:
 
 @seed("pool", "start-task-fails")
 def start_task_fails(site: Site) -> None:
+    # Definitions have no start task, but somebody may give a pool one.
+    task = BatchStartTask(command_line="true", wait_for_success=True)
+    site.batch.update_pool(site.pool_id("starting"), BatchPoolUpdateOptions(start_task=task))
     stricken(site, "start_task", "starting", "FailureExitCode")
 
 
