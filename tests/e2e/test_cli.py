@@ -161,6 +161,15 @@ def test_up_restarts_a_service_that_hangs(fanfare, run, service):
     assert not Path(f"/proc/{pid}").exists()
 
 
+def test_up_restarts_storage_whose_azurite_hangs(fanfare, run):
+    fanfare.json("up")
+    pid = json.loads((fanfare.data / "stack.json").read_text())["pids"]["storage"]
+    (azurite,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    os.kill(int(azurite), signal.SIGSTOP)
+    assert "restarted storage, which did not answer" in fanfare.json("up")["mended"]
+    assert not Path(f"/proc/{azurite}").exists()
+
+
 def test_up_restarts_the_app_whose_worker_hangs(fanfare, run):
     with urlopen(fanfare.json("up")["endpoints"]["functions"] + "/health", timeout=10) as reply:
         worker = json.loads(reply.read())["worker_pid"]
