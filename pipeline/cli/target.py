@@ -4,6 +4,7 @@ import os
 import platform
 import pwd
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.stack.process import DATA, LocalStack
 from pipeline.domain.catalogue.catalogue import Catalogue, load_catalogue
 from pipeline.domain.runs.asking.askers import Asker, AskerKind
+from pipeline.domain.waiting.remedies import BETWEEN, BY_HAND
 from pipeline.handlers.engine import Engine
 from pipeline.settings import Settings
 
@@ -78,6 +80,23 @@ def folder_of(target: Path | None) -> Path:
     """Return the folder of a local stack that is a target."""
     chosen = DATA if target is None else target
     return chosen if chosen.is_dir() else chosen.parent
+
+
+def addressed(remedy: str, target: Path | None) -> str:
+    """Return a remedy whose `fanfare` commands name the target, so that they can be pasted."""
+    if target is None or folder_of(target).resolve() == DATA:
+        return remedy
+    commands, marked, words = remedy.partition(BY_HAND)
+    return BETWEEN.join(_at(part, target) for part in commands.split(BETWEEN)) + marked + words
+
+
+def _at(part: str, target: Path) -> str:
+    program, _, rest = part.partition(" ")
+    if program != "fanfare":
+        return part
+    if rest.split()[0] in ("up", "down"):
+        return f"{part} --data {shlex.quote(str(folder_of(target)))}"
+    return f"{part} --target {shlex.quote(str(target))}"
 
 
 def read_env(path: Path) -> dict[str, str]:

@@ -144,7 +144,8 @@ def delete_subscription(fanfare) -> None:
 def test_up_mends_what_a_running_stack_lacks(fanfare, run, damage, said):
     fanfare.json("up")
     damage(fanfare)
-    assert not fanfare.json_of("doctor", "--wait", "10")["healthy"]
+    told = fanfare.json_of("doctor", "--wait", "10")["findings"]
+    assert f"fanfare up --data {fanfare.data}" in {finding["mend"] for finding in told}
     (mended,) = fanfare.json("up")["mended"]
     assert mended.startswith(said)
     assert fanfare.json("doctor")["healthy"]

@@ -14,7 +14,7 @@ from rich.text import Text
 from pipeline.cli.checks import CHECKS, Check, Ward
 from pipeline.cli.exits import Exit
 from pipeline.cli.session import Session
-from pipeline.cli.target import StackDown, environment_of, folder_of, settings_of
+from pipeline.cli.target import StackDown, addressed, environment_of, folder_of, settings_of
 from pipeline.cli.views import wording
 from pipeline.domain.catalogue.catalogue import DefinitionError
 from pipeline.domain.health import findings as health
@@ -45,7 +45,10 @@ def doctor(
     session: Session = context.obj
     try:
         ward = session.ward(wait) if session.ward else ward_of(session, wait)
-        found = examine(session, ward, wait)
+        found = [
+            replace(finding, mend=addressed(finding.mend, session.target))
+            for finding in examine(session, ward, wait)
+        ]
     except DefinitionError as error:
         found = [health_machine.definitions(str(error))]
     except StackDown as error:

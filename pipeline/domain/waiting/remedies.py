@@ -10,6 +10,7 @@ from pipeline.domain.runs.obstacles import Obstacle, ObstacleCode
 
 WAIT = "wait: it passes by itself"
 BY_HAND = "by hand: "
+BETWEEN = "; "  # two commands
 C = ObstacleCode
 
 
