@@ -299,6 +299,7 @@ def poison_messages(site: Site) -> None:
 
 @seed("disk", "full-under-the-stack")
 def disk_of_the_stack(site: Site) -> None:
+    assert "disk" not in {answer.code for answer in site.project.examine()}
     ballast = site.project.data / "ballast"
     site.after.callback(ballast.unlink, missing_ok=True)
     with ballast.open("wb") as file:
