@@ -1,7 +1,6 @@
 """Reads a growing file of JSON lines from a saved position; the kernel reports new lines."""
 
 import asyncio
-import ctypes
 import json
 import logging
 import os
@@ -10,10 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-CHUNK_BYTES = 1024 * 1024
-POLL_S = 0.02
+from emulators._watch import FolderWatch
 
-_IN_MODIFY, _IN_MOVED_TO, _IN_CREATE = 0x2, 0x80, 0x100
+CHUNK_BYTES = 1024 * 1024
+LARGE_BYTES = 4 * 1024 * 1024
 _log = logging.getLogger(__name__)
 
 
@@ -64,6 +63,18 @@ class Outbox:
         """Tell whether all of the file is read, except a line that is still being written."""
         return not self._chunk()
 
+    def retire(self) -> None:
+        """Move a large file away that is read to its end; its writer begins another one.
+
+        It stays until the next one follows it, in case a line comes while it is moved.
+        """
+        if self._position.offset > LARGE_BYTES and self.drained() and not self._replaced():
+            self._path.rename(self._retired)
+
+    @property
+    def _retired(self) -> Path:
+        return self._path.with_name(f"{self._path.name}.old")
+
     def close(self) -> None:
         """Close the file."""
         if self._file is not None:
@@ -92,14 +103,27 @@ class Outbox:
 
     def _open(self) -> BinaryIO | None:
         self.close()
+        self._file = self._unread_of_retired()
         try:
-            self._file = self._path.open("rb")
+            self._file = self._file or self._path.open("rb")
         except FileNotFoundError:
             return None
         found = os.fstat(self._file.fileno())
         if found.st_ino != self._position.inode or found.st_size < self._position.offset:
             self._position = Position(found.st_ino, 0)
         return self._file
+
+    def _unread_of_retired(self) -> BinaryIO | None:
+        """Open the file that was moved away, if it is the one of the position and has more."""
+        try:
+            file = self._retired.open("rb")
+        except FileNotFoundError:
+            return None
+        found = os.fstat(file.fileno())
+        if found.st_ino == self._position.inode and found.st_size > self._position.offset:
+            return file
+        file.close()
+        return None
 
     def _replaced(self) -> bool:
         try:
@@ -124,52 +148,10 @@ async def follow(outbox: Outbox, take: Callable[[Lines, Position], None]) -> Non
                 outbox.advance(position)
                 # Between two chunks, let the deliveries of the first begin.
                 await asyncio.sleep(0)
+            outbox.retire()
     finally:
         watch.close()
         outbox.close()
-
-
-class FolderWatch:
-    """Calls back when something in a folder changes: by inotify, or by polling where that is
-    missing."""
-
-    def __init__(self, folder: Path, changed: Callable[[], None]) -> None:
-        self._changed = changed
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._descriptor = _inotify(folder)
-        if self._descriptor is None:
-            self._poll()
-        else:
-            self._loop.add_reader(self._descriptor, self._drain)
-
-    def close(self) -> None:
-        """Stop watching."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._descriptor is not None:
-            self._loop.remove_reader(self._descriptor)
-            os.close(self._descriptor)
-
-    def _drain(self) -> None:
-        if self._descriptor is not None:
-            os.read(self._descriptor, 65_536)
-        self._changed()
-
-    def _poll(self) -> None:
-        self._changed()
-        self._timer = self._loop.call_later(POLL_S, self._poll)
-
-
-def _inotify(folder: Path) -> int | None:
-    try:
-        libc = ctypes.CDLL(None, use_errno=True)
-        descriptor = int(libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
-        mask = _IN_MODIFY | _IN_MOVED_TO | _IN_CREATE
-        watch = int(libc.inotify_add_watch(descriptor, os.fsencode(folder), mask))
-    except (OSError, AttributeError):
-        return None
-    return descriptor if descriptor >= 0 and watch >= 0 else None
 
 
 def _parse(line: bytes) -> dict[str, object] | None:

@@ -15,7 +15,7 @@ from emulators._http import HOST
 VERSION = "3.37.0"
 _HERE = Path(__file__).parent
 _PACKAGE = _HERE / "node_modules" / "azurite"
-_HOOKS = (_HERE / "outbox_hook.cjs", _HERE / "signatures_hook.cjs")
+_HOOKS = tuple(_HERE / f"{name}_hook.cjs" for name in ("outbox", "signatures", "doorbell"))
 KEEP_ALIVE_S = "75"
 _READY_S = 60.0
 _POLL_S = 0.01
@@ -43,6 +43,11 @@ class Launch:
     def outbox(self) -> Path:
         """Return the file in which the hook writes one line for each committed blob write."""
         return self.data / "outbox.jsonl"
+
+    @property
+    def doorbell(self) -> Path:
+        """Return the file in which the hook names a queue when a message in it becomes visible."""
+        return self.data / "doorbell"
 
     @property
     def log(self) -> Path:
@@ -192,6 +197,7 @@ def _environment(launch: Launch) -> dict[str, str]:
         # Node keeps compiled code here, which saves a fifth of the start-up time.
         "NODE_COMPILE_CACHE": str(_HERE / "node_modules" / ".cache" / "compiled"),
         "FANFARE_OUTBOX": str(launch.outbox),
+        "FANFARE_DOORBELL": str(launch.doorbell),
         "FANFARE_BLOB_ENDPOINT": f"{launch.scheme}://{HOST}:{launch.ports['blob']}",
         **({} if launch.etag_seed is None else {"FANFARE_ETAG_SEED": launch.etag_seed}),
     }

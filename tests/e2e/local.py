@@ -18,6 +18,7 @@ from pipeline.cli.stack.process import LocalStack
 from pipeline.domain.definitions.pool import pool_body
 from pipeline.domain.pools.formula import render_formula
 from pipeline.domain.runs import naming
+from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
 from pipeline.handlers.engine import Engine
@@ -32,7 +33,6 @@ EXTRA = Path(__file__).parent / "extra"
 # Short enough that a lost message is found within a test.
 PATIENCE = {"STALE": 6, "RECEIPT": 3, "UPLOAD": 10, "LOST_EVENT": 5, "PUSH": 1}
 TIMERS = {"FANFARE_TICK": "*/2 * * * * *", "FANFARE_LOST_EVENTS": "*/5 * * * * *"}
-# A bell rings for each message; only one that was hidden has to wait for a poll.
 _POLLING = "AzureFunctionsJobHost__extensions__queues__maxPollingInterval"
 
 
@@ -66,10 +66,7 @@ class Stack:
         settings = config["settings"]
         assert isinstance(settings, dict)
         settings |= {f"FANFARE_PATIENCE_{name}_S": str(s) for name, s in PATIENCE.items()}
-        settings |= TIMERS | {
-            _POLLING: "00:00:00.300",
-            "FANFARE_DEFINITIONS": str(self.definitions),
-        }
+        settings |= TIMERS | {"FANFARE_DEFINITIONS": str(self.definitions)}
         if self._polls_as_azure:
             config["wake"] = False
             del settings[_POLLING]
@@ -129,6 +126,12 @@ class Stack:
         """Wait for a run's verdict and for its event."""
         run = self.ended(run_id, limit_s)
         return run, self.announced(run.names.event(run.state))
+
+    def succeeded(self, run_id: str, limit_s: float = 150) -> tuple[Run, dict[str, object]]:
+        """Wait for a run's success and its event; a failed run's event says why the test fails."""
+        run, event = self.finished(run_id, limit_s)
+        assert run.state is State.SUCCEEDED, json.dumps(event, indent=1)
+        return run, event
 
     def output(self, run: Run) -> dict[str, bytes]:
         """Read the files of a run's committed output, by name."""

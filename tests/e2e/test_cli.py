@@ -128,7 +128,8 @@ def stop_scaling(fanfare) -> None:
 def delete_subscription(fanfare) -> None:
     found = fanfare.json("up")["endpoints"]["eventgrid"]
     url = f"{found}/subscriptions/fanfare-storage/blob-events"
-    with urlopen(Request(url, method="DELETE"), timeout=10) as reply:
+    key = {"aeg-sas-key": json.loads((fanfare.data / "keys.json").read_text())["eventgrid"]}
+    with urlopen(Request(url, headers=key, method="DELETE"), timeout=10) as reply:
         assert reply.status == 200
 
 

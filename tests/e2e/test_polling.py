@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.naming import Generation
 from tests.e2e.local import Stack
 from tests.patience import until
@@ -23,8 +22,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 def check(stack: Stack, run_id: str, lines: bytes) -> None:
-    run, event = stack.finished(run_id, 200)
-    assert run.state is State.SUCCEEDED, stack.tell(run_id)
+    run, event = stack.succeeded(run_id, 200)
     assert stack.output(run) == {"done.txt": lines}
     items = event["data"]["items"]
     assert (items["succeeded"], items["failed"]) == (3, 0)

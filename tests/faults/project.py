@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import Request, urlopen
 
+from pipeline.cli.stack.config import Keys
 from pipeline.cli.stack.process import LocalStack
 from pipeline.cli.target import read_env
 from pipeline.settings import Settings
@@ -112,6 +113,16 @@ class Project:
         """The settings with which the services answer."""
         return Settings.from_env(read_env(self.data / "app.env"), self.folder)
 
+    @property
+    def keys(self) -> Keys:
+        """The secrets of the stack."""
+        return LocalStack(self.data).keys()
+
+    def subscription(self, method: str, body: object = None) -> dict:
+        """Read or change the subscription that starts runs."""
+        url = self.endpoint("eventgrid") + "/subscriptions/fanfare-storage/blob-events"
+        return ask(method, url, body, {"aeg-sas-key": self.keys.eventgrid})
+
     def endpoint(self, service: str) -> str:
         """Return where a service listens."""
         return str(self.description["endpoints"][service]["endpoint"])
@@ -130,7 +141,12 @@ class Project:
 
     def strike(self, **rule: object) -> None:
         """Add a fault rule to the Batch emulator."""
-        ask("POST", self.endpoint("batch") + "/_admin/faults", rule)
+        ask(
+            "POST",
+            self.endpoint("batch") + "/_admin/faults",
+            rule,
+            {"x-batch-key": self.keys.batch},
+        )
 
     def state(self, run: str) -> str:
         """Return a run's state."""
@@ -149,10 +165,10 @@ class Project:
         return json.dumps(self.json("ls"), indent=1)[-2000:]
 
 
-def ask(method: str, url: str, body: object = None) -> dict:
+def ask(method: str, url: str, body: object = None, key: dict[str, str] | None = None) -> dict:
     """Call an emulator; return its JSON."""
     content = None if body is None else json.dumps(body).encode()
-    headers = {"Content-Type": "application/json"}
+    headers = {"Content-Type": "application/json", **(key or {})}
     with urlopen(Request(url, content, headers, method=method), timeout=stretched(20)) as answer:
         return json.loads(answer.read() or b"{}")
 

@@ -18,7 +18,7 @@ from azure.storage.queue import QueueServiceClient
 
 from pipeline.adapters.batch import client as batch_client
 from pipeline.cli.target import read_env, render_env
-from tests.faults.project import Project, ask
+from tests.faults.project import Project
 from tests.patience import until
 
 type Seed = Callable[["Site"], object]
@@ -257,18 +257,14 @@ def stack_killed(site: Site) -> None:
 
 @seed("subscription", "deleted")
 def subscription_deleted(site: Site) -> None:
-    ask("DELETE", subscription(site))
+    site.project.subscription("DELETE")
 
 
 @seed("subscription", "to-another-queue")
 def subscription_changed(site: Site) -> None:
-    found = ask("GET", subscription(site))
+    found = site.project.subscription("GET")
     found["properties"]["destination"]["properties"]["queueName"] = "announce"
-    ask("PUT", subscription(site), {"properties": found["properties"]})
-
-
-def subscription(site: Site) -> str:
-    return site.project.endpoint("eventgrid") + "/subscriptions/fanfare-storage/blob-events"
+    site.project.subscription("PUT", {"properties": found["properties"]})
 
 
 def with_another_key(site: Site, name: str, part: str) -> None:

@@ -31,12 +31,6 @@ class Upload:
     identity: Doc | None
     headers: Mapping[str, str]
 
-    @property
-    def folder(self) -> str:
-        """Return the destination without the file's own name; attempts named after themselves share
-        it."""
-        return f"{self.container_url.partition('?')[0]}/{self.name.rpartition('/')[0]}"
-
 
 def planned(
     outputs: list[Doc], wd: Path, anchor: Path, env: Mapping[str, str], *, succeeded: bool

@@ -49,15 +49,15 @@ def revive(stack: LocalStack, sleep: Sleep = time.sleep) -> list[str]:
 
 def resubscribe(stack: LocalStack, eventgrid: Mapping[str, Json]) -> list[str]:
     """Create the event subscriptions that are missing or were changed; return their names."""
-    base = _endpoints(stack)["eventgrid"]["endpoint"]
+    base, key = _endpoints(stack)["eventgrid"]["endpoint"], {"aeg-sas-key": stack.keys().eventgrid}
     made = []
     for entry in cast("list[dict[str, Json]]", eventgrid["eventSubscriptions"]):
         topic, name, wanted = str(entry["topic"]), str(entry["name"]), entry["properties"]
         url = f"{base}/subscriptions/{quote(topic, safe='')}/{quote(name, safe='')}"
-        status, found = _request("GET", url)
+        status, found = _request("GET", url, headers=key)
         if status == _OK and _has(found.get("properties"), wanted):
             continue
-        status, found = _request("PUT", url, {"properties": wanted})
+        status, found = _request("PUT", url, {"properties": wanted}, key)
         if status >= 400:  # noqa: PLR2004 the class of HTTP errors
             raise CommandError(f"The event subscription {name} cannot be created: {found}.")
         made.append(name)

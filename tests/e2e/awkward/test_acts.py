@@ -11,7 +11,7 @@ def by_item(stack: Stack, run) -> dict[int, dict]:
 
 def test_lines_become_one_output_in_their_order(stack: Stack):
     run_id = stack.upload("acts/plain.txt", b"ok a\nok b\nok c\nok d\nok e\n", "acts")
-    run, event = stack.finished(run_id)
+    run, event = stack.succeeded(run_id)
     assert stack.output(run) == {"done.txt": b"ok a\nok b\nok c\nok d\nok e\n"}
     assert event["type"] == "fanfare.run.succeeded"
     assert event["data"]["node_seconds"] > 0
@@ -46,13 +46,13 @@ def test_a_package_of_the_developer_fails_as_in_azure_and_the_remedy_is_named(st
 
 
 def test_a_hostile_blob_name_is_only_a_name(stack: Stack):
-    run, event = stack.finished(stack.upload("acts/" + HOSTILE, b"ok safe\n", "acts"))
+    run, event = stack.succeeded(stack.upload("acts/" + HOSTILE, b"ok safe\n", "acts"))
     assert stack.output(run) == {"done.txt": b"ok safe\n"}
     assert event["data"]["input"]["name"] == "acts/" + HOSTILE
 
 
 def test_split_and_assembly_may_be_programs(stack: Stack):
-    run, _ = stack.finished(stack.upload("staged/words.txt", b"red green blue", "staged"), 120)
+    run, _ = stack.succeeded(stack.upload("staged/words.txt", b"red green blue", "staged"), 120)
     assert stack.output(run) == {"joined.txt": b"ok red\nok green\nok blue\n"}
 
 

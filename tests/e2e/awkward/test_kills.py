@@ -50,8 +50,7 @@ def wait_for(stack: Stack, run_id: str, moment: State) -> State:
 
 
 def check(stack: Stack, run_id: str, lines: bytes) -> None:
-    run, event = stack.finished(run_id, 200)
-    assert run.state is State.SUCCEEDED, stack.tell(run_id)
+    run, event = stack.succeeded(run_id, 200)
     assert stack.output(run) == {"done.txt": lines}
     assert event["data"]["items"] == {"succeeded": 4, "failed": 0, "without_output": 0}
     until(lambda: not waiting_events(stack, run.pipeline), 60, "the outbox to be empty")

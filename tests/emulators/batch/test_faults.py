@@ -56,15 +56,11 @@ def test_one_seed_strikes_in_one_order() -> None:
     assert {rule.status for rule in strikes(1) if rule} == {429, 503}
 
 
-def test_the_awkward_profile_loses_files_but_never_twice_for_one_folder() -> None:
+def test_the_awkward_profile_loses_files_but_never_twice_for_one_job() -> None:
     faults = Faults("awkward", 1)
-    tries = [(folder, name) for name in range(200) for folder in ("out/t1", "out/t2")]
-    lost = [
-        folder
-        for folder, name in tries
-        if faults.strike("output_file", f"{folder}/o-{name}", place=folder)
-    ]
-    assert sorted(lost) == ["out/t1", "out/t2"]
+    tries = [(job, name) for name in range(200) for job in ("one", "two")]
+    lost = [job for job, name in tries if faults.strike("output_file", f"o-{name}", place=job)]
+    assert sorted(lost) == ["one", "two"]
 
 
 def test_a_rule_that_strikes_once_strikes_other_places_and_after_a_reset_again() -> None:

@@ -1,188 +1,16 @@
-"""Files in and out: SAS, identities, bare URLs, prefixes, patterns, conditions."""
+"""Files out: patterns, conditions, what is refused or lost, and the logs of nodes."""
 
-import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from azure.batch import models
 from azure.core.exceptions import HttpResponseError
-from azure.storage.blob import ContainerClient, ContainerSasPermissions, generate_container_sas
+from azure.storage.blob import ContainerClient
 
 from tests.emulators.batch.running import Azurite, Emulator, shell
+from tests.emulators.batch.transfer.access import identity, output, retries, sas
 from tests.patience import until
-
-_PROVIDER = "/subscriptions/0/resourceGroups/g/providers/Microsoft.ManagedIdentity"
-WORK = "work"
-IDENTITY = f"{_PROVIDER}/userAssignedIdentities/nodes"
-
-
-@pytest.fixture(scope="module")
-def container(azurite: Azurite) -> Iterator[ContainerClient]:
-    url = f"{azurite.endpoint}/work"
-    with ContainerClient.from_container_url(
-        url, credential={"account_name": azurite.account, "account_key": azurite.key}
-    ) as client:
-        client.create_container()
-        for name in ("in/a.txt", "in/deep/b.txt", "other.txt"):
-            client.upload_blob(name, name.encode())
-        yield client
-
-
-@pytest.fixture(scope="module")
-def emulator(azurite: Azurite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    folder = tmp_path_factory.mktemp("transfer")
-    entry = {"account": azurite.account, "key": azurite.key, "blobEndpoint": azurite.endpoint}
-    (folder / "identities.json").write_text(json.dumps({IDENTITY: entry}))
-    flags = ("--identities", str(folder / "identities.json"), "--auto-storage", azurite.account)
-    running = Emulator(folder / "data", *flags)
-    running.add_pool("p", slots=4)
-    running.add_job("j", "p")
-    yield running
-    assert running.stop() == 0
-
-
-def identity() -> models.BatchNodeIdentityReference:
-    return models.BatchNodeIdentityReference(resource_id=IDENTITY.upper())
-
-
-def sas(azurite: Azurite) -> str:
-    return generate_container_sas(
-        azurite.account,
-        "work",
-        account_key=azurite.key,
-        permission=ContainerSasPermissions(read=True, write=True, list=True),
-        expiry=datetime.now(UTC) + timedelta(hours=1),
-    )
-
-
-def output(
-    pattern: str, url: str, path: str, condition: str = "taskcompletion", **more: object
-) -> models.OutputFile:
-    return models.OutputFile(
-        file_pattern=pattern,
-        destination=models.OutputFileDestination(
-            container=models.OutputFileBlobContainerDestination(
-                container_url=url, path=path, **more
-            )
-        ),
-        upload_options=models.OutputFileUploadConfiguration(upload_condition=condition),
-    )
-
-
-def test_files_come_by_identity_by_sas_and_by_prefix(
-    emulator: Emulator, azurite: Azurite, container: ContainerClient
-) -> None:
-    snapshot = container.get_blob_client("other.txt").create_snapshot()["snapshot"]
-    container.upload_blob("other.txt", b"changed", overwrite=True)
-    files = [
-        models.ResourceFile(
-            http_url=f"{container.url}/in/a.txt", file_path="x/a", identity_reference=identity()
-        ),
-        models.ResourceFile(
-            http_url=f"{container.url}/in/deep/b.txt?{sas(azurite)}", file_path="b"
-        ),
-        models.ResourceFile(
-            http_url=f"{container.url}/other.txt?snapshot={snapshot}",
-            file_path="old",
-            identity_reference=identity(),
-        ),
-        models.ResourceFile(
-            storage_container_url=container.url,
-            blob_prefix="in/",
-            file_path="all",
-            identity_reference=identity(),
-        ),
-    ]
-    emulator.run("j", "in", "cat x/a b old all/in/a.txt all/in/deep/b.txt", resource_files=files)
-    assert (
-        emulator.file("j", "in", "stdout.txt")
-        == "in/a.txtin/deep/b.txtother.txtin/a.txtin/deep/b.txt"
-    )
-
-
-@pytest.mark.parametrize(
-    ("path", "signed", "code"),
-    [
-        ("work/in/a.txt", False, "BlobAccessDenied"),
-        ("work/none.txt", True, "BlobNotFound"),
-        (f"../elsewhere/{WORK}/in/a.txt", True, "BlobAccessDenied"),
-    ],
-)
-def test_what_cannot_be_had_fails_the_task_before_it_starts(
-    emulator: Emulator,
-    azurite: Azurite,
-    container: ContainerClient,
-    path: str,
-    signed: bool,
-    code: str,
-) -> None:
-    reference = identity() if signed else None
-    file = models.ResourceFile(
-        http_url=f"{azurite.endpoint}/{path}", file_path="a", identity_reference=reference
-    )
-    name = f"denied-{abs(hash((path, signed)))}"
-    task = emulator.run("j", name, "true", resource_files=[file], constraints=_retries(3))
-    assert (task.execution_info.failure_info.code, task.execution_info.retry_count) == (code, 0)
-    assert task.execution_info.exit_code is None
-
-
-def _retries(count: int) -> models.BatchTaskConstraints:
-    return models.BatchTaskConstraints(max_task_retry_count=count)
-
-
-def test_a_path_may_not_leave_the_working_directory(
-    emulator: Emulator, container: ContainerClient
-) -> None:
-    url = f"{container.url}/in/a.txt"
-    file = models.ResourceFile(http_url=url, file_path="../../evil", identity_reference=identity())
-    task = emulator.run("j", "escape", "true", resource_files=[file])
-    assert task.execution_info.failure_info.code == "ResourceFileWriteFailed"
-
-
-def test_a_container_of_the_auto_storage_account_comes_whole_with_its_folders_and_modes(
-    emulator: Emulator, container: ContainerClient
-) -> None:
-    file = models.ResourceFile(
-        auto_storage_container_name="work", blob_prefix="in/", file_path="d", file_mode="0750"
-    )
-    emulator.run(
-        "j", "auto", shell("find d -type f | sort; stat -c %a d/in/a.txt"), resource_files=[file]
-    )
-    assert emulator.file("j", "auto", "stdout.txt").split() == [
-        "d/in/a.txt",
-        "d/in/deep/b.txt",
-        "750",
-    ]
-
-
-def test_many_blobs_come_several_at_once_and_all_of_them(
-    emulator: Emulator, container: ContainerClient
-) -> None:
-    for number in range(60):
-        container.upload_blob(f"many/{number:03}", b"x" * number)
-    file = models.ResourceFile(
-        storage_container_url=container.url, blob_prefix="many/", identity_reference=identity()
-    )
-    emulator.run("j", "many", shell("ls many | wc -l; cat many/* | wc -c"), resource_files=[file])
-    assert emulator.file("j", "many", "stdout.txt").split() == ["60", str(sum(range(60)))]
-    container.delete_blobs(*(f"many/{number:03}" for number in range(60)))
-
-
-@pytest.mark.parametrize(
-    ("name", "path", "mode"),
-    [("dots", "a/../../../evil", None), ("itself", ".", None), ("long", "x" * 300, None)],
-)
-def test_a_path_that_is_none_fails_the_task_and_nothing_else(
-    emulator: Emulator, container: ContainerClient, name: str, path: str, mode: str | None
-) -> None:
-    url = f"{container.url}/in/a.txt"
-    file = models.ResourceFile(
-        http_url=url, file_path=path, file_mode=mode, identity_reference=identity()
-    )
-    task = emulator.run("j", f"path-{name}", "true", resource_files=[file])
-    assert task.execution_info.failure_info.code == "ResourceFileWriteFailed"
 
 
 def test_outputs_go_where_they_shall_under_the_right_condition(
@@ -225,9 +53,26 @@ def test_an_upload_that_fails_fails_the_task_without_a_retry(
         ("gone", no_such, "FileUploadContainerNotFound"),
         ("bare", bare, "FileUploadAccessDenied"),
     ):
-        task = emulator.run("j", name, "true", output_files=[file], constraints=_retries(2))
+        task = emulator.run("j", name, "true", output_files=[file], constraints=retries(2))
         assert (task.execution_info.exit_code, task.execution_info.failure_info.code) == (0, code)
         assert task.execution_info.retry_count == 0
+
+
+def test_a_rule_that_strikes_once_loses_one_file_of_a_job_wherever_its_tasks_write(
+    emulator: Emulator, azurite: Azurite, container: ContainerClient
+) -> None:
+    # A task that is submitted again has another id and writes to another folder.
+    rule = {"operation": "output_file", "code": "FileUploadMiscError", "once": True}
+    emulator.admin("POST", "/_admin/faults", rule)
+    signed = f"{container.url}?{sas(azurite)}"
+    tries = [
+        emulator.run(
+            "j", name, "true", output_files=[output("../stdout.txt", signed, f"{name}/log")]
+        )
+        for name in ("first-try", "second-try")
+    ]
+    emulator.admin("DELETE", "/_admin/faults")
+    assert [task.execution_info.result for task in tries] == ["failure", "success"]
 
 
 def test_a_node_logs_its_uploads_beside_the_logs_of_the_task(
