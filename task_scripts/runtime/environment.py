@@ -1,12 +1,13 @@
 """Prepares the Python environment of a pipeline, once per node, before the first task runs there.
 
 `environment.py [REQUIREMENTS]`; the requirements file is in the same folder. If the interpreter
-has every pinned package already, it is used as it is. Otherwise a virtual environment is made in
-the node's shared folder, under the digest of the requirements. Its packages come from this machine
-if `machine.json` beside the interpreter says that it has them (the local stack), else from
-`environment.zip` in the same folder if that exists (closed networks), else from the package index.
-The chosen interpreter is written to `environment.json`. Standard library only, Python 3.10 or
-newer.
+has every pinned package already, it is used as it is. Otherwise a virtual environment is made on
+the node, under the digest of the requirements. It lies in the folder of the pool's start task,
+which has the same user as preparations, so that tasks can only read it; without a start task it
+lies in the shared folder. Its packages come from this machine if `machine.json` beside the
+interpreter says that it has them (the local stack), else from `environment.zip` in the same folder
+if that exists (closed networks), else from the package index. The chosen interpreter is written to
+`environment.json`. Standard library only, Python 3.10 or newer.
 """
 
 import sys
@@ -22,6 +23,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import subprocess
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -159,8 +161,38 @@ def _run(purpose: str, *arguments: str, python: str = sys.executable) -> None:
         raise Unprepared(f"Could not {purpose}: {why[:500]}")
 
 
-def choose(folder: Path, name: str | None, shared: Path, build: Build = build_environment) -> Path:
-    """Choose the interpreter for a requirements file, or for none."""
+def room(startup: str, shared: Path) -> Path:
+    """Return the folder of environments: where only this user can write, or else the shared one."""
+    if not startup:
+        return shared / "environments"
+    above, below = Path(startup), Path(startup, "wd")
+    with contextlib.suppress(OSError):
+        closed = _keeps_out_others(above) or _is_closed_by_root(above)
+        if closed and _keeps_out_others(below):
+            made = below / "environments"
+            made.mkdir(exist_ok=True)
+            if _keeps_out_others(made):
+                return made
+    return shared / "environments"
+
+
+def _keeps_out_others(folder: Path) -> bool:
+    """Take from others the right to write into a folder; tell whether it is this user's."""
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        return False
+    folder.chmod(stat.S_IMODE(status.st_mode) & ~0o022)
+    return True
+
+
+def _is_closed_by_root(folder: Path) -> bool:
+    """Tell whether a folder belongs to root, and nobody else may write into it."""
+    status = folder.lstat()
+    return stat.S_ISDIR(status.st_mode) and not status.st_uid and not status.st_mode & 0o022
+
+
+def choose(folder: Path, name: str | None, root: Path, build: Build = build_environment) -> Path:
+    """Choose the interpreter for a requirements file, or for none; `root` keeps environments."""
     running = Path(sys.executable)
     if name is None:
         return running
@@ -171,7 +203,7 @@ def choose(folder: Path, name: str | None, shared: Path, build: Build = build_en
     packages = lent(wanted, Path(sys.prefix)) if wanted is not None else None
     if packages is not None:
         build = partial(borrow, packages)
-    return shared_environment(shared / "environments", requirements, build) / "bin" / "python"
+    return shared_environment(root, requirements, build) / "bin" / "python"
 
 
 def unpack_programs(folder: Path) -> None:
@@ -188,9 +220,11 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Prepare the environment and write its interpreter's path to environment.json."""
     folder = Path(__file__).resolve().parent
     shared = Path(environ.get("AZ_BATCH_NODE_SHARED_DIR", folder))
+    os.umask(0o022)  # tasks have other users, which read what is made here
     try:
         unpack_programs(folder)
-        python = choose(folder, argv[0] if argv else None, shared)
+        root = room(environ.get("AZ_BATCH_NODE_STARTUP_DIR", ""), shared)
+        python = choose(folder, argv[0] if argv else None, root)
         unfinished = folder / f"environment-{secrets.token_hex(4)}.tmp"
         unfinished.write_text(json.dumps({"python": str(python)}), encoding="utf-8")
         unfinished.replace(folder / "environment.json")

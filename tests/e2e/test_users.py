@@ -1,5 +1,6 @@
 """Tasks as users of their own: a program learns nothing of what belongs to other tasks."""
 
+import hashlib
 import io
 import json
 import os
@@ -22,8 +23,9 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="for want of root, to run tasks as other users"),
     pytest.mark.timeout(300),
 ]
+ENVIRONMENTS = "*/startup/wd/environments/*"
 # What all tasks of a node read: what prepared a job, and what is shared.
-PREPARED = re.compile(r"/jobpreparation/|/shared/")
+PREPARED = re.compile(r"/jobpreparation/|/shared/|/startup/")
 # The interpreter of this process may be closed to other users.
 OPTIONS = ("--users", "map", "--node-path", "/usr/local/bin:/usr/bin:/bin")
 
@@ -43,9 +45,26 @@ def stack(room: Path) -> Iterator[Stack]:
     cpu = stack.definitions / "pools/cpu.yaml"
     one_node = cpu.read_text("utf-8").replace("maximum: 4", "maximum: 1")
     cpu.write_text(one_node, "utf-8")
+    equip(stack.definitions)
     stack.start()
     yield stack
     stack.stop()
+
+
+def equip(definitions: Path) -> None:
+    """Add an environment with one package, and a pipeline whose program imports it."""
+    environments, wheel = definitions / "task_scripts/environments", io.BytesIO()
+    with zipfile.ZipFile(wheel, "w") as packed:
+        packed.writestr("tiny_package.py", "")
+    digest = hashlib.sha256(wheel.getvalue()).hexdigest()
+    pin = f"tiny-package==1 --hash=sha256:{digest}\n"
+    (environments / "tiny.txt").write_text(pin, "utf-8")
+    with zipfile.ZipFile(environments / "tiny.zip", "w") as packed:
+        packed.writestr("tiny_package-1-py3-none-any.whl", wheel.getvalue())
+    pipelines = definitions / "pipelines"
+    strict = (pipelines / "strict-acts.yaml").read_text("utf-8").replace("strict/", "equipped/")
+    equipped = strict.replace("program: act.py,", "program: act.py, environment: tiny,")
+    (pipelines / "equipped.yaml").write_text(equipped, "utf-8")
 
 
 def asked(stack: Stack, name: str, key: str, source: str = "", **parameters: str) -> str:
@@ -89,6 +108,22 @@ def test_a_program_learns_nothing_of_others_on_its_node_and_changes_nothing(
     gate.touch()
     run, _ = stack.succeeded(waiting)
     assert stack.output(run) == {"copy.txt": b"secret-of-one\n"}
+
+
+def test_an_environment_is_read_by_all_tasks_and_changed_by_none(stack: Stack, room: Path):
+    gate = room / "second-gate"
+    lines = b"import tiny_package\nwait %s\n" % bytes(gate)
+    waiting = stack.upload("equipped/a.txt", lines, "equipped")  # meanwhile its node stays
+    nodes = stack.local.data / "batch/nodes"
+    (made,) = until(lambda: [p for p in nodes.glob(ENVIRONMENTS) if p.is_symlink()], 60)
+    assert not list(nodes.glob("*/shared/*"))
+    for folder in (made.resolve() / "bin", made.parent):
+        told = spied(stack, folder)
+        assert folder.is_relative_to(told["node"])
+        assert told["broken"] == ["list"]
+    gate.touch()
+    run, _ = stack.succeeded(waiting)
+    assert stack.output(run) == {"done.txt": lines}
 
 
 def content(folder: Path) -> bytes:

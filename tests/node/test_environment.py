@@ -1,6 +1,7 @@
 """The preparation of a node: it chooses the interpreter, and builds an environment once."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from task_scripts.runtime.environment import Unprepared, choose, installed, pins, shared_environment
+from task_scripts.runtime.environment import (
+    Unprepared,
+    choose,
+    installed,
+    pins,
+    room,
+    shared_environment,
+)
 from tests.node.conftest import SCRIPTS
 
 LOCKED = """# made by a tool
@@ -106,3 +114,52 @@ def test_a_missing_requirements_file_is_one_clear_line(tmp_path: Path) -> None:
     assert done.stderr.startswith("The environment was not prepared: ")
     assert "gone.txt" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_environments_lie_where_only_the_user_of_preparations_writes(tmp_path: Path) -> None:
+    startup = tmp_path / "startup"
+    (startup / "wd").mkdir(parents=True)
+    for folder in (startup, startup / "wd"):
+        folder.chmod(0o770)
+    found = room(str(startup), tmp_path / "shared")
+    assert found == startup / "wd/environments"
+    modes = [folder.stat().st_mode & 0o777 for folder in (startup, startup / "wd")]
+    assert modes == [0o750, 0o750]
+    assert not found.stat().st_mode & 0o022
+
+
+def test_without_a_start_task_environments_lie_in_the_shared_folder(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    assert room("", shared) == shared / "environments"
+    assert room(str(tmp_path / "nothing"), shared) == shared / "environments"
+
+
+def test_a_link_in_the_place_of_the_folder_of_environments_is_not_followed(tmp_path: Path) -> None:
+    below, planted = tmp_path / "startup/wd", tmp_path / "planted"
+    below.mkdir(parents=True)
+    planted.mkdir()
+    (below / "environments").symlink_to(planted)
+    assert room(str(tmp_path / "startup"), tmp_path / "shared") == tmp_path / "shared/environments"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="for want of root, to be another user")
+@pytest.mark.parametrize("foreign", ["startup", "startup/wd", "startup/wd/environments"])
+def test_a_folder_of_another_user_keeps_no_environments(tmp_path: Path, foreign: str) -> None:
+    (tmp_path / "startup/wd/environments").mkdir(parents=True)
+    os.chown(tmp_path / foreign, 1_900_000_001, -1)
+    assert room(str(tmp_path / "startup"), tmp_path / "shared") == tmp_path / "shared/environments"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="for want of root, to be another user")
+@pytest.mark.parametrize(("mode", "keeps"), [(0o755, True), (0o775, False), (0o757, False)])
+def test_a_folder_of_root_above_is_as_good_if_nobody_else_writes_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, keeps: bool
+) -> None:
+    startup, user = tmp_path / "startup", 1_900_000_001
+    (startup / "wd/environments").mkdir(parents=True)
+    startup.chmod(mode)
+    for folder in (startup / "wd", startup / "wd/environments"):
+        os.chown(folder, user, -1)
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    found = room(str(startup), tmp_path / "shared")
+    assert (found == startup / "wd/environments") is keeps

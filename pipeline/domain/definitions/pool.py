@@ -15,6 +15,14 @@ from pipeline.domain.runs import naming
 
 # Batch evaluates formulas no more often than this.
 EVALUATION_INTERVAL = "PT5M"
+# It does nothing, but its folder lives as long as the node. All tasks may read there, and only its
+# own user may write: that of preparations, which keep environments there
+# (https://learn.microsoft.com/azure/batch/files-and-directories).
+_START_TASK = {
+    "commandLine": "/bin/true",
+    "userIdentity": {"autoUser": {"scope": "pool", "elevationLevel": "nonadmin"}},
+    "waitForSuccess": True,
+}
 
 
 class Gpu(StrEnum):
@@ -130,6 +138,7 @@ def pool_body(pool: Pool, formula: str) -> dict[str, object]:
         "autoScaleFormula": formula,
         "autoScaleEvaluationInterval": EVALUATION_INTERVAL,
         "metadata": [{"name": "fanfare-pool", "value": pool.name}],
+        "startTask": _START_TASK,
     }
 
 

@@ -15,7 +15,15 @@ _AZURE_REGISTRY = ".azurecr.io"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Keys and values that the two planes spell differently.
 _KEYS = {"nodeAgentSKUId": "nodeAgentSkuId"}
-_VALUES = {"pack": "Pack", "dockerCompatible": "DockerCompatible"}
+_VALUES = {
+    ("nodeFillType", "pack"): "Pack",
+    ("type", "dockerCompatible"): "DockerCompatible",
+    ("scope", "pool"): "Pool",
+    ("elevationLevel", "nonadmin"): "NonAdmin",
+}
+_SAME = (
+    "displayName", "vmSize", "taskSlotsPerNode", "taskSchedulingPolicy", "metadata", "startTask",
+)  # fmt: skip
 
 
 def pool_resources(pools: Mapping[str, Pool]) -> list[dict[str, object]]:
@@ -42,10 +50,7 @@ def pool_resource(body: Mapping[str, object], servers: list[str]) -> dict[str, o
         "formula": left.pop("autoScaleFormula"),
         "evaluationInterval": left.pop("autoScaleEvaluationInterval"),
     }
-    same = {
-        key: left.pop(key)
-        for key in ("displayName", "vmSize", "taskSlotsPerNode", "taskSchedulingPolicy", "metadata")
-    }
+    same = {key: left.pop(key) for key in _SAME}
     if left:
         raise ValueError(f"A pool's resource has no place for these keys: {', '.join(left)}")
     properties = {
@@ -69,7 +74,12 @@ def _with_logins(machine: object, servers: list[str]) -> object:
 
 def _respelled(value: object) -> object:
     if isinstance(value, dict):
-        return {_KEYS.get(key, key): _respelled(inner) for key, inner in value.items()}
+        return {
+            _KEYS.get(key, key): _VALUES[key, inner]
+            if isinstance(inner, str) and (key, inner) in _VALUES
+            else _respelled(inner)
+            for key, inner in value.items()
+        }
     if isinstance(value, list):
         return [_respelled(inner) for inner in value]
-    return _VALUES.get(value, value) if isinstance(value, str) else value
+    return value

@@ -49,6 +49,12 @@ def test_the_body_is_what_batch_accepts():
     assert "containerConfiguration" not in machine
 
 
+def test_the_start_task_has_the_user_of_preparations_so_that_its_folder_is_theirs():
+    start = pool_body(pool(), "")["startTask"]
+    assert start["userIdentity"]["autoUser"] == {"scope": "pool", "elevationLevel": "nonadmin"}
+    assert start["waitForSuccess"] is True
+
+
 def test_container_images_are_pulled_when_the_node_starts():
     machine = pool_body(pool(containers=Containers(images=("a:1",))), "")[
         "virtualMachineConfiguration"
