@@ -63,11 +63,11 @@ def on_lost_events(timer: func.TimerRequest) -> None:
 @app.route(route="runs", methods=["POST"])
 def start_run(req: func.HttpRequest) -> func.HttpResponse:
     """Start a run."""
-    key = req.headers.get("Idempotency-Key")
+    key, encoding = req.headers.get("Idempotency-Key"), req.headers.get("Content-Encoding")
     return _reply(
         req,
         access.Operation.START,
-        lambda by: http.start_run(bootstrap.engine().asked_by(by), req.get_body(), key),
+        lambda by: http.start_run(bootstrap.engine().asked_by(by), req.get_body(), key, encoding),
     )
 
 

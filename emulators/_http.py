@@ -98,7 +98,8 @@ async def serve(
     """Serve `app` on the bound listener until SIGTERM, SIGINT or SIGHUP, then clean up."""
     from aiohttp import web  # noqa: PLC0415 - a third of a second that only servers have to spend
 
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+    # Nothing is unpacked on the way: a small body could become a large one.
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0, auto_decompress=False)
     await runner.setup()
     await web.SockSite(runner, listener, ssl_context=tls).start()
     stop = told_to_end()

@@ -68,6 +68,11 @@ PARTS = (
         ("-m", "pytest", "-s", "--timeout", "3600", "tests/campaign"),
     ),
     Part(
+        "faults",
+        "every fault of the stack, its remedy carried out, and `az` commands by the parser of az",
+        (*PYTEST, "tests/faults"),
+    ),
+    Part(
         "benchmarks",
         "both benchmarks run to their end, that of the Batch emulator in a tenth of its size",
         ("-c", "from scripts.test_all import benchmarks; benchmarks()"),

@@ -22,6 +22,7 @@ _TOGETHER = (
 _FIRST = (
     *_TOGETHER,
     "tests/e2e/",
+    "tests/faults/test_stack.py",
     "tests/emulators/storage/",
     "tests/emulators/stack/",
     "tests/infra/test_package.py",

@@ -21,7 +21,7 @@ members do not know one another. The layers contract in pyproject.toml says the 
   store                           SQLite: what survives a kill
 
   service                         the verbs: what requests and passing time do to the model
-  auth, command_line              who may call, the flags
+  auth, command_line, entries     who may call, the flags
 
   wire, page                      the HTTP shell: the operations of the service, a page for people
 

@@ -12,18 +12,17 @@ from aiohttp import web
 
 from emulators import _http
 from emulators.batch.auth import Gate
-from emulators.batch.command_line import ACCOUNT, read_options
+from emulators.batch.command_line import read_options
+from emulators.batch.entries import porter
 from emulators.batch.faults import BadRule, read_rules
 from emulators.batch.options import Options
-from emulators.batch.page.routes import Page, guard
+from emulators.batch.page.routes import Page
 from emulators.batch.service.emulator import Emulator
 from emulators.batch.service.pools.spot import BadTrace
 from emulators.batch.store import Store
 from emulators.batch.wire.admin import Admin
 from emulators.batch.wire.routes import OPERATIONS
 from emulators.batch.wire.shell import Shell
-
-_ACCEPTED_BYTES = (1 << 20) + 4096
 
 
 def _tls(options: Options) -> ssl.SSLContext | None:
@@ -40,18 +39,18 @@ def _tls(options: Options) -> ssl.SSLContext | None:
 def _greet(options: Options, endpoint: str) -> None:
     """Tell a person at a terminal what a launcher reads from the ready line."""
     if sys.stderr.isatty():
-        key = options.key if options.account == ACCOUNT else "(yours)"
         lines = (
             f"Azure Batch on this machine, account {options.account}",
-            f"  endpoint  {endpoint}   in a browser: what goes on",
-            f"  key       {key}",
+            f"  page      {endpoint}/#{options.key}   in a browser: what goes on",
+            f"  endpoint  {endpoint}",
+            f"  key       {options.key}",
             f"  data      {options.data}   kept; another --data starts afresh",
             "  Ctrl-C stops it. README.md beside this program has the first lines of Python.",
         )
         print("\n".join(lines), file=sys.stderr)
 
 
-async def run(options: Options, listener: socket.socket) -> None:
+async def run(options: Options, listener: socket.socket, **more: object) -> None:
     """Serve until SIGTERM."""
     store = Store(options.data)
     session = aiohttp.ClientSession(
@@ -72,7 +71,7 @@ async def run(options: Options, listener: socket.socket) -> None:
     endpoint = f"{scheme}://{_http.HOST}:{listener.getsockname()[1]}"
     await emulator.start(endpoint)
     _greet(options, endpoint)
-    app = web.Application(client_max_size=_ACCEPTED_BYTES, middlewares=[guard])
+    app = web.Application(middlewares=[porter(options).middleware()])
     shell = Shell(emulator, Gate(options, session))
     app.add_routes(Page(emulator.ctx, shell.handle).routes())
     app.add_routes(Admin(emulator).routes())
@@ -82,7 +81,7 @@ async def run(options: Options, listener: socket.socket) -> None:
         await emulator.close()
 
     app.on_cleanup.append(close)
-    await _http.serve(app, "batch", listener, tls=tls)
+    await _http.serve(app, "batch", listener, tls=tls, **more)
 
 
 def main() -> None:
@@ -90,11 +89,11 @@ def main() -> None:
     logging.basicConfig(
         stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s %(message)s"
     )
-    port, options = read_options(sys.argv[1:])
+    port, options, key = read_options(sys.argv[1:])
     _http.die_with_parent()
     if options.users == "map":
         os.umask(0o077)  # users of tasks pass the data folder
-    asyncio.run(run(options, _http.bind(port)))
+    asyncio.run(run(options, _http.bind(port), **key.told()))
 
 
 if __name__ == "__main__":

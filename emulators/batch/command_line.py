@@ -1,20 +1,18 @@
 """Defines the command line, in groups that a newcomer can read, and turns it into options."""
 
 import argparse
-import base64
-import binascii
 import os
 from pathlib import Path
 from typing import Any
 
+from emulators import _keys
 from emulators._entra import issuers_of
+from emulators._gate import host_name
 from emulators.batch.autoscale.dialect import Dialect, DialectError, read_dialect
 from emulators.batch.options import Options
 from emulators.batch.timing import Profile, TimingError, read_profile
 
 ACCOUNT = "devbatch"
-# Public on purpose: a development account on loopback needs no secret, as in Azurite.
-KEY = base64.b64encode(b"the well-known key of devbatch, not a secret").decode()
 _SWITCH = {"action": "store_true"}
 
 
@@ -56,7 +54,14 @@ _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
             "help": "port on 127.0.0.1; 0 takes any free one",
         },
         "--account": {"default": ACCOUNT, "help": "name of the Batch account"},
-        "--key": {"default": KEY, "help": "its key, base64; by default a public one"},
+        "--key": {"help": _keys.HELP},
+        "--allowed-host": {
+            "action": "append",
+            "default": [],
+            "type": host_name,
+            "metavar": "NAME",
+            "help": "further name that requests may ask for; may be repeated",
+        },
         "--data": {
             "type": Path,
             "default": Path(".batch"),
@@ -222,8 +227,8 @@ _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
 }
 
 
-def read_options(argv: list[str]) -> tuple[int, Options]:
-    """Read the command line and return port and options, or end the process with a message."""
+def read_options(argv: list[str]) -> tuple[int, Options, _keys.Key]:
+    """Return port, options and key of the command line, or end the process with a message."""
     parser = make_parser()
     given = vars(parser.parse_args(argv))
     port = int(given.pop("port"))
@@ -231,19 +236,14 @@ def read_options(argv: list[str]) -> tuple[int, Options]:
     if given["users"] == "map" and os.geteuid() != 0:
         parser.error("--users map needs root: only root can run tasks as other users")
     _settle_authentication(parser, given)
-    _check_key(parser, given["key"])
     if given["applications"] is not None and not given["applications"].is_dir():
         parser.error(f"--applications {given['applications']} is not a folder")
-    return port, Options(**given)
-
-
-def _check_key(parser: argparse.ArgumentParser, key: str) -> None:
+    given["allowed_hosts"] = frozenset(given.pop("allowed_host"))
     try:
-        good = base64.b64decode(key, validate=True)
-    except binascii.Error:
-        good = b""
-    if not good:
-        parser.error("--key has to be base64, and not empty")
+        key = _keys.take_key(given["key"], argv, given["data"])
+    except _keys.KeyUnusable as error:
+        parser.error(str(error))
+    return port, Options(**{**given, "key": key.text}), key
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -287,8 +287,8 @@ def _default(flag: str, how: dict[str, Any]) -> str:
 
 
 def _says_something(default: object) -> bool:
-    """Tell whether to show a default: not of switches, empty ones and the key."""
-    return default not in (None, "", [], False, KEY)
+    """Tell whether to show a default: not of switches and empty ones."""
+    return default not in (None, "", [], False)
 
 
 class _WithDefaults(argparse.ArgumentDefaultsHelpFormatter):

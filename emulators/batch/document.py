@@ -25,7 +25,10 @@ def parse_stamp(text: str) -> datetime:
     """Read an ISO 8601 moment; raises ValueError for other text."""
     trimmed = _FRACTION.sub(lambda found: "." + found[1], text.strip())
     moment = datetime.fromisoformat(trimmed)
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text[:50]} is before the year 1 or after 9999 in UTC.") from error
 
 
 def parse_duration(text: str) -> timedelta:

@@ -49,3 +49,4 @@ class Options:
     entra_unverified: bool = False
     cert: Path | None = None
     key_file: Path | None = None
+    allowed_hosts: frozenset[str] = frozenset()

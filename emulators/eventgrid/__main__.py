@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import base64
 import json
 import logging
 import socket
@@ -13,7 +12,8 @@ from pathlib import Path
 
 import aiohttp
 
-from emulators import _http
+from emulators import _http, _keys
+from emulators._gate import take_names
 from emulators.eventgrid.auth import Gate
 from emulators.eventgrid.broker import Broker
 from emulators.eventgrid.destinations import Destinations
@@ -24,6 +24,8 @@ from emulators.eventgrid.routes import Service, application
 from emulators.eventgrid.storage_wire import BadConnectionString, StorageAccount, StorageClient
 from emulators.eventgrid.store import Store, StoreUnusable
 from emulators.eventgrid.subscriptions import Arm, BadSubscription
+
+_FORGET_EVERY_S = 3600.0
 
 AUDIENCE = "https://eventgrid.azure.net"
 
@@ -47,9 +49,13 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder that keeps everything")
     parser.add_argument("--config", type=Path, required=True, help="topics and eventSubscriptions")
     parser.add_argument("--storage-outbox", type=Path, help="outbox file of the storage emulator")
-    parser.add_argument("--storage-connection", help="connection string for queues and blobs")
+    parser.add_argument(
+        "--storage-connection",
+        help="connection string for queues and blobs; with a key in it, @FILE",
+    )
     _add_entra(parser)
-    parser.add_argument("--key", help="topic key, Base64; without one anybody may publish")
+    parser.add_argument("--key", help=_keys.HELP)
+    take_names(parser)
     parser.add_argument("--time-scale", type=float, default=1.0, help="divides every retry wait")
     parser.add_argument(
         "--startup-grace-s",
@@ -72,9 +78,10 @@ def _parse() -> argparse.Namespace:
     if (arguments.cert is None) is not (arguments.key_file is None):
         parser.error("--cert and --key-file go together.")
     try:
-        base64.b64decode(arguments.key or "", validate=True)
-    except ValueError:
-        parser.error("--key is not Base64.")
+        _keys.check_connection(sys.argv[1:])
+        arguments.key = _keys.take_key(arguments.key, sys.argv[1:], arguments.data)
+    except _keys.KeyUnusable as error:
+        parser.error(str(error))
     return arguments
 
 
@@ -105,7 +112,8 @@ async def _run(arguments: argparse.Namespace) -> int:
         broker = Broker(config, store, FaultDice(arguments.seed, faults))
         async with aiohttp.ClientSession() as session:
             service = _assemble(arguments, broker, session)
-            await _serve(service, listener, _tls(arguments))
+            told = arguments.key.told()
+            await _serve(service, listener, _tls(arguments), told)
             return 0
     finally:
         store.close()
@@ -124,18 +132,22 @@ def _assemble(
     destinations = Destinations(session, storage)
     pace = Pace(arguments.time_scale, time.time() + arguments.startup_grace_s)
     dispatcher = Dispatcher(broker, destinations, pace)
-    return Service(broker, dispatcher, destinations, outbox, _gate(arguments, session))
+    hosts = frozenset(arguments.allowed_host)
+    return Service(broker, dispatcher, destinations, outbox, _gate(arguments, session), hosts)
 
 
 def _gate(arguments: argparse.Namespace, session: aiohttp.ClientSession) -> Gate:
+    key: _keys.Key = arguments.key
     if not arguments.entra_keys:
-        return Gate(arguments.key)
+        return Gate(key.text)
     # A tenth of a second to import; a topic with a key never needs it.
     from emulators._entra import Entra, issuers_of  # noqa: PLC0415 see above
     from emulators._signing_keys import SigningKeys  # noqa: PLC0415 see above
 
     keys = SigningKeys(arguments.entra_keys, session)
-    return Gate(arguments.key, Entra(issuers_of(arguments.entra_tenant), AUDIENCE, keys))
+    entra = Entra(issuers_of(arguments.entra_tenant), AUDIENCE, keys)
+    # A key that was only drawn for the emulator's own routes opens no topic.
+    return Gate(key.text, entra, keys_publish=key.file is None)
 
 
 def _tls(arguments: argparse.Namespace) -> ssl.SSLContext | None:
@@ -146,9 +158,20 @@ def _tls(arguments: argparse.Namespace) -> ssl.SSLContext | None:
     return context
 
 
-async def _serve(service: Service, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
-    serving = asyncio.create_task(_http.serve(application(service), "eventgrid", listener, tls=tls))
-    tasks = [serving, asyncio.create_task(service.dispatcher.run())]
+async def _serve(
+    service: Service,
+    listener: socket.socket,
+    tls: ssl.SSLContext | None,
+    told: dict[str, object],
+) -> None:
+    serving = asyncio.create_task(
+        _http.serve(application(service), "eventgrid", listener, tls=tls, **told)
+    )
+    tasks = [
+        serving,
+        asyncio.create_task(service.dispatcher.run()),
+        asyncio.create_task(_forget(service.broker)),
+    ]
     if service.outbox is not None:
         tasks.append(asyncio.create_task(follow(service.outbox, service.broker.take_outbox)))
     done, running = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -158,6 +181,12 @@ async def _serve(service: Service, listener: socket.socket, tls: ssl.SSLContext 
     await service.dispatcher.stop()
     for task in done:
         task.result()
+
+
+async def _forget(broker: Broker) -> None:
+    while True:
+        await asyncio.sleep(_FORGET_EVERY_S)
+        broker.store.forget_finished(time.time())
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """The two envelopes of an event: checks what publishers send, and converts one into the other."""
 
-import json
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import cast
+
+from emulators._json import parse_json
 
 MAX_BYTES = 1024 * 1024
 MAX_EVENTS = 5000
@@ -112,7 +113,7 @@ def validation_event(topic_id: str, code: str, url: str) -> Json:
 
 def _elements(raw: bytes, content_type: str, schema: Schema) -> list[object]:
     try:
-        body: object = json.loads(raw)
+        body = parse_json(raw)
     except ValueError as error:
         raise Rejected(400, f"The body is not JSON: {error}") from error
     if isinstance(body, list):

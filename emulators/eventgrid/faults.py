@@ -4,6 +4,8 @@ import random
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 
+_MOST_DELAY_S = 86_400
+
 
 @dataclass(frozen=True)
 class Faults:
@@ -19,8 +21,11 @@ class Faults:
         """Return a copy of these faults with some new values; raises ValueError."""
         known = asdict(self)
         for name, value in wanted.items():
-            if name not in known or not isinstance(value, int | float) or value < 0:
+            if name not in known or not isinstance(value, int | float):
                 raise ValueError(f"{name}={value!r} is not a fault; known are {', '.join(known)}.")
+            most = _MOST_DELAY_S if name == "max_delay_s" else 1
+            if not 0 <= value <= most:
+                raise ValueError(f"{name}={value!r} has to be a number from 0 to {most}.")
         values = {name: type(known[name])(value) for name, value in wanted.items()}
         return replace(self, **values)
 

@@ -12,6 +12,7 @@ from typing import BinaryIO
 from emulators._watch import FolderWatch
 
 CHUNK_BYTES = 1024 * 1024
+LARGE_BYTES = 4 * 1024 * 1024
 _log = logging.getLogger(__name__)
 
 
@@ -62,6 +63,18 @@ class Outbox:
         """Tell whether all of the file is read, except a line that is still being written."""
         return not self._chunk()
 
+    def retire(self) -> None:
+        """Move a large file away that is read to its end; its writer begins another one.
+
+        It stays until the next one follows it, in case a line comes while it is moved.
+        """
+        if self._position.offset > LARGE_BYTES and self.drained() and not self._replaced():
+            self._path.rename(self._retired)
+
+    @property
+    def _retired(self) -> Path:
+        return self._path.with_name(f"{self._path.name}.old")
+
     def close(self) -> None:
         """Close the file."""
         if self._file is not None:
@@ -90,14 +103,27 @@ class Outbox:
 
     def _open(self) -> BinaryIO | None:
         self.close()
+        self._file = self._unread_of_retired()
         try:
-            self._file = self._path.open("rb")
+            self._file = self._file or self._path.open("rb")
         except FileNotFoundError:
             return None
         found = os.fstat(self._file.fileno())
         if found.st_ino != self._position.inode or found.st_size < self._position.offset:
             self._position = Position(found.st_ino, 0)
         return self._file
+
+    def _unread_of_retired(self) -> BinaryIO | None:
+        """Open the file that was moved away, if it is the one of the position and has more."""
+        try:
+            file = self._retired.open("rb")
+        except FileNotFoundError:
+            return None
+        found = os.fstat(file.fileno())
+        if found.st_ino == self._position.inode and found.st_size > self._position.offset:
+            return file
+        file.close()
+        return None
 
     def _replaced(self) -> bool:
         try:
@@ -122,6 +148,7 @@ async def follow(outbox: Outbox, take: Callable[[Lines, Position], None]) -> Non
                 outbox.advance(position)
                 # Between two chunks, let the deliveries of the first begin.
                 await asyncio.sleep(0)
+            outbox.retire()
     finally:
         watch.close()
         outbox.close()

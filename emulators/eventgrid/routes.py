@@ -1,6 +1,7 @@
 """The HTTP shell: publishing, subscriptions at run time, and controls for tests."""
 
 import asyncio
+import math
 import time
 import uuid
 from collections.abc import Awaitable, Callable
@@ -9,7 +10,10 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
+from emulators._json import parse_json
+from emulators._porter import read_body
 from emulators.eventgrid import auth
+from emulators.eventgrid.auth import error_answer
 from emulators.eventgrid.broker import Broker, arm_answer
 from emulators.eventgrid.destinations import NOT_ECHOED, Challenge, Destinations
 from emulators.eventgrid.dispatcher import Dispatcher
@@ -18,7 +22,7 @@ from emulators.eventgrid.outbox import Outbox
 from emulators.eventgrid.subscriptions import BadSubscription, Subscription
 
 VALIDATION_S = 600.0
-SYNC_S = 30.0
+SYNC_S, _MOST_SYNC_S = 30.0, 3600
 
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -32,6 +36,7 @@ class Service:
     destinations: Destinations
     outbox: Outbox | None
     gate: auth.Gate
+    allowed_hosts: frozenset[str] = frozenset()
     # Subscriptions whose endpoint must open the validation URL: by code, with the end of that time.
     awaiting: dict[str, tuple[Subscription, float]] = field(default_factory=dict)
 
@@ -41,7 +46,8 @@ SERVICE = web.AppKey("service", Service)
 
 def application(service: Service) -> web.Application:
     """Return the application with all routes."""
-    app = web.Application(client_max_size=2 * MAX_BYTES, middlewares=[_errors])
+    guard = auth.porter(service.gate.key, service.allowed_hosts).middleware()
+    app = web.Application(middlewares=[guard, _errors])
     app[SERVICE] = service
     app.add_routes(
         [
@@ -67,18 +73,9 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except Rejected as error:
-        return _error(error.status, str(error))
+        return error_answer(error.status, str(error))
     except BadSubscription as error:
-        return _error(400, str(error))
-    except web.HTTPRequestEntityTooLarge as error:
-        return _error(413, error.text or "The request is too large.")
-
-
-def _error(status: int, message: str) -> web.Response:
-    codes = {400: "BadRequest", 401: "Unauthorized", 404: "NotFound", 413: "RequestEntityTooLarge"}
-    return web.json_response(
-        {"error": {"code": codes.get(status, "Error"), "message": message}}, status=status
-    )
+        return error_answer(400, str(error))
 
 
 async def _publish(request: web.Request) -> web.Response:
@@ -89,7 +86,7 @@ async def _publish(request: web.Request) -> web.Response:
     refusal = await service.gate.refusal(request.headers, datetime.now(UTC))
     if refusal is not None:
         raise Rejected(401, refusal)
-    raw = await request.read()
+    raw = await read_body(request, MAX_BYTES)
     events = parse_publish(raw, request.content_type, topic.schema, topic.id)
     service.broker.publish(topic, events)
     return web.Response(status=200)
@@ -117,14 +114,19 @@ async def _subscribe(request: web.Request) -> web.Response:
 
 
 async def _requested(request: web.Request) -> Subscription:
-    try:
-        body = await request.json()
-    except ValueError as error:
-        raise BadSubscription(f"The body is not JSON: {error}") from error
-    if not isinstance(body, dict):
-        raise BadSubscription("The body has to be an object.")
-    where = request.match_info
+    body, where = await _object(request), request.match_info
     return request.app[SERVICE].broker.parse(where["topic"], where["name"], body)
+
+
+async def _object(request: web.Request) -> dict[str, object]:
+    raw = await read_body(request, MAX_BYTES)
+    try:
+        body = parse_json(raw)
+    except ValueError as error:
+        raise Rejected(400, f"The body is not JSON: {str(error)[:200]}") from error
+    if not isinstance(body, dict):
+        raise Rejected(400, "The body has to be an object.")
+    return body
 
 
 async def _validate(request: web.Request) -> web.Response:
@@ -181,22 +183,25 @@ async def _sync(request: web.Request) -> web.Response:
 
 def _timeout_s(request: web.Request) -> float:
     try:
-        return float(request.query.get("timeout", SYNC_S))
-    except ValueError as error:
-        raise Rejected(400, "timeout has to be a number of seconds.") from error
+        seconds = float(request.query.get("timeout", SYNC_S))
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds <= _MOST_SYNC_S:
+        raise Rejected(400, f"timeout has to be a number of seconds, from 0 to {_MOST_SYNC_S}.")
+    return seconds
 
 
 async def _faults(request: web.Request) -> web.Response:
-    dice = request.app[SERVICE].broker.dice
+    dice, wanted = request.app[SERVICE].broker.dice, await _object(request)
     try:
-        dice.faults = dice.faults.changed(await request.json())
-    except (ValueError, AttributeError) as error:
+        dice.faults = dice.faults.changed(wanted)
+    except ValueError as error:
         raise Rejected(400, str(error)) from error
     return web.json_response(asdict(dice.faults))
 
 
 async def _unimplemented(request: web.Request) -> web.Response:
-    return _error(501, f"{request.method} {request.path} is not emulated.")
+    return error_answer(501, f"{request.method} {request.path} is not emulated.")
 
 
 def _key(request: web.Request) -> str:

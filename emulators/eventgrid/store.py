@@ -98,7 +98,7 @@ class Store:
             for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL"):
                 self._db.execute(f"PRAGMA {pragma}")
             self._db.executescript(_TABLES)
-            self._forget(time.time() - KEEP_FINISHED_S)
+            self.forget_finished(time.time())
         except sqlite3.DatabaseError as error:
             self._db.close()
             raise StoreUnusable(
@@ -223,7 +223,9 @@ class Store:
         )
         return 1
 
-    def _forget(self, before: float) -> None:
+    def forget_finished(self, now: float) -> None:
+        """Delete events whose last delivery is over, three days after they were published."""
+        before = now - KEEP_FINISHED_S
         with self._transaction():
             self._db.execute(
                 "DELETE FROM deliveries WHERE event IN"

@@ -8,7 +8,9 @@ import socket
 import sys
 from pathlib import Path
 
+from emulators._gate import take_names
 from emulators._http import HOST, bind, die_with_parent, serve
+from emulators._keys import VARIABLE
 from emulators.functions.app.settings import AppSettings, read_settings
 from emulators.functions.errors import StartError
 from emulators.functions.host.host import FunctionsHost, HostConfig
@@ -58,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         help="awkward shuffles and repeats messages, and loses instances",
     )
     parser.add_argument("--seed", type=int, default=0, help="makes the awkward profile repeatable")
+    take_names(parser)
     parser.add_argument("--debug", action="store_true", help="log more")
     return parser
 
@@ -82,6 +85,7 @@ def _config(arguments: argparse.Namespace) -> HostConfig:
         drain_s=arguments.drain,
         wake=arguments.wake,
         doorbell=arguments.doorbell,
+        allowed_hosts=frozenset(arguments.allowed_host),
     )
 
 
@@ -89,7 +93,7 @@ def _worker_environ(config: HostConfig, port: int) -> dict[str, str]:
     """Return the environment of the worker: ours, Azure's variables, and the app settings over
     both."""
     return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("FANFARE_KEY")},
+        **{name: value for name, value in os.environ.items() if name != VARIABLE},
         "AZURE_FUNCTIONS_ENVIRONMENT": "Development",
         "FUNCTIONS_EXTENSION_VERSION": "~4",
         "FUNCTIONS_WORKER_RUNTIME": "python",

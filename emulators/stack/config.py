@@ -26,6 +26,7 @@ class StackConfig(BaseModel):
     batch_key: str
     eventgrid_key: str
     eventgrid: dict[str, Json] = Field(default_factory=dict)
+    lifecycle: dict[str, Json] = Field(default_factory=dict)
     app: Path | None = None
     settings: dict[str, str] = Field(default_factory=dict)
     identities: list[str] = Field(default_factory=list)

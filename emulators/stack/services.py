@@ -62,7 +62,14 @@ class Services:
             for part in (f"--{service}-port", str(self._ports[f"storage.{service}"]))
         ]
         secret = self._secret("storage", "--key", self._config.storage_key)
-        return ["--account", self._config.account, secret, *ports]
+        return ["--account", self._config.account, secret, *ports, *self._lifecycle()]
+
+    def _lifecycle(self) -> list[str]:
+        if not self._config.lifecycle:
+            return []
+        path = self._data / "lifecycle.json"
+        write_private(path, self._config.lifecycle)
+        return ["--lifecycle", str(path)]
 
     def _eventgrid(self) -> list[str]:
         self._ensure_function_keys()

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import base64
 import fcntl
 import socket
 import sys
@@ -11,8 +10,11 @@ from typing import IO
 
 from aiohttp import web
 
-from emulators import _http
+from emulators import _http, _keys
+from emulators._gate import Refusal
+from emulators._porter import Porter
 from emulators.storage import azurite
+from emulators.storage.lifecycle import PolicyUnusable, Rule, keep, read_rules
 from emulators.storage.ports import SERVICES, PortTaken, choose_ports, remember_ports
 
 _LAUNCH = web.AppKey("launch", azurite.Launch)
@@ -34,7 +36,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="health endpoint (0: any free port)")
     parser.add_argument("--data", type=Path, required=True, help="folder that keeps everything")
     parser.add_argument("--account", default="fanfare", help="name of the account (fanfare)")
-    parser.add_argument("--key", required=True, help="account key, Base64")
+    parser.add_argument("--key", help=_keys.HELP)
     for service in SERVICES:
         parser.add_argument(
             f"--{service}-port", type=int, default=0, help="0: the remembered or a free port"
@@ -48,13 +50,16 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="makes the awkward profile repeatable")
     parser.add_argument("--cert", type=Path, help="PEM: serve https, and accept bearer tokens too")
     parser.add_argument("--key-file", type=Path, help="PEM: the private key of --cert")
+    parser.add_argument(
+        "--lifecycle", type=Path, help="JSON: a management policy that deletes old blobs"
+    )
     arguments = parser.parse_args()
     if bool(arguments.cert) != bool(arguments.key_file):
         parser.error("--cert and --key-file go together.")
     try:
-        base64.b64decode(arguments.key, validate=True)
-    except ValueError:
-        parser.error("--key is not Base64.")
+        arguments.key = _keys.take_key(arguments.key, sys.argv[1:], arguments.data).text
+    except _keys.KeyUnusable as error:
+        parser.error(str(error))
     return arguments
 
 
@@ -66,6 +71,7 @@ async def _run(arguments: argparse.Namespace) -> int:
     seed = str(arguments.seed) if arguments.profile == "awkward" else None
     with (data / "lock").open("a") as lock:
         try:
+            rules = read_rules(arguments.lifecycle) if arguments.lifecycle else []
             await _own(lock, data)
             listener = _http.bind(arguments.port)
             ports = choose_ports(asked, memory)
@@ -78,12 +84,12 @@ async def _run(arguments: argparse.Namespace) -> int:
                 tls=(arguments.cert, arguments.key_file) if arguments.cert else None,
             )
             child = await azurite.start(launch, lock)
-        except (PortTaken, azurite.AzuriteUnusable, OSError) as error:
+        except (PortTaken, PolicyUnusable, azurite.AzuriteUnusable, OSError) as error:
             print(f"storage: {error}", file=sys.stderr)
             return 2
         remember_ports(ports, memory)
         try:
-            return await _serve(launch, child, listener)
+            return await _serve(launch, child, listener, rules)
         finally:
             await azurite.stop(child)
 
@@ -102,10 +108,22 @@ async def _own(lock: IO[str], data: Path) -> None:
     )
 
 
+def _porter() -> Porter:
+    """Return the porter of the health endpoint; none stands before Azurite's own ports."""
+
+    def answer(_: web.Request, refused: Refusal) -> web.Response:
+        return web.json_response({"error": str(refused)}, status=refused.status)
+
+    return Porter((), "", lambda _: False, answer)
+
+
 async def _serve(
-    launch: azurite.Launch, child: asyncio.subprocess.Process, listener: socket.socket
+    launch: azurite.Launch,
+    child: asyncio.subprocess.Process,
+    listener: socket.socket,
+    rules: list[Rule],
 ) -> int:
-    app = web.Application()
+    app = web.Application(middlewares=[_porter().middleware()])
     app[_LAUNCH], app[_CHILD] = launch, child
     app.router.add_get("/health", _health)
     serving = asyncio.create_task(
@@ -122,7 +140,10 @@ async def _serve(
         )
     )
     ended = asyncio.create_task(child.wait())
+    cleaning = asyncio.create_task(keep(rules, launch.connection_string())) if rules else None
     await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED)
+    if cleaning is not None:
+        cleaning.cancel()
     if serving.done():
         ended.cancel()
         return 0

@@ -125,33 +125,7 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2025-06
     blobService
   ]
   properties: {
-    policy: {
-      rules: [
-        {
-          name: 'work-is-temporary'
-          enabled: true
-          type: 'Lifecycle'
-          definition: {
-            filters: {
-              blobTypes: [
-                'blockBlob'
-              ]
-              prefixMatch: [
-                'work/'
-                'engine/'
-              ]
-            }
-            actions: {
-              baseBlob: {
-                delete: {
-                  daysAfterModificationGreaterThan: workRetentionDays
-                }
-              }
-            }
-          }
-        }
-      ]
-    }
+    policy: json(replace(string(loadJsonContent('../lifecycle.json')), '"{days}"', string(workRetentionDays)))
   }
 }
 

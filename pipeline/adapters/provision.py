@@ -1,13 +1,19 @@
 """Creates for the local stack what `infra/` deploys in Azure: containers, queues, tables, pools.
+Also mends its pools.
 
 Every step accepts what exists already, so it may run twice.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from azure.batch.models import BatchPoolCreateOptions
+from azure.batch import BatchClient
+from azure.batch.models import (
+    BatchNodeRemoveOptions,
+    BatchPoolCreateOptions,
+    BatchPoolEnableAutoScaleOptions,
+)
 from azure.core.exceptions import ResourceExistsError
 from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
@@ -23,6 +29,8 @@ from pipeline.ledger.layout import TABLES
 from pipeline.settings import Settings
 
 _AT_ONCE = 4
+_BROKEN = "state eq 'unusable' or state eq 'starttaskfailed'"
+_POLL_S = 1
 
 type Step = tuple[str, Callable[[], object]]
 
@@ -42,6 +50,31 @@ def provision(
     with ThreadPoolExecutor(_AT_ONCE) as pool, translated("create what the app needs"):
         made = list(pool.map(_unless_there, steps))
     return [name for (name, _), new in zip(steps, made, strict=True) if new]
+
+
+def mend_pools(settings: Settings, pool_bodies: Sequence[Mapping[str, object]]) -> list[str]:
+    """Remove broken nodes, and give its formula to each pool without one that works.
+
+    Returns what it did. The pools must exist. Raises Transient.
+    """
+    client = batch_client.connect(settings)
+    with batch_client.batch("mend the pools"):
+        return [done for body in pool_bodies for done in _mended(client, body)]
+
+
+def _mended(client: BatchClient, body: Mapping[str, object]) -> Iterator[str]:
+    pool_id, formula = str(body["id"]), str(body["autoScaleFormula"])
+    broken = [str(node.id) for node in client.list_nodes(pool_id, filter=_BROKEN)]
+    if broken:
+        removal = BatchNodeRemoveOptions(node_ids=broken)
+        client.begin_remove_nodes(pool_id, removal, polling_interval=_POLL_S).result()
+        yield f"removed {len(broken)} broken nodes of pool {pool_id}"
+    found = client.get_pool(pool_id)
+    run = found.auto_scale_run
+    if not found.enable_auto_scale or (run and run.error):
+        options = BatchPoolEnableAutoScaleOptions(auto_scale_formula=formula)
+        client.enable_pool_auto_scale(pool_id, options)
+        yield f"gave pool {pool_id} its formula"
 
 
 def _unless_there(step: Step) -> bool:

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from itertools import islice
+from pathlib import Path
+from shutil import disk_usage
 from typing import Protocol
 
 from pipeline.domain.health import azure as health_azure
 from pipeline.domain.health import findings as health
+from pipeline.domain.health import machine as health_machine
 from pipeline.domain.health import pools as health_pools
 from pipeline.domain.health import quotas as health_quotas
 from pipeline.domain.health import roles as health_roles
@@ -57,7 +60,10 @@ class Management(Protocol):
 
 @dataclass(frozen=True)
 class Ward:
-    """The deployment that is checked; `management` is None if it has no management plane."""
+    """The deployment that is checked; `management` is None if it has no management plane.
+
+    `folder` has the data of a local stack.
+    """
 
     engine: Engine
     survey: Survey
@@ -66,6 +72,7 @@ class Ward:
     urls: dict[str, str]
     sleep: Callable[[float], None]
     patience_s: float = 60.0
+    folder: Path | None = None
 
 
 type Check = Callable[[Ward], list[Finding]]
@@ -83,7 +90,7 @@ def _reachable(ward: Ward) -> list[Finding]:
             continue
         if status in _ILL:
             restart = f"az functionapp restart -g {ward.where.group} -n {ward.where.app}"
-            mend = restart if ward.where.managed else "fanfare up"
+            mend = restart if ward.where.managed else ward.where.provision
             found.append(Finding(name, Level.FAULT, f"answers {status}", "its server fails", mend))
         else:
             found.append(Finding(name, Level.OK, "answers"))
@@ -98,6 +105,12 @@ def _storage(ward: Ward) -> list[Finding]:
         health.missing("queues", queues, survey.queues(), mend),
         health.missing("tables", TABLES, survey.tables(), mend),
     ]
+
+
+def _disk(ward: Ward) -> list[Finding]:
+    if ward.folder is None:
+        return [Finding("disk", Level.OK, "a deployment keeps its data in Storage")]
+    return [health_machine.disk(disk_usage(ward.folder).free, str(ward.folder))]
 
 
 def _clock(ward: Ward) -> list[Finding]:
@@ -165,7 +178,7 @@ def _delivered(ward: Ward, container: str) -> list[Finding]:
         f"--system-topic-name {health.SYSTEM_TOPIC}; az functionapp show -g {ward.where.group} "
         f"-n {ward.where.app} --query state; azd provision"
         if ward.where.managed
-        else "fanfare up"
+        else ward.where.provision
     )
     return [Finding(check, Level.FAULT, what, why, mend)]
 
@@ -210,12 +223,9 @@ def _announcements(ward: Ward) -> list[Finding]:
     if said := next((entry.failure for entry in waiting if entry.failure), ""):
         why = f"{why}; the last error: {said}"
     what = f"{len(waiting)} completion events are not announced"
-    mend = (
-        "azd provision (role EventGrid Data Sender of the app)"
-        if ward.where.managed
-        else "fanfare up"
-    )
-    return [Finding("announcements", Level.FAULT, what, why, mend)]
+    if ward.where.managed:
+        why = f"{why}; the app needs the role EventGrid Data Sender"
+    return [Finding("announcements", Level.FAULT, what, why, ward.where.provision)]
 
 
 def _account(ward: Ward) -> list[Finding]:
@@ -252,6 +262,7 @@ def _roles(ward: Ward, bearer: Bearer) -> list[Finding]:
 CHECKS: dict[str, Check] = {
     "endpoints": _reachable,
     "clock": _clock,
+    "disk": _disk,
     "storage": _storage,
     "role: blobs": _may_blobs,
     "role: queues": _may_queues,

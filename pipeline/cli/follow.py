@@ -9,12 +9,13 @@ from rich.live import Live
 from rich.text import Text
 
 from pipeline.cli.exits import Exit
+from pipeline.cli.lookup import standing_of
 from pipeline.cli.session import Deadline, Session
 from pipeline.cli.views import runs as display
 from pipeline.cli.views import wording
 from pipeline.domain.runs.lifecycle import State
 from pipeline.errors import Transient
-from pipeline.handlers.collecting.standing import Standing, standing
+from pipeline.handlers.collecting.standing import Standing
 
 POLL_S = 0.4
 _ASK_EVERY = 5  # polls: asking Batch is expensive
@@ -40,7 +41,7 @@ class _Watch:
                 continue
             try:
                 ask = self.polls % _ASK_EVERY == 1
-                found = standing(self.session.engine, run, ask=ask)
+                found = standing_of(self.session, run, ask=ask)
                 self.failures = 0
             except Transient:
                 self.failures += 1

@@ -1,9 +1,13 @@
-"""Finds the run that a person names: by its id, the start of its id, or `latest`."""
+"""Finds the run that a person names: by its id, the start of its id, or `latest`. Also reads its
+state, with remedies that name the target."""
 
+from dataclasses import replace
 from itertools import islice
 
 from pipeline.cli.exits import CommandError
 from pipeline.cli.session import Session
+from pipeline.cli.target import addressed
+from pipeline.handlers.collecting.standing import Standing, standing
 from pipeline.ledger import index, listing, runs
 from pipeline.ledger.listing import Listing
 
@@ -34,6 +38,16 @@ def run_named(session: Session, text: str) -> str:
     if not found:
         raise CommandError(f"There is no run {text!r}: `fanfare ls` lists the runs.")
     return found[0]
+
+
+def standing_of(session: Session, run: str, *, ask: bool = True) -> Standing:
+    """Read the state of a run as `standing` does; its remedies can be pasted. Raises NotFound."""
+    found = standing(session.engine, run, ask=ask)
+    obstacle = found.obstacle
+    if obstacle:
+        remedy = addressed(obstacle.remedy, session.target)
+        obstacle = obstacle.model_copy(update={"remedy": remedy})
+    return replace(found, obstacle=obstacle, remedy=addressed(found.remedy, session.target))
 
 
 def listed(session: Session, found: Listing) -> Listing:

@@ -1,5 +1,6 @@
 """The command `fanfare`: registers every subcommand."""
 
+import logging
 import sys
 import tempfile
 import tomllib
@@ -79,6 +80,8 @@ for _command in _COMMANDS:
 
 def main() -> None:
     """Run the command line; a defect is shown in one line, and its traceback is kept in a file."""
+    # Every error of an SDK becomes a line of ours; its own log would add a traceback.
+    logging.getLogger("azure").setLevel(logging.CRITICAL)
     try:
         app()
     except Exception as error:  # noqa: BLE001 - the outermost edge: nobody else would report it

@@ -4,6 +4,7 @@ import os
 import platform
 import pwd
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,8 +13,18 @@ from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.stack.process import DATA, LocalStack
 from pipeline.domain.catalogue.catalogue import Catalogue, load_catalogue
 from pipeline.domain.runs.asking.askers import Asker, AskerKind
+from pipeline.domain.waiting.remedies import BETWEEN, BY_HAND
 from pipeline.handlers.engine import Engine
 from pipeline.settings import Settings
+
+
+class StackDown(CommandError):
+    """The target is a local stack that does not run; `remedy` starts it."""
+
+    def __init__(self, remedy: str) -> None:
+        text = f"start it with `{remedy}`, or name a deployment with --target."
+        super().__init__(f"The local stack is not up: {text}", Exit.UNREACHABLE)
+        self.remedy = remedy
 
 
 def connect(target: Path | None) -> Engine:
@@ -54,19 +65,38 @@ def settings_of(target: Path | None) -> Settings:
 
 
 def environment_of(target: Path | None) -> dict[str, str]:
-    """Read all values of a target's env file. Raises CommandError when a local stack is down."""
+    """Read all values of a target's env file. Raises StackDown."""
     if target is None:
         target = DATA
     stack = LocalStack(target if target.is_dir() else target.parent)
     local = target in (DATA, stack.env) or (target / "stack.lock").exists()
     if local and not stack.running():
-        raise CommandError(
-            f"The local stack is not up: start it with `{stack.command('up')}`, "
-            "or name a deployment with --target.",
-            Exit.UNREACHABLE,
-        )
+        raise StackDown(stack.command("up"))
     path = target / ("app.env" if local else ".env") if target.is_dir() else target
     return read_env(path)
+
+
+def folder_of(target: Path | None) -> Path:
+    """Return the folder of a local stack that is a target."""
+    chosen = DATA if target is None else target
+    return chosen if chosen.is_dir() else chosen.parent
+
+
+def addressed(remedy: str, target: Path | None) -> str:
+    """Return a remedy whose `fanfare` commands name the target, so that they can be pasted."""
+    if target is None or folder_of(target).resolve() == DATA:
+        return remedy
+    commands, marked, words = remedy.partition(BY_HAND)
+    return BETWEEN.join(_at(part, target) for part in commands.split(BETWEEN)) + marked + words
+
+
+def _at(part: str, target: Path) -> str:
+    program, _, rest = part.partition(" ")
+    if program != "fanfare":
+        return part
+    if rest.split()[0] in ("up", "down"):
+        return f"{part} --data {shlex.quote(str(folder_of(target)))}"
+    return f"{part} --target {shlex.quote(str(target))}"
 
 
 def read_env(path: Path) -> dict[str, str]:

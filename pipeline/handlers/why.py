@@ -10,6 +10,7 @@ from pipeline.domain.runs import naming
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.obstacles import Obstacle, ObstacleCode
 from pipeline.domain.runs.run import Run
+from pipeline.domain.waiting import endings
 from pipeline.domain.waiting.batch import Readings
 from pipeline.domain.waiting.decide import FailingStep, Situation, decide
 from pipeline.domain.waiting.remedies import Place, obstacle
@@ -61,6 +62,11 @@ def _situation(engine: Engine, run: Run) -> Situation:
         done = progress.union(tables, run.id, run.generation, "tasks").count()
         known = replace(known, done=done)
     return known
+
+
+def remedy_of(engine: Engine, run: Run) -> str:
+    """Return what to do about a run that has ended; "" if it goes on or needs nothing."""
+    return endings.remedy_of(run.cause, place_of(engine, run)) if run.over else ""
 
 
 def noted(engine: Engine, run: Run, code: ObstacleCode, evidence: str) -> Obstacle:

@@ -52,7 +52,7 @@ def need(tables: Tables, run_id: str) -> Held:
     """Read a run. Raises NotFound, or Unreadable."""
     held = load(tables, run_id)
     if held is None:
-        raise NotFound(f"There is no run {run_id!r}: `fanfare ls` lists the runs.")
+        raise NotFound(f"There is no run {run_id[:100]!r}: `fanfare ls` lists the runs.")
     return held
 
 

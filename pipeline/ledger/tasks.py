@@ -68,9 +68,17 @@ def execute_anew(
     tables: Tables, run: str, generation: int, result: TaskResult, seen: HeldTask | None
 ) -> None:
     """Record another execution of a task. Raises Conflict if its row changed since it was read."""
-    values = carried_on(seen.values, seen.result, result) if seen else to_values(result)
-    place, etag = partition(run, generation), seen.etag if seen else None
-    write(tables, TASKS, Row(place, result.unit, values, etag))
+    if seen:
+        replace(tables, run, generation, result, seen)
+    else:
+        row = Row(partition(run, generation), result.unit, to_values(result), None)
+        write(tables, TASKS, row)
+
+
+def replace(tables: Tables, run: str, generation: int, result: TaskResult, seen: HeldTask) -> None:
+    """Replace what is known of a task. Raises Conflict if its row changed since it was read."""
+    values = carried_on(seen.values, seen.result, result)
+    write(tables, TASKS, Row(partition(run, generation), result.unit, values, seen.etag))
 
 
 def find(tables: Tables, run: str, generation: int, unit: str) -> HeldTask | None:

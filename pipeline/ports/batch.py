@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
-from pipeline.domain.waiting.reports import JobReport, PoolReport, TaskEnd
+from pipeline.domain.waiting.reports import JobReport, PoolReport, TaskEnd, Unconfirmed
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,12 @@ class Cluster(Protocol):
 
     def failures(self, job: str, ended_before: datetime) -> Iterator[TaskEnd]:
         """Yield the tasks that failed and completed before a time (filtered by the service)."""
+
+    def unconfirmed(self, job: str) -> Unconfirmed:
+        """Return the tasks that Batch does not report as succeeded, by one filtered list.
+
+        A job that is gone has none.
+        """
 
     def unstarted_or_running(self, job: str) -> set[str]:
         """Return the ids of tasks that have not completed."""

@@ -163,9 +163,12 @@ def _run(purpose: str, *arguments: str, python: str = sys.executable) -> None:
 
 def room(startup: str, shared: Path) -> Path:
     """Return the folder of environments: where only this user can write, or else the shared one."""
-    below = Path(startup, "wd")
+    if not startup:
+        return shared / "environments"
+    above, below = Path(startup), Path(startup, "wd")
     with contextlib.suppress(OSError):
-        if startup and _keeps_out_others(below.parent) and _keeps_out_others(below):
+        closed = _keeps_out_others(above) or _is_closed_by_root(above)
+        if closed and _keeps_out_others(below):
             made = below / "environments"
             made.mkdir(exist_ok=True)
             if _keeps_out_others(made):
@@ -180,6 +183,12 @@ def _keeps_out_others(folder: Path) -> bool:
         return False
     folder.chmod(stat.S_IMODE(status.st_mode) & ~0o022)
     return True
+
+
+def _is_closed_by_root(folder: Path) -> bool:
+    """Tell whether a folder belongs to root, and nobody else may write into it."""
+    status = folder.lstat()
+    return stat.S_ISDIR(status.st_mode) and not status.st_uid and not status.st_mode & 0o022
 
 
 def choose(folder: Path, name: str | None, root: Path, build: Build = build_environment) -> Path:

@@ -39,14 +39,18 @@ class Found(NamedTuple):
 def close_to_others(folder: Path, around: Path) -> None:
     """Close a task's working folder, and the one around it, to all other users of the node.
 
-    Raises OSError if somebody else had been there before.
+    Raises OSError if somebody else had been there before. That is neither this user nor the agent,
+    to which the folder of the job belongs, whatever user it is.
     """
+    known = {os.geteuid(), *_NODES_OWN}
+    if folder.parent == around:
+        known.add(around.parent.stat().st_uid)
     for place in (around, folder) if folder.parent == around else (folder,):
         with contextlib.suppress(OSError):  # it may belong to the node
             if place.stat().st_uid == os.geteuid():
                 place.chmod(0o700)
     for path in (folder, *folder.iterdir()):
-        if path.lstat().st_uid not in (os.geteuid(), *_NODES_OWN):
+        if path.lstat().st_uid not in known:
             raise OSError(f"{path.name!r} in the task's folder belongs to another user of the node")
 
 

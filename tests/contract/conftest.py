@@ -18,7 +18,7 @@ from pipeline.domain.runs.naming import CONTAINERS
 from pipeline.ledger.layout import TABLES
 from pipeline.settings import Settings
 from tests.contract.batch.worlds import BatchService, FakeBatchWorld
-from tests.emulators.storage.processes import KEY, running, storage_flags
+from tests.emulators.storage.processes import KEY, in_file, running, storage_flags
 from tests.fakes.world import fake_ports
 from tests.patience import until
 
@@ -124,8 +124,8 @@ def topic(storage, tmp_path_factory):
     topics = [{"name": "runs", "inputSchema": "CloudEventSchemaV1_0"}]
     config = folder / "config.json"
     config.write_text(json.dumps({"topics": topics, "eventSubscriptions": [subscription]}))
-    flags = ["--data", str(folder / "data"), "--config", str(config), "--key", KEY]
-    flags += ["--storage-connection", storage.ready["connection_string"]]
+    flags = ["--data", str(folder / "data"), "--config", str(config)]
+    flags += ["--storage-connection", in_file(folder, storage.ready["connection_string"])]
     with running("eventgrid", *flags) as emulator:
         yield f"{emulator.ready['endpoint']}/topics/runs/api/events"
 
@@ -165,7 +165,7 @@ def queue(world):
 @pytest.fixture(scope="session")
 def batch_service(storage, tmp_path_factory):
     folder = tmp_path_factory.mktemp("batch")
-    flags = ["--data", str(folder), "--account", "fanfare", "--key", KEY]
+    flags = ["--data", str(folder), "--account", "fanfare"]
     with running("batch", *flags, *BATCH_FLAGS) as emulator:
         settings = settings_over(storage, "http://127.0.0.1:9", emulator.ready["endpoint"])
         credential = AzureNamedKeyCredential("fanfare", KEY)

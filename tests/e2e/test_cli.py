@@ -119,10 +119,17 @@ def delete_pool(fanfare) -> None:
         client.begin_delete_pool(pool, polling_interval=1).result()
 
 
+def stop_scaling(fanfare) -> None:
+    client = batch_client.connect(settings_of(fanfare))
+    (pool,) = (str(p.id) for p in client.list_pools() if str(p.id).startswith("gpu"))
+    client.disable_pool_auto_scale(pool)
+
+
 def delete_subscription(fanfare) -> None:
     found = fanfare.json("up")["endpoints"]["eventgrid"]
     url = f"{found}/subscriptions/fanfare-storage/blob-events"
-    with urlopen(Request(url, method="DELETE"), timeout=10) as reply:
+    key = {"aeg-sas-key": json.loads((fanfare.data / "keys.json").read_text())["eventgrid"]}
+    with urlopen(Request(url, headers=key, method="DELETE"), timeout=10) as reply:
         assert reply.status == 200
 
 
@@ -131,13 +138,15 @@ def delete_subscription(fanfare) -> None:
     [
         (delete_container, "created container work, which was missing"),
         (delete_pool, "created pool cpu"),
+        (stop_scaling, "gave pool gpu"),
         (delete_subscription, "created the event subscription blob-events"),
     ],
 )
 def test_up_mends_what_a_running_stack_lacks(fanfare, run, damage, said):
     fanfare.json("up")
     damage(fanfare)
-    assert not fanfare.json_of("doctor", "--wait", "10")["healthy"]
+    told = fanfare.json_of("doctor", "--wait", "10")["findings"]
+    assert f"fanfare up --data {fanfare.data}" in {finding["mend"] for finding in told}
     (mended,) = fanfare.json("up")["mended"]
     assert mended.startswith(said)
     assert fanfare.json("doctor")["healthy"]
@@ -152,6 +161,15 @@ def test_up_restarts_a_service_that_hangs(fanfare, run, service):
     told = fanfare.json("up")["mended"]
     assert f"restarted {service}, which did not answer" in told
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_up_restarts_storage_whose_azurite_hangs(fanfare, run):
+    fanfare.json("up")
+    pid = json.loads((fanfare.data / "stack.json").read_text())["pids"]["storage"]
+    (azurite,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    os.kill(int(azurite), signal.SIGSTOP)
+    assert "restarted storage, which did not answer" in fanfare.json("up")["mended"]
+    assert not Path(f"/proc/{azurite}").exists()
 
 
 def test_up_restarts_the_app_whose_worker_hangs(fanfare, run):

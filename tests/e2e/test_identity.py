@@ -59,7 +59,7 @@ class Keyless(Stack):
         self._entra += ("--entra-keys", str(folder / "jwks.json"))
 
     def start(self) -> None:
-        storage = self._run("storage", "--account", "fanfare", "--key", self.keys["storage"])
+        storage = self._run("storage", "--account", "fanfare")
         self.urls = {kind: storage[kind] for kind in ("blob", "queue", "table")}
         grid = self._run("eventgrid", *self._grid_flags(storage["outbox"]))
         batch = self._run("batch", *self._batch_flags())
@@ -80,7 +80,8 @@ class Keyless(Stack):
 
     def _run(self, service: str, *flags: str, tls: bool = True) -> dict[str, str]:
         own = ("--data", str(self.folder / service), *flags, *(self._tls if tls else ()))
-        return self._open.enter_context(processes.running(service, *own)).ready
+        running = processes.running(service, *own, key=self.keys.get(service, ""))
+        return self._open.enter_context(running).ready
 
     def _grid_flags(self, outbox: str) -> tuple[str, ...]:
         config = self._written("grid.json", local.eventgrid_config(ROOT))
@@ -94,7 +95,7 @@ class Keyless(Stack):
         identities = self._written("identities.json", {local.NODE_IDENTITY: entry})
         keys = local.Keys.draw()
         options = local.stack_config(keys, ROOT, self._wishes)["options"]["batch"]
-        account = ("--account", "fanfarebatch", "--key", self.keys["batch"])
+        account = ("--account", "fanfarebatch")
         only_tokens = (*self._entra, "--authentication-modes", "AAD")
         return (*account, *only_tokens, "--identities", identities, *options)
 

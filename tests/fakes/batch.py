@@ -3,9 +3,16 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from pipeline.domain.waiting.reports import JobReport, NodeCounts, PoolReport, Preparation, TaskEnd
+from pipeline.domain.waiting.reports import (
+    JobReport,
+    NodeCounts,
+    PoolReport,
+    Preparation,
+    TaskEnd,
+    Unconfirmed,
+)
 from pipeline.errors import JobGone, NotFound, Permanent, QuotaReached, Transient
 from pipeline.ports.batch import JobSpec, TaskSpec
 from tests.fakes.clock import FakeClock
@@ -136,6 +143,10 @@ class FakeBatch:
             if task.ended_at < ended_before:
                 failed = (outcome.code, outcome.category, outcome.message, outcome.exit_code)
                 yield TaskEnd(name, task.ended_at, *failed)
+
+    def unconfirmed(self, job: str) -> Unconfirmed:
+        ends = {end.task: end for end in self.failures(job, datetime.max.replace(tzinfo=UTC))}
+        return Unconfirmed(frozenset(self.unstarted_or_running(job)), ends)
 
     def unstarted_or_running(self, job: str) -> set[str]:
         found = self._find(job)

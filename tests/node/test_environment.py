@@ -148,3 +148,18 @@ def test_a_folder_of_another_user_keeps_no_environments(tmp_path: Path, foreign:
     (tmp_path / "startup/wd/environments").mkdir(parents=True)
     os.chown(tmp_path / foreign, 1_900_000_001, -1)
     assert room(str(tmp_path / "startup"), tmp_path / "shared") == tmp_path / "shared/environments"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="for want of root, to be another user")
+@pytest.mark.parametrize(("mode", "keeps"), [(0o755, True), (0o775, False), (0o757, False)])
+def test_a_folder_of_root_above_is_as_good_if_nobody_else_writes_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, keeps: bool
+) -> None:
+    startup, user = tmp_path / "startup", 1_900_000_001
+    (startup / "wd/environments").mkdir(parents=True)
+    startup.chmod(mode)
+    for folder in (startup / "wd", startup / "wd/environments"):
+        os.chown(folder, user, -1)
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    found = room(str(startup), tmp_path / "shared")
+    assert (found == startup / "wd/environments") is keeps

@@ -43,3 +43,18 @@ def test_a_file_that_another_user_put_into_the_folder_ends_the_task(node: Node) 
     assert runner.returncode == 1
     assert b"'parts.json' in the task's folder belongs to another user" in errors
     assert not list(node.folder.glob("r-*"))
+
+
+@AS_ROOT
+def test_a_file_of_the_agent_is_none_of_a_strangers_whatever_user_it_is(node: Node) -> None:
+    around = node.folder.parent
+    node.environ["AZ_BATCH_TASK_DIR"] = str(around)
+    node.sh("exit 0")
+    delivered = node.folder / "input.txt"
+    delivered.touch()
+    for path in (around.parent, delivered):
+        os.chown(path, STRANGER, STRANGER)
+    try:
+        assert node.run()["items"][0]["outcome"] == "succeeded"
+    finally:
+        os.chown(around.parent, os.geteuid(), os.getegid())

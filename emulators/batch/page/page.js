@@ -5,6 +5,18 @@ const view = { pool: "", job: "", state: "", start: 0 };
 const shown = {};
 let tail = null;
 
+// The key comes with the address, behind #, which no browser sends; it stays in this tab alone.
+if (location.hash.length > 1) {
+  sessionStorage.setItem("key", decodeURIComponent(location.hash.slice(1)));
+  history.replaceState(null, "", location.pathname);
+}
+
+function ask(path, options = {}) {
+  // Only a header can leave a page with this key, and only to the page's own origin.
+  const key = (sessionStorage.getItem("key") || "").replace(/[^\x21-\x7e]/g, "");
+  return fetch(path, { ...options, headers: { "x-batch-key": key, "Content-Type": "application/json" } });
+}
+
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -165,14 +177,19 @@ async function show(task, file) {
 async function showTail() {
   $("tail-box").hidden = tail === null;
   if (tail === null) return;
-  const answer = await fetch("/_admin/page/tail?" + new URLSearchParams(tail));
+  const answer = await ask("/_admin/page/tail?" + new URLSearchParams(tail));
   $("tail-name").textContent = `${tail.task}: ${tail.file}`;
   $("tail").textContent = (await answer.text()) || "(empty, or not there any more)";
 }
 
 async function refresh() {
   try {
-    const answer = await fetch("/_admin/page/state?" + new URLSearchParams(view));
+    const answer = await ask("/_admin/page/state?" + new URLSearchParams(view));
+    $("locked").hidden = answer.status !== 401;
+    if (answer.status === 401) {
+      $("trouble").hidden = true;
+      return;
+    }
     if (!answer.ok) throw new Error(`${answer.status} ${answer.statusText}`);
     draw(await answer.json());
     if (tail) await showTail();
@@ -191,12 +208,17 @@ function choose(change) {
 }
 
 async function post(path, body) {
-  await fetch(path, { method: "POST", body: body === undefined ? null : JSON.stringify(body) });
+  await ask(path, { method: "POST", body: body === undefined ? null : JSON.stringify(body) });
   await refresh();
 }
 
 for (const button of document.querySelectorAll("[data-seconds]"))
   button.addEventListener("click", () => post("/_admin/clock", { seconds: Number(button.dataset.seconds) }));
+$("key").addEventListener("change", (event) => {
+  sessionStorage.setItem("key", event.target.value.trim());
+  event.target.value = "";
+  refresh();
+});
 $("tick").addEventListener("click", () => post("/_admin/tick"));
 $("task-state").addEventListener("change", (event) => choose({ state: event.target.value, start: 0 }));
 $("first").addEventListener("click", () => choose({ start: 0 }));

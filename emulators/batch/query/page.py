@@ -14,6 +14,7 @@ from emulators.batch.query.properties import Filterable
 
 _MOST = 1000
 _ANY = 10**200
+_MOST_DIGITS = 200  # of a position in a list
 _TOKEN = "$skiptoken"  # noqa: S105 - the name of a query parameter
 
 
@@ -118,6 +119,7 @@ def _start(query: Mapping[str, str], scope: str) -> int:
     if text is None:
         return 0
     position = text.partition("!")[0]
-    if not (position.isascii() and position.isdigit() and text == _token(scope, int(position))):
+    known = position.isascii() and position.isdigit() and len(position) <= _MOST_DIGITS
+    if not (known and text == _token(scope, int(position))):
         raise refuse(_TOKEN, text, "The continuation token is not one of this list.")
     return int(position)

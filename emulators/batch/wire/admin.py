@@ -8,6 +8,8 @@ from typing import Any
 
 from aiohttp import web
 
+from emulators._json import parse_json
+from emulators._porter import read_body
 from emulators.batch.document import Doc, stamp
 from emulators.batch.errors import BatchError
 from emulators.batch.faults import BadRule, parse_rules
@@ -18,6 +20,7 @@ from emulators.batch.service.pace import Waiting
 from emulators.batch.wire.routes import OPERATIONS
 
 _RESET_LIMIT_S = 30.0
+_MOST_BYTES = 1 << 20
 _HURRY = timedelta(seconds=10)
 _MOST_SECONDS = 315_360_000
 
@@ -173,10 +176,11 @@ def _choice(body: object) -> dict[str, Any]:
 
 
 async def _json(request: web.Request) -> object:
+    raw = await read_body(request, _MOST_BYTES)
     try:
-        return await request.json()
+        return parse_json(raw)
     except ValueError as error:
-        raise _refused(f"The body is not JSON: {error}") from error
+        raise _refused(f"The body is not JSON: {str(error)[:200]}") from error
 
 
 def _refused(reason: str) -> web.HTTPBadRequest:

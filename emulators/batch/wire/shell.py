@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
+from emulators._porter import BodyRefused
 from emulators.batch.auth import Gate
 from emulators.batch.document import Doc, stamp
 from emulators.batch.errors import BatchError
@@ -63,6 +64,8 @@ class Shell:
             return self._refusal(
                 request, BatchError("OperationInvalidForCurrentState", str(error)), headers
             )
+        except BodyRefused:
+            raise  # the porter answers
         except Exception:
             # The boundary of a request: our own defect becomes the service's kind of failure.
             log.exception("A request failed", extra={"action": request.method})

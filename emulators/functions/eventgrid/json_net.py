@@ -82,16 +82,18 @@ def _moved(text: str, zone: ZoneInfo) -> str:
     fraction = f".{digits.rstrip('0')}".rstrip(".") if digits else ""
     try:
         moment = datetime.fromisoformat(seconds + (offset or ""))
-    except ValueError:
+        if offset is None or offset == "Z":
+            return f"{seconds}{fraction}{offset or ''}"
+        moved = moment.astimezone(zone).isoformat()
+    except (ValueError, OverflowError):  # no date, or one before year 1 or after 9999 there
         return text
-    if offset is None or offset == "Z":
-        return f"{seconds}{fraction}{offset or ''}"
-    moved = moment.astimezone(zone).isoformat()
     return f"{moved[:19]}{fraction}{moved[19:]}"
 
 
 def _as_date(text: str) -> str:
     match = _TIME.fullmatch(text)
-    if match is None:
-        return text
-    return f"{datetime.fromisoformat(match[1]):%m/%d/%Y %H:%M:%S}"
+    try:
+        moment = datetime.fromisoformat(match[1]) if match else None
+    except ValueError:
+        moment = None
+    return f"{moment:%m/%d/%Y %H:%M:%S}" if moment else text

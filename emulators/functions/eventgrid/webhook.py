@@ -14,7 +14,7 @@ from emulators.functions.app.invocations import Call, Invocations
 from emulators.functions.errors import HostError
 from emulators.functions.eventgrid import json_net
 from emulators.functions.keys import EVENT_GRID_KEY, Keys
-from emulators.functions.requests import given_key
+from emulators.functions.requests import given_key, read_body
 from emulators.functions.worker.wire import Datum, Json
 
 PATH = "/runtime/webhooks/eventgrid"
@@ -44,7 +44,7 @@ class EventGridWebhook:
         if self._keys is not None and not self._keys.allows_system(
             EVENT_GRID_KEY, given_key(request)
         ):
-            raise web.HTTPUnauthorized
+            raise web.HTTPUnauthorized(text="")
         name = ",".join(v for n, v in request.query.items() if n.lower() == "functionname")
         function = self._functions.get(name)
         if function is None:
@@ -64,7 +64,7 @@ class EventGridWebhook:
 
     async def _read(self, request: web.Request) -> Json:
         try:
-            return json_net.read(await request.read(), self._zone)
+            return json_net.read(await read_body(request), self._zone)
         except ValueError as error:
             raise web.HTTPInternalServerError(text="") from error
 
@@ -104,7 +104,7 @@ def validation_code(body: Json) -> str:
     event = body[0] if isinstance(body, list) and body else body
     data = event.get("data") if isinstance(event, dict) else None
     if isinstance(data, str) and isinstance(body, dict):
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             data = json.loads(data)
     if not isinstance(data, dict) or "validationCode" not in data:
         raise web.HTTPInternalServerError(text="")

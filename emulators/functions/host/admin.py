@@ -6,9 +6,11 @@ import json
 import logging
 import time
 from collections.abc import Mapping
+from typing import cast
 
 from aiohttp import web
 
+from emulators._json import parse_json
 from emulators.functions.app.definitions import EVENT_GRID, HTTP, QUEUE, Function
 from emulators.functions.app.invocations import Call, Invocations
 from emulators.functions.errors import HostError
@@ -43,7 +45,7 @@ class Admin:
 
     def _check(self, request: web.Request) -> None:
         if self._keys is not None and not self._keys.allows("admin", "", given_key(request)):
-            raise web.HTTPUnauthorized
+            raise web.HTTPUnauthorized(text="")
 
     async def _status(self, request: web.Request) -> web.Response:
         self._check(request)
@@ -101,7 +103,7 @@ def _call(function: Function, value: Json) -> Call:
         return queue_call(given.encode(), function.trigger.text("queueName"))
     if function.trigger.type == EVENT_GRID:
         try:
-            return event_call(json.loads(given))
+            return event_call(cast("Json", parse_json(given.encode())))
         except ValueError as error:
             raise web.HTTPBadRequest(text="input must be one event as JSON.") from error
     return timer_call(None, past_due=False)

@@ -25,6 +25,7 @@ from emulators.functions.errors import StartError
 from emulators.functions.eventgrid.webhook import PATH, EventGridWebhook
 from emulators.functions.host.admin import Admin
 from emulators.functions.host.log_lines import JsonLines, forward
+from emulators.functions.http.entries import porter
 from emulators.functions.http.trigger import HttpTrigger
 from emulators.functions.keys import Keys, load_keys
 from emulators.functions.queue.doorbell import follow
@@ -32,12 +33,12 @@ from emulators.functions.queue.faults import Faults
 from emulators.functions.queue.listener import QueueListener
 from emulators.functions.queue.processor import ListenerContext
 from emulators.functions.queue.service import QueueAccess, QueueService
+from emulators.functions.requests import only_utf8
 from emulators.functions.timer.listener import TimerContext, TimerListener
 from emulators.functions.timespans import Clock
 from emulators.functions.worker.process import WorkerProcess, WorkerSpec
 
 _LOG = logging.getLogger("host")
-_LARGEST_BODY = 100 * 1024 * 1024
 _ABORTED = 134
 
 
@@ -55,6 +56,7 @@ class HostConfig:
     drain_s: float
     wake: bool = False
     doorbell: Path | None = None
+    allowed_hosts: frozenset[str] = frozenset()
 
 
 class FunctionsHost:
@@ -127,7 +129,8 @@ class FunctionsHost:
                     raise _bad_binding(function, binding.name, error) from error
 
     def _application(self, enabled: list[Function], keys: Keys | None) -> web.Application:
-        application = web.Application(client_max_size=_LARGEST_BODY)
+        guard = porter(self._config.allowed_hosts).middleware()
+        application = web.Application(middlewares=[guard, only_utf8])
         webhook = EventGridWebhook(
             [f for f in enabled if f.trigger.type == EVENT_GRID],
             self._invocations,

@@ -7,7 +7,8 @@ from collections.abc import Callable
 type Constraint = Callable[[str], bool]
 
 _GUID = r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}"
-_INTEGER = r"\s*[+-]?\d+\s*"
+# Zeros in front do not count; 20 digits are more than any 64-bit number has.
+_INTEGER = re.compile(r"\s*([+-]?)0*(\d{1,20})\s*", re.ASCII)
 _PATTERNS = {
     "alpha": r"[a-z]*",
     "bool": r"\s*(?:true|false)\s*",
@@ -21,11 +22,12 @@ _PATTERNS = {
 _INT, _LONG = 2**31, 2**63
 
 
-def _integer_below(limit: int) -> Constraint:
-    return lambda text: bool(re.fullmatch(_INTEGER, text, re.ASCII) and -limit <= int(text) < limit)
+def _between(lowest: int, highest: int) -> Constraint:
+    def holds(text: str) -> bool:
+        found = _INTEGER.fullmatch(text)
+        return found is not None and lowest <= int(found[1] + found[2]) <= highest
 
-
-_is_long = _integer_below(_LONG)
+    return holds
 
 
 def _matches(pattern: str) -> Constraint:
@@ -47,7 +49,7 @@ def _length(arguments: str) -> Constraint:
 
 def _range(arguments: str) -> Constraint:
     lowest, highest = _numbers(arguments, 2)
-    return lambda text: _is_long(text) and lowest <= int(text) <= highest
+    return _between(lowest, highest)
 
 
 def _regex(pattern: str) -> Constraint:
@@ -59,14 +61,14 @@ _WITH_ARGUMENTS: dict[str, Callable[[str], Constraint]] = {
     "length": _length,
     "minlength": lambda given: lambda text: len(text) >= int(given),
     "maxlength": lambda given: lambda text: len(text) <= int(given),
-    "min": lambda given: lambda text: _is_long(text) and int(text) >= int(given),
-    "max": lambda given: lambda text: _is_long(text) and int(text) <= int(given),
+    "min": lambda given: _between(int(given), _LONG - 1),
+    "max": lambda given: _between(-_LONG, int(given)),
     "range": _range,
     "regex": _regex,
 }
 _PLAIN: dict[str, Constraint] = {
-    "int": _integer_below(_INT),
-    "long": _is_long,
+    "int": _between(-_INT, _INT - 1),
+    "long": _between(-_LONG, _LONG - 1),
     "float": _matches(_PATTERNS["double"]),
     **{name: _matches(pattern) for name, pattern in _PATTERNS.items()},
 }

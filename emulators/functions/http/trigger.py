@@ -15,7 +15,7 @@ from emulators.functions.app.invocations import Call, Invocations
 from emulators.functions.errors import HostError, StartError
 from emulators.functions.http.routes import RouteTemplate, path_of
 from emulators.functions.keys import Keys
-from emulators.functions.requests import given_key
+from emulators.functions.requests import given_key, read_body
 from emulators.functions.worker.wire import Datum, Json, as_bytes, binary
 
 _LOG = logging.getLogger("host.http")
@@ -54,12 +54,12 @@ class HttpTrigger:
         """Answer one request: the first route of the app that matches has it."""
         path = path_of(request.raw_path)
         if path is None:
-            raise web.HTTPBadRequest
+            raise web.HTTPBadRequest(text="")
         for route in self._routes:
             values = route.template.match(path)
             if values is not None and route.takes(request.method):
                 return await self._invoke(request, route.function, values)
-        raise web.HTTPNotFound
+        raise web.HTTPNotFound(text="")
 
     async def _invoke(
         self, request: web.Request, function: Function, values: dict[str, str]
@@ -70,7 +70,7 @@ class HttpTrigger:
             and level != "anonymous"
             and not self._keys.allows(level, function.name, given_key(request))
         ):
-            raise web.HTTPUnauthorized
+            raise web.HTTPUnauthorized(text="")
         call = Call(
             "This function was called over HTTP.",
             await request_datum(request, values),
@@ -113,7 +113,7 @@ async def request_datum(request: web.Request, values: Mapping[str, str]) -> Datu
     for name, value in request.query.items():
         if value:
             query[name] = f"{query[name]},{value}" if name in query else value
-    body = await request.read()
+    body = await read_body(request)
     fields: dict[str, Json] = {
         "method": request.method,
         "url": str(request.url),

@@ -12,7 +12,7 @@ from azure.core.rest import HttpRequest
 
 from pipeline.adapters.identity.credentials import identity
 from pipeline.adapters.translate import BATCH, code_of, status_of, translate
-from pipeline.adapters.transport import transport_to
+from pipeline.adapters.transport import transport_to_batch
 from pipeline.errors import JobGone, Permanent, QuotaReached, Transient
 from pipeline.settings import Settings
 
@@ -36,7 +36,11 @@ def connect(settings: Settings) -> BatchClient:
         else identity(settings.client_id)
     )
     return BatchClient(
-        endpoint, credential, api_version=API_VERSION, transport=transport_to(endpoint)
+        endpoint,
+        credential,
+        api_version=API_VERSION,
+        transport=transport_to_batch(endpoint),
+        retry_read=1,
     )
 
 

@@ -13,6 +13,7 @@ from azure.batch.models import (
     BatchNodeError,
     BatchPoolEnableAutoScaleOptions,
     BatchTask,
+    BatchTaskState,
     ResizeError,
 )
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
@@ -27,6 +28,7 @@ from pipeline.domain.waiting.reports import (
     Preparation,
     TaskEnd,
     Trouble,
+    Unconfirmed,
 )
 from pipeline.errors import FanfareError, JobGone
 from pipeline.settings import Settings
@@ -82,6 +84,23 @@ class AzureCluster:
                     yield _end(task)
         except JobGone:
             return
+
+    def unconfirmed(self, job: str) -> Unconfirmed:
+        """Return the tasks that Batch does not report as succeeded, by one filtered list."""
+        others = "state ne 'completed' or executionInfo/result eq 'failure'"
+        found, failed = set[str](), dict[str, TaskEnd]()
+        try:
+            with batch(f"list open and failed tasks of {job}"):
+                for task in self._client.list_tasks(
+                    job, filter=others, select=["id", "state", "executionInfo"]
+                ):
+                    if task.state == BatchTaskState.COMPLETED:
+                        failed[str(task.id)] = _end(task)
+                    else:
+                        found.add(str(task.id))
+        except JobGone:
+            return Unconfirmed()
+        return Unconfirmed(frozenset(found), failed)
 
     def unstarted_or_running(self, job: str) -> set[str]:
         """Return the ids of tasks that have not completed."""

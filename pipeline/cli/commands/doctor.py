@@ -1,7 +1,7 @@
 """`fanfare doctor`: checks a deployment, and names the command that fixes each fault."""
 
 import queue
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from threading import Thread
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -14,10 +14,13 @@ from rich.text import Text
 from pipeline.cli.checks import CHECKS, Check, Ward
 from pipeline.cli.exits import Exit
 from pipeline.cli.session import Session
-from pipeline.cli.target import environment_of, settings_of
+from pipeline.cli.target import StackDown, addressed, environment_of, folder_of, settings_of
 from pipeline.cli.views import wording
+from pipeline.domain.catalogue.catalogue import DefinitionError
 from pipeline.domain.health import findings as health
+from pipeline.domain.health import machine as health_machine
 from pipeline.domain.health.findings import Deployment, Finding, Level
+from pipeline.domain.waiting.remedies import BY_HAND
 from pipeline.errors import FanfareError
 from pipeline.settings import Settings
 
@@ -28,6 +31,7 @@ _SIGNS = {
     Level.UNREACHABLE: ("✗", "red"),
     Level.AZURE: ("-", "dim"),
 }
+_REPORT = f"{BY_HAND}report this with the answer of: fanfare doctor --json"
 _CODES = {Level.OK: Exit.OK, Level.UNREACHABLE: Exit.UNREACHABLE}
 
 
@@ -39,8 +43,16 @@ def doctor(
 ) -> None:
     """Check a deployment as its user; each finding comes with the command that fixes it."""
     session: Session = context.obj
-    ward = session.ward(wait) if session.ward else ward_of(session, wait)
-    found = examine(session, ward, wait)
+    try:
+        ward = session.ward(wait) if session.ward else ward_of(session, wait)
+        found = [
+            replace(finding, mend=addressed(finding.mend, session.target))
+            for finding in examine(session, ward, wait)
+        ]
+    except DefinitionError as error:
+        found = [health_machine.definitions(str(error))]
+    except StackDown as error:
+        found = [health_machine.stack_down("it is not up", error.remedy)]
     gravest = health.exit_level(found)
     healthy = gravest is Level.OK
     answer = {"healthy": healthy, "findings": [asdict(finding) for finding in found]}
@@ -53,20 +65,23 @@ def ward_of(session: Session, wait: float) -> Ward:
     """Make the deployment to check from the target's env file."""
     # They import SDKs, which takes seconds that no other command should pay.
     from pipeline.adapters import management, survey  # noqa: PLC0415 see above
+    from pipeline.adapters.identity import credentials  # noqa: PLC0415
 
     values, settings = environment_of(session.target), settings_of(session.target)
     names = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_BATCH_ACCOUNT")
     more = ("AZURE_STORAGE_ACCOUNT", "AZURE_FUNCTION_APP", "AZURE_LOCATION")
     last = "FANFARE_NODE_IDENTITY"
     where = Deployment(*(values.get(name, "") for name in (*names, *more, last)))
+    where = replace(where, named=not (settings.local or where.managed))
     return Ward(
         session.engine,
         survey.connect(settings),
         management.connect(where) if where.managed else None,
         where,
-        _urls(settings, where),
+        {"Storage": credentials.storage_account(settings).blob, **_urls(settings, where)},
         session.sleep,
         wait * 0.75,
+        folder_of(session.target) if settings.local else None,
     )
 
 
@@ -118,7 +133,7 @@ def _made(name: str, check: Check, ward: Ward) -> list[Finding]:
         return [health.refusal(name, _status(error), str(error), ward.where)]
     except Exception as error:  # noqa: BLE001 - one broken check must not stop the others
         said = f"the check failed ({type(error).__name__}: {wording.one_line(str(error), 200)})"
-        return [Finding(name, Level.FAULT, said, "its subject was not checked", "az login")]
+        return [Finding(name, Level.FAULT, said, "its subject was not checked", _REPORT)]
 
 
 def _status(error: FanfareError) -> int | None:

@@ -13,7 +13,7 @@ from rich.text import Text
 from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.commands.run import RunArgument
 from pipeline.cli.exits import CommandError, Exit
-from pipeline.cli.lookup import listed, run_named
+from pipeline.cli.lookup import listed, run_named, standing_of
 from pipeline.cli.session import Session
 from pipeline.cli.views import runs as display
 from pipeline.cli.views import wording
@@ -27,7 +27,7 @@ from pipeline.domain.runs import naming
 from pipeline.domain.runs.obstacles import Obstacle
 from pipeline.domain.runs.run import Run
 from pipeline.domain.waiting.verdicts import FAULTS
-from pipeline.handlers.collecting.standing import failed_items, manifest_of, standing
+from pipeline.handlers.collecting.standing import failed_items, manifest_of
 from pipeline.handlers.doors import http
 from pipeline.handlers.running.versions import unlike_the_run
 from pipeline.ledger import index, listing, runs
@@ -71,11 +71,12 @@ def ls(
 def show(context: typer.Context, run: RunArgument) -> None:
     """Show one run: its state, what it waits for, what failed, and its output."""
     session: Session = context.obj
-    where = standing(session.engine, run_named(session, run))
+    where = standing_of(session, run_named(session, run))
     failed = failed_items(session.engine, where.run, _FAILURES_SHOWN)
     manifest = manifest_of(session.engine, where.run)
     edited = unlike_the_run(session.engine, where.run)
     answer = http.view(where.run, where.obstacle) | {
+        "remedy": where.remedy,
         "done": where.done,
         "items": where.items,
         "failed_items": [

@@ -135,6 +135,9 @@ def _mended(
             revived = repair.revive(stack)
             values = _settings_of(stack)
             made = _provision(values, config, pools)
+            pooled = import_module(_PROVISION).mend_pools(
+                Settings.from_env(values, APP_ROOT), pools
+            )
             again = repair.resubscribe(stack, cast("dict[str, Json]", config["eventgrid"]))
     except repair.StackHangs as error:
         session.note(f"{error} Restarting the local stack.")
@@ -143,6 +146,7 @@ def _mended(
     mended = (
         *(f"restarted {name}, which did not answer" for name in revived),
         *(f"created {name}, which was missing" for name in made),
+        *pooled,
         *(f"created the event subscription {name}" for name in again),
     )
     for each in mended:

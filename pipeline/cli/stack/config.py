@@ -19,6 +19,8 @@ NODE_IDENTITY = (
     "/userAssignedIdentities/fanfare-node"
 )
 SUBSCRIPTIONS = Path("infra/event-subscriptions.json")
+LIFECYCLE = Path("infra/lifecycle.json")
+_KEPT_DAYS = 7  # what ended runs leave besides their output; in Azure `workRetentionDays`
 # Ports of the services counted from `fanfare up --port`.
 PORTS = (
     "functions", "storage", "storage.blob", "storage.queue", "storage.table", "eventgrid", "batch",
@@ -101,6 +103,7 @@ def stack_config(keys: Keys, app_root: Path, wishes: Wishes) -> dict[str, Json]:
         "batch_key": keys.batch,
         "eventgrid_key": keys.eventgrid,
         "eventgrid": eventgrid_config(app_root),
+        "lifecycle": _lifecycle(app_root),
         "app": str(app_root),
         "settings": dict(_SETTINGS),
         "identities": [],  # as in Azure, the nodes' identity opens nothing
@@ -119,6 +122,16 @@ def eventgrid_config(app_root: Path) -> dict[str, Json]:
         return {"topics": shared["topics"], "eventSubscriptions": subscriptions}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CommandError(f"{SUBSCRIPTIONS} cannot be used: {error}; restore it.") from error
+
+
+def _lifecycle(app_root: Path) -> Json:
+    """Return the deployment's policy for old blobs, with the days of a local stack."""
+    try:
+        policy = (app_root / LIFECYCLE).read_text("utf-8")
+        kept: Json = json.loads(policy.replace('"{days}"', str(_KEPT_DAYS)))
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{LIFECYCLE} cannot be used: {error}; restore it.") from error
+    return kept
 
 
 def queues_of(eventgrid: Mapping[str, Json]) -> list[str]:

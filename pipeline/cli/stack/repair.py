@@ -49,15 +49,15 @@ def revive(stack: LocalStack, sleep: Sleep = time.sleep) -> list[str]:
 
 def resubscribe(stack: LocalStack, eventgrid: Mapping[str, Json]) -> list[str]:
     """Create the event subscriptions that are missing or were changed; return their names."""
-    base = _endpoints(stack)["eventgrid"]["endpoint"]
+    base, key = _endpoints(stack)["eventgrid"]["endpoint"], {"aeg-sas-key": stack.keys().eventgrid}
     made = []
     for entry in cast("list[dict[str, Json]]", eventgrid["eventSubscriptions"]):
         topic, name, wanted = str(entry["topic"]), str(entry["name"]), entry["properties"]
         url = f"{base}/subscriptions/{quote(topic, safe='')}/{quote(name, safe='')}"
-        status, found = _request("GET", url)
+        status, found = _request("GET", url, headers=key)
         if status == _OK and _has(found.get("properties"), wanted):
             continue
-        status, found = _request("PUT", url, {"properties": wanted})
+        status, found = _request("PUT", url, {"properties": wanted}, key)
         if status >= 400:  # noqa: PLR2004 the class of HTTP errors
             raise CommandError(f"The event subscription {name} cannot be created: {found}.")
         made.append(name)
@@ -69,9 +69,8 @@ def _revived(stack: LocalStack, name: str, sleep: Sleep) -> bool:
         return False
     hung = _pids(stack).get(name, 0)
     if hung and _is_service(hung, stack.data / name):
-        worker = _worker(stack) if name == "functions" else 0
-        # A worker that was stopped would not notice that its host is gone.
-        for pid in filter(None, (hung, worker)):
+        # What was stopped below a service would not notice that the service is gone.
+        for pid in (hung, *(_BELOW[name](stack, hung) if name in _BELOW else ())):
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
 
@@ -82,13 +81,27 @@ def _revived(stack: LocalStack, name: str, sleep: Sleep) -> bool:
     return True
 
 
-def _worker(stack: LocalStack) -> int:
-    """Return the process that runs the app, as its host tells; 0 if the host does not answer."""
+def _worker(stack: LocalStack, _host: int) -> list[int]:
+    """Return the process that runs the app, as its host tells; none if the host is silent."""
     with suppress(OSError, HTTPException):
         _, told = _request("GET", f"{_endpoints(stack)['functions']['endpoint']}/health")
         worker = told.get("worker_pid")
-        return worker if isinstance(worker, int) else 0
-    return 0
+        return [worker] if isinstance(worker, int) else []
+    return []
+
+
+def _azurite(_stack: LocalStack, storage: int) -> list[int]:
+    """Return the process that holds the ports and the data of Storage."""
+    with suppress(OSError):
+        listed = Path(f"/proc/{storage}/task/{storage}/children").read_text("utf-8")
+        return [int(pid) for pid in listed.split()]
+    return []
+
+
+_BELOW: Mapping[str, Callable[[LocalStack, int], list[int]]] = {
+    "storage": _azurite,
+    "functions": _worker,
+}
 
 
 def _until(reached: Callable[[], bool], complaint: str, sleep: Sleep) -> None:

@@ -55,8 +55,11 @@ def waits_for(obstacle: Obstacle | None) -> tuple[Text, Text]:
     if obstacle is None:
         return Text(), Text()
     reason = Text.assemble((f"{obstacle.code}: ", "bold"), wording.one_line(obstacle.evidence))
-    remedy = f"→ {obstacle.remedy}" if obstacle.remedy else ""
-    return reason, Text(wording.one_line(remedy), "cyan")
+    return reason, _arrow(obstacle.remedy)
+
+
+def _arrow(remedy: str) -> Text:
+    return Text(wording.one_line(f"→ {remedy}") if remedy else "", "cyan")
 
 
 def counts(where: Standing) -> Text:
@@ -123,6 +126,8 @@ def page(
     parts: list[RenderableType] = [standing(where, now), Text(), facts(run, manifest)]
     if run.error:
         parts += [Text(), Text(wording.visible(run.error), "red")]
+    if where.remedy:
+        parts.append(_arrow(where.remedy))
     if run.over and (said := _nothing_written(run)):
         parts += [Text(), Text(said, "yellow")]
     if failed:

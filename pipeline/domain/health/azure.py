@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 from pipeline.domain.definitions.pool import Pool
 from pipeline.domain.health.findings import Deployment, Finding, Level
+from pipeline.domain.waiting.remedies import BY_HAND
 
 PROVIDERS = (
     "Microsoft.Storage",
@@ -46,8 +47,8 @@ def retirement(pool: Pool, today: date, where: Deployment) -> Finding:
                 f"the support of {agent} {'ended' if past else 'ends'} on {end}",
                 "after that date new nodes do not start",
                 f"{where.batch_login}; az batch pool supported-images list; "
-                f"change `image` in pools/{pool.name}.yaml"
+                f"{BY_HAND}change `image` in pools/{pool.name}.yaml"
                 if where.managed
-                else f"change `image` in pools/{pool.name}.yaml",
+                else f"{BY_HAND}change `image` in pools/{pool.name}.yaml",
             )
     return Finding(check, Level.OK, f"{pool.image.agent} is supported for another year or more")

@@ -1,15 +1,18 @@
 """What `fanfare doctor` finds: pure judgements of readings, each with the command that fixes it."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
+
+from pipeline.domain.waiting.remedies import BY_HAND
 
 _SKEW_NOTED, _SKEW_REFUSED = timedelta(seconds=5), timedelta(minutes=5)
 _NO_LOGIN = ("CredentialUnavailableError", "ClientAuthenticationError")
 SYSTEM_TOPIC = "fanfare-storage"  # as infra/event-subscriptions.json names it
 _QUEUE_OLD = timedelta(minutes=15)
+_SET_CLOCK = f"{BY_HAND}set the clock of this machine, such as by: sudo timedatectl set-ntp true"
 
 
 class Level(StrEnum):
@@ -35,7 +38,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Deployment:
-    """The names of a deployment's resources; all empty for a local stack."""
+    """The names of a deployment's resources; all empty for a local stack.
+
+    `named` means that it is neither: only its endpoints are known.
+    """
 
     subscription: str = ""
     group: str = ""
@@ -44,6 +50,7 @@ class Deployment:
     app: str = ""
     location: str = ""
     node_identity: str = ""
+    named: bool = field(default=False, kw_only=True)
 
     @property
     def managed(self) -> bool:
@@ -53,6 +60,8 @@ class Deployment:
     @property
     def provision(self) -> str:
         """The command that creates what is missing."""
+        if self.named:
+            return f"{BY_HAND}compare the endpoints in the env file with those of the deployment"
         return "azd provision" if self.managed else "fanfare up"
 
     @property
@@ -81,7 +90,7 @@ def refusal(check: str, status: int | None, said: str, where: Deployment) -> Fin
             f"az role assignment list --resource-group {where.group} --include-inherited -o table; "
             "azd provision"
             if where.managed
-            else "fanfare up",
+            else where.provision,
         )
     if any(word in said for word in _NO_LOGIN):
         why = "without a login, Azure gives you no token"
@@ -92,7 +101,7 @@ def refusal(check: str, status: int | None, said: str, where: Deployment) -> Fin
             "deployment is private and you are outside its network"
         )
         return Finding(check, Level.UNREACHABLE, said, why, where.provision)
-    return Finding(check, Level.FAULT, said, "the service gives an unexpected answer", "")
+    return Finding(check, Level.FAULT, said, "the service gives an unexpected answer")
 
 
 def missing(kind: str, needed: Collection[str], there: Collection[str], mend: str) -> Finding:
@@ -110,10 +119,10 @@ def clock(skew: timedelta) -> Finding:
     what = f"{abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} Storage"
     if abs(skew) >= _SKEW_REFUSED:
         why = "services refuse requests and tokens whose time is wrong"
-        return Finding("clock", Level.FAULT, what, why, "sudo timedatectl set-ntp true")
+        return Finding("clock", Level.FAULT, what, why, _SET_CLOCK)
     if abs(skew) >= _SKEW_NOTED:
         why = "the times that you see are wrong by as much"
-        return Finding("clock", Level.NOTE, what, why, "sudo timedatectl set-ntp true")
+        return Finding("clock", Level.NOTE, what, why, _SET_CLOCK)
     return Finding("clock", Level.OK, "agrees with Storage's clock within seconds")
 
 
@@ -137,7 +146,7 @@ def queue(reading: QueueReading, where: Deployment) -> Finding | None:
             "nobody reads them: the function app does not run, or cannot read the queue",
             f"az functionapp restart -g {where.group} -n {where.app}"
             if where.managed
-            else "fanfare up",
+            else where.provision,
         )
     return None
 
@@ -154,7 +163,7 @@ def queues(readings: Iterable[QueueReading], where: Deployment) -> list[Finding]
 
 def _peek(name: str, where: Deployment) -> str:
     if not where.managed:
-        return "fanfare ls"
+        return where.provision  # its reader takes them, as soon as it works
     return (
         f"az storage message peek -q {name} --num-messages 32 "
         f"--account-name {where.storage} --auth-mode login"
@@ -179,7 +188,7 @@ def damaged_row(row: DamagedRow, where: Deployment) -> Finding:
         f"az storage entity show -t {row.table} --partition-key {row.partition} "
         f"--row-key {row.key} --account-name {where.storage} --auth-mode login"
         if where.managed
-        else ""
+        else f"{BY_HAND}restore the row, or delete it"
     )
     return Finding("runs", Level.FAULT, what, "lists leave its run out", mend)
 
@@ -195,7 +204,7 @@ def dead_letters(count: int, more: bool, where: Deployment) -> Finding:
         "a firewall or a missing role keeps Event Grid from the queue; the sweep starts their runs",
         f"az storage blob list -c dead-letter --account-name {where.storage} --auth-mode login"
         if where.managed
-        else "fanfare ls",
+        else f"{BY_HAND}read the blobs of the container dead-letter, and delete them",
     )
 
 

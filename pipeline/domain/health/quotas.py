@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pipeline.domain.definitions.pool import Pool
 from pipeline.domain.health.findings import Deployment, Finding, Level
+from pipeline.domain.waiting.remedies import BY_HAND
 
 _DEDICATED, _SPOT = "dedicated", "spot"
 
@@ -66,8 +67,8 @@ def cores(
             Level.FAULT,
             f"{where.location} does not offer {pool.size} to Batch",
             "the pool never gets a node",
-            f"az batch location list-skus -l {where.location}; change `size` in pools/{pool.name}"
-            ".yaml; make render; azd up",
+            f"az batch location list-skus -l {where.location}; {BY_HAND}change `size` in "
+            f"pools/{pool.name}.yaml, then make render, then azd up",
         )
     taken = _taken(others, sizes)
     wanted = _wanted(pool, size)
@@ -146,5 +147,6 @@ def _said(kind: str, limit: int | None, taken: int, wanted: int) -> str:
 
 def _ask(where: Deployment) -> str:
     return (
-        f"az batch account show -n {where.batch} -g {where.group}; ask for quota (portal, Quotas)"
+        f"az batch account show -n {where.batch} -g {where.group}; "
+        f"{BY_HAND}ask for quota in the portal (Quotas)"
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pipeline.domain.health.findings import Deployment, Finding, Level
+from pipeline.domain.waiting.remedies import BY_HAND
 
 
 class Bearer(StrEnum):
@@ -122,7 +123,7 @@ def _nodes(check: str, assigned: Sequence[Assignment]) -> Finding:
         return Finding(check, Level.OK, "none on data, as it should be")
     what = f"they hold: {', '.join(f'{NAMES[Role(one.role)]} on {one.scope}' for one in held)}"
     why = "every program on a node may use them; nodes need none, once older runs are over"
-    remedy = "remove these role assignments by hand (Access control of the storage account)"
+    remedy = f"{BY_HAND}remove these role assignments in the portal (Access control of the account)"
     return Finding(check, Level.FAULT, what, why, remedy)
 
 

@@ -1,13 +1,16 @@
 """What each obstacle means, and what a person can do about it: one table, also for the docs.
 
-A remedy is a command where one exists, with the names of the run and its deployment filled in.
+A remedy is commands where they exist, separated by semicolons as a shell wants them, with the names
+of the run and its deployment filled in. What a person has to do comes last and is marked so.
 """
 
 from dataclasses import dataclass
 
 from pipeline.domain.runs.obstacles import Obstacle, ObstacleCode
 
-_WAIT = "wait: it passes by itself"
+WAIT = "wait: it passes by itself"
+BY_HAND = "by hand: "
+BETWEEN = "; "  # two commands
 C = ObstacleCode
 
 
@@ -34,9 +37,10 @@ class Meaning:
     def remedy(self, place: Place) -> str:
         """Return what to do, or "" if one can only wait."""
         chosen = self.local if place.local or not self.azure else self.azure
-        return "" if chosen == _WAIT else chosen.format(**vars(place))
+        return "" if chosen == WAIT else chosen.format(**vars(place))
 
 
+_UP_OR_DOCTOR = ("fanfare up", "fanfare doctor")  # on this machine, `up` mends the stack
 _STEP = "a step of the run waits in its queue, or is working"
 MEANINGS: dict[ObstacleCode, Meaning] = {
     C.CONCURRENCY_LIMIT: Meaning(
@@ -51,7 +55,7 @@ MEANINGS: dict[ObstacleCode, Meaning] = {
         "fanfare ls --active",
         "fanfare doctor",
     ),
-    C.STEP_QUEUED: Meaning(_STEP, _WAIT),
+    C.STEP_QUEUED: Meaning(_STEP, WAIT),
     C.STEP_FAILING: Meaning(
         "a step fails with an error that may pass; its message is redelivered", "fanfare doctor"
     ),
@@ -60,67 +64,65 @@ MEANINGS: dict[ObstacleCode, Meaning] = {
         "fanfare cancel {run}",
     ),
     C.POOL_MISSING: Meaning("the pool is not in the Batch account", "fanfare up", "azd provision"),
-    C.POOL_RESIZING: Meaning("the pool is getting or losing nodes", _WAIT),
+    C.POOL_RESIZING: Meaning("the pool is getting or losing nodes", WAIT),
     C.POOL_NOT_SCALED: Meaning(
-        "the pool has no node, and Batch has not evaluated its formula yet", _WAIT
+        "the pool has no node, and Batch has not evaluated its formula yet", WAIT
     ),
     C.CORE_QUOTA: Meaning(
         "the core quota of the Batch account is too small for the nodes that the pool wants",
-        "lower `nodes.maximum` in pools/{pool}.yaml, then fanfare up",
+        f"{BY_HAND}lower `nodes.maximum` in pools/{{pool}}.yaml, then fanfare up",
         "fanfare doctor",
     ),
     C.NO_CAPACITY: Meaning(
         "Azure has no free machines of the pool's size now",
-        "wait, or choose another `size` in pools/{pool}.yaml",
+        f"{BY_HAND}wait, or choose another `size` in pools/{{pool}}.yaml",
     ),
     C.RESIZE_FAILED: Meaning(
         "the pool could not be resized, for a reason other than quota or capacity",
         "fanfare doctor",
     ),
-    C.AUTOSCALE_FAILED: Meaning("Batch cannot evaluate the pool's formula", "fanfare doctor"),
-    C.NODES_STARTING: Meaning("the pool's nodes are starting", _WAIT),
-    C.NODES_UNUSABLE: Meaning("no node of the pool can take tasks", "fanfare doctor"),
-    C.NODES_PREEMPTED: Meaning("Azure took the pool's spot nodes away", _WAIT),
-    C.START_TASK_FAILING: Meaning("the start task fails on the pool's nodes", "fanfare doctor"),
+    C.AUTOSCALE_FAILED: Meaning("Batch cannot evaluate the pool's formula", *_UP_OR_DOCTOR),
+    C.NODES_STARTING: Meaning("the pool's nodes are starting", WAIT),
+    C.NODES_UNUSABLE: Meaning("no node of the pool can take tasks", *_UP_OR_DOCTOR),
+    C.NODES_PREEMPTED: Meaning("Azure took the pool's spot nodes away", WAIT),
+    C.START_TASK_FAILING: Meaning("the start task fails on the pool's nodes", *_UP_OR_DOCTOR),
     C.IMAGE_FAILING: Meaning(
         "nodes cannot pull a container image of the pool",
-        "correct `containers.images` in pools/{pool}.yaml, then fanfare up",
-        "correct `containers.images` in pools/{pool}.yaml, then azd provision",
+        f"{BY_HAND}correct `containers.images` in pools/{{pool}}.yaml, then fanfare up",
+        f"{BY_HAND}correct `containers.images` in pools/{{pool}}.yaml, then azd provision",
     ),
-    C.PREPARATION_RUNNING: Meaning(
-        "the nodes are installing the environment of the program", _WAIT
-    ),
+    C.PREPARATION_RUNNING: Meaning("the nodes are installing the environment of the program", WAIT),
     C.PREPARATION_FAILING: Meaning(
         "the nodes cannot install the environment of the program",
         "fanfare cancel {run}",
     ),
     C.JOB_DISABLED: Meaning(
         "somebody disabled the run's job in Batch",
-        "enable job {job} in Batch, or fanfare cancel {run}",
+        "fanfare cancel {run}; fanfare redrive {run}",
     ),
     C.JOB_OVER: Meaning(
         "the run's job is over or gone; the sweep starts another execution of what is missing",
-        _WAIT,
+        WAIT,
     ),
-    C.TASKS_QUEUED: Meaning("tasks wait for a node that can take them", _WAIT),
+    C.TASKS_QUEUED: Meaning("tasks wait for a node that can take them", WAIT),
     C.TASKS_BEHIND_OTHERS: Meaning(
         "tasks of other runs keep the pool's nodes busy", "fanfare ls --active"
     ),
-    C.TASKS_RUNNING: Meaning("tasks are running", _WAIT),
+    C.TASKS_RUNNING: Meaning("tasks are running", WAIT),
     C.RECEIPTS_ON_THEIR_WAY: Meaning(
-        "all tasks are over, but some of their receipts are not counted yet", _WAIT
+        "all tasks are over, but some of their receipts are not counted yet", WAIT
     ),
-    C.OUTPUTS_NOT_UPLOADED: Meaning("an output that a receipt names is not in Storage yet", _WAIT),
-    C.ASSEMBLING: Meaning("the output is being assembled", _WAIT),
-    C.COMMITTING: Meaning("the output is being written to its final place", _WAIT),
-    C.CANCELLING: Meaning("the run is being cancelled, and its jobs are being ended", _WAIT),
+    C.OUTPUTS_NOT_UPLOADED: Meaning("an output that a receipt names is not in Storage yet", WAIT),
+    C.ASSEMBLING: Meaning("the output is being assembled", WAIT),
+    C.COMMITTING: Meaning("the output is being written to its final place", WAIT),
+    C.CANCELLING: Meaning("the run is being cancelled, and its jobs are being ended", WAIT),
     C.BATCH_NOT_ANSWERING: Meaning(
-        "Azure Batch does not answer, or refuses the call", "fanfare doctor"
+        "Azure Batch does not answer, or refuses the call", *_UP_OR_DOCTOR
     ),
     C.STORAGE_NOT_ANSWERING: Meaning(
-        "Storage does not answer, or refuses the call", "fanfare doctor"
+        "Storage does not answer, or refuses the call", *_UP_OR_DOCTOR
     ),
-    C.UNKNOWN: Meaning("a later release noted what the run waits for", _WAIT),
+    C.UNKNOWN: Meaning("a later release noted what the run waits for", WAIT),
 }
 
 

@@ -1,7 +1,7 @@
 """Batch's reports about tasks, jobs and pools, as values for decisions."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Self
 
@@ -16,6 +16,17 @@ class TaskEnd:
     category: str
     message: str
     exit_code: int | None
+
+
+@dataclass(frozen=True)
+class Unconfirmed:
+    """The tasks of a job that Batch does not report as succeeded.
+
+    `open` have not completed; `failed` have, by id.
+    """
+
+    open: frozenset[str] = frozenset()
+    failed: Mapping[str, TaskEnd] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

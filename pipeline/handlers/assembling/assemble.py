@@ -14,11 +14,12 @@ from pipeline.handlers.assembling import alias, assemblers, commit
 from pipeline.handlers.assembling.assemblers import Assembly
 from pipeline.handlers.assembling.commit import Chosen, Committed, Elsewhere, Spoiled
 from pipeline.handlers.collecting.accounts import Counts, Outcomes, count
-from pipeline.handlers.collecting.gather import Gathered, gather, total_items
+from pipeline.handlers.collecting.gather import Gathered, Rejected, gather, total_items
 from pipeline.handlers.collecting.receipts import settle_unheard
 from pipeline.handlers.ending.conclude import Verdict, conclude, fail
 from pipeline.handlers.engine import Engine, context, log
-from pipeline.handlers.running.reexecution import execute_anew, unheard
+from pipeline.handlers.running.confirming import await_completion, batch_word
+from pipeline.handlers.running.reexecution import execute_anew, overrule, unheard
 from pipeline.handlers.running.stages import OnNode, StageFailed
 from pipeline.ledger import progress, runs, tasks
 from pipeline.ledger.runs import Held
@@ -52,11 +53,14 @@ def assemble(message: RunMessage, engine: Engine) -> None:
 
 
 def _assemble(engine: Engine, held: Held) -> None:
-    gathered = gather(engine, held.run)
+    gathered = gather(engine, held.run, batch_word(engine, held.run))
     if held.run.plan and gathered.heard < held.run.plan.tasks:
         _restore_rows(engine, held.run, held.run.plan.tasks)
         raise NotYet(f"The rows of some tasks of {held.run.id} are missing or damaged.")
-    if gathered.retrying or _execute_lost_anew(engine, held.run, gathered.lost):
+    await_completion(engine, gathered.unfinished)
+    if _execute_rejected_anew(engine, held.run, gathered.rejected) or gathered.retrying:
+        return
+    if _execute_lost_anew(engine, held.run, gathered.lost):
         return  # the receipts of the further executions will ask for assembly
     made = _make_output(engine, held.run, gathered)
     if isinstance(made, OnNode):
@@ -83,6 +87,17 @@ def _complete(engine: Engine, run: Run) -> bool:
         return False
     done = progress.union(engine.ports.tables, run.id, run.generation, "tasks")
     return done.is_complete(run.plan.tasks)
+
+
+def _execute_rejected_anew(engine: Engine, run: Run, rejected: list[Rejected]) -> bool:
+    """Start further executions of tasks whose receipt Batch contradicts, or let them fail."""
+    begun = False
+    for result, why in rejected:
+        if execute_anew(engine, run, result, Cause.RECEIPT_INVALID, why):
+            begun = True
+        else:
+            overrule(engine, run, result, Cause.RECEIPT_INVALID, why)
+    return begun
 
 
 def _execute_lost_anew(engine: Engine, run: Run, lost: list[TaskResult]) -> bool:

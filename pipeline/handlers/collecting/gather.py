@@ -11,7 +11,8 @@ from pipeline.domain.runs.results import ItemOutcome, ItemResult, TaskResult, Ta
 from pipeline.domain.runs.run import PublishedPlan, Run
 from pipeline.handlers.collecting.reading import items_of
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.running import executions
+from pipeline.handlers.running import confirming, executions
+from pipeline.handlers.running.confirming import BatchWord
 from pipeline.ledger import tasks
 
 
@@ -26,19 +27,25 @@ class Part:
     sha256: str
 
 
+type Rejected = tuple[TaskResult, str]
+
+
 @dataclass
 class Gathered:
     """The results of a run's items.
 
     Of items that succeeded we keep only the parts, to bound memory: there may be a million. Of the
-    present generation, `heard` counts the units that have a row, `lost` holds those with missing
-    outputs, and `seconds` is the sum over its tasks.
+    present generation, `heard` counts the units that have a row, and `seconds` is the sum over its
+    tasks. `lost` holds those with missing outputs, `rejected` those whose receipt Batch
+    contradicts, with its words, and `unfinished` those with a receipt that Batch has not completed.
     """
 
     failures: dict[int, ItemResult] = field(default_factory=dict)
     parts: dict[int, tuple[Part, ...]] = field(default_factory=dict)
     retrying: list[TaskResult] = field(default_factory=list)
     lost: list[TaskResult] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    unfinished: list[TaskResult] = field(default_factory=list)
     heard: int = 0
     seconds: float = 0.0
 
@@ -57,21 +64,33 @@ class Gathered:
         return [part for item in sorted(self.parts) for part in self.parts[item]]
 
 
-def gather(engine: Engine, run: Run) -> Gathered:
-    """Read the results of every generation; a later failure never replaces a success."""
+def gather(engine: Engine, run: Run, word: BatchWord | None = None) -> Gathered:
+    """Read the results of every generation; a later failure never replaces a success.
+
+    With `word` the receipts of the present generation are compared with it.
+    """
     gathered = Gathered()
     for generation, plan in generations(run):
         sizes, planned = _sizes(engine, run, generation), executions.PlannedItems(engine, plan)
         for result in tasks.results(engine.ports.tables, run.id, generation):
             outputs = partial(_output, Generation(run.id, generation), result)
-            whole = _take(items_of(engine, planned, result), outputs, sizes, gathered)
-            if generation == run.generation:
+            present = generation == run.generation
+            items = items_of(engine, planned, result)
+            why = word.contradicts(result) if word and present else ""
+            if why:
+                items = tuple(confirming.rejected(item, why) for item in items)
+            whole = _take(items, outputs, sizes, gathered)
+            if present:
                 gathered.heard += 1
                 gathered.seconds += result.seconds
                 if result.state is TaskState.RETRYING:
                     gathered.retrying.append(result)
+                elif why:
+                    gathered.rejected.append((result, why))
                 elif not whole:
                     gathered.lost.append(result)
+                if word and word.has_open(result):
+                    gathered.unfinished.append(result)
     return gathered
 
 

@@ -1,7 +1,7 @@
 """The state of a run for people: progress, failures and output, from the ledger and Storage."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from pydantic import ValidationError
@@ -17,7 +17,7 @@ from pipeline.handlers.collecting.gather import total_items
 from pipeline.handlers.collecting.reading import items_of
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.running.executions import PlannedItems
-from pipeline.handlers.why import obstacle_to
+from pipeline.handlers.why import obstacle_to, remedy_of
 from pipeline.ledger import progress, runs, tasks
 
 # Failures and seconds are counted only for runs of at most this size: it means reading every row.
@@ -26,7 +26,10 @@ _ROWS_READ = 500
 
 @dataclass(frozen=True)
 class Standing:
-    """The state of a run, with the numbers that people want to see."""
+    """The state of a run, with the numbers that people want to see.
+
+    `remedy` says what to do about a run that has failed.
+    """
 
     run: Run
     obstacle: Obstacle | None = None
@@ -34,6 +37,7 @@ class Standing:
     items: int = 0
     failed: int = 0
     node_seconds: float = 0.0
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,9 @@ def standing(engine: Engine, run_id: str, *, ask: bool = True) -> Standing:
     reason = obstacle_to(engine, run) if ask else run.obstacle
     items = total_items(run)
     if run.over:
-        return Standing(
-            run, run.obstacle, run.succeeded + run.failed, items, run.failed, run.node_seconds
-        )
+        done = run.succeeded + run.failed
+        known = Standing(run, run.obstacle, done, items, run.failed, run.node_seconds)
+        return replace(known, remedy=remedy_of(engine, run))
     if run.plan is None:
         return Standing(run, reason, 0, items, 0, run.node_seconds + used(engine, run, 0.0))
     finished = progress.union(engine.ports.tables, run.id, run.generation, "tasks").count()

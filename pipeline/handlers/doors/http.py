@@ -38,7 +38,7 @@ from pipeline.settings import SettingMissing
 
 MAX_BODY = 64 << 10
 MAX_KEY = 200
-LISTED, MAX_LISTED = 20, 200
+LISTED, MAX_LISTED, _MOST_DIGITS = 20, 200, 9
 # A caller's input is read with the app's own rights and handed to the caller's tasks. So it cannot
 # come from containers of the engine or the Functions host (`azure-webjobs-secrets` holds keys).
 _HOST_CONTAINERS = "azure-webjobs-"
@@ -56,6 +56,20 @@ class Reply:
 type Action = Callable[[], Reply]
 
 
+def _usable(key: str) -> str:
+    if not key.strip():
+        raise ValueError("it is empty: leave it out, or give it a value")
+    if not key.isprintable():
+        raise ValueError("it may have printable characters only, no control characters")
+    return key
+
+
+def _nameable(name: str) -> str:
+    if "\0" in name:
+        raise ValueError("the name of a blob cannot have the character NUL")
+    return name
+
+
 def _open_to_callers(container: str) -> str:
     if container in naming.RESERVED or container.startswith(_HOST_CONTAINERS):
         raise ValueError(f"container {container} cannot hold inputs: the app uses it itself")
@@ -66,7 +80,7 @@ class _InputBlob(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     container: Annotated[ContainerName, AfterValidator(_open_to_callers)]
-    name: str = Field(min_length=1, max_length=1024)
+    name: Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_nameable)]
 
 
 class _StartRequest(BaseModel):
@@ -75,21 +89,29 @@ class _StartRequest(BaseModel):
     pipeline: str = Field(max_length=32)
     input: _InputBlob | None = None
     parameters: dict[str, ScalarValue] = Field(default_factory=dict, max_length=50)
-    idempotency_key: str | None = Field(default=None, min_length=1, max_length=MAX_KEY)
+    idempotency_key: (
+        Annotated[str, Field(min_length=1, max_length=MAX_KEY), AfterValidator(_usable)] | None
+    ) = None
 
 
-def start_run(engine: Engine, body: bytes, idempotency_key: str | None) -> Reply:
+def start_run(
+    engine: Engine, body: bytes, idempotency_key: str | None, encoding: str | None = None
+) -> Reply:
     """Start a run, or find the one that the key already started: 202 new, 200 known.
 
     The key in the header takes precedence over the one in the body; without a key, every request
-    is a new run. Raises Conflict when the key started a run with another input or other parameters.
+    is a new run. A body in an `encoding` is refused: the host unpacks none, and neither do we.
+    Raises Conflict when the key started a run with another input or other parameters.
     """
+    if encoding and encoding.strip().lower() != "identity":
+        text = f"The header Content-Encoding ({encoding[:50]!a}) is not supported"
+        return Reply(415, {"error": f"{text}: send the JSON unpacked.", "retry": False})
     if len(body) > MAX_BODY:
         text = f"The request has {len(body):,} bytes; the limit is {MAX_BODY:,}."
         return Reply(413, {"error": text, "retry": False})
     request = _read(body)
-    if idempotency_key and len(idempotency_key) > MAX_KEY:
-        raise Permanent(f"The header Idempotency-Key has more than {MAX_KEY} characters.")
+    if idempotency_key is not None:
+        _check_key(idempotency_key)
     pipeline = engine.catalogue.pipeline(request.pipeline)
     if not pipeline.trigger.http:
         raise Permanent(
@@ -182,6 +204,15 @@ def _read(body: bytes) -> _StartRequest:
         raise Permanent(f"The request is invalid: {where}: {why}") from error
 
 
+def _check_key(key: str) -> None:
+    if len(key) > MAX_KEY:
+        raise Permanent(f"The header Idempotency-Key has more than {MAX_KEY} characters.")
+    try:
+        _usable(key)
+    except ValueError as error:
+        raise Permanent(f"The header Idempotency-Key is invalid: {error}.") from error
+
+
 def _digest(request: _StartRequest) -> str:
     """Digest a request's content, to tell a duplicate from another request with its key."""
     content = request.model_dump(mode="json", include={"input", "parameters"})
@@ -191,9 +222,10 @@ def _digest(request: _StartRequest) -> str:
 def _limit(text: str | None) -> int:
     if not text:
         return LISTED
-    if not (text.isascii() and text.isdecimal() and 0 < int(text[:9]) <= MAX_LISTED):
+    short = text if len(text) <= _MOST_DIGITS else ""
+    if not (short.isascii() and short.isdecimal() and 0 < int(short) <= MAX_LISTED):
         raise Permanent(f"limit must be a whole number from 1 to {MAX_LISTED}.")
-    return int(text)
+    return int(short)
 
 
 def _find(engine: Engine, blob: _InputBlob) -> BlobFacts:

@@ -59,6 +59,19 @@ def execute_anew(engine: Engine, run: Run, seen: TaskResult, cause: Cause, why: 
     return True
 
 
+def overrule(engine: Engine, run: Run, seen: TaskResult, cause: Cause, why: str) -> None:
+    """Let all items of a unit fail whose receipt counted; nothing if the unit changed since.
+
+    Raises Conflict.
+    """
+    found = tasks.find(engine.ports.tables, run.id, run.generation, seen.unit)
+    if found is None or _key(found.result) != _key(seen):
+        return
+    update = {"items": (), "receipt": "", "cause": cause, "why": why[:2000], "at": engine.now}
+    failed = found.result.model_copy(update=update)
+    tasks.replace(engine.ports.tables, run.id, run.generation, failed, found)
+
+
 def _items(engine: Engine, run: Run, unit: str) -> tuple[int, ...]:
     return executions.items_of(engine, run.plan, unit)
 

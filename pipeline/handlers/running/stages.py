@@ -22,7 +22,7 @@ from pipeline.domain.runs.results import ItemOutput, TaskResult, TaskState
 from pipeline.domain.runs.run import Run
 from pipeline.errors import JobGone, NotYet, Permanent
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.running import executions, reexecution, scripts
+from pipeline.handlers.running import confirming, executions, reexecution, scripts
 from pipeline.ledger import tasks
 
 _RUNNER_CAUSES = (
@@ -84,6 +84,13 @@ def carry_out(engine: Engine, run: Run, stage: Stage) -> Mapping[str, StageOutpu
         item = result.items[0] if result.items else None
         text = f"The {stage.name} program {stage.program.program} failed: {_tail(result)}"
         raise StageFailed(text, item.cause if item else result.cause)
+    word = confirming.batch_word(engine, run, stage.name)
+    if why := word.contradicts(result):
+        if reexecution.execute_anew(engine, run, result, Cause.RECEIPT_INVALID, why):
+            return OnNode(stage.name)
+        raise StageFailed(why.capitalize(), Cause.RECEIPT_INVALID)
+    if word.has_open(result):
+        confirming.await_completion(engine, [result])
     outputs = {
         output.name: StageOutput(
             run.names.output_of(result.address_of(output.blob), output.blob), output

@@ -20,6 +20,8 @@ def test_a_missing_job_has_no_state_and_no_tasks(ports, fresh):
     assert ports.cluster.job(fresh).state == ""
     assert ports.cluster.unstarted_or_running(fresh) == set()
     assert list(ports.cluster.failures(fresh, ports.clock.now())) == []
+    found = ports.cluster.unconfirmed(fresh)
+    assert (found.open, found.failed) == (set(), {})
 
 
 def test_failures_tell_exit_code_category_and_time(batch_world, ports, fresh):
@@ -36,6 +38,25 @@ def test_failures_tell_exit_code_category_and_time(batch_world, ports, fresh):
     assert ended["bad"].category.lower() == "usererror"
     assert abs(ended["bad"].ended_at - before) < timedelta(minutes=5)
     assert list(ports.cluster.failures(fresh, before - timedelta(minutes=1))) == []
+
+
+def test_what_is_open_or_failed_is_told_and_what_succeeded_is_not(batch_world, ports, fresh):
+    ports.jobs.create(job_spec(fresh, BUSY))
+    commands = {"ok": "/bin/sh -c true", "bad": "/bin/sh -c 'exit 3'"}
+    ports.jobs.add(fresh, [task_spec(name, command) for name, command in commands.items()])
+    assert ports.cluster.unconfirmed(fresh).open | {"ok", "bad"} == {"ok", "bad"}
+    ports.jobs.close(fresh)
+    batch_world.let_tasks_end(fresh)
+    found = ports.cluster.unconfirmed(fresh)
+    assert (found.open, list(found.failed)) == (set(), ["bad"])
+    assert (found.failed["bad"].exit_code, found.failed["bad"].code) == (3, "FailureExitCode")
+
+
+def test_a_task_that_waits_is_open(ports, fresh):
+    ports.jobs.create(job_spec(fresh, IDLE))
+    ports.jobs.add(fresh, [task_spec("waits")])
+    assert ports.cluster.unconfirmed(fresh).open == {"waits"}
+    ports.jobs.terminate(fresh)
 
 
 def test_a_pool_reports_state_allocation_and_nodes(batch_world, ports):

@@ -141,7 +141,8 @@ class BatchService:
     def _fault(self, operation, match, **more):
         rule = {"operation": operation, "match": match, **more}
         url = f"{self.settings.batch_endpoint}/_admin/faults"
-        requests.post(url, json=rule, timeout=stretched(10)).raise_for_status()
+        own = {"x-batch-key": self.settings.batch_key}
+        requests.post(url, json=rule, headers=own, timeout=stretched(10)).raise_for_status()
 
     def wait_for_state(self, job, state):
         until(lambda: self.ports.cluster.job(job).state == state, what=f"{job} {state}")

@@ -53,7 +53,7 @@ def settings(endpoint, environment, tmp_path_factory):
     keys = folder / "keys.json"
     keys.write_bytes(published(k1=OURS))
     tls = ["--cert", str(cert), "--key-file", str(key)]
-    account = ["--data", str(folder / "batch"), "--account", "fanfare", "--key", KEY]
+    account = ["--data", str(folder / "batch"), "--account", "fanfare"]
     entra = ["--entra-tenant", managed_identity.TENANT, "--entra-keys", str(keys)]
     entra += ["--authentication-modes", "AAD"]
     with (

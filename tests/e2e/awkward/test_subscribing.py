@@ -20,8 +20,9 @@ def a_run(stack: Stack, name: str) -> Run:
     return stack.ended(stack.upload(f"texts/{name}.txt", b"some words\n", "word-count"))
 
 
-def ask(method: str, url: str, content: bytes | None = None) -> int:
-    headers = {"Content-Type": "application/json"}
+def ask(stack: Stack, method: str, url: str, content: bytes | None = None) -> int:
+    key = stack.local.keys().eventgrid
+    headers = {"Content-Type": "application/json", "aeg-sas-key": key}
     request = urllib.request.Request(url, content, headers, method=method)
     with urllib.request.urlopen(request, timeout=stretched(30)) as answer:
         return answer.status
@@ -62,8 +63,8 @@ def test_the_subscription_of_the_page_tells_a_web_hook(stack: Stack):
     assert '"$EVENTGRID/subscriptions/fanfare-runs/mine"' in PAGE
     with listening(Hook) as url:
         content = body.replace("http://127.0.0.1:8999", url).encode()
-        assert ask("PUT", subscription, content) == 201
+        assert ask(stack, "PUT", subscription, content) == 201
         run = a_run(stack, "hook")
         told = until(lambda: [e for e in heard if e["data"]["run"] == run.id], 60, "the web hook")
-        assert ask("DELETE", subscription) == 200
+        assert ask(stack, "DELETE", subscription) == 200
     assert told[0]["type"] == "fanfare.run.succeeded"

@@ -16,6 +16,7 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import HttpResponseError
 
 from emulators._http import reserve
+from emulators._keys import VARIABLE
 from tests.patience import stretched, until
 
 ACCOUNT = "fanfarebatch"
@@ -26,15 +27,16 @@ ROOT = Path(__file__).parents[3]
 class Emulator:
     """One emulator process on one data folder; `client` is the real SDK's."""
 
-    def __init__(self, data: Path, *flags: str) -> None:
-        self.data, self._flags = data, flags
+    def __init__(self, data: Path, *flags: str, key: str = KEY) -> None:
+        self.data, self._flags, self._key = data, flags, key
         self.start()
 
     def start(self) -> None:
         command = [sys.executable, "-m", "emulators.batch", "--port", "0", "--account", ACCOUNT]
         self.process = subprocess.Popen(
-            [*command, "--key", KEY, "--data", str(self.data), *self._flags],
+            [*command, "--data", str(self.data), *self._flags],
             stdout=subprocess.PIPE,
+            env={**os.environ, **({VARIABLE: self._key} if self._key else {})},
             cwd=ROOT,
         )
         assert self.process.stdout is not None
@@ -54,7 +56,8 @@ class Emulator:
 
     def admin(self, method: str, path: str, body: object = None) -> object:
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.endpoint}{path}", data, method=method)
+        own = {"x-batch-key": KEY, "Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self.endpoint}{path}", data, own, method=method)
         with urllib.request.urlopen(request, timeout=stretched(60)) as answer:
             return json.load(answer)
 

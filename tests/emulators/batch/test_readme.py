@@ -4,7 +4,10 @@ import json
 import re
 from pathlib import Path
 
-from emulators.batch.command_line import ACCOUNT, KEY, flags_table
+import pytest
+
+from emulators._keys import VARIABLE
+from emulators.batch.command_line import ACCOUNT, flags_table
 from emulators.batch.wire.query_string import VERSIONS
 from tests.emulators.batch.running import Emulator
 
@@ -12,11 +15,15 @@ README = Path("emulators/batch/README.md").read_text("utf-8")
 PYTHON = Path("requirements/batch-14.txt").read_text("utf-8")
 
 
-def test_the_first_example_runs_on_a_plain_emulator(tmp_path: Path) -> None:
-    emulator = Emulator(tmp_path, "--account", ACCOUNT, "--key", KEY)
+def test_the_first_example_runs_on_a_plain_emulator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    emulator = Emulator(tmp_path, "--account", ACCOUNT, key="")
     code = README.partition("```python\n")[2].partition("```")[0]
     known: dict[str, object] = {}
-    exec(code.replace("http://127.0.0.1:PORT", emulator.endpoint), known)
+    code = code.replace("http://127.0.0.1:PORT", emulator.endpoint)
+    exec(code.replace(".batch/", f"{tmp_path}/"), known)
     emulator.client.close()
     emulator.client = known["client"]
     emulator.finished("job", "task")

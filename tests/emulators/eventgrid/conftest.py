@@ -8,7 +8,14 @@ from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient, TextBase64DecodePolicy
 
 from tests.emulators.eventgrid.receiver import receiving
-from tests.emulators.storage.processes import Emulator, launch, running, storage_flags
+from tests.emulators.storage.processes import (
+    KEY,
+    Emulator,
+    in_file,
+    launch,
+    running,
+    storage_flags,
+)
 from tests.patience import stretched
 
 SOURCE = "/subscriptions/s/providers/Microsoft.Storage/storageAccounts/fanfare"
@@ -113,7 +120,7 @@ def launch_grid(folder, storage, subscriptions, flags=()) -> Emulator:
     config.write_text(json.dumps({"topics": TOPICS, "eventSubscriptions": list(subscriptions)}))
     fixed = ["--data", str(folder / "grid"), "--config", str(config), "--startup-grace-s", "0"]
     fixed += ["--storage-outbox", storage.ready["outbox"]]
-    fixed += ["--storage-connection", storage.ready["connection_string"]]
+    fixed += ["--storage-connection", in_file(folder, storage.ready["connection_string"])]
     return launch("eventgrid", *fixed, *flags)
 
 
@@ -139,6 +146,7 @@ def call(emulator, method, path, body=None):
     data = json.dumps(body).encode() if body is not None else None
     request = urllib.request.Request(emulator.ready["endpoint"] + path, data, method=method)
     request.add_header("Content-Type", "application/json")
+    request.add_header("aeg-sas-key", KEY)
     try:
         with urllib.request.urlopen(request) as answer:
             raw, status = answer.read(), answer.status

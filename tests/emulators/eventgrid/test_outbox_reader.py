@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from emulators.eventgrid import outbox as outbox_module
 from emulators.eventgrid.outbox import Outbox, Position
 
 
@@ -79,6 +80,36 @@ def test_a_moved_file_is_read_to_its_end_before_its_successor(outbox, path):
     assert take(outbox) == [2]
     assert not outbox.drained()
     assert take(outbox) == [3]
+
+
+@pytest.fixture
+def small(monkeypatch):
+    monkeypatch.setattr(outbox_module, "LARGE_BYTES", len(line(1)))
+
+
+@pytest.mark.usefixtures("small")
+def test_a_large_file_is_moved_away_once_it_is_read(outbox, path):
+    append(path, line(1) + line(2) + line(3))
+    outbox.retire()
+    assert path.exists(), "nobody has read it"
+    assert take(outbox) == [1, 2, 3]
+    outbox.retire()
+    assert not path.exists()
+    append(path, line(4))
+    assert take(outbox) == [4]
+
+
+@pytest.mark.usefixtures("small")
+def test_a_line_that_comes_while_the_file_is_moved_is_read_also_after_a_restart(outbox, path):
+    append(path, line(1) + line(2))
+    take(outbox)
+    outbox.retire()
+    append(path.with_name("outbox.jsonl.old"), line(3))
+    append(path, line(4))
+    again = Outbox(path, outbox._position)
+    assert [take(again), take(again)] == [[3], [4]]
+    again.close()
+    assert [take(outbox), take(outbox)] == [[3], [4]]
 
 
 def test_a_truncated_file_is_read_from_its_start(outbox, path):

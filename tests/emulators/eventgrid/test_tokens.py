@@ -70,7 +70,8 @@ def secured(identities, tmp_path_factory):
         with running("storage", *storage_flags(folder / "storage"), *tls) as storage:
             account = f"AccountName=fanfare;ClientId=grid;QueueEndpoint={storage.ready['queue']};"
             account += f"BlobEndpoint={storage.ready['blob']}"
-            with running("eventgrid", *flags, "--storage-connection", account) as grid:
+            flags += ["--storage-connection", account]
+            with running("eventgrid", *flags, key="") as grid:
                 yield storage.ready["connection_string"], grid
 
 

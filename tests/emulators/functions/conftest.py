@@ -15,6 +15,7 @@ import pytest
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.queue import QueueServiceClient
 
+from emulators._keys import VARIABLE
 from tests.patience import LIMIT_S, stretched
 
 REPOSITORY = Path(__file__).parents[3]
@@ -22,13 +23,14 @@ SAMPLE_APP = Path(__file__).parent / "sample_app"
 KEY = base64.b64encode(b"k" * 64).decode()
 
 
-def launch(*arguments, stderr):
+def launch(*arguments, stderr, key=""):
     """Start an emulator; its ready line is the first line of stdout."""
     return subprocess.Popen(
         [sys.executable, "-m", *arguments],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=stderr,
+        env={**os.environ, **({VARIABLE: key} if key else {})},
         text=True,
     )
 
@@ -45,7 +47,7 @@ def storage(tmp_path_factory):
     data = tmp_path_factory.mktemp("storage")
     with (data / "stderr").open("w") as stderr:
         process = launch(
-            "emulators.storage", "--port", "0", "--data", str(data), "--key", KEY, stderr=stderr
+            "emulators.storage", "--port", "0", "--data", str(data), stderr=stderr, key=KEY
         )
     try:
         yield json.loads(process.stdout.readline())

@@ -79,7 +79,7 @@ def test_a_remembered_port_that_is_taken_is_named(tmp_path):
 
 
 def test_a_key_that_is_not_base64_is_refused(tmp_path):
-    assert "not Base64" in refused("--data", str(tmp_path), "--key", "§§")
+    assert "--key has to be base64" in refused("--data", str(tmp_path), "--key", "§§")
 
 
 def test_a_damaged_data_folder_is_named(tmp_path):

@@ -16,7 +16,7 @@ from pipeline.cli.stack import config as local
 from pipeline.cli.stack.config import Keys, Wishes, stack_config
 from pipeline.cli.stack.process import DATA, LocalStack
 from pipeline.cli.stack.stamp import app_stamp
-from pipeline.cli.target import read_env, render_env, settings_of
+from pipeline.cli.target import addressed, read_env, render_env, settings_of
 from pipeline.domain.runs.messages import Queue
 from pipeline.errors import Conflict, NotFound, Transient
 from pipeline.settings import Settings
@@ -42,6 +42,26 @@ def test_a_deployment_is_read_from_its_env_file(tmp_path):
     names += ["FANFARE_BATCH_ENDPOINT", "FANFARE_TOPIC_ENDPOINT", "FANFARE_NODE_IDENTITY"]
     (tmp_path / ".env").write_text(render_env(dict.fromkeys(names, "https://x")))
     assert settings_of(tmp_path).batch_key == settings_of(tmp_path / ".env").batch_key == ""
+
+
+@pytest.mark.parametrize(
+    ("remedy", "said"),
+    [
+        (
+            "fanfare up; fanfare redrive a-1",
+            "fanfare up --data {0}; fanfare redrive a-1 --target {0}",
+        ),
+        (
+            "fanfare logs a-1; by hand: then fanfare up",
+            "fanfare logs a-1 --target {0}; by hand: then fanfare up",
+        ),
+        ("az login; azd provision", "az login; azd provision"),
+        ("", ""),
+    ],
+)
+def test_a_remedy_names_the_target_of_the_command(tmp_path, remedy, said):
+    assert addressed(remedy, tmp_path) == said.format(tmp_path)
+    assert addressed(remedy, None) == addressed(remedy, DATA / "app.env") == remedy
 
 
 def test_a_missing_target_ends_a_command_with_3(tmp_path):

@@ -2,17 +2,17 @@
 
 import pytest
 
-from emulators.batch.command_line import ACCOUNT, KEY
+from emulators.batch.command_line import ACCOUNT
 from tests.emulators.batch.clients.story import NODE, OLD_PYTHON, run
-from tests.emulators.batch.running import ROOT, Emulator
+from tests.emulators.batch.running import KEY, ROOT, Emulator
 
 CLIENTS = (ROOT / "emulators/batch/README.md").read_text("utf-8").partition("\n## Clients\n")[2]
 
 
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Emulator:
-    """Run an emulator with the public account and key, and one pool."""
-    running = Emulator(tmp_path_factory.mktemp("batch"), "--account", ACCOUNT, "--key", KEY)
+    """Run an emulator with the account of the README, and one pool."""
+    running = Emulator(tmp_path_factory.mktemp("batch"), "--account", ACCOUNT)
     running.client.close()
     running.client = running.connect(ACCOUNT, KEY)
     running.add_pool("first", nodes=0)

@@ -87,7 +87,7 @@ def test_an_agent_that_is_killed_takes_no_task_with_it_for_good(tmp_path: Path) 
 
 def test_a_used_data_folder_and_a_broken_one_get_a_clear_message(tmp_path: Path) -> None:
     emulator = Emulator(tmp_path / "data")
-    command = [sys.executable, "-m", "emulators.batch", "--account", "a", "--key", "a2V5", "--data"]
+    command = [sys.executable, "-m", "emulators.batch", "--account", "a", "--data"]
     second = subprocess.run(
         [*command, str(tmp_path / "data")], capture_output=True, text=True, check=False
     )

@@ -15,6 +15,8 @@ from tests.emulators.batch.raw import refusal, send
 from tests.emulators.batch.running import ACCOUNT, KEY, Emulator
 from tests.patience import until
 
+BEFORE_YEAR_1 = "datetime'0001-01-01T00:00:00%2B14:00'"
+
 
 @pytest.fixture(scope="module")
 def job(emulator: Emulator) -> str:
@@ -40,6 +42,8 @@ def job(emulator: Emulator) -> str:
         ("timeOut=soon", "InvalidQueryParameterValue", "timeout"),
         ("$skiptoken=5", "InvalidQueryParameterValue", "$skiptoken"),
         ("$skiptoken=2!00000000", "InvalidQueryParameterValue", "$skiptoken"),
+        (f"$skiptoken={'9' * 5_000}!0", "InvalidQueryParameterValue", "$skiptoken"),
+        (f"$filter=creationTime%20gt%20{BEFORE_YEAR_1}", "InvalidQueryParameterValue", "$filter"),
         ("$top=5", "UnsupportedQueryParameter", "$top"),
         ("maxresults=5&maxResults=6", "InvalidQueryParameterValue", "maxResults"),
     ],

@@ -1,6 +1,7 @@
 """`fanfare doctor` over the fakes: what is healthy, what is not, and that it leaves nothing."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from threading import Event
 
@@ -11,6 +12,7 @@ from pipeline.cli.checks import Ward
 from pipeline.cli.exits import Exit
 from pipeline.cli.main import app as fanfare
 from pipeline.cli.session import Session
+from pipeline.domain.catalogue.catalogue import DefinitionError
 from pipeline.domain.health.azure import PROVIDERS
 from pipeline.domain.health.findings import Deployment, QueueReading
 from pipeline.domain.health.quotas import Machines, Quotas, Size
@@ -154,6 +156,33 @@ def test_a_check_that_hangs_is_reported_and_stops_no_other(doctor):
     wrong = [one for one in json.loads(result.stdout)["findings"] if one["level"] == "unreachable"]
     assert [one["check"] for one in wrong] == ["clock"]
     assert "no answer within 1 s" in wrong[0]["what"]
+
+
+def test_a_stack_that_is_not_up_is_a_finding_with_the_command_that_starts_it(tmp_path):
+    (tmp_path / "stack.lock").touch()
+    words = ["doctor", "--json", "--target", str(tmp_path)]
+    result = CliRunner().invoke(fanfare, words, obj=Session())
+    (found,) = json.loads(result.stdout)["findings"]
+    assert (result.exit_code, found["check"]) == (Exit.UNREACHABLE, "local stack")
+    assert found["mend"] == f"fanfare up --data {tmp_path}"
+
+
+def test_definitions_that_cannot_be_used_are_the_only_finding():
+    def ward(_wait):
+        raise DefinitionError("pipelines/a.yaml:1: triger: unknown key")
+
+    result = CliRunner().invoke(fanfare, ["doctor", "--json"], obj=Session(ward=ward))
+    (found,) = json.loads(result.stdout)["findings"]
+    assert (result.exit_code, found["check"]) == (Exit.FAILED, "definitions")
+    assert "a.yaml:1" in found["what"]
+
+
+def test_the_disk_below_a_local_stack_is_looked_at(doctor, tmp_path):
+    whole = doctor.ward
+    doctor.ward = lambda wait: replace(whole(wait), folder=tmp_path)
+    told = json.loads(doctor.ask("--json").stdout)["findings"]
+    (found,) = [one for one in told if one["check"] == "disk"]
+    assert "MB are free" in found["what"]
 
 
 def test_an_app_that_fails_is_reported_with_its_restart(doctor):

@@ -222,3 +222,15 @@ def test_schemas_are_written_for_editors(cli, tmp_path):
     assert json.loads((tmp_path / "s/pipeline.schema.json").read_text())["title"]
     assert set(written) == {"pipeline", "pool", "manifest", "completion-event"}
     assert json.loads(cli("schema", "pool").stdout)["title"] == "Fanfare pool"
+
+
+def test_a_failed_run_shows_what_to_do_about_it(cli):
+    cli.app.program = lambda _item: Failure(tail="no such option")
+    run = cli.finished()
+    remedy = cli.json("show", run)["remedy"]
+    assert remedy.startswith(f"fanfare logs {run}; by hand: correct the program or its input")
+    assert f"→ {remedy}" in cli("show", run).stdout
+
+
+def test_a_run_that_succeeded_needs_nothing(cli):
+    assert cli.json("show", cli.finished())["remedy"] == ""

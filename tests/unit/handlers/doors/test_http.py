@@ -1,10 +1,7 @@
 """The HTTP interface over the fakes: every route, every refusal, and what no answer contains."""
 
-import ast
 import json
-import re
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +14,6 @@ from tests.fakes.crash import Injector
 from tests.fakes.node import Failure
 from tests.unit.handlers.conftest import LINES
 
-ROOT = Path(__file__).resolve().parents[4]
 WITH_PARAMETERS = LINES + "parameters: {width: {type: integer, default: 3, maximum: 9}}\n"
 INPUT = {"container": "input", "name": "other/a.txt"}
 
@@ -326,22 +322,3 @@ def failing(error):
         raise error
 
     return act
-
-
-def routes():
-    tree = ast.parse((ROOT / "function_app.py").read_text("utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "route":
-            given = {k.arg: ast.literal_eval(k.value) for k in node.keywords}
-            yield from (f"{method} /api/{given['route']}" for method in given["methods"])
-
-
-@pytest.mark.parametrize("route", sorted(routes()))
-def test_every_route_is_documented(route):
-    text = (ROOT / "docs/http.md").read_text("utf-8")
-    assert f"`{route}`" in text
-
-
-def test_every_documented_route_exists():
-    text = (ROOT / "docs/http.md").read_text("utf-8")
-    assert set(re.findall(r"`((?:GET|POST) /api/[^`?]*)`", text)) == set(routes())
