@@ -1,7 +1,7 @@
 """Starts runs for a blob, a tick or a request: claim first, then ask for the plan."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from pipeline.domain.definitions.pipeline import Pipeline
@@ -12,6 +12,7 @@ from pipeline.domain.runs.asking.history import Act, Asked
 from pipeline.domain.runs.events import BlobCreated, parse_blob_created
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.messages import EventMessage, Queue
+from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Input, Origin, OriginKind, Run
 from pipeline.errors import Conflict
 from pipeline.handlers import probe
@@ -93,20 +94,23 @@ def known(engine: Engine, pipeline: Pipeline, facts: BlobFacts) -> bool:
     An ETag changes with metadata, headers and the tier, which are no new version. A run that has
     not pinned its input does not count: its pin will find the ETag gone, and end it.
     """
-    tables = engine.ports.tables
     trigger = pipeline.trigger.blob
     skips = trigger is not None and trigger.unchanged is Unchanged.SKIP and bool(facts.md5)
-    for run_id in index.of_blob(tables, pipeline.name, facts.ref.container, facts.ref.name):
-        held = runs.load(tables, run_id)
-        source = held.run.input if held else None
-        if held is None or source is None:
-            continue
+    for run, source in _runs_of(engine, pipeline, facts.ref):
         if source.has_content(facts.size, facts.created, facts.md5):
             return True
         same = (source.size, source.md5) == (facts.size, facts.md5)
-        if skips and same and (not held.run.over or held.run.state is State.SUCCEEDED):
+        if skips and same and (not run.over or run.state is State.SUCCEEDED):
             return True
     return False
+
+
+def _runs_of(engine: Engine, pipeline: Pipeline, ref: BlobRef) -> Iterator[tuple[Run, Input]]:
+    """Yield a pipeline's runs of one blob, with the version that each works on."""
+    for run_id in index.of_blob(engine.ports.tables, pipeline.name, ref.container, ref.name):
+        held = runs.load(engine.ports.tables, run_id)
+        if held and held.run.input:
+            yield held.run, held.run.input
 
 
 def _of_known_content(engine: Engine, pipeline: Pipeline, event: BlobCreated) -> bool:
@@ -123,8 +127,17 @@ def _of_known_content(engine: Engine, pipeline: Pipeline, event: BlobCreated) ->
     facts = engine.ports.blobs.head(event.ref)
     if facts is None:
         return False
-    asked = skips if facts.etag == event.etag else late
-    return asked and known(engine, pipeline, facts)
+    if facts.etag == event.etag:
+        return skips and known(engine, pipeline, facts)
+    return late and any(
+        _is_of(event, run, source) and source.has_content(facts.size, facts.created, facts.md5)
+        for run, source in _runs_of(engine, pipeline, facts.ref)
+    )
+
+
+def _is_of(event: BlobCreated, run: Run, source: Input) -> bool:
+    """Return whether a run may be of an event's content: another event has other content."""
+    return not run.origin.event_id and source.size == event.size
 
 
 def blob_key(event: BlobCreated) -> tuple[str, ...]:

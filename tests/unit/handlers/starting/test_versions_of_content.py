@@ -110,6 +110,24 @@ def test_a_version_that_is_overwritten_before_its_event_arrives_ends_as_supersed
     assert states(app) == ["superseded", "succeeded"]
 
 
+@pytest.mark.parametrize("second_is_lost", [False, True])
+def test_an_overwritten_version_whose_event_is_late_ends_as_superseded(app_with, second_is_lost):
+    app = watched(app_with())
+    app.loses = lambda _event: True
+    app.upload(NAME, b"one\n")
+    late = app.world.blobs.created_event(BlobRef("input", NAME))
+    app.world.clock.advance(minutes=1)
+    app.loses = lambda _event: second_is_lost
+    app.upload(NAME, b"two, and more\n")
+    app.loses = lambda _event: False
+    app.settle()
+    assert swept(app) == second_is_lost
+    app.settle()
+    app._hear(late)
+    app.settle()
+    assert states(app) == ["succeeded", "superseded"]
+
+
 def test_an_input_that_is_deleted_before_it_is_pinned_ends_as_superseded(app_with):
     app = watched(app_with())
     app.upload(NAME, b"one\n")
