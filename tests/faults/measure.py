@@ -32,7 +32,8 @@ class Outcome:
     def __str__(self) -> str:
         told = "told" if self.told else "NOT TOLD"
         said = self.told.remedy if self.told else [a.code for a in self.answers]
-        return f"{self.fault}: {told}, cured: {self.cured}, {said} {self.trouble}"
+        trouble = self.trouble if self.cured is False else ""
+        return f"{self.fault}: {told}, cured: {self.cured}, {said} {trouble}"
 
 
 @dataclass(frozen=True)
