@@ -1,12 +1,14 @@
 """Outputs of very many files: committed by one instance at a time, and resumed by the next one."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from pipeline.errors import Transient
+from pipeline.errors import Conflict, Transient
 from pipeline.handlers.assembling import commit
+from pipeline.ledger import runs
 from pipeline.ledger.leases import Lease
 from tests.unit.handlers.conftest import BLOB, manifest_of
 
@@ -53,6 +55,32 @@ def committing(app, fails_after: int) -> Counting:
     app.run_tasks()
     app.pump()
     return writer
+
+
+class Noting(Counting):
+    """The writer; the sweep notes something on the run at each copied file, as on a slow day."""
+
+    def __init__(self, app) -> None:
+        super().__init__(app.world.ports.writer)
+        self._app = app
+
+    def write(self, ref, *args, **more):
+        done = super().write(ref, *args, **more)
+        if ref.container == "output" or ref.name.endswith("chosen.json"):
+            (held,) = (runs.need(self._app.world.tables, run.id) for run in self._app.all_runs())
+            noted = held.run.model_copy(update={"why": f"note {self.writes}"})
+            with suppress(Conflict):  # files are copied in parallel
+                runs.move(self._app.world.tables, held, noted)
+        return done
+
+
+def test_notes_on_why_a_run_waits_do_not_make_its_steps_begin_anew(app):
+    writer = Noting(app)
+    app.through(replace(app.world.ports, writer=writer))
+    app.upload("lines/a.txt", b"one\n")
+    app.settle()
+    assert app.only_run().state == "succeeded"
+    assert (writer.writes, writer.copies) == (MANY, 0)
 
 
 def test_the_next_instance_goes_on_where_one_ended(app):
