@@ -56,6 +56,18 @@ def need(tables: Tables, run_id: str) -> Held:
     return held
 
 
+def reread(tables: Tables, held: Held) -> Held:
+    """Read the row of a run again after a long step: a note on why it waits has changed it.
+
+    Otherwise the step would be repeated for the sake of the note, and noted anew. Raises Conflict
+    if the run has moved on.
+    """
+    found, run = need(tables, held.run.id), held.run
+    if (found.run.generation, found.run.state) != (run.generation, run.state):
+        raise Conflict(f"Run {run.id} has moved on from {run.state}.")
+    return found
+
+
 def move(tables: Tables, held: Held, run: Run, *also: Change) -> Held:
     """Write the run if nobody moved it since it was read. Raises Conflict otherwise.
 

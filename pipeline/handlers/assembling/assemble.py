@@ -9,7 +9,7 @@ from pipeline.domain.runs.manifest import Manifest, Missing, missing_of
 from pipeline.domain.runs.messages import RunMessage
 from pipeline.domain.runs.results import TaskResult
 from pipeline.domain.runs.run import Output, Run
-from pipeline.errors import Conflict, FanfareError, NotFound, NotYet, Permanent, Transient
+from pipeline.errors import FanfareError, NotFound, NotYet, Permanent, Transient
 from pipeline.handlers.assembling import alias, assemblers, commit
 from pipeline.handlers.assembling.assemblers import Assembly
 from pipeline.handlers.assembling.commit import Chosen, Committed, Elsewhere, Spoiled
@@ -66,24 +66,12 @@ def _assemble(engine: Engine, held: Held) -> None:
     if isinstance(made, OnNode):
         log.info("Assembler runs on a node", extra=context(held.run, "assemble"))
     elif isinstance(made, Verdict):
-        conclude(engine, _reread(engine, held), made)
+        conclude(engine, runs.reread(engine.ports.tables, held), made)
     else:
         chosen, digest = commit.choose(engine, held.run, made)
-        held = _reread(engine, held)
+        held = runs.reread(engine.ports.tables, held)
         committing = held.run.to(State.COMMITTING, engine.now, engine.token(), chosen=digest)
         _commit(engine, runs.move(engine.ports.tables, held, committing), chosen)
-
-
-def _reread(engine: Engine, held: Held) -> Held:
-    """Read the row of a run again after a long step: a note on why it waits has changed it.
-
-    Otherwise the step would be repeated for the sake of the note, and noted anew. Raises Conflict
-    if the run has moved on.
-    """
-    found, run = runs.need(engine.ports.tables, held.run.id), held.run
-    if (found.run.generation, found.run.state) != (run.generation, run.state):
-        raise Conflict(f"Run {run.id} has moved on from {run.state}.")
-    return found
 
 
 def _restore_rows(engine: Engine, run: Run, planned: int) -> None:
@@ -193,7 +181,7 @@ def _succeed(engine: Engine, held: Held, there: Committed, counts: Counts | None
     )
     missing = [entry.model_dump(mode="json") for entry in manifest.missing]
     verdict = Verdict(State.SUCCEEDED, output=output, missing=missing, counts=counts)
-    conclude(engine, _reread(engine, held), verdict)
+    conclude(engine, runs.reread(engine.ports.tables, held), verdict)
 
 
 def _move_alias(engine: Engine, run: Run, manifest: Manifest) -> None:

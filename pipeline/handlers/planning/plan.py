@@ -162,6 +162,7 @@ def _publish(engine: Engine, held: Held) -> Held | OnNode | Waits | Ended:
         return _wait(engine, held, noted(engine, held.run, ObstacleCode.JOB_QUOTA, str(error)))
     except Permanent as error:
         return fail(engine, held, _cause(error), str(error))
+    held = runs.reread(engine.ports.tables, held)
     run = held.run.to(State.SUBMITTING, engine.now, engine.token(), plan=published, job=job)
     return runs.move(engine.ports.tables, held, run)
 

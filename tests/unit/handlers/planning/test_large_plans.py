@@ -11,6 +11,7 @@ from pipeline.domain.runs.naming import BlobRef, unit_name
 from pipeline.handlers.doors import dispatch
 from pipeline.handlers.planning.pages import plan_pages
 from pipeline.handlers.running.executions import PlannedItems
+from pipeline.ledger import runs
 from tests.unit.handlers.conftest import BLOB, PLAIN, content_of
 
 LARGE = BLOB + PLAIN + "split: {range: {stop: 250, step: 1}}\n"
@@ -99,6 +100,25 @@ def test_units_of_one_page_need_one_read(app_with):
     assert items.of(unit_name(7)) == (7,)
     app.world.blobs.delete(naming.plan_page(plan.folder, 0))
     assert [items.of(unit_name(n)) for n in (99, 100, 249)] == [(99,), (100,), (249,)]
+
+
+def test_notes_on_why_a_run_waits_do_not_make_its_plan_begin_anew(app_with):
+    app = app_with(LARGE)
+    real, pages = app.world.blobs.write, []
+
+    def write(ref, *args, **more):
+        if ref.name.endswith(".json") and "/plan/" in ref.name:
+            pages.append(ref.name)
+            held = runs.need(app.world.tables, app.only_run().id)
+            noted = held.run.model_copy(update={"why": f"note {len(pages)}"})
+            runs.move(app.world.tables, held, noted)
+        return real(ref, *args, **more)
+
+    app.world.blobs.write = write
+    app.upload("lines/a.txt", b"x")
+    app.settle()
+    assert app.only_run().succeeded == 250
+    assert len(pages) == len(set(pages)) == 3
 
 
 def test_a_plan_is_made_page_by_page_while_its_input_is_read(app_with):
