@@ -122,7 +122,7 @@ class Judge:
                 self._ports.queues.delete(COMPLETIONS, message)
         verdicts = defaultdict(set)
         for event_id, events in self.heard.items():
-            assert all(event == events[0] for event in events), events
+            assert all(event == events[0] for event in events), json.dumps(events)
             verdicts[events[0]["data"]["run"]].add(event_id)
         assert {len(ids) for ids in verdicts.values()} <= {1}, verdicts
 
