@@ -15,7 +15,9 @@ from emulators._http import HOST
 VERSION = "3.37.0"
 _HERE = Path(__file__).parent
 _PACKAGE = _HERE / "node_modules" / "azurite"
-_HOOKS = tuple(_HERE / f"{name}_hook.cjs" for name in ("outbox", "signatures", "doorbell"))
+_HOOKS = tuple(
+    _HERE / f"{name}_hook.cjs" for name in ("outbox", "signatures", "doorbell", "ending")
+)
 KEEP_ALIVE_S = "75"
 _READY_S = 60.0
 _POLL_S = 0.01

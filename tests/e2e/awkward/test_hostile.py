@@ -45,7 +45,7 @@ def named(name: str, container: str = "input") -> dict:
         (b'{"pipeline": "acts", "parameters": {"x": 1e999}}', 400),
         (b'{"pipeline": "acts", "parameters": {"x": ' + b"9" * 5_000 + b"}}", 400),
         (named("a\0b"), 400),
-        (named("../work/a"), 400),
+        (named("../output/a"), 400),
         (named("a\r\nX: y"), 404),
         (named("\ufffe"), 404),
         (named("名" * 1024), 404),
