@@ -1,19 +1,23 @@
 """What must be true of all that the campaign has asked for, at any time and at its end."""
 
 import json
+import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 
 from azure.storage.queue import QueueServiceClient
 
 from pipeline.cli.stack.config import COMPLETIONS
+from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
+from pipeline.domain.runs.events import parse_blob_created
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.messages import Queue
 from pipeline.domain.runs.results import ItemResult, TaskResult, TaskState
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Transient
+from pipeline.handlers.starting.start import blob_key
 from pipeline.ledger import index, outbox, runs, tasks
 from tests.campaign.definitions import PIPELINES
 from tests.campaign.work import VERDICT_S, Work
@@ -21,6 +25,8 @@ from tests.e2e.local import Stack
 from tests.patience import until
 
 type Event = dict[str, object]
+
+_LOST = "SELECT body FROM events JOIN deliveries ON event = events.seq WHERE state = 'lost'"
 
 
 class Judge:
@@ -31,6 +37,7 @@ class Judge:
         self._seen = 0
         self._open: list[Work] = []
         self.ended: dict[str, tuple[Work, Run]] = {}
+        self.unstarted: set[str] = set()
         self.heard: dict[str, list[Event]] = defaultdict(list)
         self.poisoned = 0
 
@@ -57,13 +64,25 @@ class Judge:
             assert self._load(work) == run
             self._judge(work, run)
 
+    def check_unstarted(self) -> None:
+        """Check that only lost events have no run, after the end of the stack.
+
+        Nobody can know of a version that was overwritten and whose event was lost.
+        """
+        path = self._stack.local.data / "eventgrid/eventgrid.db"
+        with closing(sqlite3.connect(path)) as store:
+            found = store.execute(_LOST).fetchall()
+        events = filter(None, (parse_blob_created(json.loads(body)) for (body,) in found))
+        assert self.unstarted <= {naming.run_id("busy", blob_key(event)) for event in events}
+
     def tell(self) -> str:
         """Describe what was seen so far."""
         verdicts = Counter(str(run.cause or run.state) for _, run in self.ended.values())
         repeated = sum(len(events) - 1 for events in self.heard.values())
         return (
             f"{len(self.ended)} runs ended {dict(verdicts)}, {len(self._open)} are open, "
-            f"{repeated} events came again, {self.poisoned} looks at poison messages"
+            f"{len(self.unstarted)} have no run, {repeated} events came again, "
+            f"{self.poisoned} looks at poison messages"
         )
 
     def _follow(self) -> bool:
@@ -75,6 +94,9 @@ class Judge:
                 self.ended[work.run] = work, run
                 self._open.remove(work)
                 self._open += [work.next] if work.next and run.state is State.SUCCEEDED else []
+            elif run is None and work.overwritten and work.limit.passed():
+                self.unstarted.add(work.run)
+                self._open.remove(work)
             else:
                 late = work.limit.passed()
                 assert not late, f"{work} has no verdict: {self._stack.tell(work.run)}"

@@ -46,6 +46,7 @@ def test_no_run_is_stuck_lost_or_doubled_when_services_die(tmp_path: Path):
         judge.close(load.works)
     finally:
         stack.stop()
+    judge.check_unstarted()
     print(f"{ROUNDS} rounds in {time.monotonic() - began:.0f} s: {dict(blows)}")
     print(f"{load.inputs} inputs, {judge.tell()}")
 

@@ -12,7 +12,8 @@ VERDICT_S = 180.0
 class Work:
     """One input version or request: the run that it starts, and the lines of that run.
 
-    A run of an input that was overwritten at once may end as superseded instead.
+    A run of an input that was overwritten at once may end as superseded instead, and there is none
+    if its event was lost.
     """
 
     run: str
