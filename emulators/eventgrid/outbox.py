@@ -68,7 +68,11 @@ class Outbox:
 
         It stays until the next one follows it, in case a line comes while it is moved.
         """
-        if self._position.offset > LARGE_BYTES and self.drained() and not self._replaced():
+        if (
+            self._position.offset > LARGE_BYTES
+            and self.drained()
+            and self._inode() == (self._position.inode)
+        ):
             self._path.rename(self._retired)
 
     @property
@@ -126,10 +130,14 @@ class Outbox:
         return None
 
     def _replaced(self) -> bool:
+        return self._inode() not in (None, self._position.inode)
+
+    def _inode(self) -> int | None:
+        """Return which file has the outbox's name now."""
         try:
-            return self._path.stat().st_ino != self._position.inode
+            return self._path.stat().st_ino
         except FileNotFoundError:
-            return False
+            return None
 
 
 async def follow(outbox: Outbox, take: Callable[[Lines, Position], None]) -> None:

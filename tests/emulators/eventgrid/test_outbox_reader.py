@@ -1,11 +1,13 @@
 """The reader of an outbox that is written, cut, moved or damaged at the same time."""
 
+import asyncio
 import json
 
 import pytest
 
 from emulators.eventgrid import outbox as outbox_module
-from emulators.eventgrid.outbox import Outbox, Position
+from emulators.eventgrid.outbox import Outbox, Position, follow
+from tests.patience import stretched
 
 
 def line(number):
@@ -95,8 +97,27 @@ def test_a_large_file_is_moved_away_once_it_is_read(outbox, path):
     assert take(outbox) == [1, 2, 3]
     outbox.retire()
     assert not path.exists()
+    outbox.retire()  # as whenever something else changes in the folder, and there is no file yet
     append(path, line(4))
     assert take(outbox) == [4]
+
+
+@pytest.mark.usefixtures("small")
+def test_whoever_follows_an_outbox_follows_it_beyond_the_file_that_was_moved_away(outbox, path):
+    async def listen():
+        taken = asyncio.Queue()
+        task = asyncio.create_task(
+            follow(outbox, lambda lines, _: [taken.put_nowait(one["n"]) for one in lines])
+        )
+        append(path, line(1) + line(2) + line(3))
+        first = [await taken.get() for _ in range(3)]
+        while path.exists():
+            await asyncio.sleep(0)
+        path.with_name("doorbell").touch()  # something else in the folder
+        append(path, line(4))
+        return [*first, await asyncio.wait_for(taken.get(), stretched(20))], task.done()
+
+    assert asyncio.run(listen()) == ([1, 2, 3, 4], False)
 
 
 @pytest.mark.usefixtures("small")
