@@ -143,6 +143,11 @@ def _name_of(host: str) -> str | None:
     return found["name"].lower()
 
 
+def header_bytes(text: str) -> bytes:
+    """Return a header's text as bytes: those that are no UTF-8 stand in it as surrogates."""
+    return text.encode("utf-8", "surrogateescape")
+
+
 def take_names(parser: argparse.ArgumentParser) -> None:
     """Add the flag for further names of an emulator."""
     parser.add_argument(

@@ -5,7 +5,7 @@ import json
 
 from aiohttp import web
 
-from emulators._gate import JSON, UNAUTHORIZED, Entry, Refusal
+from emulators._gate import JSON, UNAUTHORIZED, Entry, Refusal, header_bytes
 from emulators._porter import Porter
 from emulators.batch.document import Doc
 from emulators.batch.errors import BatchError
@@ -25,7 +25,7 @@ def porter(options: Options) -> Porter:
 
     def shows_key(request: web.Request) -> bool:
         shown = request.headers.get(KEY_HEADER, "")
-        return hmac.compare_digest(shown.encode("utf-8", "surrogateescape"), key)
+        return hmac.compare_digest(header_bytes(shown), key)
 
     return Porter(ENTRIES, KEY_HEADER, shows_key, _answer, options.allowed_hosts)
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import parse_qsl
 
+from emulators._gate import header_bytes
 from emulators.batch.errors import BatchError
 
 _SIGNED = (
@@ -54,13 +55,15 @@ class SharedKey:
             raise _failed("The account is not the one that is served here.")
         self._check_date(request, now)
         if not any(
-            hmac.compare_digest(_bytes(given), self._sign(text).encode())
+            hmac.compare_digest(header_bytes(given), self._sign(text).encode())
             for text in _texts(request, account)
         ):
             raise _failed("The MAC signature found in the HTTP request is not the same.")
 
     def _sign(self, text: str) -> str:
-        return base64.b64encode(hmac.new(self._key, _bytes(text), hashlib.sha256).digest()).decode()
+        return base64.b64encode(
+            hmac.new(self._key, header_bytes(text), hashlib.sha256).digest()
+        ).decode()
 
     @staticmethod
     def _check_date(request: Request, now: datetime) -> None:
@@ -71,11 +74,6 @@ class SharedKey:
             raise _failed("The request has no usable date in ocp-date or Date.") from error
         if abs(now - (sent if sent.tzinfo else sent.replace(tzinfo=UTC))) > _SKEW:
             raise _failed("The date of the request is more than 15 minutes from now.")
-
-
-def _bytes(text: str) -> bytes:
-    """Return a header's text as bytes: those that are no UTF-8 stand in it as surrogates."""
-    return text.encode("utf-8", "surrogateescape")
 
 
 def _failed(why: str) -> BatchError:

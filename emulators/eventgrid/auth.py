@@ -12,7 +12,7 @@ from urllib.parse import unquote_plus
 
 from aiohttp import web
 
-from emulators._gate import JSON, Entry, Refusal
+from emulators._gate import JSON, Entry, Refusal, header_bytes
 from emulators._porter import Porter
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def refusal(headers: Mapping[str, str], key: str, now: datetime) -> str | None:
     """Return why the request is not authorized, or None if it is."""
     shown = headers.get("aeg-sas-key")
     if shown is not None:
-        same = hmac.compare_digest(_bytes(shown), key.encode())
+        same = hmac.compare_digest(header_bytes(shown), key.encode())
         return None if same else "The aeg-sas-key is not this topic's key."
     token = headers.get("aeg-sas-token")
     authorization = headers.get("Authorization", "")
@@ -71,9 +71,9 @@ def refusal(headers: Mapping[str, str], key: str, now: datetime) -> str | None:
 
 def _token_refusal(token: str, key: str, now: datetime) -> str | None:
     signed, found, signature = token.rpartition("&s=")
-    expected = hmac.new(base64.b64decode(key), _bytes(signed), hashlib.sha256).digest()
+    expected = hmac.new(base64.b64decode(key), header_bytes(signed), hashlib.sha256).digest()
     if not found or not hmac.compare_digest(
-        _bytes(unquote_plus(signature)), base64.b64encode(expected)
+        header_bytes(unquote_plus(signature)), base64.b64encode(expected)
     ):
         return "The aeg-sas-token is not signed with this topic's key."
     parts = dict(part.split("=", 1) for part in signed.split("&") if "=" in part)
@@ -81,11 +81,6 @@ def _token_refusal(token: str, key: str, now: datetime) -> str | None:
     if expiry is None:
         return "The aeg-sas-token has no expiry that can be read."
     return None if now < expiry else "The aeg-sas-token has expired."
-
-
-def _bytes(text: str) -> bytes:
-    """Return a header's text as bytes: those that are no UTF-8 stand in it as surrogates."""
-    return text.encode("utf-8", "surrogateescape")
 
 
 def _expiry(text: str) -> datetime | None:
