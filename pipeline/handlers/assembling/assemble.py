@@ -53,7 +53,9 @@ def assemble(message: RunMessage, engine: Engine) -> None:
 
 
 def _assemble(engine: Engine, held: Held) -> None:
-    gathered = gather(engine, held.run, batch_word(engine, held.run))
+    gathered = gather(
+        engine, held.run, batch_word(engine, held.run, range(held.run.executions + 1))
+    )
     if held.run.plan and gathered.heard < held.run.plan.tasks:
         _restore_rows(engine, held.run, held.run.plan.tasks)
         raise NotYet(f"The rows of some tasks of {held.run.id} are missing or damaged.")

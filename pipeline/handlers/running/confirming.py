@@ -5,7 +5,7 @@ task's process has ended. So a task that exited with another code has no receipt
 one that has not completed is being completed, or Batch runs it once more.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pipeline.domain.runs.causes import Cause
@@ -23,7 +23,7 @@ _NOTHING = Unconfirmed()
 class BatchWord:
     """What Batch says of the tasks of a generation, by execution."""
 
-    executions: tuple[Unconfirmed, ...] = ()
+    executions: Mapping[int, Unconfirmed]
 
     def contradicts(self, result: TaskResult) -> str:
         """Return Batch's words if they contradict the receipt of a result, or ""."""
@@ -35,14 +35,13 @@ class BatchWord:
         return bool(result.receipt) and result.unit in self._of(result).open
 
     def _of(self, result: TaskResult) -> Unconfirmed:
-        known = result.execution < len(self.executions)
-        return self.executions[result.execution] if known else _NOTHING
+        return self.executions.get(result.execution, _NOTHING)
 
 
-def batch_word(engine: Engine, run: Run, stage: str = "") -> BatchWord:
-    """Ask Batch once for each job of a run's present generation, or of one of its stages."""
-    jobs = [run.names.job(execution, stage) for execution in range(run.executions + 1)]
-    return BatchWord(tuple(engine.ports.cluster.unconfirmed(job) for job in jobs))
+def batch_word(engine: Engine, run: Run, executions: Iterable[int], stage: str = "") -> BatchWord:
+    """Ask Batch once for the job of each execution of a run's tasks, or of one of its stages."""
+    ask = engine.ports.cluster.unconfirmed
+    return BatchWord({number: ask(run.names.job(number, stage)) for number in executions})
 
 
 def await_completion(engine: Engine, unfinished: Iterable[TaskResult]) -> None:

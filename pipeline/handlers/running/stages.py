@@ -84,7 +84,7 @@ def carry_out(engine: Engine, run: Run, stage: Stage) -> Mapping[str, StageOutpu
         item = result.items[0] if result.items else None
         text = f"The {stage.name} program {stage.program.program} failed: {_tail(result)}"
         raise StageFailed(text, item.cause if item else result.cause)
-    word = confirming.batch_word(engine, run, stage.name)
+    word = confirming.batch_word(engine, run, [result.execution], stage.name)
     if why := word.contradicts(result):
         if reexecution.execute_anew(engine, run, result, Cause.RECEIPT_INVALID, why):
             return OnNode(stage.name)
