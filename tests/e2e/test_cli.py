@@ -17,6 +17,7 @@ from emulators._http import reserve
 from pipeline.adapters.batch import client as batch_client
 from pipeline.cli.exits import Exit
 from pipeline.cli.stack.config import PORTS
+from pipeline.cli.target import read_env
 from pipeline.settings import Settings
 from tests.patience import stretched
 
@@ -167,9 +168,14 @@ def test_up_restarts_storage_whose_azurite_hangs(fanfare, run):
     fanfare.json("up")
     pid = json.loads((fanfare.data / "stack.json").read_text())["pids"]["storage"]
     (azurite,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    os.kill(int(azurite), signal.SIGSTOP)
-    assert "restarted storage, which did not answer" in fanfare.json("up")["mended"]
-    assert not Path(f"/proc/{azurite}").exists()
+    connection = read_env(fanfare.data / "app.env")["AzureWebJobsStorage"]
+    with BlobServiceClient.from_connection_string(connection) as blobs:
+        kept = blobs.get_blob_client("work", "kept-by-azurite")
+        kept.upload_blob(b"acknowledged")
+        os.kill(int(azurite), signal.SIGSTOP)
+        assert "restarted storage, which did not answer" in fanfare.json("up")["mended"]
+        assert not Path(f"/proc/{azurite}").exists()
+        assert kept.download_blob().readall() == b"acknowledged"
 
 
 def test_up_restarts_the_app_whose_worker_hangs(fanfare, run):

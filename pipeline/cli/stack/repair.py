@@ -28,7 +28,7 @@ _PROBES: Mapping[str, tuple[str, ...]] = {
 }
 _RUNS = "/api/runs/none"  # answered by the worker, not by the host alone
 _ANSWER_S, _TRIES = 10.0, 2
-_BACK_S, _POLL_S = 60.0, 0.2
+_BACK_S, _SAVE_S, _POLL_S = 60.0, 5.0, 0.2
 _OK, _SERVER_FAULT = 200, 500
 
 type Sleep = Callable[[float], None]
@@ -69,16 +69,39 @@ def _revived(stack: LocalStack, name: str, sleep: Sleep) -> bool:
         return False
     hung = _pids(stack).get(name, 0)
     if hung and _is_service(hung, stack.data / name):
-        # What was stopped below a service would not notice that the service is gone.
-        for pid in (hung, *(_BELOW[name](stack, hung) if name in _BELOW else ())):
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+        below = _BELOW[name](stack, hung) if name in _BELOW else []
+        _send(signal.SIGKILL, hung)
+        for pid in below:
+            _let_end(pid, sleep)
 
     def back() -> bool:
         return _pids(stack).get(name, 0) not in (0, hung) and _answers(stack, name)
 
     _until(back, f"The service {name} does not come back", sleep)
     return True
+
+
+def _let_end(pid: int, sleep: Sleep) -> None:
+    """End a process below a service that is gone.
+
+    One that was stopped wakes, notices that, and saves what it holds; any other has some seconds.
+    """
+    _send(signal.SIGCONT, pid)
+    deadline = time.monotonic() + _SAVE_S
+    while _is_there(pid) and time.monotonic() < deadline:
+        sleep(_POLL_S)
+    _send(signal.SIGKILL, pid)
+
+
+def _send(what: signal.Signals, pid: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, what)
+
+
+def _is_there(pid: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] != "Z"
+    return False
 
 
 def _worker(stack: LocalStack, _host: int) -> list[int]:
