@@ -259,7 +259,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _seek(text: str) -> int | str:
-    return text if text in {timing.BY_TIME, timing.BY_ORDER} else int(text)
+    return text if text in {timing.BY_TIME, timing.BY_ORDER, timing.BY_RATE} else int(text)
 
 
 def _span(asked: argparse.Namespace) -> Span:

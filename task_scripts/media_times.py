@@ -7,6 +7,7 @@ is decoded in any case. If it shows that packets and frames differ, all is decod
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING or __package__:
 else:  # on a node the files are in one folder
     import media_source as sources
 
-BY_TIME, BY_ORDER = "time", "order"  # whether a frame has its own time, or that of decoding
+# Whether a frame has its own time, that of decoding, or the one that the frame rate gives it.
+BY_TIME, BY_ORDER, BY_RATE = "time", "order", "rate"
 _HEAD_PACKETS = 600  # decoded at most, to compare packets with frames
 _TAIL = 4  # packets at the end of a recording, which may be cut off
 _HIDDEN = {"vp8"}  # codecs with packets that show nothing
@@ -197,17 +199,20 @@ def _whole_to_the_end(
 
 
 def _by_decoding(path: Path, packets: _Packets) -> Timeline:
-    """Decode everything; where the frames' own times go back, take the order of decoding."""
+    """Decode everything; where the frames' own times are of no use, take others."""
     for way in (BY_TIME, BY_ORDER):
         with sources.opened(path) as container:
             track = sources.main_video(container)
             track.codec_context.thread_type = "AUTO"
             try:
-                shown = [(time, frame.duration) for time, frame in frames_of(container, track, way)]
+                every = [(time, frame.duration) for time, frame in _all_of(container, track, way)]
             except Backwards:
                 continue
-            if not shown:
+            if not every:
                 raise sources.Unusable("no frame of the video can be decoded")
+            if regular := _regular([time for time, _ in every], _period(track)):
+                return Timeline(regular, end_of(container, track, regular[-1], 0), (), BY_RATE)
+            shown = list(dict(reversed(every)).items())[::-1]
             times = [time for time, _ in shown]
             keyed = way == BY_TIME and set(times) <= set(packets.shown)
             keys = sorted(packets.keys) if keyed else ()
@@ -220,8 +225,50 @@ def frames_of(
 ) -> Iterator[tuple[int, av.VideoFrame]]:
     """Yield each frame with the time when it is shown, in the order of these times.
 
-    A frame that another one replaces in the same moment is never shown. Raises Backwards.
+    Of frames of the same moment only the first is shown. Raises Backwards.
     """
+    if way == BY_RATE:
+        yield from _by_rate(container, track)
+        return
+    last: int | None = None
+    for time, frame in _all_of(container, track, way):
+        if time != last:
+            yield time, frame
+        last = time
+
+
+def _by_rate(
+    container: av.container.InputContainer, track: av.VideoStream
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    first: int | None = None
+    for number, (time, frame) in enumerate(_all_of(container, track, BY_TIME)):
+        first = time if first is None else first
+        yield first + round(number * _period(track)), frame
+
+
+def _period(track: av.VideoStream) -> Fraction:
+    """Return how long a frame of a steady rate is shown, in the track's time base; 0: unknown."""
+    rate = track.guessed_rate or track.average_rate
+    return 1 / (sources.exact(rate) * sources.exact(track.time_base)) if rate else Fraction(0)
+
+
+def _regular(times: Sequence[int], period: Fraction) -> Sequence[int]:
+    """Return the times of a steady rate if some are the same and as many moments have no frame.
+
+    A pack of MPEG-PS has one time for several frames, which readers give to the wrong one where a
+    frame begins at the seam of two packs: it comes one frame late, and another one twice.
+    """
+    if len(set(times)) == len(times):
+        return ()
+    steady = [times[0] + round(number * period) for number in range(len(times))]
+    late = all(-1 <= a - b <= period + 1 for a, b in zip(times, steady, strict=True))
+    return steady if late and abs(steady[-1] - times[-1]) <= 1 else ()
+
+
+def _all_of(
+    container: av.container.InputContainer, track: av.VideoStream, way: str
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Yield each frame with its time; times may be the same, but never go back."""
     last: int | None = None
     step = 1
     for packet in itertools.chain(packets_of(container, track), [None]):
@@ -231,8 +278,7 @@ def frames_of(
                 time = last + step
             if time is None or (last is not None and time < last):
                 raise Backwards
-            if time != last:
-                yield time, frame
+            yield time, frame
             last, step = time, frame.duration or step
 
 
@@ -244,5 +290,4 @@ def end_of(
         whole: int = track.start_time + track.duration
         if whole > last:
             return whole
-    rate = track.guessed_rate or track.average_rate
-    return last + (duration or (round(1 / (rate * track.time_base)) if rate else 0) or 1)
+    return last + (duration or round(_period(track)) or 1)

@@ -3,13 +3,16 @@
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
 
 from task_scripts import media_encode, media_split
 from task_scripts import media_times as timing
 from tests.depth import more
+from tests.media.chain import encode
 from tests.media.films import FILMS, FIRST
-from tests.media.making import X264, ffmpeg, picture
+from tests.media.judge import likeness
+from tests.media.making import X264, coded, ffmpeg, picture
 
 DECODED = {"telephone.avi"}  # whose packets are in a wrong order
 
@@ -80,3 +83,34 @@ def test_the_times_of_a_long_group_are_compared_only_at_its_beginning(tmp_path: 
     source = tmp_path / "long.mp4"
     ffmpeg(*picture(30, size="16x16"), *X264, "-g", "9999", source)
     assert len(timing.timeline(source).times) == 750
+
+
+def late(source: Path, target: Path, numbers: range, by: int) -> None:
+    """Copy a video whose frames of these numbers come later than they should."""
+    with av.open(source) as old, av.open(target, "w") as new:
+        track = new.add_stream_from_template(old.streams.video[0])
+        for number, packet in enumerate(old.demux(video=0)):
+            if packet.dts is not None:
+                packet.pts += by * (number in numbers)
+                packet.dts += by * (number in numbers)
+                packet.stream = track
+                new.mux(packet)
+
+
+def test_frames_that_come_late_at_a_steady_rate_are_all_shown_and_in_time(tmp_path: Path):
+    ffmpeg(*picture(), *coded("mpeg2video", "-g", "12"), tmp_path / "good.mkv")
+    late(tmp_path / "good.mkv", tmp_path / "late.mkv", range(11, 14), 40)
+    good, found = (timing.timeline(tmp_path / name) for name in ("good.mkv", "late.mkv"))
+    assert len(set(good.times)) == 50
+    assert (found.times, found.way) == (good.times, timing.BY_RATE)
+    ended = encode(tmp_path / "late.mkv", tmp_path / "run")
+    assert ended.output, ended.said
+    assert len(timing.timeline(ended.output).times) == 50
+    assert likeness(tmp_path / "good.mkv", ended.output) > 0.96
+
+
+def test_of_frames_of_one_moment_without_a_gap_the_first_is_shown(tmp_path: Path):
+    ffmpeg(*picture(), *coded("mpeg2video", "-g", "12"), tmp_path / "good.mkv")
+    late(tmp_path / "good.mkv", tmp_path / "double.mkv", range(13, 50), -40)
+    found = timing.timeline(tmp_path / "double.mkv")
+    assert (len(found.times), found.way) == (49, timing.BY_TIME)
