@@ -30,6 +30,23 @@ class Upload:
 
 
 @dataclass(frozen=True)
+class Mount:
+    """A folder of the node that a container sees at the same path."""
+
+    source: Literal["Task", "JobPrep", "Shared"]
+    read_only: bool = False
+
+
+@dataclass(frozen=True)
+class Container:
+    """The container in which a task runs: its image, options of its creation, and its mounts."""
+
+    image: str
+    options: Sequence[str]
+    mounts: Sequence[Mount]
+
+
+@dataclass(frozen=True)
 class TaskSpec:
     """One Batch task; `command` runs without a shell.
 
@@ -45,6 +62,7 @@ class TaskSpec:
     access_until: datetime
     retries: int = 0
     slots: int = 1
+    container: Container | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +115,12 @@ class Cluster(Protocol):
 
     def failures(self, job: str, ended_before: datetime) -> Iterator[TaskEnd]:
         """Yield the tasks that failed and completed before a time (filtered by the service)."""
+
+    def ends(self, job: str, since: datetime | None = None) -> Iterator[TaskEnd]:
+        """Yield the tasks that completed, well or not, since a time or ever, by one filtered list.
+
+        A job that is gone has none.
+        """
 
     def unconfirmed(self, job: str) -> Unconfirmed:
         """Return the tasks that Batch does not report as succeeded, by one filtered list.

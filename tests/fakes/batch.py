@@ -51,6 +51,7 @@ class FakeTask:
     spec: TaskSpec
     state: str = "active"
     outcome: Outcome | None = None
+    started_at: datetime | None = None
     ended_at: datetime | None = None
     executions: int = 0
 
@@ -144,6 +145,17 @@ class FakeBatch:
                 failed = (outcome.code, outcome.category, outcome.message, outcome.exit_code)
                 yield TaskEnd(name, task.ended_at, *failed)
 
+    def ends(self, job: str, since: datetime | None = None) -> Iterator[TaskEnd]:
+        found = self._find(job)
+        for name, task in found.tasks.items() if found else ():
+            if (
+                (outcome := task.outcome)
+                and task.ended_at
+                and (not since or task.ended_at >= since)
+            ):
+                why = (outcome.code, outcome.category, outcome.message, outcome.exit_code)
+                yield TaskEnd(name, task.ended_at, *why, task.started_at, "tvmps_fake")
+
     def unconfirmed(self, job: str) -> Unconfirmed:
         ends = {end.task: end for end in self.failures(job, datetime.max.replace(tzinfo=UTC))}
         return Unconfirmed(frozenset(self.unstarted_or_running(job)), ends)
@@ -188,7 +200,7 @@ class FakeBatch:
         found = self._task(job, task)
         if found.state == "completed":
             raise ValueError(f"The task {task} is completed")
-        found.state = "running"
+        found.state, found.started_at = "running", self._clock.now()
         found.executions += 1
         return found.spec
 

@@ -85,6 +85,21 @@ class AzureCluster:
         except JobGone:
             return
 
+    def ends(self, job: str, since: datetime | None = None) -> Iterator[TaskEnd]:
+        """Yield the tasks that completed, well or not, since a time or ever, by one filtered list.
+
+        A job that is gone has none.
+        """
+        ended = "state eq 'completed'"
+        ended += f" and executionInfo/endTime ge {time_literal(since)}" if since else ""
+        wanted = ["id", "executionInfo", "nodeInfo"]
+        try:
+            with batch(f"list completed tasks of {job}"):
+                for task in self._client.list_tasks(job, filter=ended, select=wanted):
+                    yield _end(task)
+        except JobGone:
+            return
+
     def unconfirmed(self, job: str) -> Unconfirmed:
         """Return the tasks that Batch does not report as succeeded, by one filtered list."""
         others = "state ne 'completed' or executionInfo/result eq 'failure'"
@@ -248,6 +263,8 @@ def _end(task: BatchTask) -> TaskEnd:
         _text(why.category) if why else "",
         (why.message if why else None) or "",
         info.exit_code if info else None,
+        info.start_time if info else None,
+        str((task.node_info and task.node_info.node_id) or ""),
     )
 
 

@@ -13,7 +13,9 @@ from azure.batch.models import (
     BatchMetadataItem,
     BatchPoolInfo,
     BatchTaskConstraints,
+    BatchTaskContainerSettings,
     BatchTaskCreateOptions,
+    ContainerHostBatchBindMountEntry,
     ElevationLevel,
     EnvironmentSetting,
     OutputFile,
@@ -25,7 +27,7 @@ from azure.batch.models import (
 )
 
 from pipeline.adapters.identity.signatures import Signatures
-from pipeline.ports.batch import InputFile, JobSpec, TaskSpec, Upload
+from pipeline.ports.batch import Container, InputFile, JobSpec, TaskSpec, Upload
 
 METADATA = "fanfare"
 _RETENTION = timedelta(days=1)
@@ -74,6 +76,7 @@ class Specs:
             ),
             required_slots=spec.slots,
             user_identity=_user(AutoUserScope.TASK),
+            container_settings=_container(spec.container) if spec.container else None,
         )
 
     def _inputs(self, files: Iterable[InputFile], until: datetime, mode: str) -> list[ResourceFile]:
@@ -97,6 +100,17 @@ class Specs:
             ),
             upload_options=OutputFileUploadConfiguration(upload_condition=upload.condition),
         )
+
+
+def _container(container: Container) -> BatchTaskContainerSettings:
+    return BatchTaskContainerSettings(
+        image_name=container.image,
+        container_run_options=" ".join(container.options),
+        container_host_batch_bind_mounts=[
+            ContainerHostBatchBindMountEntry(source=mount.source, is_read_only=mount.read_only)
+            for mount in container.mounts
+        ],
+    )
 
 
 def _user(scope: AutoUserScope) -> UserIdentity:

@@ -9,6 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from pipeline.domain.definitions.images import ImageName, Interpreter, Memory
 from pipeline.domain.definitions.types import (
     Argument,
     Delimiter,
@@ -23,24 +24,49 @@ from pipeline.domain.definitions.types import (
 from pipeline.domain.notation.durations import Duration
 
 STAGE_LIMIT = timedelta(minutes=30)
+_PYTHON = "python3"
 
 
-class StageProgram(Strict):
+class _InImage(Strict):
+    """What runs on a node as a process, or in a container if it has an image."""
+
+    environment: Name | None = None
+    image: ImageName | None = None
+    python: Interpreter | None = None
+
+    @model_validator(mode="after")
+    def _packages_of_the_image(self) -> Self:
+        if self.image is None and self.python is not None:
+            raise ValueError("python is for an image: without one the node's own Python runs")
+        if self.image and self.environment:
+            raise ValueError("environment is for nodes: an image brings its own packages")
+        return self
+
+
+class StageProgram(_InImage):
     """A program that carries out a stage on a node."""
 
     program: FileName
     arguments: tuple[Argument, ...] = ()
-    environment: Name | None = None
     limit: Duration = STAGE_LIMIT
 
+    @property
+    def interpreter(self) -> str | None:
+        """The Python that runs the runner in the image; None without an image."""
+        return (self.python or _PYTHON) if self.image else None
 
-class TaskProgram(Strict):
-    """The program or command that runs once for each item."""
+
+class TaskProgram(_InImage):
+    """The program or command that runs once for each item.
+
+    In an image the runner needs Python. A program is Python, so it is there; a command may do
+    without, and then each item is a task of its own.
+    """
 
     program: FileName | None = None
     command: Annotated[tuple[Argument, ...] | None, Field(min_length=1)] = None
     arguments: tuple[Argument, ...] = ()
-    environment: Name | None = None
+    shared_memory: Memory | None = None
     slots: int = Field(default=1, ge=1, le=256)
     require_output: bool = False
 
@@ -50,7 +76,21 @@ class TaskProgram(Strict):
             raise ValueError("takes exactly one of program, command")
         if self.command and self.environment:
             raise ValueError("environment is for a program: a command brings its own")
+        if self.shared_memory and self.image is None:
+            raise ValueError("shared_memory is for an image: a process has the node's")
         return self
+
+    @property
+    def interpreter(self) -> str | None:
+        """The Python that runs the runner in the image; None without an image, or without one."""
+        if self.image is None:
+            return None
+        return self.python or (_PYTHON if self.program else None)
+
+    @property
+    def has_runner(self) -> bool:
+        """Whether the runner starts the items; without it each item is the command of a task."""
+        return self.image is None or self.interpreter is not None
 
 
 class TextFormat(StrEnum):

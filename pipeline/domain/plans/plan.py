@@ -10,12 +10,23 @@ from pipeline.domain.runs.stored import Stored
 
 
 class PlannedProgram(Stored):
-    """The program that a task runs for each item: a file of task_scripts/, or a command."""
+    """The program that a task runs for each item: a file of task_scripts/, or a command.
+
+    With an image the task runs in a container; `python` runs the runner there, if it has one.
+    """
 
     file: str | None = None
     command: tuple[str, ...] | None = None
     arguments: tuple[str, ...] = ()
     environment: str | None = None
+    image: str | None = None
+    python: str | None = None
+    shared_memory: str | None = None
+
+    @property
+    def has_runner(self) -> bool:
+        """Whether the runner starts the items; without it each item is the command of a task."""
+        return self.image is None or self.python is not None
 
 
 class PlannedLimits(Stored):

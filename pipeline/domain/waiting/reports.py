@@ -8,7 +8,7 @@ from typing import Self
 
 @dataclass(frozen=True)
 class TaskEnd:
-    """A completed task that Batch reports as failed."""
+    """A completed task, and why it failed; `code` is "" for a success."""
 
     task: str
     ended_at: datetime
@@ -16,6 +16,13 @@ class TaskEnd:
     category: str
     message: str
     exit_code: int | None
+    started_at: datetime | None = None
+    node: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """How long its last execution took, with the pull of its image."""
+        return (self.ended_at - self.started_at).total_seconds() if self.started_at else 0.0
 
 
 @dataclass(frozen=True)

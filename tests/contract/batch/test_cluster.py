@@ -40,6 +40,24 @@ def test_failures_tell_exit_code_category_and_time(batch_world, ports, fresh):
     assert list(ports.cluster.failures(fresh, before - timedelta(minutes=1))) == []
 
 
+def test_ends_tell_of_every_completed_task_when_where_and_how_it_ended(batch_world, ports, fresh):
+    ports.jobs.create(job_spec(fresh, BUSY))
+    commands = {"ok": "/bin/sh -c true", "bad": "/bin/sh -c 'exit 3'"}
+    ports.jobs.add(fresh, [task_spec(name, command) for name, command in commands.items()])
+    before = ports.clock.now()
+    ports.jobs.close(fresh)
+    batch_world.let_tasks_end(fresh)
+    ended = {end.task: end for end in ports.cluster.ends(fresh, before - timedelta(minutes=1))}
+    assert {name: (end.exit_code, end.code) for name, end in ended.items()} == {
+        "ok": (0, ""),
+        "bad": (3, "FailureExitCode"),
+    }
+    assert all(end.node and 0 <= end.seconds < 60 for end in ended.values())
+    assert {end.task for end in ports.cluster.ends(fresh)} == {"ok", "bad"}
+    assert list(ports.cluster.ends(fresh, before + timedelta(hours=1))) == []
+    assert list(ports.cluster.ends(f"{fresh}-gone")) == []
+
+
 def test_what_is_open_or_failed_is_told_and_what_succeeded_is_not(batch_world, ports, fresh):
     ports.jobs.create(job_spec(fresh, BUSY))
     commands = {"ok": "/bin/sh -c true", "bad": "/bin/sh -c 'exit 3'"}
