@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 from pipeline.adapters.clock import SystemClock
 from pipeline.cli.exits import CommandError
-from pipeline.cli.views import wording
 from pipeline.domain.catalogue.catalogue import Catalogue
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.pool import Pool
@@ -18,6 +17,7 @@ from pipeline.domain.plans.plan import Page
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Input, Origin, OriginKind, Run
+from pipeline.domain.texts.visible import visible
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.planning.pages import plan_pages, resolve_parameters
 from pipeline.handlers.running.stages import OnNode
@@ -169,9 +169,7 @@ def blob_source(container: str, name: str, target: Callable[[], Blobs]) -> Sourc
     """Use a blob of the target as the input of a run. Raises CommandError if it does not exist."""
     facts = target().head(BlobRef(container, name))
     if facts is None:
-        raise CommandError(
-            f"There is neither a file nor a blob {container}/{wording.visible(name)}."
-        )
+        raise CommandError(f"There is neither a file nor a blob {container}/{visible(name)}.")
     return Source(input_of(facts, target().url(facts.ref)), LocalBlobs(None, target))
 
 

@@ -24,7 +24,7 @@ from azure.storage.blob import (
 from pipeline.adapters.identity.credentials import storage_account
 from pipeline.adapters.translate import translated
 from pipeline.adapters.transport import transport_to
-from pipeline.domain.runs import naming
+from pipeline.domain.notation.accounts import account_of
 from pipeline.errors import Permanent
 from pipeline.settings import Settings
 
@@ -57,7 +57,7 @@ class Signatures:
 
     def __init__(self, endpoint: str, key: AzureNamedKeyCredential | DelegationKeys) -> None:
         self._endpoint, self._key = endpoint, key
-        self._account = naming.account_of(endpoint)
+        self._account = account_of(endpoint)
         self._protocol = "https" if endpoint.startswith("https:") else None
         # A task shares most of its URLs with others.
         self.reading = lru_cache(_REMEMBERED)(self._reading)

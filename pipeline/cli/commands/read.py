@@ -26,6 +26,7 @@ from pipeline.domain.catalogue.schema import (
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.obstacles import Obstacle
 from pipeline.domain.runs.run import Run
+from pipeline.domain.texts.visible import visible
 from pipeline.domain.waiting.verdicts import FAULTS
 from pipeline.handlers.collecting.standing import failed_items, manifest_of
 from pipeline.handlers.doors import http
@@ -131,7 +132,7 @@ def logs(
         session.note(_nothing(held, units))
     for log in found:
         session.out.print(Text(f"── {log.unit} {log.name}", "dim"))
-        session.out.print(Text(wording.visible(log.text).rstrip("\n")), soft_wrap=True)
+        session.out.print(Text(visible(log.text).rstrip("\n")), soft_wrap=True)
 
 
 def schema(

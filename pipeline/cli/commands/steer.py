@@ -18,6 +18,7 @@ from pipeline.cli.views import wording
 from pipeline.domain.notation.durations import parse_duration
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.run import Run
+from pipeline.domain.texts.visible import visible
 from pipeline.errors import Conflict
 from pipeline.handlers.doors import http
 from pipeline.handlers.ending import purge as purge_run
@@ -140,7 +141,7 @@ def backfill(
         found = list(islice(unclaimed(engine, definition, since, engine.now), limit))
     answer, text = _backfill_facts(engine, definition.name, found)
     if dry_run or not found:
-        names = [f"  {wording.visible(facts.ref.name)}" for facts in found[:_LISTED]]
+        names = [f"  {visible(facts.ref.name)}" for facts in found[:_LISTED]]
         session.answer(answer, "\n".join([text, *names]))
         return
     confirm(session, f"{text} Start their runs?", yes=yes)

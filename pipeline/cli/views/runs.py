@@ -16,6 +16,7 @@ from pipeline.domain.runs.manifest import Manifest
 from pipeline.domain.runs.naming import OUTPUT
 from pipeline.domain.runs.obstacles import Obstacle
 from pipeline.domain.runs.run import Run
+from pipeline.domain.texts.visible import visible
 from pipeline.handlers.collecting.standing import FailedItem, Standing
 
 _BAR = 32
@@ -125,7 +126,7 @@ def page(
     run = where.run
     parts: list[RenderableType] = [standing(where, now), Text(), facts(run, manifest)]
     if run.error:
-        parts += [Text(), Text(wording.visible(run.error), "red")]
+        parts += [Text(), Text(visible(run.error), "red")]
     if where.remedy:
         parts.append(_arrow(where.remedy))
     if run.over and (said := _nothing_written(run)):
@@ -169,7 +170,7 @@ def facts(run: Run, manifest: Manifest | None) -> RenderableType:
         table.add_row("", Text(total, "dim"))
     if manifest:
         for file in manifest.files[:_FILES_SHOWN]:
-            table.add_row("", Text(f"  {wording.visible(file.name)}  {wording.size(file.size)}"))
+            table.add_row("", Text(f"  {visible(file.name)}  {wording.size(file.size)}"))
         if len(manifest.files) > _FILES_SHOWN:
             table.add_row("", f"  and {len(manifest.files) - _FILES_SHOWN:,} more")
     return table
@@ -196,7 +197,7 @@ def failures(failed: Sequence[FailedItem], run: Run) -> RenderableType:
         head = f"item {item.id} ({found.unit}): {item.cause}{code}, {item.tries} tries"
         parts.append(Text(head, "red"))
         if item.tail.strip():
-            parts.append(Padding(Text(wording.visible(item.tail.strip()), "dim"), (0, 0, 0, 4)))
+            parts.append(Padding(Text(visible(item.tail.strip()), "dim"), (0, 0, 0, 4)))
     parts.append(Text(f"fanfare logs {run.id} shows all of it", "dim"))
     return Group(*parts)
 

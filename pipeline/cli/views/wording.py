@@ -2,18 +2,11 @@
 
 from datetime import datetime
 
+from pipeline.domain.texts.visible import visible
+
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _STEP = 1000
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
-
-
-def visible(text: str) -> str:
-    """Spell out control characters, so that no name or log can control a terminal."""
-    if text.replace("\n", "").replace("\t", "").isprintable():
-        return text
-    return "".join(
-        c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text
-    )
 
 
 def one_line(text: str, length: int = 300) -> str:

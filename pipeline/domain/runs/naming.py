@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from json import dumps
-from urllib.parse import urlsplit
 
 INPUT, WORK, RECEIPTS, ENGINE, OUTPUT, SCRIPTS, DEAD_LETTER = CONTAINERS = (
     "input",
@@ -30,20 +29,27 @@ MANIFEST = "manifest.json"
 # Files of a task's working directory: what the runner reads, and patterns of what it leaves.
 PAGE_FILE, PARTS_FILE, ITEMS_FILE = "page.json", "parts.json", "items.json"
 JOURNAL_FILES, FINISHED_FILE = "p-*.jsonl", "finished.jsonl"
+# A task without the runner: its output folder, which a file keeps, its streams, its last file.
+OUTPUT_FOLDER, KEEP_FILE, BATCH_STREAMS, END_FILE = (
+    "output",
+    "output/.keep",
+    "../std*.txt",
+    ".ended",
+)
 OUTPUT_FILES, LOG_FILES, STREAM_FILES, RECEIPT_FILES = "o-*", "l-*.txt", "s-*.txt", "r-*.json"
-OUTPUT_BLOB = r"^o-[0-9a-f]{16}-[0-9]{1,6}$"  # an output of an attempt, as the runner names it
+# An output of an attempt, as the runner names it, or as a program in an image did.
+OUTPUT_BLOB = r"^(?:o-[0-9a-f]{16}-[0-9]{1,6}|output/.{1,512})$"
 
 _RUN = re.compile(r"(?P<pipeline>[a-z][a-z0-9-]{0,31})-[0-9a-f]{20}")
 _UNIT = re.compile(r"t(?P<number>[0-9]{6})|split|assemble")
 _RECEIPT = re.compile(
     r"(?P<run>[a-z0-9-]{1,60})/g(?P<generation>[1-9][0-9]{0,3})/"
     r"(?P<address>(?P<unit>[a-z0-9]{5,8})(?:/x[0-9]{1,4}-[0-9a-f]{32})?)/"
-    r"r-(?P<attempt>[0-9a-f]{16})\.json"
+    r"(?:r-(?P<attempt>[0-9a-f]{16})\.json|\.ended)"
 )
 _ADDRESS = re.compile(r"[a-z0-9]{5,8}/x([0-9]{1,4})-[0-9a-f]{32}")
 _JOURNAL = re.compile(r"(?:.*/)?p-([0-9a-f]{16})\.jsonl")
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}$")
-_SERVICES = frozenset({"blob", "dfs"})
 PROBED = (INPUT, RECEIPTS)  # containers whose events the engine receives
 _UPLOADS, _PROBES = "uploads/", ".fanfare-doctor/"
 _LATEST, _BY_NAME = "latest", "by-name"
@@ -121,6 +127,11 @@ class Generation:
         return f"{self.folder}/assembled/{attempt}"
 
     @property
+    def empty(self) -> BlobRef:
+        """An empty blob, of which tasks without the runner get copies."""
+        return BlobRef(ENGINE, f"{self.folder}/empty")
+
+    @property
     def chosen(self) -> BlobRef:
         """The blob that says which assembler's files are committed."""
         return BlobRef(ENGINE if self.seal else WORK, f"{self.folder}/assembled/chosen.json")
@@ -177,23 +188,6 @@ def canonical_etag(etag: str) -> str:
     return etag.removeprefix("W/").strip('"')
 
 
-def account_of(url: str) -> str:
-    """Return the storage account of a blob's URL, or "" if it names none; ports do not count.
-
-    Azure names the account in the host, a local stand-in in the first segment of the path.
-    """
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-    except ValueError:
-        return ""
-    labels = host.split(".")
-    if _SERVICES.intersection(labels[1:]):
-        return labels[0]
-    local = len(labels) == 1 or ":" in host or labels[-1].isdigit()
-    return parts.path.removeprefix("/").split("/")[0] if local else host
-
-
 def inverted_time(moment: datetime) -> str:
     """Render a time so that later sorts first."""
     return f"{10**13 - int(moment.timestamp() * 1000):013d}"
@@ -235,10 +229,30 @@ class ReceiptPath:
 def parse_receipt_path(name: str) -> ReceiptPath | None:
     """Parse a blob name of container `receipts`; return None if it is not a receipt's name."""
     match = _RECEIPT.fullmatch(name)
-    if not match or not _UNIT.fullmatch(match["unit"]) or not pipeline_of(match["run"]):
+    return _receipt_path(match, match["attempt"]) if match and match["attempt"] else None
+
+
+def parse_end_path(name: str) -> ReceiptPath | None:
+    """Parse the name of the last file of a task without the runner; None for another name.
+
+    The path is that of the receipt which the engine writes in place of the runner.
+    """
+    match = _RECEIPT.fullmatch(name)
+    if match is None or match["attempt"]:
+        return None
+    return _receipt_path(match, attempt_of(match["address"]))
+
+
+def attempt_of(address: str) -> str:
+    """Derive the attempt of an execution without the runner from its address."""
+    return hashlib.sha256(address.encode()).hexdigest()[:16]
+
+
+def _receipt_path(match: re.Match[str], attempt: str) -> ReceiptPath | None:
+    if not _UNIT.fullmatch(match["unit"]) or not pipeline_of(match["run"]):
         return None
     run, generation, unit = match["run"], int(match["generation"]), match["unit"]
-    return ReceiptPath(run, generation, unit, match["attempt"], match["address"])
+    return ReceiptPath(run, generation, unit, attempt, match["address"])
 
 
 def execution_of(address: str) -> int:
@@ -289,7 +303,7 @@ def is_upload(ref: BlobRef) -> bool:
 
 def is_program_log(ref: BlobRef) -> bool:
     """Return whether a log is that of the task's program; others are the runner's own."""
-    return "/l-" in ref.name
+    return "/l-" in ref.name or ref.name.endswith(("/stdout.txt", "/stderr.txt"))
 
 
 def probe(container: str, token: str) -> BlobRef:

@@ -19,8 +19,9 @@ from pipeline.domain.runs.messages import BadMessage, EventMessage, Queue, parse
 from pipeline.domain.runs.naming import ReceiptPath
 from pipeline.domain.runs.results import ReceiptInvalid, TaskResult, TaskState
 from pipeline.domain.runs.run import Run
-from pipeline.errors import Permanent, Transient
+from pipeline.errors import NotYet, Permanent, Transient
 from pipeline.handlers import probe
+from pipeline.handlers.collecting import ends
 from pipeline.handlers.collecting.reading import receipt_of
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.running import executions
@@ -39,11 +40,15 @@ type Unheard = Mapping[str, TaskResult]
 
 @dataclass(frozen=True)
 class Doorbell:
-    """A message and the receipt that it announces; without `received` the host deletes it."""
+    """A message and the receipt that it announces; without `received` the host deletes it.
+
+    `unwritten` means that a task without the runner has ended, and the engine writes its receipt.
+    """
 
     path: ReceiptPath
     message: EventMessage
     received: QueueMessage | None = None
+    unwritten: bool = False
 
 
 def on_receipts(message: EventMessage, engine: Engine) -> None:
@@ -52,14 +57,16 @@ def on_receipts(message: EventMessage, engine: Engine) -> None:
     After a transient error with the receipts of one run, only that run's messages are put back.
     Raises Transient if the event's own message is among them.
     """
-    own = _path(engine, message)
+    own = _doorbell(engine, message)
     by_generation: dict[tuple[str, int], list[Doorbell]] = defaultdict(list)
-    for doorbell in [*([Doorbell(own, message)] if own else []), *_drain(engine)]:
+    for doorbell in [*([own] if own else []), *_drain(engine)]:
         by_generation[doorbell.path.run, doorbell.path.generation].append(doorbell)
     unsettled: Transient | None = None
     for (run, generation), doorbells in by_generation.items():
         try:
-            settle(engine, run, generation, {doorbell.path for doorbell in doorbells})
+            written = {doorbell.path for doorbell in doorbells if not doorbell.unwritten}
+            unwritten = {doorbell.path for doorbell in doorbells if doorbell.unwritten}
+            settle(engine, run, generation, written, unwritten)
             _delete(engine, doorbells)
         except Transient as error:
             _put_back(engine, doorbells, str(error))
@@ -74,12 +81,12 @@ def _drain(engine: Engine) -> Iterator[Doorbell]:
     for received in engine.ports.queues.receive(Queue.RECEIPTS, DRAIN):
         try:
             message = parse_event(received.body)
-            path = _path(engine, message)
+            doorbell = _doorbell(engine, message, received)
         except (BadMessage, Transient) as error:
             log.warning("Message deleted: it is not about a receipt", extra={"reason": str(error)})
-            path = None
-        if path:
-            yield Doorbell(path, message, received)
+            doorbell = None
+        if doorbell:
+            yield doorbell
         else:
             engine.ports.queues.delete(Queue.RECEIPTS, received)
 
@@ -109,10 +116,17 @@ def _put_back(engine: Engine, doorbells: Iterable[Doorbell], why: str) -> None:
         )
 
 
-def settle(engine: Engine, run_id: str, generation: int, paths: Set[ReceiptPath]) -> None:
+def settle(
+    engine: Engine,
+    run_id: str,
+    generation: int,
+    paths: Set[ReceiptPath],
+    unwritten: Set[ReceiptPath] = frozenset(),
+) -> None:
     """Count receipts of one generation of a run, if it is the present one.
 
-    The sweep handles permanent errors. Raises Transient.
+    Those that the engine has to write itself are written first. The sweep handles permanent errors.
+    Raises Transient, and NotYet while Batch has not completed a task that announced its end.
     """
     about: dict[str, object] = {"action": "receipts", "run": run_id, "generation": generation}
     try:
@@ -120,18 +134,26 @@ def settle(engine: Engine, run_id: str, generation: int, paths: Set[ReceiptPath]
         if held is None or held.run.generation != generation or held.run.over:
             log.info("Receipts ignored: their generation is over", extra=about)
             return
-        with span("receipts of a run", held.run.traceparent, run=run_id, receipts=len(paths)):
-            expected = {path for path in paths if held.run.names.knows(path.address)}
-            for path in paths - expected:
+        run, receipts = held.run, len(paths | unwritten)
+        with span("receipts of a run", run.traceparent, run=run_id, receipts=receipts):
+            expected = {path for path in paths | unwritten if run.names.knows(path.address)}
+            for path in (paths | unwritten) - expected:
                 fields = {**about, "receipt": path.blob.name}
                 log.warning("Receipt ignored: nobody was told to put it there", extra=fields)
-            _settle_run(engine, held.run, sorted(expected, key=lambda path: path.blob))
+            recorded = ends.record(engine, run, expected & unwritten)
+            there = (expected & paths) | recorded.written
+            _settle_run(engine, run, sorted(there, key=lambda path: path.blob))
+            if recorded.open:
+                raise NotYet(f"Batch has not completed {', '.join(recorded.open[:3])} yet.")
     except Permanent as error:
         log.exception("Receipts not counted", extra={**about, "reason": str(error)})
 
 
 def settle_unheard(engine: Engine, run: Run, unheard: Unheard) -> set[str]:
     """Count receipts whose events were lost; return the units that have a result now."""
+    counted = {unit: past.execution for unit, past in unheard.items() if unit not in STAGE_QUEUES}
+    if counted and not engine.definition(run).task.has_runner:
+        ends.record_unheard(engine, run, counted)
     only = next(iter(unheard)) if len(unheard) == 1 else ""
     found = {
         path
@@ -250,9 +272,14 @@ def _read_result(
     )
 
 
-def _path(engine: Engine, message: EventMessage) -> ReceiptPath | None:
-    """Return the receipt of an event; None for other events, such as the doctor's probe."""
+def _doorbell(
+    engine: Engine, message: EventMessage, received: QueueMessage | None = None
+) -> Doorbell | None:
+    """Return what an event announces; None for other events, such as the doctor's probe."""
     event = parse_blob_created(message.event)
     if event is None or event.container != naming.RECEIPTS or probe.answer(engine, event):
         return None
-    return naming.parse_receipt_path(event.name)
+    if path := naming.parse_receipt_path(event.name):
+        return Doorbell(path, message, received)
+    path = naming.parse_end_path(event.name)
+    return Doorbell(path, message, received, unwritten=True) if path else None

@@ -90,6 +90,9 @@ def program_of(definition: Pipeline) -> PlannedProgram:
         command=task.command,
         arguments=task.arguments,
         environment=scripts.requirements(task.environment),
+        image=task.image,
+        python=task.interpreter,
+        shared_memory=task.shared_memory,
     )
 
 

@@ -21,13 +21,18 @@ _NOTHING = Unconfirmed()
 
 @dataclass(frozen=True)
 class BatchWord:
-    """What Batch says of the tasks of a generation, by execution."""
+    """What Batch says of the tasks of a generation, by execution.
+
+    Of a task without the runner the engine wrote the receipt by Batch's own word.
+    """
 
     executions: Mapping[int, Unconfirmed]
+    runner: bool = True
 
     def contradicts(self, result: TaskResult) -> str:
         """Return Batch's words if they contradict the receipt of a result, or ""."""
-        end = self._of(result).failed.get(result.unit) if result.receipt else None
+        claimed = result.receipt and self.runner
+        end = self._of(result).failed.get(result.unit) if claimed else None
         return _words(end) if end and cause_of(end.code) is Cause.PROGRAM_FAILED else ""
 
     def has_open(self, result: TaskResult) -> bool:
@@ -41,7 +46,8 @@ class BatchWord:
 def batch_word(engine: Engine, run: Run, executions: Iterable[int], stage: str = "") -> BatchWord:
     """Ask Batch once for the job of each execution of a run's tasks, or of one of its stages."""
     ask = engine.ports.cluster.unconfirmed
-    return BatchWord({number: ask(run.names.job(number, stage)) for number in executions})
+    runner = bool(stage) or engine.definition(run).task.has_runner
+    return BatchWord({number: ask(run.names.job(number, stage)) for number in executions}, runner)
 
 
 def await_completion(engine: Engine, unfinished: Iterable[TaskResult]) -> None:

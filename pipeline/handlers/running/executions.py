@@ -17,7 +17,7 @@ from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import PublishedPlan, Run
 from pipeline.errors import Conflict, NotFound, Permanent
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.running import scripts
+from pipeline.handlers.running import containers, scripts
 from pipeline.ledger import runs
 from pipeline.ports.batch import InputFile, JobSpec, TaskSpec, Upload
 
@@ -47,15 +47,15 @@ def create_job(engine: Engine, run: Run, page: Page, execution: int = 0, stage: 
     """
     definition = engine.definition(run)
     job = run.names.job(execution, stage)
-    environment = page.program.environment
-    command = "python3 environment.py" + (f" {environment}" if environment else "")
+    containers.make_marks(engine, run, page.program)
+    prepared = scripts.files(engine, run, page.program) if page.program.has_runner else []
     spec = JobSpec(
         id=job,
         pool=engine.pool_id(run),
         priority=definition.priority,
         limit=definition.limits.run + _GRACE,
-        preparation=command,
-        preparation_inputs=scripts.files(engine, run, page.program),
+        preparation=_preparation(page.program.environment) if prepared else "",
+        preparation_inputs=prepared,
         run=run.id,
         access_until=access_until(engine, run),
     )
@@ -65,6 +65,10 @@ def create_job(engine: Engine, run: Run, page: Page, execution: int = 0, stage: 
         engine.ports.jobs.terminate(job)
         raise Conflict(f"Generation {run.generation} of run {run.id} ended meanwhile.")
     return job
+
+
+def _preparation(environment: str | None) -> str:
+    return "python3 environment.py" + (f" {environment}" if environment else "")
 
 
 def access_until(engine: Engine, run: Run) -> datetime:
@@ -137,14 +141,16 @@ def task_specs(
     execution: int = 0,
 ) -> list[TaskSpec]:
     """Render tasks of a page, which is the blob `ref`, for Batch."""
-    definition = engine.definition(run)
-    limit, slots = definition.limits.task, definition.task.slots
+    definition, program = engine.definition(run), page.program
+    # Without the runner Batch alone ends an item that takes too long.
+    limit = definition.limits.task if program.has_runner else definition.limits.item
+    uploaded = uploads if program.has_runner else containers.uploads
     return [
         replace(
             _task_spec(engine, run, page, task, ref),
-            uploads=uploads(run, naming.unit_name(task.number), execution),
-            limit=limit,
-            slots=slots,
+            uploads=uploaded(run, naming.unit_name(task.number), execution),
+            limit=limit + containers.allowance(engine, run, definition.task.image),
+            slots=definition.task.slots,
         )
         for task in tasks
     ]
@@ -155,6 +161,7 @@ def stage_specs(
 ) -> list[TaskSpec]:
     """Render a stage program for Batch, with twice its time limit: the runner's own acts first."""
     limit = timedelta(seconds=2 * page.item_timeout_s)
+    limit += containers.allowance(engine, run, page.program.image)
     spec = _task_spec(engine, run, page, page.tasks[0], ref)
     return [replace(spec, id=stage, uploads=uploads(run, stage, execution), limit=limit)]
 
@@ -162,7 +169,7 @@ def stage_specs(
 def _task_spec(engine: Engine, run: Run, page: Page, task: PlannedTask, ref: BlobRef) -> TaskSpec:
     unit = naming.unit_name(task.number)
     shared = [InputFile(engine.ports.blobs.url(ref), naming.PAGE_FILE), *_files(page.inputs)]
-    return TaskSpec(
+    spec = TaskSpec(
         id=unit,
         command=RUNNER,
         inputs=[*shared, *_files(task.inputs)],
@@ -171,6 +178,7 @@ def _task_spec(engine: Engine, run: Run, page: Page, task: PlannedTask, ref: Blo
         limit=timedelta(),
         access_until=access_until(engine, run),
     )
+    return containers.contained(engine, run, spec, page, task)
 
 
 def uploads(run: Run, unit: str, execution: int = 0) -> list[Upload]:

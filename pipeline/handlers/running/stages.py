@@ -157,6 +157,8 @@ def stage_page(run: Run, stage: Stage, allowed: Mapping[str, int]) -> Page:
             file=program.program,
             arguments=program.arguments,
             environment=scripts.requirements(program.environment),
+            image=program.image,
+            python=program.interpreter,
         ),
         item_timeout_s=program.limit.total_seconds(),
         tries=dict(allowed),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.trigger import Unchanged
+from pipeline.domain.notation.accounts import account_of
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.asking.askers import Asker
 from pipeline.domain.runs.asking.history import Act, Asked
@@ -142,7 +143,7 @@ def _is_of(event: BlobCreated, run: Run, source: Input) -> bool:
 
 def blob_key(event: BlobCreated) -> tuple[str, ...]:
     """Return what identifies a blob version: account, container, name and ETag."""
-    account = naming.account_of(event.url)
+    account = account_of(event.url)
     return (OriginKind.BLOB, account, event.container, event.name, event.etag)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.domain.runs.naming import account_of
+from pipeline.domain.notation.accounts import account_of
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,96 @@
+"""Tasks in containers: with the runner inside, or the command of the image alone.
+
+Facts: https://learn.microsoft.com/azure/batch/batch-docker-container-workloads and
+https://learn.microsoft.com/azure/batch/batch-container-isolation-task.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from pipeline.domain.definitions.images import full_name
+from pipeline.domain.plans import commands
+from pipeline.domain.plans.plan import Page, PlannedProgram, PlannedTask
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.run import Run
+from pipeline.handlers.engine import Engine
+from pipeline.ports.batch import Container, InputFile, Mount, TaskSpec, Upload
+
+# Batch counts the pull of an image that the node lacks as part of the task's time.
+PULL = timedelta(minutes=30)
+# The agent passes the home folder, the PATH and the user of the node, of which a container has
+# none; and images that set no such variables get no GPU.
+_ENVIRONMENT = {
+    "HOME": "/tmp",  # noqa: S108 - the container's own
+    "USER": "fanfare",
+    "LOGNAME": "fanfare",
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+}
+# Its streams have a name of the execution's own, as those of a process.
+_RUNNER = (
+    "-c 'read -r id </proc/sys/kernel/random/uuid; "
+    'exec {python} "$AZ_BATCH_JOB_PREP_WORKING_DIR/runner.py" >"s-$id.txt" 2>&1\''
+)
+
+
+def contained(engine: Engine, run: Run, spec: TaskSpec, page: Page, task: PlannedTask) -> TaskSpec:
+    """Put a task into a container if its program has an image."""
+    program = page.program
+    if program.image is None:
+        return spec
+    spec = replace(
+        spec,
+        container=_container(program, program.image),
+        environment={**_ENVIRONMENT, **spec.environment},
+    )
+    if program.python:
+        return replace(spec, command=_RUNNER.format(python=program.python))
+    return replace(
+        spec,
+        command=commands.command_line(program, task.items[0]),
+        inputs=[
+            *(file for file in spec.inputs if file.path != naming.PAGE_FILE),
+            *_marks(engine, run),
+        ],
+        environment={**spec.environment, **commands.variables(page, task)},
+    )
+
+
+def _container(program: PlannedProgram, image: str) -> Container:
+    """Describe a container that is removed at its end and sees no more than its task needs."""
+    options, mounts = ["--rm"], [Mount("Task")]
+    if program.shared_memory:
+        options.append(f"--shm-size={program.shared_memory}")
+    if program.python:
+        options.append("--entrypoint=/bin/sh")  # the image's own would take the command
+        mounts.append(Mount("JobPrep", read_only=True))
+    return Container(image, options, mounts)
+
+
+def _marks(engine: Engine, run: Run) -> list[InputFile]:
+    """Return the empty files that make the output folder and announce the end."""
+    url = engine.ports.blobs.url(run.names.empty)
+    return [InputFile(url, naming.KEEP_FILE), InputFile(url, naming.END_FILE)]
+
+
+def make_marks(engine: Engine, run: Run, program: PlannedProgram) -> None:
+    """Write the empty blob that tasks without the runner get; once more is fine."""
+    if not program.has_runner:
+        engine.ports.writer.write(run.names.empty, b"")
+
+
+def uploads(run: Run, unit: str, execution: int) -> list[Upload]:
+    """Return what Batch uploads of a task without the runner; the mark comes last."""
+    names, address = run.names, run.names.address(unit, execution)
+    return [
+        Upload(f"{naming.OUTPUT_FOLDER}/**/*", naming.WORK, names.outputs(address), "tasksuccess"),
+        Upload(naming.BATCH_STREAMS, naming.WORK, names.logs(address)),
+        Upload(naming.END_FILE, naming.RECEIPTS, names.receipts(address)),
+    ]
+
+
+def allowance(engine: Engine, run: Run, image: str | None) -> timedelta:
+    """Return how much longer Batch lets a task run, since its node may have to pull the image."""
+    pool = engine.catalogue.pools.get(run.pool)
+    pulled = pool.containers.images if pool and pool.containers else ()
+    known = {full_name(name) for name in pulled}
+    return timedelta() if image is None or full_name(image) in known else PULL
