@@ -20,7 +20,8 @@ class InputFile:
 class Upload:
     """Files that Batch uploads when a task completes.
 
-    `pattern` is relative to the task's working directory; `folder` is below `container`.
+    `pattern` is relative to the task's working directory. `folder` is below `container`; for a
+    pattern without wildcards it is the whole name of the blob.
     """
 
     pattern: str

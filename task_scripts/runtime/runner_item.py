@@ -141,7 +141,9 @@ def script_of(program: Program, scripts: Path) -> str:
 
 
 def python_of(program: Program, scripts: Path) -> str:
-    """Find the interpreter that the preparation task chose. Raises Unfit."""
+    """Find the interpreter that the preparation task chose; in an image its own. Raises Unfit."""
+    if program.get("image"):  # a page of an older release has none
+        return sys.executable
     prepared = scripts / "environment.json"
     if program["environment"] is None and not prepared.exists():
         return sys.executable

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pipeline.domain.catalogue import programs
 from pipeline.domain.catalogue.chains import chain_cycles, strangers
 from pipeline.domain.catalogue.checks import check_pipeline
+from pipeline.domain.catalogue.containers import check_containers
 from pipeline.domain.catalogue.file import (
     Document,
     Plain,
@@ -149,7 +150,7 @@ class _Loading:
         self, name: str, pipeline: Pipeline, pools: dict[str, Pool], known_pools: list[str]
     ) -> None:
         """Compare a pipeline with itself, its pool and the scripts."""
-        for where, reason in check_pipeline(pipeline):
+        for where, reason in (*check_pipeline(pipeline), *check_containers(pipeline, pools)):
             self.blame(name, where, reason)
         characters = len(pipeline.to_json().encode("utf-16-le")) // 2
         if characters > MAX_CHARACTERS:

@@ -31,14 +31,12 @@ PAGE_FILE, PARTS_FILE, ITEMS_FILE = "page.json", "parts.json", "items.json"
 JOURNAL_FILES, FINISHED_FILE = "p-*.jsonl", "finished.jsonl"
 # A task without the runner: its output folder, which a file keeps, its streams, its last file.
 OUTPUT_FOLDER, KEEP_FILE, BATCH_STREAMS, END_FILE = (
-    "output",
-    "output/.keep",
+    "fanfare-output",
+    "fanfare-output/.keep",
     "../std*.txt",
     ".ended",
 )
 OUTPUT_FILES, LOG_FILES, STREAM_FILES, RECEIPT_FILES = "o-*", "l-*.txt", "s-*.txt", "r-*.json"
-# An output of an attempt, as the runner names it, or as a program in an image did.
-OUTPUT_BLOB = r"^(?:o-[0-9a-f]{16}-[0-9]{1,6}|output/.{1,512})$"
 
 _RUN = re.compile(r"(?P<pipeline>[a-z][a-z0-9-]{0,31})-[0-9a-f]{20}")
 _UNIT = re.compile(r"t(?P<number>[0-9]{6})|split|assemble")
@@ -48,6 +46,7 @@ _RECEIPT = re.compile(
     r"(?:r-(?P<attempt>[0-9a-f]{16})\.json|\.ended)"
 )
 _ADDRESS = re.compile(r"[a-z0-9]{5,8}/x([0-9]{1,4})-[0-9a-f]{32}")
+_OUTPUT = re.compile(r"o-([0-9a-f]{16})-[0-9]{1,6}")  # of an attempt, as the runner names it
 _JOURNAL = re.compile(r"(?:.*/)?p-([0-9a-f]{16})\.jsonl")
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 PROBED = (INPUT, RECEIPTS)  # containers whose events the engine receives
@@ -274,7 +273,16 @@ def journal_address(name: str) -> str:
 
 def is_output_of(blob: str, attempt: str) -> bool:
     """Return whether a blob's name is that of an output of this attempt."""
-    return blob.startswith(f"o-{attempt}-")
+    match = _OUTPUT.fullmatch(blob)
+    return match is not None and match[1] == attempt
+
+
+def is_output_named(blob: str, name: str) -> bool:
+    """Return whether Batch may have given an output this blob, without the runner.
+
+    It is not documented whether the fixed folder of a pattern is part of the blob's name.
+    """
+    return blob in (name, f"{OUTPUT_FOLDER}/{name}")
 
 
 def plan_page(folder: str, page: int, container: str = ENGINE) -> BlobRef:

@@ -34,7 +34,7 @@ class ItemOutput(_Claim):
     """
 
     name: str = Field(min_length=1, max_length=512)
-    blob: str = Field(pattern=naming.OUTPUT_BLOB)
+    blob: str = Field(min_length=1, max_length=600)
     size: int = Field(ge=0)
     sha256: str = Field(default="", pattern=r"^(?:[0-9a-f]{64})?$")
 
@@ -172,7 +172,7 @@ def check_item(item: ItemResult, attempts: Collection[str]) -> None:
         raise ReceiptInvalid(f"Item {item.id} names an output twice.")
     for output in item.outputs:
         if not any(naming.is_output_of(output.blob, attempt) for attempt in attempts):
-            if safe_name(output.blob) and output.blob == f"{naming.OUTPUT_FOLDER}/{output.name}":
+            if naming.is_output_named(output.blob, output.name) and safe_name(output.name):
                 continue
             raise ReceiptInvalid(f"Item {item.id} names an output of another attempt.")
         if not safe_name(output.name):

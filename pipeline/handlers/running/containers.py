@@ -79,12 +79,15 @@ def make_marks(engine: Engine, run: Run, program: PlannedProgram) -> None:
 
 
 def uploads(run: Run, unit: str, execution: int) -> list[Upload]:
-    """Return what Batch uploads of a task without the runner; the mark comes last."""
+    """Return what Batch uploads of a task without the runner; the mark comes last.
+
+    Hidden files are left out, as Batch's wildcards do not match them.
+    """
     names, address = run.names, run.names.address(unit, execution)
     return [
         Upload(f"{naming.OUTPUT_FOLDER}/**/*", naming.WORK, names.outputs(address), "tasksuccess"),
         Upload(naming.BATCH_STREAMS, naming.WORK, names.logs(address)),
-        Upload(naming.END_FILE, naming.RECEIPTS, names.receipts(address)),
+        Upload(naming.END_FILE, naming.RECEIPTS, f"{names.receipts(address)}/{naming.END_FILE}"),
     ]
 
 

@@ -1,0 +1,95 @@
+"""Container images that tests make of what this machine has; no registry is asked."""
+
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.needs import missing
+
+BUSYBOX = Path("/bin/busybox")
+SHELL_IMAGE = "localhost/fanfare-shell:1"
+PYTHON_IMAGE = "localhost/fanfare-python:1"
+_TOOLS = ("sh", "cat", "cp", "echo", "env", "head", "id", "ls", "mkdir", "sleep", "tr", "wc")
+_LIBRARY = re.compile(r"(/\S+) \(0x")
+
+
+def engine() -> str:
+    """Return the program of a container engine that works here, or skip the test."""
+    for name in ("podman", "docker"):
+        if shutil.which(name) and _answers(name):
+            return name
+    missing("Podman or Docker", "podman runc")
+
+
+def _answers(name: str) -> bool:
+    return subprocess.run([name, "info"], capture_output=True, check=False).returncode == 0
+
+
+def shell_image() -> str:
+    """Make an image with a shell and a few tools, and return its name."""
+    if not BUSYBOX.exists():
+        missing("a static busybox", "busybox-static")
+    links = {f"bin/{tool}": "/bin/busybox" for tool in _TOOLS}
+    return _image(SHELL_IMAGE, {"bin/busybox": BUSYBOX}, links)
+
+
+def python_image() -> str:
+    """Make an image of this interpreter, with a shell, and return its name."""
+    if not BUSYBOX.exists():
+        missing("a static busybox", "busybox-static")
+    base = Path(sys.base_prefix)
+    python = Path(os.path.realpath(sys.executable))
+    library = base / f"lib/python{sys.version_info.major}.{sys.version_info.minor}"
+    shared = [*_libraries(python), *library.glob("lib-dynload/*.so")]
+    more = [found for path in shared for found in _libraries(path)]
+    files = {str(path)[1:]: path for path in {*shared, *more} if path.is_file()}
+    files |= {str(path)[1:]: path for path in _modules(library)}
+    files |= {str(python)[1:]: python, "bin/busybox": BUSYBOX}
+    links = {"bin/sh": "/bin/busybox", "usr/local/bin/python3": str(python)}
+    return _image(PYTHON_IMAGE, files, {k: v for k, v in links.items() if k not in files})
+
+
+def _libraries(program: Path) -> list[Path]:
+    told = subprocess.run(["ldd", program], capture_output=True, text=True, check=False).stdout
+    return [Path(found) for found in _LIBRARY.findall(told)]
+
+
+def _modules(library: Path) -> Iterable[Path]:
+    left_out = {"site-packages", "test", "idlelib", "tkinter", "ensurepip", "__pycache__"}
+    for folder, folders, names in library.walk():
+        folders[:] = [name for name in folders if name not in left_out]
+        yield from (folder / name for name in names if name.endswith((".py", ".so")))
+
+
+def _image(name: str, files: dict[str, Path], links: dict[str, str]) -> str:
+    program = engine()
+    there = subprocess.run(
+        [program, "image", "inspect", name], capture_output=True, check=False
+    ).returncode
+    if there == 0:
+        return name
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        tar.addfile(_folder("tmp", 0o1777))
+        for target, source in files.items():
+            tar.add(os.path.realpath(source), target)
+        for target, source in links.items():
+            link = tarfile.TarInfo(target)
+            link.type, link.linkname = tarfile.SYMTYPE, source
+            tar.addfile(link)
+    subprocess.run(
+        [program, "import", "-", name], input=archive.getvalue(), capture_output=True, check=True
+    )
+    return name
+
+
+def _folder(name: str, mode: int) -> tarfile.TarInfo:
+    folder = tarfile.TarInfo(name)
+    folder.type, folder.mode = tarfile.DIRTYPE, mode
+    return folder
