@@ -11,6 +11,7 @@ from pipeline.handlers.engine import Engine
 from pipeline.ports.world import Ports
 from pipeline.settings import Patience
 
+PULLED = "docker.io/library/pulled:1"
 POOL = """
 description: test pool
 size: Standard_D2s_v5
@@ -51,6 +52,7 @@ def written(pipelines: tuple[tuple[str, str], ...]) -> Definitions:
         for part in ("pipelines", "pools", "task_scripts/environments"):
             (folder / part).mkdir(parents=True)
         (folder / "pools/cpu.yaml").write_text(POOL)
+        (folder / "pools/boxes.yaml").write_text(f"{POOL}containers: {{images: [{PULLED}]}}\n")
         for script in SCRIPTS:
             (folder / "task_scripts" / script).write_text(f"# {script}\n")
         (folder / "task_scripts/environments/media.txt").write_text("# media.txt\n")

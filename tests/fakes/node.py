@@ -87,6 +87,8 @@ class FakeNode:
         except NotFound:
             text = "One of the specified Azure Blob(s) was not found"
             return Outcome(None, "BlobNotFound", "usererror", text)
+        if "page.json" not in files:
+            return self._contained(spec, files)
         written = _Execution(self, spec, files).run()
         lost = [name for name in written if self.loses(name)]
         self._upload(spec.uploads, {n: c for n, c in written.items() if n not in lost})
@@ -95,6 +97,38 @@ class FakeNode:
         if lost:
             return Outcome(self.exit_code, "FileUploadMiscError", "servererror", lost[0])
         return Outcome(self.exit_code)
+
+    def _contained(self, spec: TaskSpec, files: Files) -> Outcome:
+        """Run the command of an image: Batch alone says how it ends."""
+        parameters = json.loads(spec.environment["FANFARE_PARAMETERS"])
+        inputs = [spec.environment["FANFARE_INPUT"]] if spec.environment["FANFARE_INPUT"] else []
+        item = Item(int(spec.environment["FANFARE_ITEM"]), parameters, inputs, files, {}, "")
+        result = self.program(item)
+        failure = result if isinstance(result, Failure) else None
+        outputs = [] if isinstance(result, Failure) else result
+        said = {"../stderr.txt": (failure.tail if failure else "").encode(), "../stdout.txt": b""}
+        written = {f"fanfare-output/{name}": content for name, content in outputs} | said
+        written |= {name: content for name, content in files.items() if name == ".ended"}
+        lost = [name for name in written if self.loses(name)]
+        self._upload_contained(
+            spec.uploads, {n: c for n, c in written.items() if n not in lost}, bool(failure)
+        )
+        if lost:
+            return Outcome(0, "FileUploadMiscError", "servererror", lost[0])
+        return Outcome(failure.exit_code if failure else 0)
+
+    def _upload_contained(self, uploads: Sequence[Upload], written: Files, failed: bool) -> None:
+        skipped = "tasksuccess" if failed else "taskfailure"
+        for upload in uploads:
+            fixed = upload.pattern.split("*")[0].rpartition("/")[0]
+            for name, content in written.items():
+                if upload.condition == skipped or not fnmatch(
+                    name, upload.pattern.replace("**/", "")
+                ):
+                    continue
+                below = name.removeprefix(f"{fixed}/")
+                blob = f"{upload.folder}/{below}" if "*" in upload.pattern else upload.folder
+                self.blobs.write(BlobRef(upload.container, blob), content, "*")
 
     def _fetch(self, url: str) -> bytes:
         return self.blobs.read(self.blobs.at(url))
