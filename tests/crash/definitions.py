@@ -23,6 +23,13 @@ split: {{program: {{program: cut.py, parameters: [n]}}}}
 assemble: {{program: {{program: join.py}}}}
 max_concurrent_runs: 1
 {TASK}"""
+CONTAINED = """
+trigger: {blob: {container: input, prefix: contained/}}
+split: {range: {start: 0, stop: 3, step: 1}}
+task: {image: "registry.example/tools/cut:1", command: [cut, "{start}"]}
+pool: boxes
+assemble: {concatenate: {format: plain, name: all.txt}}
+"""
 _PIPELINES = {
     "lines": LINES,
     "tolerant": LINES.replace("lines/", "tolerant/") + "tolerance: {failed_items: 1}\n",
@@ -33,6 +40,7 @@ _PIPELINES = {
         "trigger: {run: {pipeline: first, file: all.txt}}",
     ),
     "programs": PROGRAMS,
+    "contained": CONTAINED,
 }
 
 

@@ -38,7 +38,10 @@ class UnluckyNodes:
     def __init__(self, world: FakeWorld, program: Program) -> None:
         self._node = FakeNode(world.blobs, world.clock, program)
         self._losing = FakeNode(
-            world.blobs, world.clock, program, loses=lambda name: name.startswith(("o-", "r-"))
+            world.blobs,
+            world.clock,
+            program,
+            loses=lambda name: name.startswith(("o-", "r-", "fanfare-output/")),
         )
         self._seen: Counter[str] = Counter()
 

@@ -114,6 +114,12 @@ def event_lost(app: FakeApp) -> None:
     lines(app)
 
 
+def contained(app: FakeApp) -> None:
+    app.execute = UnluckyNodes(app.world, lambda item: [("part.txt", f"{item.id}\n".encode())])
+    app.upload("contained/a.bin", b"anything")
+    app.settle()
+
+
 def tick(app: FakeApp) -> None:
     app.insist(lambda: on_tick(app.engine))
     app.world.clock.advance(days=31)
@@ -155,6 +161,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario("outputs-lost", outputs_lost),
         Scenario("event-lost", event_lost),
         Scenario("lied-to", lied_to),
+        Scenario("contained", contained),
         Scenario("tick", tick, content=_SUM, items=2),
         Scenario("followed", followed, runs=2),
         Scenario("request", request, content=_SUM, items=2),
