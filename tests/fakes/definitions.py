@@ -52,7 +52,9 @@ def written(pipelines: tuple[tuple[str, str], ...]) -> Definitions:
         for part in ("pipelines", "pools", "task_scripts/environments"):
             (folder / part).mkdir(parents=True)
         (folder / "pools/cpu.yaml").write_text(POOL)
-        (folder / "pools/boxes.yaml").write_text(f"{POOL}containers: {{images: [{PULLED}]}}\n")
+        if any("pool: boxes" in text for _, text in pipelines):
+            boxes = f"{POOL}containers: {{images: [{PULLED}]}}\n"
+            (folder / "pools/boxes.yaml").write_text(boxes)
         for script in SCRIPTS:
             (folder / "task_scripts" / script).write_text(f"# {script}\n")
         (folder / "task_scripts/environments/media.txt").write_text("# media.txt\n")

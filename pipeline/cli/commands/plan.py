@@ -16,7 +16,7 @@ from pipeline.cli.preview import Preview, Source, blob_source, local_source, pre
 from pipeline.cli.session import Session
 from pipeline.cli.views import wording
 from pipeline.domain.definitions.pipeline import Pipeline
-from pipeline.domain.definitions.pool import physical_id
+from pipeline.domain.definitions.pool import Pool, physical_id
 from pipeline.domain.notation.durations import format_duration
 from pipeline.domain.plans.plan import PlannedItem
 from pipeline.errors import FanfareError
@@ -94,6 +94,8 @@ def _as_json(made: Preview, known: History) -> dict[str, object]:
             "size": made.pool.size,
             "tasks_at_once": made.at_once,
         },
+        "image": made.pipeline.task.image,
+        "pull_seconds": made.pool.pull_time(made.pipeline.task.image).total_seconds(),
         "expected": {
             "node_seconds": expected,
             "cost": made.cost(expected) if expected else None,
@@ -117,6 +119,8 @@ def _shown(made: Preview, known: History) -> RenderableType:
     table.add_row("  split", f"{definition.split.kind}: {wording.count(made.items, 'item')}")
     table.add_row("  tasks", _load(made))
     table.add_row("  pool", f"{pool.name}: {size}")
+    if definition.task.image:
+        table.add_row("  image", _image(pool, definition.task.image))
     table.add_row(
         "  at once", f"{wording.count(made.at_once, 'task')}: {wording.count(waves, 'round')}"
     )
@@ -130,6 +134,18 @@ def _shown(made: Preview, known: History) -> RenderableType:
     table.add_row("  expected", _expectation(made, known))
     table.add_row("  at most", _price(made, made.at_most()) + " if every item uses its full limit")
     return Group(head, table, Text(), _tasks(made))
+
+
+def _image(pool: Pool, image: str) -> str:
+    """Write which image the tasks use, and when nodes pull it."""
+    time = pool.pull_time(image)
+    if not time:
+        return f"{image}: nodes pull it before they take tasks"
+    more = format_duration(time)
+    return (
+        f"{image}: the first task on each node pulls it, and Batch lets tasks run {more} longer; "
+        f"list it in pools/{pool.name}.yaml to have it pulled before"
+    )
 
 
 def _part(item: PlannedItem) -> str:

@@ -21,7 +21,7 @@ _IMAGE = re.compile(_NAME + _END, re.ASCII)
 _SHOWN = "docker.io/library/python:3.13-slim"
 _HUB = "docker.io"
 
-INTERPRETER = r"[A-Za-z0-9_./-]{1,200}"
+_INTERPRETER = r"[A-Za-z0-9_./-]{1,200}"
 _MEMORY = r"[1-9][0-9]{0,4}[mg]"
 
 
@@ -41,13 +41,13 @@ ImageName = Annotated[
 ]
 Interpreter = Annotated[
     str,
-    AfterValidator(matching(INTERPRETER, "the path of an interpreter in the image")),
-    Field(json_schema_extra={"pattern": f"^{INTERPRETER}$"}),
+    AfterValidator(matching(_INTERPRETER, "the path of an interpreter in the image")),
+    Field(json_schema_extra={"maxLength": 200}),
 ]
 Memory = Annotated[
     str,
     AfterValidator(matching(_MEMORY, "a size in whole MiB or GiB such as 512m or 8g")),
-    Field(json_schema_extra={"pattern": f"^{_MEMORY}$"}),
+    Field(json_schema_extra={"examples": ["512m", "8g"]}),
 ]
 
 

@@ -4,15 +4,18 @@ A pool in Batch cannot change its size or image. They are part of the physical i
 file creates a new pool and does not touch a live one.
 """
 
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from pipeline.domain.definitions.images import full_name
 from pipeline.domain.definitions.types import FORMAT, Format, Name, OneOrMore, Strict, matching
 from pipeline.domain.runs import naming
 
+# Batch counts the pull of an image that the node lacks as part of the task's time.
+_PULL = timedelta(minutes=30)
 # Batch evaluates formulas no more often than this.
 EVALUATION_INTERVAL = "PT5M"
 # It does nothing, but its folder lives as long as the node. All tasks may read there, and only its
@@ -105,6 +108,14 @@ class Pool(PoolBody):
     def share(self, slots: int) -> float:
         """Return the share of a node that a number of task slots takes."""
         return slots / self.slots
+
+    def pull_time(self, image: str | None) -> timedelta:
+        """Return how much longer Batch lets a task run, since its node may have to pull the image.
+
+        Nothing for an image that the nodes of this pool pull before they take tasks.
+        """
+        pulled = {full_name(name) for name in self.containers.images} if self.containers else set()
+        return timedelta() if image is None or full_name(image) in pulled else _PULL
 
     @property
     def per_hour(self) -> float | None:

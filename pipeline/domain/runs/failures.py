@@ -22,6 +22,8 @@ _CODES = {
     "ContainerInvalidImage": Cause.IMAGE_MISSING,
     "ContainerInvalidRegistry": Cause.IMAGE_MISSING,
     "ContainerInvalidSettings": Cause.IMAGE_MISSING,
+    "ContainerPoolNotSupported": Cause.IMAGE_MISSING,
+    "ContainerTaskSettingsNotFound": Cause.IMAGE_MISSING,
     "ContainerMiscError": Cause.IMAGE_MISSING,
     "FailureExitCode": Cause.PROGRAM_FAILED,
     # The code for exceeding maxWallClockTime is undocumented; these are the likely ones.

@@ -5,9 +5,7 @@ https://learn.microsoft.com/azure/batch/batch-container-isolation-task.
 """
 
 from dataclasses import replace
-from datetime import timedelta
 
-from pipeline.domain.definitions.images import full_name
 from pipeline.domain.plans import commands
 from pipeline.domain.plans.plan import Page, PlannedProgram, PlannedTask
 from pipeline.domain.runs import naming
@@ -15,8 +13,6 @@ from pipeline.domain.runs.run import Run
 from pipeline.handlers.engine import Engine
 from pipeline.ports.batch import Container, InputFile, Mount, TaskSpec, Upload
 
-# Batch counts the pull of an image that the node lacks as part of the task's time.
-PULL = timedelta(minutes=30)
 # The agent passes the home folder, the PATH and the user of the node, of which a container has
 # none; and images that set no such variables get no GPU.
 _ENVIRONMENT = {
@@ -89,11 +85,3 @@ def uploads(run: Run, unit: str, execution: int) -> list[Upload]:
         Upload(naming.BATCH_STREAMS, naming.WORK, names.logs(address)),
         Upload(naming.END_FILE, naming.RECEIPTS, f"{names.receipts(address)}/{naming.END_FILE}"),
     ]
-
-
-def allowance(engine: Engine, run: Run, image: str | None) -> timedelta:
-    """Return how much longer Batch lets a task run, since its node may have to pull the image."""
-    pool = engine.catalogue.pools.get(run.pool)
-    pulled = pool.containers.images if pool and pool.containers else ()
-    known = {full_name(name) for name in pulled}
-    return timedelta() if image is None or full_name(image) in known else PULL

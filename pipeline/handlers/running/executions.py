@@ -149,7 +149,7 @@ def task_specs(
         replace(
             _task_spec(engine, run, page, task, ref),
             uploads=uploaded(run, naming.unit_name(task.number), execution),
-            limit=limit + containers.allowance(engine, run, definition.task.image),
+            limit=limit + engine.pool(run).pull_time(definition.task.image),
             slots=definition.task.slots,
         )
         for task in tasks
@@ -161,7 +161,7 @@ def stage_specs(
 ) -> list[TaskSpec]:
     """Render a stage program for Batch, with twice its time limit: the runner's own acts first."""
     limit = timedelta(seconds=2 * page.item_timeout_s)
-    limit += containers.allowance(engine, run, page.program.image)
+    limit += engine.pool(run).pull_time(page.program.image)
     spec = _task_spec(engine, run, page, page.tasks[0], ref)
     return [replace(spec, id=stage, uploads=uploads(run, stage, execution), limit=limit)]
 
