@@ -47,3 +47,7 @@ class TransactionConflict(Conflict):
 
 class JobGone(Permanent):
     """The Batch job is missing, completed, terminating or deleting: it accepts no more tasks."""
+
+
+class ImageRefused(Permanent):
+    """A registry does not give an image: it has none of that name, or wants other credentials."""

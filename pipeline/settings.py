@@ -81,6 +81,7 @@ class Settings:
     node_identity: str
     otlp_endpoint: str
     insights_connection: str
+    registry_logins: tuple[Path, ...]
     patience: Patience
 
     @property
@@ -111,6 +112,7 @@ class Settings:
             node_identity=_need(environ, "FANFARE_NODE_IDENTITY"),
             otlp_endpoint=environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             insights_connection=environ.get("APPLICATIONINSIGHTS_CONNECTION_STRING", ""),
+            registry_logins=_registry_logins(environ),
             patience=_patience(environ),
         )
 
@@ -123,6 +125,19 @@ def _need(environ: Mapping[str, str], name: str) -> str:
             "in Azure `azd provision` does."
         )
     return value
+
+
+def _registry_logins(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Return where `podman login` and `docker login` keep what they know, latest choice first."""
+    home = environ.get("HOME", "/root")
+    runtime = environ.get("XDG_RUNTIME_DIR", "")
+    docker = environ.get("DOCKER_CONFIG") or f"{home}/.docker"
+    places = [
+        environ.get("REGISTRY_AUTH_FILE", ""),
+        f"{runtime}/containers/auth.json" if runtime else "",
+        f"{docker}/config.json",
+    ]
+    return tuple(Path(place) for place in places if place)
 
 
 def _patience(environ: Mapping[str, str]) -> Patience:

@@ -8,6 +8,7 @@ from typing import cast
 from pipeline.adapters.clock import SystemClock
 from pipeline.ports.batch import Cluster, Jobs
 from pipeline.ports.blobs import Blobs, BlobWriter
+from pipeline.ports.images import Images
 from pipeline.ports.queues import Queues
 from pipeline.ports.tables import Tables
 from pipeline.ports.world import Events, Ports
@@ -37,6 +38,7 @@ _MODULES = {
     "jobs": "batch.jobs",
     "cluster": "batch.cluster",
     "events": "events.topic",
+    "images": "images.resolver",
 }
 
 
@@ -51,6 +53,7 @@ def connect(settings: Settings) -> Ports:
         jobs=cast("Jobs", lazy["jobs"]),
         cluster=cast("Cluster", lazy["cluster"]),
         events=cast("Events", lazy["events"]),
+        images=cast("Images", lazy["images"]),
         clock=SystemClock(),
     )
 

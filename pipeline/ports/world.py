@@ -7,6 +7,7 @@ from typing import Protocol
 
 from pipeline.ports.batch import Cluster, Jobs
 from pipeline.ports.blobs import Blobs, BlobWriter
+from pipeline.ports.images import Images
 from pipeline.ports.queues import Queues
 from pipeline.ports.tables import Tables
 
@@ -39,4 +40,5 @@ class Ports:
     jobs: Jobs
     cluster: Cluster
     events: Events
+    images: Images
     clock: Clock

@@ -31,7 +31,7 @@ from tests.e2e.local import PATIENCE, ROOT, TIMERS, Stack
 from tests.emulators.certificate import certificate
 from tests.emulators.storage import processes
 from tests.fakes import managed_identity
-from tests.fakes.tenant import OURS, published
+from tests.fakes.identity.tenant import OURS, published
 
 APP, NODE, GRID, USER = "the-app", "the-nodes", "event-grid", "the-user"
 STORAGE, BATCH = "https://storage.azure.com", "https://batch.core.windows.net"

@@ -11,7 +11,7 @@ from pipeline.domain.runs.naming import BlobRef
 from tests.e2e.http_client import host_key, send
 from tests.e2e.local import Stack
 from tests.fakes import tenant
-from tests.fakes.tenant import CLIENT, FOREIGN, TENANT, claims, part, signed
+from tests.fakes.identity.tenant import CLIENT, FOREIGN, TENANT, claims, part, signed
 from tests.patience import until
 
 ROUTES = [

@@ -8,6 +8,7 @@ from tests.fakes.batch import FakeBatch
 from tests.fakes.blobs import Event, FakeBlobs
 from tests.fakes.clock import FakeClock
 from tests.fakes.events import FakeEvents
+from tests.fakes.images import FakeImages
 from tests.fakes.node import FakeNode, Program
 from tests.fakes.queues import FakeQueues
 from tests.fakes.tables import FakeTables
@@ -25,6 +26,7 @@ class FakeWorld:
     queues: FakeQueues
     batch: FakeBatch
     events: FakeEvents
+    images: FakeImages
     ports: Ports
 
     def connect_events(self) -> None:
@@ -54,5 +56,6 @@ def fake_ports(*, quota: int = 100) -> FakeWorld:
     clock = FakeClock()
     tables, blobs, queues = FakeTables(), FakeBlobs(clock), FakeQueues(clock)
     batch, events = FakeBatch(clock, quota), FakeEvents()
-    ports = Ports(tables, blobs, blobs, queues, batch, batch, events, clock)
-    return FakeWorld(clock, tables, blobs, queues, batch, events, ports)
+    images = FakeImages()
+    ports = Ports(tables, blobs, blobs, queues, batch, batch, events, images, clock)
+    return FakeWorld(clock, tables, blobs, queues, batch, events, images, ports)

@@ -5,6 +5,7 @@ means `latest`, which a node that has it never pulls again.
 """
 
 import re
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -49,6 +50,27 @@ Memory = Annotated[
     AfterValidator(matching(_MEMORY, "a size in whole MiB or GiB such as 512m or 8g")),
     Field(json_schema_extra={"examples": ["512m", "8g"]}),
 ]
+
+
+@dataclass(frozen=True)
+class ImageParts:
+    """The parts of an image's name; `tag` or `digest` may be "", but not both."""
+
+    registry: str
+    path: str
+    tag: str
+    digest: str
+
+    def __str__(self) -> str:
+        tag = f":{self.tag}" if self.tag else ""
+        return f"{self.registry}/{self.path}{tag}" + (f"@{self.digest}" if self.digest else "")
+
+
+def parts_of(image: str) -> ImageParts:
+    """Take an image's name apart. Raises ValueError for what no definition may name."""
+    match = _IMAGE.fullmatch(_image(image))
+    assert match is not None  # noqa: S101 - it was checked
+    return ImageParts(match["registry"], match["path"], match["tag"] or "", match["digest"] or "")
 
 
 def full_name(image: str) -> str:

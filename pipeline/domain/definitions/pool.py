@@ -4,6 +4,7 @@ A pool in Batch cannot change its size or image. They are part of the physical i
 file creates a new pool and does not touch a live one.
 """
 
+import re
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Annotated, Self
@@ -14,6 +15,7 @@ from pipeline.domain.definitions.images import full_name
 from pipeline.domain.definitions.types import FORMAT, Format, Name, OneOrMore, Strict, matching
 from pipeline.domain.runs import naming
 
+_FEATURES = re.compile(r"(?i:standard_)?[A-Z]+[0-9]+(?:-[0-9]+)?([a-z]*)")
 # Batch counts the pull of an image that the node lacks as part of the task's time.
 _PULL = timedelta(minutes=30)
 # Batch evaluates formulas no more often than this.
@@ -108,6 +110,16 @@ class Pool(PoolBody):
     def share(self, slots: int) -> float:
         """Return the share of a node that a number of task slots takes."""
         return slots / self.slots
+
+    @property
+    def architecture(self) -> str:
+        """The processors of the nodes, as images name them.
+
+        Sizes with a `p` among their features have Arm processors
+        (https://learn.microsoft.com/azure/virtual-machines/vm-naming-conventions).
+        """
+        features = _FEATURES.match(self.size)
+        return "arm64" if features and "p" in features[1] else "amd64"
 
     def pull_time(self, image: str | None) -> timedelta:
         """Return how much longer Batch lets a task run, since its node may have to pull the image.

@@ -13,6 +13,7 @@ class PlannedProgram(Stored):
     """The program that a task runs for each item: a file of task_scripts/, or a command.
 
     With an image the task runs in a container; `python` runs the runner there, if it has one.
+    `path` is the image's own PATH, or "".
     """
 
     file: str | None = None
@@ -22,6 +23,7 @@ class PlannedProgram(Stored):
     image: str | None = None
     python: str | None = None
     shared_memory: str | None = None
+    path: str = ""
 
     @property
     def has_runner(self) -> bool:

@@ -101,6 +101,10 @@ class Manifest(Stored):
     )
     input: Input | None
     parameters: dict[str, str | int | float | bool]
+    images: dict[str, str] = Field(
+        default_factory=dict,
+        description="The container images that tasks ran, by name, with their digests.",
+    )
     files: tuple[OutputFile, ...]
     items: int
     succeeded: int

@@ -94,6 +94,18 @@ class EarlierPlan(Stored):
     plan: PublishedPlan
 
 
+class RunImage(Stored):
+    """What an image's name stood for when the generation began.
+
+    `digest` is the registry's, or an id that only the local container engine knows; `reference` is
+    what tasks name; `path` is the image's own PATH, or "".
+    """
+
+    reference: str
+    digest: str
+    path: str = ""
+
+
 class Output(Stored):
     """Where a run's committed output is."""
 
@@ -115,6 +127,7 @@ class Run(Stored):
     parameters: dict[str, str | int | float | bool] = Field(default_factory=dict)
     definition: str
     scripts: dict[str, str] = Field(default_factory=dict)
+    images: dict[str, RunImage] = Field(default_factory=dict)
     pool: str
     created_at: datetime
     changed_at: datetime

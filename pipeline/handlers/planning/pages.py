@@ -21,7 +21,7 @@ from pipeline.handlers.engine import Engine
 from pipeline.handlers.planning import inputs
 from pipeline.handlers.planning.splits import split
 from pipeline.handlers.planning.work import Work
-from pipeline.handlers.running import executions, scripts, stages
+from pipeline.handlers.running import executions, images, scripts, stages
 from pipeline.handlers.running.stages import OnNode
 
 MAX_DEPTH = 8
@@ -67,7 +67,7 @@ def _pages(engine: Engine, run: Run, definition: Pipeline, work: Work) -> Iterat
             run=run.id,
             generation=run.generation,
             page=number,
-            program=program_of(definition),
+            program=images.pinned(run, program_of(definition)),
             item_timeout_s=definition.limits.item.total_seconds(),
             require_output=definition.task.require_output,
             output_limits=PlannedLimits(

@@ -16,11 +16,11 @@ from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.messages import Queue, RunMessage, SubmitMessage
 from pipeline.domain.runs.obstacles import Obstacle, ObstacleCode
 from pipeline.domain.runs.run import Input, OriginKind, PublishedPlan, Run
-from pipeline.errors import Conflict, NotFound, Permanent, QuotaReached
+from pipeline.errors import Conflict, ImageRefused, NotFound, Permanent, QuotaReached
 from pipeline.handlers.ending.conclude import Ended, fail
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.planning.pages import plan_pages, resolve_parameters
-from pipeline.handlers.running import demand, executions, scripts
+from pipeline.handlers.running import demand, executions, images, scripts
 from pipeline.handlers.running.stages import OnNode, StageFailed
 from pipeline.handlers.starting import admission
 from pipeline.handlers.starting.lost_events import start_present
@@ -83,6 +83,9 @@ def _begin(engine: Engine, held: Held) -> Held | Waits | Ended:
         pinned = _pin(engine, run.input) if run.input else None
         parameters = resolve_parameters(engine, run.model_copy(update={"input": pinned}))
         programs = scripts.pin(engine, engine.definition(run))
+        resolved = images.resolve(engine, engine.definition(run))
+    except ImageRefused as error:
+        return fail(engine, held, Cause.IMAGE_MISSING, str(error))
     except (Conflict, NotFound):
         return _superseded(engine, held)
     except Permanent as error:
@@ -94,6 +97,7 @@ def _begin(engine: Engine, held: Held) -> Held | Waits | Ended:
         input=pinned,
         parameters=parameters,
         scripts=programs,
+        images=resolved,
         seal=engine.seal(),
     )
     return runs.move(engine.ports.tables, held, begun, *place)

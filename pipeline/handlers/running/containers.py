@@ -19,8 +19,8 @@ _ENVIRONMENT = {
     "HOME": "/tmp",  # noqa: S108 - the container's own
     "USER": "fanfare",
     "LOGNAME": "fanfare",
-    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 }
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Its streams have a name of the execution's own, as those of a process.
 _RUNNER = (
     "-c 'read -r id </proc/sys/kernel/random/uuid; "
@@ -36,7 +36,7 @@ def contained(engine: Engine, run: Run, spec: TaskSpec, page: Page, task: Planne
     spec = replace(
         spec,
         container=_container(program, program.image),
-        environment={**_ENVIRONMENT, **spec.environment},
+        environment={**_ENVIRONMENT, "PATH": program.path or _PATH, **spec.environment},
     )
     if program.python:
         return replace(spec, command=_RUNNER.format(python=program.python))

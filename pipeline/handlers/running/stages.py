@@ -22,7 +22,7 @@ from pipeline.domain.runs.results import ItemOutput, TaskResult, TaskState
 from pipeline.domain.runs.run import Run
 from pipeline.errors import JobGone, NotYet, Permanent
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.running import confirming, executions, reexecution, scripts
+from pipeline.handlers.running import confirming, executions, images, reexecution, scripts
 from pipeline.ledger import tasks
 
 _RUNNER_CAUSES = (
@@ -149,17 +149,18 @@ def stage_page(run: Run, stage: Stage, allowed: Mapping[str, int]) -> Page:
     item = PlannedItem(
         id=0, inputs=tuple(blob.file for blob in stage.inputs), parameters=run.parameters
     )
+    planned = PlannedProgram(
+        file=program.program,
+        arguments=program.arguments,
+        environment=scripts.requirements(program.environment),
+        image=program.image,
+        python=program.interpreter,
+    )
     return Page(
         run=run.id,
         generation=run.generation,
         page=0,
-        program=PlannedProgram(
-            file=program.program,
-            arguments=program.arguments,
-            environment=scripts.requirements(program.environment),
-            image=program.image,
-            python=program.interpreter,
-        ),
+        program=images.pinned(run, planned),
         item_timeout_s=program.limit.total_seconds(),
         tries=dict(allowed),
         inputs=(*stage.inputs, *stage.files),

@@ -25,7 +25,7 @@ from tests.contract.conftest import NODE_IDENTITY
 from tests.emulators.certificate import certificate
 from tests.emulators.storage.processes import KEY, running, storage_flags
 from tests.fakes import managed_identity
-from tests.fakes.tenant import OURS, published
+from tests.fakes.identity.tenant import OURS, published
 
 APP = "client-of-the-app"
 STORAGE, BATCH = "https://storage.azure.com", "https://batch.core.windows.net/"

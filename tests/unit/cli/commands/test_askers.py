@@ -4,8 +4,8 @@ from pipeline.adapters.identity.callers import of_token
 from pipeline.cli.target import caller, os_user
 from pipeline.domain.runs.asking.askers import AskerKind
 from pipeline.handlers.engine import Engine
+from tests.fakes.identity.tenant import signed
 from tests.fakes.node import Failure
-from tests.fakes.tenant import signed
 from tests.unit.cli.conftest import ALICE, LINES
 
 

@@ -1,5 +1,6 @@
 """Tasks in containers: what Batch gets, and how a command without the runner ends."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import State
 from pipeline.ports.batch import Mount
+from pipeline.ports.images import ImageFacts
 from tests.fakes.batch import Outcome
 from tests.fakes.definitions import PULLED
 from tests.fakes.node import Failure
@@ -54,7 +56,9 @@ def test_a_command_of_an_image_is_one_task_an_item_with_files_named_from_its_fol
         "fanfare-output/.keep",
         ".ended",
     ]
-    assert (first.container.image, first.container.options) == (IMAGE, ["--rm"])
+    digest = app.world.images.resolve(IMAGE).digest
+    assert first.container.image == f"registry.example/tools/encode@{digest}"
+    assert first.container.options == ["--rm"]
     assert first.container.mounts == [Mount("Task")]
     assert {"HOME": "/tmp", "USER": "fanfare"}.items() <= first.environment.items()
     assert (first.environment["FANFARE_ITEM"], job.spec.preparation) == ("1", "")
@@ -67,6 +71,50 @@ def test_the_runner_in_an_image_gets_what_preparation_delivers_and_no_more(app_w
     assert spec.container.options == ["--rm", "--shm-size=2g", "--entrypoint=/bin/sh"]
     assert spec.container.mounts == [Mount("Task"), Mount("JobPrep", read_only=True)]
     assert "work.py" in [file.path for file in job.spec.preparation_inputs]
+
+
+def test_a_tag_that_moves_meanwhile_changes_no_execution_and_the_manifest_has_its_digest(app_with):
+    app = app_with(f"{COMMAND}retries: {{program-failed: 1}}\n")
+    was = app.world.images.resolve(IMAGE)
+    tried = []
+
+    def flaky(item):
+        app.world.images.known[IMAGE] = replace(was, reference="moved", digest="sha256:0")
+        tried.append(item.id)
+        return Failure() if tried.count(item.id) == 1 else []
+
+    app.program = flaky
+    planned(app)
+    run = ended(app)
+    specs = [task.spec for job in app.world.batch.jobs.values() for task in job.tasks.values()]
+    assert {spec.container.image for spec in specs} == {was.reference}
+    assert manifest_of(app, run)["images"] == {IMAGE: was.digest}
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ({"refused": {IMAGE: "no such manifest"}}, "no such manifest"),
+        (
+            {"known": {IMAGE: ImageFacts("x", "sha256:1", frozenset({"arm64"}))}},
+            "is built for arm64, but nodes of pool boxes are amd64",
+        ),
+    ],
+)
+def test_an_image_that_cannot_run_ends_the_run_before_anything_is_paid(app, fault, said):
+    app.world.images.__dict__.update(fault)
+    app.upload("films/a.mov", b"x")
+    run = ended(app)
+    assert (run.state, run.cause) == (State.FAILED, Cause.IMAGE_MISSING)
+    assert said in run.error
+    assert not app.world.batch.jobs
+
+
+def test_the_images_own_path_is_set(app):
+    known = replace(app.world.images.resolve(IMAGE), path="/opt/conda/bin:/bin")
+    app.world.images.known[IMAGE] = known
+    job = planned(app)
+    assert job.tasks["t000000"].spec.environment["PATH"] == "/opt/conda/bin:/bin"
 
 
 @pytest.mark.parametrize(("image", "more"), [(IMAGE, 30), (PULLED, 0)])

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tests import loopback
-from tests.fakes.tenant import signed
+from tests.fakes.identity.tenant import signed
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 SECRET = "header-of-the-identity-endpoint"

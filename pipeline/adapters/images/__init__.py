@@ -1,0 +1,1 @@
+"""Container images: registries, and the container engine of this machine."""

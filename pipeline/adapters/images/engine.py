@@ -1,0 +1,50 @@
+"""Asks the container engine of this machine for an image that it has."""
+
+import json
+import shutil
+import subprocess
+
+from pipeline.domain.definitions.images import parts_of
+from pipeline.ports.images import ImageFacts
+
+_ENGINES = ("podman", "docker")
+_TIMEOUT_S = 20
+
+
+def find(image: str) -> ImageFacts | None:
+    """Return what this machine's engine has under a name, or None if it has nothing.
+
+    Nodes of the local stack use the same engine, and never pull what it has.
+    """
+    for engine in filter(shutil.which, _ENGINES):
+        try:
+            done = subprocess.run(
+                [engine, "image", "inspect", image],
+                capture_output=True,
+                timeout=_TIMEOUT_S,
+                check=False,
+            )
+            (found,) = json.loads(done.stdout) if done.returncode == 0 else (None,)
+        except (OSError, ValueError, subprocess.TimeoutExpired):
+            continue
+        if isinstance(found, dict):
+            return _facts(image, found)
+    return None
+
+
+def _facts(image: str, found: dict[str, object]) -> ImageFacts:
+    parts = parts_of(image)
+    repository = f"{parts.registry}/{parts.path}@"
+    listed = found.get("RepoDigests")
+    digests = [str(one) for one in listed] if isinstance(listed, list) else []
+    config = found.get("Config")
+    variables = config.get("Env") if isinstance(config, dict) else None
+    path = next((v[5:] for v in variables or () if str(v).startswith("PATH=")), "")
+    known = next((one for one in digests if one.startswith(repository)), "")
+    local = parts.registry == "localhost" or not known
+    return ImageFacts(
+        image if local else known,
+        str(found.get("Id", "")) if local else known.partition("@")[2],
+        frozenset({str(found.get("Architecture", ""))}),
+        path,
+    )

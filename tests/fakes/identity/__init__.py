@@ -1,0 +1,1 @@
+"""Entra and managed identities, as tests need them."""
