@@ -23,7 +23,14 @@ split: {{program: {{program: cut.py, parameters: [n]}}}}
 assemble: {{program: {{program: join.py}}}}
 max_concurrent_runs: 1
 {TASK}"""
+LISTED = f"""
+trigger: {{http: true}}
+split: {{blobs: {{container: input, prefix: listed/}}}}
+bundle: {{items: 50}}
+assemble: {{concatenate: {{format: plain, name: all.txt}}}}
+{TASK}"""
 _PIPELINES = {
+    "listed": LISTED,
     "lines": LINES,
     "tolerant": LINES.replace("lines/", "tolerant/") + "tolerance: {failed_items: 1}\n",
     "range": RANGE,

@@ -54,5 +54,5 @@ def fake_ports(*, quota: int = 100) -> FakeWorld:
     clock = FakeClock()
     tables, blobs, queues = FakeTables(), FakeBlobs(clock), FakeQueues(clock)
     batch, events = FakeBatch(clock, quota), FakeEvents()
-    ports = Ports(tables, blobs, blobs, queues, batch, batch, events, clock)
+    ports = Ports(tables, blobs, blobs, blobs, queues, batch, batch, events, clock)
     return FakeWorld(clock, tables, blobs, queues, batch, events, ports)

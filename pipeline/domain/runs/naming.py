@@ -29,6 +29,7 @@ SPLIT, ASSEMBLE = STAGES = ("split", "assemble")
 MANIFEST = "manifest.json"
 # Files of a task's working directory: what the runner reads, and patterns of what it leaves.
 PAGE_FILE, PARTS_FILE, ITEMS_FILE = "page.json", "parts.json", "items.json"
+FILE_LIST = "files.jsonl"  # of files that the runner fetches
 JOURNAL_FILES, FINISHED_FILE = "p-*.jsonl", "finished.jsonl"
 OUTPUT_FILES, LOG_FILES, STREAM_FILES, RECEIPT_FILES = "o-*", "l-*.txt", "s-*.txt", "r-*.json"
 OUTPUT_BLOB = r"^o-[0-9a-f]{16}-[0-9]{1,6}$"  # an output of an attempt, as the runner names it
@@ -129,6 +130,10 @@ class Generation:
     def parts(self) -> BlobRef:
         """The list of parts that an assembler program gets."""
         return BlobRef(ENGINE, f"{self.plan(ASSEMBLE)}/{PARTS_FILE}")
+
+    def file_list(self, unit: str, execution: int, digest: str) -> BlobRef:
+        """The list of the files that one execution of a unit fetches, by what it names."""
+        return BlobRef(ENGINE, f"{self.folder}/files/{unit}-x{execution}-{digest}.jsonl")
 
     @property
     def output_folder(self) -> str:
