@@ -130,7 +130,7 @@ class Fetching:
         self._failures: list[Exception] = []
 
     def run(self) -> None:
-        """Fetch all. Raises Unfetched or OSError."""
+        """Fetch all. Raises Unfetched."""
         for entry in self._waiting:
             self._make_folder(entry.path.rpartition("/")[0])
         # Threads of a pool would be waited for when SIGTERM comes.
@@ -161,8 +161,12 @@ class Fetching:
         try:
             while not self._stop.is_set() and (entry := self._next()):
                 self._fetch(entry, source)
-        except (downloads.Unfetched, OSError) as error:
+        except downloads.Unfetched as error:
             self._failures.append(error)
+            self._stop.set()
+        except Exception as error:  # noqa: BLE001 a thread that died has left files out
+            # What such an error says may hold a URL.
+            self._failures.append(downloads.Unfetched(f"the runner failed: {type(error).__name__}"))
             self._stop.set()
         finally:
             source.close()

@@ -1,6 +1,8 @@
 """The runner fetches the files of a list: it tries again what may pass, and tells what stays."""
 
+import signal
 import stat
+import threading
 from collections import Counter
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from tests.node.fetching.conftest import (
     refused,
     says,
 )
+from tests.patience import stretched
 
 
 def test_files_of_a_list_lie_where_the_program_looks_for_them(node: Node, storage: Storage):
@@ -98,6 +101,41 @@ def test_a_service_that_stays_busy_ends_the_task(storage: Storage, tmp_path: Pat
         fetching.run()
     assert len(storage.asked) == 3
     assert not (tmp_path / "in/a.bin").exists()
+
+
+class Broken(dict):
+    """Folders of which a fault of the runner itself loses one."""
+
+    def __getitem__(self, name):
+        raise RuntimeError(f"?sig={SECRET}")
+
+
+def test_a_fault_of_the_runner_is_no_success(storage: Storage, tmp_path: Path):
+    entry = storage.entry("in/a.bin")
+    listed = runner_fetch.Entry(entry["path"], entry["url"], entry["size"])
+    fetching = runner_fetch.Fetching(Folder.at(tmp_path), [listed])
+    fetching._make_folder = lambda _path: None
+    fetching._folders = Broken()
+    with pytest.raises(runner_download.Unfetched, match=r"^the runner failed: RuntimeError$"):
+        fetching.run()
+
+
+def test_a_task_that_is_ended_while_it_fetches_ends_at_once(node: Node, storage: Storage):
+    asked, gone = threading.Event(), threading.Event()
+
+    def hang(_request: object) -> None:
+        asked.set()
+        gone.wait(stretched(60))
+
+    entry = storage.entry("in/a.bin")
+    storage.script["/fanfare/work/0"] = [hang]
+    with given(node, storage, entry).start() as runner:
+        assert asked.wait(stretched(20))
+        runner.terminate()
+        assert runner.wait(stretched(20)) == 128 + signal.SIGTERM
+        assert runner.stderr
+        assert runner.stderr.read() == b""  # its child, which held it too, is gone
+    gone.set()
 
 
 def test_the_first_file_that_stays_away_ends_the_others(storage: Storage, tmp_path: Path):
