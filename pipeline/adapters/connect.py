@@ -7,7 +7,7 @@ from typing import cast
 
 from pipeline.adapters.clock import SystemClock
 from pipeline.ports.batch import Cluster, Jobs
-from pipeline.ports.blobs import Blobs, BlobWriter
+from pipeline.ports.blobs import Blobs, BlobWriter, Signer
 from pipeline.ports.images import Images
 from pipeline.ports.queues import Queues
 from pipeline.ports.tables import Tables
@@ -34,6 +34,7 @@ _MODULES = {
     "tables": "storage.tables",
     "blobs": "storage.blobs",
     "writer": "storage.writer",
+    "signer": "identity.signatures",
     "queues": "storage.queues",
     "jobs": "batch.jobs",
     "cluster": "batch.cluster",
@@ -49,6 +50,7 @@ def connect(settings: Settings) -> Ports:
         tables=cast("Tables", lazy["tables"]),
         blobs=cast("Blobs", lazy["blobs"]),
         writer=cast("BlobWriter", lazy["writer"]),
+        signer=cast("Signer", lazy["signer"]),
         queues=cast("Queues", lazy["queues"]),
         jobs=cast("Jobs", lazy["jobs"]),
         cluster=cast("Cluster", lazy["cluster"]),

@@ -47,6 +47,16 @@ class Blobs(Protocol):
         """Return the blob's URL without any credential."""
 
 
+class Signer(Protocol):
+    """Signs the URLs by which nodes reach blobs."""
+
+    def reading(self, url: str, until: datetime) -> str:
+        """Return the URL of a blob, or of a snapshot, with the right to read it until a time.
+
+        Raises Permanent for a URL outside the account.
+        """
+
+
 class BlobWriter(Protocol):
     """Blob Storage: the writes; each is committed as a whole."""
 

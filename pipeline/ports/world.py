@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from pipeline.ports.batch import Cluster, Jobs
-from pipeline.ports.blobs import Blobs, BlobWriter
+from pipeline.ports.blobs import Blobs, BlobWriter, Signer
 from pipeline.ports.images import Images
 from pipeline.ports.queues import Queues
 from pipeline.ports.tables import Tables
@@ -36,6 +36,7 @@ class Ports:
     tables: Tables
     blobs: Blobs
     writer: BlobWriter
+    signer: Signer
     queues: Queues
     jobs: Jobs
     cluster: Cluster

@@ -1,8 +1,9 @@
 """Runs a task on a node: the program of each item in turn, then writes the receipt.
 
-It starts in the task's working directory, which has `page.json` and the inputs. It writes there
-`o-{attempt}-{n}` (outputs), `l-{attempt}.txt` (log) and, last, `r-{attempt}.json` (receipt). It
-exits 0 whenever it wrote the receipt, so that Batch never executes finished items a second time.
+It starts in the task's working directory, which has `page.json` and the inputs, or a list of them
+that it fetches first (`runner_fetch.py`). It writes there `o-{attempt}-{n}` (outputs),
+`l-{attempt}.txt` (log) and, last, `r-{attempt}.json` (receipt). It exits 0 whenever it wrote the
+receipt, so that Batch never executes finished items a second time.
 Standard library only, Python 3.10 or newer.
 """
 
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING or __package__:
     from task_scripts.runtime import runner_cut as cuts
+    from task_scripts.runtime import runner_fetch as fetch
     from task_scripts.runtime import runner_folder as folders
     from task_scripts.runtime import runner_guard as guard
     from task_scripts.runtime import runner_item as items
@@ -31,6 +33,7 @@ if TYPE_CHECKING or __package__:
     from task_scripts.runtime import runner_receipt as receipts
 else:  # on a node the files are in one folder
     import runner_cut as cuts
+    import runner_fetch as fetch
     import runner_folder as folders
     import runner_guard as guard
     import runner_item as items
@@ -40,6 +43,7 @@ else:  # on a node the files are in one folder
     import runner_receipt as receipts
 
 LOG_BYTES = 8 * 1024 * 1024
+_OWN = ("FANFARE_ATTEMPT", *fetch.VARIABLES)
 
 
 class _InputFile(TypedDict):
@@ -81,7 +85,7 @@ class Attempt:
         self._sizes = {file["file"]: file["size"] for file in files}
         self._environ = {
             "FANFARE_ATTEMPT": self.id,
-            **{name: value for name, value in environ.items() if name != "FANFARE_ATTEMPT"},
+            **{name: value for name, value in environ.items() if name not in _OWN},
             "FANFARE_RUN": page["run"],
             "FANFARE_GENERATION": str(page["generation"]),
             "FANFARE_TASK": str(task["number"]),
@@ -307,6 +311,8 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     folder = Path.cwd()
     try:
         folders.close_to_others(folder, Path(environ.get("AZ_BATCH_TASK_DIR", "")))
+        if code := fetch.fetch_listed(folder, environ):
+            return code
         page, task = _read_task(folder, int(environ["FANFARE_TASK"]))
         attempt = Attempt(page, task, environ, folders.Folder.at(folder))
     except (OSError, ValueError, KeyError) as error:

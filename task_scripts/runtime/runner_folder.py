@@ -78,6 +78,18 @@ class Folder:
         except FileExistsError:
             return self.make(f"{name}-{os.urandom(4).hex()}")
 
+    def enter(self, name: str) -> "Folder":
+        """Hold a folder of this one, made if it is not there, and close it to others.
+
+        Raises OSError, also for a link.
+        """
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(name, dir_fd=self._fd)
+        fd = os.open(name, _FOLDER, dir_fd=self._fd)
+        with contextlib.suppress(PermissionError):  # it may belong to the node
+            os.fchmod(fd, 0o700)
+        return Folder(self.path / name, fd)
+
     def has(self, name: str) -> bool:
         """Tell whether anything in this folder has the name."""
         try:

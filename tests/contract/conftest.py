@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import requests
 from azure.batch import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.data.tables import TableServiceClient
@@ -51,6 +52,10 @@ class Fakes:
     def upload(self, container, name, content, metadata):
         self.fake.blobs.put(container, name, content, metadata)
 
+    def fetch(self, url):
+        """Read a blob as a node does, by its URL alone."""
+        return self.fake.blobs.read(self.fake.blobs.at(url))
+
     def published(self):
         return self.fake.events.published[-1]
 
@@ -84,6 +89,12 @@ class Services:
 
     def upload(self, container, name, content, metadata):
         self.blobs.get_blob_client(container, name).upload_blob(content, metadata=metadata)
+
+    def fetch(self, url):
+        """Read a blob as a node does, by its URL alone."""
+        answer = requests.get(url, timeout=30)
+        answer.raise_for_status()
+        return answer.content
 
     def published(self):
         """Return the event that arrives in the topic's queue."""

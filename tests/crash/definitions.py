@@ -30,7 +30,14 @@ task: {image: "registry.example/tools/cut:1", command: [cut, "{start}"]}
 pool: boxes
 assemble: {concatenate: {format: plain, name: all.txt}}
 """
+LISTED = f"""
+trigger: {{http: true}}
+split: {{blobs: {{container: input, prefix: listed/}}}}
+bundle: {{items: 50}}
+assemble: {{concatenate: {{format: plain, name: all.txt}}}}
+{TASK}"""
 _PIPELINES = {
+    "listed": LISTED,
     "lines": LINES,
     "tolerant": LINES.replace("lines/", "tolerant/") + "tolerance: {failed_items: 1}\n",
     "range": RANGE,

@@ -21,6 +21,7 @@ from tests.crash.programs import (
 from tests.fakes.app import FakeApp
 from tests.fakes.blobs import Event
 
+MANY = 50
 type Story = Callable[[FakeApp], None]
 
 
@@ -134,6 +135,14 @@ def request(app: FakeApp) -> None:
     app.settle()
 
 
+def listed(app: FakeApp) -> None:
+    for number in range(MANY):  # with such names, a request does not carry their URLs
+        app.world.blobs.put("input", f"listed/{'\u540d' * 1000}-{number:02}")
+    body = json.dumps({"pipeline": "listed"}).encode()
+    app.insist(lambda: http.start_run(app.engine, body, "key-1"))
+    app.settle()
+
+
 def no_job_slot(app: FakeApp) -> None:
     app.upload("lines/a.txt", b"one\n")
     app.upload("lines/b.txt", b"one\n")
@@ -145,6 +154,7 @@ def followed(app: FakeApp) -> None:
     app.settle()
 
 
+_ALL = b"".join(b"%d\n" % number for number in range(MANY))
 _FEW = b"0\n1\n"
 _SUM = b'{\n  "total": 30\n}\n'
 SCENARIOS: Mapping[str, Scenario] = {
@@ -165,6 +175,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario("tick", tick, content=_SUM, items=2),
         Scenario("followed", followed, runs=2),
         Scenario("request", request, content=_SUM, items=2),
+        Scenario("listed", listed, content=_ALL, items=MANY),
         Scenario("no-job-slot", no_job_slot, content=b"0\n", items=1, runs=2, quota=1),
     )
 }

@@ -30,7 +30,7 @@ from pipeline.settings import Settings
 from tests.e2e.local import PATIENCE, ROOT, TIMERS, Stack
 from tests.emulators.certificate import certificate
 from tests.emulators.storage import processes
-from tests.fakes import managed_identity
+from tests.fakes.identity import managed_identity
 from tests.fakes.identity.tenant import OURS, published
 
 APP, NODE, GRID, USER = "the-app", "the-nodes", "event-grid", "the-user"

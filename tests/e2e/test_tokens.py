@@ -10,7 +10,7 @@ import pytest
 from pipeline.domain.runs.naming import BlobRef
 from tests.e2e.http_client import host_key, send
 from tests.e2e.local import Stack
-from tests.fakes import tenant
+from tests.fakes.identity import tenant
 from tests.fakes.identity.tenant import CLIENT, FOREIGN, TENANT, claims, part, signed
 from tests.patience import until
 

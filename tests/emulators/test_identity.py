@@ -8,7 +8,7 @@ import pytest
 
 from emulators._identity import STORAGE, NoToken, Tokens
 from emulators.batch.transfer.identities import Grant, Identities
-from tests.fakes import managed_identity
+from tests.fakes.identity import managed_identity
 
 ENTRY = {"account": "a", "blobEndpoint": "https://127.0.0.1:1/a"}
 

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 from pipeline.adapters import limits
 from pipeline.domain.runs.naming import CONTAINERS, BlobRef
@@ -90,6 +90,14 @@ class FakeBlobs:
         _check_name(ref.name)
         query = f"?snapshot={quote(ref.snapshot, safe='')}" if ref.snapshot else ""
         return f"{ENDPOINT}/{ref.container}/{quote(ref.name, safe='~/')}{query}"
+
+    # --- the signing port
+
+    def reading(self, url: str, until: datetime) -> str:
+        if not url.startswith(f"{ENDPOINT}/"):
+            raise Permanent(f"A node cannot be given {url[:200]!a}: it is no blob of the account.")
+        signed = urlencode({"se": until.isoformat(), "sp": "r", "sig": "fake+signature="})
+        return f"{url}{'&' if '?' in url else '?'}{signed}"
 
     # --- the writing port
 
@@ -188,8 +196,8 @@ class FakeBlobs:
         """Return the blob of a URL in this account."""
         parts = urlsplit(url)
         _, _, container, name = parts.path.split("/", 3)
-        snapshot = parts.query.removeprefix("snapshot=")
-        return BlobRef(container, unquote(name), unquote(snapshot) or None)
+        snapshot = parse_qs(parts.query).get("snapshot", [None])[0]
+        return BlobRef(container, unquote(name), snapshot)
 
     def created_event(self, ref: BlobRef, api: str = "PutBlob") -> Event:
         """Return the event that Storage sends for the blob as it is now."""

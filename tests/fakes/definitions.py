@@ -20,7 +20,8 @@ slots: 2
 nodes: {maximum: 4}
 price: {per_hour: 0.36, currency: USD, source: test, date: 2026-09-01}
 """
-SCRIPTS = ("work.py", "runner.py", "environment.py", "join.py", "cut.py", "media_split.py")
+SCRIPTS = ("work.py", "runner.py", "runner_fetch.py", "environment.py", "join.py", "cut.py")
+SCRIPTS += ("media_split.py",)
 
 
 @dataclass(frozen=True)

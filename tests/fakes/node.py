@@ -84,6 +84,9 @@ class FakeNode:
         """Run one task as Batch and the runner would; return how Batch reports its end."""
         try:
             files = {given.path: self._fetch(given.url) for given in spec.inputs}
+            listed = files.pop(spec.environment.get("FANFARE_FILES", ""), b"")
+            for entry in map(json.loads, listed.splitlines()):
+                files[entry["path"]] = self._fetch(entry["url"])
         except NotFound:
             text = "One of the specified Azure Blob(s) was not found"
             return Outcome(None, "BlobNotFound", "usererror", text)

@@ -57,5 +57,5 @@ def fake_ports(*, quota: int = 100) -> FakeWorld:
     tables, blobs, queues = FakeTables(), FakeBlobs(clock), FakeQueues(clock)
     batch, events = FakeBatch(clock, quota), FakeEvents()
     images = FakeImages()
-    ports = Ports(tables, blobs, blobs, queues, batch, batch, events, images, clock)
+    ports = Ports(tables, blobs, blobs, blobs, queues, batch, batch, events, images, clock)
     return FakeWorld(clock, tables, blobs, queues, batch, events, images, ports)

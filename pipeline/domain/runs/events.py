@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.domain.runs.messages import BadMessage
-from pipeline.domain.runs.naming import BlobRef, canonical_etag
+from pipeline.domain.runs.naming import BlobRef
 
 BLOB_CREATED = "Microsoft.Storage.BlobCreated"
 BLOB_RENAMED = "Microsoft.Storage.BlobRenamed"
@@ -89,7 +89,7 @@ def parse_blob_created(event: Mapping[str, object]) -> BlobCreated | None:
         api=data.api,
         container=container,
         name=name,
-        etag=canonical_etag(data.eTag),
+        etag=_canonical_etag(data.eTag),
         size=data.contentLength,
         url=data.destinationUrl or data.url,
         content_type=data.contentType or "",
@@ -112,3 +112,8 @@ def _new_name(url: str) -> tuple[str, str]:
         return "", ""
     container, _, name = path.removeprefix("/").partition("/")
     return container, name
+
+
+def _canonical_etag(etag: str) -> str:
+    """Strip the quotes that some services put around an ETag."""
+    return etag.removeprefix("W/").strip('"')

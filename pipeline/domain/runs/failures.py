@@ -8,6 +8,8 @@ Codes: https://learn.microsoft.com/azure/batch/batch-task-errors
 
 from pipeline.domain.runs.causes import Cause
 
+# By this code the runner says that it could not fetch the files of its task.
+NOT_FETCHED = 74
 _CODES = {
     "BlobNotFound": Cause.DOWNLOAD_FAILED,
     "BlobAccessDenied": Cause.DOWNLOAD_FAILED,
@@ -32,8 +34,10 @@ _CODES = {
 }
 
 
-def cause_of(code: str, message: str = "") -> Cause:
+def cause_of(code: str, message: str = "", exit_code: int | None = None) -> Cause:
     """Return the cause of a task's failure in Batch; unknown codes count as the node's loss."""
+    if code == "FailureExitCode" and exit_code == NOT_FETCHED:
+        return Cause.DOWNLOAD_FAILED
     if code.startswith("FileUpload"):
         return Cause.UPLOAD_FAILED
     if code not in _CODES and "wall" in message.lower():

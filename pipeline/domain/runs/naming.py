@@ -28,6 +28,7 @@ SPLIT, ASSEMBLE = STAGES = ("split", "assemble")
 MANIFEST = "manifest.json"
 # Files of a task's working directory: what the runner reads, and patterns of what it leaves.
 PAGE_FILE, PARTS_FILE, ITEMS_FILE = "page.json", "parts.json", "items.json"
+FILE_LIST = "files.jsonl"  # of files that the runner fetches
 JOURNAL_FILES, FINISHED_FILE = "p-*.jsonl", "finished.jsonl"
 # A task without the runner: its output folder, which a file keeps, its streams, its last file.
 OUTPUT_FOLDER, KEEP_FILE, BATCH_STREAMS, END_FILE = (
@@ -140,6 +141,10 @@ class Generation:
         """The list of parts that an assembler program gets."""
         return BlobRef(ENGINE, f"{self.plan(ASSEMBLE)}/{PARTS_FILE}")
 
+    def file_list(self, unit: str, execution: int, digest: str) -> BlobRef:
+        """The list of the files that one execution of a unit fetches, by what it names."""
+        return BlobRef(ENGINE, f"{self.folder}/files/{unit}-x{execution}-{digest}.jsonl")
+
     @property
     def output_folder(self) -> str:
         """The immutable folder of the committed output."""
@@ -180,11 +185,6 @@ def pool_id(name: str, fixed: Mapping[str, object]) -> str:
     """Return a pool's id in Batch: its name and a digest of what cannot be changed."""
     text = dumps(fixed, sort_keys=True, separators=(",", ":"))
     return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-
-
-def canonical_etag(etag: str) -> str:
-    """Strip the quotes that some services put around an ETag."""
-    return etag.removeprefix("W/").strip('"')
 
 
 def inverted_time(moment: datetime) -> str:

@@ -42,7 +42,7 @@ ENDINGS: dict[Cause, Meaning] = {
         f"fanfare up; {_AGAIN}",
         f"fanfare doctor; {BY_HAND}do what it says, then {_AGAIN}",
     ),
-    C.DOWNLOAD_FAILED: Meaning("Batch could not fetch the files of a task", _AGAIN),
+    C.DOWNLOAD_FAILED: Meaning("the files of a task could not be fetched", _AGAIN),
     C.UPLOAD_FAILED: Meaning("Batch could not upload the files of a task", _AGAIN),
     C.OUTPUT_LOST: Meaning("an output that a receipt names never came", _AGAIN),
     C.OUTPUT_UNUSABLE: Meaning("what a program wrote cannot be used as output", *_PROGRAM),

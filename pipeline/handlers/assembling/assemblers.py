@@ -14,6 +14,7 @@ from pipeline.domain.outputs import concatenate
 from pipeline.domain.outputs.archive import check_members, zipped
 from pipeline.domain.outputs.content_types import content_type_of
 from pipeline.domain.outputs.reduce import reduce_parts
+from pipeline.domain.plans.delivery import check_count
 from pipeline.domain.plans.plan import PlannedInput
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.manifest import AssembledFile, Digest
@@ -31,6 +32,7 @@ from pipeline.ports.blobs import BlobFacts
 STREAMED = 32 << 20
 MAX_COMPOSED = 50_000
 MAX_JSON = 16 << 20
+_FEWER = "let the items of the pipeline be larger, or write fewer files"
 _TYPES = {
     TextFormat.TEXT: "text/plain; charset=utf-8",
     TextFormat.CSV: "text/csv",
@@ -180,6 +182,7 @@ def output_names(parts: Sequence[Part]) -> list[str]:
 def _files_of(assembly: Assembly) -> tuple[PlannedInput, ...]:
     """Prepare the files of an assembler program: the parts, and `parts.json`, which lists them."""
     engine = assembly.engine
+    check_count(len(assembly.parts), _FEWER)
     files, listed = [], []
     for number, part in enumerate(assembly.parts):
         file = naming.local_input_name(f"{number:06d}", part.name, "parts")

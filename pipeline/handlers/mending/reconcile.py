@@ -9,16 +9,16 @@ from collections.abc import Collection, Iterable
 from pipeline.domain.plans.bundle import PAGE_SIZE
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
-from pipeline.domain.runs.failures import cause_of
+from pipeline.domain.runs.failures import NOT_FETCHED, cause_of
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.results import TaskResult, TaskState, failed_task
 from pipeline.domain.runs.run import Run
-from pipeline.domain.waiting.reports import JobReport
+from pipeline.domain.waiting.reports import JobReport, TaskEnd
 from pipeline.handlers.collecting import receipts
 from pipeline.handlers.collecting.receipts import Unheard
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.mending import preparations
-from pipeline.handlers.running import executions, journals, reexecution
+from pipeline.handlers.running import delivery, executions, journals, reexecution
 from pipeline.ledger import progress, tasks
 
 _STAGE_OF = {State.PLANNING: naming.SPLIT, State.ASSEMBLING: naming.ASSEMBLE}
@@ -88,7 +88,7 @@ def _settle_ends(engine: Engine, run: Run, unheard: Unheard) -> None:
         by_job[job][unit] = result
     failed, planned = list[TaskResult](), executions.PlannedItems(engine, run.plan)
     for job, units in sorted(by_job.items()):
-        ends = _failures(engine, job, units)
+        ends = _failures(engine, run, job, units)
         ends |= _silent(engine, run, job, _without(units, ends))
         for unit, (cause, why) in sorted(ends.items()):
             if not reexecution.execute_anew(engine, run, units[unit], cause, why):
@@ -102,14 +102,22 @@ def _settle_ends(engine: Engine, run: Run, unheard: Unheard) -> None:
             reexecution.submit(engine, run, result)
 
 
-def _failures(engine: Engine, job: str, units: Unheard) -> dict[str, tuple[Cause, str]]:
+def _failures(engine: Engine, run: Run, job: str, units: Unheard) -> dict[str, tuple[Cause, str]]:
     """Return why tasks failed that ended in Batch without a receipt."""
     before = engine.now - engine.patience.receipt
     return {
-        end.task: (cause_of(end.code, end.message), f"{end.code}: {end.message}")
+        end.task: _told(engine, run, units[end.task], end)
         for end in engine.ports.cluster.failures(job, before)
         if end.task in units
     }
+
+
+def _told(engine: Engine, run: Run, result: TaskResult, end: TaskEnd) -> tuple[Cause, str]:
+    """Return the cause and the words of Batch, or of a runner that could not fetch its files."""
+    cause, words = cause_of(end.code, end.message, end.exit_code), ""
+    if end.exit_code == NOT_FETCHED:
+        words = delivery.why_not(engine, run, result.unit, result.execution)
+    return cause, words or f"{end.code}: {end.message}"
 
 
 def _silent(engine: Engine, run: Run, job: str, units: Unheard) -> dict[str, tuple[Cause, str]]:

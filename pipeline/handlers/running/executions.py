@@ -5,12 +5,12 @@ finds what the first one created.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pipeline.domain.plans.bundle import PAGE_SIZE
-from pipeline.domain.plans.plan import Page, PlannedInput, PlannedTask
+from pipeline.domain.plans.plan import Page, PlannedTask
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.messages import Queue
 from pipeline.domain.runs.naming import BlobRef
@@ -18,6 +18,7 @@ from pipeline.domain.runs.run import PublishedPlan, Run
 from pipeline.errors import Conflict, NotFound, Permanent
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.running import containers, scripts
+from pipeline.handlers.running.delivery import Unit, deliver
 from pipeline.ledger import runs
 from pipeline.ports.batch import InputFile, JobSpec, TaskSpec, Upload
 
@@ -144,11 +145,9 @@ def task_specs(
     definition, program = engine.definition(run), page.program
     # Without the runner Batch alone ends an item that takes too long.
     limit = definition.limits.task if program.has_runner else definition.limits.item
-    uploaded = uploads if program.has_runner else containers.uploads
     return [
         replace(
-            _task_spec(engine, run, page, task, ref),
-            uploads=uploaded(run, naming.unit_name(task.number), execution),
+            _task_spec(engine, run, page, task, (naming.unit_name(task.number), execution, ref)),
             limit=limit + engine.pool(run).pull_time(definition.task.image),
             slots=definition.task.slots,
         )
@@ -162,21 +161,26 @@ def stage_specs(
     """Render a stage program for Batch, with twice its time limit: the runner's own acts first."""
     limit = timedelta(seconds=2 * page.item_timeout_s)
     limit += engine.pool(run).pull_time(page.program.image)
-    spec = _task_spec(engine, run, page, page.tasks[0], ref)
-    return [replace(spec, id=stage, uploads=uploads(run, stage, execution), limit=limit)]
+    spec = _task_spec(engine, run, page, page.tasks[0], (stage, execution, ref))
+    return [replace(spec, limit=limit)]
 
 
-def _task_spec(engine: Engine, run: Run, page: Page, task: PlannedTask, ref: BlobRef) -> TaskSpec:
-    unit = naming.unit_name(task.number)
-    shared = [InputFile(engine.ports.blobs.url(ref), naming.PAGE_FILE), *_files(page.inputs)]
+def _task_spec(
+    engine: Engine, run: Run, page: Page, task: PlannedTask, as_what: tuple[str, int, BlobRef]
+) -> TaskSpec:
+    """Render one execution of a unit; `as_what` is unit, execution and the page's blob."""
+    name, execution, ref = as_what
+    unit = Unit(name, execution, access_until(engine, run))
+    files = deliver(engine, run, unit, [*page.inputs, *task.inputs])
+    uploaded = uploads if page.program.has_runner else containers.uploads
     spec = TaskSpec(
-        id=unit,
+        id=name,
         command=RUNNER,
-        inputs=[*shared, *_files(task.inputs)],
-        uploads=(),
-        environment={"FANFARE_TASK": str(task.number)},
+        inputs=[InputFile(engine.ports.blobs.url(ref), naming.PAGE_FILE), *files.inputs],
+        uploads=uploaded(run, name, execution),
+        environment={"FANFARE_TASK": str(task.number), **files.environment},
         limit=timedelta(),
-        access_until=access_until(engine, run),
+        access_until=unit.access_until,
     )
     return containers.contained(engine, run, spec, page, task)
 
@@ -191,7 +195,3 @@ def uploads(run: Run, unit: str, execution: int = 0) -> list[Upload]:
         Upload(naming.JOURNAL_FILES, naming.WORK, names.journals(address)),
         Upload(naming.RECEIPT_FILES, naming.RECEIPTS, names.receipts(address)),
     ]
-
-
-def _files(inputs: Sequence[PlannedInput]) -> list[InputFile]:
-    return [InputFile(planned.url, planned.file) for planned in inputs]

@@ -18,6 +18,7 @@ from pipeline.handlers.engine import Engine
 from pipeline.ports.batch import InputFile
 
 _RUNTIME = ("environment.py", "runner.py")
+FETCHING = "runner_fetch.py"  # a runner without it fetches nothing
 _ARCHIVE = "environment.zip"  # where environment.py looks for wheels
 _PROGRAM = ".program.zip"  # what environment.py unpacks
 _FOLDER = "/"  # ends the key of a program that is a folder
@@ -51,6 +52,11 @@ def files(engine: Engine, run: Run, program: PlannedProgram) -> list[InputFile]:
     paths |= {name: name for name in _modules(pinned, definition, program, engine.scripts)}
     paths |= {archive: _ARCHIVE} if archive in pinned else {}
     return [_file(engine, pinned[name], path) for name, path in paths.items()]
+
+
+def fetches(run: Run) -> bool:
+    """Return whether the runner that a run pinned can fetch files from a list."""
+    return not run.scripts or FETCHING in run.scripts  # without any, it pins today's
 
 
 def _modules(

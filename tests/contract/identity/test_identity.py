@@ -24,7 +24,7 @@ from pipeline.settings import Settings
 from tests.contract.conftest import NODE_IDENTITY
 from tests.emulators.certificate import certificate
 from tests.emulators.storage.processes import KEY, running, storage_flags
-from tests.fakes import managed_identity
+from tests.fakes.identity import managed_identity
 from tests.fakes.identity.tenant import OURS, published
 
 APP = "client-of-the-app"

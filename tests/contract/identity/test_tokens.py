@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from pipeline.adapters.identity.tokens import KeysUnreachable, SigningKeys, published_at, verified
-from tests.fakes import tenant as tenants
+from tests.fakes.identity import tenant as tenants
 from tests.fakes.identity.tenant import FOREIGN, OURS, part, published
 
 CLAIMS = {"aud": "c-1", "roles": ["Reader"], "exp": 1, "iss": "x"}

@@ -28,5 +28,5 @@ def test_a_name_stands_for_one_image_until_it_is_moved(world):
 
 def test_a_name_that_cannot_be_resolved_is_an_error_with_the_name_of_the_registry(world):
     ports, _, nobody = world
-    with pytest.raises((ImageRefused, Transient), match="127.0.0.1:9"):
+    with pytest.raises((ImageRefused, Transient), match=r"127\.0\.0\.1:9"):
         ports.images.resolve(nobody)

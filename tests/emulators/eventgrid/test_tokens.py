@@ -15,7 +15,7 @@ from emulators.eventgrid.storage_wire import BadConnectionString, StorageAccount
 from tests.emulators.certificate import certificate
 from tests.emulators.eventgrid.conftest import TOPICS, subscription, to_queue
 from tests.emulators.storage.processes import running, storage_flags
-from tests.fakes import managed_identity
+from tests.fakes.identity import managed_identity
 from tests.fakes.identity.tenant import FOREIGN, OURS, published, signed
 from tests.patience import until
 

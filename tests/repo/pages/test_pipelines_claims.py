@@ -21,7 +21,8 @@ from pipeline.domain.definitions import parameters, ticks
 from pipeline.domain.definitions.pipeline import Tolerance
 from pipeline.domain.definitions.trigger import Catchup, ScheduleTrigger
 from pipeline.domain.outputs import reduce
-from pipeline.domain.plans import arguments, split
+from pipeline.domain.plans import arguments, delivery, split
+from pipeline.domain.plans.plan import PlannedInput
 from pipeline.domain.runs import announcement, manifest, naming
 from pipeline.domain.texts import records
 from pipeline.handlers.assembling import assemblers
@@ -190,21 +191,26 @@ class _Keys:
         return key
 
 
-def test_a_task_takes_about_1900_files():
-    says("That is about 1,900 files")
+def test_a_request_carries_about_800_files():
+    says("a task with more than about 800 files gets a list of them")
+    says(f"A program takes at most {delivery.MOST_FILES:,} parts.")
     endpoint = "https://stabcdefghijklm.blob.core.windows.net"
     specs = Specs(Signatures(endpoint, DelegationKeys(_Keys())))
     until = datetime(2026, 9, 1, tzinfo=UTC)
 
-    def size(count: int) -> int:
+    def files_of(count: int) -> list[PlannedInput]:
         names = naming.Generation(naming.run_id("media-encode", ()), 1, "0" * 32)
         addresses = [names.address(naming.unit_name(n)) for n in range(count)]
         urls = [names.output_of(one, f"o-{n:016x}-0").name for n, one in enumerate(addresses)]
-        files = [InputFile(f"{endpoint}/{naming.WORK}/{url}", "parts/000000.mp4") for url in urls]
-        task = TaskSpec("assemble", "x", files, [], {}, timedelta(hours=1), until)
-        return len(json.dumps(specs.task(task).as_dict()))
+        where = f"{endpoint}/{naming.WORK}"
+        return [PlannedInput(file="parts/000000.mp4", name=u, url=f"{where}/{u}") for u in urls]
 
-    assert 1800 < 1_000_000 / ((size(200) - size(100)) / 100) < 2000
+    many = files_of(1000)
+    most = next(n for n in range(1000) if not delivery.fits_request(many[: n + 1]))
+    assert 770 < most < 830
+    files = [InputFile(file.url, file.file) for file in many[:most]]
+    task = TaskSpec("assemble", "x", files, [], {}, timedelta(hours=1), until)
+    assert 0.8 < len(json.dumps(specs.task(task).as_dict())) / delivery.CARRIED_BYTES < 1
 
 
 def test_an_output_called_like_the_manifest_ends_the_run_too_late(tmp_path):

@@ -12,7 +12,7 @@ from pipeline.domain.runs.asking.askers import Asker, AskerKind
 from pipeline.handlers.doors import access, http
 from pipeline.handlers.ending import purge, steer
 from pipeline.handlers.starting import admission
-from tests.fakes import tenant
+from tests.fakes.identity import tenant
 from tests.unit.handlers.conftest import BODY, LINES, PLAIN, REQUEST, manifest_of
 
 RANGE = REQUEST + "split: {range: {stop: 1, step: 1}}\n"

@@ -100,7 +100,7 @@ def app(app_with):
 
 def test_nodes_get_what_a_program_imports_and_no_other_program(app):
     pinned = app.only_run().scripts
-    both = {"runner.py", "environment.py", "times.py", "ticks.py"}
+    both = {"runner.py", "runner_fetch.py", "environment.py", "times.py", "ticks.py"}
     assert files_of(app, pinned, "media_split.py") == {*both, "media_split.py"}
     assert files_of(app, pinned, "work.py") == {*both, "work.py"}
 
