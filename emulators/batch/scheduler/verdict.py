@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from emulators.batch.document import Doc
 
+# 0xC000013A as a signed number of 32 bits: Windows' code of a program that was stopped.
+_CONTROL_C_EXIT = -1073741510
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -76,11 +79,14 @@ def process_ended(exit_code: int) -> Ending:
 
 
 def time_is_up(exit_code: int | None) -> Ending:
-    """Return the ending of a task that ran longer than its `maxWallClockTime`."""
-    failure = Failure(
-        "MaxWallClockTimeExpiry", "The task exceeded its maximum wall-clock time and was ended"
-    )
-    return Ending(exit_code=exit_code, failure=failure)
+    """Return the ending of a task that ran longer than its `maxWallClockTime`.
+
+    The code of a process is the documented one, whatever it was; without a process there is none.
+    https://learn.microsoft.com/azure/batch/batch-task-errors
+    """
+    words = "The task exceeded its maximum wall-clock time and was ended"
+    failure = Failure("TaskEnded", words, "servererror")
+    return Ending(exit_code=None if exit_code is None else _CONTROL_C_EXIT, failure=failure)
 
 
 def shall_retry(ending: Ending, retries_so_far: int, allowed: int) -> bool:
