@@ -37,7 +37,7 @@ class Ending:
     failure: Failure | None = None
     phase: str = "process"
     may_retry: bool = False
-    container_id: str = ""
+    container: Doc | None = None
 
     def outcome(self) -> Doc:
         """Return what it adds to the execution info of any kind of task."""
@@ -46,8 +46,8 @@ class Ending:
             shown["exitCode"] = self.exit_code
         if self.failure is not None:
             shown["failureInfo"] = self.failure.document()
-        if self.container_id:
-            shown["containerInfo"] = {"containerId": self.container_id, "state": "exited"}
+        if self.container is not None:
+            shown["containerInfo"] = self.container
         return shown
 
     @property
