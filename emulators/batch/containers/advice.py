@@ -23,6 +23,10 @@ NO_GPU = (
     "Neither image nor task sets NVIDIA_VISIBLE_DEVICES: in Azure the program sees no GPU. Set "
     "NVIDIA_VISIBLE_DEVICES=all and NVIDIA_DRIVER_CAPABILITIES."
 )
+PROCESSOR = (
+    "The image is for another processor than the nodes of this size have: in Azure it cannot be "
+    "pulled. Build it for the size's processor, or for both."
+)
 ROOT = (
     "The program was root, although its identity is no administrator: in Azure it has an ordinary "
     "user's id, and cannot write into folders of the image. Start the emulator with --users map."
@@ -37,11 +41,13 @@ ROOTS_FILES = (
 class Circumstances:
     """What the cloud would look at.
 
-    The pool's size has GPUs, the identity is an administrator, root inside is root outside; and the
-    program began at `began_s`, seconds since 1970, to write into a directory.
+    The pool's size has GPUs, and `fits` this machine's images. The identity is an administrator.
+    Root inside is root outside. The program began at `began_s`, seconds since 1970, to write into a
+    directory.
     """
 
     has_gpu: bool
+    fits: bool
     is_admin: bool
     maps_root: bool
     began_s: float
@@ -54,6 +60,8 @@ def warnings_about(options: RunOptions, remains: Remains, around: Circumstances)
         yield KEPT
     if options.network == "host":
         yield HOST_NETWORK
+    if not around.fits:
+        yield PROCESSOR
     if around.has_gpu and remains.started and not remains.has(_GPU_VARIABLE):
         yield NO_GPU
     if remains.started and remains.is_root and around.maps_root:

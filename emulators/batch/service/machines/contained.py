@@ -12,6 +12,7 @@ from emulators.batch.agent.gpus import is_gpu_size
 from emulators.batch.agent.users import group_of, is_administrator
 from emulators.batch.containers.advice import Circumstances, warnings_about
 from emulators.batch.containers.command import Wanted
+from emulators.batch.containers.images import processor
 from emulators.batch.containers.mounts import Frame
 from emulators.batch.containers.remains import Remains
 from emulators.batch.containers.runtime import Container, ContainerFailed, Containers
@@ -27,6 +28,7 @@ from emulators.batch.service.machines.program import (
     order_of,
     pool_of,
 )
+from emulators.batch.vm_sizes import processor_of
 
 _GANG = "AZ_BATCH_TASK_SHARED_DIR"
 # Users report this HOME of a task. It is a folder of the node that no container sees.
@@ -70,8 +72,10 @@ async def _run(ctx: Context, what: Program, wanted: Wanted, container: Container
     remains = await container.remains(order.stderr)
     refusal = container.refusal(ended.code, remains)
     ending = Ending(failure=refusal, phase="before") if refusal else judged(what, ended)
+    size = str(pool_of(ctx, what).get("vmSize") or "")
     around = Circumstances(
-        has_gpu=is_gpu_size(str(pool_of(ctx, what).get("vmSize") or "")),
+        has_gpu=is_gpu_size(size),
+        fits=processor_of(size) == processor(),
         is_admin=_is_administrator(ctx, what),
         maps_root=not container.engine.is_rootless,
         began_s=began_s,

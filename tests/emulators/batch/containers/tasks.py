@@ -38,6 +38,6 @@ def has_said(emulator: Emulator, task_id: str, text: str) -> bool:
 
 
 def warnings_of(emulator: Emulator, task_id: str) -> str:
-    """Return what the emulator warns of a task of job j, as one text."""
+    """Return what the emulator warns of a task, whatever its job, as one text."""
     found = emulator.admin("GET", "/_admin/warnings")["warnings"]
     return " ".join(" ".join(one["warnings"]) for one in found if one["taskId"] == task_id)

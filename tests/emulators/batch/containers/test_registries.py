@@ -9,6 +9,7 @@ import pytest
 from azure.batch import models
 
 from emulators.batch.containers.engine import Engine
+from emulators.batch.transfer.identities import Identities
 from tests.emulators.batch.containers.images import PASSWORD, USER, Registry, registry
 from tests.emulators.batch.containers.tasks import inside
 from tests.emulators.batch.running import Emulator, shell
@@ -118,3 +119,11 @@ def test_a_registry_that_does_not_open_is_named(
     assert node.errors[0].message == "One or more container registries specified are invalid"
     assert told["ContainerRegistry"] == server
     assert told["Message"]
+
+
+def test_logins_of_an_identity_that_lack_a_password_end_the_start(tmp_path: Path) -> None:
+    entry = {"account": "a", "key": "aw==", "blobEndpoint": "http://127.0.0.1:1/a"}
+    file = tmp_path / "identities.json"
+    file.write_text(json.dumps({IDENTITY: {**entry, "registries": {"r.io": {"username": "u"}}}}))
+    with pytest.raises(SystemExit, match="registries"):
+        Identities.read(file)
