@@ -114,7 +114,7 @@ def _nodes_own(ctx: Context, what: Program) -> dict[str, str]:
 
 def _gang(what: Program) -> Path | None:
     """Return the folder that all instances of a multi-instance task share with it."""
-    folder = Path(what.env.get(_GANG, "/"))
+    folder = Path(os.path.normpath(what.env.get(_GANG, "/")))
     return folder if folder.is_relative_to(what.place.root) and folder.is_dir() else None
 
 

@@ -151,3 +151,20 @@ def test_a_gang_in_containers_may_leave_its_coordination_to_the_image(running: E
     script = shell('test -d "$AZ_BATCH_TASK_SHARED_DIR" && echo "$AZ_BATCH_IS_CURRENT_NODE_MASTER"')
     running.run("j", "gang", script, container_settings=settings, multi_instance_settings=gang)
     assert running.file("j", "gang", "stdout.txt") == "true\n"
+
+
+def test_no_variable_of_a_task_mounts_a_folder_outside_its_node(running: Emulator) -> None:
+    settings = inside(
+        container_run_options="--rm",
+        container_host_batch_bind_mounts=[models.ContainerHostBatchBindMountEntry(source="Task")],
+    )
+    node, *_ = running.client.list_nodes("p")
+    root = running.data / "nodes" / node.id.removeprefix("tvmps_")[:16]
+    assert root.is_dir()
+    outside = models.EnvironmentSetting(name="AZ_BATCH_TASK_SHARED_DIR", value=f"{root}/../..")
+    script = shell(f"ls {running.data}/batch.sqlite || echo closed")
+    task = running.run(
+        "j", "outside", script, container_settings=settings, environment_settings=[outside]
+    )
+    assert task.execution_info.result == "success"
+    assert running.file("j", "outside", "stdout.txt") == "closed\n"
