@@ -104,11 +104,6 @@ class Engine:
         return ("--user", user, *(("--userns", "keep-id") if self.is_rootless else ()))
 
     @property
-    def own_codes(self) -> frozenset[int]:
-        """Return the exit codes of `start --attach` that mean it could not start a program."""
-        return frozenset({125, 126, 127} if self.name == "podman" else {1, 125, 126, 127})
-
-    @property
     def deaf(self) -> tuple[str, ...]:
         """Return the flag that keeps `start --attach` from passing signals on; Docker has no such
         flag."""

@@ -53,15 +53,14 @@ class Container:
         found = Remains.read(self.identifier, shown.out if shown.code == 0 else "")
         return found if found.started or found.error else replace(found, error=_said(errors))
 
-    def refusal(self, code: int, remains: Remains) -> Failure | None:
+    def refusal(self, remains: Remains) -> Failure | None:
         """Return why its program never started, or None if the exit code is the program's own."""
-        if code not in self.engine.own_codes or remains.started:
+        if remains.started:
             return None
         if _NO_PROGRAM.search(remains.error):
             words = "The specified command program is not found"
             return Failure("CommandProgramNotFound", words, details={"Message": remains.error})
-        reason = f"The engine could not start the container (code {code})."
-        return failed(remains.error or reason)
+        return failed(remains.error or "The engine could not start the container.")
 
 
 def _said(errors: Path) -> str:

@@ -70,7 +70,7 @@ async def _run(ctx: Context, what: Program, wanted: Wanted, container: Container
         # The container still runs, and is removed next.
         return replace(judged(what, ended), container=Remains(container.identifier).document())
     remains = await container.remains(order.stderr)
-    refusal = container.refusal(ended.code, remains)
+    refusal = container.refusal(remains)
     ending = Ending(failure=refusal, phase="before") if refusal else judged(what, ended)
     size = str(pool_of(ctx, what).get("vmSize") or "")
     around = Circumstances(
