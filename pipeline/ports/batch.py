@@ -129,9 +129,6 @@ class Cluster(Protocol):
         A job that is gone has none.
         """
 
-    def unstarted_or_running(self, job: str) -> set[str]:
-        """Return the ids of tasks that have not completed."""
-
     def pool(self, pool: str) -> PoolReport:
         """Report the pool's state, nodes and errors."""
 
