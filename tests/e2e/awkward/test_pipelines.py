@@ -7,15 +7,15 @@ from pathlib import Path
 import imageio_ffmpeg
 import pytest
 
+from pipeline.cli.samples import video
 from pipeline.handlers.starting.start import start_for_request
 from scripts.media_check import frames_and_ssim
-from scripts.sample import sample_video
 from tests.e2e.local import Stack
 
 
 @pytest.mark.timeout(300)
 def test_a_video_is_encoded_in_parallel_whole_and_with_its_sound(stack: Stack, tmp_path: Path):
-    source = sample_video()
+    source = video.path()
     run, _ = stack.succeeded(
         stack.upload("films/bunny.mp4", source.read_bytes(), "media-encode"), 240
     )
