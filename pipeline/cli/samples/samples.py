@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline.cli.exits import CommandError, Exit
-from pipeline.cli.samples import text, video
+from pipeline.cli.samples import puzzle, text, video
 from pipeline.domain.notation.spelling import nearest
 
 
@@ -21,6 +21,12 @@ class Sample:
 SAMPLES = {
     sample.pipeline: sample
     for sample in (
+        Sample(
+            "key-search",
+            "genesis.json",
+            "the header of Bitcoin's first block, and 300,000 nonces around the right one",
+            puzzle.genesis,
+        ),
         Sample(
             "media-encode",
             "bigbuckbunny.mp4",
