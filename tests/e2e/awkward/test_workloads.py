@@ -1,11 +1,15 @@
 """The other shipped pipelines, on their samples or smaller, each against a truth of its own."""
 
 import json
+import shutil
+import struct
 
 import pytest
 
-from pipeline.cli.samples import puzzle
+from pipeline.cli.samples import puzzle, scene
+from pipeline.domain.runs.lifecycle import State
 from tests.e2e.local import Stack
+from tests.needs import missing
 
 
 @pytest.mark.timeout(300)
@@ -16,3 +20,18 @@ def test_the_nonce_of_the_first_block_is_found(stack: Stack):
     assert told["verdict"] == "found"
     assert told["found"]["nonce"] == 2_083_236_893
     assert told["found"]["hash"].startswith("000000000019d6")
+
+
+@pytest.mark.timeout(300)
+def test_a_scene_is_rendered_and_one_with_a_strange_include_is_refused(stack: Stack):
+    if shutil.which("povray") is None:
+        missing("POV-Ray", "povray povray-includes")
+    good = stack.upload("scenes/columns.pov", scene.columns(), "render")
+    bad = stack.upload("scenes/strange.pov", b'#include "/etc/passwd"\n', "render")
+    run, _ = stack.succeeded(good)
+    assert run.plan.items == 6
+    picture = stack.output(run)["picture.png"]
+    assert struct.unpack(">II", picture[16:24]) == (480, 270)
+    run, event = stack.finished(bad)
+    assert run.state is State.FAILED
+    assert "Cannot open include file /etc/passwd" in json.dumps(event)
