@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline.cli.exits import CommandError, Exit
-from pipeline.cli.samples import contracts, puzzle, scene, text, video
+from pipeline.cli.samples import contracts, puzzle, scene, suite, text, video
 from pipeline.domain.notation.spelling import nearest
 
 
@@ -44,6 +44,12 @@ SAMPLES = {
             "columns.pov",
             "a mirroring ball in a ring of columns, for POV-Ray",
             scene.columns,
+        ),
+        Sample(
+            "test-suite",
+            "bank.zip",
+            "a small project whose tests pass, fail, are skipped and break",
+            suite.bank,
         ),
         Sample(
             "word-count",

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from pipeline.cli.samples import puzzle, scene
+from pipeline.cli.samples import puzzle, scene, suite
 from pipeline.domain.runs.lifecycle import State
 from tests.e2e.local import Stack
 from tests.needs import missing
@@ -35,3 +35,14 @@ def test_a_scene_is_rendered_and_one_with_a_strange_include_is_refused(stack: St
     run, event = stack.finished(bad)
     assert run.state is State.FAILED
     assert "Cannot open include file /etc/passwd" in json.dumps(event)
+
+
+@pytest.mark.timeout(300)
+def test_the_tests_of_an_archive_run_in_shards_and_failures_are_a_result(stack: Stack):
+    archive = suite.bank()
+    run, _ = stack.succeeded(stack.upload("suites/bank.zip", archive, "test-suite", shards="3"))
+    assert run.plan.items == 3
+    output = stack.output(run)
+    told = json.loads(output["summary.json"])
+    assert (told["tests"], told["passed"], told["failed"], told["error"]) == (55, 51, 1, 2)
+    assert b"Python rounds halves to even" in output["report.html"]

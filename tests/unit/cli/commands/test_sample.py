@@ -35,8 +35,8 @@ def test_a_sample_is_the_same_each_time(name):
     assert SAMPLES[name].make() == SAMPLES[name].make()
 
 
-def test_every_sample_is_for_a_pipeline_that_is_shipped():
-    assert SAMPLES.keys() <= definitions().pipelines.keys()
+def test_every_shipped_pipeline_has_a_sample():
+    assert definitions().pipelines.keys() == SAMPLES.keys()
 
 
 def test_without_a_file_the_sample_lies_in_the_current_folder(cli, tmp_path, monkeypatch):
