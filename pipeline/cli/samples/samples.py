@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline.cli.exits import CommandError, Exit
-from pipeline.cli.samples import contracts, puzzle, scene, suite, text, video
+from pipeline.cli.samples import contracts, plates, puzzle, scene, suite, text, video
 from pipeline.domain.notation.spelling import nearest
 
 
@@ -44,6 +44,12 @@ SAMPLES = {
             "columns.pov",
             "a mirroring ball in a ring of columns, for POV-Ray",
             scene.columns,
+        ),
+        Sample(
+            "stress-analysis",
+            "plates.csv",
+            "ten plates of steel with holes of rising size",
+            plates.holes,
         ),
         Sample(
             "test-suite",

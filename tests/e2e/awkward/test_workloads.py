@@ -1,12 +1,14 @@
 """The other shipped pipelines, on their samples or smaller, each against a truth of its own."""
 
+import csv
+import io
 import json
 import shutil
 import struct
 
 import pytest
 
-from pipeline.cli.samples import puzzle, scene, suite
+from pipeline.cli.samples import plates, puzzle, scene, suite
 from pipeline.domain.runs.lifecycle import State
 from tests.e2e.local import Stack
 from tests.needs import missing
@@ -46,3 +48,15 @@ def test_the_tests_of_an_archive_run_in_shards_and_failures_are_a_result(stack: 
     told = json.loads(output["summary.json"])
     assert (told["tests"], told["passed"], told["failed"], told["error"]) == (55, 51, 1, 2)
     assert b"Python rounds halves to even" in output["report.html"]
+
+
+@pytest.mark.timeout(300)
+def test_the_highest_stresses_of_plates_are_those_of_the_handbook(stack: Stack):
+    run, _ = stack.succeeded(
+        stack.upload("plates/holes.csv", plates.holes(), "stress-analysis", plates_per_item="5")
+    )
+    assert run.plan.items == 2
+    table = stack.output(run)["envelope.csv"].decode()
+    rows = list(csv.DictReader(io.StringIO(table)))
+    assert len(rows) == 10
+    assert all(abs(float(row["factor"]) / float(row["peterson"]) - 1) < 0.02 for row in rows)
