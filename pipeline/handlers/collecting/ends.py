@@ -137,7 +137,7 @@ def _judged(engine: Engine, run: Run, path: ReceiptPath, item: int, end: TaskEnd
     )
     if not isinstance(ended, Failed):
         return result.model_copy(update={"outputs": ended})
-    tail = f"{_said(engine, run, path)}\n{ended.why}".strip()[-_TAIL:]
+    tail = f"{_said(engine, run, path).rstrip()}\n{ended.why}".strip()[-_TAIL:]
     failed = {"outcome": ItemOutcome.FAILED, "cause": ended.cause, "tail": tail}
     return result.model_copy(update=failed)
 

@@ -174,8 +174,10 @@ def time_limit(engine: Engine, run: Run, unit: str) -> timedelta:
     else:
         task, limits = definition.task, definition.limits
         limit, image = limits.task if task.has_runner else limits.item, task.image
-    pool = engine.catalogue.pools.get(run.pool)
-    return limit + (pool.pull_time(image) if pool else timedelta())
+    pool, resolved = engine.catalogue.pools.get(run.pool), run.images.get(image or "")
+    if pool is None or (resolved and resolved.present):
+        return limit
+    return limit + pool.pull_time(image)
 
 
 def took_full_time(engine: Engine, run: Run, end: TaskEnd) -> bool:

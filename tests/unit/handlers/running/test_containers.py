@@ -109,6 +109,17 @@ def test_an_image_that_cannot_run_ends_the_run_before_anything_is_paid(app, faul
     assert not app.world.batch.jobs
 
 
+def test_a_registry_that_is_down_is_waited_for_and_the_run_says_so(app):
+    app.world.images.down.add(IMAGE)
+    app.upload("films/a.mov", b"x")
+    for _ in range(8):
+        app.pump()
+        app.pass_time()
+    assert "the registry of registry.example/tools/encode:2 is down" in app.only_run().why
+    app.world.images.down.clear()
+    assert ended(app).state is State.SUCCEEDED
+
+
 def test_the_images_own_path_is_set(app):
     known = replace(app.world.images.resolve(IMAGE), path="/opt/conda/bin:/bin")
     app.world.images.known[IMAGE] = known
