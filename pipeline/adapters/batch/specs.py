@@ -10,6 +10,7 @@ from azure.batch.models import (
     BatchJobConstraints,
     BatchJobCreateOptions,
     BatchJobPreparationTask,
+    BatchJobReleaseTask,
     BatchMetadataItem,
     BatchNodeIdentityReference,
     BatchPoolInfo,
@@ -62,6 +63,11 @@ class Specs:
                 wait_for_success=True,
             )
             if spec.preparation
+            else None,
+            job_release_task=BatchJobReleaseTask(
+                command_line=spec.release, user_identity=_user(AutoUserScope.POOL)
+            )
+            if spec.release
             else None,
         )
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pipeline.domain.plans.bundle import PAGE_SIZE
+from pipeline.domain.plans.delivery import wanted
 from pipeline.domain.plans.plan import Page, PlannedTask
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.messages import Queue
@@ -18,8 +19,8 @@ from pipeline.domain.runs.run import PublishedPlan, Run
 from pipeline.domain.waiting.reports import TaskEnd
 from pipeline.errors import Conflict, NotFound, Permanent
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.running import containers, scripts
-from pipeline.handlers.running.delivery import Unit, deliver
+from pipeline.handlers.running import containers, delivery, scripts
+from pipeline.handlers.running.delivery import Unit
 from pipeline.ledger import runs
 from pipeline.ports.batch import InputFile, JobSpec, TaskSpec, Upload
 
@@ -58,9 +59,10 @@ def create_job(engine: Engine, run: Run, page: Page, execution: int = 0, stage: 
         priority=definition.priority,
         limit=definition.limits.run + _GRACE,
         preparation=_preparation(page.program.environment) if prepared else "",
-        preparation_inputs=prepared,
+        preparation_inputs=[*prepared, *delivery.of_nodes(page.inputs)],
         run=run.id,
         access_until=access_until(engine, run),
+        release=delivery.release(page.inputs),
     )
     engine.ports.jobs.create(spec)
     now = runs.need(engine.ports.tables, run.id).run
@@ -191,7 +193,7 @@ def _task_spec(
     """Render one execution of a unit; `as_what` is unit, execution and the page's blob."""
     name, execution, ref = as_what
     unit = Unit(name, execution, access_until(engine, run))
-    files = deliver(engine, run, unit, [*page.inputs, *task.inputs])
+    files = delivery.deliver(engine, run, unit, wanted(page, task))
     uploaded = uploads if page.program.has_runner else containers.uploads
     spec = TaskSpec(
         id=name,
