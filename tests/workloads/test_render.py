@@ -1,6 +1,5 @@
 """Tiles make the picture that is rendered whole, and a scene reaches nothing but itself."""
 
-import shutil
 import struct
 import subprocess
 import sys
