@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup clients az demo test test-all check lint infra unit bench bench-batch render archives lock clean
+.PHONY: setup clients az demo demo-all test test-all check lint infra unit bench bench-batch render archives lock clean
 setup: $(READY)
 
 $(VENV)/.ready: requirements/dev.txt scripts/find-python
@@ -54,6 +54,10 @@ $(VENV)/az/.ready: requirements/az.txt $(VENV)/.ready
 
 demo: setup
 	@$(PY) scripts/demo.py
+
+# Every shipped pipeline on its sample, and one page with all outputs: demo.html.
+demo-all: setup
+	@$(PY) scripts/demo_all.py
 
 test: setup clients lint
 	@$(PY) -m pytest -n auto

@@ -124,10 +124,10 @@ def upload(session: Session, connection: str, film: Path) -> str:
     return run
 
 
-def receive(session: Session, connection: str, run: str) -> Event:
+def receive(session: Session, connection: str, run: str, within_s: float = EVENT_S) -> Event:
     """Wait for the completion event of a run on the subscriber's own queue."""
     queue = QueueClient.from_connection_string(connection, COMPLETIONS)
-    deadline = time.monotonic() + EVENT_S
+    deadline = time.monotonic() + within_s
     with session.busy("Waiting for the completion event"):
         while time.monotonic() < deadline:
             for message in queue.receive_messages(messages_per_page=32):
@@ -136,7 +136,7 @@ def receive(session: Session, connection: str, run: str) -> Event:
                 if event["data"]["run"] == run:
                     return event
             time.sleep(0.1)
-    text = f"The completion event of {run} did not arrive within {EVENT_S:g} s."
+    text = f"The completion event of {run} did not arrive within {within_s:g} s."
     raise CommandError(text, Exit.TIMED_OUT)
 
 
