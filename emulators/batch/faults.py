@@ -20,8 +20,8 @@ class Rule:
     lost). `count` limits how often it strikes; -1 means no limit.
 
     With `once` it strikes one place at most once, so that repeated work succeeds in the end. A
-    place is a path, a task, or the folder of an output file. `nodes` is how many machines an
-    `allocation` still finds.
+    place is a path, a task, or the jobs with the same metadata as that of an output file. `nodes`
+    is how many machines an `allocation` still finds.
     """
 
     operation: str = _ANY

@@ -52,6 +52,15 @@ class Job(Stateful[JobState]):
         return ("job", self.id, "")
 
     @property
+    def work(self) -> str:
+        """What jobs with the same metadata have in common: a client that submits again makes one.
+
+        A job without metadata is a work of its own.
+        """
+        metadata = self.spec.get("metadata")
+        return json.dumps(metadata, sort_keys=True) if metadata else self.id
+
+    @property
     def pool_id(self) -> str:
         """Return the pool that its tasks run in; for an auto pool the job's execution info names
         it."""

@@ -152,7 +152,7 @@ class TaskRun:
         faults = self._ctx.faults
         if order and order.delay_s:
             await asyncio.sleep(order.delay_s * faults.random.random())
-        lost = faults.strike("output_file", upload.name, place=self._job.id)
+        lost = faults.strike("output_file", upload.name, place=self._job.work)
         if lost:
             await asyncio.sleep(lost.delay_s)
             if lost.code:

@@ -58,21 +58,28 @@ def test_an_upload_that_fails_fails_the_task_without_a_retry(
         assert task.execution_info.retry_count == 0
 
 
-def test_a_rule_that_strikes_once_loses_one_file_of_a_job_wherever_its_tasks_write(
+def test_a_rule_that_strikes_once_loses_one_file_of_jobs_with_the_same_metadata(
     emulator: Emulator, azurite: Azurite, container: ContainerClient
 ) -> None:
-    # A task that is submitted again has another id and writes to another folder.
+    # What is submitted again is in a further job, and writes to another folder.
     rule = {"operation": "output_file", "code": "FileUploadMiscError", "once": True}
-    emulator.admin("POST", "/_admin/faults", rule)
     signed = f"{container.url}?{sas(azurite)}"
-    tries = [
-        emulator.run(
-            "j", name, "true", output_files=[output("../stdout.txt", signed, f"{name}/log")]
+    jobs = {"kin": "one", "kin-r1": "one", "stranger": "two"}
+    for job, work in jobs.items():
+        metadata = [models.BatchMetadataItem(name="work", value=work)]
+        pool = emulator.client.get_job("j").pool_info
+        emulator.client.create_job(
+            models.BatchJobCreateOptions(id=job, pool_info=pool, metadata=metadata)
         )
-        for name in ("first-try", "second-try")
+    emulator.admin("POST", "/_admin/faults", rule)
+    ends = [
+        emulator.run(
+            job, "t", "true", output_files=[output("../stdout.txt", signed, f"{job}/log")]
+        ).execution_info.result
+        for job in jobs
     ]
     emulator.admin("DELETE", "/_admin/faults")
-    assert [task.execution_info.result for task in tries] == ["failure", "success"]
+    assert ends == ["failure", "success", "failure"]
 
 
 def test_a_node_logs_its_uploads_beside_the_logs_of_the_task(
