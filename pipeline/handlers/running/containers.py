@@ -22,9 +22,10 @@ _ENVIRONMENT = {
     "LOGNAME": "fanfare",
 }
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# Batch starts containers on nodes with GPUs in NVIDIA's runtime, which shows them to images that
-# set these variables, and to no others; `--gpus` is refused. The first says which, the second for
-# what: CUDA, nvidia-smi, codecs, and OptiX or Vulkan.
+# Batch starts containers on nodes with GPUs in NVIDIA's runtime, and refuses `--gpus`. The runtime
+# shows devices only where these variables are set, by the image or here. The first says which, the
+# second for what: CUDA, nvidia-smi, codecs, and OptiX or Vulkan. With `void` it shows nothing:
+# https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/docker-specialized.html.
 _GPU = {
     "NVIDIA_VISIBLE_DEVICES": "all",
     "NVIDIA_DRIVER_CAPABILITIES": "compute,utility,video,graphics",
@@ -61,7 +62,11 @@ def contained(engine: Engine, run: Run, spec: TaskSpec, page: Page, task: Planne
             *(file for file in spec.inputs if file.path != naming.PAGE_FILE),
             *_marks(engine, run),
         ],
-        environment={**spec.environment, **commands.variables(page, task)},
+        environment={
+            **spec.environment,
+            **commands.variables(page, task),
+            **_told_device(engine, program),
+        },
     )
 
 
@@ -73,6 +78,16 @@ def _devices(pool: Pool, program: PlannedProgram) -> dict[str, str]:
     if not pool.devices or program.gpu is None:
         return {}
     return _GPU if program.gpu else _NO_GPU
+
+
+def _told_device(engine: Engine, program: PlannedProgram) -> dict[str, str]:
+    """Return what a program without the runner is told of its device.
+
+    Nobody looks for it on the node. So where a node may lack it, nothing is said.
+    """
+    if program.gpu is None or (program.gpu and engine.gpu_optional):
+        return {}
+    return {"FANFARE_DEVICE": "cuda:0" if program.gpu else "cpu"}
 
 
 def _container(program: PlannedProgram, image: str) -> Container:

@@ -21,6 +21,11 @@ IMAGE = "image: registry.example/tools/encode:2"
 BOXED = CARDS.replace("pool: cards", "pool: crates").replace(
     "{program: work.py", f"{{{IMAGE}, program: work.py"
 )
+ALONE = (
+    LINES.replace("lines: {}", "range: {start: 0, stop: 1, step: 1}")
+    .replace("{program: work.py", f"{{{IMAGE}, command: [encode], gpu: 1")
+    .replace("pool: cpu", "pool: crate")
+)
 T4 = {"device": "cuda:0", "name": "Tesla T4", "driver": "580.95.05"}
 CPU = {"device": "cpu", "name": "", "driver": ""}
 
@@ -83,6 +88,17 @@ def test_a_task_that_asks_for_no_gpu_is_told_nothing(app_with):
     app = app_with(CARDS)
     app.engine = replace(app.engine, gpu_optional=True)
     assert runner_gpu.MISSING not in specs_of(app)[0].environment
+
+
+@pytest.mark.parametrize(
+    ("gpu", "optional", "told"), [(1, False, "cuda:0"), (1, True, None), (0, True, "cpu")]
+)
+def test_a_command_without_the_runner_is_told_what_is_certain(app_with, gpu, optional, told):
+    app = app_with(ALONE.replace("gpu: 1", f"gpu: {gpu}"))
+    app.engine = replace(app.engine, gpu_optional=optional)
+    spec = specs_of(app)[0]
+    assert spec.environment.get("FANFARE_DEVICE") == told
+    assert spec.container.mounts == [Mount("Task")]
 
 
 def test_run_and_manifest_name_what_the_tasks_ran_on(app_with):
