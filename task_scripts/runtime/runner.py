@@ -45,6 +45,7 @@ else:  # on a node the files are in one folder
     import runner_receipt as receipts
 
 LOG_BYTES = 8 * 1024 * 1024
+PREPARED = "AZ_BATCH_JOB_PREP_WORKING_DIR"
 _OWN = ("FANFARE_ATTEMPT", gpus.MISSING, *fetch.VARIABLES)
 
 
@@ -321,7 +322,9 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         if code := fetch.fetch_listed(folder, environ):
             return code
         page, task = _read_task(folder, int(environ["FANFARE_TASK"]))
-        attempt = Attempt(page, task, environ, folders.Folder.at(folder))
+        root = folders.Folder.at(folder)
+        fetch.link_prepared(root, page["inputs"], environ.get(PREPARED, ""))
+        attempt = Attempt(page, task, environ, root)
     except gpus.NoGpu as error:
         sys.stderr.write(f"{gpus.MARK}{error}\n")
         return gpus.EXIT_CODE

@@ -55,6 +55,45 @@ class _File:
             return {}
         return {"Range": f"bytes={self.done}-", "If-Match": self.etag}
 
+    @property
+    def at(self) -> int:
+        """Where in the blob the next byte is."""
+        return self.done
+
+    @property
+    def partly(self) -> bool:
+        """Whether the blob has more than what is wanted."""
+        return False
+
+
+class _Span(_File):
+    """A span of a blob, which has its place in a file of the blob's own length."""
+
+    def __init__(self, target: BinaryIO, start: int, stop: int) -> None:
+        super().__init__(target, stop - start)
+        self._start, self._stop = start, stop
+        target.seek(start)
+
+    def begin(self, etag: str) -> None:
+        """Begin anew; what lies around the span stays."""
+        self.target.seek(self._start)
+        self.done, self.etag = 0, etag
+
+    def headers(self) -> "dict[str, str]":
+        """Ask for what is missing, of the same version."""
+        same = {"If-Match": self.etag} if self.done and self.etag else {}
+        return {"Range": f"bytes={self.at}-{self._stop - 1}", **same}
+
+    @property
+    def at(self) -> int:
+        """Where in the blob the next byte is."""
+        return self._start + self.done
+
+    @property
+    def partly(self) -> bool:
+        """Whether the blob has more than what is wanted."""
+        return True
+
 
 class _Place(NamedTuple):
     """Where a URL leads."""
@@ -83,7 +122,17 @@ class Source:
 
         Raises Unfetched, and OSError if the file cannot be written.
         """
-        file, failures = _File(target, size), 0
+        self._persist(name, url, _File(target, size))
+
+    def download_span(self, name: str, url: str, span: "tuple[int, int]", target: BinaryIO) -> None:
+        """Write a span of a blob to its place in a file; the rest of the file stays.
+
+        Raises Unfetched, and OSError if the file cannot be written.
+        """
+        self._persist(name, url, _Span(target, *span))
+
+    def _persist(self, name: str, url: str, file: _File) -> None:
+        failures = 0
         while True:
             before = file.done
             try:
@@ -102,10 +151,12 @@ class Source:
     def _go_on(self, url: str, file: _File) -> None:
         """Download what is missing. Raises _Again or Unfetched."""
         answer = self._get(url, file.headers())
-        begun = f"bytes {file.done}-"
+        begun = f"bytes {file.at}-"
         if answer.status == _PART and (answer.headers["Content-Range"] or "").startswith(begun):
             length = _length(answer)
-        elif answer.status == _OK:
+            if not file.etag:
+                file.etag = answer.headers["ETag"] or ""
+        elif answer.status == _OK and not file.partly:
             length = _length(answer)
             if file.size and length is not None and length != file.size:
                 raise Unfetched(f"it has {length} bytes instead of {file.size}")

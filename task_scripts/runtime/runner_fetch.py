@@ -5,6 +5,7 @@ its size. The list is deleted as soon as it is read, and only a child process ev
 memory, so that no program finds a signature. Nothing that the list says is trusted.
 """
 
+import fcntl
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING or __package__:
@@ -36,11 +37,15 @@ _MODE = 0o700  # as Batch gives it to the files that it brings
 
 
 class Entry(NamedTuple):
-    """One file of the list; a size of 0 is unknown."""
+    """One file of the list; a size of 0 is unknown.
+
+    With `spans` only these are fetched: the file has the blob's length, and holes around them.
+    """
 
     path: str
     url: str
     size: int
+    spans: "tuple[tuple[int, int], ...]" = ()
 
 
 def fetch_listed(folder: Path, environ: Mapping[str, str]) -> int:
@@ -51,6 +56,17 @@ def fetch_listed(folder: Path, environ: Mapping[str, str]) -> int:
     code = keeper.Keeper(lambda _leash: work(), lambda _signal: False).run()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     return code
+
+
+def link_prepared(
+    root: folders.Folder, inputs: "Iterable[Mapping[str, Any]]", prepared: str
+) -> None:
+    """Link the inputs that came once to the node, with its preparation. Raises OSError."""
+    for file in inputs:
+        if file.get("delivery") == "node":
+            _check_path(file["file"])
+            above, _, name = file["file"].rpartition("/")
+            root.enter(above).link(name, f"{prepared}/{file['file']}")
 
 
 def _fetch(folder: Path, name: str, storage: str) -> int:
@@ -80,11 +96,15 @@ def _entries(content: bytes, storage: str) -> Iterator[Entry]:
     for number, line in enumerate(content.splitlines()):
         try:
             found = json.loads(line)
-            entry = Entry(str(found["path"]), str(found["url"]), int(found.get("size", 0)))
+            size = int(found.get("size", 0))
+            spans = tuple((int(start), int(stop)) for start, stop in found.get("spans", ()))
+            entry = Entry(str(found["path"]), str(found["url"]), size, spans)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             message = f"line {number + 1} of the list of files is damaged"
             raise downloads.Unfetched(message) from None
         _check_path(entry.path)
+        if not all(0 <= start < stop <= entry.size for start, stop in entry.spans):
+            raise downloads.Unfetched(f"the list has a wrong span of {entry.path}")
         _check_url(entry, storage)
         if entry.path in seen:
             raise downloads.Unfetched(f"the list names {entry.path} twice")
@@ -184,7 +204,13 @@ class Fetching:
         try:
             with folder.create(unfinished) as target:
                 os.fchmod(target.fileno(), _MODE)
-                source.download(entry.path, entry.url, entry.size, target)
+                if entry.spans:
+                    fcntl.fcntl(target, fcntl.F_SETFL, os.O_RDWR)  # each span has its place
+                    target.truncate(entry.size)
+                else:
+                    source.download(entry.path, entry.url, entry.size, target)
+                for span in entry.spans:
+                    source.download_span(entry.path, entry.url, span, target)
             folder.rename(unfinished, name)  # a link in its place is replaced, not followed
         except OSError as error:
             why = f"{entry.path} cannot be written: {error.strerror or error}"

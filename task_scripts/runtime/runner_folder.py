@@ -137,6 +137,11 @@ class Folder:
         os.rename(name, new, src_dir_fd=self._fd, dst_dir_fd=self._fd)
         self._made[new] = self._made.pop(name)
 
+    def link(self, name: str, target: str) -> None:
+        """Make a link to a file elsewhere; one that is there stays. Raises OSError."""
+        with contextlib.suppress(FileExistsError):
+            os.symlink(target, name, dir_fd=self._fd)
+
     def unlink(self, name: str) -> None:
         """Remove a file or link of this folder, if it is there."""
         with contextlib.suppress(FileNotFoundError):

@@ -15,7 +15,7 @@ type Where = tuple[str, str, int]
 EVERY_CALL = more(frozenset({"lines", "programs"}), frozenset(SCENARIOS))
 READS = frozenset(
     {"get", "query", "head", "read", "stream", "list", "url", "job", "failures", "pool"}
-    | {"unstarted_or_running", "reading"}
+    | {"reading"}
 )
 
 

@@ -92,10 +92,15 @@ class Stack:
         if self.local.running():
             self.local.stop()
 
-    def upload(self, name: str, content: bytes, pipeline: str, container: str = "input") -> str:
-        """Upload a blob as a user would; return the id of the run that it must start."""
+    def upload(
+        self, name: str, content: bytes, pipeline: str, container: str = "input", **given: str
+    ) -> str:
+        """Upload a blob as a user would, with metadata; return the run that it must start."""
         ref = BlobRef(container, name)
-        self.engine.ports.writer.write(ref, content)
+        if given:
+            self.engine.ports.writer.upload(ref, [content], metadata=given)
+        else:
+            self.engine.ports.writer.write(ref, content)
         return self.run_of(name, pipeline, container)
 
     def run_of(self, name: str, pipeline: str, container: str = "input") -> str:
@@ -187,7 +192,7 @@ def definitions_in(folder: Path) -> Path:
     acts = folder / "pipelines/acts.yaml"
     soon = f"item: {math.ceil(stretched(2))}s"
     acts.write_text(acts.read_text("utf-8").replace("item: 2s", soon), "utf-8")
-    # The same work in other bundles: the answer may not depend on it.
+    # The same work in other bundles: the answer must not depend on it.
     pricing = (folder / "pipelines/option-pricing.yaml").read_text("utf-8")
     bundled = "bundle: {items: 5}"
     assert bundled in pricing

@@ -81,7 +81,8 @@ def run(fanfare) -> str:
 
 def test_a_run_on_the_local_stack_can_be_looked_at(fanfare, run):
     shown = fanfare.json("show", run)
-    assert [file["name"] for file in shown["files"]] == ["price.json"]
+    names = [file["name"] for file in shown["files"]]
+    assert names == ["price.json", "prices.csv", "prices.svg"]
     assert "succeeded" in fanfare("logs", run, "0").stdout
     assert run in fanfare("ls").stdout
 

@@ -136,14 +136,9 @@ class FakeBatch:
         )
 
     def failures(self, job: str, ended_before: datetime) -> Iterator[TaskEnd]:
-        found = self._find(job)
-        for name, task in found.tasks.items() if found else ():
-            outcome = task.outcome
-            if outcome is None or outcome.succeeded or task.ended_at is None:
-                continue
-            if task.ended_at < ended_before:
-                failed = (outcome.code, outcome.category, outcome.message, outcome.exit_code)
-                yield TaskEnd(name, task.ended_at, *failed)
+        for end in self.ends(job):
+            if (end.code or end.exit_code) and end.ended_at < ended_before:
+                yield end
 
     def ends(self, job: str, since: datetime | None = None) -> Iterator[TaskEnd]:
         found = self._find(job)
@@ -158,11 +153,9 @@ class FakeBatch:
 
     def unconfirmed(self, job: str) -> Unconfirmed:
         ends = {end.task: end for end in self.failures(job, datetime.max.replace(tzinfo=UTC))}
-        return Unconfirmed(frozenset(self.unstarted_or_running(job)), ends)
-
-    def unstarted_or_running(self, job: str) -> set[str]:
         found = self._find(job)
-        return {n for n, t in found.tasks.items() if t.state != "completed"} if found else set()
+        tasks = found.tasks.items() if found else ()
+        return Unconfirmed(frozenset(n for n, t in tasks if t.state != "completed"), ends)
 
     def pool(self, pool: str) -> PoolReport:
         return self.pools.get(pool, PoolReport(""))

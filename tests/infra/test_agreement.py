@@ -46,6 +46,10 @@ from tests.infra.templates.bicep import Expression, load
 STORAGE = "Microsoft.Storage/storageAccounts"
 # Settings that the engine reads and Azure leaves unset.
 UNSET = {
+    "HOME": "the logins of podman and docker are those of a laptop",
+    "REGISTRY_AUTH_FILE": "the logins of podman and docker are those of a laptop",
+    "XDG_RUNTIME_DIR": "the logins of podman and docker are those of a laptop",
+    "DOCKER_CONFIG": "the logins of podman and docker are those of a laptop",
     "AzureWebJobsStorage": "a connection string holds a key",
     "FANFARE_BATCH_ACCOUNT": "only a key needs it",
     "FANFARE_BATCH_KEY": "the account takes Entra tokens alone",

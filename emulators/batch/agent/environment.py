@@ -91,8 +91,11 @@ def environment(place: Place, settings: Iterable[Doc]) -> dict[str, str]:
     return variables
 
 
-def environment_inside(place: Place, env: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment inside a container: the node's, but with the image's own PATH and
-    HOME."""
-    nodes_own = {"PATH": place.path, "HOME": f"{place.directory}/wd"}
-    return {name: value for name, value in env.items() if nodes_own.get(name) != value}
+def environment_inside(
+    place: Place, env: Mapping[str, str], nodes_own: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the environment inside a container: `nodes_own` replaces the PATH and HOME that
+    programs on the node get, unless the task sets its own."""
+    outside = {"PATH": place.path, "HOME": f"{place.directory}/wd"}
+    chosen = {name: value for name, value in env.items() if outside.get(name) != value}
+    return {**nodes_own, **chosen}

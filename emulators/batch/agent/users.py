@@ -28,14 +28,20 @@ def check_user(identity: Doc, accounts: list[Doc]) -> Doc | None:
     raise UnknownUser(str(name))
 
 
-def user_id(identity: Doc, accounts: list[Doc], pool_id: str, directory: Path) -> int:
-    """Return the numeric user id: root for an administrator, one id a directory for the task
-    scope."""
+def is_administrator(identity: Doc, accounts: list[Doc]) -> bool:
+    """Tell whether an identity has an administrator's rights on its node."""
     account = check_user(identity, accounts)
     auto = identity.get("autoUser") or {}
     elevated = (account if account is not None else auto).get("elevationLevel") or "nonadmin"
-    if str(elevated).lower() == "admin":
+    return str(elevated).lower() == "admin"
+
+
+def user_id(identity: Doc, accounts: list[Doc], pool_id: str, directory: Path) -> int:
+    """Return the numeric user id: root for an administrator, one id a directory for the task
+    scope."""
+    if is_administrator(identity, accounts):
         return ROOT
+    account, auto = check_user(identity, accounts), identity.get("autoUser") or {}
     if account is not None:
         return _id(f"{pool_id.lower()}/user/{account['name']}")
     if str(auto.get("scope") or "pool").lower() == "task":

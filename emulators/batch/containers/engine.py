@@ -1,10 +1,11 @@
 """The container engine of this machine: sought when first wanted, with the flags that work here."""
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 _LIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
@@ -50,6 +51,7 @@ class Engine:
     name: str
     path: str
     flags: tuple[str, ...] = ()
+    is_rootless: bool = False
 
     async def call(self, *arguments: str, env: Mapping[str, str] | None = None) -> Answer:
         """Run one command to its end; cancelling the call kills the program."""
@@ -92,10 +94,14 @@ class Engine:
         if found:
             await self.call("rm", "--force", *self.at_once, *found)
 
-    @property
-    def own_codes(self) -> frozenset[int]:
-        """Return the exit codes of `start --attach` that mean it could not start a program."""
-        return frozenset({125, 126, 127} if self.name == "podman" else {1, 125, 126, 127})
+    def identity(self, user: str) -> tuple[str, ...]:
+        """Return the arguments that give a container's program a user of this machine.
+
+        A rootless Docker cannot: inside, this machine's own user is root.
+        """
+        if not user or (self.is_rootless and self.name == "docker"):
+            return ()
+        return ("--user", user, *(("--userns", "keep-id") if self.is_rootless else ()))
 
     @property
     def deaf(self) -> tuple[str, ...]:
@@ -121,8 +127,10 @@ async def find_engine(choice: str) -> Engine | None:
 
 async def _docker(path: str) -> Engine | None:
     engine = Engine("docker", path)
-    answers = await _in_time(engine, "version", "--format", "{{.Server.Version}}")
-    return engine if answers else None
+    if not await _in_time(engine, "version", "--format", "{{.Server.Version}}"):
+        return None
+    shown = await engine.call("info", "--format", "{{.SecurityOptions}}")
+    return replace(engine, is_rootless="rootless" in shown.out)
 
 
 async def _podman(path: str) -> Engine | None:
@@ -135,7 +143,7 @@ async def _podman(path: str) -> Engine | None:
             if (Path("/") / link).is_symlink():
                 (root / link).symlink_to(f"usr/{link}")
         for flags in _PODMAN_FLAGS:
-            engine = Engine("podman", path, flags)
+            engine = Engine("podman", path, flags, is_rootless=os.geteuid() != 0)
             mount = ("--volume", "/usr:/usr:ro", "--network", "host")
             if await _in_time(
                 engine, "run", "--rm", *flags, *mount, "--rootfs", name, "/usr/bin/true"

@@ -5,22 +5,19 @@ import hashlib
 import os
 import re
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from emulators.batch.containers.command import (
-    Frame,
-    InvalidSettings,
-    create_arguments,
-    surroundings,
-)
+from emulators.batch.containers.command import Wanted, create_arguments, surroundings
 from emulators.batch.containers.engine import Engine, find_engine
+from emulators.batch.containers.failures import failed, invalid_settings
 from emulators.batch.containers.images import ensure_image
+from emulators.batch.containers.logins import Opens, objection_to
+from emulators.batch.containers.options import InvalidSettings
+from emulators.batch.containers.remains import Remains
 from emulators.batch.document import Doc
 from emulators.batch.scheduler.verdict import Failure
 
-_STARTED, _NEVER = "{{.State.StartedAt}}", "0001-01-01"
 _NO_PROGRAM = re.compile(r"exec: .*(executable file not found|no such file or directory)")
 _READ_BYTES = 4096
 
@@ -50,26 +47,32 @@ class Container:
         """Return the command that kills and removes it."""
         return [self.engine.path, "rm", "--force", *self.engine.at_once, self.identifier]
 
-    async def refusal(self, code: int, errors: Path) -> Failure | None:
+    async def remains(self, errors: Path) -> Remains:
+        """Look at it after its end; `errors` holds what the engine says if it could not start."""
+        shown = await self.engine.call("inspect", self.identifier)
+        found = Remains.read(self.identifier, shown.out if shown.code == 0 else "")
+        return found if found.started or found.error else replace(found, error=_said(errors))
+
+    def refusal(self, remains: Remains) -> Failure | None:
         """Return why its program never started, or None if the exit code is the program's own."""
-        if code not in self.engine.own_codes:
+        if remains.started:
             return None
-        shown = await self.engine.call("inspect", "--format", _STARTED, self.identifier)
-        if shown.code or not shown.out.startswith(_NEVER):
-            return None
-        with errors.open("rb") as file:
-            said = file.read(_READ_BYTES).decode(errors="replace").strip()
-        if _NO_PROGRAM.search(said):
+        if _NO_PROGRAM.search(remains.error):
             words = "The specified command program is not found"
-            return Failure("CommandProgramNotFound", words, details={"Message": said})
-        return _failed(said or f"The engine could not start the container (code {code}).")
+            return Failure("CommandProgramNotFound", words, details={"Message": remains.error})
+        return failed(remains.error or "The engine could not start the container.")
+
+
+def _said(errors: Path) -> str:
+    with errors.open("rb") as file:
+        return file.read(_READ_BYTES).decode(errors="replace").strip()
 
 
 class Containers:
     """Finds the engine when a task wants the first container, not earlier."""
 
-    def __init__(self, choice: str, data: Path) -> None:
-        self._choice, self._trace = choice, data / "containers"
+    def __init__(self, choice: str, data: Path, opens: Opens) -> None:
+        self._choice, self._trace, self._opens = choice, data / "containers", opens
         self._label = owner_label(data)
         self._engine: Engine | None = None
         self._sought = False
@@ -84,30 +87,33 @@ class Containers:
 
     async def ensure_images(self, configuration: Doc) -> Failure | None:
         """Make sure that every image of a pool is here, or return which one is missing and why."""
+        registries = configuration.get("containerRegistries") or []
+        objection = objection_to(registries)
+        if objection is not None:
+            return objection
         for image in configuration.get("containerImageNames") or ():
-            failure = await self._ensure(str(image), configuration.get("containerRegistries") or [])
+            failure = await self._ensure(str(image), registries)
             if failure is not None:
                 return failure
         return None
 
-    async def create(
-        self, settings: Doc, command: list[str], env: Mapping[str, str], frame: Frame
-    ) -> Container:
+    async def create(self, wanted: Wanted) -> Container:
         """Create the container of a task; raises ContainerFailed."""
-        registries = [settings["registry"]] if settings.get("registry") else []
-        failure = await self._ensure(str(settings.get("imageName") or ""), registries)
-        engine = await self._find()
-        if failure is not None or engine is None:
-            raise ContainerFailed(failure or self._none())
         try:
-            arguments = create_arguments(settings, command, env, frame)
+            # The agent reads the settings before it pulls anything.
+            create_arguments(wanted)
         except InvalidSettings as error:
-            message = "The container settings are invalid"
-            details = {"Message": str(error)}
-            raise ContainerFailed(
-                Failure("ContainerInvalidSettings", message, details=details)
-            ) from error
-        return await self._made(engine, arguments, surroundings(env, os.environ))
+            failure = invalid_settings(error.settings, str(error))
+            raise ContainerFailed(failure) from error
+        own = [wanted.settings["registry"]] if wanted.settings.get("registry") else []
+        objection = objection_to(own) or await self._ensure(
+            wanted.image, [*own, *wanted.registries]
+        )
+        engine = await self._find()
+        if objection is not None or engine is None:
+            raise ContainerFailed(objection or self._none())
+        arguments = create_arguments(wanted, engine.identity(wanted.user))
+        return await self._made(engine, arguments, surroundings(wanted.env, os.environ))
 
     async def _made(self, engine: Engine, arguments: list[str], env: dict[str, str]) -> Container:
         self._trace.touch()
@@ -121,7 +127,7 @@ class Containers:
         identifier = (answer.out.split() or [""])[-1]
         if answer.code or not identifier.isalnum():
             await engine.remove_labelled(run)
-            raise ContainerFailed(_failed(answer.reason))
+            raise ContainerFailed(failed(answer.reason))
         return Container(engine, identifier)
 
     async def _ensure(self, image: str, registries: list[Doc]) -> Failure | None:
@@ -130,7 +136,7 @@ class Containers:
             return self._none()
         # Nodes that want the same image share one pull.
         async with self._pulling.setdefault(image, asyncio.Lock()):
-            return await ensure_image(engine, image, registries)
+            return await ensure_image(engine, image, registries, self._opens)
 
     async def _find(self) -> Engine | None:
         async with self._seeking:
@@ -145,17 +151,9 @@ class Containers:
             if self._choice == "none"
             else "install podman (and runc) or start docker, then restart the emulator"
         )
-        return _failed(f"The node has no container engine: {reason}.")
+        return failed(f"The node has no container engine: {reason}.")
 
 
 def owner_label(data: Path) -> str:
     """Return the label of all containers that belong to the emulator of a data folder."""
     return f"fanfare.batch={hashlib.sha256(str(data).encode()).hexdigest()[:16]}"
-
-
-def _failed(reason: str) -> Failure:
-    return Failure(
-        "ContainerMiscError",
-        "The container could not be run",
-        details={"Message": reason},
-    )

@@ -14,7 +14,7 @@ from emulators.batch.page.waiting import why_waiting
 from emulators.batch.service.context import Context
 
 _MOST_POOLS, _MOST_NODES, _MOST_JOBS, _MOST_SCHEDULES = 50, 1000, 100, 50
-_PAGE, _POINTS = 50, 240
+_PAGE, _POINTS, _MOST_CHARACTERS = 50, 240, 1000
 _SERIES = ("$PendingTasks", "$RunningTasks", "$UsableNodeCount", "target")
 
 
@@ -141,6 +141,7 @@ def _task(ctx: Context, job: Job, task: Task) -> Doc:
     failure = task.execution.get("failureInfo") or {}
     why = why_waiting(job, task, pool, ctx.barred.get(job.id, set()))
     message = " ".join(one.get("value", "") for one in failure.get("details") or ())
+    told = (why, failure.get("code", ""), message, *ctx.advice.of((job.id, task.id)))
     return {
         "id": task.id,
         "state": str(task.state),
@@ -149,5 +150,5 @@ def _task(ctx: Context, job: Job, task: Task) -> Doc:
         "retries": task.execution.get("retryCount", 0),
         "requeues": task.execution.get("requeueCount", 0),
         "result": task.execution.get("result", ""),
-        "why": why or " ".join(filter(None, (failure.get("code", ""), message)))[:500],
+        "why": " ".join(filter(None, told))[:_MOST_CHARACTERS],
     }

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from emulators.batch.document import Doc
 
+# 0xC000013A as a signed number of 32 bits: Windows' code of a program that was stopped.
+_CONTROL_C_EXIT = -1073741510
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -34,7 +37,7 @@ class Ending:
     failure: Failure | None = None
     phase: str = "process"
     may_retry: bool = False
-    container_id: str = ""
+    container: Doc | None = None
 
     def outcome(self) -> Doc:
         """Return what it adds to the execution info of any kind of task."""
@@ -43,8 +46,8 @@ class Ending:
             shown["exitCode"] = self.exit_code
         if self.failure is not None:
             shown["failureInfo"] = self.failure.document()
-        if self.container_id:
-            shown["containerInfo"] = {"containerId": self.container_id, "state": "exited"}
+        if self.container is not None:
+            shown["containerInfo"] = self.container
         return shown
 
     @property
@@ -76,11 +79,14 @@ def process_ended(exit_code: int) -> Ending:
 
 
 def time_is_up(exit_code: int | None) -> Ending:
-    """Return the ending of a task that ran longer than its `maxWallClockTime`."""
-    failure = Failure(
-        "MaxWallClockTimeExpiry", "The task exceeded its maximum wall-clock time and was ended"
-    )
-    return Ending(exit_code=exit_code, failure=failure)
+    """Return the ending of a task that ran longer than its `maxWallClockTime`.
+
+    The code of a process is the documented one, whatever it was; without a process there is none.
+    https://learn.microsoft.com/azure/batch/batch-task-errors
+    """
+    words = "The task exceeded its maximum wall-clock time and was ended"
+    failure = Failure("TaskEnded", words, "servererror")
+    return Ending(exit_code=None if exit_code is None else _CONTROL_C_EXIT, failure=failure)
 
 
 def shall_retry(ending: Ending, retries_so_far: int, allowed: int) -> bool:

@@ -16,6 +16,7 @@ from emulators.batch.clock import Clock, Timer
 from emulators.batch.document import Doc
 from emulators.batch.faults import Faults
 from emulators.batch.model.account import Account, Kept
+from emulators.batch.model.advice import Advice
 from emulators.batch.model.job import Job
 from emulators.batch.model.node import Node
 from emulators.batch.model.pool import Pool
@@ -81,6 +82,7 @@ class Context:
     node_tasks: dict[tuple[str, str, str], asyncio.Task[None]] = field(default_factory=dict)
     left_running: dict[tuple[str, str, str], Execution] = field(default_factory=dict)
     refused: deque[Doc] = field(default_factory=lambda: deque(maxlen=_MOST_REFUSED))
+    advice: Advice = field(default_factory=Advice)
     barred: dict[str, set[str]] = field(default_factory=dict)
     samples: dict[str, Samples] = field(default_factory=dict)
     dispatch: Callable[[str, Iterable[Node] | None], None] = lambda *_: None

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from emulators.batch.document import Doc
@@ -34,7 +35,7 @@ class Identities:
 
     def __init__(
         self,
-        entries: Mapping[str, Mapping[str, str]],
+        entries: Mapping[str, Mapping[str, Any]],
         *,
         public_urls: bool = False,
         auto_storage: str = "",
@@ -53,12 +54,14 @@ class Identities:
             entries = json.loads(path.read_text())
             for entry in entries.values():
                 _ = entry["account"], entry["blobEndpoint"], _grant(entry)
+                _ = [_pair(login) for login in entry.get("registries", {}).values()]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             sys.exit(
                 f"{path} is not a usable identities file ({type(error).__name__}: {error}); "
                 'it has to look like {"<identity resource id>": {"account": "...", "key": "...", '
                 '"blobEndpoint": "http://..."}}, '
-                'with "clientId" instead of "key" for tokens of a managed identity.'
+                'with "clientId" instead of "key" for tokens of a managed identity, and perhaps '
+                '"registries": {"<server>": {"username": "...", "password": "..."}}.'
             )
         return cls(entries, public_urls=public_urls, auto_storage=auto_storage)
 
@@ -71,6 +74,12 @@ class Identities:
         reason = "The account has no auto-storage account (--auto-storage, --identities)."
         failure = Failure("BlobDownloadMiscError", reason, "servererror")
         raise TransferFailed(failure)
+
+    def login(self, resource_id: str, server: str) -> tuple[str, str] | None:
+        """Return the user name and password that an identity stands for at a registry, or None."""
+        entry = self._entries.get(resource_id.lower(), {})
+        found = entry.get("registries", {}).get(server)
+        return None if found is None else _pair(found)
 
     def grant(self, url: str, reference: Doc | None, denied_code: str) -> Grant:
         """Return how to open a URL; raises TransferFailed with the refusal of the service."""
@@ -87,6 +96,10 @@ class Identities:
         if has_sas or self._public:
             return Grant()
         raise _denied(denied_code, url, "The URL carries neither a SAS nor an identity.")
+
+
+def _pair(login: Mapping[str, str]) -> tuple[str, str]:
+    return login["username"], login["password"]
 
 
 def _grant(entry: Mapping[str, str]) -> Grant:

@@ -145,8 +145,6 @@ LIMITS: Mapping[str, Limit] = {
     "BatchPoolInfo.poolId": identifier,
     "autoPoolIdPrefix": characters(0, 20),
     "displayName": characters(0, 1024),
-    "commandLine": given,
-    "coordinationCommandLine": given,
     "vmSize": given,
     "imageName": given,
     "filePattern": given,

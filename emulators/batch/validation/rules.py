@@ -136,6 +136,34 @@ def prefix_of_container(body: Doc) -> None:
         raise invalid("blobPrefix", body["blobPrefix"], "A single file has no prefix.")
 
 
+def command_line(body: Doc) -> None:
+    """Let only a container have an empty command line: it runs what its image says."""
+    if "containerSettings" in body:
+        return
+    coordination = (body.get("multiInstanceSettings") or {}).get("coordinationCommandLine", " x")
+    for name, value in (
+        ("commandLine", body["commandLine"]),
+        ("coordinationCommandLine", coordination),
+    ):
+        if not value.strip():
+            raise invalid(name, value, "The value must not be empty.")
+
+
+def bind_mounts(body: Doc) -> None:
+    """Mount each path once, and the task's own where the container works in it."""
+    if "containerHostBatchBindMounts" not in body:
+        return
+    sources = [str(entry.get("source")).lower() for entry in body["containerHostBatchBindMounts"]]
+    for number, source in enumerate(sources):
+        if source in sources[:number]:
+            reason = "The same source is mounted twice."
+            raise invalid("containerHostBatchBindMounts", source, reason)
+    where = str(body.get("workingDirectory", "taskWorkingDirectory"))
+    if "task" not in sources and where.lower() == "taskworkingdirectory":
+        reason = "Without the source Task the value has to be containerImageDefault."
+        raise invalid("workingDirectory", where, reason)
+
+
 _RELEASE = with_companion("jobReleaseTask", "jobPreparationTask")
 
 RULES: Mapping[str, tuple[Rule, ...]] = {
@@ -155,7 +183,12 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "BatchJobCreateOptions": (_RELEASE, auto_pool, own_tasks),
     "BatchJobSpecification": (_RELEASE, auto_pool, own_tasks),
     "BatchJobScheduleConfiguration": (span_of_schedule,),
-    "BatchTaskCreateOptions": (one_slot_when_shared, packages),
+    "BatchTaskCreateOptions": (command_line, one_slot_when_shared, packages),
+    "BatchJobManagerTask": (command_line,),
+    "BatchJobPreparationTask": (command_line,),
+    "BatchJobReleaseTask": (command_line,),
+    "BatchStartTask": (command_line,),
+    "BatchTaskContainerSettings": (bind_mounts,),
     "BatchTaskIdRange": (in_order("start", "end"),),
     "ExitCodeRangeMapping": (in_order("start", "end"),),
     "BatchInboundNatPool": (

@@ -36,6 +36,7 @@ class Admin:
         return [
             web.get("/health", self.health),
             web.get("/_admin/state", self.state),
+            web.get("/_admin/warnings", self.warnings),
             web.get("/_admin/faults", self.list_faults),
             web.post("/_admin/faults", self.add_faults),
             web.delete("/_admin/faults", self.reset_faults),
@@ -77,6 +78,10 @@ class Admin:
         running = [{"jobId": job, "taskId": task} for job, task in self._emulator.ctx.runs]
         found = {"pools": pools, "jobs": jobs, "schedules": schedules, "running": running}
         return web.json_response({"now": stamp(self._emulator.ctx.clock.now()), **found})
+
+    async def warnings(self, _: web.Request) -> web.Response:
+        """Show what tasks did that would fail in the cloud."""
+        return web.json_response({"warnings": list(self._emulator.ctx.advice.documents())})
 
     async def list_faults(self, _: web.Request) -> web.Response:
         """Show the rules in force."""

@@ -117,15 +117,6 @@ class AzureCluster:
             return Unconfirmed()
         return Unconfirmed(frozenset(found), failed)
 
-    def unstarted_or_running(self, job: str) -> set[str]:
-        """Return the ids of tasks that have not completed."""
-        try:
-            with batch(f"list open tasks of {job}"):
-                tasks = self._client.list_tasks(job, filter="state ne 'completed'", select=["id"])
-                return {str(task.id) for task in tasks}
-        except JobGone:
-            return set()
-
     def pool(self, pool: str) -> PoolReport:
         """Report the pool's state, nodes and errors."""
         with batch(f"look at the pool {pool}"):

@@ -120,7 +120,8 @@ class AzureJobs:
 
 def connect(settings: Settings) -> AzureJobs:
     """Connect to the Batch account's jobs."""
-    return AzureJobs(batch_client.connect(settings), Specs(signatures.connect(settings)))
+    identity = "" if settings.local else settings.node_identity
+    return AzureJobs(batch_client.connect(settings), Specs(signatures.connect(settings), identity))
 
 
 def _try_again(result: BatchTaskCreateResult) -> bool:

@@ -10,12 +10,15 @@ from azure.batch.models import (
     BatchJobConstraints,
     BatchJobCreateOptions,
     BatchJobPreparationTask,
+    BatchJobReleaseTask,
     BatchMetadataItem,
+    BatchNodeIdentityReference,
     BatchPoolInfo,
     BatchTaskConstraints,
     BatchTaskContainerSettings,
     BatchTaskCreateOptions,
     ContainerHostBatchBindMountEntry,
+    ContainerRegistryReference,
     ElevationLevel,
     EnvironmentSetting,
     OutputFile,
@@ -30,14 +33,19 @@ from pipeline.adapters.identity.signatures import Signatures
 from pipeline.ports.batch import Container, InputFile, JobSpec, TaskSpec, Upload
 
 METADATA = "fanfare"
+_AZURE_REGISTRY = ".azurecr.io"
 _RETENTION = timedelta(days=1)
 
 
 class Specs:
-    """Builds models; each URL is signed for what its task may do there."""
+    """Builds models; each URL is signed for what its task may do there.
 
-    def __init__(self, signatures: Signatures) -> None:
-        self._signatures = signatures
+    `node_identity` is that with which nodes log in at Azure's registries; "" on a local stack,
+    whose engine has its own logins.
+    """
+
+    def __init__(self, signatures: Signatures, node_identity: str = "") -> None:
+        self._signatures, self._node_identity = signatures, node_identity
 
     def job(self, spec: JobSpec) -> BatchJobCreateOptions:
         """Return the job, marked as the engine's; it stays open when all its tasks are complete."""
@@ -55,6 +63,11 @@ class Specs:
                 wait_for_success=True,
             )
             if spec.preparation
+            else None,
+            job_release_task=BatchJobReleaseTask(
+                command_line=spec.release, user_identity=_user(AutoUserScope.POOL)
+            )
+            if spec.release
             else None,
         )
 
@@ -76,7 +89,23 @@ class Specs:
             ),
             required_slots=spec.slots,
             user_identity=_user(AutoUserScope.TASK),
-            container_settings=_container(spec.container) if spec.container else None,
+            container_settings=self._container(spec.container) if spec.container else None,
+        )
+
+    def _container(self, container: Container) -> BatchTaskContainerSettings:
+        server = container.image.partition("/")[0]
+        identity = BatchNodeIdentityReference(resource_id=self._node_identity)
+        known = self._node_identity and server.endswith(_AZURE_REGISTRY)
+        return BatchTaskContainerSettings(
+            image_name=container.image,
+            container_run_options=" ".join(container.options),
+            container_host_batch_bind_mounts=[
+                ContainerHostBatchBindMountEntry(source=mount.source, is_read_only=mount.read_only)
+                for mount in container.mounts
+            ],
+            registry=ContainerRegistryReference(registry_server=server, identity_reference=identity)
+            if known
+            else None,
         )
 
     def _inputs(self, files: Iterable[InputFile], until: datetime, mode: str) -> list[ResourceFile]:
@@ -100,17 +129,6 @@ class Specs:
             ),
             upload_options=OutputFileUploadConfiguration(upload_condition=upload.condition),
         )
-
-
-def _container(container: Container) -> BatchTaskContainerSettings:
-    return BatchTaskContainerSettings(
-        image_name=container.image,
-        container_run_options=" ".join(container.options),
-        container_host_batch_bind_mounts=[
-            ContainerHostBatchBindMountEntry(source=mount.source, is_read_only=mount.read_only)
-            for mount in container.mounts
-        ],
-    )
 
 
 def _user(scope: AutoUserScope) -> UserIdentity:

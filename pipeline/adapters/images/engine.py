@@ -47,4 +47,5 @@ def _facts(image: str, found: dict[str, object]) -> ImageFacts:
         str(found.get("Id", "")) if local else known.partition("@")[2],
         frozenset({str(found.get("Architecture", ""))}),
         path,
+        present=True,
     )

@@ -3,9 +3,11 @@
 from pipeline.adapters.identity.credentials import identity
 from pipeline.adapters.images import engine, logins
 from pipeline.adapters.images.registry import Registries
+from pipeline.errors import ImageRefused
 from pipeline.ports.images import ImageFacts
 from pipeline.settings import Settings
 
+_THIS_MACHINE = "localhost/"  # how engines name what they built themselves
 _SCOPE = "https://containerregistry.azure.net/.default"
 
 
@@ -18,6 +20,11 @@ class AzureImages:
     def resolve(self, image: str) -> ImageFacts:
         """Return what an image's name stands for now. Raises ImageRefused and Transient."""
         found = engine.find(image) if self._local else None
+        if found is None and image.startswith(_THIS_MACHINE):
+            raise ImageRefused(
+                f"{image} is in no registry, and the container engine of this machine does not "
+                "have it: build it, or pull it and give it this name."
+            )
         return found or self._registries.resolve(image)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from pipeline.domain.catalogue.file import Where
-from pipeline.domain.definitions.pipeline import Alias, Pipeline
+from pipeline.domain.definitions.pipeline import Alias, Delivery, Pipeline
 from pipeline.domain.definitions.splits import COUNTS
 from pipeline.domain.notation.patterns import placeholders_of
 from pipeline.domain.notation.placeholders import RESERVED, names_in
@@ -28,6 +28,29 @@ def check_pipeline(pipeline: Pipeline) -> Iterator[Finding]:
     yield from _outputs(pipeline)
     yield from _containers(pipeline)
     yield from _path(pipeline)
+    yield from _delivery(pipeline)
+
+
+def _delivery(pipeline: Pipeline) -> Iterator[Finding]:
+    """Refuse a delivery of the input that the split or the task cannot take."""
+    where: Where = ("input", "delivery")
+    delivery, task = pipeline.input.delivery, pipeline.task
+    if delivery is Delivery.RANGE and not pipeline.split.files:
+        yield where, "range is for the splits lines, csv and bytes, whose items are parts of it"
+    if delivery is Delivery.NODE and not task.has_runner:
+        yield where, "node needs the runner: name the image's Python in task.python, or use task"
+    texts = (*task.arguments, *(task.command or ()))
+    if delivery is Delivery.URL and pipeline.split.files:
+        yield (
+            where,
+            f"url is for programs that read the input: the split {pipeline.split.kind} cuts it",
+        )
+    elif delivery is Delivery.URL and {"{input}", "{inputs}"} & _used(texts):
+        yield where, "with url there is no file {input}: read it by the variable FANFARE_INPUT_URL"
+
+
+def _used(texts: Iterable[str]) -> set[str]:
+    return {name for name in ("{input}", "{inputs}") if any(name in text for text in texts)}
 
 
 def _parameter_names(pipeline: Pipeline) -> Iterator[Finding]:

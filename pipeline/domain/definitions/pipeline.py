@@ -47,6 +47,21 @@ class Overwrite(StrEnum):
     NEVER = "never"
 
 
+class Delivery(StrEnum):
+    """How the run's input comes to the items: whole to each task or node, in parts, or as a URL."""
+
+    TASK = "task"
+    NODE = "node"
+    RANGE = "range"
+    URL = "url"
+
+
+class InputRules(Strict):
+    """How nodes get the run's input; without `delivery` its size and the split decide."""
+
+    delivery: Delivery | None = None
+
+
 class Bundle(Strict):
     """How many items one task carries."""
 
@@ -138,6 +153,7 @@ class PipelineBody(Strict):
     description: str = ""
     trigger: Trigger
     parameters: dict[ParameterName, Parameter] = Field(default_factory=dict, max_length=50)
+    input: InputRules = InputRules()
     split: Split
     task: TaskProgram
     bundle: Bundle = Bundle()

@@ -3,14 +3,46 @@
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from pipeline.domain.plans.plan import PlannedInput
+from pipeline.domain.plans.plan import Page, PlannedInput, PlannedTask
+from pipeline.domain.plans.split import Span
 from pipeline.errors import Permanent
 
 # Batch takes 1 MB a request, and perhaps less: half of it is asked for at most.
 CARRIED_BYTES = 450_000
 SIGNED_BYTES = 400  # of a file in a request besides URL and path: its signature, and the syntax
 MOST_FILES = 50_000
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A file of a task, and the spans of it that the task needs; without spans it is the whole."""
+
+    file: PlannedInput
+    spans: tuple[Span, ...] = ()
+
+
+def wanted(page: Page, task: PlannedTask) -> list[Wanted]:
+    """Return the files of a task; of a file that is delivered by ranges what its items need."""
+    spans = tuple(united(span for item in task.items for span in item.spans))
+    return [
+        Wanted(file, spans if file.delivery == "range" else ())
+        for file in (*page.inputs, *task.inputs)
+    ]
+
+
+def united(spans: Iterable[Span]) -> Iterable[Span]:
+    """Yield spans in order, with those that touch or overlap as one."""
+    begin = end = -1
+    for start, stop in sorted(spans):
+        if start > end:
+            if end > begin:
+                yield begin, end
+            begin, end = start, stop
+        end = max(end, stop)
+    if end > begin:
+        yield begin, end
 
 
 def fits_request(files: Iterable[PlannedInput]) -> bool:
@@ -28,16 +60,19 @@ def check_count(files: int, remedy: str) -> None:
         raise Permanent(f"A task takes {MOST_FILES:,} files, and this one has {files:,}: {remedy}.")
 
 
-def digest(files: Iterable[PlannedInput]) -> str:
+def digest(wanted: Iterable[Wanted]) -> str:
     """Compute the digest of what a list names."""
-    lines = "".join(f"{file.file}\n{file.url}\n{file.size}\n" for file in files)
+    lines = "".join(
+        f"{one.file.file}\n{one.file.url}\n{one.file.size}\n{one.spans or ''}\n" for one in wanted
+    )
     return hashlib.sha256(lines.encode()).hexdigest()[:16]
 
 
-def encode(files: Sequence[PlannedInput], urls: Iterable[str]) -> bytes:
+def encode(wanted: Sequence[Wanted], urls: Iterable[str]) -> bytes:
     """Render a list as the runner reads it: a line of JSON for each file, with its signed URL."""
     entries = (
-        {"path": file.file, "url": url, "size": file.size}
-        for file, url in zip(files, urls, strict=True)
+        {"path": one.file.file, "url": url, "size": one.file.size}
+        | ({"spans": one.spans} if one.spans else {})
+        for one, url in zip(wanted, urls, strict=True)
     )
     return b"".join(json.dumps(entry).encode() + b"\n" for entry in entries)

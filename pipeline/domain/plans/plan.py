@@ -42,15 +42,18 @@ class PlannedLimits(Stored):
 
 
 class PlannedInput(Stored):
-    """A blob that Batch puts at `file` in the task's working directory.
+    """A blob that a task finds at `file` in its working directory.
 
-    `name` is the blob's own name.
+    `name` is the blob's own name. `delivery` says how it comes there: Batch brings it (`task`), the
+    preparation of the node does (`node`), the runner fetches the parts that the items need
+    (`range`), or it does not come, and the program reads it by its URL (`url`).
     """
 
     file: str
     name: str
     url: str
     size: int = 0
+    delivery: str = "task"
 
 
 class PlannedCut(Stored):

@@ -1,7 +1,7 @@
 """What Batch's failure codes mean for a run: a table from code to cause.
 
 An unlisted code counts as the loss of the node (`retries.node-lost`, three further executions by
-default). If its message mentions the wall clock, it counts as a timeout instead.
+default), or as a timeout if the task took all the time that it had.
 
 Codes: https://learn.microsoft.com/azure/batch/batch-task-errors
 """
@@ -29,18 +29,17 @@ _CODES = {
     "ContainerTaskSettingsNotFound": Cause.IMAGE_MISSING,
     "ContainerMiscError": Cause.IMAGE_MISSING,
     "FailureExitCode": Cause.PROGRAM_FAILED,
-    # The code for exceeding maxWallClockTime is undocumented; these are the likely ones.
-    "MaxWallClockTimeExpiry": Cause.TIMED_OUT,
-    "TaskTimedOut": Cause.TIMED_OUT,
 }
 
 
-def cause_of(code: str, message: str = "", exit_code: int | None = None) -> Cause:
-    """Return the cause of a task's failure in Batch; unknown codes count as the node's loss."""
+def cause_of(code: str, exit_code: int | None = None, *, full_time: bool = False) -> Cause:
+    """Return the cause of a task's failure in Batch; unknown codes count as the node's loss.
+
+    The code of a task that Batch stopped at its time limit differs between agents. So one that took
+    its `full_time`, and did not end by itself, was stopped.
+    """
     if code == "FailureExitCode" and exit_code in RUNNER_CODES:
         return RUNNER_CODES[exit_code]
     if code.startswith("FileUpload"):
         return Cause.UPLOAD_FAILED
-    if code not in _CODES and "wall" in message.lower():
-        return Cause.TIMED_OUT
-    return _CODES.get(code, Cause.NODE_LOST)
+    return _CODES.get(code, Cause.TIMED_OUT if full_time else Cause.NODE_LOST)

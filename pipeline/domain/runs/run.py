@@ -99,12 +99,14 @@ class RunImage(Stored):
     """What an image's name stood for when the generation began.
 
     `digest` is the registry's, or an id that only the local container engine knows; `reference` is
-    what tasks name; `path` is the image's own PATH, or "".
+    what tasks name; `path` is the image's own PATH, or "". It is `present` if no node has to pull
+    it.
     """
 
     reference: str
     digest: str
     path: str = ""
+    present: bool = False
 
 
 class Output(Stored):

@@ -131,30 +131,24 @@ def _receipt(path: ReceiptPath, result: ItemResult, end: TaskEnd) -> Receipt:
 
 def _judged(engine: Engine, run: Run, path: ReceiptPath, item: int, end: TaskEnd) -> ItemResult:
     """Say how the item ended: by Batch's word, and by the files that are there."""
-    limits = engine.definition(run).limits
-    ended = _failure(end, limits.item) or _outputs(engine, run, path)
+    ended = _failure(engine, run, end) or _outputs(engine, run, path)
     result = ItemResult(
         id=item, outcome=ItemOutcome.SUCCEEDED, exit_code=end.exit_code, seconds=end.seconds
     )
     if not isinstance(ended, Failed):
         return result.model_copy(update={"outputs": ended})
-    tail = f"{_said(engine, run, path)}\n{ended.why}".strip()[-_TAIL:]
+    tail = f"{_said(engine, run, path).rstrip()}\n{ended.why}".strip()[-_TAIL:]
     failed = {"outcome": ItemOutcome.FAILED, "cause": ended.cause, "tail": tail}
     return result.model_copy(update=failed)
 
 
-def _failure(end: TaskEnd, limit: timedelta) -> Failed | None:
-    """Return why Batch calls a task failed, or None.
-
-    The code of a task that Batch stopped at its time limit is not documented for all agents: what
-    did not end by itself and took as long was stopped.
-    """
+def _failure(engine: Engine, run: Run, end: TaskEnd) -> Failed | None:
+    """Return why Batch calls a task failed, or None."""
     if not end.code and end.exit_code == 0:
         return None
-    cause = cause_of(end.code, end.message)
-    if cause in {Cause.TIMED_OUT, Cause.NODE_LOST} and end.seconds >= limit.total_seconds():
-        seconds = limit.total_seconds()
-        return Failed(Cause.TIMED_OUT, f"The program was stopped after {seconds:g} s.")
+    cause = cause_of(end.code, full_time=executions.took_full_time(engine, run, end))
+    if cause is Cause.TIMED_OUT:
+        return Failed(cause, f"The program was stopped after {end.seconds:.0f} s.")
     if cause is Cause.PROGRAM_FAILED:
         return Failed(cause, f"The program exited with code {end.exit_code}.")
     return Failed(cause, f"{end.code}: {end.message}".strip(": "))

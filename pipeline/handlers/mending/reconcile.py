@@ -114,7 +114,8 @@ def _failures(engine: Engine, run: Run, job: str, units: Unheard) -> dict[str, t
 
 def _told(engine: Engine, run: Run, result: TaskResult, end: TaskEnd) -> tuple[Cause, str]:
     """Return the cause and the words of Batch, or of a runner that began nothing."""
-    cause, words = cause_of(end.code, end.message, end.exit_code), ""
+    full_time = executions.took_full_time(engine, run, end)
+    cause, words = cause_of(end.code, end.exit_code, full_time=full_time), ""
     if end.exit_code in RUNNER_CODES:
         words = delivery.why_not(engine, run, result.unit, result.execution)
     return cause, words or f"{end.code}: {end.message}"
@@ -134,13 +135,14 @@ def _silent(engine: Engine, run: Run, job: str, units: Unheard) -> dict[str, tup
     never = _never_ran(engine, run, job, report)
     if not report.state:
         return dict.fromkeys(units, never)
-    open_tasks = engine.ports.cluster.unstarted_or_running(job)
-    ended = {} if early else _without(units, open_tasks)
+    # A task that failed just now is told by its own code, when its receipt had time to come.
+    word = engine.ports.cluster.unconfirmed(job)
+    ended = {} if early else _without(units, word.open | word.failed.keys())
     # A task may have completed, and its receipt arrived, since the receipts were listed.
     ended = _without(ended, receipts.settle_unheard(engine, run, ended) if ended else ())
     why = "the task completed without a valid receipt"
     silent = dict.fromkeys(ended, (Cause.RECEIPT_INVALID, why))
-    return silent | (dict.fromkeys(units.keys() & open_tasks, never) if over else {})
+    return silent | (dict.fromkeys(units.keys() & word.open, never) if over else {})
 
 
 def _never_ran(engine: Engine, run: Run, job: str, report: JobReport) -> tuple[Cause, str]:

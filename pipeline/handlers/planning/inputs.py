@@ -15,13 +15,19 @@ def of(run: Run) -> Input:
     return run.input
 
 
-def shared(engine: Engine, run: Run) -> tuple[PlannedInput, ...]:
+def shared(engine: Engine, run: Run, delivery: str = "task") -> tuple[PlannedInput, ...]:
     """Describe the run's pinned input for nodes; empty without an input."""
     if run.input is None:
         return ()
-    file = naming.local_input_name("input", run.input.name)
-    url = engine.ports.blobs.url(run.input.ref)
-    return (PlannedInput(file=file, name=run.input.name, url=url, size=run.input.size),)
+    return (
+        PlannedInput(
+            file=naming.local_input_name("input", run.input.name),
+            name=run.input.name,
+            url=engine.ports.blobs.url(run.input.ref),
+            size=run.input.size,
+            delivery=delivery,
+        ),
+    )
 
 
 def pinned(engine: Engine, item: int, facts: BlobFacts) -> PlannedInput:

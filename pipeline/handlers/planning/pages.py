@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Set
 
-from pipeline.domain.definitions.pipeline import Pipeline
+from pipeline.domain.definitions import delivered
+from pipeline.domain.definitions.pipeline import Delivery, Pipeline
 from pipeline.domain.plans import bundle
 from pipeline.domain.plans.arguments import check_arguments
 from pipeline.domain.plans.plan import (
@@ -57,7 +58,8 @@ def plan_pages(engine: Engine, run: Run) -> Iterator[Page] | OnNode:
 
 
 def _pages(engine: Engine, run: Run, definition: Pipeline, work: Work) -> Iterator[Page]:
-    shared = inputs.shared(engine, run)
+    size = run.input.size if run.input else 0
+    shared = inputs.shared(engine, run, delivered.chosen(definition, size, work.cut))
     tasks = (
         _planned(run, definition, number, bundled, shared)
         for number, bundled in enumerate(bundle.bundles(work.items, definition.bundle.items))
@@ -110,7 +112,7 @@ def _planned(
     items: list[PlannedItem] = []
     for item, own in bundled:
         blobs += own
-        files = tuple(blob.file for blob in (own or shared))
+        files = tuple(blob.file for blob in (own or shared) if blob.delivery != Delivery.URL)
         given = {**run.parameters, **item.parameters}
         check_arguments(item.id, given, arguments, remedy)
         items.append(PlannedItem(id=item.id, inputs=files, spans=item.spans, parameters=given))

@@ -4,13 +4,14 @@ A list has signed URLs, so it lies where nodes can only read what they were give
 execution again finds the list of the first time.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlsplit
 
 from pipeline.domain.plans import delivery
+from pipeline.domain.plans.delivery import Wanted
 from pipeline.domain.plans.plan import PlannedInput
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.naming import BlobRef
@@ -25,6 +26,9 @@ _WORDS_BYTES, _WORDS = 8192, 1000
 # what begins the line in which it says why it could not fetch a file.
 VARIABLES = ("FANFARE_FILES", "FANFARE_STORAGE")
 MARK, NO_GPU = "Not fetched: ", "No GPU: "
+_URL_VARIABLE = "FANFARE_INPUT_URL"  # by which a program reads an input that does not come
+_NODE, _URL = "node", "url"
+_RELEASE = "/bin/sh -c 'rm -rf \"$AZ_BATCH_JOB_PREP_WORKING_DIR/in\"'"
 
 
 @dataclass(frozen=True)
@@ -44,29 +48,46 @@ class Delivery:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def deliver(engine: Engine, run: Run, unit: Unit, files: Sequence[PlannedInput]) -> Delivery:
+def of_nodes(files: Iterable[PlannedInput]) -> list[InputFile]:
+    """Return the files that come once to each node, beside the runner."""
+    return [_direct(file) for file in files if file.delivery == _NODE]
+
+
+def release(files: Iterable[PlannedInput]) -> str:
+    """Return the command that frees the disk of a node from such files, or ""."""
+    return _RELEASE if of_nodes(files) else ""
+
+
+def deliver(engine: Engine, run: Run, unit: Unit, wanted: Sequence[Wanted]) -> Delivery:
     """Return how a task gets its files; write the list if a request does not carry them."""
-    if delivery.fits_request(files) or not scripts.fetches(run):
-        return Delivery([_direct(file) for file in files])
+    named: dict[str, str] = {}
+    if wanted and wanted[0].file.delivery == _URL:
+        named[_URL_VARIABLE] = engine.ports.signer.reading(wanted[0].file.url, unit.access_until)
+    here = [one for one in wanted if one.file.delivery not in {_NODE, _URL}]
+    files = [one.file for one in here]
+    whole = not any(one.spans for one in here)
+    if (whole and delivery.fits_request(files)) or not scripts.fetches(run):
+        return Delivery([_direct(file) for file in files], named)
     # Beside the folders lie the runner's own files: nothing is fetched there.
-    listed = [file for file in files if "/" in file.file]
+    listed = [one for one in here if "/" in one.file.file]
     ref = run.names.file_list(unit.name, unit.execution, delivery.digest(listed))
     _write(engine, ref, listed, unit.access_until)
     url = engine.ports.blobs.url(ref)
     place = urlsplit(url)
+    values = (naming.FILE_LIST, f"{place.scheme}://{place.netloc}")
     return Delivery(
         [*(_direct(f) for f in files if "/" not in f.file), InputFile(url, naming.FILE_LIST)],
-        dict(zip(VARIABLES, (naming.FILE_LIST, f"{place.scheme}://{place.netloc}"), strict=True)),
+        {**dict(zip(VARIABLES, values, strict=True)), **named},
     )
 
 
-def _write(engine: Engine, ref: BlobRef, files: Sequence[PlannedInput], until: datetime) -> None:
+def _write(engine: Engine, ref: BlobRef, wanted: Sequence[Wanted], until: datetime) -> None:
     """Write a list unless it is there: a task may be reading it."""
     if engine.ports.blobs.head(ref) is not None:
         return
-    urls = (engine.ports.signer.reading(file.url, until) for file in files)
+    urls = (engine.ports.signer.reading(one.file.url, until) for one in wanted)
     with suppress(Conflict):
-        engine.ports.writer.write(ref, delivery.encode(files, urls), "*", "application/jsonl")
+        engine.ports.writer.write(ref, delivery.encode(wanted, urls), "*", "application/jsonl")
 
 
 def _direct(file: PlannedInput) -> InputFile:

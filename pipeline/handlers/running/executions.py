@@ -10,18 +10,21 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pipeline.domain.plans.bundle import PAGE_SIZE
+from pipeline.domain.plans.delivery import wanted
 from pipeline.domain.plans.plan import Page, PlannedTask
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.messages import Queue
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import PublishedPlan, Run
+from pipeline.domain.waiting.reports import TaskEnd
 from pipeline.errors import Conflict, NotFound, Permanent
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.running import containers, scripts
-from pipeline.handlers.running.delivery import Unit, deliver
+from pipeline.handlers.running import containers, delivery, scripts
+from pipeline.handlers.running.delivery import Unit
 from pipeline.ledger import runs
 from pipeline.ports.batch import InputFile, JobSpec, TaskSpec, Upload
 
+_ALMOST = 0.98  # of a limit: agent and service have their own clocks
 # The queue in which a run continues when a stage program has ended.
 STAGE_QUEUES = {naming.SPLIT: Queue.PLAN, naming.ASSEMBLE: Queue.ASSEMBLE}
 # The run's own limit acts first, and says why; Batch's limit acts if the engine is gone.
@@ -56,9 +59,10 @@ def create_job(engine: Engine, run: Run, page: Page, execution: int = 0, stage: 
         priority=definition.priority,
         limit=definition.limits.run + _GRACE,
         preparation=_preparation(page.program.environment) if prepared else "",
-        preparation_inputs=prepared,
+        preparation_inputs=[*prepared, *delivery.of_nodes(page.inputs)],
         run=run.id,
         access_until=access_until(engine, run),
+        release=delivery.release(page.inputs),
     )
     engine.ports.jobs.create(spec)
     now = runs.need(engine.ports.tables, run.id).run
@@ -142,14 +146,11 @@ def task_specs(
     execution: int = 0,
 ) -> list[TaskSpec]:
     """Render tasks of a page, which is the blob `ref`, for Batch."""
-    definition, program = engine.definition(run), page.program
-    # Without the runner Batch alone ends an item that takes too long.
-    limit = definition.limits.task if program.has_runner else definition.limits.item
+    slots = engine.definition(run).task.slots
     return [
         replace(
             _task_spec(engine, run, page, task, (naming.unit_name(task.number), execution, ref)),
-            limit=limit + engine.pool(run).pull_time(definition.task.image),
-            slots=definition.task.slots,
+            slots=slots,
         )
         for task in tasks
     ]
@@ -158,11 +159,32 @@ def task_specs(
 def stage_specs(
     engine: Engine, run: Run, page: Page, ref: BlobRef, stage: str, execution: int
 ) -> list[TaskSpec]:
-    """Render a stage program for Batch, with twice its time limit: the runner's own acts first."""
-    limit = timedelta(seconds=2 * page.item_timeout_s)
-    limit += engine.pool(run).pull_time(page.program.image)
-    spec = _task_spec(engine, run, page, page.tasks[0], (stage, execution, ref))
-    return [replace(spec, limit=limit)]
+    """Render a stage program for Batch."""
+    return [_task_spec(engine, run, page, page.tasks[0], (stage, execution, ref))]
+
+
+def time_limit(engine: Engine, run: Run, unit: str) -> timedelta:
+    """Return how long Batch lets one execution of a unit run, with the pull of its image.
+
+    The runner's own limits act first: a stage program has twice its time in Batch. Without the
+    runner Batch alone ends an item that takes too long.
+    """
+    definition = engine.definition(run)
+    stage = {naming.SPLIT: definition.split.on_node, naming.ASSEMBLE: definition.assemble.program}
+    if program := stage.get(unit):
+        limit, image = 2 * program.limit, program.image
+    else:
+        task, limits = definition.task, definition.limits
+        limit, image = limits.task if task.has_runner else limits.item, task.image
+    pool, resolved = engine.catalogue.pools.get(run.pool), run.images.get(image or "")
+    if pool is None or (resolved and resolved.present):
+        return limit
+    return limit + pool.pull_time(image)
+
+
+def took_full_time(engine: Engine, run: Run, end: TaskEnd) -> bool:
+    """Return whether a task took all the time that Batch gave it."""
+    return end.seconds >= _ALMOST * time_limit(engine, run, end.task).total_seconds()
 
 
 def _task_spec(
@@ -171,7 +193,7 @@ def _task_spec(
     """Render one execution of a unit; `as_what` is unit, execution and the page's blob."""
     name, execution, ref = as_what
     unit = Unit(name, execution, access_until(engine, run))
-    files = deliver(engine, run, unit, [*page.inputs, *task.inputs])
+    files = delivery.deliver(engine, run, unit, wanted(page, task))
     uploaded = uploads if page.program.has_runner else containers.uploads
     spec = TaskSpec(
         id=name,
@@ -183,7 +205,7 @@ def _task_spec(
             **({"FANFARE_MISSING_GPU": "cpu"} if page.program.gpu and engine.gpu_optional else {}),
             **files.environment,
         },
-        limit=timedelta(),
+        limit=time_limit(engine, run, name),
         access_until=unit.access_until,
     )
     return containers.contained(engine, run, spec, page, task)

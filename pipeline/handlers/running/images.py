@@ -32,7 +32,9 @@ def _resolved(engine: Engine, definition: Pipeline, name: str) -> RunImage:
             f"{name} is built for {built}, but nodes of pool {pool.name} are {pool.architecture}: "
             "name an image that is built for them."
         )
-    return RunImage(reference=found.reference, digest=found.digest, path=found.path)
+    return RunImage(
+        reference=found.reference, digest=found.digest, path=found.path, present=found.present
+    )
 
 
 def pinned(run: Run, program: PlannedProgram) -> PlannedProgram:

@@ -18,7 +18,7 @@ def ports(batch_ports):
 
 def test_a_missing_job_has_no_state_and_no_tasks(ports, fresh):
     assert ports.cluster.job(fresh).state == ""
-    assert ports.cluster.unstarted_or_running(fresh) == set()
+    assert ports.cluster.unconfirmed(fresh).open == set()
     assert list(ports.cluster.failures(fresh, ports.clock.now())) == []
     found = ports.cluster.unconfirmed(fresh)
     assert (found.open, found.failed) == (set(), {})

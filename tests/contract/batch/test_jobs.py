@@ -29,7 +29,7 @@ def test_a_new_job_is_active_and_stays_so_when_empty(ports, job):
 def test_creating_a_job_twice_is_fine(ports, job):
     ports.jobs.add(job, [task_spec("t0")])
     ports.jobs.create(job_spec(job))
-    assert ports.cluster.unstarted_or_running(job) == {"t0"}
+    assert ports.cluster.unconfirmed(job).open == {"t0"}
 
 
 def test_more_jobs_than_the_account_takes_reach_the_quota(ports, fresh):
@@ -47,7 +47,7 @@ def test_tasks_are_added_once_however_often_they_are_sent(ports, job):
     tasks = [task_spec(f"t{number:06d}") for number in range(230)]
     ports.jobs.add(job, tasks[:50])
     ports.jobs.add(job, tasks)
-    assert ports.cluster.unstarted_or_running(job) == {task.id for task in tasks}
+    assert ports.cluster.unconfirmed(job).open == {task.id for task in tasks}
     assert ports.cluster.job(job).active == 230
 
 
@@ -78,7 +78,7 @@ def test_a_terminated_job_takes_no_tasks_and_keeps_those_that_never_ran(batch_wo
     with pytest.raises(JobGone):
         ports.jobs.add(job, [task_spec("t1")])
     batch_world.wait_for_state(job, "completed")
-    assert ports.cluster.unstarted_or_running(job) == {"t0"}
+    assert ports.cluster.unconfirmed(job).open == {"t0"}
 
 
 def test_a_closed_job_completes_when_its_tasks_have(batch_world, ports, fresh):

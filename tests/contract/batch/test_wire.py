@@ -13,7 +13,7 @@ from pipeline.adapters.batch.specs import Specs
 from pipeline.adapters.identity.signatures import Signatures
 from pipeline.domain.waiting.reports import NodeCounts, Preparation, Trouble
 from pipeline.errors import JobGone, Permanent, QuotaReached, Transient
-from pipeline.ports.batch import InputFile, Upload
+from pipeline.ports.batch import Container, InputFile, Mount, Upload
 from tests.contract.batch.stub import error, running_stub
 from tests.contract.batch.worlds import job_spec, task_spec
 from tests.emulators.storage.processes import KEY
@@ -58,6 +58,27 @@ def waits():
 def jobs(client, waits):
     signatures = Signatures(BLOBS, AzureNamedKeyCredential("fanfare", KEY))
     return AzureJobs(client, Specs(signatures), waits.append)
+
+
+@pytest.mark.parametrize("host", ["acme.azurecr.io", "registry.example"])
+def test_a_task_in_a_container_says_what_it_mounts_and_who_logs_in(client, stub, host):
+    signatures = Signatures(BLOBS, AzureNamedKeyCredential("fanfare", KEY))
+    stub.answer = lambda _m, _p, body: (200, {"value": accepting(body)})
+    container = Container(f"{host}/x:1", ["--rm"], [Mount("Task"), Mount("JobPrep", True)])
+    AzureJobs(client, Specs(signatures, "/identities/node")).add(
+        "j", [task_spec("t", container=container)]
+    )
+    (task,) = stub.took("POST", TASKS)[0]["value"]
+    own = {"registryServer": host, "identityReference": {"resourceId": "/identities/node"}}
+    assert task["containerSettings"] == {
+        "imageName": f"{host}/x:1",
+        "containerRunOptions": "--rm",
+        "containerHostBatchBindMounts": [
+            {"source": "Task", "isReadOnly": False},
+            {"source": "JobPrep", "isReadOnly": True},
+        ],
+        **({"registry": own} if host.endswith(".azurecr.io") else {}),
+    }
 
 
 def accepting(body, status="success", code=None):

@@ -102,7 +102,7 @@ class BatchService:
                 self.client.begin_delete_pool(pool.id, polling_interval=0.02).wait()
 
     def let_tasks_end(self, job):
-        until(lambda: not self.ports.cluster.unstarted_or_running(job), what=f"tasks of {job}")
+        until(lambda: not self.ports.cluster.unconfirmed(job).open, what=f"tasks of {job}")
 
     def let_preparation_fail(self, job):
         until(lambda: self.ports.cluster.job(job).preparation.failed, what=f"preparation of {job}")

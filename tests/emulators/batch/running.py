@@ -93,11 +93,12 @@ class Emulator:
         pool_id: str,
         images: list[str],
         registries: Sequence[models.ContainerRegistryReference] = (),
+        **more: object,
     ) -> None:
         self.client.create_pool(
             models.BatchPoolCreateOptions(
+                **{"vm_size": "standard_d2s_v5", **more},
                 id=pool_id,
-                vm_size="standard_d2s_v5",
                 virtual_machine_configuration=models.VirtualMachineConfiguration(
                     image_reference=models.BatchVmImageReference(
                         publisher="microsoft-dsvm", offer="ubuntu-hpc", sku="2204"
@@ -185,14 +186,15 @@ class Azurite:
             stdout=subprocess.DEVNULL,
         )
         self.endpoint = f"http://127.0.0.1:{port}/{self.account}"
-        until(lambda: _accepts(port))
+        until(lambda: accepts(port))
 
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(stretched(60))
 
 
-def _accepts(port: int) -> bool:
+def accepts(port: int) -> bool:
+    """Tell whether something on this machine listens at a port."""
     try:
         socket.create_connection(("127.0.0.1", port), stretched(5)).close()
     except OSError:

@@ -31,9 +31,9 @@ from pipeline.handlers.starting import lost_events, tick
 from pipeline.ports.batch import InputFile, TaskSpec
 from pipeline.settings import Patience
 from task_scripts.runtime import runner, runner_guard, runner_item, runner_receipt
-from tests.fakes.batch import Outcome
 from tests.repo.pages import pipelines_page as page
 from tests.repo.pages.pipelines_runs import app_of, output_of, run_of, start
+from tests.unit.handlers.nodes import times_out
 
 KIB, MIB = 1 << 10, 1 << 20
 PROSE = " ".join(page.prose().split())
@@ -164,7 +164,7 @@ def test_items_that_batch_ended_before_they_finished_are_timed_out(tmp_path):
     says("Items that had finished count; the others fail with cause `timed-out`.")
     text = START + NONE + "split: {range: {stop: 3, step: 1}}\ntask: {command: ['true']}\n"
     app = app_of(tmp_path, {"p": text + "bundle: {items: 3}\n"}, {})
-    app.execute = lambda _spec: Outcome(None, "MaxWallClockTimeExpiry", "usererror", "ended")
+    app.execute = times_out(app)
     start(app, "p", {})
     app.settle()
     assert (run_of(app, "p").cause, run_of(app, "p").failed) == ("timed-out", 3)

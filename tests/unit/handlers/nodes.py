@@ -33,6 +33,16 @@ def batch_says(code: str, message: str = "", exit_code: int | None = None) -> Ex
     return lambda _spec: Outcome(exit_code, code, "servererror", message)
 
 
+def times_out(app: FakeApp, message: str = "") -> Execute:
+    """End a task that took all its time, with a code that no table has."""
+
+    def execute(spec: TaskSpec) -> Outcome:
+        app.world.clock.advance(spec.limit)
+        return Outcome(-1073741510, "TaskEnded", "servererror", message)
+
+    return execute
+
+
 def node_lost(_spec: TaskSpec) -> Outcome:
     """Lose the node: Batch puts the task back."""
     raise NodeLost

@@ -1,5 +1,5 @@
-"""What a node refuses before it begins: containers on a pool without container support, users that
-the pool lacks, GPUs that this machine lacks."""
+"""What a node refuses before it begins: containers on a pool without container support and tasks
+without containers on one with it, users that the pool lacks, GPUs that this machine lacks."""
 
 import asyncio
 
@@ -20,9 +20,9 @@ class Admission:
 
     async def objection(self, pool: Doc, spec: Doc, *, is_task: bool) -> Failure | None:
         """Return why this command may not run on the nodes of this pool, or None."""
-        machine = pool.get("virtualMachineConfiguration") or {}
-        if spec.get("containerSettings") and not machine.get("containerConfiguration"):
-            return _no_containers()
+        objection = _about_containers(pool, spec, is_task=is_task)
+        if objection is not None:
+            return objection
         identity = spec.get("userIdentity")
         if identity and identity.get("username"):
             try:
@@ -64,11 +64,23 @@ def _no_user(name: str) -> Failure:
     )
 
 
-def _no_containers() -> Failure:
-    return Failure(
-        "ContainerPoolNotSupported",
-        "The pool does not support container tasks",
-        details={
-            "Message": "Give the pool's virtualMachineConfiguration a containerConfiguration."
-        },
-    )
+def _about_containers(pool: Doc, spec: Doc, *, is_task: bool) -> Failure | None:
+    """Match container tasks with container pools; what starts, prepares or cleans may run on the
+    host of such a pool."""
+    machine = pool.get("virtualMachineConfiguration") or {}
+    supported, wanted = machine.get("containerConfiguration"), spec.get("containerSettings")
+    if wanted and not supported:
+        remedy = "Give the pool's virtualMachineConfiguration a containerConfiguration."
+        return Failure(
+            "ContainerPoolNotSupported",
+            "The specified pool does not support container tasks.",
+            details={"Message": remedy},
+        )
+    if supported and is_task and not wanted:
+        remedy = "Give the task containerSettings, or use a pool without containerConfiguration."
+        return Failure(
+            "ContainerTaskSettingsNotFound",
+            "Container-enabled compute node requires task container settings",
+            details={"Message": remedy},
+        )
+    return None

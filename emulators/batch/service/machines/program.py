@@ -53,6 +53,12 @@ class Program:
             await self.process.gone.wait()
 
 
+def pool_of(ctx: Context, what: Program) -> Doc:
+    """Return the settings of the pool that it runs on; empty once the pool is gone."""
+    pool = ctx.account.pools.get(what.place.pool_id.lower())
+    return pool.spec if pool is not None else {}
+
+
 async def run_process(ctx: Context, what: Program) -> Ending:
     """Run it as a process."""
     try:

@@ -22,7 +22,7 @@ from emulators.batch.service.machines.admission import Admission
 from emulators.batch.service.machines.contained import run_contained
 from emulators.batch.service.machines.node_image import NodeImage
 from emulators.batch.service.machines.node_logs import NodeLogs
-from emulators.batch.service.machines.program import Program, run_process
+from emulators.batch.service.machines.program import Program, pool_of, run_process
 from emulators.batch.transfer.identities import TransferFailed
 from emulators.batch.transfer.output_files import Upload, planned, upload_all
 from emulators.batch.transfer.resource_files import fetch_all
@@ -34,7 +34,9 @@ class RealMachine:
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self._containers = Containers(ctx.options.container_engine, ctx.options.data)
+        self._containers = Containers(
+            ctx.options.container_engine, ctx.options.data, ctx.identities.login
+        )
         self._packages = Deployment(ctx.catalogue)
         self._admission = Admission(ctx.options.missing_gpu)
         self._logs = NodeLogs()
@@ -243,21 +245,22 @@ async def _before(means: RealExecution, what: Program) -> Ending | None:
             return Ending(failure=error.failure, phase="before")
     if means.ctx.options.users == "map":
         identity = what.spec.get("userIdentity") or {}
-        accounts = _pool_of(means.ctx, what).get("userAccounts") or []
+        accounts = pool_of(means.ctx, what).get("userAccounts") or []
         what.user = user_id(identity, accounts, what.place.pool_id, what.directory)
         root, shares = what.place.root, _is_task(means.ctx, what)
         await asyncio.to_thread(rights.give, what.directory, root, what.user, shares=shares)
     return None
 
 
-def _pool_of(ctx: Context, what: Program) -> Doc:
-    pool = ctx.account.pools.get(what.place.pool_id.lower())
-    return pool.spec if pool is not None else {}
-
-
 async def _objection(means: RealExecution, what: Program) -> Failure | None:
-    is_task = _is_task(means.ctx, what)
-    return await means.admission.objection(_pool_of(means.ctx, what), what.spec, is_task=is_task)
+    pool, is_task = pool_of(means.ctx, what), _is_task(means.ctx, what)
+    # The coordination command of a multi-instance task runs on the host, whatever its task does.
+    spec = _task_of(means.ctx, what) if is_task else what.spec
+    return await means.admission.objection(pool, spec, is_task=is_task)
+
+
+def _task_of(ctx: Context, what: Program) -> Doc:
+    return ctx.account.jobs[what.place.job_id.lower()].tasks[what.place.task_id.lower()].spec()
 
 
 def _is_task(ctx: Context, what: Program) -> bool:

@@ -56,7 +56,8 @@ class Coordination:
     def _execution(self, spec: Doc, number: int, node: Node) -> Execution:
         settings = spec["multiInstanceSettings"]
         command = {
-            "commandLine": settings["coordinationCommandLine"],
+            # A container task may leave it empty; its common files still come.
+            "commandLine": str(settings["coordinationCommandLine"]).strip() or "true",
             "resourceFiles": settings.get("commonResourceFiles"),
             "environmentSettings": self.environment(spec, number),
             "userIdentity": spec.get("userIdentity"),

@@ -148,7 +148,7 @@ def test_the_time_limit_of_a_gang_counts_its_coordination(account: Account) -> N
     account.wait(61)
     task = account.seen.task("gang")
     assert task.state is TaskState.COMPLETED
-    assert task.execution["failureInfo"]["code"] == "MaxWallClockTimeExpiry"
+    assert task.execution["failureInfo"]["code"] == "TaskEnded"
 
 
 def test_a_job_ends_with_its_manager_while_it_is_being_disabled(account: Account) -> None:

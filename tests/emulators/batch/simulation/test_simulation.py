@@ -64,7 +64,7 @@ def test_a_task_may_fail_be_tried_again_and_run_out_of_time() -> None:
         job = simulation.job("j")
         fails, slow = job.task("fails").execution, job.task("slow").execution
     assert (fails["retryCount"], fails["exitCode"]) == (2, 3)
-    assert slow["failureInfo"]["code"] == "MaxWallClockTimeExpiry"
+    assert slow["failureInfo"]["code"] == "TaskEnded"
 
 
 def test_work_that_comes_later_is_waited_for_in_emulated_time() -> None:

@@ -20,6 +20,13 @@ NAT = {
     "frontendPortRangeStart": 60_000,
     "frontendPortRangeEnd": 60_039,
 }
+MOUNTS = "containerHostBatchBindMounts"
+
+
+def mounting(*sources: str) -> dict:
+    """Return a container task that mounts these paths and works in its own."""
+    settings = {"imageName": "i", MOUNTS: [{"source": source} for source in sources]}
+    return {**TASK, "containerSettings": settings}
 
 
 def inbound(*changes: dict) -> dict:
@@ -38,6 +45,15 @@ WRONG = [
     ("BatchTaskCreateOptions", {**TASK, "id": 5}, BODY, "id"),
     ("BatchTaskCreateOptions", {"id": "t"}, MISSING, "commandLine"),
     ("BatchTaskCreateOptions", {**TASK, "commandLine": " "}, VALUE, "commandLine"),
+    (
+        "BatchTaskCreateOptions",
+        {**TASK, "multiInstanceSettings": {"coordinationCommandLine": ""}},
+        VALUE,
+        "coordinationCommandLine",
+    ),
+    ("BatchTaskCreateOptions", mounting("Task", "Shared", "task"), VALUE, MOUNTS),
+    ("BatchTaskCreateOptions", mounting("Shared"), VALUE, "workingDirectory"),
+    ("BatchTaskCreateOptions", mounting(), VALUE, "workingDirectory"),
     ("BatchTaskCreateOptions", {**TASK, "displayName": "x" * 1025}, VALUE, "displayName"),
     ("BatchTaskCreateOptions", {**TASK, "requiredSlots": 0}, VALUE, "requiredSlots"),
     ("BatchTaskCreateOptions", {**TASK, "requiredSlots": "many"}, BODY, "requiredSlots"),

@@ -24,6 +24,8 @@ MACHINE = {"imageReference": IMAGE, "nodeAgentSKUId": "batch.node.debian 12"}
 FORMULA = {"autoScaleFormula": "$TargetDedicatedNodes=1;"}
 # Features that this emulator lacks, and a resize that ends before it can be stopped.
 NOT_THERE = {"ApplicationGet": 404, "ComputeNodeExtensionGet": 404, "PoolStopResize": 409}
+# Its description calls it a bad request, although it shows a good answer.
+NOT_THERE["TaskAdd_ContainerSettingsWithDataIsolation_DuplicateSources"] = 400
 # Headers that the document names but the service never sent, see test_recorded.
 UNSEEN = {
     "Node": ("ETag", "Last-Modified"),

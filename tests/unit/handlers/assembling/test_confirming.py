@@ -79,7 +79,7 @@ def test_a_stage_that_exited_otherwise_is_executed_anew(app_with, stage):
     [
         Outcome(0, "FileUploadMiscError", "servererror", "a log was not uploaded"),
         Outcome(None, "NodeLost", "servererror", "the node went after the upload"),
-        Outcome(None, "TaskTimedOut", "usererror", "the wall clock"),
+        Outcome(None, "TaskEnded", "servererror", "the time was up"),
     ],
 )
 def test_what_went_wrong_around_the_program_takes_no_receipt_away(app_with, outcome):

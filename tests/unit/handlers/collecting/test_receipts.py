@@ -13,7 +13,7 @@ from pipeline.handlers.ending import steer
 from pipeline.ledger import tasks
 from tests.fakes.node import Failure
 from tests.unit.handlers.conftest import BLOB, LINES, PLAIN, content_of
-from tests.unit.handlers.nodes import batch_says, losing, lying, node_lost, scripted
+from tests.unit.handlers.nodes import batch_says, losing, lying, node_lost, scripted, times_out
 
 OTHER = "0123456789abcdef"
 
@@ -162,16 +162,30 @@ CAUSES = {
     "ContainerInvalidImage": ("image-missing", 1),
     "BlobAccessDenied": ("download-failed", 3),
     "FileUploadMiscError": ("upload-failed", 2),
-    "TaskTimedOut": ("timed-out", 1),
+    "TaskEnded": ("timed-out", 1),
     "FailureExitCode": ("program-failed", 1),
 }
+
+
+def told_by_batch(app, code):
+    """End a task as Batch does for a cause; that of a time limit is told by the time alone."""
+    said = "what Batch said"
+    return times_out(app, said) if code == "TaskEnded" else batch_says(code, said)
+
+
+def test_a_task_that_failed_just_now_in_an_old_run_has_its_own_cause(app_with):
+    app = app_with(LINES + "limits: {task: 1h, run: 6h}\n")
+    ran = scripted(app, {"t000000": [times_out(app)]})
+    app.upload("lines/a.txt", b"one\n")
+    app.settle()
+    assert (app.only_run().cause, ran["t000000"]) == ("timed-out", 1)
 
 
 @pytest.mark.parametrize(("code", "expected"), CAUSES.items(), ids=CAUSES)
 def test_each_cause_is_retried_as_the_definition_says(app_with, code, expected):
     cause, executions = expected
     app = app_with()
-    ran = scripted(app, {"t000000": [batch_says(code, "what Batch said")] * 99})
+    ran = scripted(app, {"t000000": [told_by_batch(app, code)] * 99})
     app.upload("lines/a.txt", b"one\n")
     app.settle()
     run = app.only_run()
@@ -186,7 +200,7 @@ def test_each_cause_can_be_given_more_executions(app_with, code, expected):
     if cause == "image-missing":
         return  # an image that is missing is missing on every node
     app = app_with(LINES + f"retries: {{{cause}: 5}}\n")
-    ran = scripted(app, {"t000000": [batch_says(code)] * 5})
+    ran = scripted(app, {"t000000": [told_by_batch(app, code)] * 5})
     app.upload("lines/a.txt", b"one\n")
     app.settle()
     assert (app.only_run().state, ran["t000000"]) == ("succeeded", 6)
@@ -232,7 +246,7 @@ def test_a_job_that_somebody_deleted_runs_its_tasks_in_another(app_with):
 def test_a_large_bundle_that_leaves_no_receipt_counts_every_item_as_failed(app_with):
     text = BLOB + PLAIN + "split: {range: {stop: 3000, step: 1}}\nbundle: {items: 3000}\n"
     app = app_with(text + "tolerance: {failed_items: 10}\n")
-    scripted(app, {"t000000": [batch_says("TaskTimedOut")]})
+    scripted(app, {"t000000": [times_out(app)]})
     app.upload("lines/a.txt", b"one\n")
     app.settle()
     run = app.only_run()

@@ -9,11 +9,10 @@ from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import State
 from pipeline.ports.batch import Mount
 from pipeline.ports.images import ImageFacts
-from tests.fakes.batch import Outcome
 from tests.fakes.definitions import PULLED
 from tests.fakes.node import Failure
 from tests.unit.handlers.conftest import manifest_of
-from tests.unit.handlers.nodes import batch_says, losing, node_lost, scripted
+from tests.unit.handlers.nodes import batch_says, losing, node_lost, scripted, times_out
 
 IMAGE = "registry.example/tools/encode:2"
 HEAD = "trigger: {blob: {container: input, prefix: films/}}\npool: boxes\nassemble: {none: {}}\n"
@@ -110,6 +109,17 @@ def test_an_image_that_cannot_run_ends_the_run_before_anything_is_paid(app, faul
     assert not app.world.batch.jobs
 
 
+def test_a_registry_that_is_down_is_waited_for_and_the_run_says_so(app):
+    app.world.images.down.add(IMAGE)
+    app.upload("films/a.mov", b"x")
+    for _ in range(8):
+        app.pump()
+        app.pass_time()
+    assert "the registry of registry.example/tools/encode:2 is down" in app.only_run().why
+    app.world.images.down.clear()
+    assert ended(app).state is State.SUCCEEDED
+
+
 def test_the_images_own_path_is_set(app):
     known = replace(app.world.images.resolve(IMAGE), path="/opt/conda/bin:/bin")
     app.world.images.known[IMAGE] = known
@@ -162,11 +172,7 @@ def test_retries_of_a_command_are_further_executions_under_new_names(app_with):
 
 
 def test_a_time_limit_is_told_whatever_code_batch_has_for_it(app):
-    def stopped(_spec):
-        app.world.clock.advance(seconds=2400)
-        return Outcome(None, "TaskEnded", "servererror", "ended")
-
-    scripted(app, {"t000000": [stopped]})
+    scripted(app, {"t000000": [times_out(app)]})
     planned(app)
     run = ended(app)
     assert (run.state, run.cause) == (State.FAILED, Cause.TIMED_OUT)

@@ -6,7 +6,7 @@ import pytest
 from azure.batch import models
 from azure.core.exceptions import HttpResponseError
 
-from emulators.batch.vm_sizes import cores_of
+from emulators.batch.vm_sizes import cores_of, processor_of
 from tests.emulators.batch.running import Emulator
 
 
@@ -93,3 +93,19 @@ def test_one_pool_too_many_is_refused_and_an_auto_pool_says_so_at_its_job(
     assert error.code == "AutoPoolCreationFailedWithQuotaReached"
     emulator.client.begin_delete_pool("a", polling_interval=0.02).wait()
     emulator.add_pool("c", nodes=0)
+
+
+@pytest.mark.parametrize(
+    ("size", "processor"),
+    [
+        ("Standard_D2ps_v5", "arm64"),
+        ("Standard_E16-4pds_v6", "arm64"),
+        ("Standard_B2pts_v2", "arm64"),
+        ("Standard_D2s_v5", "amd64"),
+        ("Standard_NP10s", "amd64"),
+        ("Standard_DS2_v2_Promo", "amd64"),
+        ("small", "amd64"),
+    ],
+)
+def test_the_name_of_a_size_tells_its_processor(size: str, processor: str) -> None:
+    assert processor_of(size) == processor

@@ -82,7 +82,9 @@ def test_the_wall_clock_limit_kills_the_whole_tree_even_what_left_its_session(
     task = emulator.run(
         job, "slow", script, constraints=limits(max_wall_clock_time=timedelta(seconds=2))
     )
-    assert (task.execution_info.result, task.execution_info.exit_code) == ("failure", 137)
+    info = task.execution_info
+    assert (info.failure_info.category, info.failure_info.code) == ("servererror", "TaskEnded")
+    assert info.exit_code == -1073741510
     pids = [int(line) for line in emulator.file(job, "slow", "stdout.txt").split()]
     assert len(pids) == 2
     until(lambda: not any(alive(pid) for pid in pids))

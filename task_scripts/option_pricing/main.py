@@ -1,0 +1,26 @@
+"""Runs a program of this folder: `main.py price` or `main.py report`."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING or __package__:
+    from task_scripts.option_pricing import price, report
+else:  # on a node the files are in one folder
+    import price
+    import report
+
+_PROGRAMS = {"price": price.main, "report": report.main}
+
+
+def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Run the program that the first argument names, with the others."""
+    if not argv or argv[0] not in _PROGRAMS:
+        sys.stderr.write(f"Name a program: {', '.join(_PROGRAMS)}.\n")
+        return 2
+    return _PROGRAMS[argv[0]](argv[1:], environ)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))

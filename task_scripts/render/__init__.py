@@ -1,0 +1,1 @@
+"""Programs of the pipeline render: ray-trace rows of a scene, and put the tiles together."""
