@@ -13,6 +13,7 @@ from pipeline.cli.exits import CommandError
 from pipeline.domain.catalogue.catalogue import Catalogue
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.pool import Pool
+from pipeline.domain.plans.delivery import downloaded, nodes_own
 from pipeline.domain.plans.plan import Page
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.naming import BlobRef
@@ -58,6 +59,18 @@ class Preview:
     def at_once(self) -> int:
         """How many tasks the pool runs at a time when it has grown."""
         return self.pool.nodes.maximum * (self.pool.slots // self.pipeline.task.slots)
+
+    @property
+    def delivery(self) -> str:
+        """How the run's input comes to the items; "" without one."""
+        return next((file.delivery for page in self.pages for file in page.inputs), "")
+
+    @property
+    def downloads(self) -> int:
+        """How many bytes of inputs nodes download at most, without retries."""
+        once = {file.file: file.size for page in self.pages for file in nodes_own(page)}
+        tasks = sum(downloaded(page, task) for page in self.pages for task in page.tasks)
+        return tasks + self.pool.nodes.maximum * sum(once.values())
 
     def node_seconds(self, seconds_per_item: float) -> float:
         """Estimate the node-seconds if every item takes this long on its slots."""

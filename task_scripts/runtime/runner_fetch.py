@@ -61,10 +61,16 @@ def fetch_listed(folder: Path, environ: Mapping[str, str]) -> int:
 def link_prepared(
     root: folders.Folder, inputs: "Iterable[Mapping[str, Any]]", prepared: str
 ) -> None:
-    """Link the inputs that came once to the node, with its preparation. Raises OSError."""
+    """Link the inputs that came once to the node, with its preparation.
+
+    Raises OSError, and ValueError for a path that leaves the task.
+    """
     for file in inputs:
         if file.get("delivery") == "node":
-            _check_path(file["file"])
+            try:
+                _check_path(file["file"])
+            except downloads.Unfetched as error:
+                raise ValueError(str(error)) from None
             above, _, name = file["file"].rpartition("/")
             root.enter(above).link(name, f"{prepared}/{file['file']}")
 

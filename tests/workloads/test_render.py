@@ -1,6 +1,5 @@
 """Tiles make the picture that is rendered whole, and a scene reaches nothing but itself."""
 
-import shutil
 import struct
 import subprocess
 import sys
@@ -11,7 +10,7 @@ import pytest
 
 from pipeline.cli.samples import scene as samples
 from task_scripts.render.picture import Picture, Unusable, below_each_other, read_ppm, write_png
-from tests.needs import missing
+from tests.needs import rendering
 from tests.workloads.programs import SCRIPTS, Done, Program, Start, parts_of
 
 WIDTH, HEIGHT = 96, 54
@@ -21,8 +20,7 @@ PIXELS, COLOUR = 0.001, 8
 
 @pytest.fixture
 def render(program: Start) -> Program:
-    if shutil.which("povray") is None:
-        missing("POV-Ray", "povray povray-includes")
+    rendering()
     return program("render")
 
 

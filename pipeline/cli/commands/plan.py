@@ -94,6 +94,7 @@ def _as_json(made: Preview, known: History) -> dict[str, object]:
             "size": made.pool.size,
             "tasks_at_once": made.at_once,
         },
+        "input": {"delivery": made.delivery, "download_bytes": made.downloads},
         "image": made.pipeline.task.image,
         "pull_seconds": made.pool.pull_time(made.pipeline.task.image).total_seconds(),
         "expected": {
@@ -118,6 +119,8 @@ def _shown(made: Preview, known: History) -> RenderableType:
     table.add_row("  parameters", ", ".join(f"{k}={v}" for k, v in made.run.parameters.items()))
     table.add_row("  split", f"{definition.split.kind}: {wording.count(made.items, 'item')}")
     table.add_row("  tasks", _load(made))
+    if made.delivery:
+        table.add_row("  input", _input(made))
     table.add_row("  pool", f"{pool.name}: {size}")
     if definition.task.image:
         table.add_row("  image", _image(pool, definition.task.image))
@@ -134,6 +137,20 @@ def _shown(made: Preview, known: History) -> RenderableType:
     table.add_row("  expected", _expectation(made, known))
     table.add_row("  at most", _price(made, made.at_most()) + " if every item uses its full limit")
     return Group(head, table, Text(), _tasks(made))
+
+
+_DELIVERIES = {
+    "task": "each task gets the whole input",
+    "node": "each node gets the whole input once",
+    "range": "each task gets the ranges of its items",
+    "url": "programs read it by its URL",
+}
+
+
+def _input(made: Preview) -> str:
+    """Write how the input comes to the items, and what nodes download."""
+    most = f"nodes download at most {wording.size(made.downloads)}"
+    return f"{_DELIVERIES[made.delivery]}: {most}"
 
 
 def _image(pool: Pool, image: str) -> str:

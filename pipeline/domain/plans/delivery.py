@@ -32,6 +32,20 @@ def wanted(page: Page, task: PlannedTask) -> list[Wanted]:
     ]
 
 
+def nodes_own(page: Page) -> list[PlannedInput]:
+    """Return the files that come once to each node."""
+    return [file for file in page.inputs if file.delivery == "node"]
+
+
+def downloaded(page: Page, task: PlannedTask) -> int:
+    """Return how many bytes of files come to a task itself."""
+    return sum(
+        sum(stop - start for start, stop in one.spans) if one.spans else one.file.size
+        for one in wanted(page, task)
+        if one.file.delivery in {"task", "range"}
+    )
+
+
 def united(spans: Iterable[Span]) -> Iterable[Span]:
     """Yield spans in order, with those that touch or overlap as one."""
     begin = end = -1

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import shutil
 import struct
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from pipeline.cli.samples import plates, puzzle, scene, suite
 from pipeline.domain.runs.lifecycle import State
 from tests.e2e.local import Stack
-from tests.needs import missing
+from tests.needs import rendering
 
 
 @pytest.mark.timeout(300)
@@ -26,8 +25,7 @@ def test_the_nonce_of_the_first_block_is_found(stack: Stack):
 
 @pytest.mark.timeout(300)
 def test_a_scene_is_rendered_and_one_with_a_strange_include_is_refused(stack: Stack):
-    if shutil.which("povray") is None:
-        missing("POV-Ray", "povray povray-includes")
+    rendering()
     good = stack.upload("scenes/columns.pov", scene.columns(), "render")
     bad = stack.upload("scenes/strange.pov", b'#include "/etc/passwd"\n', "render")
     run, _ = stack.succeeded(good)

@@ -40,14 +40,15 @@ class Storage:
 
     def serve(self, request: Handler, path: str, wanted: str | None) -> None:
         whole = self.blobs[path]
-        start = int((wanted or "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+        first, _, last = (wanted or "bytes=0-").removeprefix("bytes=").partition("-")
+        start, stop = int(first), int(last or len(whole) - 1) + 1
         request.send_response(206 if wanted else 200)
         if wanted:
-            request.send_header("Content-Range", f"bytes {start}-{len(whole) - 1}/{len(whole)}")
+            request.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(whole)}")
         request.send_header("ETag", '"v1"')
-        request.send_header("Content-Length", str(len(whole) - start))
+        request.send_header("Content-Length", str(stop - start))
         request.end_headers()
-        request.wfile.write(whole[start:])
+        request.wfile.write(whole[start:stop])
 
     def entry(self, path: str, content: bytes = b"x", size: int | None = None) -> dict[str, object]:
         """Keep a blob, and return the line of the list that names it."""
@@ -65,6 +66,22 @@ def says(status: int, code: str, *headers: tuple[str, str], more: str = "") -> A
             request.send_header(*header)
         request.end_headers()
         request.wfile.write(body.encode())
+
+    return answer
+
+
+def cut_off_part(span: tuple[int, int], sent: int) -> Answer:
+    """Begin an answer with a range, and end the connection in its middle."""
+
+    def answer(request: Handler) -> None:
+        start, stop = span
+        request.send_response(206)
+        request.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(CONTENT)}")
+        request.send_header("ETag", '"v1"')
+        request.send_header("Content-Length", str(stop - start))
+        request.end_headers()
+        request.wfile.write(CONTENT[start : start + sent])
+        request.close_connection = True
 
     return answer
 

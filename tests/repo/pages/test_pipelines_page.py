@@ -165,7 +165,7 @@ def test_the_page_lists_the_variables_that_the_runner_sets(tmp_path):
     app.settle()
     written = output_of(app, run_of(app, "p"), "env").decode()
     set_there = re.findall(r"^(FANFARE_\w+)=", written, re.MULTILINE)
-    assert variables("FANFARE_") == set(set_there)
+    assert variables("FANFARE_") == {*set_there, "FANFARE_INPUT_URL"}  # with delivery url
 
 
 def test_the_page_lists_the_variables_that_the_local_stack_sets():

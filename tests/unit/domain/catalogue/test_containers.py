@@ -103,3 +103,18 @@ def test_an_image_has_a_registry_and_a_tag(boxes, image, problem):
 )
 def test_keys_of_images_are_checked(boxes, old, new, problem):
     assert problem in problems(boxes, BOXED.replace(old, new))[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "delivery", "problem"),
+    [
+        (PLAIN, "range", "range is for the splits lines, csv and bytes"),
+        (BOXED, "node", "node needs the runner: name the image's Python"),
+        (LINES + PLAIN.split("\n", 2)[2].replace("{start}", "x"), "url", "the split lines cuts it"),
+        (PLAIN.replace("{start}", "{input}"), "url", "read it by the variable FANFARE_INPUT_URL"),
+        (PLAIN, "nods", "did you mean 'node'?"),
+    ],
+)
+def test_a_delivery_that_the_task_cannot_take_is_refused(boxes, text, delivery, problem):
+    (found,) = problems(boxes, f"{text}input: {{delivery: {delivery}}}\n")
+    assert "input.delivery: " in found and problem in found
