@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup clients az demo demo-all test test-all check lint infra unit bench bench-batch render archives lock clean
+.PHONY: setup clients az demo demo-all test test-all test-gpu check lint infra unit bench bench-batch render archives lock clean
 setup: $(READY)
 
 $(VENV)/.ready: requirements/dev.txt scripts/find-python
@@ -65,6 +65,10 @@ test: setup clients lint
 # PARTS names some of the parts, `make test-all PARTS="seeds fuzzing"`; the default are all.
 test-all: setup clients az
 	@PYTHONPATH=$(CURDIR) $(PY) scripts/test_all.py $(PARTS)
+
+# On a machine with an NVIDIA GPU it computes there; elsewhere it says that it skips.
+test-gpu: setup
+	@timeout 600 $(PY) -m pytest -rs tests/gpu
 
 check: lint
 	@$(PY) -m pytest tests/infra

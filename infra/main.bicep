@@ -29,6 +29,9 @@ param principalType string = 'User'
 @description('Private endpoints instead of public ones, the app and the pools in a virtual network.')
 param privateNetwork bool = false
 
+@description('Make the pools with GPUs, too. Only where the region offers their sizes and the account has quota for them: one that it lacks stops the deployment.')
+param gpuPools bool = false
+
 @description('Who is told of completed runs beside the ledger: see docs/deploy.md, "Subscribers".')
 param subscribers array = []
 
@@ -190,6 +193,7 @@ module pools 'modules/pools.bicep' = {
     batchAccountName: batch.outputs.accountName
     nodeIdentityId: identities.outputs.nodeId
     nodeSubnetId: privateNetwork ? network.outputs.nodeSubnetId : ''
+    gpuPools: gpuPools
   }
 }
 

@@ -75,7 +75,14 @@ def build(settings: Settings) -> Engine:
     root = settings.definitions
     catalogue = load_catalogue(root / "pipelines", root / "pools", root / "task_scripts")
     files = scripts(root / "task_scripts", catalogue.programs)
-    return Engine(connect(settings), catalogue, settings.patience, files, settings.local)
+    return Engine(
+        connect(settings),
+        catalogue,
+        settings.patience,
+        files,
+        local=settings.local,
+        gpu_optional=settings.gpu_optional,
+    )
 
 
 def scripts(folder: Path, named: Collection[str] = ()) -> dict[str, bytes]:

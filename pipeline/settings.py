@@ -83,6 +83,7 @@ class Settings:
     insights_connection: str
     registry_logins: tuple[Path, ...]
     patience: Patience
+    gpu_optional: bool
 
     @property
     def local(self) -> bool:
@@ -114,6 +115,7 @@ class Settings:
             insights_connection=environ.get("APPLICATIONINSIGHTS_CONNECTION_STRING", ""),
             registry_logins=_registry_logins(environ),
             patience=_patience(environ),
+            gpu_optional=_gpu_optional(environ),
         )
 
 
@@ -125,6 +127,14 @@ def _need(environ: Mapping[str, str], name: str) -> str:
             "in Azure `azd provision` does."
         )
     return value
+
+
+def _gpu_optional(environ: Mapping[str, str]) -> bool:
+    """Return whether a task that asks for a GPU may run without one, as on the local stack."""
+    choice = environ.get("FANFARE_MISSING_GPU", "") or "fail"
+    if choice not in {"fail", "cpu"}:
+        raise SettingMissing(f"FANFARE_MISSING_GPU must be fail or cpu, not {choice[:40]!a}.")
+    return choice == "cpu"
 
 
 def _registry_logins(environ: Mapping[str, str]) -> tuple[Path, ...]:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +16,13 @@ from tests.needs import missing
 BUSYBOX = Path("/bin/busybox")
 SHELL_IMAGE = "localhost/fanfare-shell:1"
 PYTHON_IMAGE = "localhost/fanfare-python:1"
+CARD_IMAGE = "localhost/fanfare-card:1"
+_SMI = """#!/bin/sh
+[ "$NVIDIA_VISIBLE_DEVICES" = all ] || exit 9
+[ "$NVIDIA_DRIVER_CAPABILITIES" = compute,utility,video,graphics ] || exit 9
+echo '0, GPU-0000, 580.95.05, Tesla T4'
+echo '1, GPU-1111, 580.95.05, Tesla T4'
+"""
 _TOOLS = ("sh", "cat", "cp", "echo", "env", "head", "id", "ls", "mkdir", "sleep", "tr", "wc")
 _LIBRARY = re.compile(r"(/\S+) \(0x")
 
@@ -41,6 +49,22 @@ def shell_image() -> str:
 
 def python_image() -> str:
     """Make an image of this interpreter, with a shell, and return its name."""
+    return _python(PYTHON_IMAGE, {})
+
+
+def card_image() -> str:
+    """Make the same image with a stand-in for nvidia-smi, and return its name.
+
+    It shows two devices, but only to tasks that ask for them as NVIDIA's runtime wants it.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / "nvidia-smi"
+        program.write_text(_SMI)
+        program.chmod(0o755)
+        return _python(CARD_IMAGE, {"usr/bin/nvidia-smi": program})
+
+
+def _python(name: str, more_files: dict[str, Path]) -> str:
     if not BUSYBOX.exists():
         missing("a static busybox", "busybox-static")
     base = Path(sys.base_prefix)
@@ -52,7 +76,8 @@ def python_image() -> str:
     files |= {str(path)[1:]: path for path in _modules(library)}
     files |= {str(python)[1:]: python, "bin/busybox": BUSYBOX}
     links = {"bin/sh": "/bin/busybox", "usr/local/bin/python3": str(python)}
-    return _image(PYTHON_IMAGE, files, {k: v for k, v in links.items() if k not in files})
+    links = {target: source for target, source in links.items() if target not in files}
+    return _image(name, files | more_files, links)
 
 
 def _libraries(program: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 param batchAccountName string
 param nodeIdentityId string
 param nodeSubnetId string
+param gpuPools bool
 
 var pools = json(replace(string(loadJsonContent('../pools.json')), '{nodeIdentity}', nodeIdentityId))
 // Without public addresses, nodes reach storage and Batch through private endpoints, and nothing else.
@@ -21,7 +22,7 @@ resource account 'Microsoft.Batch/batchAccounts@2025-06-01' existing = {
 
 @onlyIfNotExists()
 resource pool 'Microsoft.Batch/batchAccounts/pools@2025-06-01' = [
-  for item in pools: {
+  for item in pools: if (gpuPools || !item.gpu) {
     parent: account
     name: item.name
     identity: {

@@ -9,6 +9,7 @@ from pathlib import Path
 from shutil import disk_usage
 from typing import Protocol
 
+from pipeline.domain.definitions.pool import Pool
 from pipeline.domain.health import azure as health_azure
 from pipeline.domain.health import findings as health
 from pipeline.domain.health import machine as health_machine
@@ -147,11 +148,20 @@ def _pools(ward: Ward) -> list[Finding]:
     found: list[Finding] = []
     for name, pool in sorted(engine.catalogue.pools.items()):
         pool_id = engine.pool_id_of(pool)
-        found += health_pools.pool(
-            name, pool_id, engine.ports.cluster.pool(pool_id), ward.where, engine.now
-        )
+        report = engine.ports.cluster.pool(pool_id)
+        if not report.state and not _is_wanted(ward, pool):
+            what = "is not deployed, and no pipeline uses its GPUs"
+            found.append(Finding(f"pool {name}", Level.OK, what))
+            continue
+        found += health_pools.pool(pool, pool_id, report, ward.where, engine.now)
         found.append(health_azure.retirement(pool, today, ward.where))
     return found
+
+
+def _is_wanted(ward: Ward, pool: Pool) -> bool:
+    """Return whether a pool has to be there: in Azure those with GPUs are made on request."""
+    used = (pipeline.pool for pipeline in ward.engine.catalogue.pipelines.values())
+    return not (ward.where.managed and pool.devices) or pool.name in used
 
 
 def _delivered(ward: Ward, container: str) -> list[Finding]:
@@ -235,7 +245,10 @@ def _account(ward: Ward) -> list[Finding]:
     pools = [pool for _, pool in sorted(ward.engine.catalogue.pools.items())]
     machines = ward.survey.pools()
     found = []
+    there = {one.pool for one in machines}
     for pool in pools:
+        if ward.engine.pool_id_of(pool) not in there and not _is_wanted(ward, pool):
+            continue
         others = [one for one in machines if one.pool != ward.engine.pool_id_of(pool)]
         found.append(health_quotas.cores(pool, sizes, quotas, others, where))
     return [

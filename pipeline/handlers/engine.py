@@ -30,8 +30,9 @@ class DefinitionUnreadable(Transient):
 class Engine:
     """The ports, the definitions, the patience, and the files of task_scripts/ by name.
 
-    `local` means that the services are the stack on this machine, not Azure. `by` is who asks for
-    what this invocation does: the engine itself, unless a door knows better.
+    `local` means that the services are the stack on this machine, not Azure. With `gpu_optional` a
+    task that asks for a GPU runs on the CPU of a node that has none. `by` is who asks for what this
+    invocation does: the engine itself, unless a door knows better.
     """
 
     ports: Ports
@@ -39,6 +40,7 @@ class Engine:
     patience: Patience
     scripts: Mapping[str, bytes]
     local: bool = False
+    gpu_optional: bool = False
     by: Asker = ENGINE
 
     @property

@@ -13,7 +13,7 @@ from pipeline.domain.runs.run import Run
 from pipeline.domain.waiting import endings
 from pipeline.domain.waiting.batch import Readings
 from pipeline.domain.waiting.decide import FailingStep, Situation, decide
-from pipeline.domain.waiting.remedies import Place, obstacle
+from pipeline.domain.waiting.remedies import PROVISION_GPUS, Place, obstacle
 from pipeline.domain.waiting.reports import JobReport, PoolReport
 from pipeline.errors import FanfareError, NotYet
 from pipeline.handlers.engine import DefinitionUnreadable, Engine
@@ -86,7 +86,8 @@ def place_of(engine: Engine, run: Run) -> Place:
     """Return the names that a remedy for this run mentions."""
     pool = engine.catalogue.pools.get(run.pool)
     pool_id = engine.pool_id_of(pool) if pool else run.pool
-    return Place(engine.local, run.id, run.pipeline, run.pool, pool_id, run.job)
+    place = Place(engine.local, run.id, run.pipeline, run.pool, pool_id, run.job)
+    return replace(place, provision=PROVISION_GPUS) if pool and pool.devices else place
 
 
 def pool_report(engine: Engine, run: Run) -> PoolReport:

@@ -25,6 +25,7 @@ if TYPE_CHECKING or __package__:
     from task_scripts.runtime import runner_cut as cuts
     from task_scripts.runtime import runner_fetch as fetch
     from task_scripts.runtime import runner_folder as folders
+    from task_scripts.runtime import runner_gpu as gpus
     from task_scripts.runtime import runner_guard as guard
     from task_scripts.runtime import runner_item as items
     from task_scripts.runtime import runner_journal as journals
@@ -35,6 +36,7 @@ else:  # on a node the files are in one folder
     import runner_cut as cuts
     import runner_fetch as fetch
     import runner_folder as folders
+    import runner_gpu as gpus
     import runner_guard as guard
     import runner_item as items
     import runner_journal as journals
@@ -44,7 +46,7 @@ else:  # on a node the files are in one folder
 
 LOG_BYTES = 8 * 1024 * 1024
 PREPARED = "AZ_BATCH_JOB_PREP_WORKING_DIR"
-_OWN = ("FANFARE_ATTEMPT", *fetch.VARIABLES)
+_OWN = ("FANFARE_ATTEMPT", gpus.MISSING, *fetch.VARIABLES)
 
 
 class _InputFile(TypedDict):
@@ -78,6 +80,9 @@ class Attempt:
     def __init__(
         self, page: _Page, task: _Task, environ: Mapping[str, str], folder: folders.Folder
     ) -> None:
+        """Lease the GPU that the program wants. Raises NoGpu."""
+        granted = gpus.grant(page["program"].get("gpu"), environ)  # None: of an older release
+        self._device = granted.report
         self.id = os.urandom(8).hex()
         self._page, self._task, self._folder = page, task, folder
         self._tries = folder.make(f"try-{self.id}")
@@ -90,6 +95,7 @@ class Attempt:
             "FANFARE_RUN": page["run"],
             "FANFARE_GENERATION": str(page["generation"]),
             "FANFARE_TASK": str(task["number"]),
+            **granted.variables,
         }
         self._node, self._started = environ.get("AZ_BATCH_NODE_ID", ""), time.time()
         self._scripts = Path(__file__).resolve().parent
@@ -268,6 +274,7 @@ class Attempt:
             "attempt": self.id,
             "after": after,
             "node": self._node[:128],
+            "device": self._device,
             "started_at": receipts.iso(self._started),
             "ended_at": receipts.iso(ended),
             "seconds": round(max(ended - self._started, 0.0), 3),
@@ -318,6 +325,9 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         root = folders.Folder.at(folder)
         fetch.link_prepared(root, page["inputs"], environ.get(PREPARED, ""))
         attempt = Attempt(page, task, environ, root)
+    except gpus.NoGpu as error:
+        sys.stderr.write(f"{gpus.MARK}{error}\n")
+        return gpus.EXIT_CODE
     except (OSError, ValueError, KeyError) as error:
         return _without_receipt(error)
     return keeper.Keeper(partial(_work, attempt), attempt.killed).run()

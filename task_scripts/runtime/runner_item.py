@@ -30,6 +30,7 @@ class Program(TypedDict):
     command: list[str] | None
     arguments: list[str]
     environment: str | None
+    gpu: int | None
 
 
 class Item(TypedDict):

@@ -20,6 +20,12 @@ slots: 2
 nodes: {maximum: 4}
 price: {per_hour: 0.36, currency: USD, source: test, date: 2026-09-01}
 """
+BASE = POOL.replace("slots: 2\n", "")
+GPU_POOLS = {
+    "cards": "gpu: nvidia\ngpus: 2\nslots: 2\n",
+    "crate": f"gpu: nvidia\ncontainers: {{images: [{PULLED}]}}\n",
+    "crates": f"gpu: nvidia\ngpus: 2\nslots: 2\ncontainers: {{images: [{PULLED}]}}\n",
+}
 SCRIPTS = ("work.py", "runner.py", "runner_fetch.py", "environment.py", "join.py", "cut.py")
 SCRIPTS += ("media_split.py",)
 
@@ -56,6 +62,9 @@ def written(pipelines: tuple[tuple[str, str], ...]) -> Definitions:
         if any("pool: boxes" in text for _, text in pipelines):
             boxes = f"{POOL}containers: {{images: [{PULLED}]}}\n"
             (folder / "pools/boxes.yaml").write_text(boxes)
+        for pool, more in GPU_POOLS.items():
+            if any(f"pool: {pool}" in text for _, text in pipelines):
+                (folder / f"pools/{pool}.yaml").write_text(f"{BASE}{more}")
         for script in SCRIPTS:
             (folder / "task_scripts" / script).write_text(f"# {script}\n")
         (folder / "task_scripts/environments/media.txt").write_text("# media.txt\n")

@@ -69,6 +69,8 @@ type Program = Callable[[Item], Outputs | Failure]
 class FakeNode:
     """Executes task specs; `loses` names the local files whose upload fails.
 
+    `device` is what receipts of tasks that ask for a GPU name.
+
     With `killed_after` all processes of a task are killed after so many items.
     """
 
@@ -79,6 +81,7 @@ class FakeNode:
     backwards: bool = False
     exit_code: int = 0
     killed_after: int | None = None
+    device: Mapping[str, object] | None = None
 
     def __call__(self, spec: TaskSpec) -> Outcome:
         """Run one task as Batch and the runner would; return how Batch reports its end."""
@@ -182,6 +185,7 @@ class _Execution:
             "attempt": self._attempt,
             "after": after,
             "node": "tvmps_fake",
+            "device": self._node.device if self._page["program"].get("gpu") else None,
             "started_at": started,
             "ended_at": self._now(),
             "seconds": 1.0,

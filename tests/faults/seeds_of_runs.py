@@ -118,6 +118,11 @@ def image_not_there(world: World) -> None:
     ending(world, Outcome(None, "ContainerInvalidImage", "usererror", "no such image"))
 
 
+@seed("program", "gpu-is-not-there")
+def gpu_not_there(world: World) -> None:
+    ending(world, Outcome(75))
+
+
 @seed("program", "upload-refused")
 def upload_refused(world: World) -> None:
     ending(world, Outcome(None, "FileUploadAccessDenied", "usererror", "403"))

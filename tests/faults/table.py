@@ -67,6 +67,7 @@ program      | exits-with-1                | program-failed          | show   | 
 program      | hangs                       | timed-out               | show   | person  | memory
 program      | is-not-there                | program-missing         | show   | person  | memory
 program      | image-is-not-there          | image-missing           | show   | person  | memory
+program      | gpu-is-not-there            | gpu-missing             | show   | person  | memory
 program      | writes-what-is-no-output    | output-unusable         | show   | person  | memory
 program      | module-is-not-there         | program-failed          | show   | person  | stack
 program      | upload-refused              | upload-failed           | show   | fanfare | memory

@@ -32,6 +32,8 @@ from tests.infra.deployment import (
     FILES,
     INFRA,
     MAIN,
+    MODULES,
+    PARAMETERS,
     POOLS,
     ROOT,
     SUBSCRIPTIONS,
@@ -52,6 +54,7 @@ UNSET = {
     "FANFARE_BATCH_ACCOUNT": "only a key needs it",
     "FANFARE_BATCH_KEY": "the account takes Entra tokens alone",
     "FANFARE_TOPIC_KEY": "the topic takes Entra tokens alone",
+    "FANFARE_MISSING_GPU": "in Azure a task that asks for a GPU does not run without",
     "FANFARE_DEFINITIONS": "the definitions lie in the package",
     "OTEL_EXPORTER_OTLP_ENDPOINT": "traces go to Application Insights",
 }
@@ -179,7 +182,17 @@ def test_rendered_pools_are_in_step():
 def test_the_emulator_gets_the_pools_that_azure_gets():
     bodies = pool_bodies()
     pools = [pool for _, pool in sorted(definitions().pools.items())]
-    assert [pool_resource(b, registries(p)) for p, b in zip(pools, bodies, strict=True)] == POOLS
+    assert [
+        {**pool_resource(b, registries(p)), "gpu": p.devices > 0}
+        for p, b in zip(pools, bodies, strict=True)
+    ] == POOLS
+
+
+def test_pools_with_gpus_are_made_on_request_only():
+    assert {pool["properties"]["displayName"] for pool in POOLS if pool["gpu"]} == {"gpu"}
+    text = MODULES["pools"].read_text("utf-8")
+    assert "for item in pools: if (gpuPools || !item.gpu) {" in text
+    assert PARAMETERS["gpuPools"] == {"value": "${FANFARE_GPU_POOLS=false}"}
 
 
 def test_azd_finds_the_app():

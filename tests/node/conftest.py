@@ -113,6 +113,13 @@ class Witness:
         except BlockingIOError:
             return False
 
+    def is_gone(self) -> bool:
+        """Return whether none is left, after the words were read."""
+        try:
+            return os.read(self._fd, 100) == b""
+        except BlockingIOError:
+            return False
+
     def close(self) -> None:
         """Close the pipe."""
         os.close(self._fd)

@@ -47,6 +47,7 @@ _SETTINGS = {
     "FANFARE_TOPIC_ENDPOINT": f"{{eventgrid.endpoint}}/topics/{TOPIC}/api/events",
     "FANFARE_TOPIC_KEY": "{eventgrid.key}",
     "FANFARE_NODE_IDENTITY": NODE_IDENTITY,
+    "FANFARE_MISSING_GPU": "cpu",
     "FANFARE_TICK": "*/5 * * * * *",
     "FANFARE_LOST_EVENTS": "*/30 * * * * *",
     # The doorbell wakes polls; only what is lost when a service is killed waits for the next.

@@ -159,6 +159,7 @@ def facts(run: Run, manifest: Manifest | None) -> RenderableType:
         *((f"{entry.act} by", _entry(entry)) for entry in run.asked[-_ASKED_SHOWN:]),
         ("cause", str(run.cause or "")),
         ("purged", _purged(run)),
+        ("ran on", ", ".join(f"{use} ×{use.tasks:,}" for use in run.devices)),
         ("cost", wording.cost(run.node_seconds, run.cost, run.currency) if run.over else ""),
     ]
     for name, value in rows:

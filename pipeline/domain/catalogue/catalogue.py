@@ -20,6 +20,7 @@ from pipeline.domain.catalogue.file import (
     Where,
     read_document,
 )
+from pipeline.domain.catalogue.gpus import check_gpus
 from pipeline.domain.catalogue.problems import limited, problems_of, without
 from pipeline.domain.definitions.pipeline import Pipeline, PipelineBody
 from pipeline.domain.definitions.pool import Pool, PoolBody
@@ -27,7 +28,10 @@ from pipeline.domain.notation.spelling import nearest
 from pipeline.errors import NotFound, Permanent
 
 # Files that the engine itself puts beside the scripts on a node.
-_RUNNER = ("", "_cut", "_folder", "_guard", "_item", "_journal", "_keeper", "_missing", "_receipt")
+_RUNNER = (
+    *("", "_cut", "_download", "_fetch", "_folder", "_gpu", "_guard", "_item"),
+    *("_journal", "_keeper", "_missing", "_receipt"),
+)
 ENGINE_SCRIPTS = frozenset(
     {*(f"runner{part}.py" for part in _RUNNER), "environment.py", "__init__.py"}
 )
@@ -152,7 +156,7 @@ class _Loading:
         """Compare a pipeline with itself, its pool and the scripts."""
         # A wrong image was left out of a part: it is no image that is missing.
         boxes = () if name in self.parts else check_containers(pipeline, pools)
-        for where, reason in (*check_pipeline(pipeline), *boxes):
+        for where, reason in (*check_pipeline(pipeline), *boxes, *check_gpus(pipeline, pools)):
             self.blame(name, where, reason)
         characters = len(pipeline.to_json().encode("utf-16-le")) // 2
         if characters > MAX_CHARACTERS:

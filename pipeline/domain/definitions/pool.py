@@ -88,16 +88,20 @@ class PoolBody(Strict):
     slots: int = Field(default=1, ge=1, le=256)
     nodes: Nodes
     gpu: Annotated[Gpu, BeforeValidator(_no_bare_none)] = Gpu.NONE
+    gpus: int = Field(default=1, ge=1, le=16)
     containers: Containers | None = None
     idle_minutes: int = Field(default=10, ge=5, le=60)
     price: Price | None = None
 
     @model_validator(mode="after")
-    def _one_slot_a_gpu(self) -> Self:
-        # Batch does not schedule GPUs: two tasks on a node would compete for one.
-        if self.gpu is not Gpu.NONE and self.slots > 1:
+    def _a_gpu_for_each_slot(self) -> Self:
+        # Batch does not schedule GPUs: more tasks than devices would wait for each other.
+        if self.gpu is Gpu.NONE and "gpus" in self.model_fields_set:
+            raise ValueError("gpus is for gpu: nvidia")
+        if self.gpu is not Gpu.NONE and self.slots > self.gpus:
             raise ValueError(
-                f"slots must be 1, not {self.slots}: a GPU node takes one task at a time"
+                f"slots must be at most {self.gpus}, not {self.slots}: a node has {self.gpus} in "
+                "gpus, and takes no more tasks than GPUs"
             )
         return self
 
@@ -106,6 +110,11 @@ class Pool(PoolBody):
     """What a user rents: size, image, slots, limits, price."""
 
     name: Name
+
+    @property
+    def devices(self) -> int:
+        """How many GPUs a node has."""
+        return 0 if self.gpu is Gpu.NONE else self.gpus
 
     def share(self, slots: int) -> float:
         """Return the share of a node that a number of task slots takes."""

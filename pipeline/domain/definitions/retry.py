@@ -21,6 +21,7 @@ class Retries(Strict):
     receipt_invalid: int = Field(default=1, ge=0, le=20)
     preparation_failed: int = Field(default=2, ge=0, le=20)
     image_missing: int = Field(default=0, ge=0, le=20)
+    gpu_missing: int = Field(default=1, ge=0, le=20)
     input_missing: int = Field(default=0, ge=0, le=20)
     output_unusable: int = Field(default=0, ge=0, le=20)
 

@@ -27,12 +27,16 @@ STAGE_LIMIT = timedelta(minutes=30)
 _PYTHON = "python3"
 
 
-class _InImage(Strict):
-    """What runs on a node as a process, or in a container if it has an image."""
+class _OnNode(Strict):
+    """What runs on a node: as a process, or in a container if it has an image.
+
+    It gets a GPU for itself if it asks for one, and else sees none.
+    """
 
     environment: Name | None = None
     image: ImageName | None = None
     python: Interpreter | None = None
+    gpu: int = Field(default=0, ge=0, le=1)
 
     @model_validator(mode="after")
     def _packages_of_the_image(self) -> Self:
@@ -43,7 +47,7 @@ class _InImage(Strict):
         return self
 
 
-class StageProgram(_InImage):
+class StageProgram(_OnNode):
     """A program that carries out a stage on a node."""
 
     program: FileName
@@ -56,7 +60,7 @@ class StageProgram(_InImage):
         return (self.python or _PYTHON) if self.image else None
 
 
-class TaskProgram(_InImage):
+class TaskProgram(_OnNode):
     """The program or command that runs once for each item.
 
     In an image the runner needs Python. A program is Python, so it is there; a command may do

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from pipeline.domain.waiting.remedies import BY_HAND
+from pipeline.domain.definitions.pool import Pool
+from pipeline.domain.waiting.remedies import BY_HAND, PROVISION_GPUS
 
 _SKEW_NOTED, _SKEW_REFUSED = timedelta(seconds=5), timedelta(minutes=5)
 _NO_LOGIN = ("CredentialUnavailableError", "ClientAuthenticationError")
@@ -63,6 +64,10 @@ class Deployment:
         if self.named:
             return f"{BY_HAND}compare the endpoints in the env file with those of the deployment"
         return "azd provision" if self.managed else "fanfare up"
+
+    def provision_of(self, pool: Pool) -> str:
+        """Return the command that creates a pool that is missing."""
+        return PROVISION_GPUS if self.managed and pool.devices else self.provision
 
     @property
     def batch_login(self) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from pipeline.domain.definitions.pool import Pool
 from pipeline.domain.health.findings import Deployment, Finding, Level
 from pipeline.domain.runs.obstacles import ObstacleCode
 from pipeline.domain.waiting.batch import pool_obstacle
@@ -14,28 +15,28 @@ _PASSING = frozenset({C.NODES_STARTING, C.POOL_RESIZING, C.NODES_PREEMPTED})
 
 
 def pool(
-    name: str, pool_id: str, report: PoolReport, where: Deployment, now: datetime
+    pool: Pool, pool_id: str, report: PoolReport, where: Deployment, now: datetime
 ) -> list[Finding]:
     """Judge one pool."""
-    check = f"pool {name}"
+    check = f"pool {pool.name}"
     nodes = f"{report.allocation}, {report.nodes} of {report.target_nodes} nodes"
-    return list(_faults(name, pool_id, report, where, now)) or [Finding(check, Level.OK, nodes)]
+    return list(_faults(pool, pool_id, report, where, now)) or [Finding(check, Level.OK, nodes)]
 
 
 def _faults(
-    name: str, pool_id: str, report: PoolReport, where: Deployment, now: datetime
+    pool: Pool, pool_id: str, report: PoolReport, where: Deployment, now: datetime
 ) -> Iterator[Finding]:
-    check = f"pool {name}"
+    check = f"pool {pool.name}"
     found = pool_obstacle(report, pool_id, now)
     if found and found[0] not in _PASSING:
         code, what = found
         why = "runs that need it wait" if code is C.POOL_MISSING else "its runs wait"
-        yield Finding(check, Level.FAULT, what, why, _command(code, name, pool_id, where))
+        yield Finding(check, Level.FAULT, what, why, _command(code, pool, pool_id, where))
     elif ill := report.counts.unusable + report.counts.start_task_failed:
         what = f"{ill} of {report.nodes} nodes cannot take tasks"
         if report.node_error:
             what += f" ({report.node_error})"
-        command = _command(C.NODES_UNUSABLE, name, pool_id, where)
+        command = _command(C.NODES_UNUSABLE, pool, pool_id, where)
         yield Finding(check, Level.FAULT, what, "they cost money and take no task", command)
     if report.state and not report.formula:
         # A deployment does not touch a pool that exists.
@@ -44,17 +45,17 @@ def _faults(
         yield Finding(check, Level.FAULT, what, why, _rest(pool_id, where))
 
 
-def _command(code: ObstacleCode, name: str, pool_id: str, where: Deployment) -> str:
+def _command(code: ObstacleCode, pool: Pool, pool_id: str, where: Deployment) -> str:
     """Return the command that fixes the obstacle, or else the one that shows more of it."""
     if code is C.POOL_MISSING:
-        return where.provision
+        return where.provision_of(pool)
     if not where.managed:
-        return MEANINGS[code].remedy(Place(True, "latest", "", name, pool_id, ""))
+        return MEANINGS[code].remedy(Place(True, "latest", "", pool.name, pool_id, ""))
     return {
         C.CORE_QUOTA: f"az batch account show -n {where.batch} -g {where.group}; "
         f"{BY_HAND}ask for quota in the portal (Quotas)",
         C.NO_CAPACITY: f"az batch location list-skus -l {where.location}; "
-        f"{BY_HAND}change `size` in pools/{name}.yaml",
+        f"{BY_HAND}change `size` in pools/{pool.name}.yaml",
         C.NODES_UNUSABLE: f"{where.batch_login}; az batch node list --pool-id {pool_id}",
         C.START_TASK_FAILING: f"{where.batch_login}; az batch node list --pool-id {pool_id}",
         C.IMAGE_FAILING: f"{where.batch_login}; az batch node list --pool-id {pool_id}",

@@ -13,7 +13,8 @@ class PlannedProgram(Stored):
     """The program that a task runs for each item: a file of task_scripts/, or a command.
 
     With an image the task runs in a container; `python` runs the runner there, if it has one.
-    `path` is the image's own PATH, or "".
+    `path` is the image's own PATH, or "". `gpu` is how many GPUs a task gets; a page of an older
+    release says None.
     """
 
     file: str | None = None
@@ -24,6 +25,7 @@ class PlannedProgram(Stored):
     python: str | None = None
     shared_memory: str | None = None
     path: str = ""
+    gpu: int | None = None
 
     @property
     def has_runner(self) -> bool:

@@ -44,8 +44,8 @@ def render_formula(pool: Pool, demands: Sequence[Demand], now: datetime) -> str:
 
 def _targets(spot_share: float) -> list[str]:
     return [
-        # Rounding down leaves the first node dedicated, unless all of them are spot.
-        f"spot = floor(nodes * {spot_share:.4g})" if spot_share else "spot = 0",
+        # The nearest whole number, so that a share holds for one or two nodes too.
+        f"spot = floor(nodes * {spot_share:.4g} + 0.5)" if spot_share else "spot = 0",
         "$TargetDedicatedNodes = nodes - spot",
         "$TargetLowPriorityNodes = spot",
     ]

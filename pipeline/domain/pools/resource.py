@@ -27,9 +27,15 @@ _SAME = (
 
 
 def pool_resources(pools: Mapping[str, Pool]) -> list[dict[str, object]]:
-    """Describe all pools, each with the formula of a pool without demand."""
+    """Describe all pools, each with the formula of a pool without demand.
+
+    `gpu` says whether the deployment makes it on request only.
+    """
     return [
-        pool_resource(pool_body(pool, render_formula(pool, [], _EPOCH)), registries(pool))
+        {
+            **pool_resource(pool_body(pool, render_formula(pool, [], _EPOCH)), registries(pool)),
+            "gpu": pool.devices > 0,
+        }
         for _, pool in sorted(pools.items())
     ]
 

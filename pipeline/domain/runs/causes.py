@@ -11,6 +11,7 @@ class Cause(Word):
     NODE_LOST = "node-lost"
     PROGRAM_MISSING = "program-missing"
     IMAGE_MISSING = "image-missing"
+    GPU_MISSING = "gpu-missing"
     PREPARATION_FAILED = "preparation-failed"
     POOL_FAILED = "pool-failed"
     DOWNLOAD_FAILED = "download-failed"

@@ -8,8 +8,9 @@ Codes: https://learn.microsoft.com/azure/batch/batch-task-errors
 
 from pipeline.domain.runs.causes import Cause
 
-# By this code the runner says that it could not fetch the files of its task.
-NOT_FETCHED = 74
+# By these codes the runner says why it began nothing: files not fetched, no GPU on the node.
+NOT_FETCHED, NO_GPU = 74, 75
+RUNNER_CODES = {NOT_FETCHED: Cause.DOWNLOAD_FAILED, NO_GPU: Cause.GPU_MISSING}
 _CODES = {
     "BlobNotFound": Cause.DOWNLOAD_FAILED,
     "BlobAccessDenied": Cause.DOWNLOAD_FAILED,
@@ -37,8 +38,8 @@ def cause_of(code: str, exit_code: int | None = None, *, full_time: bool = False
     The code of a task that Batch stopped at its time limit differs between agents. So one that took
     its `full_time`, and did not end by itself, was stopped.
     """
-    if code == "FailureExitCode" and exit_code == NOT_FETCHED:
-        return Cause.DOWNLOAD_FAILED
+    if code == "FailureExitCode" and exit_code in RUNNER_CODES:
+        return RUNNER_CODES[exit_code]
     if code.startswith("FileUpload"):
         return Cause.UPLOAD_FAILED
     return _CODES.get(code, Cause.TIMED_OUT if full_time else Cause.NODE_LOST)

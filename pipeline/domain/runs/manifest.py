@@ -10,7 +10,7 @@ from pipeline.domain.runs import naming
 from pipeline.domain.runs.asking.askers import Asker
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.naming import BlobRef
-from pipeline.domain.runs.results import ItemResult
+from pipeline.domain.runs.results import DeviceUse, ItemResult
 from pipeline.domain.runs.run import Input
 from pipeline.domain.runs.stored import Stored
 
@@ -116,6 +116,10 @@ class Manifest(Stored):
     )
     missing_total: int = Field(description="How many items failed in total.")
     node_seconds: float
+    devices: tuple[DeviceUse, ...] = Field(
+        default=(),
+        description="What the tasks that asked for a GPU ran on, the most used first.",
+    )
 
     @property
     def bytes(self) -> int:

@@ -1,6 +1,6 @@
 """How tasks and items ended: receipts from nodes, and results as the ledger keeps them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
@@ -13,6 +13,7 @@ from pipeline.domain.runs.stored import Stored
 from pipeline.errors import Permanent
 
 MAX_RECEIPT_BYTES = 1 << 20
+MOST_DEVICES = 16  # kinds that a run names
 ATTEMPTS = 64  # that one receipt may go on from
 Attempts = tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")], ...]
 
@@ -64,17 +65,57 @@ class ItemResult(_Claim):
         return self.outcome is ItemOutcome.SUCCEEDED
 
 
+class Device(_Claim):
+    """What a task that asked for a GPU ran on: `cuda:0` with model and driver, or `cpu`."""
+
+    device: str = Field(pattern=r"^[a-z]{1,16}(:[0-9]{1,3})?$")
+    name: str = Field(default="", max_length=100)
+    driver: str = Field(default="", max_length=100)
+
+    def __str__(self) -> str:
+        driver = f" (driver {self.driver})" if self.driver else ""
+        return f"{self.name or self.device}{driver}"
+
+
 class Receipt(_Claim):
-    """The receipt that an attempt leaves; `after` are the attempts that it goes on from."""
+    """The receipt that an attempt leaves; `after` are the attempts that it goes on from.
+
+    `device` is None for a task that asked for no GPU.
+    """
 
     version: int = Field(ge=1, le=1)
     attempt: str = Field(pattern=r"^[0-9a-f]{16}$")
     after: Attempts = Field(default=(), max_length=ATTEMPTS)
     node: str = Field(default="", max_length=128)
+    device: Device | None = None
     started_at: str = Field(default="", max_length=40)
     ended_at: str = Field(default="", max_length=40)
     seconds: float = Field(ge=0)
     items: tuple[ItemResult, ...]
+
+
+class DeviceUse(Device):
+    """A device, and how many tasks and stage programs ran on such a one."""
+
+    tasks: int = Field(ge=1)
+
+
+class Devices:
+    """Counts what tasks ran on; nodes name the devices, so only the first kinds are kept."""
+
+    def __init__(self, known: Iterable[DeviceUse] = ()) -> None:
+        self._counted = {Device(**use.model_dump(exclude={"tasks"})): use.tasks for use in known}
+
+    def add(self, device: Device | None) -> None:
+        """Count one task."""
+        if device and (device in self._counted or len(self._counted) < MOST_DEVICES):
+            self._counted[device] = self._counted.get(device, 0) + 1
+
+    @property
+    def uses(self) -> tuple[DeviceUse, ...]:
+        """The kinds of devices, the most used first."""
+        ordered = sorted(self._counted.items(), key=lambda kind: (-kind[1], str(kind[0])))
+        return tuple(DeviceUse(**dict(device), tasks=tasks) for device, tasks in ordered)
 
 
 class TaskState(StrEnum):
@@ -109,6 +150,7 @@ class TaskResult(Stored):
     attempt: str = ""
     address: str = ""
     node: str = ""
+    device: Device | None = None
     seconds: float = 0.0
     receipt: str = ""
     journal: str = ""

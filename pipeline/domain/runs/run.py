@@ -12,6 +12,7 @@ from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import TERMINAL, State, check_move
 from pipeline.domain.runs.naming import BlobRef, Generation
 from pipeline.domain.runs.obstacles import Obstacle
+from pipeline.domain.runs.results import DeviceUse
 from pipeline.domain.runs.stored import Stored, Word
 
 
@@ -144,6 +145,7 @@ class Run(Stored):
     succeeded: int = 0
     failed: int = 0
     without_output: int = 0
+    devices: tuple[DeviceUse, ...] = ()
     node_seconds: float = 0.0
     cost: float = 0.0
     currency: str = ""

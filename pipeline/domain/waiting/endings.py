@@ -30,6 +30,12 @@ ENDINGS: dict[Cause, Meaning] = {
         f"{BY_HAND}correct the image, in pipelines/{{pipeline}}.yaml or pools/{{pool}}.yaml, "
         "and start a new run",
     ),
+    C.GPU_MISSING: Meaning(
+        "a task asked for a GPU, and its nodes showed none",
+        f"{_LOGS}; {BY_HAND}correct the driver of this machine, then {_AGAIN}",
+        f"{_LOGS}; {BY_HAND}correct `size` or `image` in pools/{{pool}}.yaml, then azd up, "
+        f"then {_AGAIN}",
+    ),
     C.PREPARATION_FAILED: Meaning(
         "nodes cannot install the environment of the program",
         f"{BY_HAND}correct the environment in task_scripts/environments, then fanfare up, "

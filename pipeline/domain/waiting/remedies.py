@@ -11,12 +11,17 @@ from pipeline.domain.runs.obstacles import Obstacle, ObstacleCode
 WAIT = "wait: it passes by itself"
 BY_HAND = "by hand: "
 BETWEEN = "; "  # two commands
+# A deployment makes pools with GPUs only if it is told to.
+PROVISION_GPUS = f"azd env set FANFARE_GPU_POOLS true{BETWEEN}azd provision"
 C = ObstacleCode
 
 
 @dataclass(frozen=True)
 class Place:
-    """The names that remedies mention, and whether the run lives on this machine."""
+    """The names that remedies mention, and whether the run lives on this machine.
+
+    `provision` is what makes the run's pool in Azure.
+    """
 
     local: bool
     run: str
@@ -24,6 +29,7 @@ class Place:
     pool: str
     pool_id: str
     job: str
+    provision: str = "azd provision"
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ MEANINGS: dict[ObstacleCode, Meaning] = {
         "a later release started the run, and this release cannot read its definition",
         "fanfare cancel {run}",
     ),
-    C.POOL_MISSING: Meaning("the pool is not in the Batch account", "fanfare up", "azd provision"),
+    C.POOL_MISSING: Meaning("the pool is not in the Batch account", "fanfare up", "{provision}"),
     C.POOL_RESIZING: Meaning("the pool is getting or losing nodes", WAIT),
     C.POOL_NOT_SCALED: Meaning(
         "the pool has no node, and Batch has not evaluated its formula yet", WAIT

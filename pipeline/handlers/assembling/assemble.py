@@ -117,7 +117,7 @@ def _make_output(engine: Engine, run: Run, gathered: Gathered) -> Chosen | OnNod
     definition, total = engine.definition(run), total_items(run)
     failed = total - len(gathered.parts)
     outcomes = Outcomes(len(gathered.parts), failed, gathered.without_output)
-    counts = count(engine, run, outcomes, gathered.seconds)
+    counts = count(engine, run, outcomes, gathered.seconds, gathered.devices)
     missing = missing_of(gathered.failed)
     if not definition.tolerance.allows(failed, total):
         return _failure(*_blame(gathered, total), missing, counts)

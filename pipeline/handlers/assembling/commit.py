@@ -130,6 +130,7 @@ def commit(engine: Engine, run: Run, what: Chosen) -> Committed:
         missing=what.missing,
         missing_total=what.counts.failed,
         node_seconds=what.counts.node_seconds,
+        devices=what.counts.devices,
     )
     ref = run.names.manifest
     content = manifest.model_dump_json(indent=2).encode()

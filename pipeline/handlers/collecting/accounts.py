@@ -9,7 +9,7 @@ from pipeline.domain.runs import naming
 from pipeline.domain.runs.announcement import MAX_MISSING
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.manifest import Missing
-from pipeline.domain.runs.results import ItemResult
+from pipeline.domain.runs.results import Devices, DeviceUse, ItemResult, TaskResult
 from pipeline.domain.runs.run import Run
 from pipeline.domain.runs.stored import Stored
 from pipeline.errors import Permanent
@@ -21,7 +21,7 @@ from pipeline.ledger import tasks
 
 
 class Counts(Stored):
-    """Items by outcome, and the node-seconds with their price.
+    """Items by outcome, the node-seconds with their price, and what tasks ran on.
 
     `without_output` counts those that succeeded and wrote nothing.
     """
@@ -30,6 +30,7 @@ class Counts(Stored):
     failed: int
     without_output: int = 0
     node_seconds: float
+    devices: tuple[DeviceUse, ...] = ()
     cost: float
     currency: str
 
@@ -43,17 +44,21 @@ class Outcomes:
     without_output: int
 
 
-def count(engine: Engine, run: Run, items: Outcomes, seconds: float) -> Counts:
+def count(engine: Engine, run: Run, items: Outcomes, seconds: float, devices: Devices) -> Counts:
     """Compute what a run cost, from the `seconds` of its tasks and their share of a node.
 
+    `devices` are those of its tasks; those of earlier generations and of stages are added.
     The price is an estimate: full and spot price, weighted by the pool's share of spot nodes.
     """
     pool = engine.catalogue.pools.get(run.pool)
     node_seconds = round(run.node_seconds + used(engine, run, seconds), 3)
+    for stage in _stages(engine, run):
+        devices.add(stage.device)
     price, per_hour = (pool.price, pool.per_hour) if pool else (None, None)
     return Counts(
         **asdict(items),
         node_seconds=node_seconds,
+        devices=devices.uses,
         cost=round(node_seconds / 3600 * (per_hour or 0.0), 6),
         currency=price.currency if price else "",
     )
@@ -67,7 +72,7 @@ def used(engine: Engine, run: Run, seconds: float) -> float:
     """
     definition = engine.definition_if_readable(run)
     pool, slots = engine.catalogue.pools.get(run.pool), definition.task.slots if definition else 1
-    slot_seconds = slots * seconds + sum(_stages(engine, run))
+    slot_seconds = slots * seconds + sum(stage.seconds for stage in _stages(engine, run))
     return slot_seconds * (pool.share(1) if pool else 1.0)
 
 
@@ -77,11 +82,13 @@ def tally(engine: Engine, run: Run, cause: Cause | None) -> tuple[Counts, list[M
     Also returns its first missing items; an item that never ended gets the cause of the verdict.
     """
     known: dict[int, ItemResult] = {}
-    seconds = 0.0
+    seconds, devices = 0.0, Devices(run.devices)
     for generation, plan in generations(run):
         planned = PlannedItems(engine, plan)
         for result in tasks.results(engine.ports.tables, run.id, generation):
-            seconds += result.seconds if generation == run.generation else 0.0
+            if generation == run.generation:
+                seconds += result.seconds
+                devices.add(result.device)
             # A missing page or receipt must not keep the run from ending.
             with suppress(Permanent):
                 for item in items_of(engine, planned, result):
@@ -96,10 +103,10 @@ def tally(engine: Engine, run: Run, cause: Cause | None) -> tuple[Counts, list[M
         Missing.of(known[n]) if n in known else Missing(item=n, cause=cause, tries=0)
         for n in itertools.islice(left, MAX_MISSING)
     ]
-    return count(engine, run, outcomes, seconds), missing
+    return count(engine, run, outcomes, seconds, devices), missing
 
 
-def _stages(engine: Engine, run: Run) -> Iterator[float]:
+def _stages(engine: Engine, run: Run) -> Iterator[TaskResult]:
     for stage in naming.STAGES:
         if found := tasks.find(engine.ports.tables, run.id, run.generation, stage):
-            yield found.result.seconds
+            yield found.result

@@ -7,7 +7,7 @@ from functools import partial
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.naming import BlobRef, Generation
-from pipeline.domain.runs.results import ItemOutcome, ItemResult, TaskResult, TaskState
+from pipeline.domain.runs.results import Devices, ItemOutcome, ItemResult, TaskResult, TaskState
 from pipeline.domain.runs.run import PublishedPlan, Run
 from pipeline.handlers.collecting.reading import items_of
 from pipeline.handlers.engine import Engine
@@ -35,9 +35,10 @@ class Gathered:
     """The results of a run's items.
 
     Of items that succeeded we keep only the parts, to bound memory: there may be a million. Of the
-    present generation, `heard` counts the units that have a row, and `seconds` is the sum over its
-    tasks. `lost` holds those with missing outputs, `rejected` those whose receipt Batch
-    contradicts, with its words, and `unfinished` those with a receipt that Batch has not completed.
+    present generation, `heard` counts the units that have a row, `devices` what they ran on, and
+    `seconds` is the sum over its tasks. `lost` holds those with missing outputs, `rejected` those
+    whose receipt Batch contradicts, with its words, and `unfinished` those with a receipt that
+    Batch has not completed.
     """
 
     failures: dict[int, ItemResult] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class Gathered:
     lost: list[TaskResult] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     unfinished: list[TaskResult] = field(default_factory=list)
+    devices: Devices = field(default_factory=Devices)
     heard: int = 0
     seconds: float = 0.0
 
@@ -69,7 +71,7 @@ def gather(engine: Engine, run: Run, word: BatchWord | None = None) -> Gathered:
 
     With `word` the receipts of the present generation are compared with it.
     """
-    gathered = Gathered()
+    gathered = Gathered(devices=Devices(run.devices))
     for generation, plan in generations(run):
         sizes, planned = _sizes(engine, run, generation), executions.PlannedItems(engine, plan)
         for result in tasks.results(engine.ports.tables, run.id, generation):
@@ -83,6 +85,7 @@ def gather(engine: Engine, run: Run, word: BatchWord | None = None) -> Gathered:
             if present:
                 gathered.heard += 1
                 gathered.seconds += result.seconds
+                gathered.devices.add(result.device)
                 if result.state is TaskState.RETRYING:
                     gathered.retrying.append(result)
                 elif why:

@@ -265,6 +265,7 @@ def _read_result(
         attempt=path.attempt,
         address=path.address,
         node=receipt.node,
+        device=receipt.device,
         seconds=receipt.seconds,
         receipt=path.blob.name,
         at=engine.now,

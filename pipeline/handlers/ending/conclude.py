@@ -58,7 +58,7 @@ def conclude(engine: Engine, held: Held, verdict: Verdict) -> Ended:
         output=verdict.output,
         obstacle=verdict.obstacle,
         ended_at=now,
-        **counts.model_dump(),
+        **dict(counts),
     )
     event = completion_event(run, missing)
     place = admission.leave_place(engine, run)

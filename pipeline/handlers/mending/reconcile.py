@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from pipeline.domain.plans.bundle import PAGE_SIZE
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
-from pipeline.domain.runs.failures import NOT_FETCHED, cause_of
+from pipeline.domain.runs.failures import RUNNER_CODES, cause_of
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.results import TaskResult, TaskState, failed_task
 from pipeline.domain.runs.run import Run
@@ -113,10 +113,10 @@ def _failures(engine: Engine, run: Run, job: str, units: Unheard) -> dict[str, t
 
 
 def _told(engine: Engine, run: Run, result: TaskResult, end: TaskEnd) -> tuple[Cause, str]:
-    """Return the cause and the words of Batch, or of a runner that could not fetch its files."""
+    """Return the cause and the words of Batch, or of a runner that began nothing."""
     full_time = executions.took_full_time(engine, run, end)
     cause, words = cause_of(end.code, end.exit_code, full_time=full_time), ""
-    if end.exit_code == NOT_FETCHED:
+    if end.exit_code in RUNNER_CODES:
         words = delivery.why_not(engine, run, result.unit, result.execution)
     return cause, words or f"{end.code}: {end.message}"
 

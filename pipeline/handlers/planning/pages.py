@@ -95,6 +95,7 @@ def program_of(definition: Pipeline) -> PlannedProgram:
         image=task.image,
         python=task.interpreter,
         shared_memory=task.shared_memory,
+        gpu=task.gpu,
     )
 
 

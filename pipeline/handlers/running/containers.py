@@ -6,6 +6,7 @@ https://learn.microsoft.com/azure/batch/batch-container-isolation-task.
 
 from dataclasses import replace
 
+from pipeline.domain.definitions.pool import Pool
 from pipeline.domain.plans import commands
 from pipeline.domain.plans.plan import Page, PlannedProgram, PlannedTask
 from pipeline.domain.runs import naming
@@ -14,13 +15,22 @@ from pipeline.handlers.engine import Engine
 from pipeline.ports.batch import Container, InputFile, Mount, TaskSpec, Upload
 
 # The agent passes the home folder, the PATH and the user of the node, of which a container has
-# none; and images that set no such variables get no GPU.
+# none.
 _ENVIRONMENT = {
     "HOME": "/tmp",  # noqa: S108 - the container's own
     "USER": "fanfare",
     "LOGNAME": "fanfare",
 }
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# Batch starts containers on nodes with GPUs in NVIDIA's runtime, and refuses `--gpus`. The runtime
+# shows devices only where these variables are set, by the image or here. The first says which, the
+# second for what: CUDA, nvidia-smi, codecs, and OptiX or Vulkan. With `void` it shows nothing:
+# https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/docker-specialized.html.
+_GPU = {
+    "NVIDIA_VISIBLE_DEVICES": "all",
+    "NVIDIA_DRIVER_CAPABILITIES": "compute,utility,video,graphics",
+}
+_NO_GPU = {"NVIDIA_VISIBLE_DEVICES": "void"}
 # Its streams have a name of the execution's own, as those of a process.
 _RUNNER = (
     "-c 'read -r id </proc/sys/kernel/random/uuid; "
@@ -36,7 +46,12 @@ def contained(engine: Engine, run: Run, spec: TaskSpec, page: Page, task: Planne
     spec = replace(
         spec,
         container=_container(program, program.image),
-        environment={**_ENVIRONMENT, "PATH": program.path or _PATH, **spec.environment},
+        environment={
+            **_ENVIRONMENT,
+            "PATH": program.path or _PATH,
+            **_devices(engine.pool(run), program),
+            **spec.environment,
+        },
     )
     if program.python:
         return replace(spec, command=_RUNNER.format(python=program.python))
@@ -47,8 +62,32 @@ def contained(engine: Engine, run: Run, spec: TaskSpec, page: Page, task: Planne
             *(file for file in spec.inputs if file.path != naming.PAGE_FILE),
             *_marks(engine, run),
         ],
-        environment={**spec.environment, **commands.variables(page, task)},
+        environment={
+            **spec.environment,
+            **commands.variables(page, task),
+            **_told_device(engine, program),
+        },
     )
+
+
+def _devices(pool: Pool, program: PlannedProgram) -> dict[str, str]:
+    """Return what shows the node's GPUs to a container, or hides them from it.
+
+    All are shown, and the runner leases one. Without a runner the node has one slot.
+    """
+    if not pool.devices or program.gpu is None:
+        return {}
+    return _GPU if program.gpu else _NO_GPU
+
+
+def _told_device(engine: Engine, program: PlannedProgram) -> dict[str, str]:
+    """Return what a program without the runner is told of its device.
+
+    Nobody looks for it on the node. So where a node may lack it, nothing is said.
+    """
+    if program.gpu is None or (program.gpu and engine.gpu_optional):
+        return {}
+    return {"FANFARE_DEVICE": "cuda:0" if program.gpu else "cpu"}
 
 
 def _container(program: PlannedProgram, image: str) -> Container:
@@ -59,6 +98,8 @@ def _container(program: PlannedProgram, image: str) -> Container:
     if program.python:
         options.append("--entrypoint=/bin/sh")  # the image's own would take the command
         mounts.append(Mount("JobPrep", read_only=True))
+        if program.gpu:
+            mounts.append(Mount("Shared"))  # where runners lease GPUs
     return Container(image, options, mounts)
 
 

@@ -25,7 +25,7 @@ _WORDS_BYTES, _WORDS = 8192, 1000
 # What the runner knows, too: the variables that name the list and the only place of its URLs, and
 # what begins the line in which it says why it could not fetch a file.
 VARIABLES = ("FANFARE_FILES", "FANFARE_STORAGE")
-MARK = "Not fetched: "
+MARK, NO_GPU = "Not fetched: ", "No GPU: "
 _URL_VARIABLE = "FANFARE_INPUT_URL"  # by which a program reads an input that does not come
 _NODE, _URL = "node", "url"
 _RELEASE = "/bin/sh -c 'rm -rf \"$AZ_BATCH_JOB_PREP_WORKING_DIR/in\"'"
@@ -95,7 +95,7 @@ def _direct(file: PlannedInput) -> InputFile:
 
 
 def why_not(engine: Engine, run: Run, unit: str, execution: int) -> str:
-    """Return why the runner could not fetch its files, in its own words, or "" without any.
+    """Return why the runner began nothing, in its own words, or "" without any.
 
     They are what a node says: read up to a limit, and shown only.
     """
@@ -109,6 +109,6 @@ def why_not(engine: Engine, run: Run, unit: str, execution: int) -> str:
         except NotFound:
             continue
         for line in reversed(text.decode(errors="replace").splitlines()):
-            if line.startswith(MARK):
+            if line.startswith((MARK, NO_GPU)):
                 return "".join(c if c.isprintable() else "\ufffd" for c in line)[:_WORDS]
     return ""

@@ -200,7 +200,11 @@ def _task_spec(
         command=RUNNER,
         inputs=[InputFile(engine.ports.blobs.url(ref), naming.PAGE_FILE), *files.inputs],
         uploads=uploaded(run, name, execution),
-        environment={"FANFARE_TASK": str(task.number), **files.environment},
+        environment={
+            "FANFARE_TASK": str(task.number),
+            **({"FANFARE_MISSING_GPU": "cpu"} if page.program.gpu and engine.gpu_optional else {}),
+            **files.environment,
+        },
         limit=time_limit(engine, run, name),
         access_until=unit.access_until,
     )

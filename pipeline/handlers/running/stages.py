@@ -155,6 +155,7 @@ def stage_page(run: Run, stage: Stage, allowed: Mapping[str, int]) -> Page:
         environment=scripts.requirements(program.environment),
         image=program.image,
         python=program.interpreter,
+        gpu=program.gpu,
     )
     return Page(
         run=run.id,

@@ -13,6 +13,7 @@ from pipeline.cli.exits import Exit
 from pipeline.cli.main import app as fanfare
 from pipeline.cli.session import Session
 from pipeline.domain.catalogue.catalogue import DefinitionError
+from pipeline.domain.definitions.pool import Gpu
 from pipeline.domain.health.azure import PROVIDERS
 from pipeline.domain.health.findings import Deployment, QueueReading
 from pipeline.domain.health.quotas import Machines, Quotas, Size
@@ -22,6 +23,7 @@ from pipeline.domain.runs.naming import CONTAINERS, BlobRef
 from pipeline.domain.waiting.reports import PoolReport
 from pipeline.errors import Transient
 from pipeline.ledger.layout import TABLES
+from tests.unit.domain.definitions.test_pool import pool
 from tests.unit.handlers.mending.test_outages import refusing
 
 AZURE = Deployment("s", "rg-x", "bax", "stx", "func-x", "westeurope")
@@ -84,8 +86,8 @@ class Doctor:
 
     def __init__(self, app):
         self.app, self.survey, self.management = app, FakeSurvey(), FakeManagement()
-        for pool in app.engine.catalogue.pools.values():
-            app.engine.ports.cluster.push_formula(app.engine.pool_id_of(pool), "x")
+        for known in app.engine.catalogue.pools.values():
+            app.engine.ports.cluster.push_formula(app.engine.pool_id_of(known), "x")
 
     def _sleep(self, seconds):
         self.app.world.clock.advance(seconds=seconds)
@@ -199,6 +201,25 @@ def test_cores_of_other_pools_are_reported_and_count_as_taken(doctor):
     assert wrong["quota of pool cpu"]["what"] == (
         "needs 8 dedicated cores, other pools have 98, the quota is 100"
     )
+
+
+def test_a_pool_with_gpus_that_no_pipeline_uses_need_not_be_there(doctor):
+    cards = pool(name="cards", gpu=Gpu.NVIDIA, slots=1, size="Standard_NC4as_T4_v3")
+    doctor.app.engine.catalogue.pools["cards"] = cards
+    assert doctor.findings() == (Exit.OK, {})
+    told = {f["check"]: f for f in json.loads(doctor.ask("--json").stdout)["findings"]}
+    assert told["pool cards"]["what"] == "is not deployed, and no pipeline uses its GPUs"
+    assert "quota of pool cards" not in told
+
+
+def test_a_pool_with_gpus_that_a_pipeline_uses_has_to_be_there(doctor):
+    catalogue = doctor.app.engine.catalogue
+    catalogue.pools["cards"] = pool(name="cards", gpu=Gpu.NVIDIA, slots=1, size="Standard_NC4")
+    name, using = next(iter(catalogue.pipelines.items()))
+    catalogue.pipelines[name] = using.model_copy(update={"pool": "cards"})
+    _, wrong = doctor.findings()
+    assert wrong["pool cards"]["mend"] == "azd env set FANFARE_GPU_POOLS true; azd provision"
+    assert "does not offer" in wrong["quota of pool cards"]["what"]
 
 
 def test_an_identity_without_its_role_is_reported_and_the_others_are_healthy(doctor):

@@ -109,6 +109,7 @@ def test_retries_are_told_apart_by_cause():
         "output-lost": 1,
         "receipt-invalid": 1,
         "preparation-failed": 2,
+        "gpu-missing": 1,
     }
 
 

@@ -74,9 +74,21 @@ def test_a_plain_image_gets_the_gpu_driver_and_an_hpc_image_has_it():
     assert "extensions" not in pool_body(hpc, "")["virtualMachineConfiguration"]
 
 
-def test_a_gpu_node_takes_one_task_at_a_time():
-    with pytest.raises(ValidationError, match="takes one task at a time"):
-        pool(gpu=Gpu.NVIDIA, slots=2)
+@pytest.mark.parametrize(("gpus", "slots"), [({}, 2), ({"gpus": 4}, 5)])
+def test_a_node_takes_no_more_tasks_than_it_has_gpus(gpus, slots):
+    with pytest.raises(ValidationError, match="and takes no more tasks than GPUs"):
+        pool(gpu=Gpu.NVIDIA, slots=slots, **gpus)
+
+
+def test_a_node_with_several_gpus_has_as_many_slots_or_fewer():
+    assert pool().devices == 0
+    assert pool(gpu=Gpu.NVIDIA, slots=1).devices == 1
+    assert [pool(gpu=Gpu.NVIDIA, gpus=4, slots=n).devices for n in (1, 2, 4)] == [4, 4, 4]
+
+
+def test_a_number_of_gpus_needs_a_kind_of_gpu():
+    with pytest.raises(ValidationError, match="gpus is for gpu: nvidia"):
+        pool(gpus=2)
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,16 @@ from datetime import UTC, datetime
 
 import pytest
 
+from pipeline.domain.definitions.pool import Gpu
 from pipeline.domain.health import pools
 from pipeline.domain.health.findings import Deployment, Level
 from pipeline.domain.waiting.reports import NodeCounts, PoolReport, Trouble
+from tests.unit.domain.definitions.test_pool import pool
 
 AZURE = Deployment("s", "rg-x", "bax", "stx", "func-x", "westeurope")
 LOCAL = Deployment()
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
+CPU = pool()
 STARTED = Trouble("FailureExitCode", "x", "n1")
 STEADY = {"state": "active", "allocation": "steady", "formula": "x"}
 
@@ -40,7 +43,7 @@ def with_nodes(error=None, **counts):
     ],
 )  # fmt: skip
 def test_every_problem_of_a_pool_is_reported_with_its_command(report, said, mend):
-    (found,) = pools.pool("cpu", "cpu-1", report, AZURE, NOW)
+    (found,) = pools.pool(CPU, "cpu-1", report, AZURE, NOW)
     assert found.level is Level.FAULT and said in found.what and mend in found.mend
 
 
@@ -56,4 +59,12 @@ def test_every_problem_of_a_pool_is_reported_with_its_command(report, said, mend
     ],
 )  # fmt: skip
 def test_a_pool_that_rests_works_or_grows_is_healthy(report):
-    assert pools.pool("cpu", "cpu-1", report, LOCAL, NOW)[0].level is Level.OK
+    assert pools.pool(CPU, "cpu-1", report, LOCAL, NOW)[0].level is Level.OK
+
+
+def test_a_pool_with_gpus_is_made_by_a_deployment_that_is_told_to():
+    cards = pool(name="cards", gpu=Gpu.NVIDIA, slots=1)
+    (found,) = pools.pool(cards, "cards-1", PoolReport(""), AZURE, NOW)
+    assert found.mend == "azd env set FANFARE_GPU_POOLS true; azd provision"
+    (found,) = pools.pool(cards, "cards-1", PoolReport(""), LOCAL, NOW)
+    assert found.mend == "fanfare up"

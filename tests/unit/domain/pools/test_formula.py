@@ -49,7 +49,7 @@ def test_a_demand_beyond_the_pool_is_cut_to_what_it_holds():
 
 def test_spot_takes_its_share_and_all_ends_gracefully():
     formula = render_formula(pool(nodes=Nodes(maximum=4, spot_share=0.8)), [], NOW)
-    assert "spot = floor(nodes * 0.8);\n" in formula
+    assert "spot = floor(nodes * 0.8 + 0.5);\n" in formula
     assert "$TargetDedicatedNodes = nodes - spot;\n" in formula
     assert formula.endswith("$NodeDeallocationOption = taskcompletion;\n")
 
