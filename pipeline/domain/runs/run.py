@@ -143,6 +143,8 @@ class Run(Stored):
     failed: int = 0
     without_output: int = 0
     node_seconds: float = 0.0
+    peak_memory: int = 0
+    peak_disk: int = 0
     cost: float = 0.0
     currency: str = ""
     cause: Cause | None = None
