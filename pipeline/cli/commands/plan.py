@@ -157,7 +157,7 @@ def _load(made: Preview) -> str:
     """Write how many tasks there are, and what they really carry."""
     uneven = made.items != made.tasks * made.items_per_task
     items = "at most " * uneven + wording.count(made.items_per_task, "item")
-    slots = wording.count(made.pipeline.task.slots, "slot")
+    slots = wording.count(made.slots, "slot")
     return f"{made.tasks:,} with {items} and {slots}" + " each" * (made.tasks > 1)
 
 

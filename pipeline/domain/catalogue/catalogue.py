@@ -23,6 +23,7 @@ from pipeline.domain.catalogue.file import (
 from pipeline.domain.catalogue.problems import limited, problems_of, without
 from pipeline.domain.definitions.pipeline import Pipeline, PipelineBody
 from pipeline.domain.definitions.pool import Pool, PoolBody
+from pipeline.domain.definitions.room import misfits
 from pipeline.domain.notation.spelling import nearest
 from pipeline.errors import NotFound, Permanent
 
@@ -165,11 +166,8 @@ class _Loading:
         if pipeline.pool not in known_pools:
             hint = nearest(pipeline.pool, known_pools)
             self.blame(name, ("pool",), f"there is no pools/{pipeline.pool}.yaml{hint}")
-        elif pool and pipeline.task.slots > pool.slots:
-            reason = (
-                f"{pipeline.task.slots} slots never fit: a node of {pool.name} has {pool.slots}"
-            )
-            self.blame(name, ("task", "slots"), reason)
+        for key, reason in misfits(pipeline.task, pool) if pool else ():
+            self.blame(name, ("task", key), reason)
         self._check_scripts(name, pipeline)
 
     def _check_scripts(self, name: str, pipeline: Pipeline) -> None:

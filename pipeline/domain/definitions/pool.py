@@ -11,7 +11,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from pipeline.domain.definitions.images import full_name
+from pipeline.domain.definitions.images import Memory, full_name
 from pipeline.domain.definitions.types import FORMAT, Format, Name, OneOrMore, Strict, matching
 from pipeline.domain.runs import naming
 
@@ -86,6 +86,8 @@ class PoolBody(Strict):
     ]
     image: Image
     slots: int = Field(default=1, ge=1, le=256)
+    memory: Memory | None = None
+    disk: Memory | None = None
     nodes: Nodes
     gpu: Annotated[Gpu, BeforeValidator(_no_bare_none)] = Gpu.NONE
     containers: Containers | None = None

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
+from pipeline.domain.definitions.room import slots_of
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.announcement import MAX_MISSING
 from pipeline.domain.runs.causes import Cause
@@ -73,7 +74,8 @@ def used(engine: Engine, run: Run, seconds: float) -> float:
     longer defined, a node counts as one slot; if the definition is unreadable, a task does.
     """
     definition = engine.definition_if_readable(run)
-    pool, slots = engine.catalogue.pools.get(run.pool), definition.task.slots if definition else 1
+    pool = engine.catalogue.pools.get(run.pool)
+    slots = slots_of(definition.task, pool) if definition else 1
     slot_seconds = slots * seconds + sum(_stages(engine, run))
     return slot_seconds * (pool.share(1) if pool else 1.0)
 

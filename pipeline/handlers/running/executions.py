@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from pipeline.domain.definitions.room import slots_of
 from pipeline.domain.plans.bundle import PAGE_SIZE
 from pipeline.domain.plans.plan import Page, PlannedTask
 from pipeline.domain.runs import naming
@@ -149,7 +150,7 @@ def task_specs(
         replace(
             _task_spec(engine, run, page, task, (naming.unit_name(task.number), execution, ref)),
             limit=limit + engine.pool(run).pull_time(definition.task.image),
-            slots=definition.task.slots,
+            slots=slots_of(definition.task, engine.pool(run)),
         )
         for task in tasks
     ]
