@@ -20,7 +20,7 @@ from pipeline.cli.stack.process import DATA, LocalStack, write_private
 from pipeline.cli.stack.stamp import app_stamp
 from pipeline.cli.target import definitions, render_env
 from pipeline.cli.views import stack as stack_display
-from pipeline.domain.definitions.pool import pool_body
+from pipeline.domain.definitions.pool import local_body
 from pipeline.domain.pools.formula import render_formula
 from pipeline.settings import Settings
 
@@ -167,7 +167,7 @@ def pool_bodies() -> list[dict[str, object]]:
     """Describe the pools of the definitions as Batch's create call expects them."""
     now = datetime.now(UTC)
     return [
-        pool_body(pool, render_formula(pool, [], now))
+        local_body(pool, render_formula(pool, [], now))
         for _, pool in sorted(definitions().pools.items())
     ]
 
