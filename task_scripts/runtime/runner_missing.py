@@ -100,15 +100,19 @@ def _module(name: str, environment: str | None) -> str:
 
 
 def _program(name: str) -> str:
-    """Speak only of what this machine has: otherwise the failure itself says enough."""
+    """Speak only on a machine that describes itself: otherwise the failure says enough."""
     if os.sep in name or shutil.which(name) is not None:
         return ""
     here = shutil.which(name, path=str(_machine().get("path", "")))
-    if here is None:
+    if here is None and "path" not in _machine():
         return ""
+    where = f"has it as {here}, which nodes do not see" if here else "does not have it either"
+    remedy = "If a Debian package has it, name that in `packages` of the pool"
+    if here is None:
+        remedy += ", and install it here with `sudo apt-get install --yes PACKAGE`"
     return (
-        f"Nodes have no program {name}. This machine has it as {here}, which nodes do not see. "
-        "Use an image that has it."
+        f"Nodes have no program {name}. This machine {where}. {remedy}. "
+        "Or use an image that has it."
     )
 
 

@@ -12,6 +12,7 @@ import typer
 
 from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.exits import CommandError, Exit
+from pipeline.cli.lacks import note_lacks
 from pipeline.cli.session import Session
 from pipeline.cli.stack import config as local
 from pipeline.cli.stack import repair
@@ -61,6 +62,7 @@ def up(
     if profile not in ("benign", "awkward"):
         raise CommandError(f"The profile must be benign or awkward, not {profile!r}.", Exit.USAGE)
     stack = LocalStack(data)
+    note_lacks(session, session.definitions().pools.values())
     if fresh:
         stop(session, stack, force=False)
         stack.erase()
