@@ -12,6 +12,7 @@ from pipeline.adapters.connect import connect
 from pipeline.adapters.connect import load as load_adapters
 from pipeline.domain.access import Api
 from pipeline.domain.catalogue import programs
+from pipeline.domain.catalogue.archives import archives
 from pipeline.domain.catalogue.catalogue import load_catalogue
 from pipeline.handlers.doors.access import Gate
 from pipeline.handlers.engine import Engine
@@ -19,8 +20,7 @@ from pipeline.handlers.running import versions
 from pipeline.settings import HttpAccess, SettingMissing, Settings
 
 APP_ROOT = Path(__file__).resolve().parent.parent
-# An archive of wheels is beside its requirements if nodes cannot reach a package index.
-_SCRIPTS = ("*.py", "runtime/*.py", "environments/*.txt", "environments/*.zip")
+_SCRIPTS = ("*.py", "runtime/*.py", "environments/*.txt")
 
 
 @functools.cache
@@ -80,6 +80,8 @@ def build(settings: Settings) -> Engine:
         catalogue,
         settings.patience,
         files,
+        # They are beside the requirements if nodes cannot reach a package index.
+        archives(root / "task_scripts"),
         local=settings.local,
         gpu_optional=settings.gpu_optional,
     )
@@ -88,7 +90,7 @@ def build(settings: Settings) -> Engine:
 def scripts(folder: Path, named: Collection[str] = ()) -> dict[str, bytes]:
     """Read the files that nodes may need; the keys are plain file names.
 
-    The key of a folder that is `named` as a program ends in a slash.
+    The key of a folder that is `named` as a program ends in a slash. Archives are not among them.
     """
     others = sorted(
         name for name in named if not (name.endswith(".py") and (folder / name).is_file())

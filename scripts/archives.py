@@ -4,6 +4,8 @@
 x86-64. The downloads must have the digests that the requirements pin.
 """
 
+import hashlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -33,12 +35,22 @@ def wheels(requirements: Path, folder: Path) -> list[Path]:
 
 
 def pack(files: list[Path], archive: Path) -> None:
-    """Write an archive in one step; the same wheels give the same bytes and the same digest."""
-    fresh = archive.with_suffix(".new")
+    """Write an archive, and its digest beside it; the same wheels give the same bytes.
+
+    A file of a digest never lies beside another archive than its own.
+    """
+    fresh, told = archive.with_suffix(".new"), archive.with_name(f"{archive.name}.sha256")
     with zipfile.ZipFile(fresh, "w", zipfile.ZIP_STORED) as packed:
         for file in files:
-            packed.writestr(zipfile.ZipInfo(file.name), file.read_bytes())
+            entry = zipfile.ZipInfo(file.name)
+            entry.file_size = file.stat().st_size
+            with file.open("rb") as wheel, packed.open(entry, "w") as target:
+                shutil.copyfileobj(wheel, target, 1 << 20)
+    with fresh.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    told.unlink(missing_ok=True)
     fresh.replace(archive)
+    told.write_text(f"{digest}  {archive.name}\n", "utf-8")
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """Container images that tests make of what this machine has; no registry is asked."""
 
+import hashlib
 import io
 import os
 import re
@@ -23,6 +24,7 @@ _SMI = """#!/bin/sh
 echo '0, GPU-0000, 580.95.05, Tesla T4'
 echo '1, GPU-1111, 580.95.05, Tesla T4'
 """
+_ROOTS_TOOLS = ("base64", "chmod", "mktemp", "rm", "tail", "touch", "grep")
 _TOOLS = ("sh", "cat", "cp", "echo", "env", "head", "id", "ls", "mkdir", "sleep", "tr", "wc")
 _LIBRARY = re.compile(r"(/\S+) \(0x")
 
@@ -45,6 +47,21 @@ def shell_image() -> str:
         missing("a static busybox", "busybox-static")
     links = {f"bin/{tool}": "/bin/busybox" for tool in _TOOLS}
     return _image(SHELL_IMAGE, {"bin/busybox": BUSYBOX}, links)
+
+
+def debian_image(programs: Path) -> str:
+    """Make an image with Debian's shell, and programs in the place of others; return its name."""
+    shell, timeout = shutil.which("dash"), shutil.which("timeout")
+    if not BUSYBOX.exists() or shell is None or timeout is None:
+        missing("dash, timeout and a static busybox", "dash coreutils busybox-static")
+    real = {"bin/sh": Path(shell), "bin/timeout": Path(timeout), "bin/busybox": BUSYBOX}
+    files = real | {f"bin/{path.name}": path for path in sorted(programs.iterdir())}
+    content = b"".join(path.read_bytes() for path in files.values())
+    libraries = {found for path in (shell, timeout) for found in _libraries(Path(path))}
+    files |= {str(path)[1:]: path for path in libraries}
+    links = {f"bin/{tool}": "/bin/busybox" for tool in (*_TOOLS, *_ROOTS_TOOLS)}
+    name = f"localhost/fanfare-debian:{hashlib.sha256(content).hexdigest()[:12]}"
+    return _image(name, files, {path: to for path, to in links.items() if path not in files})
 
 
 def python_image() -> str:

@@ -13,6 +13,7 @@ import typer
 from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.commands import cost as cost_command
 from pipeline.cli.commands import doctor as doctor_command
+from pipeline.cli.commands import env as env_command
 from pipeline.cli.commands import plan as plan_command
 from pipeline.cli.commands import read as read_commands
 from pipeline.cli.commands import run as run_commands
@@ -48,6 +49,7 @@ _COMMANDS = (
     doctor_command.doctor,
     cost_command.cost,
     sample_command.sample,
+    env_command.env,
     read_commands.schema,
 )
 

@@ -13,6 +13,7 @@ from pipeline.cli.exits import CommandError
 from pipeline.domain.catalogue.catalogue import Catalogue
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.pool import Pool
+from pipeline.domain.definitions.room import slots_of
 from pipeline.domain.plans.delivery import downloaded, nodes_own
 from pipeline.domain.plans.plan import Page
 from pipeline.domain.runs import naming
@@ -56,9 +57,14 @@ class Preview:
         return max((len(task.items) for page in self.pages for task in page.tasks), default=0)
 
     @property
+    def slots(self) -> int:
+        """How many slots of a node a task takes."""
+        return slots_of(self.pipeline.task, self.pool)
+
+    @property
     def at_once(self) -> int:
         """How many tasks the pool runs at a time when it has grown."""
-        return self.pool.nodes.maximum * (self.pool.slots // self.pipeline.task.slots)
+        return self.pool.nodes.maximum * (self.pool.slots // self.slots)
 
     @property
     def delivery(self) -> str:
@@ -74,7 +80,7 @@ class Preview:
 
     def node_seconds(self, seconds_per_item: float) -> float:
         """Estimate the node-seconds if every item takes this long on its slots."""
-        return self.items * seconds_per_item * self.pool.share(self.pipeline.task.slots)
+        return self.items * seconds_per_item * self.pool.share(self.slots)
 
     def cost(self, node_seconds: float) -> float | None:
         """Estimate the cost of node-seconds."""

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console, RenderableType
 from rich.status import Status
 
+from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.checks import Ward
 from pipeline.cli.exits import CommandError, Exit, exit_code
 from pipeline.cli.target import caller, connect, definitions
@@ -41,6 +42,7 @@ class Session:
     definitions: Callable[[], Catalogue] = definitions
     caller: Callable[[Path | None, Engine], Asker] = caller
     ward: Callable[[float], Ward] | None = None  # what `doctor` checks in tests
+    environments: Path = APP_ROOT / "task_scripts" / "environments"
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
     out: Console = field(default_factory=lambda: _console(stderr=False))

@@ -3,12 +3,13 @@
 import functools
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Self
 
 from pydantic import ValidationError
 
+from pipeline.domain.catalogue.archives import Archive
 from pipeline.domain.catalogue.catalogue import Catalogue
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.pool import Pool, physical_id
@@ -30,15 +31,17 @@ class DefinitionUnreadable(Transient):
 class Engine:
     """The ports, the definitions, the patience, and the files of task_scripts/ by name.
 
-    `local` means that the services are the stack on this machine, not Azure. With `gpu_optional` a
-    task that asks for a GPU runs on the CPU of a node that has none. `by` is who asks for what this
-    invocation does: the engine itself, unless a door knows better.
+    `archives` are files of task_scripts/ that are too large to be held. `local` means that the
+    services are the stack on this machine, not Azure. With `gpu_optional` a task that asks for a
+    GPU runs on the CPU of a node that has none. `by` is who asks for what this invocation does: the
+    engine itself, unless a door knows better.
     """
 
     ports: Ports
     catalogue: Catalogue
     patience: Patience
     scripts: Mapping[str, bytes]
+    archives: Mapping[str, Archive] = field(default_factory=dict)
     local: bool = False
     gpu_optional: bool = False
     by: Asker = ENGINE

@@ -75,8 +75,13 @@ class BlobWriter(Protocol):
         chunks: Iterable[bytes],
         content_type: str = "",
         metadata: Mapping[str, str] | None = None,
+        *,
+        only_new: bool = False,
     ) -> BlobFacts:
-        """Write a blob of any size from a stream, committed by one block list."""
+        """Write a blob of any size from a stream, committed by one block list.
+
+        With `only_new` a blob that exists stays as it is. Raises Conflict then.
+        """
 
     def compose(self, ref: BlobRef, parts: Sequence[BlobRef], content_type: str = "") -> BlobFacts:
         """Join up to 50,000 blobs of this account in the service, committed by one block list."""

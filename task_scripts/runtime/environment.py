@@ -31,6 +31,7 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path
 
+_CLAIMED = "claimed"
 _PROGRAM = ".program.zip"
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*==\s*([^\s;\\]+)\s*(;[^\\]*)?\\?$")
 
@@ -168,6 +169,11 @@ def room(startup: str, shared: Path) -> Path:
     above, below = Path(startup), Path(startup, "wd")
     with contextlib.suppress(OSError):
         closed = _keeps_out_others(above) or _is_closed_by_root(above)
+        if closed and _is_closed_by_root(below) and (below / _CLAIMED).is_dir():
+            # The start task is root's: it left a folder in which every user may make a folder.
+            below = below / _CLAIMED / "preparations"
+            with contextlib.suppress(FileExistsError):
+                below.mkdir()
         if closed and _keeps_out_others(below):
             made = below / "environments"
             made.mkdir(exist_ok=True)

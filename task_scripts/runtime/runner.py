@@ -31,6 +31,7 @@ if TYPE_CHECKING or __package__:
     from task_scripts.runtime import runner_journal as journals
     from task_scripts.runtime import runner_keeper as keeper
     from task_scripts.runtime import runner_missing as missing
+    from task_scripts.runtime import runner_processes as processes
     from task_scripts.runtime import runner_receipt as receipts
 else:  # on a node the files are in one folder
     import runner_cut as cuts
@@ -42,6 +43,7 @@ else:  # on a node the files are in one folder
     import runner_journal as journals
     import runner_keeper as keeper
     import runner_missing as missing
+    import runner_processes as processes
     import runner_receipt as receipts
 
 LOG_BYTES = 8 * 1024 * 1024
@@ -123,15 +125,17 @@ class Attempt:
 
     def killed(self, number: int) -> bool:
         """End what a killed runner left, and note it; return whether another one makes sense."""
-        guard.hunt(f"FANFARE_ATTEMPT={self.id}")
+        processes.hunt(f"FANFARE_ATTEMPT={self.id}")
         past, reached = self._journal.past(), self._journal.size
         if past.begun is None or reached == self._reached:
             return False
         kills = missing.memory_kills()
-        note = f"The program killed the runner (signal {number}). "
+        cause = missing.cause_of("program-failed", self._kills, kills, -number)
+        own = cause == "program-failed"
+        note = f"The program killed the runner (signal {number}). " if own else ""
         note += missing.explain_kill(self._kills, kills, killed=number == signal.SIGKILL)
         self._kills = kills
-        self._journal.failed(past.begun, "program-failed", note.rstrip())
+        self._journal.failed(past.begun, cause, note.rstrip())
         self._log(f"== item {past.begun}: {note.rstrip()}\n")
         self._reached = self._journal.size
         return True
@@ -139,13 +143,15 @@ class Attempt:
     def _run_item(self, item: items.Item, past: journals.Past) -> receipts.Result:
         """Run one item until it succeeds or its tries are used up."""
         failures = past.failures.get(item["id"], {})
-        seconds, result = 0.0, receipts.failed(item["id"], past.notes.get(item["id"], ""))
+        seconds, most, result = 0.0, (0, 0), receipts.failed(item["id"], failures, past.notes)
         while not self._used_up(failures):
             number = sum(failures.values()) + 1
             self._journal.begun(item["id"])
             result = self._run_once(item, number)
             seconds += result["seconds"]
+            most = max(most[0], result["memory"]), max(most[1], result["disk"])
             result |= {"tries": number, "seconds": round(seconds, 3)}
+            result |= {"memory": most[0], "disk": most[1]}
             cause = result["cause"]
             if cause is None:
                 return result
@@ -160,12 +166,13 @@ class Attempt:
         folder = self._tries.make_like(f"{item['id']}-{number}")
         work, output = folder.make("work"), folder.make("output")
         place = items.Place(self._folder.path, work.path, output.path)
-        ended, cause, note, outputs = guard.Ended(0.0, b""), None, "", []
+        ended, cause, note, outputs, disk = guard.Ended(0.0, b""), None, "", [], 0
         before = missing.memory_kills()
         try:
             order = self._order(item, number, place, folder)
             ended = guard.run_guarded(order)
-            _check_end(ended, self._page["item_timeout_s"])
+            disk = work.used() + output.used()
+            items.check_end(ended, self._page["item_timeout_s"])
             outputs = self._collect(output)
         except items.Unfit as unfit:
             cause, note = unfit.cause, str(unfit)
@@ -175,7 +182,9 @@ class Attempt:
             self._tries.remove(folder)
         text = receipts.visible(ended.output)
         if cause in ("program-failed", "program-missing"):
-            note = f"{note} {self._explained(ended, text, before)}".rstrip()
+            kills = missing.memory_kills()
+            cause = missing.cause_of(cause, before, kills, ended.exit_code)
+            note = f"{note} {self._explained(ended, text, before, kills)}".rstrip()
         header = (
             f"== item {item['id']}, try {number}: {cause or 'succeeded'}, {ended.seconds:.2f} s"
         )
@@ -187,15 +196,18 @@ class Attempt:
             "exit_code": ended.exit_code,
             "tries": number,
             "seconds": ended.seconds,
+            "memory": ended.memory,
+            "disk": disk,
             "tail": receipts.tail_of(text, note) if cause else "",
             "outputs": outputs,
         }
 
-    def _explained(self, ended: guard.Ended, text: str, before: "tuple[int, ...]") -> str:
+    def _explained(
+        self, ended: guard.Ended, text: str, before: "tuple[int, ...]", after: "tuple[int, ...]"
+    ) -> str:
         program = self._page["program"]
         command = (program["command"] or [""])[0] if ended.missing else None
-        killed = ended.exit_code in (-signal.SIGKILL, 128 + signal.SIGKILL)
-        memory = missing.explain_kill(before, missing.memory_kills(), killed=killed)
+        memory = missing.explain_kill(before, after, killed=missing.was_killed(ended.exit_code))
         return memory or missing.explain(command, program["environment"], text)
 
     def _order(
@@ -285,24 +297,6 @@ class Attempt:
         self._folder.rename(unfinished, f"r-{self.id}.json")
         self._journal.close()
         self._folder.remove(self._tries)
-
-
-def _check_end(ended: guard.Ended, limit_s: float) -> None:
-    """Raise Unfit unless the program succeeded."""
-    if ended.timed_out:
-        raise items.Unfit("timed-out", f"The program was stopped after {limit_s:g} s.")
-    if ended.missing:
-        raise items.Unfit("program-missing", f"The program cannot be started: {ended.missing}.")
-    if ended.refused:
-        raise items.Unfit("program-failed", f"The program cannot be started: {ended.refused}.")
-    if ended.guardian_killed:
-        raise items.Unfit("program-failed", "The program killed its parent.")
-    if ended.exit_code is not None and ended.exit_code < 0:
-        name = signal.strsignal(-ended.exit_code)
-        note = f"The program was ended by signal {-ended.exit_code} ({name})."
-        raise items.Unfit("program-failed", note)
-    if ended.exit_code:
-        raise items.Unfit("program-failed", f"The program exited with code {ended.exit_code}.")
 
 
 def _read_task(folder: Path, number: int) -> tuple[_Page, _Task]:

@@ -116,6 +116,14 @@ class Folder:
         """Yield all that lies below; what a folder holds follows it. Raises OSError."""
         yield from _walk(self._fd, "")
 
+    def used(self) -> int:
+        """Return the bytes of the disk that lie below; what cannot be read does not count."""
+        size = 0
+        with contextlib.suppress(OSError, RecursionError):
+            for found in self.found():
+                size += found.status.st_blocks * 512
+        return size
+
     def open(self, name: str) -> BinaryIO:
         """Open a regular file somewhere below. Raises OSError for anything else."""
         with self._parent(name) as (parent, last):

@@ -19,14 +19,18 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
+
+if TYPE_CHECKING or __package__:
+    from task_scripts.runtime import runner_processes as processes
+else:  # on a node the files are in one folder
+    import runner_processes as processes
 
 HEAD_BYTES = 16 * 1024
 TAIL_BYTES = 64 * 1024
 GRACE_S = 2.0
 _CHUNK = 64 * 1024
 _PIPE_BYTES = 1024 * 1024
-_HUNT_ROUNDS = 100
 _LOOK_S = 0.5  # between signals to parents that the program may have stopped
 _NO_PROGRAM = (errno.ENOENT, errno.EACCES, errno.ENOTDIR, errno.ENOEXEC)
 
@@ -47,7 +51,10 @@ class Order(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """How a program ended: with an exit code, not started, timed out, or guardian killed."""
+    """How a program ended: with an exit code, not started, timed out, or guardian killed.
+
+    `memory` is the most that it took, in bytes.
+    """
 
     seconds: float
     output: bytes
@@ -56,6 +63,7 @@ class Ended(NamedTuple):
     missing: str | None = None
     refused: str | None = None
     guardian_killed: bool = False
+    memory: int = 0
 
 
 class Capture:
@@ -113,38 +121,6 @@ def rouse(*pids: int) -> None:
     for pid in pids:
         with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGCONT)
-
-
-def hunt(marker: str) -> None:
-    """Kill every process whose environment has the marker, whatever its session."""
-    needle = marker.encode()
-    for _ in range(_HUNT_ROUNDS):
-        victims = [pid for pid in _processes() if needle in _environment_of(pid)]
-        if not victims:
-            return
-        for pid in victims:
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(0.002)
-
-
-def _processes() -> list[int]:
-    with contextlib.suppress(OSError), os.scandir("/proc") as entries:
-        return [int(entry.name) for entry in entries if entry.name.isdecimal()]
-    return []
-
-
-def _environment_of(pid: int) -> bytes:
-    try:
-        fd = os.open(f"/proc/{pid}/environ", os.O_RDONLY)
-    except OSError:  # gone, or another user's
-        return b""
-    try:
-        return os.read(fd, 512 * 1024)
-    except OSError:
-        return b""
-    finally:
-        os.close(fd)
 
 
 class _Guardian:
@@ -207,8 +183,8 @@ class _Guardian:
                 self._send({"exit": code})
         _signal_group(pid, signal.SIGKILL)
         if not os.read(self._leash, 1):  # no farewell byte: the supervisor was killed
-            hunt(self._order.marker)
-        os.waitpid(pid, 0)
+            processes.hunt(self._order.marker)
+        self._send({"memory": processes.reaped(pid)})
 
     def _send(self, fact: dict[str, int | str]) -> None:
         os.write(self._report, json.dumps(fact).encode() + b"\n")
@@ -245,6 +221,7 @@ class _Watch:
         self._over = self._timed_out = self._guardian_killed = False
         self._started = time.monotonic()
         self._seconds = 0.0
+        self._peak = processes.Peak()
         self._poller = select.poll()
         for fd in (report, output, *([] if order.leash is None else [order.leash])):
             self._poller.register(fd, select.POLLIN)
@@ -261,6 +238,7 @@ class _Watch:
             if rest_s <= 0:
                 deadline = next(steps)
                 continue
+            self._peak.look(self._pid)
             rouse(self._guardian, *([] if self._order.leash is None else [os.getppid()]))
             for fd, _ in self._poller.poll(min(rest_s, _LOOK_S) * 1000 + 1):
                 if fd == self._order.leash:
@@ -276,20 +254,27 @@ class _Watch:
         yield self._started + self._order.limit_s
         self._timed_out = True
         for number in (signal.SIGTERM, signal.SIGKILL):
-            if "pid" in self._facts:
-                _signal_group(int(self._facts["pid"]), number)
+            if self._pid:
+                _signal_group(self._pid, number)
             yield time.monotonic() + self._order.grace_s
         self._over = True
         yield time.monotonic()
 
-    def _read_report(self) -> None:
+    @property
+    def _pid(self) -> "int | None":
+        pid = self._facts.get("pid")
+        return None if pid is None else int(pid)
+
+    def _read_report(self) -> bool:
         data = os.read(self._report, _CHUNK)
         *lines, self._unread = (self._unread + data).split(b"\n")
         for line in lines:
             self._facts.update(json.loads(line))
         ended = bool(self._facts.keys() & {"exit", "missing", "refused"})
-        self._guardian_killed = not data and not ended
-        self._over = ended or not data
+        if not self._over:
+            self._guardian_killed = not data and not ended
+        self._over = self._over or ended or not data
+        return bool(data)
 
     def _read_output(self) -> bool:
         try:
@@ -304,9 +289,9 @@ class _Watch:
 
     def clean_up(self, leash: int) -> None:
         """End the remaining processes of the program, then the guardian."""
-        if "pid" in self._facts:
-            _signal_group(int(self._facts["pid"]), signal.SIGKILL)
-        hunt(self._order.marker)
+        if self._pid:
+            _signal_group(self._pid, signal.SIGKILL)
+        processes.hunt(self._order.marker)
         for _ in range(_PIPE_BYTES // _CHUNK * 4):
             if not self._read_output_left():
                 break
@@ -315,7 +300,7 @@ class _Watch:
         os.close(leash)
         self._poller = select.poll()
         self._poller.register(self._report, select.POLLIN)
-        while self._poller.poll(1000) and os.read(self._report, _CHUNK):
+        while self._poller.poll(1000) and self._read_report():
             pass
         os.kill(self._guardian, signal.SIGKILL)  # the program may have stopped the guardian
         os.waitpid(self._guardian, 0)
@@ -331,6 +316,7 @@ class _Watch:
         """Return how the program ended."""
         facts, timed_out = self._facts, self._timed_out
         code = facts.get("exit")
+        self._peak.note(int(facts.get("memory", 0)))
         return Ended(
             seconds=self._seconds,
             output=self._capture.text(),
@@ -339,4 +325,5 @@ class _Watch:
             missing=str(facts["missing"]) if "missing" in facts else None,
             refused=str(facts["refused"]) if "refused" in facts else None,
             guardian_killed=self._guardian_killed and not timed_out,
+            memory=self._peak.bytes,
         )

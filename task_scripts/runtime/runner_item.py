@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 if TYPE_CHECKING or __package__:
     from task_scripts.runtime import runner_folder as folders
+    from task_scripts.runtime import runner_guard as guard
 else:  # on a node the files are in one folder
     import runner_folder as folders
 
@@ -69,6 +71,24 @@ class Unfit(Exception):
     def __init__(self, cause: str, note: str) -> None:
         super().__init__(note)
         self.cause = cause
+
+
+def check_end(ended: "guard.Ended", limit_s: float) -> None:
+    """Raise Unfit unless the program succeeded."""
+    if ended.timed_out:
+        raise Unfit("timed-out", f"The program was stopped after {limit_s:g} s.")
+    if ended.missing:
+        raise Unfit("program-missing", f"The program cannot be started: {ended.missing}.")
+    if ended.refused:
+        raise Unfit("program-failed", f"The program cannot be started: {ended.refused}.")
+    if ended.guardian_killed:
+        raise Unfit("program-failed", "The program killed its parent.")
+    if ended.exit_code is not None and ended.exit_code < 0:
+        name = signal.strsignal(-ended.exit_code)
+        note = f"The program was ended by signal {-ended.exit_code} ({name})."
+        raise Unfit("program-failed", note)
+    if ended.exit_code:
+        raise Unfit("program-failed", f"The program exited with code {ended.exit_code}.")
 
 
 def check_inputs(item: Item, task: Path, sizes: Mapping[str, int]) -> None:

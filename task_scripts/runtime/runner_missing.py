@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -47,10 +48,29 @@ def memory_kills(root: Path = Path("/")) -> "tuple[int, ...]":
 
 def explain_kill(before: "tuple[int, ...]", after: "tuple[int, ...]", *, killed: bool) -> str:
     """Say whether memory ran out while a program ran that failed, and what to do about it."""
-    remedy = "use a larger VM size, or let fewer tasks share a node (task.slots)"
-    if any(now > then for then, now in zip(before, after, strict=False)):
+    remedy = "use a larger VM size, or let fewer tasks share a node (task.memory)"
+    if _more(before, after):
         return f"The kernel killed a process because memory ran out: {remedy}."
     return f"If memory ran out: {remedy}." if killed else ""
+
+
+def was_killed(exit_code: "int | None") -> bool:
+    """Tell whether a program ended by SIGKILL, or a shell says so of a program that it ran."""
+    return exit_code in (-signal.SIGKILL, 128 + signal.SIGKILL)
+
+
+def cause_of(
+    cause: str, before: "tuple[int, ...]", after: "tuple[int, ...]", exit_code: "int | None"
+) -> str:
+    """Return a better cause if the kernel ended the program because memory ran out.
+
+    A program that only saw another process killed keeps its cause: that may have been anyone's.
+    """
+    return "out-of-memory" if was_killed(exit_code) and _more(before, after) else cause
+
+
+def _more(before: "tuple[int, ...]", after: "tuple[int, ...]") -> bool:
+    return any(now > then for then, now in zip(before, after, strict=False))
 
 
 def _kills_in(file: Path) -> int:
@@ -80,15 +100,19 @@ def _module(name: str, environment: str | None) -> str:
 
 
 def _program(name: str) -> str:
-    """Speak only of what this machine has: otherwise the failure itself says enough."""
+    """Speak only on a machine that describes itself: otherwise the failure says enough."""
     if os.sep in name or shutil.which(name) is not None:
         return ""
     here = shutil.which(name, path=str(_machine().get("path", "")))
-    if here is None:
+    if here is None and "path" not in _machine():
         return ""
+    where = f"has it as {here}, which nodes do not see" if here else "does not have it either"
+    remedy = "If a Debian package has it, name that in `packages` of the pool"
+    if here is None:
+        remedy += ", and install it here with `sudo apt-get install --yes PACKAGE`"
     return (
-        f"Nodes have no program {name}. This machine has it as {here}, which nodes do not see. "
-        "Use an image that has it."
+        f"Nodes have no program {name}. This machine {where}. {remedy}. "
+        "Or use an image that has it."
     )
 
 

@@ -16,7 +16,7 @@ ITEM_BYTES = 300  # of an item's entry in the receipt, without outputs and tail
 
 
 class Result(TypedDict):
-    """One item in the receipt."""
+    """One item in the receipt; `memory` and `disk` are the most of one try, in bytes."""
 
     id: int
     outcome: str
@@ -24,20 +24,24 @@ class Result(TypedDict):
     exit_code: int | None
     tries: int
     seconds: float
+    memory: int
+    disk: int
     tail: str
     outputs: list[items.Output]
 
 
-def failed(item: int, note: str) -> Result:
-    """Describe an item whose last try killed its runner."""
+def failed(item: int, failures: "Mapping[str, int]", notes: "Mapping[int, str]") -> Result:
+    """Describe an item whose last try ended with its runner."""
     return {
         "id": item,
         "outcome": "failed",
-        "cause": "program-failed",
+        "cause": next(reversed([*failures]), "program-failed"),
         "exit_code": None,
         "tries": 1,
         "seconds": 0.0,
-        "tail": note,
+        "memory": 0,
+        "disk": 0,
+        "tail": notes.get(item, ""),
         "outputs": [],
     }
 

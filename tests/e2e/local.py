@@ -15,7 +15,7 @@ from pipeline.adapters.provision import provision
 from pipeline.cli.stack import config as local
 from pipeline.cli.stack.config import Wishes
 from pipeline.cli.stack.process import LocalStack
-from pipeline.domain.definitions.pool import pool_body
+from pipeline.domain.definitions.pool import local_body
 from pipeline.domain.pools.formula import render_formula
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.lifecycle import State
@@ -82,7 +82,7 @@ class Stack:
         self.settings = Settings.from_env(values, ROOT)
         self.engine: Engine = bootstrap.build(self.settings)
         pools = [
-            pool_body(pool, render_formula(pool, [], datetime.now(UTC)))
+            local_body(pool, render_formula(pool, [], datetime.now(UTC)))
             for pool in self.engine.catalogue.pools.values()
         ]
         provision(self.settings, pools, local.queues_of(local.eventgrid_config(ROOT)))

@@ -23,7 +23,7 @@ from azure.storage.blob import BlobClient
 from pipeline import bootstrap
 from pipeline.adapters.provision import provision
 from pipeline.cli.stack import config as local
-from pipeline.domain.definitions.pool import pool_body
+from pipeline.domain.definitions.pool import local_body
 from pipeline.domain.pools.formula import render_formula
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.settings import Settings
@@ -67,7 +67,7 @@ class Keyless(Stack):
         self.settings = Settings.from_env(values, ROOT)
         self.engine = bootstrap.build(self.settings)
         pools = [
-            pool_body(pool, render_formula(pool, [], datetime.now(UTC)))
+            local_body(pool, render_formula(pool, [], datetime.now(UTC)))
             for pool in self.engine.catalogue.pools.values()
         ]
         provision(self.settings, pools, local.queues_of(local.eventgrid_config(ROOT)))

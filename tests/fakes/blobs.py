@@ -117,8 +117,12 @@ class FakeBlobs:
         chunks: Iterable[bytes],
         content_type: str = "",
         metadata: Mapping[str, str] | None = None,
+        *,
+        only_new: bool = False,
     ) -> BlobFacts:
         content = b"".join(chunks)
+        if only_new and _in_container(ref) in self._blobs:
+            raise Conflict(f"The blob {ref.name} exists.")
         return self._store(ref, content, "PutBlockList", content_type, metadata).facts(ref)
 
     def compose(self, ref: BlobRef, parts: Sequence[BlobRef], content_type: str = "") -> BlobFacts:

@@ -17,6 +17,7 @@ description: test pool
 size: Standard_D2s_v5
 image: {publisher: canonical, offer: ubuntu-24_04-lts, sku: server, agent: batch.node.ubuntu 24.04}
 slots: 2
+memory: 7g
 nodes: {maximum: 4}
 price: {per_hour: 0.36, currency: USD, source: test, date: 2026-09-01}
 """

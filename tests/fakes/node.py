@@ -29,6 +29,8 @@ class Failure:
     cause: str = "program-failed"
     tail: str = "it went wrong"
     exit_code: int | None = 1
+    memory: int = 0
+    disk: int = 0
 
 
 @dataclass(frozen=True)
@@ -237,6 +239,8 @@ class _Execution:
             "exit_code": failure.exit_code if failure else 0,
             "tries": tries,
             "seconds": 1.0,
+            "memory": failure.memory if failure else 1,
+            "disk": failure.disk if failure else 1,
             "tail": failure.tail if failure else "",
             "outputs": [] if isinstance(result, Failure) else [self._keep(*o) for o in result],
         }

@@ -98,3 +98,4 @@ def test_archives_of_environments_travel_with_the_app():
     target = hooks["posix"]["run"].removeprefix("make ")
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     assert not left_out(ROOT / "task_scripts/environments/media.zip")
+    assert not left_out(ROOT / "task_scripts/environments/media.zip.sha256")

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from importlib import metadata
 from pathlib import Path
@@ -126,6 +127,32 @@ def test_environments_lie_where_only_the_user_of_preparations_writes(tmp_path: P
     modes = [folder.stat().st_mode & 0o777 for folder in (startup, startup / "wd")]
     assert modes == [0o750, 0o750]
     assert not found.stat().st_mode & 0o022
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="for want of root, to be another user")
+def test_where_the_start_task_is_roots_the_first_preparation_claims_a_folder() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        startup = Path(name, "startup")
+        (startup / "wd/claimed").mkdir(parents=True)
+        (startup / "wd/claimed").chmod(0o1777)
+        Path(name).chmod(0o755)
+        found = _room_of(startup, 1_900_000_001)
+        assert found == startup / "wd/claimed/preparations/environments"
+        assert found.stat().st_uid == 1_900_000_001
+        assert found.parent.stat().st_mode & 0o777 == 0o755
+        assert _room_of(startup, 1_900_000_002) == Path(name, "shared/environments")
+
+
+def _room_of(startup: Path, user: int) -> Path:
+    """Ask as another user where environments lie."""
+    folders = f"{str(startup)!r}, Path({str(startup.parent / 'shared')!r})"
+    code = f"from pathlib import Path; from environment import room; print(room({folders}))"
+    shutil.copy(SCRIPTS / "runtime/environment.py", startup.parent)
+    command = ["/usr/bin/python3", "-B", "-c", code]
+    done = subprocess.run(
+        command, cwd=startup.parent, env={}, capture_output=True, text=True, user=user, check=True
+    )
+    return Path(done.stdout.strip())
 
 
 def test_without_a_start_task_environments_lie_in_the_shared_folder(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_a_kill_for_lack_of_memory_is_told_by_the_kernels_counters(
     before, after = machine(tmp_path, 3, 1), machine(tmp_path, total, own)
     said = explain_kill(before, after, killed=True)
     assert said.startswith("The kernel killed a process because memory ran out: use a larger VM")
-    assert "task.slots" in said
+    assert "task.memory" in said
 
 
 def test_a_kill_without_counters_is_only_perhaps_for_lack_of_memory(tmp_path: Path) -> None:

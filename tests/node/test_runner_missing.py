@@ -90,7 +90,8 @@ def test_an_environment_outlives_the_packages_that_it_was_made_of(
 def test_a_program_of_the_developer_is_named_with_its_place(local: Node, tmp_path: Path) -> None:
     hint = (
         f"Nodes have no program own-tool. This machine has it as {tmp_path}/mine/own-tool, which "
-        "nodes do not see. Use an image that has it."
+        "nodes do not see. If a Debian package has it, name that in `packages` of the pool. "
+        "Or use an image that has it."
     )
     local.page["program"] |= {"file": None, "command": ["own-tool"]}
     item = local.run_one()
@@ -103,6 +104,15 @@ def test_a_program_of_the_developer_is_named_with_its_place(local: Node, tmp_pat
     (local.scripts / "program.py").write_text("import subprocess; subprocess.run(['own-tool'])")
     local.page["program"] |= {"file": "program.py", "command": None, "arguments": []}
     assert local.run_one()["tail"].endswith(hint)
+
+
+def test_a_program_that_this_machine_lacks_too_is_named_with_what_installs_it(local: Node) -> None:
+    local.page["program"]["command"] = ["no-such-tool"]
+    assert local.run_one()["tail"].endswith(
+        "Nodes have no program no-such-tool. This machine does not have it either. If a Debian "
+        "package has it, name that in `packages` of the pool, and install it here with "
+        "`sudo apt-get install --yes PACKAGE`. Or use an image that has it."
+    )
 
 
 @pytest.mark.parametrize(

@@ -81,8 +81,13 @@ class AzureBlobWriter:
         chunks: Iterable[bytes],
         content_type: str = "",
         metadata: Mapping[str, str] | None = None,
+        *,
+        only_new: bool = False,
     ) -> BlobFacts:
-        """Write a blob of any size from a stream, committed by one block list."""
+        """Write a blob of any size from a stream, committed by one block list.
+
+        With `only_new` a blob that exists stays as it is. Raises Conflict then.
+        """
         client, token = self._reader.client(ref), self._token()
         staged: deque[Future[None]] = deque()
         ids: list[str] = []
@@ -94,7 +99,7 @@ class AzureBlobWriter:
                 staged.append(self._pool.submit(_stage, client, ids[-1], content))
             for future in staged:
                 future.result()
-            return self._commit(ref, ids, content_type, metadata=dict(metadata or {}))
+            return self._commit(ref, ids, content_type, dict(metadata or {}), only_new=only_new)
 
     def compose(self, ref: BlobRef, parts: Sequence[BlobRef], content_type: str = "") -> BlobFacts:
         """Join up to 50,000 blobs of this account in the service, committed by one block list."""

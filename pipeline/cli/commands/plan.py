@@ -12,6 +12,7 @@ from pipeline.cli import uploads
 from pipeline.cli.edits import note_edits
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.history import History, history
+from pipeline.cli.lacks import note_lacks
 from pipeline.cli.preview import Preview, Source, blob_source, local_source, preview
 from pipeline.cli.session import Session
 from pipeline.cli.views import wording
@@ -45,7 +46,9 @@ def plan(
     given = uploads.parse_parameters(parameter or [])
     made = preview(catalogue, definition, source, given)
     known, edited = _history(session, pipeline), _edited(session, definition)
-    session.answer({**_as_json(made, known), "edited": edited}, _shown(made, known))
+    lacking = note_lacks(session, [made.pool])
+    answer = {**_as_json(made, known), "edited": edited, "lacking": lacking}
+    session.answer(answer, _shown(made, known))
 
 
 def _source(session: Session, file: str | None) -> Source:
@@ -174,7 +177,7 @@ def _load(made: Preview) -> str:
     """Write how many tasks there are, and what they really carry."""
     uneven = made.items != made.tasks * made.items_per_task
     items = "at most " * uneven + wording.count(made.items_per_task, "item")
-    slots = wording.count(made.pipeline.task.slots, "slot")
+    slots = wording.count(made.slots, "slot")
     return f"{made.tasks:,} with {items} and {slots}" + " each" * (made.tasks > 1)
 
 

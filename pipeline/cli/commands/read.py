@@ -80,6 +80,8 @@ def show(context: typer.Context, run: RunArgument) -> None:
         "remedy": where.remedy,
         "done": where.done,
         "items": where.items,
+        "peak_memory": where.peak_memory,
+        "peak_disk": where.peak_disk,
         "failed_items": [
             {"unit": f.unit, "node": f.node, **f.item.model_dump(mode="json")} for f in failed
         ],

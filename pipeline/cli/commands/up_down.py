@@ -12,6 +12,7 @@ import typer
 
 from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.exits import CommandError, Exit
+from pipeline.cli.lacks import note_lacks
 from pipeline.cli.session import Session
 from pipeline.cli.stack import config as local
 from pipeline.cli.stack import repair
@@ -20,7 +21,7 @@ from pipeline.cli.stack.process import DATA, LocalStack, write_private
 from pipeline.cli.stack.stamp import app_stamp
 from pipeline.cli.target import definitions, render_env
 from pipeline.cli.views import stack as stack_display
-from pipeline.domain.definitions.pool import pool_body
+from pipeline.domain.definitions.pool import local_body
 from pipeline.domain.pools.formula import render_formula
 from pipeline.settings import Settings
 
@@ -61,6 +62,7 @@ def up(
     if profile not in ("benign", "awkward"):
         raise CommandError(f"The profile must be benign or awkward, not {profile!r}.", Exit.USAGE)
     stack = LocalStack(data)
+    note_lacks(session, session.definitions().pools.values())
     if fresh:
         stop(session, stack, force=False)
         stack.erase()
@@ -167,7 +169,7 @@ def pool_bodies() -> list[dict[str, object]]:
     """Describe the pools of the definitions as Batch's create call expects them."""
     now = datetime.now(UTC)
     return [
-        pool_body(pool, render_formula(pool, [], now))
+        local_body(pool, render_formula(pool, [], now))
         for _, pool in sorted(definitions().pools.items())
     ]
 

@@ -124,7 +124,7 @@ def page(
 ) -> RenderableType:
     """Draw everything about one run."""
     run = where.run
-    parts: list[RenderableType] = [standing(where, now), Text(), facts(run, manifest)]
+    parts: list[RenderableType] = [standing(where, now), Text(), facts(where, manifest)]
     if run.error:
         parts += [Text(), Text(visible(run.error), "red")]
     if where.remedy:
@@ -147,8 +147,9 @@ def _nothing_written(run: Run) -> str:
     return "The output has no files." if run.output and not run.output.files else ""
 
 
-def facts(run: Run, manifest: Manifest | None) -> RenderableType:
-    """Draw the input, the output and the cost of a run."""
+def facts(where: Standing, manifest: Manifest | None) -> RenderableType:
+    """Draw the input, the output and the cost of a run, and what its largest item took."""
+    run = where.run
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -160,6 +161,7 @@ def facts(run: Run, manifest: Manifest | None) -> RenderableType:
         ("cause", str(run.cause or "")),
         ("purged", _purged(run)),
         ("ran on", ", ".join(f"{use} ×{use.tasks:,}" for use in run.devices)),
+        ("peak", _taken(where.peak_memory, where.peak_disk)),
         ("cost", wording.cost(run.node_seconds, run.cost, run.currency) if run.over else ""),
     ]
     for name, value in rows:
@@ -195,12 +197,19 @@ def failures(failed: Sequence[FailedItem], run: Run) -> RenderableType:
     for found in failed:
         item = found.item
         code = f", exit code {item.exit_code}" if item.exit_code is not None else ""
-        head = f"item {item.id} ({found.unit}): {item.cause}{code}, {item.tries} tries"
+        taken = f", {_taken(item.memory, item.disk)}" if item.memory or item.disk else ""
+        head = f"item {item.id} ({found.unit}): {item.cause}{code}, {item.tries} tries{taken}"
         parts.append(Text(head, "red"))
         if item.tail.strip():
             parts.append(Padding(Text(visible(item.tail.strip()), "dim"), (0, 0, 0, 4)))
     parts.append(Text(f"fanfare logs {run.id} shows all of it", "dim"))
     return Group(*parts)
+
+
+def _taken(memory: int, disk: int) -> str:
+    """Write what an item took at most; nothing of what nobody measured."""
+    taken = [(memory, "of memory"), (disk, "of disk")]
+    return ", ".join(f"{wording.size(size)} {what}" for size, what in taken if size)
 
 
 def _bar(where: Standing) -> RenderableType:

@@ -1,7 +1,7 @@
 """The catalogue: all pipelines and pools of a deployment, read and checked together."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,8 @@ from pipeline.domain.catalogue.gpus import check_gpus
 from pipeline.domain.catalogue.problems import limited, problems_of, without
 from pipeline.domain.definitions.pipeline import Pipeline, PipelineBody
 from pipeline.domain.definitions.pool import Pool, PoolBody
+from pipeline.domain.definitions.room import misfits
+from pipeline.domain.definitions.start_task import MAX_SCRIPT_BYTES, objection
 from pipeline.domain.notation.spelling import nearest
 from pipeline.errors import NotFound, Permanent
 
@@ -74,7 +76,7 @@ class Catalogue:
 def load_catalogue(pipelines_dir: Path, pools_dir: Path, scripts_dir: Path) -> Catalogue:
     """Read all definitions. Raises DefinitionError, which lists every problem of every file."""
     loading = _Loading(scripts_dir)
-    pools = dict(loading.files(pools_dir, PoolBody, Pool))
+    pools = loading.with_scripts(pools_dir, dict(loading.files(pools_dir, PoolBody, Pool)))
     known_pools = [path.stem for path in _definition_files(pools_dir)]
     pipelines = dict(loading.files(pipelines_dir, PipelineBody, Pipeline))
     for name, pipeline in (*pipelines.items(), *loading.parts.items()):
@@ -119,6 +121,25 @@ class _Loading:
             found = self._model(document, path.stem, body, model)
             if found is not None:
                 yield path.stem, found
+
+    def with_scripts(self, folder: Path, pools: Mapping[str, Pool]) -> dict[str, Pool]:
+        """Return the pools with the scripts that they run when a node starts."""
+        return {name: self._with_script(folder, pool) for name, pool in pools.items()}
+
+    def _with_script(self, folder: Path, pool: Pool) -> Pool:
+        if pool.start is None:
+            return pool
+        try:
+            with (folder / pool.start).open("rb") as stream:
+                script = stream.read(MAX_SCRIPT_BYTES + 1)
+        except OSError as error:
+            found: str | None = f"cannot be read: {error.strerror}"
+        else:
+            found = objection(script)
+        if found:
+            self.blame(pool.name, ("start",), f"pools/{pool.start} {found}")
+            return pool
+        return pool.model_copy(update={"script": script.decode()})
 
     def _model[M: BaseModel](
         self, document: Document, name: str, body: type[BaseModel], model: type[M]
@@ -169,11 +190,8 @@ class _Loading:
         if pipeline.pool not in known_pools:
             hint = nearest(pipeline.pool, known_pools)
             self.blame(name, ("pool",), f"there is no pools/{pipeline.pool}.yaml{hint}")
-        elif pool and pipeline.task.slots > pool.slots:
-            reason = (
-                f"{pipeline.task.slots} slots never fit: a node of {pool.name} has {pool.slots}"
-            )
-            self.blame(name, ("task", "slots"), reason)
+        for key, reason in misfits(pipeline.task, pool) if pool else ():
+            self.blame(name, ("task", key), reason)
         self._check_scripts(name, pipeline)
 
     def _check_scripts(self, name: str, pipeline: Pipeline) -> None:

@@ -73,6 +73,11 @@ def parts_of(image: str) -> ImageParts:
     return ImageParts(match["registry"], match["path"], match["tag"] or "", match["digest"] or "")
 
 
+def bytes_of(memory: str) -> int:
+    """Return the bytes of a size such as 512m or 8g."""
+    return int(memory[:-1]) << (30 if memory.endswith("g") else 20)
+
+
 def full_name(image: str) -> str:
     """Return an image's name with the registry that container engines assume if it has none."""
     first, slash, _ = image.partition("/")

@@ -11,8 +11,17 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from pipeline.domain.definitions.images import full_name
-from pipeline.domain.definitions.types import FORMAT, Format, Name, OneOrMore, Strict, matching
+from pipeline.domain.definitions.images import Memory, full_name
+from pipeline.domain.definitions.start_task import IDLE, MAX_PACKAGES, package, start_task
+from pipeline.domain.definitions.types import (
+    FORMAT,
+    FileName,
+    Format,
+    Name,
+    OneOrMore,
+    Strict,
+    matching,
+)
 from pipeline.domain.runs import naming
 
 _FEATURES = re.compile(r"(?i:standard_)?[A-Z]+[0-9]+(?:-[0-9]+)?([a-z]*)")
@@ -20,14 +29,10 @@ _FEATURES = re.compile(r"(?i:standard_)?[A-Z]+[0-9]+(?:-[0-9]+)?([a-z]*)")
 _PULL = timedelta(minutes=30)
 # Batch evaluates formulas no more often than this.
 EVALUATION_INTERVAL = "PT5M"
-# It does nothing, but its folder lives as long as the node. All tasks may read there, and only its
-# own user may write: that of preparations, which keep environments there
-# (https://learn.microsoft.com/azure/batch/files-and-directories).
-_START_TASK = {
-    "commandLine": "/bin/true",
-    "userIdentity": {"autoUser": {"scope": "pool", "elevationLevel": "nonadmin"}},
-    "waitForSuccess": True,
-}
+_DEBIAN = ("batch.node.ubuntu ", "batch.node.debian ")
+
+
+Package = Annotated[str, AfterValidator(package), Field(json_schema_extra={"maxLength": 100})]
 
 
 class Gpu(StrEnum):
@@ -86,12 +91,22 @@ class PoolBody(Strict):
     ]
     image: Image
     slots: int = Field(default=1, ge=1, le=256)
+    memory: Memory | None = None
+    disk: Memory | None = None
     nodes: Nodes
     gpu: Annotated[Gpu, BeforeValidator(_no_bare_none)] = Gpu.NONE
     gpus: int = Field(default=1, ge=1, le=16)
     containers: Containers | None = None
+    packages: Annotated[tuple[Package, ...], OneOrMore, Field(max_length=MAX_PACKAGES)] = ()
+    start: FileName | None = None
     idle_minutes: int = Field(default=10, ge=5, le=60)
     price: Price | None = None
+
+    @model_validator(mode="after")
+    def _packages_for_debian(self) -> Self:
+        if self.packages and not self.image.agent.startswith(_DEBIAN):
+            raise ValueError("packages need an image of Ubuntu or Debian: install them by start")
+        return self
 
     @model_validator(mode="after")
     def _a_gpu_for_each_slot(self) -> Self:
@@ -107,9 +122,10 @@ class PoolBody(Strict):
 
 
 class Pool(PoolBody):
-    """What a user rents: size, image, slots, limits, price."""
+    """What a user rents: size, image, slots, limits, price; `script` is the text of `start`."""
 
     name: Name
+    script: str = ""
 
     @property
     def devices(self) -> int:
@@ -153,6 +169,12 @@ class Pool(PoolBody):
 def physical_id(pool: Pool) -> str:
     """Return the pool's id in Batch: its name and a digest of what cannot be changed."""
     fixed = pool.model_dump(mode="json", include={"size", "image", "slots", "gpu", "containers"})
+    # Nodes that are there keep what they have, so these make another pool, too. Without them the id
+    # is that of earlier releases.
+    if pool.packages:
+        fixed["packages"] = sorted(pool.packages)
+    if pool.start:
+        fixed["start"] = pool.script
     return naming.pool_id(pool.name, fixed)
 
 
@@ -170,8 +192,13 @@ def pool_body(pool: Pool, formula: str) -> dict[str, object]:
         "autoScaleFormula": formula,
         "autoScaleEvaluationInterval": EVALUATION_INTERVAL,
         "metadata": [{"name": "fanfare-pool", "value": pool.name}],
-        "startTask": _START_TASK,
+        "startTask": start_task(sorted(pool.packages), pool.start, pool.script),
     }
+
+
+def local_body(pool: Pool, formula: str) -> dict[str, object]:
+    """Describe the pool for the local stack, whose nodes are this machine: they install nothing."""
+    return {**pool_body(pool, formula), "startTask": IDLE}
 
 
 def _machine(pool: Pool) -> dict[str, object]:

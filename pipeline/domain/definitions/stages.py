@@ -71,6 +71,8 @@ class TaskProgram(_OnNode):
     command: Annotated[tuple[Argument, ...] | None, Field(min_length=1)] = None
     arguments: tuple[Argument, ...] = ()
     shared_memory: Memory | None = None
+    memory: Memory | None = None
+    disk: Memory | None = None
     slots: int = Field(default=1, ge=1, le=256)
     require_output: bool = False
 

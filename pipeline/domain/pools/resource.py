@@ -20,6 +20,7 @@ _VALUES = {
     ("type", "dockerCompatible"): "DockerCompatible",
     ("scope", "pool"): "Pool",
     ("elevationLevel", "nonadmin"): "NonAdmin",
+    ("elevationLevel", "admin"): "Admin",
 }
 _SAME = (
     "displayName", "vmSize", "taskSlotsPerNode", "taskSchedulingPolicy", "metadata", "startTask",

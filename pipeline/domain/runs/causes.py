@@ -7,6 +7,7 @@ class Cause(Word):
     """The reason for a failure, as it appears in receipts, the ledger and the completion event."""
 
     PROGRAM_FAILED = "program-failed"
+    OUT_OF_MEMORY = "out-of-memory"
     TIMED_OUT = "timed-out"
     NODE_LOST = "node-lost"
     PROGRAM_MISSING = "program-missing"

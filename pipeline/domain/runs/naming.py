@@ -290,13 +290,12 @@ def plan_page(folder: str, page: int, container: str = ENGINE) -> BlobRef:
     return BlobRef(container, f"{folder}/p-{page:05d}.json")
 
 
-def script(name: str, content: bytes) -> BlobRef:
-    """Name a file of task_scripts/ by its content, so that a version never changes.
+def script(name: str, digest: str) -> BlobRef:
+    """Name a file of task_scripts/ by its SHA-256, so that a version never changes.
 
     A folder, whose name ends in a slash, is one archive.
     """
-    digest = hashlib.sha256(content).hexdigest()[:24]
-    return BlobRef(SCRIPTS, f"{digest}/{name[:-1] + '.zip' if name.endswith('/') else name}")
+    return BlobRef(SCRIPTS, f"{digest[:24]}/{name[:-1] + '.zip' if name.endswith('/') else name}")
 
 
 def upload(token: str, name: str) -> BlobRef:

@@ -48,7 +48,7 @@ class ItemOutcome(StrEnum):
 
 
 class ItemResult(_Claim):
-    """How one item ended, with its tries and outputs."""
+    """How one item ended, with its outputs, and the most bytes that one of its tries took."""
 
     id: int = Field(ge=0)
     outcome: ItemOutcome
@@ -56,6 +56,8 @@ class ItemResult(_Claim):
     exit_code: int | None = None
     tries: int = Field(default=1, ge=0)
     seconds: float = Field(default=0.0, ge=0)
+    memory: int = Field(default=0, ge=0, le=1 << 50)
+    disk: int = Field(default=0, ge=0, le=1 << 50)
     tail: str = Field(default="", max_length=4000)
     outputs: tuple[ItemOutput, ...] = ()
 

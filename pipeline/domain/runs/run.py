@@ -147,6 +147,8 @@ class Run(Stored):
     without_output: int = 0
     devices: tuple[DeviceUse, ...] = ()
     node_seconds: float = 0.0
+    peak_memory: int = 0
+    peak_disk: int = 0
     cost: float = 0.0
     currency: str = ""
     cause: Cause | None = None

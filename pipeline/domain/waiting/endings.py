@@ -16,6 +16,11 @@ _PROGRAM = (
 )
 ENDINGS: dict[Cause, Meaning] = {
     C.PROGRAM_FAILED: Meaning("a program exited with an error, or was killed", *_PROGRAM),
+    C.OUT_OF_MEMORY: Meaning(
+        "the kernel killed a program because memory ran out",
+        f"fanfare show {{run}}; {BY_HAND}raise `task.memory` in pipelines/{{pipeline}}.yaml, or "
+        "choose a larger `size` in pools/{pool}.yaml, and start a new run",
+    ),
     C.TIMED_OUT: Meaning(
         "a program or a task took longer than its limit",
         f"{_LOGS}; {BY_HAND}raise `limits` in pipelines/{{pipeline}}.yaml and start a new run",

@@ -116,7 +116,13 @@ def _make_output(engine: Engine, run: Run, gathered: Gathered) -> Chosen | OnNod
     """Assemble the output, or return the Verdict of a run that fails."""
     definition, total = engine.definition(run), total_items(run)
     failed = total - len(gathered.parts)
-    outcomes = Outcomes(len(gathered.parts), failed, gathered.without_output)
+    outcomes = Outcomes(
+        len(gathered.parts),
+        failed,
+        gathered.without_output,
+        gathered.peak_memory,
+        gathered.peak_disk,
+    )
     counts = count(engine, run, outcomes, gathered.seconds, gathered.devices)
     missing = missing_of(gathered.failed)
     if not definition.tolerance.allows(failed, total):

@@ -1,10 +1,11 @@
 """Counts a run's items by outcome, and computes what they cost, for every verdict."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
+from pipeline.domain.definitions.room import slots_of
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.announcement import MAX_MISSING
 from pipeline.domain.runs.causes import Cause
@@ -33,15 +34,22 @@ class Counts(Stored):
     devices: tuple[DeviceUse, ...] = ()
     cost: float
     currency: str
+    peak_memory: int = 0
+    peak_disk: int = 0
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """How many items succeeded, failed, and succeeded without an output."""
+    """How many items succeeded, failed, and succeeded without an output.
+
+    `peak_memory` and `peak_disk` are the bytes of those that took most.
+    """
 
     succeeded: int
     failed: int
     without_output: int
+    peak_memory: int = 0
+    peak_disk: int = 0
 
 
 def count(engine: Engine, run: Run, items: Outcomes, seconds: float, devices: Devices) -> Counts:
@@ -71,7 +79,8 @@ def used(engine: Engine, run: Run, seconds: float) -> float:
     longer defined, a node counts as one slot; if the definition is unreadable, a task does.
     """
     definition = engine.definition_if_readable(run)
-    pool, slots = engine.catalogue.pools.get(run.pool), definition.task.slots if definition else 1
+    pool = engine.catalogue.pools.get(run.pool)
+    slots = slots_of(definition.task, pool) if definition else 1
     slot_seconds = slots * seconds + sum(stage.seconds for stage in _stages(engine, run))
     return slot_seconds * (pool.share(1) if pool else 1.0)
 
@@ -97,13 +106,22 @@ def tally(engine: Engine, run: Run, cause: Cause | None) -> tuple[Counts, list[M
     total = max(total_items(run), len(known))
     well = [item for item in known.values() if item.succeeded]
     empty = sum(not item.outputs for item in well)
-    outcomes = Outcomes(len(well), total - len(well), empty)
+    most = peaks(known.values())
+    outcomes = Outcomes(len(well), total - len(well), empty, *most)
     left = (n for n in range(total) if n not in known or not known[n].succeeded)
     missing = [
         Missing.of(known[n]) if n in known else Missing(item=n, cause=cause, tries=0)
         for n in itertools.islice(left, MAX_MISSING)
     ]
     return count(engine, run, outcomes, seconds, devices), missing
+
+
+def peaks(items: Iterable[ItemResult]) -> tuple[int, int]:
+    """Return the most memory and the most disk that an item took, in bytes."""
+    memory = disk = 0
+    for item in items:
+        memory, disk = max(memory, item.memory), max(disk, item.disk)
+    return memory, disk
 
 
 def _stages(engine: Engine, run: Run) -> Iterator[TaskResult]:

@@ -36,9 +36,9 @@ class Gathered:
 
     Of items that succeeded we keep only the parts, to bound memory: there may be a million. Of the
     present generation, `heard` counts the units that have a row, `devices` what they ran on, and
-    `seconds` is the sum over its tasks. `lost` holds those with missing outputs, `rejected` those
-    whose receipt Batch contradicts, with its words, and `unfinished` those with a receipt that
-    Batch has not completed.
+    `seconds` is the sum over its tasks. The peaks are the bytes of the items that took most. `lost`
+    holds those with missing outputs, `rejected` those whose receipt Batch contradicts, with its
+    words, and `unfinished` those with a receipt that Batch has not completed.
     """
 
     failures: dict[int, ItemResult] = field(default_factory=dict)
@@ -50,6 +50,8 @@ class Gathered:
     devices: Devices = field(default_factory=Devices)
     heard: int = 0
     seconds: float = 0.0
+    peak_memory: int = 0
+    peak_disk: int = 0
 
     @property
     def failed(self) -> list[ItemResult]:
@@ -123,6 +125,8 @@ def _take(
     """Add the items of one task; return whether all outputs that it claims exist."""
     whole = True
     for item in items:
+        gathered.peak_memory = max(gathered.peak_memory, item.memory)
+        gathered.peak_disk = max(gathered.peak_disk, item.disk)
         parts = tuple(
             Part(item.id, o.name, outputs(o.blob), o.size, o.sha256) for o in item.outputs
         )

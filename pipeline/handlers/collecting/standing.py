@@ -12,7 +12,7 @@ from pipeline.domain.runs.obstacles import Obstacle
 from pipeline.domain.runs.results import ItemResult
 from pipeline.domain.runs.run import Run
 from pipeline.errors import NotFound
-from pipeline.handlers.collecting.accounts import used
+from pipeline.handlers.collecting.accounts import peaks, used
 from pipeline.handlers.collecting.gather import total_items
 from pipeline.handlers.collecting.reading import items_of
 from pipeline.handlers.engine import Engine
@@ -37,6 +37,8 @@ class Standing:
     items: int = 0
     failed: int = 0
     node_seconds: float = 0.0
+    peak_memory: int = 0
+    peak_disk: int = 0
     remedy: str = ""
 
 
@@ -60,7 +62,12 @@ def standing(engine: Engine, run_id: str, *, ask: bool = True) -> Standing:
     if run.over:
         done = run.succeeded + run.failed
         known = Standing(run, run.obstacle, done, items, run.failed, run.node_seconds)
-        return replace(known, remedy=remedy_of(engine, run))
+        return replace(
+            known,
+            peak_memory=run.peak_memory,
+            peak_disk=run.peak_disk,
+            remedy=remedy_of(engine, run),
+        )
     if run.plan is None:
         return Standing(run, reason, 0, items, 0, run.node_seconds + used(engine, run, 0.0))
     finished = progress.union(engine.ports.tables, run.id, run.generation, "tasks").count()
@@ -68,8 +75,8 @@ def standing(engine: Engine, run_id: str, *, ask: bool = True) -> Standing:
     bundle = definition.bundle.items if definition else -(-run.plan.items // (run.plan.tasks or 1))
     before = items - run.plan.items  # what earlier generations have done
     done = before + min(run.plan.items, finished * bundle)
-    failed, seconds = _so_far(engine, run) if run.plan.tasks <= _ROWS_READ else (0, 0.0)
-    return Standing(run, reason, done, items, failed, run.node_seconds + seconds)
+    known = Standing(run, reason, done, items, 0, run.node_seconds)
+    return _so_far(engine, known) if run.plan.tasks <= _ROWS_READ else known
 
 
 def failed_items(engine: Engine, run: Run, limit: int) -> list[FailedItem]:
@@ -87,10 +94,18 @@ def manifest_of(engine: Engine, run: Run) -> Manifest | None:
         return None  # purged, or written by a release with another format
 
 
-def _so_far(engine: Engine, run: Run) -> tuple[int, float]:
+def _so_far(engine: Engine, known: Standing) -> Standing:
+    run = known.run
     results = list(tasks.results(engine.ports.tables, run.id, run.generation))
     seconds = used(engine, run, sum(r.seconds for r in results))
-    return sum(r.failed for r in results), seconds
+    memory, disk = peaks(item for result in results for item in result.items)
+    return replace(
+        known,
+        failed=sum(r.failed for r in results),
+        node_seconds=known.node_seconds + seconds,
+        peak_memory=memory,
+        peak_disk=disk,
+    )
 
 
 def _failed(engine: Engine, run: Run) -> Iterator[FailedItem]:

@@ -3,6 +3,7 @@
 Correctness never depends on a push: the pool's own formula follows the pending tasks.
 """
 
+from pipeline.domain.definitions.room import slots_of
 from pipeline.domain.pools.formula import Demand, render_formula
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict, Permanent, Transient
@@ -13,7 +14,8 @@ from pipeline.ledger.pools import Push
 
 def register(engine: Engine, run: Run, tasks: int) -> None:
     """Record how many slots the run needs for a while, and push the formula if it is time."""
-    slots = tasks * engine.definition(run).task.slots
+    pool = engine.catalogue.pools.get(run.pool)
+    slots = tasks * slots_of(engine.definition(run).task, pool)
     wanted = Demand(run=run.id, slots=slots, expires_at=engine.now + engine.patience.demand)
     try:
         pools.want(engine.ports.tables, run.pool, wanted)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from pipeline.domain.definitions.room import slots_of
 from pipeline.domain.plans.bundle import PAGE_SIZE
 from pipeline.domain.plans.delivery import wanted
 from pipeline.domain.plans.plan import Page, PlannedTask
@@ -146,7 +147,7 @@ def task_specs(
     execution: int = 0,
 ) -> list[TaskSpec]:
     """Render tasks of a page, which is the blob `ref`, for Batch."""
-    slots = engine.definition(run).task.slots
+    slots = slots_of(engine.definition(run).task, engine.pool(run))
     return [
         replace(
             _task_spec(engine, run, page, task, (naming.unit_name(task.number), execution, ref)),

@@ -3,6 +3,7 @@
 A later deployment does not affect it: every execution of a task runs the same program.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
@@ -100,7 +101,7 @@ def _files_of(engine: Engine, program: str | None, environment: str | None) -> I
     modules = imported(program, engine.scripts) if program else []
     yield from (name for name in modules if not _is_runner(name))
     archive = _archive_of(environment)
-    yield from [archive] if archive in engine.scripts else []
+    yield from [archive] if archive in engine.archives else []
 
 
 def _archive_of(environment: str | None) -> str:
@@ -111,16 +112,32 @@ def _file(engine: Engine, blob: str, path: str) -> InputFile:
     return InputFile(engine.ports.blobs.url(BlobRef(naming.SCRIPTS, blob)), path)
 
 
-def _publish(engine: Engine, name: str) -> str:
+def named(engine: Engine, name: str) -> BlobRef | None:
+    """Return the blob of a file's version, or None if it was not deployed. Raises Permanent."""
+    digest = _digest(engine, name)
+    return naming.script(name, digest) if digest else None
+
+
+def _digest(engine: Engine, name: str) -> str | None:
+    if archive := engine.archives.get(name):
+        return archive.digest()
     content = engine.scripts.get(name)
-    if content is None:
+    return None if content is None else hashlib.sha256(content).hexdigest()
+
+
+def _publish(engine: Engine, name: str) -> str:
+    digest = _digest(engine, name)
+    if digest is None:
         raise Permanent(
             f"The definition needs task_scripts/{name}, which was not deployed: "
             "deploy it, then redrive the run."
         )
-    ref = naming.script(name, content)
+    ref = naming.script(name, digest)
     if engine.ports.blobs.head(ref) is None:
         # A conflict means that another invocation wrote the same bytes.
         with suppress(Conflict):
-            engine.ports.writer.write(ref, content, "*")
+            if archive := engine.archives.get(name):
+                engine.ports.writer.upload(ref, archive.chunks(digest), only_new=True)
+            else:
+                engine.ports.writer.write(ref, engine.scripts[name], "*")
     return ref.name

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Mapping
 
 from pipeline.domain.definitions.pipeline import Pipeline
-from pipeline.domain.runs import naming
 from pipeline.domain.runs.run import Run
 from pipeline.errors import FanfareError
 from pipeline.handlers.engine import Engine, log
@@ -44,9 +43,9 @@ def unlike_the_run(engine: Engine, run: Run) -> list[str]:
 
 def _here(engine: Engine, pipeline: Pipeline) -> dict[str, str]:
     files = {
-        _script(name): _version(naming.script(name, engine.scripts[name]).name)
+        _script(name): _version(ref.name)
         for name in scripts.wanted(engine, pipeline)
-        if name in engine.scripts
+        if (ref := scripts.named(engine, name))
     }
     pool = engine.catalogue.pools.get(pipeline.pool)
     if pool:

@@ -97,6 +97,15 @@ def test_an_upload_whose_source_fails_leaves_no_blob(ports, fresh):
     assert ports.blobs.head(BlobRef("work", fresh)) is None
 
 
+def test_an_upload_of_what_has_to_be_new_leaves_an_existing_blob_alone(ports, fresh):
+    ref = BlobRef("work", fresh)
+    first = ports.writer.upload(ref, [b"first"], only_new=True)
+    with pytest.raises(Conflict):
+        ports.writer.upload(ref, [b"second"], only_new=True)
+    assert ports.blobs.head(ref) == first
+    assert ports.blobs.read(ref) == b"first"
+
+
 @WRITERS
 def test_composing_joins_parts_in_order_snapshots_and_empty_ones_too(ports, writer, write):
     one, empty, two = write("1 ü", b"one"), write("0", b""), write("2", b"two")

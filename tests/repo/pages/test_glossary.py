@@ -29,7 +29,7 @@ DESIGN = (
 PLAIN = {
     "fanfare", "description", "priority", "parameters", "limits", "output", "size", "image",
     "slots", "nodes", "gpu", "containers", "idle_minutes", "price", "max_concurrent_runs",
-    "max_waiting_runs",
+    "max_waiting_runs", "memory", "disk", "packages", "start",
 }  # fmt: skip
 
 

@@ -38,6 +38,7 @@ class Cli:
     folder: Path
     target: Path | None = None
     asleep: bool = False
+    environments: Path = Path("no environments")
     _runner: CliRunner = field(default_factory=CliRunner)
 
     def __call__(self, *args: object, answer: str | None = None) -> Result:
@@ -45,6 +46,7 @@ class Cli:
             connect=self._connect,
             definitions=lambda: self.app.engine.catalogue,
             caller=lambda *_: ALICE,
+            environments=self.environments,
             sleep=self._sleep,
             monotonic=lambda: self.app.world.clock.now().timestamp(),
         )

@@ -26,6 +26,7 @@ POOL = """\
 size: Standard_D2s_v5
 image: {publisher: canonical, offer: ubuntu, sku: server, agent: batch.node.ubuntu 24.04}
 slots: 2
+memory: 7g
 nodes: {maximum: 4}
 """
 

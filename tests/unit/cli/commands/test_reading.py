@@ -1,6 +1,7 @@
 """`fanfare ls`, `show`, `logs`, `plan` and `schema`."""
 
 import json
+import re
 
 import pytest
 
@@ -48,6 +49,29 @@ def test_show_names_files_and_failed_items_for_programs(cli_with):
     shown = cli.json("show", "latest")
     assert [file["name"] for file in shown["files"]] == ["all.txt"]
     assert [(item["unit"], item["id"]) for item in shown["failed_items"]] == [("t000001", 1)]
+
+
+def test_show_tells_what_the_largest_items_took_while_a_run_works_and_afterwards(cli_with):
+    cli = cli_with(LINES + "tolerance: {failed_items: 1}\n")
+    killed = Failure("out-of-memory", "", -9, memory=3 << 30, disk=5 << 20)
+    cli.app.program = lambda item: killed if item.id == 1 else [("p", b"x")]
+    cli.app.upload("lines/a.txt", b"one\ntwo\nthree\n")
+    cli.app.pump()
+    batch, node = cli.app.world.batch, cli.app.world.node(cli.app.program)
+    (job,) = batch.jobs
+    for task in list(batch.active(job))[:2]:
+        batch.run_task(job, task, node)
+    cli.app.pump()
+    for over in (False, True):
+        shown = cli.json("show", "latest")
+        assert (shown["state"] == "succeeded") is over
+        assert (shown["peak_memory"], shown["peak_disk"]) == (3 << 30, 5 << 20)
+        (item,) = shown["failed_items"]
+        assert (item["cause"], item["memory"], item["disk"]) == ("out-of-memory", 3 << 30, 5 << 20)
+        told = cli("show", "latest").output
+        assert re.search(r"peak +3\.2 GB of memory, 5\.2 MB of disk", told)
+        assert "out-of-memory, exit code -9, 1 tries, 3.2 GB of memory, 5.2 MB of disk" in told
+        cli.app.settle()
 
 
 def with_a_large_task(cli_with):

@@ -71,6 +71,17 @@ def test_a_good_pipeline_loads_and_is_named_by_its_file(workshop):
             "slots: 3",
             "10: task.slots: 3 slots never fit: a node of cpu has 2",
         ),
+        (
+            "environment: media",
+            "memory: 9g",
+            "10: task.memory: 9g never fits: a node of cpu has 7g for tasks",
+        ),
+        ("environment: media", "memory: 1.5g", "10: task.memory: '1.5g' is not a size in whole"),
+        (
+            "environment: media",
+            "disk: 9g",
+            "10: task.disk: pools/cpu.yaml does not say what a node has: add disk to it",
+        ),
         ("environment: media", "command: [x]", "7: task: takes exactly one of program, command"),
         ('"{crf}"', '"{crv}"', "9: task.arguments[2]: there is no placeholder {crv} here; did you"),
         ('"{crf}"', '"{crf"', "9: task.arguments[2]: '{crf' has a stray {"),

@@ -186,6 +186,12 @@ def test_causes_that_seldom_pass_are_executed_once_unless_the_definition_says_so
     assert Retries.model_validate({cause: 2}).extra(Cause(cause)) == 2
 
 
+def test_a_lack_of_memory_gets_the_retries_of_a_program_that_failed_unless_it_has_its_own():
+    failed = {"program-failed": 3}
+    assert Retries.model_validate(failed).extra(Cause.OUT_OF_MEMORY) == 3
+    assert Retries.model_validate({**failed, "out-of-memory": 0}).extra(Cause.OUT_OF_MEMORY) == 0
+
+
 def test_every_count_of_a_split_is_checked_when_its_definition_loads():
     found = {
         kind: {key for key, field in model.model_fields.items() if is_count(field)}

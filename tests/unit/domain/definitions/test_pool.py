@@ -1,3 +1,4 @@
+import re
 from datetime import date
 
 import pytest
@@ -10,9 +11,11 @@ from pipeline.domain.definitions.pool import (
     Nodes,
     Pool,
     Price,
+    local_body,
     physical_id,
     pool_body,
 )
+from pipeline.domain.definitions.start_task import MAX_PACKAGES, MAX_SCRIPT_BYTES
 
 
 def pool(**changes):
@@ -53,6 +56,57 @@ def test_the_start_task_has_the_user_of_preparations_so_that_its_folder_is_their
     start = pool_body(pool(), "")["startTask"]
     assert start["userIdentity"]["autoUser"] == {"scope": "pool", "elevationLevel": "nonadmin"}
     assert start["waitForSuccess"] is True
+
+
+STARTING = {"packages": ("g++", "poppler-utils"), "start": "setup.sh", "script": "#!/bin/sh\n"}
+
+
+def test_packages_and_script_make_an_administrators_start_task_that_is_tried_again():
+    start = pool_body(pool(**STARTING), "")["startTask"]
+    assert start["userIdentity"]["autoUser"] == {"scope": "pool", "elevationLevel": "admin"}
+    assert (start["waitForSuccess"], start["maxTaskRetryCount"]) == (True, 2)
+    assert re.fullmatch(r'/bin/sh -c "[A-Za-z0-9+/=|>. &-]+"', start["commandLine"])
+
+
+def test_nothing_reaches_a_start_task_by_a_file_or_a_url_that_could_end():
+    assert set(pool_body(pool(**STARTING), "")["startTask"]) == {
+        "commandLine",
+        "userIdentity",
+        "maxTaskRetryCount",
+        "waitForSuccess",
+    }
+
+
+def test_a_full_list_of_packages_and_the_longest_script_fit_one_argument():
+    names = tuple(f"a{number:099}" for number in range(MAX_PACKAGES))
+    script = "#!/bin/sh\n" + "x" * (MAX_SCRIPT_BYTES - 10)
+    made = pool(packages=names, start="setup.sh", script=script)
+    assert len(pool_body(made, "")["startTask"]["commandLine"]) < 128 * 1024
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"packages": ("g++",)}, {"start": "other.sh"}, {"script": "#!/bin/bash\n"}],
+)
+def test_what_nodes_do_when_they_start_makes_another_pool(changed):
+    before = pool(**STARTING)
+    assert physical_id(before) != physical_id(pool())
+    if "start" in changed:  # only the name of the file
+        assert physical_id(pool(**{**STARTING, **changed})) == physical_id(before)
+    else:
+        assert physical_id(pool(**{**STARTING, **changed})) != physical_id(before)
+
+
+def test_the_order_of_packages_makes_no_other_pool():
+    turned = {**STARTING, "packages": ("poppler-utils", "g++")}
+    assert physical_id(pool(**turned)) == physical_id(pool(**STARTING))
+    assert pool_body(pool(**turned), "") == pool_body(pool(**STARTING), "")
+
+
+def test_the_pool_of_the_local_stack_installs_nothing_and_has_the_same_id():
+    here, there = local_body(pool(**STARTING), "f"), pool_body(pool(**STARTING), "f")
+    assert here["startTask"] == pool_body(pool(), "f")["startTask"]
+    assert {**here, "startTask": None} == {**there, "startTask": None}
 
 
 def test_container_images_are_pulled_when_the_node_starts():

@@ -25,6 +25,13 @@ def test_nodes_log_in_to_azure_registries_as_their_identity_and_to_no_other():
     assert found["containerRegistries"] == [login]
 
 
+def test_a_start_task_that_installs_is_spelled_as_the_management_plane_does():
+    body = pool_body(pool(packages=("g++",)), "f")
+    made = pool_resource(body, [])["properties"]["startTask"]
+    assert made["userIdentity"]["autoUser"] == {"scope": "Pool", "elevationLevel": "Admin"}
+    assert made["commandLine"] == body["startTask"]["commandLine"]
+
+
 def test_what_the_create_call_says_and_the_resource_has_no_place_for_is_refused():
     body = {**pool_body(pool(), "f"), "certificateReferences": []}
     with pytest.raises(ValueError, match="certificateReferences"):

@@ -1,40 +1,79 @@
 """Environments as archives from Storage, for nodes that cannot reach a package index."""
 
+import hashlib
+import tracemalloc
 import zipfile
 from dataclasses import replace
 
+import pytest
+
 from pipeline.bootstrap import scripts
+from pipeline.domain.catalogue.archives import Archive, archives
+from pipeline.domain.runs.lifecycle import State
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.handlers.running import versions
 from scripts.archives import pack
+from tests.fakes.crash import Injector
 from tests.fakes.definitions import written
 from tests.unit.handlers.conftest import LINES
 
+MIB = 1 << 20
+UPLOAD = ("writer", "upload", 1)
 
-def prepared(app_with, files):
-    """Start a run of a program with an environment; return the files that nodes prepare with."""
+
+@pytest.fixture
+def packed(tmp_path):
+    """Write an archive of environment `tools`, with the digest that is told of it."""
+
+    def write(content, told=None):
+        path = tmp_path / "environments/tools.zip"
+        path.parent.mkdir(exist_ok=True)
+        with path.open("wb") as stream:
+            stream.write(content) if isinstance(content, bytes) else stream.truncate(content)
+        if told:
+            path.with_name("tools.zip.sha256").write_text(f"{told}  tools.zip\n")
+        return archives(tmp_path)
+
+    return write
+
+
+def begun(app_with, files, archived, injector=None):
+    """Start a run of a program with an environment."""
     app = app_with()
     app.engine = replace(
         written((("job", LINES),)).engine(app.world.ports),
         scripts={**app.engine.scripts, **files},
+        archives=archived or {},
     )
+    if injector:
+        app.through(injector.ports(app.world.ports))
     job = app.engine.catalogue.pipelines["job"]
     task = job.task.model_copy(update={"environment": "tools"})
     app.engine.catalogue.pipelines["job"] = job.model_copy(update={"task": task})
     app.upload("lines/a.txt", b"one\n")
     app.pump()
+    return app
+
+
+def prepared(app_with, files, archived=None):
+    """Start such a run; return the files that nodes prepare with."""
+    app = begun(app_with, files, archived)
     (made,) = app.world.batch.jobs.values()
     return app, {file.path: file.url for file in made.spec.preparation_inputs}
 
 
-def test_an_archive_beside_the_requirements_goes_to_the_nodes(app_with):
-    app, files = prepared(app_with, {"tools.txt": b"a==1\n", "tools.zip": b"PK"})
+@pytest.mark.parametrize("told", [None, hashlib.sha256(b"PK").hexdigest()])
+def test_an_archive_beside_the_requirements_goes_to_the_nodes(app_with, packed, told):
+    app, files = prepared(app_with, {"tools.txt": b"a==1\n"}, packed(b"PK", told))
     ref = app.world.blobs.at(files["environment.zip"])
     assert ref.container == "scripts"
     assert app.world.blobs.read(ref) == b"PK"
     assert "tools.txt" in files
 
 
-def test_without_an_archive_nodes_ask_the_package_index(app_with):
-    _, files = prepared(app_with, {"tools.txt": b"a==1\n", "other.zip": b"PK"})
+def test_without_an_archive_nodes_ask_the_package_index(app_with, packed):
+    other = {"other.zip": packed(b"PK")["tools.zip"]}
+    _, files = prepared(app_with, {"tools.txt": b"a==1\n"}, other)
     assert "tools.txt" in files
     assert "environment.zip" not in files
 
@@ -54,7 +93,68 @@ def test_the_same_wheels_make_the_same_archive_which_the_app_reads(tmp_path):
     wheel.write_bytes(b"wheel")
     for name in ("one.zip", "two.zip"):
         pack([wheel], folder / name)
-    found = scripts(tmp_path)
-    assert found["one.zip"] == found["two.zip"]
+    found = archives(tmp_path)
+    assert found["one.zip"].digest() == found["two.zip"].digest()
+    content = (folder / "one.zip").read_bytes()
+    assert content == (folder / "two.zip").read_bytes()
+    told = (folder / "one.zip.sha256").read_text()
+    assert told == f"{hashlib.sha256(content).hexdigest()}  one.zip\n"
+    assert not scripts(tmp_path).keys() & {"one.zip", "two.zip"}
     with zipfile.ZipFile(folder / "one.zip") as packed:
         assert packed.read(wheel.name) == b"wheel"
+
+
+def test_the_app_starts_without_reading_an_archive(app_with, packed, tmp_path):
+    archived = packed(64 * MIB, told="ab" * 32)
+    app = begun(app_with, {"tools.txt": b"a==1\n"}, {})
+    tracemalloc.start()
+    engine = replace(app.engine, scripts=scripts(tmp_path), archives=archived)
+    versions.note(engine)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < MIB
+    job = engine.catalogue.pipelines["job"]
+    assert versions.unlike_the_app(engine, job) == []
+    other = replace(engine, archives=packed(64 * MIB, told="cd" * 32))
+    assert versions.unlike_the_app(other, job) == ["task_scripts/environments/tools.zip"]
+
+
+def test_an_archive_is_published_in_pieces(packed):
+    archive = packed(64 * MIB)["tools.zip"]
+    tracemalloc.start()
+    size = sum(len(piece) for piece in archive.chunks(archive.digest()))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert size == 64 * MIB
+    assert peak < 8 * MIB
+
+
+def test_an_archive_with_another_digest_than_is_told_is_not_published(app_with, packed):
+    app = begun(app_with, {"tools.txt": b"a==1\n"}, packed(b"PK", told="ab" * 32))
+    run = app.only_run()
+    assert run.state is State.FAILED
+    assert "environments/tools.zip is damaged, or newer than tools.zip.sha256" in run.error
+    assert "`make archives`" in run.error
+    assert not [name for name in app.world.blobs.names("scripts") if name.endswith("tools.zip")]
+
+
+def test_an_archive_that_is_gone_ends_the_run_with_words(app_with, tmp_path):
+    gone = {"tools.zip": Archive(tmp_path / "tools.zip")}
+    run = begun(app_with, {"tools.txt": b"a==1\n"}, gone).only_run()
+    assert run.state is State.FAILED
+    assert "task_scripts/environments/tools.zip cannot be read" in run.error
+
+
+def test_an_archive_that_was_packed_anew_has_its_new_digest(packed):
+    before = packed(b"PK")["tools.zip"].digest()
+    assert packed(b"KP")["tools.zip"].digest() != before
+
+
+@pytest.mark.parametrize("when", ["before", "after", "twice"])
+def test_a_crash_around_the_upload_of_an_archive_publishes_it_once(app_with, packed, when):
+    app = begun(app_with, {"tools.txt": b"a==1\n"}, packed(b"PK"), Injector(UPLOAD, when))
+    app.settle()
+    assert app.only_run().state is State.SUCCEEDED
+    (published,) = [n for n in app.world.blobs.names("scripts") if n.endswith("tools.zip")]
+    assert app.world.blobs.read(BlobRef("scripts", published)) == b"PK"
+    assert app.crashes == (when != "twice")
