@@ -1,6 +1,9 @@
 """Chooses how the run's input comes to the items."""
 
+from pipeline.domain.definitions.images import bytes_of
 from pipeline.domain.definitions.pipeline import Delivery, Pipeline
+from pipeline.domain.definitions.pool import Pool
+from pipeline.domain.definitions.room import slots_of
 from pipeline.domain.plans.plan import PlannedCut
 from pipeline.domain.plans.split import PlanError
 
@@ -25,3 +28,24 @@ def chosen(definition: Pipeline, size: int, cut: PlannedCut | None) -> Delivery:
     if in_parts and size >= RANGE_BYTES:
         return Delivery.RANGE
     return Delivery.NODE if size >= NODE_BYTES and definition.task.has_runner else Delivery.TASK
+
+
+def check_disk(definition: Pipeline, delivery: Delivery, size: int, pool: Pool | None) -> None:
+    """Raise PlanError if nodes have no room for what the tasks of one node download together.
+
+    A full disk makes a node unusable, and Batch takes its tasks to the next one. A pool whose file
+    does not say how much disk there is passes.
+    """
+    if pool is None or pool.disk is None:
+        return
+    at_once = {
+        Delivery.TASK: pool.slots // slots_of(definition.task, pool),
+        Delivery.NODE: 1,
+    }.get(delivery, 0)
+    room = bytes_of(pool.disk)
+    if at_once * size > room:
+        times = f"{at_once} tasks at once have " if at_once > 1 else ""
+        raise PlanError(
+            f"{times}{size:,} bytes of input do not fit the {pool.disk} that a node of {pool.name} "
+            "has for tasks: use input.delivery range or url, or a pool with more disk"
+        )

@@ -59,7 +59,9 @@ def plan_pages(engine: Engine, run: Run) -> Iterator[Page] | OnNode:
 
 def _pages(engine: Engine, run: Run, definition: Pipeline, work: Work) -> Iterator[Page]:
     size = run.input.size if run.input else 0
-    shared = inputs.shared(engine, run, delivered.chosen(definition, size, work.cut))
+    delivery = delivered.chosen(definition, size, work.cut)
+    delivered.check_disk(definition, delivery, size, engine.catalogue.pools.get(run.pool))
+    shared = inputs.shared(engine, run, delivery)
     tasks = (
         _planned(run, definition, number, bundled, shared)
         for number, bundled in enumerate(bundle.bundles(work.items, definition.bundle.items))

@@ -5,9 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.domain.definitions import delivered as delivered_as
 from pipeline.domain.plans import delivery
-from pipeline.domain.plans.plan import Page, PlannedCut, PlannedInput
+from pipeline.domain.plans.plan import Page, PlannedInput
 from pipeline.domain.runs import failures
 from pipeline.domain.runs.messages import Queue
 from pipeline.domain.runs.naming import BlobRef
@@ -21,7 +20,7 @@ from task_scripts.runtime import runner_fetch
 from tests.fakes.batch import Outcome
 from tests.fakes.crash import Injector
 from tests.fakes.node import FakeNode
-from tests.unit.handlers.conftest import BLOB, LINES, PLAIN, REQUEST, content_of
+from tests.unit.handlers.conftest import LINES, REQUEST, content_of
 from tests.unit.handlers.nodes import scripted
 
 JOINED = LINES.partition("assemble:")[0] + (
@@ -271,71 +270,3 @@ def test_engine_and_runner_mean_the_same():
     assert runner_fetch.MARK == handler.MARK
     assert runner_fetch.VARIABLES == handler.VARIABLES
     assert runner_fetch.__name__.endswith(handler_scripts.FETCHING.removesuffix(".py"))
-
-
-RANGED = f"{BLOB}{PLAIN}split: {{bytes: {{bytes_per_item: 4}}}}\n"
-
-
-def delivered(app_with, text: str, content: bytes = b"abcdefgh"):
-    """Return the app and the first spec of a run with this input."""
-    app = app_with(text)
-    app.upload("lines/a.txt", content)
-    app.pump()
-    (job,) = app.world.batch.jobs.values()
-    return app, job.spec, job.tasks["t000000"].spec
-
-
-def test_an_input_in_parts_is_listed_with_the_spans_of_the_tasks_items(app_with):
-    app, _, spec = delivered(app_with, f"{RANGED}input: {{delivery: range}}\n")
-    assert [file.path for file in spec.inputs] == ["page.json", "files.jsonl"]
-    (name, _) = lists(app)
-    (line,) = app.world.blobs.read(BlobRef("engine", name)).splitlines()
-    listed = json.loads(line)
-    assert (listed["path"], listed["size"], listed["spans"]) == ("in/input.txt", 8, [[0, 4]])
-    app.settle()
-    assert app.only_run().state == "succeeded"
-
-
-def test_items_of_one_task_share_a_span_where_their_parts_meet():
-    assert list(delivery.united([(4, 8), (0, 4), (20, 30), (25, 26)])) == [(0, 8), (20, 30)]
-    assert list(delivery.united([])) == []
-
-
-def test_a_node_gets_an_input_once_and_its_disk_is_freed_at_the_end(app_with):
-    _, job, spec = delivered(app_with, f"{LINES}input: {{delivery: node}}\n", b"one\n")
-    assert [file.path for file in spec.inputs] == ["page.json"]
-    assert "in/input.txt" in [file.path for file in job.preparation_inputs]
-    assert job.release == "/bin/sh -c 'rm -rf \"$AZ_BATCH_JOB_PREP_WORKING_DIR/in\"'"
-
-
-def test_a_program_that_reads_by_url_gets_one_and_no_file(app_with):
-    text = LINES.replace("lines: {}", "range: {stop: 1, step: 1}")
-    _, job, spec = delivered(app_with, f"{text}input: {{delivery: url}}\n")
-    assert [file.path for file in spec.inputs] == ["page.json"]
-    assert "/input/lines/a.txt?snapshot=" in spec.environment["FANFARE_INPUT_URL"]
-    assert job.release == ""
-
-
-@pytest.mark.parametrize(
-    ("text", "size", "expected"),
-    [
-        (LINES, 1 << 20, "task"),
-        (RANGED, 1 << 20, "task"),
-        (RANGED, 16 << 20, "range"),
-        (LINES, 100 << 20, "node"),
-        (LINES.replace("lines: {}", "range: {stop: 1, step: 1}"), 64 << 20, "node"),
-    ],
-)
-def test_size_and_split_choose_the_delivery(app_with, text, size, expected):
-    definition = app_with(text).engine.catalogue.pipelines["job"]
-    cut = PlannedCut(placeholder="bytes_file") if "bytes" in text else None
-    assert delivered_as.chosen(definition, size, cut) == expected
-
-
-def test_a_text_that_is_not_utf8_has_no_ranges(app_with):
-    text = f"{LINES}input: {{delivery: range}}\n"
-    app = app_with(text.replace('"{output}"', '"{lines_file}"'))
-    app.upload("lines/a.txt", "one\ntwo\n".encode("utf-16"))
-    app.settle()
-    assert app.only_run().cause == "plan-failed"
-    assert "which is utf-16" in app.only_run().error
