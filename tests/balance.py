@@ -14,6 +14,7 @@ from xdist.scheduler import LoadScopeScheduling
 _TOGETHER = (
     "tests/e2e/awkward/test_kills.py",
     "tests/e2e/awkward/",
+    "tests/e2e/tasks/",
     "tests/emulators/functions/",
     "tests/emulators/eventgrid/",
     "tests/contract/",

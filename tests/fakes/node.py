@@ -187,7 +187,7 @@ class _Execution:
             "attempt": self._attempt,
             "after": after,
             "node": "tvmps_fake",
-            "device": self._node.device if self._page["program"].get("gpu") else None,
+            "device": self._node.device if self._page.get("program", {}).get("gpu") else None,
             "started_at": started,
             "ended_at": self._now(),
             "seconds": 1.0,

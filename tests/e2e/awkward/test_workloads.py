@@ -9,8 +9,11 @@ import pytest
 
 from pipeline.cli.samples import plates, puzzle, scene, suite
 from pipeline.domain.runs.lifecycle import State
+from tests.depth import EVERYTHING
 from tests.e2e.local import Stack
 from tests.needs import rendering
+
+LONG = pytest.mark.skipif(not EVERYTHING, reason="`make test-all` runs all pipelines on a stack")
 
 
 @pytest.mark.timeout(300)
@@ -37,6 +40,7 @@ def test_a_scene_is_rendered_and_one_with_a_strange_include_is_refused(stack: St
     assert "Cannot open include file /etc/passwd" in json.dumps(event)
 
 
+@LONG
 @pytest.mark.timeout(300)
 def test_the_tests_of_an_archive_run_in_shards_and_failures_are_a_result(stack: Stack):
     archive = suite.bank()
@@ -48,6 +52,7 @@ def test_the_tests_of_an_archive_run_in_shards_and_failures_are_a_result(stack: 
     assert b"Python rounds halves to even" in output["report.html"]
 
 
+@LONG
 @pytest.mark.timeout(300)
 def test_the_highest_stresses_of_plates_are_those_of_the_handbook(stack: Stack):
     run, _ = stack.succeeded(

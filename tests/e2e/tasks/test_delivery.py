@@ -1,22 +1,11 @@
 """How the run's input comes to nodes, through the whole stack."""
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.e2e.local import Stack
 from tests.patience import until
 
 LINES = b"".join(b"%07d\n" % number for number in range(20_000))  # 160 kB
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("delivery"), "benign")
-    stack.start()
-    yield stack
-    stack.stop()
 
 
 def test_an_item_fetches_its_own_range_and_the_parts_are_the_whole(stack: Stack):

@@ -1,21 +1,7 @@
 """A task with more files than a request to Batch carries: its runner fetches them from a list."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from pipeline.handlers.starting.start import start_for_request
 from tests.e2e.local import Stack
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder: Path = tmp_path_factory.mktemp("stack")
-    stack = Stack(folder, "benign")
-    stack.start()
-    yield stack
-    stack.stop()
 
 
 def test_an_assembler_gets_more_parts_than_a_request_carries(stack: Stack):
