@@ -29,6 +29,8 @@ _MANIFESTS = (
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 )
+_KINDS = (*_INDEXES, *_MANIFESTS)
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _HUB, _HUB_API = "docker.io", "registry-1.docker.io"
 _TIMEOUT_S, _MOST = 15, 4 << 20
 _LOCAL = frozenset({"localhost", "127.0.0.1"})
@@ -38,10 +40,12 @@ _OK, _UNAUTHORIZED, _BUSY, _ERRORS = 200, 401, 429, 500
 
 @dataclass(frozen=True)
 class _Answer:
-    """The body of an answer, and its type."""
+    """What a registry answered, up to a limit."""
 
+    status: int
+    reason: str
+    headers: Mapping[str, str]
     body: bytes
-    kind: str
 
     def json(self, where: str) -> Json:
         """Read the body. Raises ImageRefused if it is not what a registry answers."""
@@ -53,38 +57,60 @@ class _Answer:
             raise ImageRefused(f"{where} answered what no registry answers.")
         return found
 
+    @property
+    def words(self) -> str:
+        """What the registry says of an error, on one line."""
+        try:
+            (first, *_) = json.loads(self.body)["errors"]
+            text = f"{first.get('code', '')} {first.get('message', '')}"
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            text = self.reason
+        return "".join(c for c in " ".join(text.split()) if c.isprintable())[:300]
+
 
 class Registries:
     """Resolves tags by asking registries.
 
-    `credentials` returns a user and password for a host, or None.
+    `credentials` returns a user and password for a host, or None. What a digest stands for never
+    changes, so it is asked for once; a registry may count each such question as a pull.
     """
 
     def __init__(self, credentials: Callable[[str], Credentials | None]) -> None:
         self._credentials = credentials
+        self._known: dict[str, ImageFacts] = {}
 
     def resolve(self, image: str) -> ImageFacts:
         """Return what an image's name stands for now. Raises ImageRefused and Transient."""
         parts = parts_of(image)
         conversation = _Conversation(parts, self._credentials(parts.registry))
-        top = conversation.get(f"manifests/{parts.digest or parts.tag}", (*_INDEXES, *_MANIFESTS))
-        digest = f"sha256:{hashlib.sha256(top.body).hexdigest()}"
-        if parts.digest and parts.digest != digest:
-            raise ImageRefused(f"{parts.registry} answered another image than {image}.")
-        document = top.json(parts.registry)
-        reference = f"{parts.registry}/{parts.path}@{digest}"
-        if "manifests" not in document:
-            config = conversation.config(document)
-            built = frozenset({str(config.get("architecture", ""))})
-            return ImageFacts(reference, digest, built, _path(config))
-        builds = _builds(document)
-        chosen = builds.get("amd64") or next(iter(builds.values()), None)
-        if chosen is None:
-            raise ImageRefused(f"{image} has no build for Linux.")
-        config = conversation.config(
-            conversation.get(f"manifests/{chosen}", _MANIFESTS).json(parts.registry)
-        )
-        return ImageFacts(reference, digest, frozenset(builds), _path(config))
+        digest = parts.digest or conversation.digest(parts.tag)
+        known = self._known.get(f"{parts.registry}/{parts.path}@{digest}")
+        if known:
+            return known
+        found = _facts(conversation, parts, digest or parts.tag)
+        self._known[found.reference] = found
+        return found
+
+
+def _facts(conversation: "_Conversation", parts: ImageParts, named: str) -> ImageFacts:
+    top = conversation.get(f"manifests/{named}", _KINDS)
+    digest = f"sha256:{hashlib.sha256(top.body).hexdigest()}"
+    if named.startswith("sha256:") and named != digest:
+        raise ImageRefused(f"{parts.registry} answered another image than {parts}.")
+    document = top.json(parts.registry)
+    reference = f"{parts.registry}/{parts.path}@{digest}"
+    if "manifests" not in document:
+        config = conversation.config(document)
+        built = frozenset({str(config.get("architecture", ""))})
+        return ImageFacts(reference, digest, built, _path(config))
+    builds = _builds(document)
+    chosen = builds.get("amd64") or next(iter(builds.values()), None)
+    if chosen is None:
+        raise ImageRefused(f"{parts} has no build for Linux.")
+    config = conversation.config(
+        conversation.get(f"manifests/{chosen}", _MANIFESTS).json(parts.registry)
+    )
+    return ImageFacts(reference, digest, frozenset(builds), _path(config))
 
 
 class _Conversation:
@@ -97,27 +123,35 @@ class _Conversation:
         self._registry, self._image, self._own = parts.registry, str(parts), credentials
         self._headers: dict[str, str] = {}
 
+    def digest(self, tag: str) -> str:
+        """Return the digest that a tag stands for, or "" if the registry does not say it so."""
+        found = self._ask("HEAD", f"manifests/{tag}", _KINDS)
+        digest = found.headers.get("Docker-Content-Digest", "") if found.status == _OK else ""
+        return digest if _DIGEST.fullmatch(digest) else ""
+
     def get(self, path: str, kinds: tuple[str, ...] = ()) -> _Answer:
         """Read a manifest or a blob. Raises ImageRefused and Transient."""
-        url = f"{self._root}/{path}"
-        answer = self._ask(url, {"Accept": ", ".join(kinds)} if kinds else {})
-        if answer.status_code == _UNAUTHORIZED and not self._headers:
-            self._sign_in(answer.headers.get("WWW-Authenticate", ""))
-            answer = self._ask(url, {"Accept": ", ".join(kinds)} if kinds else {})
-        if answer.status_code != _OK:
+        answer = self._ask("GET", path, kinds)
+        if answer.status != _OK:
             raise self._refusal(answer)
-        return _Answer(_read(answer, self._registry), answer.headers.get("Content-Type", ""))
+        return answer
 
     def config(self, manifest: Json) -> Json:
         """Read the configuration that a manifest names."""
         named = manifest.get("config")
         digest = str(named.get("digest", "")) if isinstance(named, dict) else ""
-        if not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
+        if not _DIGEST.fullmatch(digest):
             raise ImageRefused(f"{self._image} is no container image.")
         return self.get(f"blobs/{digest}").json(self._registry)
 
-    def _ask(self, url: str, headers: Mapping[str, str]) -> requests.Response:
-        return _request(self._registry, url, headers={**self._headers, **headers})
+    def _ask(self, method: str, path: str, kinds: tuple[str, ...]) -> _Answer:
+        accepted = {"Accept": ", ".join(kinds)} if kinds else {}
+        url = f"{self._root}/{path}"
+        answer = self._send(method, url, headers={**self._headers, **accepted})
+        if answer.status == _UNAUTHORIZED and not self._headers:
+            self._sign_in(answer.headers.get("WWW-Authenticate", ""))
+            answer = self._send(method, url, headers={**self._headers, **accepted})
+        return answer
 
     def _sign_in(self, challenge: str) -> None:
         """Get what the registry's challenge asks for: a token, or the credentials themselves."""
@@ -131,50 +165,48 @@ class _Conversation:
             parts = urlsplit(realm)
             if parts.scheme != "https" and (parts.hostname or "") not in _LOCAL:
                 raise ImageRefused(f"{self._registry} sends callers to {realm[:100]!r} for tokens.")
-            answer = _request(self._registry, realm, params=asked, auth=self._own)
-            if answer.status_code != _OK:
+            answer = self._send("GET", realm, params=asked, auth=self._own)
+            if answer.status != _OK:
                 raise self._refusal(answer)
-            found = _Answer(_read(answer, self._registry), "").json(self._registry)
+            found = answer.json(self._registry)
             token = str(found.get("token") or found.get("access_token") or "")
             self._headers = {"Authorization": f"Bearer {token}"}
 
-    def _refusal(self, answer: requests.Response) -> Exception:
-        words = _words(answer)
-        text = f"{self._registry} answered {answer.status_code} for {self._image}: {words}"
-        if answer.status_code == _BUSY or answer.status_code >= _ERRORS:
+    def _send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        auth: Credentials | None = None,
+    ) -> _Answer:
+        """Ask, and read the answer up to a limit. Raises ImageRefused and Transient."""
+        body = b""
+        try:
+            with requests.request(
+                method,
+                url,
+                headers=headers,
+                params=params,
+                auth=auth,
+                timeout=_TIMEOUT_S,
+                stream=True,
+                allow_redirects=True,
+            ) as answer:
+                for chunk in answer.iter_content(64 << 10):
+                    body += chunk
+                    if len(body) > _MOST:
+                        raise ImageRefused(f"{self._registry} answered more than {_MOST:,} bytes.")
+                return _Answer(answer.status_code, answer.reason or "", answer.headers, body)
+        except requests.RequestException as error:
+            reason = type(error).__name__
+            raise Transient(f"The registry {self._registry} does not answer: {reason}.") from error
+
+    def _refusal(self, answer: _Answer) -> Exception:
+        text = f"{self._registry} answered {answer.status} for {self._image}: {answer.words}"
+        if answer.status == _BUSY or answer.status >= _ERRORS:
             return Transient(text)
         return ImageRefused(text)
-
-
-def _request(registry: str, url: str, **more: object) -> requests.Response:
-    try:
-        return requests.get(url, timeout=_TIMEOUT_S, stream=True, **more)  # type: ignore[arg-type]
-    except requests.RequestException as error:
-        raise Transient(
-            f"The registry {registry} does not answer: {type(error).__name__}."
-        ) from error
-
-
-def _read(answer: requests.Response, registry: str) -> bytes:
-    body = b""
-    try:
-        for chunk in answer.iter_content(64 << 10):
-            body += chunk
-            if len(body) > _MOST:
-                raise ImageRefused(f"{registry} answered more than {_MOST:,} bytes.")
-    except requests.RequestException as error:
-        raise Transient(f"{registry} ended its answer early.") from error
-    return body
-
-
-def _words(answer: requests.Response) -> str:
-    """Return what a registry says of an error, on one line."""
-    try:
-        (first, *_) = json.loads(_read(answer, ""))["errors"]
-        text = f"{first.get('code', '')} {first.get('message', '')}"
-    except (ValueError, KeyError, TypeError, AttributeError, ImageRefused, Transient):
-        text = answer.reason or ""
-    return "".join(c for c in " ".join(text.split()) if c.isprintable())[:300]
 
 
 def _builds(index: Json) -> dict[str, str]:

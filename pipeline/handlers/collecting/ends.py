@@ -60,9 +60,15 @@ def record(engine: Engine, run: Run, paths: Collection[ReceiptPath]) -> Recorded
     written, left = set[ReceiptPath](), list[str]()
     for job, mine in sorted(_by_job(run, paths).items()):
         ends = _ends(engine, job, engine.now - _RECENT)
-        left += [path.unit for path in mine if path.unit not in ends]
+        left += [p.unit for p in mine if p.unit not in ends and not is_done(engine, run, p.unit)]
         written |= _record(engine, run, mine, ends)
     return Recorded(frozenset(written), tuple(left))
+
+
+def is_done(engine: Engine, run: Run, unit: str) -> bool:
+    """Return whether a unit has a result that counts."""
+    found = tasks.find(engine.ports.tables, run.id, run.generation, unit)
+    return found is not None and found.result.state is TaskState.DONE
 
 
 def record_unheard(engine: Engine, run: Run, executed: Mapping[str, int]) -> None:

@@ -17,7 +17,7 @@ from pipeline.domain.runs.events import parse_blob_created
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.messages import BadMessage, EventMessage, Queue, parse_event
 from pipeline.domain.runs.naming import ReceiptPath
-from pipeline.domain.runs.results import ReceiptInvalid, TaskResult, TaskState
+from pipeline.domain.runs.results import ReceiptInvalid, TaskResult
 from pipeline.domain.runs.run import Run
 from pipeline.errors import NotYet, Permanent, Transient
 from pipeline.handlers import probe
@@ -164,12 +164,7 @@ def settle_unheard(engine: Engine, run: Run, unheard: Unheard) -> set[str]:
     }
     if found:
         settle(engine, run.id, run.generation, found)
-    return {path.unit for path in found if _is_done(engine, run, path.unit)}
-
-
-def _is_done(engine: Engine, run: Run, unit: str) -> bool:
-    found = tasks.find(engine.ports.tables, run.id, run.generation, unit)
-    return found is not None and found.result.state is TaskState.DONE
+    return {path.unit for path in found if ends.is_done(engine, run, path.unit)}
 
 
 def _settle_run(engine: Engine, run: Run, paths: list[ReceiptPath]) -> None:

@@ -121,9 +121,16 @@ class Stub(ThreadingHTTPServer):
 
 
 class _Answers(BaseHTTPRequestHandler):
+    def do_HEAD(self) -> None:
+        self._answer(with_body=False)
+
     def do_GET(self) -> None:
+        self._answer(with_body=True)
+
+    def _answer(self, *, with_body: bool) -> None:
         assert isinstance(self.server, Stub)
-        self.server.asked.append((self.path, self.headers.get("Authorization", "")))
+        if with_body:
+            self.server.asked.append((self.path, self.headers.get("Authorization", "")))
         path = self.path.partition("?")[0]
         signed = f"{path} signed" if self.headers.get("Authorization") else path
         found = self.server.answers.get(signed) or self.server.answers.get(path)
@@ -133,7 +140,8 @@ class _Answers(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if with_body:
+            self.wfile.write(body)
 
     def log_message(self, *_args: object) -> None:
         """Keep quiet."""
@@ -202,6 +210,22 @@ def test_a_registry_that_misbehaves_is_told_with_its_words(stub: Stub, answer, k
     stub.answers = {"/v2/a/b/manifests/1": answer}
     with pytest.raises(kind, match=said):
         nobody.resolve(f"{stub.host}/a/b:1")
+
+
+def test_what_a_digest_stands_for_is_asked_once(stub: Stub):
+    config = body({"architecture": "amd64"})
+    manifest = body({"config": {"digest": digest_of(config[2])}})
+    named = {"Docker-Content-Digest": digest_of(manifest[2])}
+    stub.answers = {
+        "/v2/a/b/manifests/1": (200, named, manifest[2]),
+        f"/v2/a/b/manifests/{digest_of(manifest[2])}": manifest,
+        f"/v2/a/b/blobs/{digest_of(config[2])}": config,
+    }
+    registries = Registries(lambda _host: None)
+    first = registries.resolve(f"{stub.host}/a/b:1")
+    assert len(stub.asked) == 2
+    assert registries.resolve(f"{stub.host}/a/b:1") == first
+    assert len(stub.asked) == 2  # a HEAD told that the tag has not moved
 
 
 def test_a_digest_that_the_registry_answers_with_other_bytes_is_refused(stub: Stub):
