@@ -24,6 +24,6 @@ def test_a_signed_url_reads_a_blob_and_a_snapshot_of_it(world, ports, fresh):
 
 
 def test_a_url_outside_the_account_is_not_signed(ports):
-    for url in ("http://127.0.0.1:9/other/work/a", "https://example.org/work/a", "work/a"):
+    for url in ("http://127.0.0.1:9/other/parts/a", "https://example.org/parts/a", "parts/a"):
         with pytest.raises(Permanent, match="no blob of the account"):
             ports.signer.reading(url, UNTIL)

@@ -52,7 +52,7 @@ class Storage:
 
     def entry(self, path: str, content: bytes = b"x", size: int | None = None) -> dict[str, object]:
         """Keep a blob, and return the line of the list that names it."""
-        name = f"/fanfare/work/{len(self.blobs)}"
+        name = f"/fanfare/parts/{len(self.blobs)}"
         self.blobs[name] = content
         url = f"{self.url}{name}?se=2026&sig={SECRET}"
         return {"path": path, "url": url, "size": len(content) if size is None else size}

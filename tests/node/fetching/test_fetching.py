@@ -57,14 +57,14 @@ def test_files_of_a_list_lie_where_the_program_looks_for_them(node: Node, storag
 )
 def test_what_passes_is_tried_again(node: Node, storage: Storage, trouble: list[Answer]):
     entry = storage.entry("in/a.bin", CONTENT)
-    storage.script["/fanfare/work/0"] = trouble
+    storage.script["/fanfare/parts/0"] = trouble
     given(node, storage, entry).run()
     assert (node.folder / "in/a.bin").read_bytes() == CONTENT
 
 
 def test_a_file_that_was_cut_off_goes_on_where_it_ended(node: Node, storage: Storage):
     entry = storage.entry("in/a.bin", CONTENT)
-    storage.script["/fanfare/work/0"] = [cut_off(CONTENT[:300_000])]
+    storage.script["/fanfare/parts/0"] = [cut_off(CONTENT[:300_000])]
     given(node, storage, entry).run()
     assert [asked[1:] for asked in storage.asked] == [(None, None), ("bytes=300000-", '"v1"')]
 
@@ -85,16 +85,16 @@ def test_what_stays_ends_the_task_in_the_servers_words(
     node: Node, storage: Storage, answer: Answer, words: str
 ):
     entry = storage.entry("in/a.bin")
-    storage.script["/fanfare/work/0"] = [answer]
+    storage.script["/fanfare/parts/0"] = [answer]
     said = refused(given(node, storage, entry))
-    assert said.startswith("Not fetched: in/a.bin from fanfare/work/0: ")
+    assert said.startswith("Not fetched: in/a.bin from fanfare/parts/0: ")
     assert words in said
     assert len(storage.asked) == 1
 
 
 def test_a_service_that_stays_busy_ends_the_task(storage: Storage, tmp_path: Path):
     entry = storage.entry("in/a.bin")
-    storage.script["/fanfare/work/0"] = [says(503, "ServerBusy")] * 9
+    storage.script["/fanfare/parts/0"] = [says(503, "ServerBusy")] * 9
     listed = runner_fetch.Entry(entry["path"], entry["url"], entry["size"])
     fetching = runner_fetch.Fetching(Folder.at(tmp_path), [listed], (0.0, 0.0))
     with pytest.raises(runner_download.Unfetched, match="503 ServerBusy"):
@@ -128,7 +128,7 @@ def test_a_task_that_is_ended_while_it_fetches_ends_at_once(node: Node, storage:
         gone.wait(stretched(60))
 
     entry = storage.entry("in/a.bin")
-    storage.script["/fanfare/work/0"] = [hang]
+    storage.script["/fanfare/parts/0"] = [hang]
     with given(node, storage, entry).start() as runner:
         assert asked.wait(stretched(20))
         runner.terminate()
@@ -141,7 +141,7 @@ def test_a_task_that_is_ended_while_it_fetches_ends_at_once(node: Node, storage:
 def test_the_first_file_that_stays_away_ends_the_others(storage: Storage, tmp_path: Path):
     entries = [storage.entry(f"in/{number}") for number in range(200)]
     for number in range(200):
-        storage.script[f"/fanfare/work/{number}"] = [says(404, "BlobNotFound")]
+        storage.script[f"/fanfare/parts/{number}"] = [says(404, "BlobNotFound")]
     listed = [runner_fetch.Entry(e["path"], e["url"], e["size"]) for e in entries]
     with pytest.raises(runner_download.Unfetched, match="404 BlobNotFound"):
         runner_fetch.Fetching(Folder.at(tmp_path), listed).run()
@@ -154,4 +154,4 @@ def test_a_node_that_begins_a_task_again_fetches_its_files_again(node: Node, sto
     (node.folder / "in/a").write_bytes(b"half")
     given(node, storage, entry).run()
     assert (node.folder / "in/a").read_bytes() == b"good"
-    assert Counter(asked[0] for asked in storage.asked) == {"/fanfare/work/0": 1}
+    assert Counter(asked[0] for asked in storage.asked) == {"/fanfare/parts/0": 1}

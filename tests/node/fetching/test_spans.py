@@ -45,13 +45,13 @@ def test_only_the_spans_are_fetched_and_lie_in_their_places(node: Node, storage:
 )
 def test_a_span_that_ends_early_goes_on_where_it_ended(node: Node, storage: Storage, trouble):
     given(node, storage, spanned(storage, SPANS[:1])).item("in/input.bin")
-    storage.script["/fanfare/work/0"] = trouble
+    storage.script["/fanfare/parts/0"] = trouble
     assert fetched(node)[4096:8192] == CONTENT[4096:8192]
 
 
 def test_a_blob_that_was_replaced_meanwhile_is_begun_anew(node: Node, storage: Storage):
     given(node, storage, spanned(storage, SPANS[:1])).item("in/input.bin")
-    storage.script["/fanfare/work/0"] = [
+    storage.script["/fanfare/parts/0"] = [
         cut_off_part(SPANS[0], 1000),
         says(412, "ConditionNotMet"),
     ]
@@ -61,7 +61,7 @@ def test_a_blob_that_was_replaced_meanwhile_is_begun_anew(node: Node, storage: S
 
 def test_a_server_that_knows_no_ranges_is_told_and_nothing_runs(node: Node, storage: Storage):
     given(node, storage, spanned(storage))
-    storage.script["/fanfare/work/0"] = [cut_off(CONTENT)]
+    storage.script["/fanfare/parts/0"] = [cut_off(CONTENT)]
     assert "200" in refused(node)
 
 
