@@ -195,15 +195,10 @@ class _Loading:
         self._check_scripts(name, pipeline)
 
     def _check_scripts(self, name: str, pipeline: Pipeline) -> None:
-        stages = (
-            (("task",), pipeline.task),
-            (("split", pipeline.split.kind), pipeline.split.on_node),
-            (("assemble", "program"), pipeline.assemble.program),
-        )
-        for where, stage in stages:
-            if stage and stage.program:
+        for where, stage in pipeline.stages.items():
+            if stage.program:
                 self._check_program(name, (*where, "program"), stage.program)
-            if stage and stage.environment:
+            if stage.environment:
                 self._check_environment(name, where, stage.environment, stage.program)
 
     def _check_program(self, name: str, where: Where, file: str) -> None:

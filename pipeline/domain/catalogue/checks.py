@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator
 
 from pipeline.domain.catalogue.file import Where
-from pipeline.domain.definitions.pipeline import Alias, Delivery, Pipeline
+from pipeline.domain.definitions.pipeline import Alias, Pipeline
 from pipeline.domain.definitions.splits import COUNTS
 from pipeline.domain.notation.patterns import placeholders_of
 from pipeline.domain.notation.placeholders import RESERVED, names_in
 from pipeline.domain.notation.spelling import nearest
+from pipeline.domain.plans.plan import Delivery
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.naming import CONTAINERS, OUTPUT
 

@@ -17,14 +17,8 @@ type Finding = tuple[Where, str]
 def check_containers(pipeline: Pipeline, pools: Mapping[str, Pool]) -> Iterator[Finding]:
     """Yield every stage that its pool cannot run, and what would do."""
     pool = pools.get(pipeline.pool)
-    split, assemble = pipeline.split, pipeline.assemble
-    stages = (
-        (("task",), pipeline.task),
-        (("split", split.kind), split.on_node),
-        (("assemble", "program"), assemble.program),
-    )
-    for where, stage in stages:
-        if stage is None or pool is None:
+    for where, stage in pipeline.stages.items():
+        if pool is None:
             continue
         if pool.containers and stage.image is None:
             yield where, _without_image(pool, pools, frames=where[-1] == "frames")

@@ -12,14 +12,9 @@ type Finding = tuple[Where, str]
 def check_gpus(pipeline: Pipeline, pools: Mapping[str, Pool]) -> Iterator[Finding]:
     """Yield every stage that asks for a GPU which its pool cannot give it, and what would do."""
     pool = pools.get(pipeline.pool)
-    split, task, assemble = pipeline.split, pipeline.task, pipeline.assemble
-    stages = (
-        (("task",), task),
-        (("split", split.kind), split.on_node),
-        (("assemble", "program"), assemble.program),
-    )
-    for where, stage in stages:
-        if pool and stage and stage.gpu and not pool.devices:
+    task = pipeline.task
+    for where, stage in pipeline.stages.items():
+        if pool and stage.gpu and not pool.devices:
             yield (*where, "gpu"), _without_gpus(pool, pools)
     if pool and pool.devices and task.gpu and not task.has_runner and pool.slots > 1:
         reason = (

@@ -1,10 +1,10 @@
 """Chooses how the run's input comes to the items."""
 
 from pipeline.domain.definitions.images import bytes_of
-from pipeline.domain.definitions.pipeline import Delivery, Pipeline
+from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.pool import Pool
 from pipeline.domain.definitions.room import slots_of
-from pipeline.domain.plans.plan import PlannedCut
+from pipeline.domain.plans.plan import Delivery, PlannedCut
 from pipeline.domain.plans.split import PlanError
 
 # Below these sizes one more download costs less than what saves it.

@@ -21,10 +21,11 @@ from pydantic import (
 from pipeline.domain.definitions.parameters import Parameter, resolve
 from pipeline.domain.definitions.retry import Retries
 from pipeline.domain.definitions.splits import Split
-from pipeline.domain.definitions.stages import Assemble, TaskProgram
+from pipeline.domain.definitions.stages import Assemble, StageProgram, TaskProgram
 from pipeline.domain.definitions.trigger import Trigger
 from pipeline.domain.definitions.types import FORMAT, Format, Name, ParameterName, Strict
 from pipeline.domain.notation.durations import Duration, format_duration
+from pipeline.domain.plans.plan import Delivery
 from pipeline.domain.plans.split import Scalar
 from pipeline.domain.runs.naming import BlobRef
 
@@ -45,15 +46,6 @@ class Overwrite(StrEnum):
 
     NEWEST = "newest"
     NEVER = "never"
-
-
-class Delivery(StrEnum):
-    """How the run's input comes to the items: whole to each task or node, in parts, or as a URL."""
-
-    TASK = "task"
-    NODE = "node"
-    RANGE = "range"
-    URL = "url"
 
 
 class InputRules(Strict):
@@ -172,6 +164,16 @@ class Pipeline(PipelineBody):
     """One pipeline: trigger, split, task, pool, assemble and the policies around them."""
 
     name: Name
+
+    @property
+    def stages(self) -> Mapping[tuple[str, ...], TaskProgram | StageProgram]:
+        """What runs on nodes, the engine's own program too, by the key that describes it."""
+        found = {
+            ("task",): self.task,
+            ("split", self.split.kind): self.split.on_node,
+            ("assemble", "program"): self.assemble.program,
+        }
+        return {where: stage for where, stage in found.items() if stage is not None}
 
     def resolve_parameters(self, given: Mapping[str, object]) -> dict[str, Scalar]:
         """Give each parameter its value for one run. Raises InvalidParameters."""

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pipeline.domain.plans.plan import Page, PlannedInput, PlannedTask
+from pipeline.domain.plans.plan import Delivery, Page, PlannedInput, PlannedTask
 from pipeline.domain.plans.split import Span
 from pipeline.errors import Permanent
 
@@ -27,14 +27,14 @@ def wanted(page: Page, task: PlannedTask) -> list[Wanted]:
     """Return the files of a task; of a file that is delivered by ranges what its items need."""
     spans = tuple(united(span for item in task.items for span in item.spans))
     return [
-        Wanted(file, spans if file.delivery == "range" else ())
+        Wanted(file, spans if file.delivery == Delivery.RANGE else ())
         for file in (*page.inputs, *task.inputs)
     ]
 
 
 def nodes_own(page: Page) -> list[PlannedInput]:
     """Return the files that come once to each node."""
-    return [file for file in page.inputs if file.delivery == "node"]
+    return [file for file in page.inputs if file.delivery == Delivery.NODE]
 
 
 def downloaded(page: Page, task: PlannedTask) -> int:
@@ -42,7 +42,7 @@ def downloaded(page: Page, task: PlannedTask) -> int:
     return sum(
         sum(stop - start for start, stop in one.spans) if one.spans else one.file.size
         for one in wanted(page, task)
-        if one.file.delivery in {"task", "range"}
+        if one.file.delivery in {Delivery.TASK, Delivery.RANGE}
     )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
+from enum import StrEnum
 
 from pydantic import Field
 
@@ -41,19 +42,30 @@ class PlannedLimits(Stored):
     seconds: float
 
 
-class PlannedInput(Stored):
-    """A blob that a task finds at `file` in its working directory.
+class Delivery(StrEnum):
+    """How the run's input comes to the items: whole to each task or node, in parts, or as a URL.
 
-    `name` is the blob's own name. `delivery` says how it comes there: Batch brings it (`task`), the
-    preparation of the node does (`node`), the runner fetches the parts that the items need
-    (`range`), or it does not come, and the program reads it by its URL (`url`).
+    Batch brings it, the preparation of the node does, the runner fetches the parts that the items
+    need, or it does not come, and the program reads it by its URL.
+    """
+
+    TASK = "task"
+    NODE = "node"
+    RANGE = "range"
+    URL = "url"
+
+
+class PlannedInput(Stored):
+    """A blob that a task finds at `file` in its working directory; `name` is the blob's own.
+
+    `delivery` is a `Delivery`, or a word of a later release.
     """
 
     file: str
     name: str
     url: str
     size: int = 0
-    delivery: str = "task"
+    delivery: str = Delivery.TASK
 
 
 class PlannedCut(Stored):

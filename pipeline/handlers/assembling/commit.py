@@ -22,7 +22,6 @@ from pipeline.domain.runs.stored import Stored
 from pipeline.errors import Conflict, FanfareError, NotFound, Permanent
 from pipeline.handlers.collecting.accounts import Counts
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.running import images
 from pipeline.ledger.leases import Lease
 
 _JSON = "application/json"
@@ -122,7 +121,7 @@ def commit(engine: Engine, run: Run, what: Chosen) -> Committed:
         by=run.by,
         input=run.input,
         parameters=run.parameters,
-        images=dict(images.digests(run)),
+        images={name: image.digest for name, image in run.images.items()},
         files=_copy_all(engine, what.files, run),
         items=what.counts.succeeded + what.counts.failed,
         succeeded=what.counts.succeeded,

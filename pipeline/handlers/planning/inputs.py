@@ -1,6 +1,6 @@
 """The blobs that a run works on, as nodes get them."""
 
-from pipeline.domain.plans.plan import PlannedInput
+from pipeline.domain.plans.plan import Delivery, PlannedInput
 from pipeline.domain.plans.split import PlanError
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.run import Input, Run
@@ -15,7 +15,9 @@ def of(run: Run) -> Input:
     return run.input
 
 
-def shared(engine: Engine, run: Run, delivery: str = "task") -> tuple[PlannedInput, ...]:
+def shared(
+    engine: Engine, run: Run, delivery: Delivery = Delivery.TASK
+) -> tuple[PlannedInput, ...]:
     """Describe the run's pinned input for nodes; empty without an input."""
     if run.input is None:
         return ()

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator, Set
 
 from pipeline.domain.definitions import delivered
-from pipeline.domain.definitions.pipeline import Delivery, Pipeline
+from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.plans import bundle
 from pipeline.domain.plans.arguments import check_arguments
 from pipeline.domain.plans.plan import (
+    Delivery,
     Page,
     PlannedInput,
     PlannedItem,

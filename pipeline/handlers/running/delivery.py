@@ -4,7 +4,7 @@ A list has signed URLs, so it lies where nodes can only read what they were give
 execution again finds the list of the first time.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pipeline.domain.plans import delivery
 from pipeline.domain.plans.delivery import Wanted
-from pipeline.domain.plans.plan import PlannedInput
+from pipeline.domain.plans.plan import Delivery, Page, PlannedInput
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
@@ -27,7 +27,6 @@ _WORDS_BYTES, _WORDS = 8192, 1000
 VARIABLES = ("FANFARE_FILES", "FANFARE_STORAGE")
 MARK, NO_GPU = "Not fetched: ", "No GPU: "
 _URL_VARIABLE = "FANFARE_INPUT_URL"  # by which a program reads an input that does not come
-_NODE, _URL = "node", "url"
 _RELEASE = "/bin/sh -c 'rm -rf \"$AZ_BATCH_JOB_PREP_WORKING_DIR/in\"'"
 
 
@@ -41,33 +40,33 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class Delivery:
+class Delivered:
     """The resource files of a task, and what its environment tells the runner about others."""
 
     inputs: list[InputFile]
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def of_nodes(files: Iterable[PlannedInput]) -> list[InputFile]:
+def of_nodes(page: Page) -> list[InputFile]:
     """Return the files that come once to each node, beside the runner."""
-    return [_direct(file) for file in files if file.delivery == _NODE]
+    return [_direct(file) for file in delivery.nodes_own(page)]
 
 
-def release(files: Iterable[PlannedInput]) -> str:
+def release(page: Page) -> str:
     """Return the command that frees the disk of a node from such files, or ""."""
-    return _RELEASE if of_nodes(files) else ""
+    return _RELEASE if delivery.nodes_own(page) else ""
 
 
-def deliver(engine: Engine, run: Run, unit: Unit, wanted: Sequence[Wanted]) -> Delivery:
+def deliver(engine: Engine, run: Run, unit: Unit, wanted: Sequence[Wanted]) -> Delivered:
     """Return how a task gets its files; write the list if a request does not carry them."""
     named: dict[str, str] = {}
-    if wanted and wanted[0].file.delivery == _URL:
+    if wanted and wanted[0].file.delivery == Delivery.URL:
         named[_URL_VARIABLE] = engine.ports.signer.reading(wanted[0].file.url, unit.access_until)
-    here = [one for one in wanted if one.file.delivery not in {_NODE, _URL}]
+    here = [one for one in wanted if one.file.delivery not in {Delivery.NODE, Delivery.URL}]
     files = [one.file for one in here]
     whole = not any(one.spans for one in here)
     if (whole and delivery.fits_request(files)) or not scripts.fetches(run):
-        return Delivery([_direct(file) for file in files], named)
+        return Delivered([_direct(file) for file in files], named)
     # Beside the folders lie the runner's own files: nothing is fetched there.
     listed = [one for one in here if "/" in one.file.file]
     ref = run.names.file_list(unit.name, unit.execution, delivery.digest(listed))
@@ -75,7 +74,7 @@ def deliver(engine: Engine, run: Run, unit: Unit, wanted: Sequence[Wanted]) -> D
     url = engine.ports.blobs.url(ref)
     place = urlsplit(url)
     values = (naming.FILE_LIST, f"{place.scheme}://{place.netloc}")
-    return Delivery(
+    return Delivered(
         [*(_direct(f) for f in files if "/" not in f.file), InputFile(url, naming.FILE_LIST)],
         {**dict(zip(VARIABLES, values, strict=True)), **named},
     )

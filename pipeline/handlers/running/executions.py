@@ -60,10 +60,10 @@ def create_job(engine: Engine, run: Run, page: Page, execution: int = 0, stage: 
         priority=definition.priority,
         limit=definition.limits.run + _GRACE,
         preparation=_preparation(page.program.environment) if prepared else "",
-        preparation_inputs=[*prepared, *delivery.of_nodes(page.inputs)],
+        preparation_inputs=[*prepared, *delivery.of_nodes(page)],
         run=run.id,
         access_until=access_until(engine, run),
-        release=delivery.release(page.inputs),
+        release=delivery.release(page),
     )
     engine.ports.jobs.create(spec)
     now = runs.need(engine.ports.tables, run.id).run

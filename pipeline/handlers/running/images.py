@@ -4,8 +4,6 @@ A tag may move, and a node never pulls one again that it has: so all tasks of a 
 same digest, and the manifest records it.
 """
 
-from collections.abc import Iterator, Mapping
-
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.plans.plan import PlannedProgram
 from pipeline.domain.runs.run import Run, RunImage
@@ -15,12 +13,8 @@ from pipeline.handlers.engine import Engine
 
 def resolve(engine: Engine, definition: Pipeline) -> dict[str, RunImage]:
     """Resolve all images of a definition. Raises ImageRefused and Transient."""
-    return {name: _resolved(engine, definition, name) for name in sorted(set(_named(definition)))}
-
-
-def _named(definition: Pipeline) -> Iterator[str]:
-    stages = (definition.task, definition.split.on_node, definition.assemble.program)
-    yield from (stage.image for stage in stages if stage and stage.image)
+    named = {stage.image for stage in definition.stages.values() if stage.image}
+    return {name: _resolved(engine, definition, name) for name in sorted(named)}
 
 
 def _resolved(engine: Engine, definition: Pipeline, name: str) -> RunImage:
@@ -43,8 +37,3 @@ def pinned(run: Run, program: PlannedProgram) -> PlannedProgram:
     if image is None:
         return program
     return program.model_copy(update={"image": image.reference, "path": image.path})
-
-
-def digests(run: Run) -> Mapping[str, str]:
-    """Return the digest of each image by its name."""
-    return {name: image.digest for name, image in run.images.items()}

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from pipeline.domain.definitions.pipeline import Pipeline
-from pipeline.domain.definitions.stages import StageProgram, TaskProgram
 from pipeline.domain.plans.modules import imported
 from pipeline.domain.plans.plan import PlannedProgram
 from pipeline.domain.runs import naming
@@ -67,7 +66,7 @@ def _modules(
     scripts: Mapping[str, bytes],
 ) -> Iterator[str]:
     """Name what programs import; a program that this one does not import stays away from it."""
-    programs = {stage.program for stage in _programs(definition)}
+    programs = {stage.program for stage in definition.stages.values()}
     used = imported(program.file or "", scripts)
     for name in pinned:
         if name.endswith(".py") and (name not in programs or name in used):
@@ -85,13 +84,8 @@ def _is_runner(name: str) -> bool:
 
 def wanted(engine: Engine, definition: Pipeline) -> Iterator[str]:
     """Yield the files that the programs of a definition need, besides the runner."""
-    for program in _programs(definition):
+    for program in definition.stages.values():
         yield from _files_of(engine, program.program, requirements(program.environment))
-
-
-def _programs(definition: Pipeline) -> Iterator[TaskProgram | StageProgram]:
-    stages = (definition.task, definition.split.on_node, definition.assemble.program)
-    yield from (stage for stage in stages if stage is not None)
 
 
 def _files_of(engine: Engine, program: str | None, environment: str | None) -> Iterator[str]:

@@ -6,9 +6,8 @@ from contextlib import nullcontext
 import pytest
 
 from pipeline.domain.definitions import delivered as delivered_as
-from pipeline.domain.definitions.pipeline import Delivery
 from pipeline.domain.plans import delivery
-from pipeline.domain.plans.plan import PlannedCut
+from pipeline.domain.plans.plan import Delivery, PlannedCut
 from pipeline.domain.plans.split import PlanError
 from pipeline.domain.runs.naming import BlobRef
 from tests.unit.handlers.conftest import BLOB, LINES, PLAIN
