@@ -61,6 +61,8 @@ def plan_pages(engine: Engine, run: Run) -> Iterator[Page] | OnNode:
 def _pages(engine: Engine, run: Run, definition: Pipeline, work: Work) -> Iterator[Page]:
     size = run.input.size if run.input else 0
     delivery = delivered.chosen(definition, size, work.cut)
+    if delivery in {Delivery.NODE, Delivery.RANGE} and not scripts.fetches(run):
+        delivery = Delivery.TASK  # an older release began the run, and its runner knows no other
     delivered.check_disk(definition, delivery, size, engine.catalogue.pools.get(run.pool))
     shared = inputs.shared(engine, run, delivery)
     tasks = (

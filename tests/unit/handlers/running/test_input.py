@@ -2,6 +2,7 @@
 
 import json
 from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,8 @@ from pipeline.domain.plans import delivery
 from pipeline.domain.plans.plan import Delivery, PlannedCut
 from pipeline.domain.plans.split import PlanError
 from pipeline.domain.runs.naming import BlobRef
-from tests.unit.handlers.conftest import BLOB, LINES, PLAIN
+from pipeline.handlers.running import scripts
+from tests.unit.handlers.conftest import BLOB, LINES, PLAIN, PROGRAMS
 
 RANGED = f"{BLOB}{PLAIN}split: {{bytes: {{bytes_per_item: 4}}}}\n"
 
@@ -94,6 +96,21 @@ def test_what_does_not_fit_the_disk_of_a_node_is_refused(app_with, delivery, dis
     context = pytest.raises(PlanError, match=said) if said else nullcontext()
     with context:
         delivered_as.check_disk(definition, delivery, 2 << 30, pool)
+
+
+def test_a_run_whose_runner_is_of_an_older_release_gets_its_input_with_each_task(app_with):
+    app = app_with(f"{PROGRAMS}input: {{delivery: node}}\n")
+    today = app.engine
+    older = {name: code for name, code in today.scripts.items() if name != scripts.FETCHING}
+    app.engine = replace(today, scripts=older)  # which begins the run, and its split program
+    app.program = lambda _item: [("items.json", b'[{"parameters": {"n": 1}}]')]
+    app.upload("lines/a.txt", b"one\n")
+    app.pump()
+    app.engine = today
+    app.settle()
+    run = app.only_run()
+    spec = app.world.batch.jobs[run.job].tasks["t000000"].spec
+    assert "in/input.txt" in [file.path for file in spec.inputs]
 
 
 def test_a_text_that_is_not_utf8_has_no_ranges(app_with):
