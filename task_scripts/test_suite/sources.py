@@ -47,6 +47,7 @@ def unpack(archive: Path, folder: Path, bounds: Bounds = BOUNDS) -> Path:
             _write(_tarred(archive), folder, bounds)
         else:
             raise Unusable("the input is neither a .zip nor a .tar.gz")
+    # NotImplementedError: zipfile does not know the compression. RuntimeError: it wants a password.
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, NotImplementedError,
             RuntimeError, OSError) as error:  # fmt: skip
         raise Unusable(f"the archive cannot be unpacked: {error}") from error
