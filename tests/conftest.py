@@ -15,6 +15,7 @@ from tests.guard import marked, set_guard
 from tests.patience import Limit, until
 
 LOOK_EVERY_S = 5.0
+SHORTEST_GZIP = 18  # bytes: header and trailer
 # Property tests see the same examples in every run of `make test`; `make test-all` draws new ones.
 hypothesis.settings.register_profile(
     "tests", derandomize=not EVERYTHING, deadline=None, database=None, print_blob=True
@@ -65,6 +66,11 @@ def pytest_xdist_auto_num_workers():
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     return Shares(config, log)
+
+
+def pytest_make_parametrize_id(val, argname):
+    """Name a test after its argument where the value may be an archive, which holds the time."""
+    return argname if isinstance(val, bytes) and len(val) >= SHORTEST_GZIP else None
 
 
 def pytest_collection_modifyitems(config, items):
