@@ -15,9 +15,13 @@ from azure.storage.blob import BlobServiceClient
 
 from emulators._http import reserve
 from pipeline.adapters.batch import client as batch_client
+from pipeline.bootstrap import build
 from pipeline.cli.exits import Exit
 from pipeline.cli.stack.config import PORTS
 from pipeline.cli.target import read_env
+from pipeline.ledger import watermarks
+from pipeline.ledger.layout import RUNS
+from pipeline.ports.tables import Remove
 from pipeline.settings import Settings
 from tests.patience import stretched
 
@@ -101,6 +105,16 @@ def test_up_is_idempotent_and_shows_how_to_connect(fanfare, run):
     assert "was up already" in again.stdout
     assert f"BlobEndpoint={first['endpoints']['blob']};" in again.stdout
     assert (fanfare.data / "app.env").stat().st_mode & 0o777 == 0o600
+
+
+def test_up_watches_for_the_lost_events_of_new_pipelines_before_it_ends(fanfare, run):
+    engine = build(settings_of(fanfare))
+    tables = engine.ports.tables
+    triggered = [p.name for p in engine.catalogue.pipelines.values() if p.trigger.blob]
+    tables.transact(RUNS, triggered[0], [Remove("!events")])
+    assert watermarks.watched(tables, triggered[0]) is None
+    fanfare.json("up")
+    assert all(watermarks.watched(tables, name) for name in triggered)
 
 
 def settings_of(fanfare) -> Settings:

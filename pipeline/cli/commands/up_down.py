@@ -10,7 +10,7 @@ from typing import Annotated, cast
 
 import typer
 
-from pipeline.bootstrap import APP_ROOT
+from pipeline.bootstrap import APP_ROOT, build
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.lacks import note_lacks
 from pipeline.cli.session import Session
@@ -23,6 +23,7 @@ from pipeline.cli.target import definitions, render_env
 from pipeline.cli.views import stack as stack_display
 from pipeline.domain.definitions.pool import local_body
 from pipeline.domain.pools.formula import render_formula
+from pipeline.handlers.starting import lost_events
 from pipeline.settings import Settings
 
 _OWN_SETTINGS = ("FANFARE_", "AzureWebJobsStorage")
@@ -159,10 +160,15 @@ def _mended(
 def _provision(
     values: dict[str, str], config: Mapping[str, Json], pools: list[dict[str, object]]
 ) -> list[str]:
-    """Create what the app needs and the services do not have; return its names."""
+    """Create what the app needs and the services do not have; return its names.
+
+    Blobs are watched from here on: the first tick would miss those of the minute before it.
+    """
     settings = Settings.from_env(values, APP_ROOT)
     queues = local.queues_of(cast("dict[str, Json]", config["eventgrid"]))
-    return list(import_module(_PROVISION).provision(settings, pools, queues))
+    made = import_module(_PROVISION).provision(settings, pools, queues)
+    lost_events.activate(build(settings))
+    return list(made)
 
 
 def pool_bodies() -> list[dict[str, object]]:
