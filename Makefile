@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup clients az demo demo-all test test-all test-gpu check lint infra unit bench bench-batch render archives lock clean
+.PHONY: setup clients az demo demo-all test test-all test-gpu check lint infra unit bench bench-batch bench-scale render archives lock clean
 setup: $(READY)
 
 $(VENV)/.ready: requirements/dev.txt scripts/find-python
@@ -110,6 +110,9 @@ render: $(VENV)/.ready
 
 bench-batch: setup
 	@$(PY) -m benchmarks.batch
+
+bench-scale: setup
+	@$(PY) -m benchmarks.scale
 
 lock:
 	@sh scripts/lock

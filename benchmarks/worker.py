@@ -24,7 +24,7 @@ from pipeline.cli.stack.signals import end_in_order
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
-from pipeline.handlers.running import executions
+from pipeline.handlers.running import executions, published
 from pipeline.ledger import runs
 from tests.e2e.local import Stack
 from tests.fakes.node import FakeNode, Item, Outputs
@@ -125,8 +125,8 @@ class Bench:
         engine = self.stack.engine
         with self.stack.frozen("functions"), ThreadPoolExecutor(8) as pool:
             for number in range(run.plan.pages if run.plan else 0):
-                page, ref = executions.read_page(engine, run.plan.folder, number)
-                list(pool.map(node, executions.task_specs(engine, run, page, page.tasks, ref)))
+                read = published.read_page(engine, run.plan, number)
+                list(pool.map(node, executions.task_specs(engine, run, read, read.page.tasks)))
 
     def ended(self, run: Run) -> Run:
         """Wait for the verdict, and return the run."""

@@ -47,6 +47,11 @@ def lines(app: FakeApp) -> None:
     app.settle()
 
 
+def sheeted(app: FakeApp) -> None:
+    app.upload("lines/a.txt", b"%020000d\n%020000d\n" % (1, 2))  # more than one sheet of a page
+    app.settle()
+
+
 def tolerated(app: FakeApp) -> None:
     app.program = second_fails
     app.upload("tolerant/a.txt", b"one\ntwo\nthree\n")
@@ -161,6 +166,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     scenario.name: scenario
     for scenario in (
         Scenario("lines", lines),
+        Scenario("sheeted", sheeted, content=_FEW, items=2),
         Scenario("tolerated", tolerated, content=b"0\n2\n"),
         Scenario("programs", programs, content=_FEW, items=2),
         Scenario("two-in-a-queue", two_in_a_queue, content=_FEW, items=2, runs=2),

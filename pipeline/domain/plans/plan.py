@@ -122,6 +122,25 @@ class Page(Stored):
         return self.model_dump_json(exclude_none=False).encode()
 
 
+class _NumberedItem(Stored):
+    id: int
+
+
+class _NumberedTask(Stored):
+    number: int
+    items: tuple[_NumberedItem, ...]
+
+
+class _NumberedPage(Stored):
+    tasks: tuple[_NumberedTask, ...]
+
+
+def items_by_task(page: bytes) -> dict[int, tuple[int, ...]]:
+    """Read of a page only the ids of its tasks' items, by task; parameters are not parsed."""
+    tasks = _NumberedPage.model_validate_json(page).tasks
+    return {task.number: tuple(item.id for item in task.items) for task in tasks}
+
+
 def plan_digest(pages: Iterable[str]) -> str:
     """Compute the digest of a plan from the SHA-256 of its pages; submit messages carry it."""
     digest = hashlib.sha256()

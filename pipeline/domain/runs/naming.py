@@ -12,15 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from json import dumps
 
-INPUT, WORK, RECEIPTS, ENGINE, OUTPUT, SCRIPTS, DEAD_LETTER = CONTAINERS = (
-    "input",
-    "work",
-    "receipts",
-    "engine",
-    "output",
-    "scripts",
-    "dead-letter",
-)
+CONTAINERS = ("input", "work", "receipts", "engine", "output", "scripts", "dead-letter")
+INPUT, WORK, RECEIPTS, ENGINE, OUTPUT, SCRIPTS, DEAD_LETTER = CONTAINERS
 # The engine itself writes there: a trigger on one of them would start runs from its own files.
 RESERVED = frozenset({WORK, RECEIPTS, ENGINE, SCRIPTS, DEAD_LETTER})
 UPLOADED = (WORK, RECEIPTS)  # containers in which nodes may create blobs
@@ -288,6 +281,11 @@ def is_output_named(blob: str, name: str) -> bool:
 def plan_page(folder: str, page: int, container: str = ENGINE) -> BlobRef:
     """Name a page within a plan's folder."""
     return BlobRef(container, f"{folder}/p-{page:05d}.json")
+
+
+def plan_sheet(page: BlobRef, digest: str) -> BlobRef:
+    """Name the part of a page that some of its tasks read, by its content."""
+    return BlobRef(page.container, f"{page.name.removesuffix('.json')}/{digest}.json")
 
 
 def script(name: str, digest: str) -> BlobRef:

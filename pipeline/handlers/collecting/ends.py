@@ -30,7 +30,7 @@ from pipeline.domain.texts.visible import visible
 from pipeline.domain.waiting.reports import TaskEnd
 from pipeline.errors import Conflict, NotFound
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.running import executions, reexecution
+from pipeline.handlers.running import executions, published, reexecution
 from pipeline.ledger import tasks
 
 _READERS = 8
@@ -97,7 +97,7 @@ def _ends(engine: Engine, job: str, since: datetime | None) -> dict[str, TaskEnd
 def _record(
     engine: Engine, run: Run, paths: Iterable[ReceiptPath], ends: Mapping[str, TaskEnd]
 ) -> set[ReceiptPath]:
-    planned = executions.PlannedItems(engine, run.plan)
+    planned = published.PlannedItems(engine, run.plan)
     ended = [(path, planned.of(path.unit)[0]) for path in paths if path.unit in ends]
     with ThreadPoolExecutor(_READERS) as pool:
         one = partial(_record_one, engine, run)

@@ -11,7 +11,7 @@ from pipeline.domain.runs.results import Devices, ItemOutcome, ItemResult, TaskR
 from pipeline.domain.runs.run import PublishedPlan, Run
 from pipeline.handlers.collecting.reading import items_of
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.running import confirming, executions
+from pipeline.handlers.running import confirming, published
 from pipeline.handlers.running.confirming import BatchWord
 from pipeline.ledger import tasks
 
@@ -75,7 +75,7 @@ def gather(engine: Engine, run: Run, word: BatchWord | None = None) -> Gathered:
     """
     gathered = Gathered(devices=Devices(run.devices))
     for generation, plan in generations(run):
-        sizes, planned = _sizes(engine, run, generation), executions.PlannedItems(engine, plan)
+        sizes, planned = _sizes(engine, run, generation), published.PlannedItems(engine, plan)
         for result in tasks.results(engine.ports.tables, run.id, generation):
             outputs = partial(_output, Generation(run.id, generation), result)
             present = generation == run.generation

@@ -10,8 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from pipeline.domain.plans.bundle import PAGE_SIZE
-from pipeline.domain.plans.plan import Page
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.events import parse_blob_created
 from pipeline.domain.runs.lifecycle import State
@@ -24,8 +22,8 @@ from pipeline.handlers import probe
 from pipeline.handlers.collecting import ends
 from pipeline.handlers.collecting.reading import receipt_of
 from pipeline.handlers.engine import Engine, context, log
-from pipeline.handlers.running import executions
 from pipeline.handlers.running.executions import STAGE_QUEUES
+from pipeline.handlers.running.published import PlannedItems
 from pipeline.handlers.tracing import span
 from pipeline.ledger import progress, runs, tasks
 from pipeline.ports.queues import QueueMessage
@@ -234,12 +232,9 @@ def _items_of(engine: Engine, run: Run, paths: list[ReceiptPath]) -> dict[str, t
     if run.plan is None:
         return {}
     numbers = {n for path in paths if (n := naming.unit_number(path.unit)) is not None}
-    pages = {n // PAGE_SIZE for n in numbers if n < run.plan.tasks}
-    items: dict[str, tuple[int, ...]] = {}
-    for number in sorted(pages):
-        page: Page = executions.read_page(engine, run.plan, number)[0]
-        items |= {naming.unit_name(task.number): task.item_ids for task in page.tasks}
-    return items
+    planned = PlannedItems(engine, run.plan)
+    units = [naming.unit_name(number) for number in sorted(numbers) if number < run.plan.tasks]
+    return {unit: planned.of(unit) for unit in units}
 
 
 def _read_result(

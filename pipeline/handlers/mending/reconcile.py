@@ -18,7 +18,7 @@ from pipeline.handlers.collecting import receipts
 from pipeline.handlers.collecting.receipts import Unheard
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.mending import preparations
-from pipeline.handlers.running import delivery, executions, journals, reexecution
+from pipeline.handlers.running import delivery, executions, journals, published, reexecution
 from pipeline.ledger import progress, tasks
 
 _STAGE_OF = {State.PLANNING: naming.SPLIT, State.ASSEMBLING: naming.ASSEMBLE}
@@ -86,7 +86,7 @@ def _settle_ends(engine: Engine, run: Run, unheard: Unheard) -> None:
         stage = unit if naming.unit_number(unit) is None else ""
         job = run.names.job(result.execution, stage)
         by_job[job][unit] = result
-    failed, planned = list[TaskResult](), executions.PlannedItems(engine, run.plan)
+    failed, planned = list[TaskResult](), published.PlannedItems(engine, run.plan)
     for job, units in sorted(by_job.items()):
         ends = _failures(engine, run, job, units)
         ends |= _silent(engine, run, job, _without(units, ends))

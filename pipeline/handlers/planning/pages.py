@@ -23,7 +23,7 @@ from pipeline.handlers.engine import Engine
 from pipeline.handlers.planning import inputs
 from pipeline.handlers.planning.splits import split
 from pipeline.handlers.planning.work import Work
-from pipeline.handlers.running import executions, images, scripts, stages
+from pipeline.handlers.running import images, published, scripts, stages
 from pipeline.handlers.running.stages import OnNode
 
 MAX_DEPTH = 8
@@ -128,16 +128,15 @@ def _remaining(engine: Engine, run: Run) -> Work:
     """Return the items of the last plan that did not succeed; a redrive executes these."""
     last = run.earlier[-1].plan
     done = gather.gather(engine, run).parts.keys()
-    pages = [executions.read_page(engine, last, number)[0] for number in range(min(last.pages, 1))]
-    return Work(_undone(engine, last, done), pages[0].cut if pages else None)
+    cut = published.read_page(engine, last, 0).page.cut if last.pages else None
+    return Work(_undone(engine, last, done), cut)
 
 
 def _undone(
     engine: Engine, last: PublishedPlan, done: Set[int]
 ) -> Iterator[tuple[Item, tuple[PlannedInput, ...]]]:
     for number in range(last.pages):
-        page, _ = executions.read_page(engine, last, number)
-        for task in page.tasks:
+        for task in published.read_page(engine, last, number).page.tasks:
             by_file = {blob.file: blob for blob in task.inputs}
             for item in task.items:
                 if item.id not in done:

@@ -4,24 +4,23 @@ The name of an execution derives from run, generation, stage and number. So a se
 finds what the first one created.
 """
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pipeline.domain.definitions.room import slots_of
-from pipeline.domain.plans.bundle import PAGE_SIZE
 from pipeline.domain.plans.delivery import wanted
 from pipeline.domain.plans.plan import Page, PlannedTask
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.messages import Queue
 from pipeline.domain.runs.naming import BlobRef
-from pipeline.domain.runs.run import PublishedPlan, Run
+from pipeline.domain.runs.run import Run
 from pipeline.domain.waiting.reports import TaskEnd
-from pipeline.errors import Conflict, NotFound, Permanent
+from pipeline.errors import Conflict
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.running import containers, delivery, scripts
+from pipeline.handlers.running import containers, delivery, scripts, sheets
 from pipeline.handlers.running.delivery import Unit
+from pipeline.handlers.running.published import ReadPage
 from pipeline.ledger import runs
 from pipeline.ports.batch import InputFile, JobSpec, TaskSpec, Upload
 
@@ -38,10 +37,6 @@ RUNNER = (
     "/bin/sh -c 'read -r id </proc/sys/kernel/random/uuid; "
     'exec python3 "$AZ_BATCH_JOB_PREP_WORKING_DIR/runner.py" >"s-$id.txt" 2>&1\''
 )
-
-
-class PlanSpoiled(Permanent):
-    """A page of the plan is not the one that was published."""
 
 
 def create_job(engine: Engine, run: Run, page: Page, execution: int = 0, stage: str = "") -> str:
@@ -87,49 +82,6 @@ def access_until(engine: Engine, run: Run) -> datetime:
     return until.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
 
 
-def read_page(engine: Engine, plan: PublishedPlan, number: int) -> tuple[Page, BlobRef]:
-    """Read one page of a plan; return it with its blob. Raises PlanSpoiled."""
-    ref = plan.page(number)
-    try:
-        content = engine.ports.blobs.read(ref)
-    except NotFound as error:
-        raise PlanSpoiled(_spoiled(ref, "deleted")) from error
-    if plan.sha256 and hashlib.sha256(content).hexdigest() != plan.sha256[number]:
-        raise PlanSpoiled(_spoiled(ref, "changed"))
-    return Page.model_validate_json(content), ref
-
-
-def _spoiled(page: BlobRef, how: str) -> str:
-    return f"The blob {page.name}, a page of the plan, was {how}: start a new run of its input."
-
-
-def items_of(engine: Engine, plan: PublishedPlan | None, unit: str) -> tuple[int, ...]:
-    """Return the ids of a unit's items; a stage program has one item."""
-    return PlannedItems(engine, plan).of(unit)
-
-
-class PlannedItems:
-    """The items of a plan's units, read page by page.
-
-    Only the last page is kept: units mostly come in order, and a page may have 10,000 items.
-    """
-
-    def __init__(self, engine: Engine, plan: PublishedPlan | None) -> None:
-        self._engine, self._plan = engine, plan
-        self._page, self._items = -1, dict[int, tuple[int, ...]]()
-
-    def of(self, unit: str) -> tuple[int, ...]:
-        """Return the ids of a unit's items; a stage program has one item."""
-        number = naming.unit_number(unit)
-        if number is None or self._plan is None:
-            return (0,)
-        if self._page != number // PAGE_SIZE:
-            page = read_page(self._engine, self._plan, number // PAGE_SIZE)[0]
-            self._items = {task.number: task.item_ids for task in page.tasks}
-            self._page = number // PAGE_SIZE
-        return self._items[number]
-
-
 def going_on(engine: Engine, spec: TaskSpec, journal: str) -> TaskSpec:
     """Let an execution go on from the journal of an earlier one, if there is one."""
     if not journal:
@@ -139,21 +91,16 @@ def going_on(engine: Engine, spec: TaskSpec, journal: str) -> TaskSpec:
 
 
 def task_specs(
-    engine: Engine,
-    run: Run,
-    page: Page,
-    tasks: Iterable[PlannedTask],
-    ref: BlobRef,
-    execution: int = 0,
+    engine: Engine, run: Run, read: ReadPage, tasks: Iterable[PlannedTask], execution: int = 0
 ) -> list[TaskSpec]:
-    """Render tasks of a page, which is the blob `ref`, for Batch."""
+    """Render tasks of a page for Batch, and write what they read of it."""
     slots = slots_of(engine.definition(run).task, engine.pool(run))
+    wanted = list(tasks)
+    blobs = sheets.of_tasks(engine, read, [task.number for task in wanted])
+    units = ((task, naming.unit_name(task.number), blobs[task.number]) for task in wanted)
     return [
-        replace(
-            _task_spec(engine, run, page, task, (naming.unit_name(task.number), execution, ref)),
-            slots=slots,
-        )
-        for task in tasks
+        replace(_task_spec(engine, run, read.page, task, (unit, execution, blob)), slots=slots)
+        for task, unit, blob in units
     ]
 
 
@@ -191,7 +138,7 @@ def took_full_time(engine: Engine, run: Run, end: TaskEnd) -> bool:
 def _task_spec(
     engine: Engine, run: Run, page: Page, task: PlannedTask, as_what: tuple[str, int, BlobRef]
 ) -> TaskSpec:
-    """Render one execution of a unit; `as_what` is unit, execution and the page's blob."""
+    """Render one execution of a unit; `as_what` is unit, execution and the blob of its page."""
     name, execution, ref = as_what
     unit = Unit(name, execution, access_until(engine, run))
     files = delivery.deliver(engine, run, unit, wanted(page, task))

@@ -15,7 +15,7 @@ from pipeline.domain.runs.results import PastExecution, TaskResult, TaskState
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict, JobGone
 from pipeline.handlers.engine import Engine, context, log
-from pipeline.handlers.running import executions, journals
+from pipeline.handlers.running import executions, journals, published
 from pipeline.handlers.running.executions import STAGE_QUEUES
 from pipeline.ledger import runs, tasks
 
@@ -73,7 +73,7 @@ def overrule(engine: Engine, run: Run, seen: TaskResult, cause: Cause, why: str)
 
 
 def _items(engine: Engine, run: Run, unit: str) -> tuple[int, ...]:
-    return executions.items_of(engine, run.plan, unit)
+    return published.items_of(engine, run.plan, unit)
 
 
 def unheard(unit: str, execution: int = 0) -> TaskResult:
@@ -106,10 +106,10 @@ def _submit_page(
     """Submit tasks of a page; each goes on after what its journal says was finished."""
     if run.plan is None:
         return
-    page, ref = executions.read_page(engine, run.plan, number)
-    planned = [task for task in page.tasks if task.number in finished]
-    job = executions.create_job(engine, run, page, execution)
-    specs = executions.task_specs(engine, run, page, planned, ref, execution)
+    read = published.read_page(engine, run.plan, number)
+    planned = [task for task in read.page.tasks if task.number in finished]
+    job = executions.create_job(engine, run, read.page, execution)
+    specs = executions.task_specs(engine, run, read, planned, execution)
     going_on = [
         executions.going_on(engine, spec, finished[task.number])
         for task, spec in zip(planned, specs, strict=True)

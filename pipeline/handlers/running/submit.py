@@ -5,7 +5,7 @@ from pipeline.domain.runs.messages import SubmitMessage
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict, JobGone
 from pipeline.handlers.engine import Engine, context, log
-from pipeline.handlers.running import executions
+from pipeline.handlers.running import executions, published
 from pipeline.ledger import progress, runs
 
 _OPEN = frozenset({State.SUBMITTING, State.RUNNING, State.ASSEMBLING})
@@ -14,21 +14,21 @@ _OPEN = frozenset({State.SUBMITTING, State.RUNNING, State.ASSEMBLING})
 def submit(message: SubmitMessage, engine: Engine) -> None:
     """Add the page's tasks to the run's job; messages of another plan or generation are dropped."""
     held = runs.need(engine.ports.tables, message.run)
-    run, published = held.run, held.run.plan
+    run, plan = held.run, held.run.plan
     current = run.generation == message.generation and run.state in _OPEN
-    if not current or published is None or published.digest != message.digest:
+    if not current or plan is None or plan.digest != message.digest:
         log.info("Page of another plan dropped", extra=context(run, "submit"))
         return
-    page, ref = executions.read_page(engine, published, message.page)
+    read = published.read_page(engine, plan, message.page)
     try:
-        engine.ports.jobs.add(run.job, executions.task_specs(engine, run, page, page.tasks, ref))
+        engine.ports.jobs.add(run.job, executions.task_specs(engine, run, read, read.page.tasks))
     except JobGone:
         # The page still counts as submitted, so that the sweep notices its missing tasks.
         log.info("Job accepts no more tasks: page dropped", extra=context(run, "submit"))
     done = progress.mark(
         engine.ports.tables, run.id, run.generation, "pages", [message.page], engine.token()
     )
-    if done.is_complete(published.pages):
+    if done.is_complete(plan.pages):
         complete(engine, run)
 
 

@@ -1,0 +1,75 @@
+"""Reads the published plan of a run: a page whole, or only which items its tasks have."""
+
+import hashlib
+from dataclasses import dataclass
+
+from pipeline.domain.plans.bundle import PAGE_SIZE
+from pipeline.domain.plans.plan import Page, items_by_task
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.runs.run import PublishedPlan
+from pipeline.errors import NotFound, Permanent
+from pipeline.handlers.engine import Engine
+
+
+class PlanSpoiled(Permanent):
+    """A page of the plan is not the one that was published."""
+
+
+@dataclass(frozen=True)
+class ReadPage:
+    """A page of a plan, the blob that it is in, and its bytes.
+
+    A later release may have written more into them than this one knows.
+    """
+
+    page: Page
+    blob: BlobRef
+    content: bytes
+
+
+def read_page(engine: Engine, plan: PublishedPlan, number: int) -> ReadPage:
+    """Read one page of a plan. Raises PlanSpoiled."""
+    content = _content(engine, plan, number)
+    return ReadPage(Page.model_validate_json(content), plan.page(number), content)
+
+
+def _content(engine: Engine, plan: PublishedPlan, number: int) -> bytes:
+    ref = plan.page(number)
+    try:
+        content = engine.ports.blobs.read(ref)
+    except NotFound as error:
+        raise PlanSpoiled(_spoiled(ref, "deleted")) from error
+    if plan.sha256 and hashlib.sha256(content).hexdigest() != plan.sha256[number]:
+        raise PlanSpoiled(_spoiled(ref, "changed"))
+    return content
+
+
+def _spoiled(page: BlobRef, how: str) -> str:
+    return f"The blob {page.name}, a page of the plan, was {how}: start a new run of its input."
+
+
+def items_of(engine: Engine, plan: PublishedPlan | None, unit: str) -> tuple[int, ...]:
+    """Return the ids of a unit's items; a stage program has one item."""
+    return PlannedItems(engine, plan).of(unit)
+
+
+class PlannedItems:
+    """The items of a plan's units, read page by page.
+
+    Only the last page is kept: units mostly come in order, and a page may have 100,000 items.
+    """
+
+    def __init__(self, engine: Engine, plan: PublishedPlan | None) -> None:
+        self._engine, self._plan = engine, plan
+        self._page, self._items = -1, dict[int, tuple[int, ...]]()
+
+    def of(self, unit: str) -> tuple[int, ...]:
+        """Return the ids of a unit's items; a stage program has one item. Raises PlanSpoiled."""
+        number = naming.unit_number(unit)
+        if number is None or self._plan is None:
+            return (0,)
+        if self._page != number // PAGE_SIZE:
+            content = _content(self._engine, self._plan, number // PAGE_SIZE)
+            self._items, self._page = items_by_task(content), number // PAGE_SIZE
+        return self._items[number]
