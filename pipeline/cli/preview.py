@@ -111,9 +111,9 @@ class LocalBlobs:
             opened.seek(offset)
             return opened.read(-1 if length is None else length)
 
-    def stream(self, ref: BlobRef) -> Iterator[bytes]:
-        """Yield the whole content at once, since this process serves only one user."""
-        yield self.read(ref)
+    def stream(self, ref: BlobRef, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Yield the content at once, since this process serves only one user."""
+        yield self.read(ref, offset, length)
 
     def list(self, container: str, prefix: str) -> Iterator[BlobFacts]:
         """List blobs of the target."""

@@ -28,6 +28,20 @@ class BlobFacts:
     grows: bool = False
 
 
+@dataclass(frozen=True)
+class Piece:
+    """A blob, or the part of it that begins at `offset` and has `length` bytes."""
+
+    ref: BlobRef
+    offset: int = 0
+    length: int | None = None
+
+    @property
+    def end(self) -> int | None:
+        """Where the part ends, or None at the blob's end."""
+        return None if self.length is None else self.offset + self.length
+
+
 class Blobs(Protocol):
     """Blob Storage: whole small blobs, streams, and listings."""
 
@@ -37,8 +51,8 @@ class Blobs(Protocol):
     def read(self, ref: BlobRef, offset: int = 0, length: int | None = None) -> bytes:
         """Return a range of the blob (all by default), shorter at its end. Raises NotFound."""
 
-    def stream(self, ref: BlobRef) -> Iterator[bytes]:
-        """Yield the blob's content in chunks of a few MiB. Raises NotFound."""
+    def stream(self, ref: BlobRef, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Yield a range of the blob (all by default) in chunks of a few MiB. Raises NotFound."""
 
     def list(self, container: str, prefix: str) -> Iterator[BlobFacts]:
         """Yield the blobs below a prefix in name order, with metadata but without snapshots."""
@@ -83,8 +97,11 @@ class BlobWriter(Protocol):
         With `only_new` a blob that exists stays as it is. Raises Conflict then.
         """
 
-    def compose(self, ref: BlobRef, parts: Sequence[BlobRef], content_type: str = "") -> BlobFacts:
-        """Join up to 50,000 blobs of this account in the service, committed by one block list."""
+    def compose(self, ref: BlobRef, parts: Sequence[Piece], content_type: str = "") -> BlobFacts:
+        """Join up to 50,000 blobs of this account, or parts of such, in the service.
+
+        They are committed by one block list.
+        """
 
     def copy(self, source: BlobRef, target: BlobRef, content_type: str = "") -> BlobFacts:
         """Copy within the account unless the target exists; return the target's facts either way.

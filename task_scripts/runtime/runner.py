@@ -12,27 +12,28 @@ import sys
 if not __package__:  # a program called json.py must not replace the library's
     sys.path.append(sys.path.pop(0))
 
-import json
 import os
 import signal
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING or __package__:
-    from task_scripts.runtime import runner_cut as cuts
-    from task_scripts.runtime import runner_fetch as fetch
-    from task_scripts.runtime import runner_folder as folders
     from task_scripts.runtime import runner_gpu as gpus
     from task_scripts.runtime import runner_guard as guard
     from task_scripts.runtime import runner_item as items
     from task_scripts.runtime import runner_journal as journals
     from task_scripts.runtime import runner_keeper as keeper
     from task_scripts.runtime import runner_missing as missing
+    from task_scripts.runtime import runner_page as pages
     from task_scripts.runtime import runner_processes as processes
     from task_scripts.runtime import runner_receipt as receipts
+    from task_scripts.runtime.files import runner_cut as cuts
+    from task_scripts.runtime.files import runner_fetch as fetch
+    from task_scripts.runtime.files import runner_folder as folders
+    from task_scripts.runtime.files import runner_pack as packs
 else:  # on a node the files are in one folder
     import runner_cut as cuts
     import runner_fetch as fetch
@@ -43,6 +44,8 @@ else:  # on a node the files are in one folder
     import runner_journal as journals
     import runner_keeper as keeper
     import runner_missing as missing
+    import runner_pack as packs
+    import runner_page as pages
     import runner_processes as processes
     import runner_receipt as receipts
 
@@ -51,36 +54,11 @@ PREPARED = "AZ_BATCH_JOB_PREP_WORKING_DIR"
 _OWN = ("FANFARE_ATTEMPT", gpus.MISSING, *fetch.VARIABLES)
 
 
-class _InputFile(TypedDict):
-    file: str
-    name: str
-    size: int
-
-
-class _Task(TypedDict):
-    number: int
-    inputs: list[_InputFile]
-    items: list[items.Item]
-
-
-class _Page(TypedDict):
-    run: str
-    generation: int
-    program: items.Program
-    item_timeout_s: float
-    require_output: bool
-    output_limits: "dict[str, Any] | None"
-    tries: dict[str, int]
-    inputs: list[_InputFile]
-    cut: "cuts.Cut | None"
-    tasks: list[_Task]
-
-
 class Attempt:
     """One execution of a task on a node: what its items share, and the counters over all items."""
 
     def __init__(
-        self, page: _Page, task: _Task, environ: Mapping[str, str], folder: folders.Folder
+        self, page: pages.Page, task: pages.Task, environ: Mapping[str, str], folder: folders.Folder
     ) -> None:
         """Lease the GPU that the program wants. Raises NoGpu."""
         granted = gpus.grant(page["program"].get("gpu"), environ)  # None: of an older release
@@ -103,6 +81,7 @@ class Attempt:
         self._scripts = Path(__file__).resolve().parent
         self._receipt_room = receipts.RECEIPT_BYTES - receipts.ITEM_BYTES * (len(task["items"]) + 1)
         self._outputs, self._worker, self._leash = 0, "", 0
+        self._pack = packs.Pack(folder, self._next_output, page.get("pack", 0))
         self._log_file, self._log_room = folder.create(f"l-{self.id}.txt"), LOG_BYTES
         self._journal = journals.Journal(folder, self.id)
         self._journal.begin(journals.earlier(folder))
@@ -119,6 +98,7 @@ class Attempt:
                 ended = self._run_item(item, past)
                 self._journal.result(ended)
                 past.results[item["id"]] = dict(ended)
+        self._pack.close()
         results = [past.results[item["id"]] for item in self._task["items"]]
         self._write_receipt(results, past.after)
         return 0
@@ -251,18 +231,21 @@ class Attempt:
     def _collect(self, folder: folders.Folder) -> list[items.Output]:
         given = self._page.get("output_limits") or {}  # a page of an older release has none
         limits = items.Limits(**given)
-        outputs = items.collect(folder, self._folder, self._next_output, limits)
+        target = items.Target(self._folder, self._next_output, self._pack)
+        outputs = items.collect(folder, target, limits)
         if not outputs and self._page.get("require_output"):
             note = "The program ended well, but wrote no file into its output folder."
             raise items.Unfit("output-unusable", note)
-        self._receipt_room -= len(receipts.encode(outputs))
-        if self._receipt_room < 0:
+        needed = len(receipts.encode(outputs))
+        if needed > self._receipt_room:
             for output in outputs:
-                self._folder.unlink(output["blob"])
+                if "offset" not in output:  # others lie in that pack, too
+                    self._folder.unlink(output["blob"])
             note = (
                 "The outputs of the task do not fit one receipt: use fewer files, or fewer items."
             )
             raise items.Unfit("output-unusable", note)
+        self._receipt_room -= needed
         return outputs
 
     def _next_output(self) -> str:
@@ -297,14 +280,7 @@ class Attempt:
         self._folder.rename(unfinished, f"r-{self.id}.json")
         self._journal.close()
         self._folder.remove(self._tries)
-
-
-def _read_task(folder: Path, number: int) -> tuple[_Page, _Task]:
-    page: _Page = json.loads((folder / "page.json").read_bytes())
-    for task in page["tasks"]:
-        if task["number"] == number:
-            return page, task
-    raise ValueError(f"page.json has no task {number}")
+        self._folder.unlink_empty("s-")  # the shell's streams, which nothing was written to
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -315,7 +291,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         folders.close_to_others(folder, Path(environ.get("AZ_BATCH_TASK_DIR", "")))
         if code := fetch.fetch_listed(folder, environ):
             return code
-        page, task = _read_task(folder, int(environ["FANFARE_TASK"]))
+        page, task = pages.read_task(folder, int(environ["FANFARE_TASK"]))
         root = folders.Folder.at(folder)
         fetch.link_prepared(root, page["inputs"], environ.get(PREPARED, ""))
         attempt = Attempt(page, task, environ, root)

@@ -2,19 +2,22 @@
 
 import hashlib
 import json
+import os
 import re
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypedDict
 
 if TYPE_CHECKING or __package__:
-    from task_scripts.runtime import runner_folder as folders
     from task_scripts.runtime import runner_guard as guard
+    from task_scripts.runtime.files import runner_folder as folders
+    from task_scripts.runtime.files import runner_pack as packs
 else:  # on a node the files are in one folder
     import runner_folder as folders
+    import runner_pack as packs
 
 MAX_NAME = 512
 _TOKEN = re.compile(r"\{\{|\}\}|\{([a-z][a-z0-9_]{0,31})\}", re.ASCII)
@@ -44,13 +47,25 @@ class Item(TypedDict):
     parameters: dict[str, object]
 
 
-class Output(TypedDict):
-    """One output in the receipt."""
-
+class _Blob(TypedDict):
     name: str
     blob: str
     size: int
     sha256: str
+
+
+class Output(_Blob, total=False):
+    """One output in the receipt; with `offset` it begins there in a pack."""
+
+    offset: int
+
+
+class Target(NamedTuple):
+    """Where outputs go: a folder, what names the next file in it, and the pack of small ones."""
+
+    folder: folders.Folder
+    name: Callable[[], str]
+    pack: packs.Pack
 
 
 class _Late(Exception):
@@ -201,16 +216,14 @@ class Limits(NamedTuple):
     seconds: float = 1_800.0
 
 
-def collect(
-    folder: folders.Folder, target: folders.Folder, name: Callable[[], str], limits: Limits
-) -> list[Output]:
-    """Move every output into the target folder and compute its digest. Raises Unfit."""
+def collect(folder: folders.Folder, target: Target, limits: Limits) -> list[Output]:
+    """Move every output to its target and compute its digest. Raises Unfit."""
     deadline = time.monotonic() + limits.seconds
     try:
         if not folder.is_in_place():
             raise Unfit("output-unusable", _REPLACED)
         found = sorted(_files(folder, limits, deadline))
-        return [_take(folder, one, (target, name()), deadline) for one in found]
+        return [_take(folder, one, target, deadline) for one in found]
     except OSError as error:
         note = f"An output cannot be read: {error.strerror or error}."
         raise Unfit("output-unusable", note) from None
@@ -253,16 +266,27 @@ def _check_name(name: str) -> None:
         raise Unfit("output-unusable", note)
 
 
-def _take(
-    folder: folders.Folder, name: str, target: "tuple[folders.Folder, str]", deadline: float
-) -> Output:
-    digest, size = hashlib.sha256(), 0
+def _take(folder: folders.Folder, name: str, target: Target, deadline: float) -> Output:
     with folder.open(name) as stream:
-        while data := stream.read(_CHUNK):
-            if time.monotonic() > deadline:
-                raise _Late
-            digest.update(data)
-            size += len(data)
-        folder.move(name, *target)
-        target[0].check(target[1], stream)
-    return {"name": name, "blob": target[1], "size": size, "sha256": digest.hexdigest()}
+        content = target.pack.content_of(stream, os.fstat(stream.fileno()).st_size)
+        if content is None:
+            return _move(folder, name, stream, target, deadline)
+        if time.monotonic() > deadline:
+            raise _Late
+    blob, offset = target.pack.add(content)
+    digest = hashlib.sha256(content).hexdigest()
+    return {"name": name, "blob": blob, "offset": offset, "size": len(content), "sha256": digest}
+
+
+def _move(
+    folder: folders.Folder, name: str, stream: BinaryIO, target: Target, deadline: float
+) -> Output:
+    digest, size, new = hashlib.sha256(), 0, target.name()
+    while data := stream.read(_CHUNK):
+        if time.monotonic() > deadline:
+            raise _Late
+        digest.update(data)
+        size += len(data)
+    folder.move(name, target.folder, new)
+    target.folder.check(new, stream)
+    return {"name": name, "blob": new, "size": size, "sha256": digest.hexdigest()}

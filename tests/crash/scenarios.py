@@ -48,7 +48,7 @@ def lines(app: FakeApp) -> None:
 
 
 def sheeted(app: FakeApp) -> None:
-    app.upload("lines/a.txt", b"%020000d\n%020000d\n" % (1, 2))  # more than one sheet of a page
+    app.upload("lines/a.txt", b"%070000d\n%070000d\n" % (1, 2))  # more than one sheet of a page
     app.settle()
 
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 from pipeline.adapters import limits
 from pipeline.domain.runs.naming import CONTAINERS, BlobRef
 from pipeline.errors import Conflict, NotFound, Permanent
-from pipeline.ports.blobs import BlobFacts
+from pipeline.ports.blobs import BlobFacts, Piece
 from tests.fakes.clock import FakeClock
 
 ENDPOINT = "http://127.0.0.1:10000/fanfare"
@@ -70,8 +70,8 @@ class FakeBlobs:
         content = self._get(ref).content
         return content[offset:] if length is None else content[offset : offset + length]
 
-    def stream(self, ref: BlobRef) -> Iterator[bytes]:
-        content = self._get(ref).content
+    def stream(self, ref: BlobRef, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        content = self.read(ref, offset, length)
         for start in range(0, len(content), CHUNK):
             yield content[start : start + CHUNK]
 
@@ -125,9 +125,9 @@ class FakeBlobs:
             raise Conflict(f"The blob {ref.name} exists.")
         return self._store(ref, content, "PutBlockList", content_type, metadata).facts(ref)
 
-    def compose(self, ref: BlobRef, parts: Sequence[BlobRef], content_type: str = "") -> BlobFacts:
+    def compose(self, ref: BlobRef, parts: Sequence[Piece], content_type: str = "") -> BlobFacts:
         limits.check_parts(len(parts))
-        content = b"".join(self._get(part).content for part in parts)
+        content = b"".join(self._get(p.ref).content[p.offset : p.end] for p in parts)
         return self._store(ref, content, "PutBlockList", content_type=content_type).facts(ref)
 
     def copy(self, source: BlobRef, target: BlobRef, content_type: str = "") -> BlobFacts:

@@ -91,7 +91,9 @@ class FakeNode:
             files = {given.path: self._fetch(given.url) for given in spec.inputs}
             listed = files.pop(spec.environment.get("FANFARE_FILES", ""), b"")
             for entry in map(json.loads, listed.splitlines()):
-                files[entry["path"]] = self._fetch(entry["url"])
+                offset, whole = entry.get("offset"), self._fetch(entry["url"])
+                part = whole if offset is None else whole[offset : offset + entry["size"]]
+                files[entry["path"]] = part
         except NotFound:
             text = "One of the specified Azure Blob(s) was not found"
             return Outcome(None, "BlobNotFound", "usererror", text)
@@ -181,7 +183,6 @@ class _Execution:
         self._written[f"l-{self._attempt}.txt"] = "".join(
             f"item {i['id']}\n" for i in items
         ).encode()
-        self._written[f"s-{self._attempt}.txt"] = b""
         receipt = {
             "version": 1,
             "attempt": self._attempt,
@@ -246,11 +247,20 @@ class _Execution:
         }
 
     def _keep(self, name: str, content: bytes) -> Json:
+        if len(content) <= cast("int", self._page.get("pack", 0)):
+            return self._pack(name, content)
         kept = sum(file.startswith("o-") for file in self._written)
         blob = f"o-{self._attempt}-{kept}"
         self._written[blob] = content
         digest = hashlib.sha256(content).hexdigest()
         return {"name": name, "blob": blob, "size": len(content), "sha256": digest}
+
+    def _pack(self, name: str, content: bytes) -> Json:
+        blob = f"o-{self._attempt}-999"
+        packed = self._written.get(blob, b"")
+        self._written[blob] = packed + content
+        digest, at = hashlib.sha256(content).hexdigest(), len(packed)
+        return {"name": name, "blob": blob, "offset": at, "size": len(content), "sha256": digest}
 
     def _now(self) -> str:
         return self._node.clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")

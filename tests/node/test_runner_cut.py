@@ -8,8 +8,8 @@ import pytest
 from pipeline.domain.plans.cuts import Lines, split_lines
 from pipeline.domain.texts import records
 from pipeline.domain.texts.encodings import opened
-from task_scripts.runtime.runner_cut import Cutter
-from task_scripts.runtime.runner_folder import Folder
+from task_scripts.runtime.files.runner_cut import Cutter
+from task_scripts.runtime.files.runner_folder import Folder
 
 TEXT = "name\nä\n\nб\nend"
 

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from task_scripts.runtime.runner_folder import Folder
+from task_scripts.runtime.files.runner_folder import Folder
+from task_scripts.runtime.files.runner_pack import Pack
 from task_scripts.runtime.runner_item import (
     Item,
     Limits,
     Place,
     Program,
+    Target,
     Unfit,
     argument_list,
     collect,
@@ -95,7 +97,8 @@ def test_a_script_that_is_not_on_the_node_is_program_missing(tmp_path: Path) -> 
 
 def refused(folder: Path, limits: Limits = NONE) -> str:
     with pytest.raises(Unfit) as caught:
-        collect(Folder.at(folder), Folder.at(folder), lambda: "moved", limits)
+        place = Folder.at(folder)
+        collect(place, Target(place, lambda: "moved", Pack(place, lambda: "packed", 10)), limits)
     assert caught.value.cause == "output-unusable"
     return str(caught.value)
 

@@ -46,11 +46,14 @@ class AzureBlobs:
                     raise
                 return b""
 
-    def stream(self, ref: BlobRef) -> Iterator[bytes]:
-        """Yield the blob's content in chunks of a few MiB. Raises NotFound."""
+    def stream(self, ref: BlobRef, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Yield a range of the blob (all by default) in chunks of a few MiB. Raises NotFound."""
+        if length == 0:
+            return
         with translated(f"read a blob of {ref.container}"):
             # Later chunks have If-Match: a blob that is overwritten meanwhile raises Conflict.
-            yield from self.client(ref).download_blob().chunks()
+            start = offset if offset or length else None  # an empty blob has no range
+            yield from self.client(ref).download_blob(start, length).chunks()
 
     def list(self, container: str, prefix: str) -> Iterator[BlobFacts]:
         """Yield the blobs below a prefix in name order, with metadata but without snapshots."""

@@ -20,7 +20,7 @@ from pipeline.adapters.storage.sources import RANGE, Sources, cannot_read, grant
 from pipeline.adapters.translate import code_of, status_of, translated
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.errors import Conflict, NotFound, Permanent, Transient
-from pipeline.ports.blobs import BlobFacts
+from pipeline.ports.blobs import BlobFacts, Piece
 from pipeline.settings import Settings
 
 BLOCK = 8 * MIB
@@ -101,8 +101,11 @@ class AzureBlobWriter:
                 future.result()
             return self._commit(ref, ids, content_type, dict(metadata or {}), only_new=only_new)
 
-    def compose(self, ref: BlobRef, parts: Sequence[BlobRef], content_type: str = "") -> BlobFacts:
-        """Join up to 50,000 blobs of this account in the service, committed by one block list."""
+    def compose(self, ref: BlobRef, parts: Sequence[Piece], content_type: str = "") -> BlobFacts:
+        """Join up to 50,000 blobs of this account, or parts of such, in the service.
+
+        They are committed by one block list.
+        """
         limits.check_parts(len(parts))
         client, token = self._reader.client(ref), self._token()
 
@@ -185,23 +188,31 @@ class AzureBlobWriter:
                 only_new=True,
             )
 
-    def _stage_part(self, client: BlobClient, part: BlobRef, token: str, number: int) -> list[str]:
+    def _stage_part(self, client: BlobClient, part: Piece, token: str, number: int) -> list[str]:
         """Stage one part, mostly as one block; return its blocks."""
         block = _block_id(token, number)
+        if part.length is not None:
+            return self._stage_spans(client, part, part.length, (token, number))
         try:
-            self._sources.stage(client, part, block)
+            self._sources.stage(client, part.ref, block)
         except HttpResponseError as error:
             # An empty part has no block, a huge one several: both are rare, so ask only now.
             perhaps_its_size = status_of(error) in _PERHAPS_ITS_SIZE or cannot_read(error)
-            facts = self._reader.head(part) if perhaps_its_size else None
+            facts = self._reader.head(part.ref) if perhaps_its_size else None
             if facts is None or 0 < facts.size <= self._span:
                 raise
         else:
             return [block]
+        return self._stage_spans(client, part, facts.size, (token, number))
+
+    def _stage_spans(
+        self, client: BlobClient, part: Piece, length: int, ident: tuple[str, int]
+    ) -> list[str]:
+        """Stage so many bytes of a part, by spans; return its blocks."""
         ids = []
-        for piece, span in enumerate(spans(facts.size, self._span)):
-            ids.append(_block_id(token, number, piece + 1))
-            self._sources.stage(client, part, ids[-1], span)
+        for piece, (offset, size) in enumerate(spans(length, self._span)):
+            ids.append(_block_id(*ident, piece + 1))
+            self._sources.stage(client, part.ref, ids[-1], (part.offset + offset, size))
         return ids
 
     def _commit(

@@ -55,9 +55,13 @@ class InputRules(Strict):
 
 
 class Bundle(Strict):
-    """How many items one task carries."""
+    """How many items one task carries, and whether their small outputs share blobs.
+
+    `pack` is None in a file that leaves it to the engine, and in a run that an older release began.
+    """
 
     items: int = Field(default=1, ge=1, le=10_000)
+    pack: bool | None = None
 
 
 class Output(Strict):
@@ -194,9 +198,18 @@ class Pipeline(PipelineBody):
         """Write the keys that differ from the defaults; a run keeps this text.
 
         A default never changes within a format (`tests/compatibility`), so leaving it out loses
-        nothing; and an earlier release can read a definition that uses no newer key.
+        nothing; and an earlier release can read a definition that uses no newer key. It must not
+        carry on a run with packs, so that key is always written.
         """
-        return self.model_dump_json(by_alias=True, exclude_defaults=True)
+        return self.settled().model_dump_json(by_alias=True, exclude_defaults=True)
+
+    def settled(self) -> Self:
+        """Return the definition with what the engine chose where the file left it open."""
+        several = self.bundle.items > 1 and self.task.has_runner
+        if self.bundle.pack is not None or not several:
+            return self
+        bundle = self.bundle.model_copy(update={"pack": True})
+        return self.model_copy(update={"bundle": bundle})
 
     @classmethod
     def from_json(cls, text: str) -> Self:

@@ -22,6 +22,13 @@ class Wanted:
     file: PlannedInput
     spans: tuple[Span, ...] = ()
 
+    @property
+    def place(self) -> dict[str, object]:
+        """What a list says of a file that is not a whole blob."""
+        offset = self.file.offset
+        part = {} if offset is None else {"offset": offset}
+        return {**part, **({"spans": self.spans} if self.spans else {})}
+
 
 def wanted(page: Page, task: PlannedTask) -> list[Wanted]:
     """Return the files of a task; of a file that is delivered by ranges what its items need."""
@@ -77,7 +84,7 @@ def check_count(files: int, remedy: str) -> None:
 def digest(wanted: Iterable[Wanted]) -> str:
     """Compute the digest of what a list names."""
     lines = "".join(
-        f"{one.file.file}\n{one.file.url}\n{one.file.size}\n{one.spans or ''}\n" for one in wanted
+        f"{one.file.file}\n{one.file.url}\n{one.file.size}\n{one.place or ''}\n" for one in wanted
     )
     return hashlib.sha256(lines.encode()).hexdigest()[:16]
 
@@ -85,8 +92,7 @@ def digest(wanted: Iterable[Wanted]) -> str:
 def encode(wanted: Sequence[Wanted], urls: Iterable[str]) -> bytes:
     """Render a list as the runner reads it: a line of JSON for each file, with its signed URL."""
     entries = (
-        {"path": one.file.file, "url": url, "size": one.file.size}
-        | ({"spans": one.spans} if one.spans else {})
+        {"path": one.file.file, "url": url, "size": one.file.size, **one.place}
         for one, url in zip(wanted, urls, strict=True)
     )
     return b"".join(json.dumps(entry).encode() + b"\n" for entry in entries)

@@ -58,7 +58,8 @@ class Delivery(StrEnum):
 class PlannedInput(Stored):
     """A blob that a task finds at `file` in its working directory; `name` is the blob's own.
 
-    `delivery` is a `Delivery`, or a word of a later release.
+    `delivery` is a `Delivery`, or a word of a later release. With `offset` the file is the part of
+    the blob that begins there and has `size` bytes.
     """
 
     file: str
@@ -66,6 +67,7 @@ class PlannedInput(Stored):
     url: str
     size: int = 0
     delivery: str = Delivery.TASK
+    offset: int | None = None
 
 
 class PlannedCut(Stored):
@@ -102,7 +104,10 @@ class PlannedTask(Stored):
 
 
 class Page(Stored):
-    """A page of the plan: what its tasks share, and the tasks."""
+    """A page of the plan: what its tasks share, and the tasks.
+
+    Outputs of up to `pack` bytes share blobs; 0 gives each its own.
+    """
 
     version: int = 1
     run: str
@@ -113,6 +118,7 @@ class Page(Stored):
     require_output: bool = False
     output_limits: PlannedLimits | None = None
     tries: dict[str, int] = Field(default_factory=dict)
+    pack: int = 0
     inputs: tuple[PlannedInput, ...] = ()
     cut: PlannedCut | None = None
     tasks: tuple[PlannedTask, ...]

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-SHEET_BYTES = 32 << 10
+SHEET_BYTES = 128 << 10
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Sheet:
 
 
 def sheets(page: bytes) -> Iterator[Sheet]:
-    """Put neighbouring tasks of a page together, up to 32 KiB or a single task that has more.
+    """Put neighbouring tasks of a page together, up to 128 KiB or a single task that has more.
 
     It works on the page's JSON: what a later release wrote for its runner must arrive there.
     """

@@ -31,12 +31,14 @@ class Digest(Stored):
 class AssembledFile(Stored):
     """A file that an assembler made: its name in the output, and its blob before the commit.
 
-    `digest` is what the node said of a file that it wrote; the committed bytes must have it.
+    `digest` is what the node said of a file that it wrote; the committed bytes must have it. With
+    `offset` the file begins there in the blob.
     """
 
     name: str
     container: str = naming.WORK
     source: str
+    offset: int | None = None
     size: int
     digest: Digest | None = None
     content_type: str = ""

@@ -13,6 +13,7 @@ from pipeline.domain.runs.stored import Stored
 from pipeline.errors import Permanent
 
 MAX_RECEIPT_BYTES = 1 << 20
+MAX_PACKED = 4 << 20  # bytes of an output that lies in a pack
 MOST_DEVICES = 16  # kinds that a run names
 ATTEMPTS = 64  # that one receipt may go on from
 Attempts = tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")], ...]
@@ -31,11 +32,13 @@ class _Claim(Stored):
 class ItemOutput(_Claim):
     """One output of an item: its name, and the blob that holds it below the task's address.
 
+    With `offset` it begins there in a pack, a blob of many outputs; else the blob is the output.
     Without the runner nobody on the node computes a digest; assembly does, when it reads the blob.
     """
 
     name: str = Field(min_length=1, max_length=512)
     blob: str = Field(min_length=1, max_length=600)
+    offset: int | None = Field(default=None, ge=0, le=1 << 50)
     size: int = Field(ge=0)
     sha256: str = Field(default="", pattern=r"^(?:[0-9a-f]{64})?$")
 
@@ -215,6 +218,8 @@ def check_item(item: ItemResult, attempts: Collection[str]) -> None:
     if len({output.name for output in item.outputs}) != len(item.outputs):
         raise ReceiptInvalid(f"Item {item.id} names an output twice.")
     for output in item.outputs:
+        if output.offset is not None and output.size > MAX_PACKED:
+            raise ReceiptInvalid(f"Item {item.id} names an output that is too large for a pack.")
         if not any(naming.is_output_of(output.blob, attempt) for attempt in attempts):
             if naming.is_output_named(output.blob, output.name) and safe_name(output.name):
                 continue

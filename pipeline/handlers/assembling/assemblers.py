@@ -22,6 +22,7 @@ from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
 from pipeline.domain.texts.strict_json import Json, parse
 from pipeline.errors import Permanent
+from pipeline.handlers.assembling.contents import contents, pieces
 from pipeline.handlers.collecting.gather import Part
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.planning import inputs
@@ -56,20 +57,21 @@ class Assembly:
 
     def streams(self) -> Iterator[concatenate.Part]:
         """Yield the content of the parts, one after another."""
-        for part in self.parts:
+        for part, chunks in contents(self.engine.ports.blobs, self.parts):
             label = f"{part.name} of item {part.item}"
-            yield concatenate.Part(label, self._verified(part, label))
+            yield concatenate.Part(label, _verified(part, label, chunks))
 
-    def _verified(self, part: Part, label: str) -> Iterator[bytes]:
-        """Yield a part's bytes. Raises AssembleError if they are not those that the node wrote."""
-        digest = hashlib.sha256()
-        for chunk in self.engine.ports.blobs.stream(part.ref):
-            digest.update(chunk)
-            yield chunk
-        if part.sha256 and digest.hexdigest() != part.sha256:
-            raise concatenate.AssembleError(
-                f"{label}: its bytes in Storage are not those that its node wrote"
-            )
+
+def _verified(part: Part, label: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield a part's bytes. Raises AssembleError if they are not those that the node wrote."""
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+        yield chunk
+    if part.sha256 and digest.hexdigest() != part.sha256:
+        raise concatenate.AssembleError(
+            f"{label}: its bytes in Storage are not those that its node wrote"
+        )
 
 
 def assemble(assembly: Assembly) -> list[AssembledFile] | OnNode:
@@ -83,15 +85,11 @@ def _concatenate(assembly: Assembly) -> list[AssembledFile]:
         return []
     kind = _TYPES.get(chosen.format) or content_type_of(chosen.name)
     large = sum(part.size for part in assembly.parts) > STREAMED
-    if chosen.format is TextFormat.PLAIN and large and len(assembly.parts) <= MAX_COMPOSED:
-        refs = [part.ref for part in assembly.parts]
-        return [
-            _made(
-                chosen.name,
-                assembly.engine.ports.writer.compose(assembly.ref(chosen.name), refs, kind),
-                kind,
-            )
-        ]
+    composed = pieces(assembly.parts) if chosen.format is TextFormat.PLAIN and large else []
+    if 0 < len(composed) <= MAX_COMPOSED:
+        writer = assembly.engine.ports.writer
+        facts = writer.compose(assembly.ref(chosen.name), composed, kind)
+        return [_made(chosen.name, facts, kind)]
     return [
         _upload(assembly, chosen.name, concatenate.concatenate(chosen, assembly.streams()), kind)
     ]
@@ -134,6 +132,7 @@ def _none(assembly: Assembly) -> list[AssembledFile]:
         AssembledFile(
             name=name,
             source=part.ref.name,
+            offset=part.offset,
             size=part.size,
             digest=Digest(value=part.sha256) if part.sha256 else None,
         )
@@ -187,7 +186,9 @@ def _files_of(assembly: Assembly) -> tuple[PlannedInput, ...]:
     for number, part in enumerate(assembly.parts):
         file = naming.local_input_name(f"{number:06d}", part.name, "parts")
         url = engine.ports.blobs.url(part.ref)
-        files.append(PlannedInput(file=file, name=part.name, url=url, size=part.size))
+        files.append(
+            PlannedInput(file=file, name=part.name, url=url, size=part.size, offset=part.offset)
+        )
         listed.append(
             {
                 "item": part.item,

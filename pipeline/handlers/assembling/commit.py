@@ -204,7 +204,8 @@ def _copy(engine: Engine, file: AssembledFile, run: Run, *, there: bool) -> Outp
 
 def _put(engine: Engine, file: AssembledFile, target: BlobRef, kind: str) -> tuple[str, str, int]:
     """Write a small file through this process, in two calls; return ETag, SHA-256 and size."""
-    content = engine.ports.blobs.read(file.blob, 0, SMALL + 1)
+    length = SMALL + 1 if file.offset is None else file.size
+    content = engine.ports.blobs.read(file.blob, file.offset or 0, length)
     digest, size = hashlib.sha256(content).hexdigest(), len(content)
     if size != file.size or digest != (file.claimed or digest):
         return "", digest, size
@@ -217,8 +218,16 @@ def _put(engine: Engine, file: AssembledFile, target: BlobRef, kind: str) -> tup
 def _copied(
     engine: Engine, file: AssembledFile, target: BlobRef, kind: str
 ) -> tuple[str, str, int]:
-    """Let Storage copy a file unless it is there; return ETag, SHA-256 and size of what is."""
-    facts = engine.ports.writer.copy(file.blob, target, kind)
+    """Let Storage copy a file unless it is there; return ETag, SHA-256 and size of what is.
+
+    A part of a pack is small: it was put there. Raises Conflict if it was deleted since.
+    """
+    if file.offset is None:
+        facts = engine.ports.writer.copy(file.blob, target, kind)
+    elif (there := engine.ports.blobs.head(target)) is not None:
+        facts = there
+    else:
+        raise Conflict(f"The blob {target.name} was deleted just now.")
     found, size = hashlib.sha256(), 0
     for chunk in engine.ports.blobs.stream(target):
         found.update(chunk)

@@ -18,13 +18,24 @@ from pipeline.ledger import tasks
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One output of one item in Storage."""
+    """One output of one item in Storage: a blob, or the part of a pack that begins at `offset`."""
 
     item: int
     name: str
     ref: BlobRef
     size: int
     sha256: str
+    offset: int | None = None
+
+    @property
+    def end(self) -> int | None:
+        """Where it ends in its pack, or None if it is a blob."""
+        return None if self.offset is None else self.offset + self.size
+
+    def lies_in(self, sizes: Mapping[BlobRef, int]) -> bool:
+        """Return whether Storage has it, by the sizes of the blobs that are there."""
+        there = sizes.get(self.ref)
+        return there is not None and (there == self.size if self.end is None else self.end <= there)
 
 
 type Rejected = tuple[TaskResult, str]
@@ -128,9 +139,9 @@ def _take(
         gathered.peak_memory = max(gathered.peak_memory, item.memory)
         gathered.peak_disk = max(gathered.peak_disk, item.disk)
         parts = tuple(
-            Part(item.id, o.name, outputs(o.blob), o.size, o.sha256) for o in item.outputs
+            Part(item.id, o.name, outputs(o.blob), o.size, o.sha256, o.offset) for o in item.outputs
         )
-        there = all(sizes.get(part.ref) == part.size for part in parts)
+        there = all(part.lies_in(sizes) for part in parts)
         if item.succeeded and there:
             gathered.parts[item.id] = parts
             gathered.failures.pop(item.id, None)

@@ -27,6 +27,7 @@ from pipeline.handlers.running import images, published, scripts, stages
 from pipeline.handlers.running.stages import OnNode
 
 MAX_DEPTH = 8
+PACKED = 1 << 20  # bytes of the largest output that shares a blob with others
 _REMEDY = "make the parameters shorter, or put what they say into a file"
 _REMEDIES = {"lines": "take {lines_file}, which is a file, or use fewer lines_per_item"}
 
@@ -83,6 +84,7 @@ def _pages(engine: Engine, run: Run, definition: Pipeline, work: Work) -> Iterat
                 seconds=definition.limits.outputs.time.total_seconds(),
             ),
             tries=stages.tries(definition),
+            pack=PACKED if definition.bundle.pack else 0,
             inputs=shared,
             cut=work.cut,
             tasks=group,

@@ -64,7 +64,7 @@ def deliver(engine: Engine, run: Run, unit: Unit, wanted: Sequence[Wanted]) -> D
         named[_URL_VARIABLE] = engine.ports.signer.reading(wanted[0].file.url, unit.access_until)
     here = [one for one in wanted if one.file.delivery not in {Delivery.NODE, Delivery.URL}]
     files = [one.file for one in here]
-    whole = not any(one.spans for one in here)
+    whole = not any(one.place for one in here)
     if (whole and delivery.fits_request(files)) or not scripts.fetches(run):
         return Delivered([_direct(file) for file in files], named)
     # Beside the folders lie the runner's own files: nothing is fetched there.

@@ -19,6 +19,7 @@ from pipeline.adapters.storage.sources import Sources, granting
 from pipeline.adapters.storage.writer import AzureBlobWriter
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.errors import Conflict
+from pipeline.ports.blobs import Piece
 from pipeline.ports.tables import Insert, Row
 from pipeline.settings import Settings
 from tests.contract.conftest import NODE_IDENTITY
@@ -128,7 +129,7 @@ def test_parts_become_one_blob_although_azurite_reads_no_source_by_token(ports):
     ports.writer.write(one, b"one")
     ports.writer.write(two, b"two")
     whole = BlobRef("output", "whole")
-    ports.writer.compose(whole, [one, two, one])
+    ports.writer.compose(whole, [Piece(one), Piece(two), Piece(one)])
     assert ports.blobs.read(whole) == b"onetwoone"
 
 

@@ -57,6 +57,17 @@ def test_a_stream_comes_in_chunks(ports, fresh):
     assert b"".join(chunks) == content
 
 
+def test_a_range_streams_in_chunks_too(ports, fresh):
+    ref, content = BlobRef("work", fresh), bytes(range(256)) * 4 * 4096 * 2 + b"end"
+    ports.writer.write(ref, content)
+    assert b"".join(ports.blobs.stream(ref, 5)) == content[5:]
+    assert b"".join(ports.blobs.stream(ref, 0, 9)) == content[:9]
+    assert b"".join(ports.blobs.stream(ref, 4, 0)) == b""
+    chunks = list(ports.blobs.stream(ref, 7, len(content) - 9))
+    assert len(chunks) == 2
+    assert b"".join(chunks) == content[7:-2]
+
+
 def test_reading_nothing_is_not_found(ports, fresh):
     ref = BlobRef("input", f"{fresh}/gone")
     with pytest.raises(NotFound):

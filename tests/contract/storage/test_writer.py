@@ -9,6 +9,7 @@ from pipeline.adapters.storage.sources import Grant, Sources
 from pipeline.adapters.storage.writer import AzureBlobWriter
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.errors import Conflict, NotFound, Permanent
+from pipeline.ports.blobs import Piece
 
 MIB = 1024 * 1024
 
@@ -112,9 +113,10 @@ def test_composing_joins_parts_in_order_snapshots_and_empty_ones_too(ports, writ
     pinned = ports.writer.snapshot(one, ports.blobs.head(one).etag)
     ports.writer.write(one, b"changed")
     target = replace(one, name=f"{one.name}-all")
-    facts = writer.compose(target, [pinned, empty, two, pinned], "text/plain")
-    assert ports.blobs.read(target) == b"onetwoone"
-    assert (facts.size, facts.content_type) == (9, "text/plain")
+    parts = [Piece(pinned), Piece(empty), Piece(two, 1, 2), Piece(pinned), Piece(two, 1, 0)]
+    facts = writer.compose(target, parts, "text/plain")
+    assert ports.blobs.read(target) == b"onewoone"
+    assert (facts.size, facts.content_type) == (8, "text/plain")
     assert facts == ports.blobs.head(target)
 
 
@@ -123,7 +125,7 @@ def test_composing_a_missing_part_is_not_found_and_leaves_no_blob(ports, writer,
     one = write("1", b"one")
     target = replace(one, name=f"{one.name}-all")
     with pytest.raises(NotFound):
-        writer.compose(target, [one, replace(one, name="gone")])
+        writer.compose(target, [Piece(one), Piece(replace(one, name="gone"))])
     assert ports.blobs.head(target) is None
 
 
@@ -134,12 +136,13 @@ def test_composing_joins_parts_larger_than_what_is_held_in_memory(ports, writer,
     for part, content in zip(parts, contents, strict=True):
         ports.writer.upload(part, [content])
     target = BlobRef("output", fresh)
-    writer.compose(target, parts)
-    assert b"".join(ports.blobs.stream(target)) == b"".join(contents)
+    writer.compose(target, [*map(Piece, parts), Piece(parts[0], 3, 2 * MIB + 1)])
+    part = contents[0][3 : 2 * MIB + 4]
+    assert b"".join(ports.blobs.stream(target)) == b"".join([*contents, part])
 
 
 def test_composing_takes_fifty_thousand_parts_and_no_more(ports, fresh):
-    parts = [BlobRef("work", "a")] * 50_001
+    parts = [Piece(BlobRef("work", "a"))] * 50_001
     with pytest.raises(Permanent):
         ports.writer.compose(BlobRef("work", fresh), parts)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from task_scripts.runtime import runner_fetch
+from task_scripts.runtime.files import runner_fetch
 from tests.loopback import Handler, listening
 from tests.node.conftest import Node
 from tests.patience import stretched
@@ -41,7 +41,7 @@ class Storage:
     def serve(self, request: Handler, path: str, wanted: str | None) -> None:
         whole = self.blobs[path]
         first, _, last = (wanted or "bytes=0-").removeprefix("bytes=").partition("-")
-        start, stop = int(first), int(last or len(whole) - 1) + 1
+        start, stop = int(first), min(int(last or len(whole)) + 1, len(whole))
         request.send_response(206 if wanted else 200)
         if wanted:
             request.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(whole)}")

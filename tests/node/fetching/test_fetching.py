@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from task_scripts.runtime import runner_download, runner_fetch
-from task_scripts.runtime.runner_folder import Folder
+from task_scripts.runtime.files import runner_download, runner_fetch
+from task_scripts.runtime.files.runner_folder import Folder
 from tests.node.conftest import Node
 from tests.node.fetching.conftest import (
     CONTENT,

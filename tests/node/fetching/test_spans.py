@@ -105,3 +105,28 @@ def test_a_path_that_leaves_the_task_is_not_linked(node: Node, tmp_path: Path):
     assert runner.returncode == 1
     assert errors.startswith(b"The task left no receipt: ValueError: the path '../x' does not lie")
     assert not (node.folder.parent / "x").exists()
+
+
+@pytest.mark.parametrize(("offset", "size"), [(0, 10), (700_000, 5000), (5, 0)])
+def test_a_part_of_a_blob_becomes_a_file_of_its_own(node: Node, storage: Storage, offset, size):
+    entry = {**storage.entry("parts/0.txt", CONTENT), "offset": offset, "size": size}
+    given(node, storage, entry).item("parts/0.txt")
+    node.run_one()
+    assert (node.folder / "parts/0.txt").read_bytes() == CONTENT[offset : offset + size]
+    assert [asked[1] for asked in storage.asked] == (
+        [f"bytes={offset}-{offset + size - 1}"] if size else []
+    )
+
+
+def test_a_part_that_the_blob_does_not_have_is_not_fetched(node: Node, storage: Storage):
+    past = {**storage.entry("parts/0.txt", CONTENT), "offset": len(CONTENT) - 5, "size": 10}
+    given(node, storage, past)
+    assert "parts/0.txt" in refused(node)
+
+
+@pytest.mark.parametrize(("offset", "size"), [(-1, 5), (0, -5), ("x", 5), (None, 5), (3, "y")])
+def test_a_wrong_part_is_refused(node: Node, storage: Storage, offset, size):
+    entry = {**storage.entry("parts/0.txt", CONTENT), "offset": offset, "size": size}
+    given(node, storage, entry)
+    said = refused(node)
+    assert "wrong part" in said or "damaged" in said

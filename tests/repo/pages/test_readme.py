@@ -11,8 +11,8 @@ import yaml
 from pipeline.cli.preview import Preview, local_source, preview
 from pipeline.domain.catalogue.catalogue import load_catalogue
 from scripts.render_readme import rendered
-from task_scripts.runtime.runner_cut import Cutter
-from task_scripts.runtime.runner_folder import Folder
+from task_scripts.runtime.files.runner_cut import Cutter
+from task_scripts.runtime.files.runner_folder import Folder
 
 ROOT = Path(__file__).resolve().parents[3]
 README = (ROOT / "README.md").read_text("utf-8")

@@ -206,3 +206,18 @@ def test_every_count_of_a_split_is_checked_when_its_definition_loads():
 
 def is_count(field):
     return any(getattr(part, "func", None) is types._count for part in field.metadata)
+
+
+@pytest.mark.parametrize(
+    ("bundle", "stored"),
+    [
+        ({"items": 5}, {"items": 5, "pack": True}),
+        ({"items": 5, "pack": False}, {"items": 5, "pack": False}),
+        ({"items": 1}, None),
+        ({"items": 1, "pack": True}, {"pack": True}),
+    ],
+)
+def test_a_run_keeps_whether_its_outputs_are_packed(bundle, stored):
+    """A release that knows no packs must not go on with such a run, and a new key stops it."""
+    text = Pipeline.from_json(json.dumps({**MINIMAL, "bundle": bundle})).to_json()
+    assert json.loads(text).get("bundle") == stored

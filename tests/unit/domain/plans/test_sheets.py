@@ -31,7 +31,7 @@ def test_all_tasks_of_a_small_page_share_one_sheet():
     assert Page.model_validate_json(sheet.content) == page
 
 
-@pytest.mark.parametrize("words", [(9000,) * 10, (40_000, 1, 1, 40_000), (1, 100_000)])
+@pytest.mark.parametrize("words", [(36_000,) * 10, (90_000, 1, 1, 90_000), (1, 300_000)])
 def test_each_task_is_on_one_sheet_as_it_is_on_the_page(words):
     page = page_of(*words)
     cut = list(sheets(page.encode()))
@@ -42,8 +42,8 @@ def test_each_task_is_on_one_sheet_as_it_is_on_the_page(words):
     assert all(part.model_copy(update={"tasks": page.tasks}) == page for part in read)
 
 
-@pytest.mark.parametrize("words", [(2000,) * 100, (20_000,) * 7])
-def test_a_sheet_with_several_tasks_has_at_most_32_kib_of_them(words):
+@pytest.mark.parametrize("words", [(8000,) * 100, (80_000,) * 7])
+def test_a_sheet_with_several_tasks_has_at_most_128_kib_of_them(words):
     page = page_of(*words)
     head = len(page.model_copy(update={"tasks": ()}).encode())
     for sheet in sheets(page.encode()):
@@ -55,7 +55,7 @@ def test_a_page_without_tasks_has_no_sheet():
 
 
 def test_what_a_later_release_writes_reaches_its_runner():
-    page = json.loads(page_of(9000, 40_000).encode())
+    page = json.loads(page_of(40_000, 90_000).encode())
     page["later"] = {"é": 1.5}
     page["tasks"][1]["later"] = page["tasks"][1]["items"][0]["later"] = [None, "x"]
     cut = [json.loads(sheet.content) for sheet in sheets(json.dumps(page).encode())]

@@ -16,7 +16,7 @@ from pipeline.handlers.running import delivery as handler
 from pipeline.handlers.running import scripts as handler_scripts
 from pipeline.handlers.starting.start import start_for_request
 from pipeline.ports.batch import TaskSpec
-from task_scripts.runtime import runner_fetch
+from task_scripts.runtime.files import runner_fetch
 from tests.fakes.batch import Outcome
 from tests.fakes.crash import Injector
 from tests.fakes.node import FakeNode

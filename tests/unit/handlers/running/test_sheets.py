@@ -11,7 +11,7 @@ from tests.unit.handlers.conftest import LINES, content_of
 
 BUNDLED = LINES + "bundle: {items: 20}\n"
 FAILING = BUNDLED + "retries: {node-lost: 2}\n"
-TEXT = b"".join(b"%0400d\n" % number for number in range(200))
+TEXT = b"".join(b"%01600d\n" % number for number in range(200))
 WHOLE = b"".join(b"%d\n" % number for number in range(200))
 
 
@@ -39,7 +39,7 @@ def test_a_task_reads_its_own_items_and_few_others(app_with):
     for spec, page in seen:
         numbers = [task["number"] for task in page["tasks"]]
         assert int(spec.environment["FANFARE_TASK"]) in numbers
-        assert len(numbers) <= 4  # of 8 kB each
+        assert len(numbers) <= 4  # of 32 kB each
 
 
 def test_tasks_of_a_small_page_read_the_page_itself(app_with):

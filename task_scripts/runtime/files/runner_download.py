@@ -67,16 +67,16 @@ class _File:
 
 
 class _Span(_File):
-    """A span of a blob, which has its place in a file of the blob's own length."""
+    """A span of a blob, which begins at `place` in a file that may have more."""
 
-    def __init__(self, target: BinaryIO, start: int, stop: int) -> None:
+    def __init__(self, target: BinaryIO, start: int, stop: int, place: int) -> None:
         super().__init__(target, stop - start)
-        self._start, self._stop = start, stop
-        target.seek(start)
+        self._start, self._stop, self._place = start, stop, place
+        target.seek(place)
 
     def begin(self, etag: str) -> None:
         """Begin anew; what lies around the span stays."""
-        self.target.seek(self._start)
+        self.target.seek(self._place)
         self.done, self.etag = 0, etag
 
     def headers(self) -> "dict[str, str]":
@@ -129,7 +129,19 @@ class Source:
 
         Raises Unfetched, and OSError if the file cannot be written.
         """
-        self._persist(name, url, _Span(target, *span))
+        self._persist(name, url, _Span(target, *span, place=span[0]))
+
+    def download_part(self, name: str, url: str, part: "tuple[int, int]", target: BinaryIO) -> None:
+        """Write a part of a blob, from where to where, as a file of its own.
+
+        Raises Unfetched, and OSError if the file cannot be written.
+        """
+        if part[0] == part[1]:  # no range is empty
+            return
+        file = _Span(target, *part, place=0)
+        self._persist(name, url, file)
+        if file.done != file.size:
+            raise _unfetched(name, url, f"the blob has {file.done} of its {file.size} bytes")
 
     def _persist(self, name: str, url: str, file: _File) -> None:
         failures = 0

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING or __package__:
-    from task_scripts.runtime import runner_download as downloads
-    from task_scripts.runtime import runner_folder as folders
     from task_scripts.runtime import runner_keeper as keeper
+    from task_scripts.runtime.files import runner_download as downloads
+    from task_scripts.runtime.files import runner_folder as folders
 else:  # on a node the files are in one folder
     import runner_download as downloads
     import runner_folder as folders
@@ -39,13 +39,15 @@ _MODE = 0o700  # as Batch gives it to the files that it brings
 class Entry(NamedTuple):
     """One file of the list; a size of 0 is unknown.
 
-    With `spans` only these are fetched: the file has the blob's length, and holes around them.
+    With `offset` it is the part of the blob that begins there. With `spans` only these are fetched:
+    the file has the blob's length, and holes around them.
     """
 
     path: str
     url: str
     size: int
     spans: "tuple[tuple[int, int], ...]" = ()
+    offset: "int | None" = None
 
 
 def fetch_listed(folder: Path, environ: Mapping[str, str]) -> int:
@@ -104,11 +106,14 @@ def _entries(content: bytes, storage: str) -> Iterator[Entry]:
             found = json.loads(line)
             size = int(found.get("size", 0))
             spans = tuple((int(start), int(stop)) for start, stop in found.get("spans", ()))
-            entry = Entry(str(found["path"]), str(found["url"]), size, spans)
+            offset = int(found["offset"]) if "offset" in found else None
+            entry = Entry(str(found["path"]), str(found["url"]), size, spans, offset)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             message = f"line {number + 1} of the list of files is damaged"
             raise downloads.Unfetched(message) from None
         _check_path(entry.path)
+        if entry.offset is not None and (entry.spans or min(entry.offset, entry.size) < 0):
+            raise downloads.Unfetched(f"the list has a wrong part for {entry.path}")
         if not all(0 <= start < stop <= entry.size for start, stop in entry.spans):
             raise downloads.Unfetched(f"the list has a wrong span of {entry.path}")
         _check_url(entry, storage)
@@ -210,7 +215,10 @@ class Fetching:
         try:
             with folder.create(unfinished) as target:
                 os.fchmod(target.fileno(), _MODE)
-                if entry.spans:
+                if entry.offset is not None:
+                    part = (entry.offset, entry.offset + entry.size)
+                    source.download_part(entry.path, entry.url, part, target)
+                elif entry.spans:
                     fcntl.fcntl(target, fcntl.F_SETFL, os.O_RDWR)  # each span has its place
                     target.truncate(entry.size)
                 else:

@@ -155,6 +155,14 @@ class Folder:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._fd)
 
+    def unlink_empty(self, prefix: str) -> None:
+        """Remove the empty files of this folder whose names begin so."""
+        with contextlib.suppress(OSError), os.scandir(self._fd) as there:
+            for found in there:
+                mine = found.name.startswith(prefix) and found.is_file(follow_symlinks=False)
+                if mine and found.stat(follow_symlinks=False).st_size == 0:
+                    self.unlink(found.name)
+
     def remove(self, folder: "Folder") -> None:
         """Remove a folder that was made in this one, with the files that were made in it.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypedDict
 
 if TYPE_CHECKING or __package__:
-    from task_scripts.runtime import runner_folder as folders
+    from task_scripts.runtime.files import runner_folder as folders
 else:  # on a node the files are in one folder
     import runner_folder as folders
 
