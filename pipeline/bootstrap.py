@@ -20,7 +20,7 @@ from pipeline.handlers.running import versions
 from pipeline.settings import HttpAccess, SettingMissing, Settings
 
 APP_ROOT = Path(__file__).resolve().parent.parent
-_SCRIPTS = ("*.py", "runtime/*.py", "environments/*.txt")
+_SCRIPTS = ("*.py", "runtime/*.py", "runtime/secrecy/*.py", "environments/*.txt")
 
 
 @functools.cache
