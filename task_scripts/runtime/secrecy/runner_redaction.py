@@ -38,12 +38,13 @@ class Redactor:
     """Replaces the values of secrets, by name, with a mark that has the name."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
-        found: dict[Spelling, str] = {}
+        self.longest = 0
+        # By how they begin, so that the time does not grow with the number of spellings.
+        self._spellings: dict[bytes, dict[Spelling, str]] = {}
         for name, value in values.items():
-            for spelling in spellings(value):
-                found.setdefault(spelling, name)
-        self._spellings = found
-        self.longest = max((len(one.text) + one.before + one.after for one in found), default=0)
+            for one in spellings(value):
+                self._spellings.setdefault(one.text[:LEAST], {}).setdefault(one, name)
+                self.longest = max(self.longest, one.before + len(one.text) + one.after)
 
     def hide(self, data: bytes, first: int = 0, stop: "int | None" = None) -> bytes:
         """Return the bytes from `first` on and before `stop`, with marks in place of secrets.
@@ -69,13 +70,12 @@ class Redactor:
         return any(True for _ in self._found(text.encode(errors="surrogateescape")))
 
     def _found(self, data: bytes) -> Iterator[_Span]:
-        for (text, before, after), name in self._spellings.items():
-            step = len(text) // 64 + 1  # a value of one letter is found in each place of many
-            at = data.find(text)
-            while at >= 0:
-                end = at + len(text)
-                yield _Span(max(at - before, 0), min(end + after, len(data)), name)
-                at = data.find(text, at + step)
+        begins = self._spellings
+        for at in range(len(data) - LEAST + 1 if begins else 0):
+            for (text, before, after), name in begins.get(data[at : at + LEAST], {}).items():
+                if data.startswith(text, at):
+                    end = at + len(text) + after
+                    yield _Span(max(at - before, 0), min(end, len(data)), name)
 
 
 def _united(spans: "list[_Span]") -> Iterator[_Span]:

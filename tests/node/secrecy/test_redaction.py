@@ -113,4 +113,4 @@ def test_a_stream_of_a_value_that_is_one_letter_ends_soon() -> None:
     capture = Capture(redactor=Redactor({"S": "a" * 25_000}))
     for _ in range(40):
         capture.add(b"a" * 64 * 1024)
-    assert capture.text().count(b"a") < 25_000 // 64 + 100
+    assert b"aaaaaa" not in capture.text()

@@ -117,6 +117,20 @@ def test_a_further_execution_gets_the_value_of_the_first_and_a_redrive_the_prese
     assert set(seen) == {VALUE, "a-newer-value"}
 
 
+def test_a_task_that_batch_repeats_finds_its_secrets_again(app):
+    begun(app)
+    (job,) = app.world.batch.jobs.values()
+    spec, seen = job.tasks["t000000"].spec, []
+
+    def program(item):
+        seen.append(item.json("secrets.json")["TOKEN"]["value"])
+        return []
+
+    for _ in range(2):  # the first node is lost, and what it did
+        app.world.node(program)(spec)
+    assert seen == [VALUE, VALUE]
+
+
 def test_a_vault_is_asked_once_a_generation_however_many_tasks_there_are(app_with):
     app = app_with(TEXT.replace("lines: {}", "range: {start: 0, stop: 250, step: 1}"))
     app.world.secrets.values["my-vault/token"] = VALUE
