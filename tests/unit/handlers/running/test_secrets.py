@@ -190,6 +190,16 @@ def test_a_vault_that_does_not_answer_is_waited_for_and_the_run_says_so(app):
     assert app.only_run().state is State.SUCCEEDED
 
 
+def test_a_vault_that_stays_away_ends_the_run_and_the_error_names_the_secret(app):
+    app.world.secrets.down.add("my-vault")
+    begun(app)
+    app.settle()
+    run = app.only_run()
+    assert (run.state, run.cause) == (State.FAILED, Cause.POISONED)
+    assert "Vault my-vault does not give secret my-vault/token" in run.error
+    assert not app.world.batch.jobs
+
+
 def test_a_cancelled_run_leaves_no_value(app):
     run = begun(app)
     ref = given(app)
