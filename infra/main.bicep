@@ -35,6 +35,9 @@ param gpuPools bool = false
 @description('Who is told of completed runs beside the ledger: see docs/deploy.md, "Subscribers".')
 param subscribers array = []
 
+@description('Resource ids of the key vaults whose secrets programs may get: see docs/deploy.md, "Secrets". Each has to use Azure RBAC.')
+param keyVaults array = []
+
 @description('Client id of the app registration that callers of the HTTP functions get tokens for; empty: the HTTP functions stay closed.')
 param httpClientId string = ''
 
@@ -146,6 +149,18 @@ module roles 'modules/roles.bicep' = {
     principalType: principalType
   }
 }
+
+module secretRoles 'modules/secrets-role.bicep' = [
+  for (vaultId, index) in keyVaults: {
+    name: 'secrets-role-${index}'
+    // Vaults may lie in other groups, and in other subscriptions of the tenant.
+    scope: resourceGroup(split(vaultId, '/')[2], split(vaultId, '/')[4])
+    params: {
+      vaultName: split(vaultId, '/')[8]
+      appPrincipalId: identities.outputs.appPrincipalId
+    }
+  }
+]
 
 module batch 'modules/batch.bicep' = {
   name: 'batch'

@@ -51,3 +51,7 @@ class JobGone(Permanent):
 
 class ImageRefused(Permanent):
     """A registry does not give an image: it has none of that name, or wants other credentials."""
+
+
+class SecretRefused(Permanent):
+    """A secret that a program needs does not exist, or cannot be given to it."""

@@ -12,6 +12,8 @@ from pathlib import Path
 from pipeline.errors import Permanent
 
 _AUTHORITY = "https://login.microsoftonline.com"
+_VAULTS = "vault.azure.net"
+SECRETS_FILE = "secrets.local.yaml"  # of a local stack; git and the function package leave it out
 
 
 class SettingMissing(Permanent):
@@ -82,8 +84,14 @@ class Settings:
     otlp_endpoint: str
     insights_connection: str
     registry_logins: tuple[Path, ...]
+    vault_domain: str
     patience: Patience
     gpu_optional: bool
+
+    @property
+    def secrets_file(self) -> Path:
+        """The file with the secrets of a local stack, beside the definitions."""
+        return self.definitions / SECRETS_FILE
 
     @property
     def local(self) -> bool:
@@ -114,6 +122,7 @@ class Settings:
             otlp_endpoint=environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
             insights_connection=environ.get("APPLICATIONINSIGHTS_CONNECTION_STRING", ""),
             registry_logins=_registry_logins(environ),
+            vault_domain=(environ.get("FANFARE_VAULT_DOMAIN", "") or _VAULTS).lstrip("."),
             patience=_patience(environ),
             gpu_optional=_gpu_optional(environ),
         )

@@ -103,6 +103,11 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
           value: environment().authentication.loginEndpoint
         }
         {
+          // Key vaults of this cloud; the engine takes the leading dot off.
+          name: 'FANFARE_VAULT_DOMAIN'
+          value: environment().suffixes.keyvaultDns
+        }
+        {
           name: 'AZURE_CLIENT_ID'
           value: appClientId
         }

@@ -10,6 +10,7 @@ from pipeline.ports.batch import Cluster, Jobs
 from pipeline.ports.blobs import Blobs, BlobWriter, Signer
 from pipeline.ports.images import Images
 from pipeline.ports.queues import Queues
+from pipeline.ports.secrets import Secrets
 from pipeline.ports.tables import Tables
 from pipeline.ports.world import Events, Ports
 from pipeline.settings import Settings
@@ -40,6 +41,7 @@ _MODULES = {
     "cluster": "batch.cluster",
     "events": "events.topic",
     "images": "images.resolver",
+    "secrets": "secrets.chosen",
 }
 
 
@@ -56,6 +58,7 @@ def connect(settings: Settings) -> Ports:
         cluster=cast("Cluster", lazy["cluster"]),
         events=cast("Events", lazy["events"]),
         images=cast("Images", lazy["images"]),
+        secrets=cast("Secrets", lazy["secrets"]),
         clock=SystemClock(),
     )
 

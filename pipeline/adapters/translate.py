@@ -19,6 +19,7 @@ _LINE_LENGTH = 300
 
 
 STORAGE, BATCH, EVENT_GRID, AZURE = "Storage", "Batch", "Event Grid", "Azure"
+KEY_VAULT = "Key Vault"
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from pipeline.domain.catalogue.catalogue import Catalogue
 from pipeline.domain.runs.asking.askers import Asker
 from pipeline.errors import FanfareError
 from pipeline.handlers.engine import Engine
+from pipeline.settings import SECRETS_FILE
 
 _PIPE_WIDTH = 240
 _TARGET_HELP = "Env file of a deployment, such as .azure/NAME/.env; default: the local stack."
@@ -42,6 +43,7 @@ class Session:
     definitions: Callable[[], Catalogue] = definitions
     caller: Callable[[Path | None, Engine], Asker] = caller
     ward: Callable[[float], Ward] | None = None  # what `doctor` checks in tests
+    secrets: Path = APP_ROOT / SECRETS_FILE
     environments: Path = APP_ROOT / "task_scripts" / "environments"
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic

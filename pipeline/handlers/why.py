@@ -36,6 +36,7 @@ _CODES: tuple[tuple[type[FanfareError], ObstacleCode], ...] = (
 _SERVICES = {
     "Batch": ObstacleCode.BATCH_NOT_ANSWERING,
     "Storage": ObstacleCode.STORAGE_NOT_ANSWERING,
+    "Key Vault": ObstacleCode.VAULT_NOT_ANSWERING,
 }
 
 

@@ -9,6 +9,7 @@ from pipeline.ports.batch import Cluster, Jobs
 from pipeline.ports.blobs import Blobs, BlobWriter, Signer
 from pipeline.ports.images import Images
 from pipeline.ports.queues import Queues
+from pipeline.ports.secrets import Secrets
 from pipeline.ports.tables import Tables
 
 
@@ -42,4 +43,5 @@ class Ports:
     cluster: Cluster
     events: Events
     images: Images
+    secrets: Secrets
     clock: Clock

@@ -34,6 +34,7 @@ if TYPE_CHECKING or __package__:
     from task_scripts.runtime.files import runner_fetch as fetch
     from task_scripts.runtime.files import runner_folder as folders
     from task_scripts.runtime.files import runner_pack as packs
+    from task_scripts.runtime.secrecy import runner_secrets as secrets
 else:  # on a node the files are in one folder
     import runner_cut as cuts
     import runner_fetch as fetch
@@ -48,6 +49,7 @@ else:  # on a node the files are in one folder
     import runner_page as pages
     import runner_processes as processes
     import runner_receipt as receipts
+    import runner_secrets as secrets
 
 LOG_BYTES = 8 * 1024 * 1024
 PREPARED = "AZ_BATCH_JOB_PREP_WORKING_DIR"
@@ -60,7 +62,9 @@ class Attempt:
     def __init__(
         self, page: pages.Page, task: pages.Task, environ: Mapping[str, str], folder: folders.Folder
     ) -> None:
-        """Lease the GPU that the program wants. Raises NoGpu."""
+        """Take the secrets, and lease the GPU, that the program wants. Raises Untaken, NoGpu."""
+        # A page of an older release has none.
+        self._secrets = secrets.take(folder, page["program"].get("secrets") or ())
         granted = gpus.grant(page["program"].get("gpu"), environ)  # None: of an older release
         self._device = granted.report
         self.id = os.urandom(8).hex()
@@ -106,6 +110,8 @@ class Attempt:
     def killed(self, number: int) -> bool:
         """End what a killed runner left, and note it; return whether another one makes sense."""
         processes.hunt(f"FANFARE_ATTEMPT={self.id}")
+        if self._secrets.on_disk:
+            self._tries.clear()
         past, reached = self._journal.past(), self._journal.size
         if past.begun is None or reached == self._reached:
             return False
@@ -144,20 +150,23 @@ class Attempt:
 
     def _run_once(self, item: items.Item, number: int) -> receipts.Result:
         folder = self._tries.make_like(f"{item['id']}-{number}")
-        work, output = folder.make("work"), folder.make("output")
+        work, output, own = (folder.make(name) for name in ("work", "output", "secrets"))
         place = items.Place(self._folder.path, work.path, output.path)
         ended, cause, note, outputs, disk = guard.Ended(0.0, b""), None, "", [], 0
         before = missing.memory_kills()
         try:
+            given = self._secrets.variables(own)
             order = self._order(item, number, place, folder)
+            # Secrets come last: whoever looks for a marker reads the beginning of an environment.
+            order = order._replace(environ={**order.environ, **given})
             ended = guard.run_guarded(order)
             disk = work.used() + output.used()
             items.check_end(ended, self._page["item_timeout_s"])
             outputs = self._collect(output)
         except items.Unfit as unfit:
-            cause, note = unfit.cause, str(unfit)
+            cause, note = unfit.cause, self._secrets.redactor.hide_text(str(unfit))
         finally:
-            for made in (work, output):
+            for made in (work, output, own):
                 folder.remove_with_all(made)
             self._tries.remove(folder)
         text = receipts.visible(ended.output)
@@ -165,10 +174,8 @@ class Attempt:
             kills = missing.memory_kills()
             cause = missing.cause_of(cause, before, kills, ended.exit_code)
             note = f"{note} {self._explained(ended, text, before, kills)}".rstrip()
-        header = (
-            f"== item {item['id']}, try {number}: {cause or 'succeeded'}, {ended.seconds:.2f} s"
-        )
-        self._log(f"{header}\n{text}\n{note}".rstrip() + "\n")
+        head = f"item {item['id']}, try {number}: {cause or 'succeeded'}, {ended.seconds:.2f} s"
+        self._log(f"== {head}\n{text}\n{note}".rstrip() + "\n")
         return {
             "id": item["id"],
             "outcome": "failed" if cause else "succeeded",
@@ -211,6 +218,7 @@ class Attempt:
             marker=f"FANFARE_RUNNER={self._worker}",
             limit_s=self._page["item_timeout_s"],
             leash=self._leash,
+            redactor=self._secrets.redactor,
         )
 
     def _cut(self, item: items.Item, folder: folders.Folder) -> "dict[str, str]":
@@ -230,7 +238,7 @@ class Attempt:
 
     def _collect(self, folder: folders.Folder) -> list[items.Output]:
         given = self._page.get("output_limits") or {}  # a page of an older release has none
-        limits = items.Limits(**given)
+        limits = items.Limits(**given, secret=self._secrets.redactor.shows)
         target = items.Target(self._folder, self._next_output, self._pack)
         outputs = items.collect(folder, target, limits)
         if not outputs and self._page.get("require_output"):
@@ -241,9 +249,7 @@ class Attempt:
             for output in outputs:
                 if "offset" not in output:  # others lie in that pack, too
                     self._folder.unlink(output["blob"])
-            note = (
-                "The outputs of the task do not fit one receipt: use fewer files, or fewer items."
-            )
+            note = "The task's outputs do not fit one receipt: use fewer files, or fewer items."
             raise items.Unfit("output-unusable", note)
         self._receipt_room -= needed
         return outputs
@@ -295,6 +301,8 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         root = folders.Folder.at(folder)
         fetch.link_prepared(root, page["inputs"], environ.get(PREPARED, ""))
         attempt = Attempt(page, task, environ, root)
+    except secrets.Untaken as error:
+        return fetch.without(error)
     except gpus.NoGpu as error:
         sys.stderr.write(f"{gpus.MARK}{error}\n")
         return gpus.EXIT_CODE

@@ -23,11 +23,13 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 if TYPE_CHECKING or __package__:
     from task_scripts.runtime import runner_processes as processes
+    from task_scripts.runtime.secrecy import runner_capture as captures
+    from task_scripts.runtime.secrecy import runner_redaction as redaction
 else:  # on a node the files are in one folder
+    import runner_capture as captures
     import runner_processes as processes
+    import runner_redaction as redaction
 
-HEAD_BYTES = 16 * 1024
-TAIL_BYTES = 64 * 1024
 GRACE_S = 2.0
 _CHUNK = 64 * 1024
 _PIPE_BYTES = 1024 * 1024
@@ -38,7 +40,8 @@ _NO_PROGRAM = (errno.ENOENT, errno.EACCES, errno.ENOTDIR, errno.ENOEXEC)
 class Order(NamedTuple):
     """What to run, and how long; child processes inherit `marker` (NAME=value) in `environ`.
 
-    When the other end of the pipe `leash` is closed, the runner's keeper is gone, and all ends.
+    When the other end of the pipe `leash` is closed, the runner's keeper is gone, and all ends. The
+    output that is kept is without what `redactor` hides.
     """
 
     argv: Sequence[str]
@@ -48,6 +51,7 @@ class Order(NamedTuple):
     limit_s: float
     grace_s: float = GRACE_S
     leash: "int | None" = None
+    redactor: "redaction.Redactor | None" = None
 
 
 class Ended(NamedTuple):
@@ -64,36 +68,6 @@ class Ended(NamedTuple):
     refused: str | None = None
     guardian_killed: bool = False
     memory: int = 0
-
-
-class Capture:
-    """Keeps the first and the last bytes of an endless stream."""
-
-    def __init__(self, head: int = HEAD_BYTES, tail: int = TAIL_BYTES) -> None:
-        self._head_limit, self._tail_limit = head, tail
-        self._head = bytearray()
-        self._tail = bytearray()
-        self._dropped = 0
-
-    def add(self, data: bytes) -> None:
-        """Add the next bytes of the stream."""
-        room = self._head_limit - len(self._head)
-        self._head += data[:room] if room > 0 else b""
-        self._tail += data[room:] if room > 0 else data
-        if len(self._tail) > 4 * self._tail_limit:
-            self._trim()
-
-    def _trim(self) -> None:
-        surplus = len(self._tail) - self._tail_limit
-        if surplus > 0:
-            del self._tail[:surplus]
-            self._dropped += surplus
-
-    def text(self) -> bytes:
-        """Return what was kept, with a line that says how much is missing in between."""
-        self._trim()
-        gap = f"\n[... {self._dropped} bytes left out ...]\n".encode() if self._dropped else b""
-        return bytes(self._head) + gap + bytes(self._tail)
 
 
 def run_guarded(order: Order) -> Ended:
@@ -215,7 +189,7 @@ class _Watch:
     def __init__(self, order: Order, guardian: int, report: int, output: int) -> None:
         self._order, self._guardian = order, guardian
         self._report, self._output = report, output
-        self._capture = Capture()
+        self._capture = captures.Capture(redactor=order.redactor)
         self._facts: dict[str, int | str] = {}
         self._unread = b""
         self._over = self._timed_out = self._guardian_killed = False

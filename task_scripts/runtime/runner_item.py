@@ -28,6 +28,12 @@ _REPLACED = (
 )
 
 
+_TELLING_NAME = (
+    "The name of an output has a secret in it, which receipt and manifest would tell: "
+    "give the file another name."
+)
+
+
 class Program(TypedDict):
     """The program as a page describes it: a file beside the runner, or a command of the image."""
 
@@ -36,6 +42,15 @@ class Program(TypedDict):
     arguments: list[str]
     environment: str | None
     gpu: int | None
+    secrets: list[str]
+
+
+class InputFile(TypedDict):
+    """An input file as a page describes it, by its path in the task; a size of 0 is unknown."""
+
+    file: str
+    name: str
+    size: int
 
 
 class Item(TypedDict):
@@ -209,11 +224,15 @@ def _compact(parameters: Mapping[str, object]) -> str:
 
 
 class Limits(NamedTuple):
-    """How much an item may write: files, bytes, and seconds to move and hash them."""
+    """How much an item may write: files, bytes, and seconds to move and hash them.
+
+    No name may have what `secret` tells of a text.
+    """
 
     files: int = 5_000
     bytes: int = 200 << 30
     seconds: float = 1_800.0
+    secret: "Callable[[str], bool]" = lambda _text: False
 
 
 def collect(folder: folders.Folder, target: Target, limits: Limits) -> list[Output]:
@@ -240,6 +259,8 @@ def _files(folder: folders.Folder, limits: Limits, deadline: float) -> Iterator[
     for found in folder.found():
         if time.monotonic() > deadline:
             raise _Late
+        if limits.secret(found.name):
+            raise Unfit("output-unusable", _TELLING_NAME)
         _check_name(found.name)
         seen += 1
         if seen > limits.files:

@@ -12,19 +12,11 @@ else:  # on a node the files are in one folder
     import runner_item as items
 
 
-class InputFile(TypedDict):
-    """A file of the task; of another size it is not the planned one."""
-
-    file: str
-    name: str
-    size: int
-
-
 class Task(TypedDict):
     """A task: its number, the files of its items, and the items."""
 
     number: int
-    inputs: list[InputFile]
+    inputs: list[items.InputFile]
     items: list[items.Item]
 
 
@@ -39,7 +31,7 @@ class Page(TypedDict):
     output_limits: "dict[str, Any] | None"
     tries: dict[str, int]
     pack: int
-    inputs: list[InputFile]
+    inputs: list[items.InputFile]
     cut: "cuts.Cut | None"
     tasks: list[Task]
 

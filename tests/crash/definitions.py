@@ -36,6 +36,15 @@ split: {{blobs: {{container: input, prefix: listed/}}}}
 bundle: {{items: 50}}
 assemble: {{concatenate: {{format: plain, name: all.txt}}}}
 {TASK}"""
+SECRETS = """
+trigger: {blob: {container: input, prefix: secrets/}}
+split: {program: {program: cut.py, parameters: [n], secrets: {CUT: my-vault/cut}}}
+task:
+  program: work.py
+  secrets: {TOKEN: my-vault/token, KEY: {from: my-vault/key, as: file}}
+pool: cpu
+assemble: {program: {program: join.py, secrets: {JOIN: my-vault/join}}}
+"""
 _PIPELINES = {
     "listed": LISTED,
     "lines": LINES,
@@ -48,6 +57,7 @@ _PIPELINES = {
     ),
     "programs": PROGRAMS,
     "contained": CONTAINED,
+    "secrets": SECRETS,
 }
 
 

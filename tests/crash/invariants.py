@@ -3,11 +3,11 @@
 import json
 from collections import Counter, defaultdict
 
-from pipeline.domain.runs.naming import BlobRef, Generation
+from pipeline.domain.runs.naming import CONTAINERS, BlobRef, Generation
 from pipeline.domain.runs.results import TaskState
 from pipeline.domain.runs.run import Run
 from pipeline.ledger import index, tasks
-from pipeline.ledger.layout import RUNS
+from pipeline.ledger.layout import RUNS, TABLES
 from tests.crash.scenarios import Scenario
 from tests.fakes.app import FakeApp
 
@@ -49,6 +49,22 @@ def check(app: FakeApp, written: Counter[str]) -> None:
         assert row.key != "!places" or row.values["runs"] == "[]", "places leaked"
     for run in app.all_runs():
         _check_run(app, run, written)
+    _check_secrets(app)
+
+
+def _check_secrets(app: FakeApp) -> None:
+    """Check that no value of a secret is left anywhere."""
+    values = app.world.secrets.values.values()
+    if not values:
+        return
+    tables = [row for table in TABLES for row in app.world.tables.rows(table)]
+    specs = [task.spec for job in app.world.batch.jobs.values() for task in job.tasks.values()]
+    told = repr((tables, specs, app.world.events.published))
+    assert not [value for value in values if value in told], "a value was told"
+    for container in CONTAINERS:
+        for facts in app.world.blobs.list(container, ""):
+            content = app.world.blobs.read(facts.ref).decode(errors="replace")
+            assert not [value for value in values if value in content], f"{facts.ref.name} has one"
 
 
 def verdicts_of(app: FakeApp, run: Run) -> dict[int, str]:

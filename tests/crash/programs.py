@@ -22,6 +22,18 @@ def work(item: Item) -> Outputs:
     return [("part.txt", f"{item.id}\n".encode())]
 
 
+VALUES = {f"my-vault/{name}": f"value-of-{name}" for name in ("cut", "token", "key", "join")}
+_VARIABLES = {"cut.py": ["CUT"], "work.py": ["TOKEN", "KEY"], "join.py": ["JOIN"]}
+
+
+def secretive(item: Item) -> Outputs | Failure:
+    """Work only with the secrets of the program, and with no others."""
+    file, given = item.page["program"]["file"], item.json("secrets.json")
+    values = {name: entry["value"] for name, entry in given.items()}
+    wanted = {name: f"value-of-{name.lower()}" for name in _VARIABLES[file]}
+    return work(item) if values == wanted else Failure("input-missing")
+
+
 def second_fails(item: Item) -> Outputs | Failure:
     """Fail item 1 every time."""
     return Failure() if item.id == 1 else work(item)

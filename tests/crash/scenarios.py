@@ -11,11 +11,13 @@ from pipeline.handlers.ending import steer
 from pipeline.handlers.starting.tick import on_tick
 from tests.crash.definitions import definitions
 from tests.crash.programs import (
+    VALUES,
     Lies,
     LosesOutputs,
     UnluckyNodes,
     second_fails,
     second_fails_first,
+    secretive,
     work,
 )
 from tests.fakes.app import FakeApp
@@ -126,6 +128,13 @@ def contained(app: FakeApp) -> None:
     app.settle()
 
 
+def secrets(app: FakeApp) -> None:
+    app.world.secrets.values = dict(VALUES)
+    app.execute = UnluckyNodes(app.world, secretive)
+    app.upload("secrets/a.bin", b"anything")
+    app.settle()
+
+
 def tick(app: FakeApp) -> None:
     app.insist(lambda: on_tick(app.engine))
     app.world.clock.advance(days=31)
@@ -178,6 +187,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario("event-lost", event_lost),
         Scenario("lied-to", lied_to),
         Scenario("contained", contained),
+        Scenario("secrets", secrets, content=_FEW, items=2),
         Scenario("tick", tick, content=_SUM, items=2),
         Scenario("followed", followed, runs=2),
         Scenario("request", request, content=_SUM, items=2),

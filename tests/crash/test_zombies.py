@@ -14,8 +14,8 @@ from tests.crash.trace import EVERY_CALL, Where, calls, writes
 from tests.fakes.app import FakeApp
 from tests.fakes.crash import Injector
 
-GO_ON = ("lines", "programs", "redriven", "unlucky", "outputs-lost", "request")
-ENDED = ("lines", "programs", "unlucky")
+GO_ON = ("lines", "programs", "redriven", "unlucky", "outputs-lost", "request", "secrets")
+ENDED = ("lines", "programs", "unlucky", "secrets")
 
 
 @dataclass

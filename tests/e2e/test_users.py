@@ -65,6 +65,9 @@ def equip(definitions: Path) -> None:
     strict = (pipelines / "strict-acts.yaml").read_text("utf-8").replace("strict/", "equipped/")
     equipped = strict.replace("program: act.py,", "program: act.py, environment: tiny,")
     (pipelines / "equipped.yaml").write_text(equipped, "utf-8")
+    vault = definitions / "secrets.local.yaml"
+    vault.touch(0o600)
+    vault.write_text("my-vault/guarded: secret-of-vaults\n", "utf-8")
 
 
 def asked(stack: Stack, name: str, key: str, source: str = "", **parameters: str) -> str:
@@ -97,6 +100,7 @@ def test_a_program_learns_nothing_of_others_on_its_node_and_changes_nothing(
     counted, _ = stack.succeeded(stack.upload("texts/a.txt", b"secret-of-words\n", "word-count"))
     assert json.loads(stack.output(counted)["words.json"]) == {"words": 1}
     (before,) = (folder for folder in working_folders(stack) if folder != beside)
+    assert b"secret-of-vaults" in content(beside)  # a file that its program may read
     for folder, secret in ((beside, b"secret-of-one"), (before, b"secret-of-words")):
         assert secret in content(folder)
         told = spied(stack, folder)

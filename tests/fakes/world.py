@@ -11,6 +11,7 @@ from tests.fakes.events import FakeEvents
 from tests.fakes.images import FakeImages
 from tests.fakes.node import FakeNode, Program
 from tests.fakes.queues import FakeQueues
+from tests.fakes.secrets import FakeSecrets
 from tests.fakes.tables import FakeTables
 
 ROUTES = {"input": "blob-events", "output": "blob-events", "receipts": "receipts"}
@@ -27,6 +28,7 @@ class FakeWorld:
     batch: FakeBatch
     events: FakeEvents
     images: FakeImages
+    secrets: FakeSecrets
     ports: Ports
 
     def connect_events(self) -> None:
@@ -56,6 +58,6 @@ def fake_ports(*, quota: int = 100) -> FakeWorld:
     clock = FakeClock()
     tables, blobs, queues = FakeTables(), FakeBlobs(clock), FakeQueues(clock)
     batch, events = FakeBatch(clock, quota), FakeEvents()
-    images = FakeImages()
-    ports = Ports(tables, blobs, blobs, blobs, queues, batch, batch, events, images, clock)
-    return FakeWorld(clock, tables, blobs, queues, batch, events, images, ports)
+    images, secrets = FakeImages(), FakeSecrets()
+    ports = Ports(tables, blobs, blobs, blobs, queues, batch, batch, events, images, secrets, clock)
+    return FakeWorld(clock, tables, blobs, queues, batch, events, images, secrets, ports)

@@ -123,6 +123,24 @@ def gpu_not_there(world: World) -> None:
     ending(world, Outcome(75))
 
 
+SECRET = LINES.replace("task: {", "task: {secrets: {TOKEN: my-vault/token}, ")
+
+
+@seed("secret", "is-not-there")
+def secret_not_there(world: World) -> None:
+    world.make(SECRET)
+    world.begin()
+    world.app.settle()
+
+
+@seed("secret", "vault-refuses")
+def vault_refuses(world: World) -> None:
+    world.make(SECRET)
+    world.app.world.secrets.down.add("my-vault")
+    world.begin()
+    world.minutes(8)
+
+
 @seed("program", "upload-refused")
 def upload_refused(world: World) -> None:
     ending(world, Outcome(None, "FileUploadAccessDenied", "usererror", "403"))

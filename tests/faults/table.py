@@ -73,6 +73,8 @@ program      | module-is-not-there         | program-failed          | show   | 
 program      | upload-refused              | upload-failed           | show   | fanfare | memory
 program      | download-refused            | download-failed         | show   | fanfare | memory
 program      | receipts-never-right        | receipt-invalid         | show   | fanfare | memory
+secret       | is-not-there                | secret-missing          | show   | person  | memory
+secret       | vault-refuses               | vault-not-answering     | show   | person  | memory
 quota        | no-job-slot                 | job-quota               | show   | person  | memory
 quota        | no-cores                    | core-quota              | show   | person  | memory
 quota        | zero-cores-in-azure         | quota of pool cpu       | doctor | az      | memory

@@ -243,7 +243,8 @@ def test_doors_that_take_keys_are_shut():
     policies = resources("Microsoft.Web/sites/basicPublishingCredentialsPolicies")
     assert [policy.body["properties"] for policy in policies] == [{"allow": False}] * 2
     assert Path(INFRA / "main.parameters.json").read_text("utf-8").count("secret") == 0
-    assert json.dumps(app_settings(), default=str).count("key") == 0
+    settings = json.dumps(app_settings(), default=str)
+    assert settings.replace("suffixes.keyvaultDns", "").count("key") == 0
 
 
 def test_the_doctor_names_the_system_topic_that_is_deployed():

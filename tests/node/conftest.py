@@ -16,7 +16,7 @@ from tests.patience import stretched
 
 SCRIPTS = Path(__file__).parents[2] / "task_scripts"
 RUNTIME = SCRIPTS / "runtime"
-RUNTIME_FILES = tuple(RUNTIME.glob("**/[er]*.py"))
+RUNTIME_FILES = tuple(sorted(RUNTIME.rglob("[er]*.py")))
 
 
 class Node:
@@ -135,8 +135,8 @@ def witness(tmp_path: Path) -> Iterator[Witness]:
 @pytest.fixture(scope="session")
 def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scripts")
-    for path in RUNTIME_FILES:
-        shutil.copy(path, folder)
+    for file in RUNTIME_FILES:
+        shutil.copy(file, folder)
     return folder
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from task_scripts.runtime.runner_guard import Capture
+from task_scripts.runtime.secrecy.runner_capture import Capture
 
 
 def test_a_short_stream_is_kept_whole() -> None:

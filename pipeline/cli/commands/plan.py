@@ -1,5 +1,6 @@
 """`fanfare plan`: shows the plan of a run before anything is started or paid."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,8 @@ from pipeline.cli.lacks import note_lacks
 from pipeline.cli.preview import Preview, Source, blob_source, local_source, preview
 from pipeline.cli.session import Session
 from pipeline.cli.views import wording
+from pipeline.cli.wanted import Wanted, note_secrets
+from pipeline.cli.wanted import shown as shown_secrets
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.pool import Pool, physical_id
 from pipeline.domain.notation.durations import format_duration
@@ -44,11 +47,12 @@ def plan(
     definition = catalogue.pipeline(pipeline)
     source = _source(session, file)
     given = uploads.parse_parameters(parameter or [])
+    wanted = note_secrets(session, definition)
     made = preview(catalogue, definition, source, given)
     known, edited = _history(session, pipeline), _edited(session, definition)
     lacking = note_lacks(session, [made.pool])
-    answer = {**_as_json(made, known), "edited": edited, "lacking": lacking}
-    session.answer(answer, _shown(made, known))
+    answer = {**_as_json(made, known), "edited": edited, "lacking": lacking, "secrets": wanted}
+    session.answer(answer, _shown(made, known, wanted))
 
 
 def _source(session: Session, file: str | None) -> Source:
@@ -111,7 +115,7 @@ def _as_json(made: Preview, known: History) -> dict[str, object]:
     }
 
 
-def _shown(made: Preview, known: History) -> RenderableType:
+def _shown(made: Preview, known: History, wanted: Sequence[Wanted]) -> RenderableType:
     definition, pool = made.pipeline, made.pool
     head = Text.assemble((definition.name, "bold"), f"  {wording.one_line(definition.description)}")
     waves = -(-made.tasks // made.at_once) if made.at_once else 0
@@ -127,6 +131,8 @@ def _shown(made: Preview, known: History) -> RenderableType:
     table.add_row("  pool", f"{pool.name}: {size}")
     if definition.task.image:
         table.add_row("  image", _image(pool, definition.task.image))
+    if wanted:
+        table.add_row("  secrets", shown_secrets(wanted))
     table.add_row(
         "  at once", f"{wording.count(made.at_once, 'task')}: {wording.count(waves, 'round')}"
     )

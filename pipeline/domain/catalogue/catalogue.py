@@ -32,7 +32,8 @@ from pipeline.errors import NotFound, Permanent
 # Files that the engine itself puts beside the scripts on a node.
 _RUNNER = (
     *("", "_cut", "_download", "_fetch", "_folder", "_gpu", "_guard", "_item"),
-    *("_journal", "_keeper", "_missing", "_receipt"),
+    *("_journal", "_keeper", "_missing", "_processes", "_receipt"),
+    *("_capture", "_redaction", "_secrets"),
 )
 ENGINE_SCRIPTS = frozenset(
     {*(f"runner{part}.py" for part in _RUNNER), "environment.py", "__init__.py"}

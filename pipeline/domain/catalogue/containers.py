@@ -54,6 +54,9 @@ def _without_runner(pipeline: Pipeline) -> Iterator[Finding]:
     if pipeline.bundle.items > 1:
         reason = f"a command of an image without Python is one task for each item: {remedy}"
         yield ("bundle", "items"), f"{reason}, or leave bundle out"
+    if pipeline.task.secrets:
+        reason = f"only the runner gives a program secrets, and it needs Python: {remedy}"
+        yield ("task", "secrets"), reason
     if pipeline.split.files:
         kind = pipeline.split.kind
         yield ("split", kind), f"the runner cuts {kind} out of the input on the node: {remedy}"

@@ -10,6 +10,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from pipeline.domain.definitions.images import ImageName, Interpreter, Memory
+from pipeline.domain.definitions.secrets import Secrets
 from pipeline.domain.definitions.types import (
     Argument,
     Delimiter,
@@ -30,13 +31,15 @@ _PYTHON = "python3"
 class _OnNode(Strict):
     """What runs on a node: as a process, or in a container if it has an image.
 
-    It gets a GPU for itself if it asks for one, and else sees none.
+    It gets a GPU for itself if it asks for one, and else sees none. Of secrets it gets those that
+    it names, by the variables of its environment.
     """
 
     environment: Name | None = None
     image: ImageName | None = None
     python: Interpreter | None = None
     gpu: int = Field(default=0, ge=0, le=1)
+    secrets: Secrets = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _packages_of_the_image(self) -> Self:

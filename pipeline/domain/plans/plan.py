@@ -15,7 +15,7 @@ class PlannedProgram(Stored):
 
     With an image the task runs in a container; `python` runs the runner there, if it has one.
     `path` is the image's own PATH, or "". `gpu` is how many GPUs a task gets; a page of an older
-    release says None.
+    release says None. `secrets` are the variables of those that a task gets in a file of its own.
     """
 
     file: str | None = None
@@ -27,6 +27,7 @@ class PlannedProgram(Stored):
     shared_memory: str | None = None
     path: str = ""
     gpu: int | None = None
+    secrets: tuple[str, ...] = ()
 
     @property
     def has_runner(self) -> bool:

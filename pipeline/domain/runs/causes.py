@@ -20,6 +20,7 @@ class Cause(Word):
     OUTPUT_LOST = "output-lost"
     OUTPUT_UNUSABLE = "output-unusable"
     INPUT_MISSING = "input-missing"
+    SECRET_MISSING = "secret-missing"  # noqa: S105 - a word
     RECEIPT_INVALID = "receipt-invalid"
     PLAN_FAILED = "plan-failed"
     SUPERSEDED = "superseded"

@@ -18,18 +18,15 @@ INPUT, WORK, RECEIPTS, ENGINE, OUTPUT, SCRIPTS, DEAD_LETTER = CONTAINERS
 RESERVED = frozenset({WORK, RECEIPTS, ENGINE, SCRIPTS, DEAD_LETTER})
 UPLOADED = (WORK, RECEIPTS)  # containers in which nodes may create blobs
 SPLIT, ASSEMBLE = STAGES = ("split", "assemble")
+TASK = "task"
 MANIFEST = "manifest.json"
 # Files of a task's working directory: what the runner reads, and patterns of what it leaves.
 PAGE_FILE, PARTS_FILE, ITEMS_FILE = "page.json", "parts.json", "items.json"
-FILE_LIST = "files.jsonl"  # of files that the runner fetches
+FILE_LIST, SECRETS_FILE = "files.jsonl", "secrets.json"  # the list is of files to be fetched
 JOURNAL_FILES, FINISHED_FILE = "p-*.jsonl", "finished.jsonl"
 # A task without the runner: its output folder, which a file keeps, its streams, its last file.
-OUTPUT_FOLDER, KEEP_FILE, BATCH_STREAMS, END_FILE = (
-    "fanfare-output",
-    "fanfare-output/.keep",
-    "../std*.txt",
-    ".ended",
-)
+OUTPUT_FOLDER, KEEP_FILE = "fanfare-output", "fanfare-output/.keep"
+BATCH_STREAMS, END_FILE = "../std*.txt", ".ended"
 OUTPUT_FILES, LOG_FILES, STREAM_FILES, RECEIPT_FILES = "o-*", "l-*.txt", "s-*.txt", "r-*.json"
 
 _RUN = re.compile(r"(?P<pipeline>[a-z][a-z0-9-]{0,31})-[0-9a-f]{20}")
@@ -44,8 +41,7 @@ _OUTPUT = re.compile(r"o-([0-9a-f]{16})-[0-9]{1,6}")  # of an attempt, as the ru
 _JOURNAL = re.compile(r"(?:.*/)?p-([0-9a-f]{16})\.jsonl")
 _EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 PROBED = (INPUT, RECEIPTS)  # containers whose events the engine receives
-_UPLOADS, _PROBES = "uploads/", ".fanfare-doctor/"
-_LATEST, _BY_NAME = "latest", "by-name"
+_UPLOADS, _PROBES, _LATEST, _BY_NAME = "uploads/", ".fanfare-doctor/", "latest", "by-name"
 _LONGEST_ALIAS = 900  # characters of an input's name; a blob name takes 1,024
 
 
@@ -137,6 +133,11 @@ class Generation:
     def file_list(self, unit: str, execution: int, digest: str) -> BlobRef:
         """The list of the files that one execution of a unit fetches, by what it names."""
         return BlobRef(ENGINE, f"{self.folder}/files/{unit}-x{execution}-{digest}.jsonl")
+
+    def secrets(self, stage: str = "") -> BlobRef:
+        """Return the secrets of a stage's program, named by the seal, or the prefix of all."""
+        name = self.address(f"secrets-{stage}") if stage else ""
+        return BlobRef(ENGINE, f"{self.folder}/secrets/{name}")
 
     @property
     def output_folder(self) -> str:

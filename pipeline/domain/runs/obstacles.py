@@ -45,6 +45,7 @@ class ObstacleCode(Word):
     CANCELLING = "cancelling"
     BATCH_NOT_ANSWERING = "batch-not-answering"
     STORAGE_NOT_ANSWERING = "storage-not-answering"
+    VAULT_NOT_ANSWERING = "vault-not-answering"
     UNKNOWN = "unknown"
 
 

@@ -58,6 +58,11 @@ ENDINGS: dict[Cause, Meaning] = {
     C.OUTPUT_LOST: Meaning("an output that a receipt names never came", _AGAIN),
     C.OUTPUT_UNUSABLE: Meaning("what a program wrote cannot be used as output", *_PROGRAM),
     C.INPUT_MISSING: Meaning("the input is gone", f"{BY_HAND}upload the input again"),
+    C.SECRET_MISSING: Meaning(
+        "a secret that a program needs is not in its vault, or cannot be given to a program",
+        f"fanfare show {{run}}; {BY_HAND}correct the secret in secrets.local.yaml, then {_AGAIN}",
+        f"fanfare show {{run}}; {BY_HAND}correct the secret in its vault, then {_AGAIN}",
+    ),
     C.RECEIPT_INVALID: Meaning("the receipts of a task are malformed or contradict it", _AGAIN),
     C.PLAN_FAILED: Meaning(
         "the work cannot be planned",

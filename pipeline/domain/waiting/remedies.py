@@ -128,6 +128,12 @@ MEANINGS: dict[ObstacleCode, Meaning] = {
     C.STORAGE_NOT_ANSWERING: Meaning(
         "Storage does not answer, or refuses the call", *_UP_OR_DOCTOR
     ),
+    C.VAULT_NOT_ANSWERING: Meaning(
+        "a key vault does not answer, or refuses to give a secret to the app",
+        "fanfare show {run}",
+        f"fanfare show {{run}}; {BY_HAND}give the app's identity the role Key Vault Secrets User "
+        "on the vault, or open the vault's firewall for the app",
+    ),
     C.UNKNOWN: Meaning("a later release noted what the run waits for", WAIT),
 }
 

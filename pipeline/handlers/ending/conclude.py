@@ -13,7 +13,7 @@ from pipeline.domain.runs.run import Output, Run
 from pipeline.errors import FanfareError
 from pipeline.handlers.collecting.accounts import Counts, tally
 from pipeline.handlers.engine import Engine, context, log
-from pipeline.handlers.running import demand
+from pipeline.handlers.running import demand, secrets
 from pipeline.handlers.starting import admission
 from pipeline.ledger import outbox, runs
 from pipeline.ledger.outbox import Unreleased
@@ -88,8 +88,9 @@ def after_verdict(engine: Engine, run: Run) -> None:
 
 
 def release(engine: Engine, entry: Unreleased) -> None:
-    """Free what a generation held: its jobs, its demand, and its place, which the next run gets."""
+    """Free what a generation held: jobs, secrets, demand, and the place that the next run gets."""
     release_jobs(engine, entry.run)
+    secrets.forget(engine, entry.run)
     demand.withdraw(engine, entry.run)
     admission.admit_next(engine)
     outbox.mark_released(engine.ports.tables, entry)

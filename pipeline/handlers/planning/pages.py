@@ -103,6 +103,7 @@ def program_of(definition: Pipeline) -> PlannedProgram:
         python=task.interpreter,
         shared_memory=task.shared_memory,
         gpu=task.gpu,
+        secrets=tuple(task.secrets),
     )
 
 

@@ -16,11 +16,18 @@ from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.messages import Queue, RunMessage, SubmitMessage
 from pipeline.domain.runs.obstacles import Obstacle, ObstacleCode
 from pipeline.domain.runs.run import Input, OriginKind, PublishedPlan, Run
-from pipeline.errors import Conflict, ImageRefused, NotFound, Permanent, QuotaReached
+from pipeline.errors import (
+    Conflict,
+    ImageRefused,
+    NotFound,
+    Permanent,
+    QuotaReached,
+    SecretRefused,
+)
 from pipeline.handlers.ending.conclude import Ended, fail
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.planning.pages import plan_pages, resolve_parameters
-from pipeline.handlers.running import demand, executions, images, scripts
+from pipeline.handlers.running import demand, executions, images, scripts, secrets
 from pipeline.handlers.running.stages import OnNode, StageFailed
 from pipeline.handlers.starting import admission
 from pipeline.handlers.starting.lost_events import start_present
@@ -29,6 +36,7 @@ from pipeline.ledger import progress, runs
 from pipeline.ledger.runs import Held
 
 _WRITERS = 8
+_REFUSALS = {ImageRefused: Cause.IMAGE_MISSING, SecretRefused: Cause.SECRET_MISSING}
 
 
 def plan(message: RunMessage, engine: Engine) -> None:
@@ -75,7 +83,7 @@ class Waits:
 
 def _begin(engine: Engine, held: Held) -> Held | Waits | Ended:
     """Take a place and pin the input; return Waits or Ended if the run cannot go on."""
-    run = held.run
+    run = held.run.model_copy(update={"seal": engine.seal()})
     place = admission.take_place(engine, run)
     if isinstance(place, Obstacle):
         return _wait(engine, held, place)
@@ -84,8 +92,9 @@ def _begin(engine: Engine, held: Held) -> Held | Waits | Ended:
         parameters = resolve_parameters(engine, run.model_copy(update={"input": pinned}))
         programs = scripts.pin(engine, engine.definition(run))
         resolved = images.resolve(engine, engine.definition(run))
-    except ImageRefused as error:
-        return fail(engine, held, Cause.IMAGE_MISSING, str(error))
+        secrets.keep(engine, run)
+    except (ImageRefused, SecretRefused) as error:
+        return fail(engine, held, _REFUSALS[type(error)], str(error))
     except (Conflict, NotFound):
         return _superseded(engine, held)
     except Permanent as error:
@@ -98,9 +107,12 @@ def _begin(engine: Engine, held: Held) -> Held | Waits | Ended:
         parameters=parameters,
         scripts=programs,
         images=resolved,
-        seal=engine.seal(),
     )
-    return runs.move(engine.ports.tables, held, begun, *place)
+    try:
+        return runs.move(engine.ports.tables, held, begun, *place)
+    except Conflict:
+        secrets.withdraw(engine, run)
+        raise
 
 
 def _superseded(engine: Engine, held: Held) -> Ended:

@@ -18,7 +18,7 @@ from pipeline.domain.runs.run import Run
 from pipeline.domain.waiting.reports import TaskEnd
 from pipeline.errors import Conflict
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.running import containers, delivery, scripts, sheets
+from pipeline.handlers.running import containers, delivery, scripts, secrets, sheets
 from pipeline.handlers.running.delivery import Unit
 from pipeline.handlers.running.published import ReadPage
 from pipeline.ledger import runs
@@ -142,11 +142,12 @@ def _task_spec(
     name, execution, ref = as_what
     unit = Unit(name, execution, access_until(engine, run))
     files = delivery.deliver(engine, run, unit, wanted(page, task))
+    own = [*secrets.files(engine, run, page.program, name), *files.inputs]
     uploaded = uploads if page.program.has_runner else containers.uploads
     spec = TaskSpec(
         id=name,
         command=RUNNER,
-        inputs=[InputFile(engine.ports.blobs.url(ref), naming.PAGE_FILE), *files.inputs],
+        inputs=[InputFile(engine.ports.blobs.url(ref), naming.PAGE_FILE), *own],
         uploads=uploaded(run, name, execution),
         environment={
             "FANFARE_TASK": str(task.number),

@@ -157,6 +157,7 @@ def stage_page(run: Run, stage: Stage, allowed: Mapping[str, int]) -> Page:
         image=program.image,
         python=program.interpreter,
         gpu=program.gpu,
+        secrets=tuple(program.secrets),
     )
     return Page(
         run=run.id,

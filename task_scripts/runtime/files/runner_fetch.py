@@ -83,9 +83,14 @@ def _fetch(folder: Path, name: str, storage: str) -> int:
         entries = list(_entries(_taken(root, name), storage))
         Fetching(root, entries).run()
     except (downloads.Unfetched, OSError) as error:
-        sys.stderr.write(f"{MARK}{downloads.printable(str(error))}\n")
-        return EXIT_CODE
+        return without(error)
     return 0
+
+
+def without(error: Exception) -> int:
+    """Say why something was not fetched, and return the code to exit with."""
+    sys.stderr.write(f"{MARK}{downloads.printable(str(error))}\n")
+    return EXIT_CODE
 
 
 def _taken(root: folders.Folder, name: str) -> bytes:

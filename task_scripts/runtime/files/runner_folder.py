@@ -178,11 +178,15 @@ class Folder:
 
     def remove_with_all(self, folder: "Folder") -> None:
         """Remove a folder that was made in this one for a program, with all that lies in it."""
-        try:
-            _empty(folder._fd)
-        except RecursionError:  # a hostile depth of folders; they are deleted with the node
-            sys.stderr.write(f"{folder.path.name} stays: its folders are too deep.\n")
+        folder.clear()
         self.remove(folder)
+
+    def clear(self) -> None:
+        """Remove all that lies in this folder."""
+        try:
+            _empty(self._fd)
+        except RecursionError:  # a hostile depth of folders; they are deleted with the node
+            sys.stderr.write(f"{self.path.name} stays: its folders are too deep.\n")
 
     def _holds(self, name: str, status: os.stat_result) -> bool:
         try:

@@ -16,6 +16,7 @@ UNCHECKED = {
     "Microsoft.Insights/metricAlerts@2018-03-01",
     "Microsoft.Insights/scheduledQueryRules@2021-08-01",
     "Microsoft.Insights/workbooks@2022-04-01",
+    "Microsoft.KeyVault/vaults@2024-11-01",
     "Microsoft.Network/networkSecurityGroups@2024-05-01",
     "Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01",
     "Microsoft.Network/privateDnsZones@2024-06-01",

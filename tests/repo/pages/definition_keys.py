@@ -37,6 +37,7 @@ PLAIN = {
     "object": "mapping",
     "string": "text",
 }
+SECRET = {"$ref": "#/$defs/Secret"}
 ANY_NAME = "NAME"  # means the keys of a mapping, which its author chooses
 
 type Schema = Mapping[str, Any]
@@ -127,10 +128,10 @@ class _Walk:
 def _word(schema: Schema) -> str:
     """Name the type of a value that is not a list."""
     kind = schema.get("type")
-    if COUNT in schema.get("anyOf", ()):
-        return "count"
     if kind is None:
-        return "number or share"
+        choices = {"count": COUNT, "secret": SECRET}
+        found = (word for word, arm in choices.items() if arm in schema.get("anyOf", ()))
+        return next(found, "number or share")
     if isinstance(kind, list):
         return "value"
     if kind == "string" and (schema.get("minLength"), schema.get("maxLength")) == CONTAINER:

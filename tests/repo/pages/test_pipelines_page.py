@@ -15,6 +15,7 @@ from pipeline.domain.catalogue.file import UnreadableFile, parse_document
 from pipeline.domain.definitions import types
 from pipeline.domain.definitions.parameters import ScalarValue
 from pipeline.domain.definitions.pipeline import Alias, Tolerance
+from pipeline.domain.definitions.secrets import SecretOrName
 from pipeline.domain.definitions.splits import Split
 from pipeline.domain.definitions.stages import Reduction
 from pipeline.domain.notation.durations import Duration
@@ -67,6 +68,7 @@ TYPES: dict[str, TypeAdapter] = {
     "duration": TypeAdapter(Duration),
     "number or share": TypeAdapter(Tolerance.model_fields["failed_items"].rebuild_annotation()),
     "date": TypeAdapter(date),
+    "secret": TypeAdapter(SecretOrName),
 }
 
 

@@ -15,6 +15,7 @@ from pipeline.cli.main import app as fanfare
 from pipeline.cli.session import Session
 from pipeline.domain.runs.asking.askers import Asker, AskerKind
 from pipeline.handlers.mending import sweep
+from pipeline.settings import SECRETS_FILE
 from tests.fakes.app import FakeApp
 from tests.fakes.definitions import written
 
@@ -46,6 +47,7 @@ class Cli:
             connect=self._connect,
             definitions=lambda: self.app.engine.catalogue,
             caller=lambda *_: ALICE,
+            secrets=self.folder / SECRETS_FILE,
             environments=self.environments,
             sleep=self._sleep,
             monotonic=lambda: self.app.world.clock.now().timestamp(),

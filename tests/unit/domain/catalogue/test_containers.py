@@ -66,6 +66,10 @@ def test_the_split_of_frames_cannot_run_in_a_container(boxes):
             LINES + BOXED.split("\n", 2)[2].replace("{start}", "{input}"),
             "split.lines: the runner cuts lines out of the input",
         ),
+        (
+            BOXED.replace("command:", "secrets: {TOKEN: my-vault/token}, command:"),
+            "task.secrets: only the runner gives a program secrets",
+        ),
     ],
 )
 def test_what_only_the_runner_does_needs_the_images_python(boxes, text, problem):

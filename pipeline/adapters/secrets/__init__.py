@@ -1,0 +1,1 @@
+"""Secrets from Azure Key Vault, or from a file of this machine."""
