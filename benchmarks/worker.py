@@ -24,7 +24,8 @@ from pipeline.cli.stack.signals import end_in_order
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
-from pipeline.handlers.running import executions, published
+from pipeline.handlers import published
+from pipeline.handlers.running import executions
 from pipeline.ledger import runs
 from tests.e2e.local import Stack
 from tests.fakes.node import FakeNode, Item, Outputs

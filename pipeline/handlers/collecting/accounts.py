@@ -17,7 +17,7 @@ from pipeline.errors import Permanent
 from pipeline.handlers.collecting.gather import generations, total_items
 from pipeline.handlers.collecting.reading import items_of
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.running.published import PlannedItems
+from pipeline.handlers.published import PlannedItems
 from pipeline.ledger import tasks
 
 

@@ -29,8 +29,9 @@ from pipeline.domain.runs.run import Run
 from pipeline.domain.texts.visible import visible
 from pipeline.domain.waiting.reports import TaskEnd
 from pipeline.errors import Conflict, NotFound
+from pipeline.handlers import published
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.running import executions, published, reexecution
+from pipeline.handlers.running import executions, reexecution
 from pipeline.ledger import tasks
 
 _READERS = 8

@@ -9,9 +9,10 @@ from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.naming import BlobRef, Generation
 from pipeline.domain.runs.results import Devices, ItemOutcome, ItemResult, TaskResult, TaskState
 from pipeline.domain.runs.run import PublishedPlan, Run
+from pipeline.handlers import published
 from pipeline.handlers.collecting.reading import items_of
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.running import confirming, published
+from pipeline.handlers.running import confirming
 from pipeline.handlers.running.confirming import BatchWord
 from pipeline.ledger import tasks
 

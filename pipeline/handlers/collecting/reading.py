@@ -17,8 +17,8 @@ from pipeline.domain.runs.results import (
 )
 from pipeline.errors import NotFound
 from pipeline.handlers.engine import Engine
+from pipeline.handlers.published import PlannedItems
 from pipeline.handlers.running import journals
-from pipeline.handlers.running.published import PlannedItems
 
 
 def receipt_of(engine: Engine, ref: BlobRef, attempt: str, expected: tuple[int, ...]) -> Receipt:

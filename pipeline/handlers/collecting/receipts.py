@@ -22,8 +22,8 @@ from pipeline.handlers import probe
 from pipeline.handlers.collecting import ends
 from pipeline.handlers.collecting.reading import receipt_of
 from pipeline.handlers.engine import Engine, context, log
+from pipeline.handlers.published import PlannedItems
 from pipeline.handlers.running.executions import STAGE_QUEUES
-from pipeline.handlers.running.published import PlannedItems
 from pipeline.handlers.tracing import span
 from pipeline.ledger import progress, runs, tasks
 from pipeline.ports.queues import QueueMessage

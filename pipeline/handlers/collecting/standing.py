@@ -16,7 +16,7 @@ from pipeline.handlers.collecting.accounts import peaks, used
 from pipeline.handlers.collecting.gather import total_items
 from pipeline.handlers.collecting.reading import items_of
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.running.published import PlannedItems
+from pipeline.handlers.published import PlannedItems
 from pipeline.handlers.why import obstacle_to, remedy_of
 from pipeline.ledger import progress, runs, tasks
 

@@ -14,11 +14,12 @@ from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.results import TaskResult, TaskState, failed_task
 from pipeline.domain.runs.run import Run
 from pipeline.domain.waiting.reports import JobReport, TaskEnd
+from pipeline.handlers import published
 from pipeline.handlers.collecting import receipts
 from pipeline.handlers.collecting.receipts import Unheard
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.mending import preparations
-from pipeline.handlers.running import delivery, executions, journals, published, reexecution
+from pipeline.handlers.running import delivery, executions, journals, reexecution
 from pipeline.ledger import progress, tasks
 
 _STAGE_OF = {State.PLANNING: naming.SPLIT, State.ASSEMBLING: naming.ASSEMBLE}

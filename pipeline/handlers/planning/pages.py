@@ -18,12 +18,13 @@ from pipeline.domain.plans.plan import (
 from pipeline.domain.plans.split import Item, PlanError, Scalar
 from pipeline.domain.runs.run import PublishedPlan, Run
 from pipeline.errors import NotFound
+from pipeline.handlers import published
 from pipeline.handlers.collecting import gather
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.planning import inputs
 from pipeline.handlers.planning.splits import split
 from pipeline.handlers.planning.work import Work
-from pipeline.handlers.running import images, published, scripts, stages
+from pipeline.handlers.running import images, scripts, stages
 from pipeline.handlers.running.stages import OnNode
 
 MAX_DEPTH = 8

@@ -18,9 +18,9 @@ from pipeline.domain.runs.run import Run
 from pipeline.domain.waiting.reports import TaskEnd
 from pipeline.errors import Conflict
 from pipeline.handlers.engine import Engine
+from pipeline.handlers.published import ReadPage
 from pipeline.handlers.running import containers, delivery, scripts, secrets, sheets
 from pipeline.handlers.running.delivery import Unit
-from pipeline.handlers.running.published import ReadPage
 from pipeline.ledger import runs
 from pipeline.ports.batch import InputFile, JobSpec, TaskSpec, Upload
 

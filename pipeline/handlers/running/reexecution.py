@@ -14,8 +14,9 @@ from pipeline.domain.runs.lifecycle import STOPPABLE
 from pipeline.domain.runs.results import PastExecution, TaskResult, TaskState
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict, JobGone
+from pipeline.handlers import published
 from pipeline.handlers.engine import Engine, context, log
-from pipeline.handlers.running import executions, journals, published
+from pipeline.handlers.running import executions, journals
 from pipeline.handlers.running.executions import STAGE_QUEUES
 from pipeline.ledger import runs, tasks
 

@@ -9,7 +9,7 @@ from pipeline.domain.runs import naming
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.errors import Conflict
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.running.published import ReadPage
+from pipeline.handlers.published import ReadPage
 
 _WRITERS = 8
 

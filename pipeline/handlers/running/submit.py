@@ -4,8 +4,9 @@ from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.messages import SubmitMessage
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict, JobGone
+from pipeline.handlers import published
 from pipeline.handlers.engine import Engine, context, log
-from pipeline.handlers.running import executions, published
+from pipeline.handlers.running import executions
 from pipeline.ledger import progress, runs
 
 _OPEN = frozenset({State.SUBMITTING, State.RUNNING, State.ASSEMBLING})

@@ -10,7 +10,7 @@ from pipeline.domain.runs.messages import Queue
 from pipeline.domain.runs.naming import BlobRef, unit_name
 from pipeline.handlers.doors import dispatch
 from pipeline.handlers.planning.pages import plan_pages
-from pipeline.handlers.running.published import PlannedItems
+from pipeline.handlers.published import PlannedItems
 from pipeline.ledger import runs
 from tests.unit.handlers.conftest import BLOB, PLAIN, content_of
 
