@@ -1,6 +1,6 @@
 """The list of samples: for which pipeline, under which name, made by what."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pipeline.cli.exits import CommandError, Exit
@@ -10,12 +10,13 @@ from pipeline.domain.notation.spelling import nearest
 
 @dataclass(frozen=True)
 class Sample:
-    """An input with which a pipeline shows what it does."""
+    """An input with which a pipeline shows what it does, and the blobs that the input lists."""
 
     pipeline: str
     file: str
     about: str
     make: Callable[[], bytes]
+    blobs: Callable[[], Mapping[str, bytes]] = dict
 
 
 SAMPLES = {
