@@ -4,7 +4,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pipeline.cli.exits import CommandError, Exit
-from pipeline.cli.samples import contracts, plates, puzzle, scene, suite, text, video
+from pipeline.cli.samples import (
+    contracts,
+    people,
+    plates,
+    puzzle,
+    scene,
+    suite,
+    text,
+    video,
+)
 from pipeline.domain.notation.spelling import nearest
 
 
@@ -22,6 +31,13 @@ class Sample:
 SAMPLES = {
     sample.pipeline: sample
     for sample in (
+        Sample(
+            "face-match",
+            "album.json",
+            "a list of seven portraits of two men, from the package face-recognition",
+            people.album,
+            people.images,
+        ),
         Sample(
             "key-search",
             "genesis.json",
