@@ -75,9 +75,11 @@ def one(session: Session, connection: str, sample: Sample) -> demo_page.Part:
     if trigger is None:
         raise CommandError(f"No upload starts {sample.pipeline}.")
     name = f"{trigger.prefix}demo-{time.time_ns()}-{sample.file}"
+    service = BlobServiceClient.from_connection_string(connection)
+    for listed, content in sample.blobs().items():
+        service.get_blob_client("input", listed).upload_blob(content, overwrite=True)
     began = time.monotonic()
-    blob = BlobServiceClient.from_connection_string(connection).get_blob_client("input", name)
-    blob.upload_blob(sample.make())
+    service.get_blob_client("input", name).upload_blob(sample.make())
     facts = session.engine.ports.blobs.head(BlobRef("input", name))
     if facts is None:
         raise CommandError("The uploaded blob has disappeared.")

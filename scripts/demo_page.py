@@ -103,6 +103,8 @@ def _table(_kind: str, content: bytes) -> str:
 
 
 def _plain(_kind: str, content: bytes) -> str:
+    if b"\0" in content:
+        return ""  # not a text: its name and size say all
     lines = content.decode(errors="replace").splitlines()
     cut = [*lines[:LINES], "…"] if len(lines) > LINES else lines
     return f"<pre>{_text(chr(10).join(line[:400] for line in cut))}</pre>"

@@ -63,6 +63,18 @@ PARTS = (
         (*PYTEST, "tests/e2e/awkward"),
     ),
     Part(
+        "learning",
+        "faces and networks: their programs, and whole runs that beat or meet a truth",
+        (
+            "-m",
+            "pytest",
+            "--timeout",
+            "3600",
+            "tests/workloads",
+            "tests/e2e/tasks/test_learning.py",
+        ),
+    ),
+    Part(
         "campaign",
         "50 rounds under load, in each of which a random service is killed or hangs",
         ("-m", "pytest", "-s", "--timeout", "3600", "tests/campaign"),

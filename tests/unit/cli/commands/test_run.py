@@ -9,6 +9,7 @@ from tests.unit.cli.conftest import LINES
 ASKED = LINES.replace(
     "trigger: {blob: {container: input, prefix: lines/}, http: true}", "trigger: {http: true}"
 )
+LISTED = LINES.replace("lines: {}", "manifest: {container: input}").replace('"{line}", ', "")
 TAKES = LINES + "parameters: {crf: {type: integer, default: 23}}\n"
 
 
@@ -41,6 +42,36 @@ def test_a_wrong_parameter_is_refused_before_anything_is_uploaded(cli_with):
     result = cli("run", "job", cli.file(), "-p", "crd=30")
     assert (result.exit_code, cli.app.world.blobs.names("input")) == (Exit.USAGE, [])
     assert "did you mean 'crf'" in result.stderr
+
+
+def test_files_of_a_folder_are_uploaded_before_the_list_that_names_them(cli_with):
+    cli = cli_with(LISTED)
+    folder = cli.folder / "album"
+    (folder / "old").mkdir(parents=True)
+    (folder / "a.png").write_bytes(b"a")
+    (folder / "old/b.png").write_bytes(b"b")
+    (folder / "link.png").symlink_to(cli.file("secret.txt", b"s"))
+    listed = cli.file("list.json", b'["album/a.png", "album/old/b.png"]')
+    result = cli("run", "job", listed, "--with", folder)
+    assert result.exit_code == Exit.OK, result.output
+    assert cli.app.world.blobs.names("input") == [
+        "album/a.png", "album/old/b.png", "lines/list.json",
+    ]  # fmt: skip
+    assert cli.app.only_run().plan.items == 2
+
+
+def test_a_folder_that_no_list_can_name_is_refused_before_any_upload(cli_with):
+    (folder := cli_with(LISTED).folder / "empty").mkdir()
+    for definition, wanted, reason in (
+        (LISTED, folder, "has no files to upload"),
+        (LISTED, folder / "absent", "There is no folder"),
+        (LINES, folder, "job splits lines"),
+    ):
+        cli = cli_with(definition)
+        result = cli("run", "job", cli.file(), "--with", wanted)
+        assert result.exit_code == Exit.USAGE
+        assert reason in " ".join(result.stderr.split())
+        assert cli.app.world.blobs.names("input") == []
 
 
 def test_an_unknown_pipeline_names_the_nearest(cli):

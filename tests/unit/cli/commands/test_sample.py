@@ -6,12 +6,12 @@ import pytest
 
 from pipeline.cli import uploads
 from pipeline.cli.exits import Exit
-from pipeline.cli.samples.samples import SAMPLES
+from pipeline.cli.samples.samples import SAMPLES, Sample
 from pipeline.cli.target import definitions
 from pipeline.cli.uploads import Order
 
-# Its package would have to be fetched; the test of its pipeline, end to end, does that.
-MADE_HERE = sorted(SAMPLES.keys() - {"media-encode"})
+# Their packages would have to be fetched; the tests of their pipelines, end to end, do that.
+MADE_HERE = sorted(SAMPLES.keys() - {"cnn-sweep", "face-match", "media-encode"})
 
 
 def test_all_samples_are_listed_with_what_they_are(cli):
@@ -70,3 +70,24 @@ def test_a_folder_that_is_not_there_is_named(cli, tmp_path):
     result = cli("sample", "word-count", tmp_path / "none" / "book.txt")
     assert result.exit_code == Exit.USAGE
     assert "none/book.txt cannot be written: No such file or directory" in result.stderr
+
+
+def test_a_list_comes_with_what_it_names_and_both_can_be_uploaded(cli, tmp_path, monkeypatch):
+    blobs = {"people/a.jpg": b"a", "people/b/c.jpg": b"c"}
+    album = Sample("job", "album.json", "two images", lambda: b"[]", lambda: blobs)
+    monkeypatch.setitem(SAMPLES, "job", album)
+    file = tmp_path / "album.json"
+    told = cli.json("sample", "job", file)
+    assert told["next"] == f"fanfare run job {file} --with {tmp_path / 'people'}"
+    assert {name: (tmp_path / name).read_bytes() for name in blobs} == blobs
+
+
+def test_a_listed_file_with_other_content_is_left_alone(cli, tmp_path, monkeypatch):
+    album = Sample("job", "album.json", "an image", lambda: b"[]", lambda: {"people/a.jpg": b"a"})
+    monkeypatch.setitem(SAMPLES, "job", album)
+    mine = tmp_path / "people/a.jpg"
+    mine.parent.mkdir()
+    mine.write_bytes(b"mine")
+    result = cli("sample", "job", tmp_path / "album.json")
+    assert (result.exit_code, mine.read_bytes()) == (Exit.USAGE, b"mine")
+    assert not (tmp_path / "album.json").exists()

@@ -1,0 +1,1 @@
+"""Programs of the pipeline cnn-sweep: make settings of a grid, train one, judge the best."""

@@ -1,0 +1,1 @@
+"""Programs of the pipeline face-match: find and measure faces, group those of the same person."""
