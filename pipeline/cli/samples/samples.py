@@ -48,7 +48,7 @@ SAMPLES = {
         Sample(
             "stress-analysis",
             "plates.csv",
-            "ten plates of steel with holes of rising size",
+            "ten plates of steel with holes of rising size, and NAFEMS LE1",
             plates.holes,
         ),
         Sample(
