@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup clients az demo demo-all test test-all test-gpu check lint infra unit bench bench-batch render archives lock clean
+.PHONY: setup clients az demo demo-all test test-all test-gpu check lint infra unit bench bench-batch render archives images lock clean
 setup: $(READY)
 
 $(VENV)/.ready: requirements/dev.txt scripts/find-python
@@ -102,6 +102,10 @@ bench: setup
 
 archives: $(VENV)/.ready
 	@$(PY) scripts/archives.py
+
+# Images of the pipelines that run in containers; needs mmdebstrap, and Podman or Docker.
+images: $(VENV)/.ready
+	@$(PY) scripts/workload_images.py
 
 render: $(VENV)/.ready
 	@$(PY) scripts/render_pools.py

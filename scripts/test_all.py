@@ -49,8 +49,8 @@ PARTS = (
     ),
     Part(
         "containers",
-        "container tasks through Podman and through Docker",
-        (*PYTEST, "tests/emulators/batch/containers"),
+        "container tasks through Podman and through Docker, and shipped pipelines in images",
+        (*PYTEST, "tests/emulators/batch/containers", "tests/e2e/tasks"),
     ),
     Part(
         "videos",

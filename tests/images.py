@@ -41,6 +41,12 @@ def _answers(name: str) -> bool:
     return subprocess.run([name, "info"], capture_output=True, check=False).returncode == 0
 
 
+def there(program: str, name: str) -> bool:
+    """Return whether the engine has an image of this name."""
+    asked = [program, "image", "inspect", name]
+    return subprocess.run(asked, capture_output=True, check=False).returncode == 0
+
+
 def shell_image() -> str:
     """Make an image with a shell and a few tools, and return its name."""
     if not BUSYBOX.exists():
@@ -111,10 +117,7 @@ def _modules(library: Path) -> Iterable[Path]:
 
 def _image(name: str, files: dict[str, Path], links: dict[str, str]) -> str:
     program = engine()
-    there = subprocess.run(
-        [program, "image", "inspect", name], capture_output=True, check=False
-    ).returncode
-    if there == 0:
+    if there(program, name):
         return name
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
