@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup clients az demo demo-all test test-all test-gpu check lint infra unit bench bench-batch render archives images lock clean
+.PHONY: setup clients az demo demo-all test test-all test-gpu check lint infra unit bench bench-batch bench-workloads render archives images lock clean
 setup: $(READY)
 
 $(VENV)/.ready: requirements/dev.txt scripts/find-python
@@ -111,6 +111,9 @@ render: $(VENV)/.ready
 	@$(PY) scripts/render_pools.py
 	@$(PY) scripts/render_obstacles.py
 	@$(PY) scripts/render_readme.py
+
+bench-workloads: setup
+	@$(PY) -m benchmarks.workloads
 
 bench-batch: setup
 	@$(PY) -m benchmarks.batch

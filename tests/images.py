@@ -31,10 +31,13 @@ _LIBRARY = re.compile(r"(/\S+) \(0x")
 
 def engine() -> str:
     """Return the program of a container engine that works here, or skip the test."""
-    for name in ("podman", "docker"):
-        if shutil.which(name) and _answers(name):
-            return name
-    missing("Podman or Docker", "podman runc")
+    return here() or missing("Podman or Docker", "podman runc")
+
+
+def here() -> str:
+    """Return the program of a container engine that works here, or an empty text."""
+    names = (name for name in ("podman", "docker") if shutil.which(name) and _answers(name))
+    return next(names, "")
 
 
 def _answers(name: str) -> bool:
