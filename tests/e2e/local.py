@@ -128,14 +128,15 @@ class Stack:
     def announced(self, event_id: str, limit_s: float = 120) -> dict[str, object]:
         """Wait until the subscriber has received an event."""
 
-        def received() -> dict[str, object] | None:
-            for message in self.engine.ports.queues.receive(local.COMPLETIONS, 32):
-                event = json.loads(message.body)
-                self._received[event["id"]] = event
-                self.engine.ports.queues.delete(local.COMPLETIONS, message)
-            return self._received.get(event_id)
+        return until(lambda: self.completions().get(event_id), limit_s, f"event {event_id}")
 
-        return until(received, limit_s, f"event {event_id}")
+    def completions(self) -> Mapping[str, dict[str, object]]:
+        """Take what waits for the subscriber; return all that it has received, by id."""
+        for message in self.engine.ports.queues.receive(local.COMPLETIONS, 32):
+            event = json.loads(message.body)
+            self._received[event["id"]] = event
+            self.engine.ports.queues.delete(local.COMPLETIONS, message)
+        return self._received
 
     def finished(self, run_id: str, limit_s: float = 150) -> tuple[Run, dict[str, object]]:
         """Wait for a run's verdict and for its event."""
