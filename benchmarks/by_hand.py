@@ -53,7 +53,10 @@ class Work:
         own = items.environment_for(self.item, place, self.names)
         kept = {name: value for name, value in os.environ.items() if name not in _NOT_ON_NODES}
         began = time.monotonic()
-        done = subprocess.run(argv, cwd=work, env=kept | own, capture_output=True, check=False)
+        # In a session of its own, as the runner does: Linux shares processors among sessions.
+        done = subprocess.run(
+            argv, cwd=work, env=kept | own, capture_output=True, check=False, start_new_session=True
+        )
         seconds = time.monotonic() - began
         shutil.rmtree(folder)
         if done.returncode:
