@@ -55,7 +55,7 @@ $(VENV)/az/.ready: requirements/az.txt $(VENV)/.ready
 demo: setup
 	@$(PY) scripts/demo.py
 
-# Every shipped pipeline on its sample, and one page with all outputs: demo.html.
+# Every pipeline that an upload starts on its sample, and one page with all outputs: demo.html.
 demo-all: setup
 	@$(PY) scripts/demo_all.py
 

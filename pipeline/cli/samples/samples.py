@@ -34,6 +34,12 @@ SAMPLES = {
             video.sample,
         ),
         Sample(
+            "media-encode-container",
+            "bigbuckbunny.mp4",
+            "the same video as for media-encode",
+            video.sample,
+        ),
+        Sample(
             "option-pricing",
             "contracts.csv",
             "calls and puts on one share, European and American, at five strikes",
@@ -43,6 +49,12 @@ SAMPLES = {
             "render",
             "columns.pov",
             "a mirroring ball in a ring of columns, for POV-Ray",
+            scene.columns,
+        ),
+        Sample(
+            "render-container",
+            "columns.pov",
+            "the same scene as for render",
             scene.columns,
         ),
         Sample(
