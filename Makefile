@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup clients az demo demo-all test test-all test-gpu check lint infra unit bench bench-batch bench-scale render archives lock clean
+.PHONY: setup clients az demo demo-all test test-all test-gpu check lint infra unit bench bench-batch bench-scale bench-workloads render archives images lock clean
 setup: $(READY)
 
 $(VENV)/.ready: requirements/dev.txt scripts/find-python
@@ -55,7 +55,7 @@ $(VENV)/az/.ready: requirements/az.txt $(VENV)/.ready
 demo: setup
 	@$(PY) scripts/demo.py
 
-# Every shipped pipeline on its sample, and one page with all outputs: demo.html.
+# Every pipeline that an upload starts on its sample, and one page with all outputs: demo.html.
 demo-all: setup
 	@$(PY) scripts/demo_all.py
 
@@ -103,10 +103,17 @@ bench: setup
 archives: $(VENV)/.ready
 	@$(PY) scripts/archives.py
 
+# Images of the pipelines that run in containers; needs mmdebstrap, and Podman or Docker.
+images: $(VENV)/.ready
+	@$(PY) scripts/workload_images.py
+
 render: $(VENV)/.ready
 	@$(PY) scripts/render_pools.py
 	@$(PY) scripts/render_obstacles.py
 	@$(PY) scripts/render_readme.py
+
+bench-workloads: setup
+	@$(PY) -m benchmarks.workloads
 
 bench-batch: setup
 	@$(PY) -m benchmarks.batch

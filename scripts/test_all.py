@@ -49,8 +49,8 @@ PARTS = (
     ),
     Part(
         "containers",
-        "container tasks through Podman and through Docker",
-        (*PYTEST, "tests/emulators/batch/containers"),
+        "container tasks through Podman and through Docker, and shipped pipelines in images",
+        (*PYTEST, "tests/emulators/batch/containers", "tests/e2e/tasks"),
     ),
     Part(
         "videos",
@@ -86,16 +86,21 @@ PARTS = (
     ),
     Part(
         "benchmarks",
-        "both benchmarks run to their end, that of the Batch emulator in a tenth of its size",
+        "all benchmarks run to their end; that of Batch in a tenth of its size, of one workload",
         ("-c", "from scripts.test_all import benchmarks; benchmarks()"),
     ),
 )
 
 
 def benchmarks() -> None:
-    """Run both benchmarks; their figures are on the terminal."""
+    """Run the benchmarks; their figures are on the terminal."""
     sizes = ("--tasks", "10000", "--processes", "100", "--simulated", "100000", "--nodes", "200")
-    for command in (("-m", "benchmarks.batch", *sizes), ("-m", "benchmarks")):
+    few = ("--rounds", "1", "--starts", "1", "word-count")
+    for command in (
+        ("-m", "benchmarks.batch", *sizes),
+        ("-m", "benchmarks.workloads", *few),
+        ("-m", "benchmarks"),
+    ):
         subprocess.run([sys.executable, *command], check=True)
 
 

@@ -35,7 +35,10 @@ Timed = tuple[Fraction, "av.Packet[Any]", "sounds.Heard | None"]
 
 @dataclass(frozen=True)
 class Part:
-    """An encoded part: its frames, when they are shown, and its packets' times as they lie."""
+    """An encoded part: its frames, when they are shown, and its packets' times as they lie.
+
+    `encoder` made it; `note` says why that is not the GPU's, if the task had one.
+    """
 
     path: Path
     frames: tuple[int, int]
@@ -43,6 +46,13 @@ class Part:
     base: Fraction
     packets: Sequence[int]
     setup: bytes
+    encoder: str
+    note: str
+
+    @property
+    def made(self) -> str:
+        """The encoder, and why it was taken."""
+        return f"{self.encoder} ({self.note})" if self.note else self.encoder
 
 
 def read_parts(listing: Path) -> list[Path]:
@@ -66,6 +76,7 @@ def described(path: Path) -> Part:
             facts = json.loads(container.metadata.get("comment", ""))
             frames, times = tuple(facts["frames"]), tuple(facts["times"])
             base = Fraction(*facts["time_base"])
+            encoder, note = facts.get("encoder", ("libx264", ""))
         except (ValueError, TypeError, KeyError, ZeroDivisionError) as error:
             raise sources.Unusable(
                 f"{path.name} does not say which frames it has: media_encode.py of another "
@@ -73,7 +84,8 @@ def described(path: Path) -> Part:
             ) from error
         scale = sources.exact(track.time_base) / base
         shown = [round(sources.time_of(packet) * scale) for packet in _packets(container, track)]
-        return Part(path, frames, times, base, shown, track.codec_context.extradata or b"")
+        setup = track.codec_context.extradata or b""
+        return Part(path, frames, times, base, shown, setup, encoder, note)
 
 
 def _packets(
@@ -89,6 +101,11 @@ def check_parts(parts: Sequence[Part]) -> None:
         if len(part.packets) != last - first:
             raise sources.Unusable(
                 f"part {number} has {len(part.packets)} frames instead of {last - first}"
+            )
+        if part.encoder != parts[0].encoder:
+            raise sources.Unusable(
+                f"part {number} was encoded by {part.made}, part 0 by {parts[0].made}: start a new "
+                "run, on nodes that are alike or without a GPU"
             )
         if (part.setup, part.base) != (parts[0].setup, parts[0].base):
             raise sources.Unusable(f"part {number} was encoded in another way than part 0")
@@ -112,8 +129,10 @@ def join(parts: Sequence[Part], source: Path, joined: Path) -> comparing.Expecte
             tracks = sounds.tracks_of(container, out, zero)
             out.set_chapters(_chapters(container, zero))
             notes = list(sources.left_out(container))
-            if notes:
-                out.metadata["comment"] = "Left out: " + "; ".join(notes)
+            said = [f"Left out: {'; '.join(notes)}"] if notes else []
+            said += [f"Encoded by {parts[0].made}"] if parts[0].note else []
+            if said:
+                out.metadata["comment"] = ". ".join(said)
             shift = round(zero / base)
             pictures = _pictures(parts, video, shift)
             others = _others(container, tracks)
@@ -267,6 +286,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
         joined.unlink(missing_ok=True)
         sys.stderr.write(f"The parts were not joined: {error}.\n")
         return 1
+    sys.stdout.write(f"Encoded by {parts[0].made}.\n")
     sys.stdout.write("".join(f"Left out: {note}.\n" for note in expected.notes))
     joined.rename(asked.output / asked.name)
     return 0

@@ -1,8 +1,8 @@
-"""Encodes the frames of a video that are shown in one span with x264, so that the parts join.
+"""Encodes the frames of a video that are shown in one span to H.264, so that the parts join.
 
 Writes `part.mp4`: only video, every frame of the span exactly once, at the source's own times. Its
-comment says which span it has. Fails unless there are exactly `end - start` frames. Without times
-the frames are counted from the beginning.
+comment says which span it has, and which encoder made it. Fails unless there are exactly
+`end - start` frames. Without times the frames are counted from the beginning.
 """
 
 import argparse
@@ -19,25 +19,16 @@ from typing import TYPE_CHECKING
 import av
 
 if TYPE_CHECKING or __package__:
+    from task_scripts import media_encoder as encoders
     from task_scripts import media_look as looks
     from task_scripts import media_source as sources
     from task_scripts import media_times as timing
 else:  # on a node the files are in one folder
+    import media_encoder as encoders
     import media_look as looks
     import media_source as sources
     import media_times as timing
 
-PRESETS = (
-    "ultrafast",
-    "superfast",
-    "veryfast",
-    "faster",
-    "fast",
-    "medium",
-    "slow",
-    "slower",
-    "veryslow",
-)
 FINEST = 1_000_000  # steps of a second in a part; an MP4 with more has no room for long pauses
 
 
@@ -81,6 +72,14 @@ class Scale:
         return replace(span, start_time=start, end_time=end)
 
 
+@dataclass(frozen=True)
+class Wish:
+    """The quality that a part has to have, and the device of its task: `cuda:0` or `cpu`."""
+
+    quality: Mapping[str, str]
+    device: str = "cpu"
+
+
 class _Interlaced(Exception):
     """A video that seemed progressive has an interlaced frame."""
 
@@ -89,12 +88,12 @@ class _Elsewhere(Exception):
     """Decoding from a key frame did not give the frames of the span."""
 
 
-def encode(source: Path, part: Path, span: Span, quality: dict[str, str]) -> None:
+def encode(source: Path, part: Path, span: Span, wish: Wish) -> None:
     """Write the part. Raises Unusable unless it has exactly the frames of the span."""
     deinterlace = False
     while True:
         try:
-            _write(source, part, span, quality, deinterlace=deinterlace)
+            _write(source, part, span, wish, deinterlace=deinterlace)
         except _Interlaced:
             deinterlace = True
         except _Elsewhere:
@@ -104,20 +103,21 @@ def encode(source: Path, part: Path, span: Span, quality: dict[str, str]) -> Non
             return
 
 
-def _write(
-    source: Path, part: Path, span: Span, quality: dict[str, str], *, deinterlace: bool
-) -> None:
+def _write(source: Path, part: Path, span: Span, wish: Wish, *, deinterlace: bool) -> None:
     with sources.opened(source) as container:
         track = sources.main_video(container)
         look = _look(source, span.way)
+        encoder = encoders.chosen(wish.device, look, encoders.refusal)
         scale = Scale.of(sources.exact(track.time_base))
         base, placed = scale.base, scale.placed(span)
         wanted = _frames(container, track, span)
         options = {"movie_timescale": str(base.denominator)}
         with av.open(f"file:{part.absolute()}", "w", format="mp4", options=options) as out:
-            out.metadata["comment"] = json.dumps(_facts(placed, base))
-            encoded = out.add_stream("libx264", rate=look.rate)
-            looks.dress(encoded.codec_context, look, quality, base)
+            out.metadata["comment"] = json.dumps(_facts(placed, base, encoder))
+            encoded: av.VideoStream
+            encoded = out.add_stream(encoder.name, rate=look.rate)  # type: ignore[assignment]  # by its name
+            given = encoders.options(encoder.name, look, wish.quality)
+            looks.dress(encoded.codec_context, look, given, base)
             encoded.time_base = base
             dresser = looks.Dresser(look, base, deinterlace=deinterlace)
             writer = _Writer(out, encoded, placed, dresser)
@@ -131,11 +131,12 @@ def _write(
     writer.check()
 
 
-def _facts(span: Span, base: Fraction) -> dict[str, object]:
+def _facts(span: Span, base: Fraction, encoder: encoders.Encoder) -> dict[str, object]:
     return {
         "frames": [span.start, span.end],
         "times": [span.start_time, span.end_time],
         "time_base": [base.numerator, base.denominator],
+        "encoder": [*encoder],
     }
 
 
@@ -248,7 +249,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
         "--seek-time", type=_seek, default=timing.BY_TIME, help="where decoding begins"
     )
     parser.add_argument("--crf", type=int, default=23, choices=range(52), metavar="0..51")
-    parser.add_argument("--preset", default="medium", choices=PRESETS)
+    parser.add_argument("--preset", default="medium", choices=[*encoders.PRESETS])
     parser.add_argument("--output", type=Path, required=True, help="an empty folder")
     arguments = parser.parse_args(argv)
     if not 0 <= arguments.start < arguments.end:
@@ -272,12 +273,12 @@ def _span(asked: argparse.Namespace) -> Span:
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Encode the frames of the span into part.mp4."""
-    del environ
     asked = _arguments(argv)
     quality = {"preset": asked.preset, "crf": str(asked.crf)}
+    wish = Wish(quality, environ.get("FANFARE_DEVICE", "cpu"))
     part = asked.output / "part.mp4"
     try:
-        encode(asked.input, part, _span(asked), quality)
+        encode(asked.input, part, _span(asked), wish)
     except sources.Unusable as error:
         part.unlink(missing_ok=True)
         sys.stderr.write(f"Frames {asked.start} to {asked.end}: {error}.\n")

@@ -112,9 +112,9 @@ def _side(
 
 
 def dress(
-    encoder: av.VideoCodecContext, look: Look, quality: dict[str, str], base: Fraction
+    encoder: av.VideoCodecContext, look: Look, options: dict[str, str], base: Fraction
 ) -> None:
-    """Set all options of an x264 encoder; parts with different options would not join."""
+    """Set all options of an encoder; parts with different options would not join."""
     encoder.width = look.width + look.width % 2
     encoder.height = look.height + look.height % 2
     encoder.pix_fmt = look.target
@@ -131,8 +131,7 @@ def dress(
     if look.interlaced:
         flags = av.codec.context.Flags
         encoder.flags |= flags.interlaced_dct | flags.interlaced_me
-    hdr = {"x264-params": look.hdr} if look.hdr else {}
-    encoder.options = {**quality, **hdr}
+    encoder.options = options
 
 
 def filters(look: Look, *, deinterlace: bool) -> list[tuple[str, str]]:

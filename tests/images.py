@@ -31,14 +31,23 @@ _LIBRARY = re.compile(r"(/\S+) \(0x")
 
 def engine() -> str:
     """Return the program of a container engine that works here, or skip the test."""
-    for name in ("podman", "docker"):
-        if shutil.which(name) and _answers(name):
-            return name
-    missing("Podman or Docker", "podman runc")
+    return here() or missing("Podman or Docker", "podman runc")
+
+
+def here() -> str:
+    """Return the program of a container engine that works here, or an empty text."""
+    names = (name for name in ("podman", "docker") if shutil.which(name) and _answers(name))
+    return next(names, "")
 
 
 def _answers(name: str) -> bool:
     return subprocess.run([name, "info"], capture_output=True, check=False).returncode == 0
+
+
+def there(program: str, name: str) -> bool:
+    """Return whether the engine has an image of this name."""
+    asked = [program, "image", "inspect", name]
+    return subprocess.run(asked, capture_output=True, check=False).returncode == 0
 
 
 def shell_image() -> str:
@@ -111,10 +120,7 @@ def _modules(library: Path) -> Iterable[Path]:
 
 def _image(name: str, files: dict[str, Path], links: dict[str, str]) -> str:
     program = engine()
-    there = subprocess.run(
-        [program, "image", "inspect", name], capture_output=True, check=False
-    ).returncode
-    if there == 0:
+    if there(program, name):
         return name
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:

@@ -34,6 +34,7 @@ from pathlib import Path
 _CLAIMED = "claimed"
 _PROGRAM = ".program.zip"
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*==\s*([^\s;\\]+)\s*(;[^\\]*)?\\?$")
+_SYSTEM = re.compile(r"^; *sys_platform *(==|!=) *['\"]([a-z0-9]+)['\"] *$")
 
 Build = Callable[[Path, Path], None]
 
@@ -43,14 +44,21 @@ class Unprepared(Exception):
 
 
 def pins(requirements: str) -> dict[str, str] | None:
-    """Read the pinned versions; return None if a line needs more than a version."""
+    """Read the pinned versions for this system; return None if a line needs more than a version."""
     found: dict[str, str] = {}
     for line in requirements.splitlines():
         if not line.strip() or line.strip().startswith(("#", "--hash=")):
             continue
         match = _PIN.match(line.strip())
-        if match is None or match[3]:
+        if match is None:
             return None
+        if match[3]:
+            # A lock for all systems has such lines, as colorama's of pytest.
+            condition = _SYSTEM.match(match[3])
+            if condition is None:
+                return None
+            if (condition[2] == sys.platform) is not (condition[1] == "=="):
+                continue
         found[match[1]] = match[2]
     return found
 

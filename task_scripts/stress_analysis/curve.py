@@ -1,11 +1,12 @@
 """Collects the highest stresses of all plates, and draws their concentration over the hole's size.
 
-Writes `envelope.csv`, with Peterson's value beside each, and `curve.svg`.
+Writes `envelope.csv`, with the handbook's value beside each, and `curve.svg`.
 """
 
 import argparse
 import csv
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,20 +18,22 @@ if TYPE_CHECKING or __package__:
 else:  # on a node the files are in one folder
     import plates
 
-_COLUMNS = ("name", "ratio", "tension", "highest", "factor", "peterson", "percent_off", "unknowns")
+_COLUMNS = (
+    "name", "shape", "ratio", "tension", "highest", "factor", "expected", "percent_off", "unknowns",
+)  # fmt: skip
 _WIDTH, _HEIGHT, _MARGIN = 640, 360, 48
 _STEPS = 60  # of Peterson's curve
 _TICKS = 5
 
 
 def collected(listing: Path) -> list[plates.Solved]:
-    """Read all parts, smallest hole first. Raises Unusable."""
+    """Read all parts, smallest hole first, then plates of other shapes. Raises Unusable."""
     entries = json.loads(listing.read_bytes())
     folder = listing.absolute().parent
     found = [one for entry in entries for one in plates.read_solved(folder / entry["file"])]
     if not found:
         raise plates.Unusable("no plate was solved")
-    return sorted(found, key=lambda one: (one.ratio, one.name))
+    return sorted(found, key=lambda one: (one.plate.ratio or math.inf, one.plate.name))
 
 
 def write_table(path: Path, solved: Sequence[plates.Solved]) -> None:
@@ -39,20 +42,21 @@ def write_table(path: Path, solved: Sequence[plates.Solved]) -> None:
         writer = csv.writer(file)
         writer.writerow(_COLUMNS)
         for one in solved:
-            right = plates.peterson(one.ratio)
-            off = f"{(one.factor / right - 1) * 100:.2f}"
-            row = [f"{value:.4f}" for value in (one.highest, one.factor, right)]
-            writer.writerow([one.name, f"{one.ratio:.4g}", f"{one.tension:g}", *row, off,
+            plate, expected = one.plate, one.expected
+            off = f"{(one.factor / expected - 1) * 100:.2f}"
+            ratio = "" if plate.ratio is None else f"{plate.ratio:.4g}"
+            row = [f"{value:.4f}" for value in (one.highest, one.factor, expected)]
+            writer.writerow([plate.name, plate.shape, ratio, f"{plate.tension:g}", *row, off,
                              one.unknowns])  # fmt: skip
 
 
 def drawn(solved: Sequence[plates.Solved]) -> str:
-    """Draw the concentration of each plate as a dot, and Peterson's as a line."""
-    ratios = [one.ratio for one in solved]
-    right_end = max(*ratios, 0.1) * 1.05
+    """Draw the concentration of each plate with a hole as a dot, and Peterson's as a line."""
+    holes = [(one.plate.ratio, one.factor) for one in solved if one.plate.ratio is not None]
+    right_end = max([0.1, *(ratio for ratio, _ in holes)]) * 1.05
     curve = [right_end * step / _STEPS for step in range(1, _STEPS + 1)]
     line = [(ratio, plates.peterson(ratio)) for ratio in curve]
-    top = max(*(one.factor for one in solved), *(factor for _, factor in line))
+    top = max(factor for _, factor in (*holes, *line))
 
     def across(ratio: float) -> float:
         return _MARGIN + ratio / right_end * (_WIDTH - _MARGIN - 16)
@@ -62,8 +66,8 @@ def drawn(solved: Sequence[plates.Solved]) -> str:
 
     points = " ".join(f"{across(ratio):.1f},{upward(factor):.1f}" for ratio, factor in line)
     dots = [
-        f'<circle cx="{across(one.ratio):.1f}" cy="{upward(one.factor):.1f}" r="4" fill="#c2571a"/>'
-        for one in solved
+        f'<circle cx="{across(ratio):.1f}" cy="{upward(factor):.1f}" r="4" fill="#c2571a"/>'
+        for ratio, factor in holes
     ]
     parts = [
         *_axes(right_end, top, across, upward),

@@ -1,14 +1,17 @@
-"""Plates with a hole in the middle, under tension, and what handbooks say of them."""
+"""Plates under tension: with a hole in the middle, or NAFEMS LE1; what handbooks say of them."""
 
 import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 _MOST_BYTES = 1 << 20
 _LONGEST_NAME = 60
 _LEAST, _MOST = 0.02, 0.8  # of the diameter over the width, for which meshes are good
+HOLE, LE1 = "hole", "nafems-le1"
+# NAFEMS, The Standard NAFEMS Benchmarks (1990), LE1: 92.7 MPa at D under 10 MPa.
+LE1_FACTOR = 92.7 / 10
 
 
 class Unusable(Exception):
@@ -16,38 +19,41 @@ class Unusable(Exception):
 
 
 class Plate(NamedTuple):
-    """A plate three times as long as wide; lengths in mm, stress in MPa."""
+    """A plate and its tension in MPa.
+
+    One with a hole is three times as long as wide, in mm. NAFEMS LE1 has one size, and no lengths
+    here.
+    """
 
     name: str
-    width: float
-    diameter: float
+    shape: str
+    width: float | None
+    diameter: float | None
     tension: float
 
     @property
-    def ratio(self) -> float:
-        """The diameter over the width."""
-        return self.diameter / self.width
+    def ratio(self) -> float | None:
+        """The diameter over the width, of a plate with a hole."""
+        return self.diameter / self.width if self.diameter and self.width else None
 
 
 class Solved(NamedTuple):
     """The highest stress of a plate in MPa, and how many unknowns its model had."""
 
-    name: str
-    width: float
-    diameter: float
-    tension: float
+    plate: Plate
     highest: float
     unknowns: int
 
     @property
-    def ratio(self) -> float:
-        """The diameter over the width."""
-        return self.diameter / self.width
+    def factor(self) -> float:
+        """The highest stress over the tension: the gross stress concentration."""
+        return self.highest / self.plate.tension
 
     @property
-    def factor(self) -> float:
-        """The highest stress over the tension far away: the gross stress concentration."""
-        return self.highest / self.tension
+    def expected(self) -> float:
+        """The factor that handbooks give: Peterson's for a hole, NAFEMS's for LE1."""
+        ratio = self.plate.ratio
+        return LE1_FACTOR if ratio is None else peterson(ratio)
 
 
 def peterson(ratio: float) -> float:
@@ -57,27 +63,48 @@ def peterson(ratio: float) -> float:
 
 
 def read_plates(path: Path) -> list[Plate]:
-    """Read a CSV with the columns name, width, diameter, tension. Raises Unusable."""
-    found = []
-    for line, row in _rows(path):
-        plate = Plate(_name(row, line), *(_number(row, key, line) for key in Plate._fields[1:]))
-        if not _LEAST <= plate.ratio <= _MOST:
-            raise Unusable(
-                f"line {line}: the diameter has to be {_LEAST:g} to {_MOST:g} of the width"
-            )
-        found.append(plate)
-    return found
+    """Read a CSV with the columns name, shape, width, diameter, tension. Raises Unusable.
+
+    Without a shape a plate has a hole.
+    """
+    return [_plate(row, line) for line, row in _rows(path)]
 
 
 def read_solved(path: Path) -> list[Solved]:
-    """Read what `solve.py` wrote. Raises Unusable."""
-    return [_solved(row, line) for line, row in _rows(path)]
+    """Read what `write_solved` wrote. Raises Unusable."""
+    return [
+        Solved(
+            _plate(row, line),
+            _number(row, "highest", line),
+            int(_number(row, "unknowns", line)),
+        )
+        for line, row in _rows(path)
+    ]
 
 
-def _solved(row: Mapping[str | None, object], line: int) -> Solved:
-    width, diameter, tension, stress = (_number(row, key, line) for key in Solved._fields[1:5])
-    unknowns = int(_number(row, "unknowns", line))
-    return Solved(_name(row, line), width, diameter, tension, stress, unknowns)
+def write_solved(path: Path, solved: Iterable[Solved]) -> None:
+    """Write a line for each plate."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*Plate._fields, "highest", "unknowns"])
+        for one in solved:
+            writer.writerow([*one.plate, round(one.highest, 6), one.unknowns])
+
+
+def _plate(row: Mapping[str | None, object], line: int) -> Plate:
+    name, tension = _name(row, line), _number(row, "tension", line)
+    shape = str(row.get("shape") or "").strip() or HOLE
+    if shape == LE1:
+        given = [key for key in ("width", "diameter") if str(row.get(key) or "").strip()]
+        if given:
+            raise Unusable(f"line {line}: {LE1} has a size of its own: leave {given[0]} empty")
+        return Plate(name, shape, None, None, tension)
+    if shape != HOLE:
+        raise Unusable(f"line {line}: the shape has to be {HOLE} or {LE1}")
+    width, diameter = _number(row, "width", line), _number(row, "diameter", line)
+    if not _LEAST <= diameter / width <= _MOST:
+        raise Unusable(f"line {line}: the diameter has to be {_LEAST:g} to {_MOST:g} of the width")
+    return Plate(name, shape, width, diameter, tension)
 
 
 def _rows(path: Path) -> list[tuple[int, Mapping[str | None, object]]]:

@@ -1,15 +1,15 @@
-"""Solves plates with a hole by finite elements, each as a quarter in plane stress.
+"""Solves plates by finite elements, each as a quarter in plane stress.
 
-Writes `solved.csv`: the highest stress of each plate, which is at the edge of the hole.
+Writes `solved.csv`: the highest stress of each plate, which is at the edge of the hole, and at the
+inner edge of NAFEMS LE1.
 """
 
 import argparse
-import csv
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import skfem  # type: ignore[import-untyped]  # has no type information
@@ -24,24 +24,54 @@ else:  # on a node the files are in one folder
 if TYPE_CHECKING:
     Facets = np.typing.NDArray[np.int64]
     Points = np.typing.NDArray[np.float64]
+    Bend = Callable[[Points, Points], Points]  # the unit square, out and around, to a plate
 
 _ALONG, _AROUND = 24, 32  # elements from the hole outwards, and around a quarter of it
 _GRADING = 2.5  # how much finer the mesh is at the hole
 _POISSON, _YOUNG = 0.3, 210_000.0  # steel; the stress does not depend on it
 _LENGTH = 3.0  # over the width
+_INNER, _OUTER = np.array([2.0, 1.0]), np.array([3.25, 2.75])  # half axes of LE1, in m
 
 
 class Quarter:
-    """The mesh of a quarter of a plate of width 2 and of its length, and its edges."""
+    """The mesh of a quarter of a plate, and its edges.
 
-    def __init__(self, ratio: float) -> None:
+    `bottom` and `side` lie on the axes of symmetry, and the tension pulls at `loaded`, outwards.
+    `axis` is the direction of the stress that handbooks give.
+    """
+
+    def __init__(self, bend: "Bend", until: float, axis: int) -> None:
         out = np.linspace(0, 1, _ALONG + 1) ** _GRADING
         flat = skfem.MeshQuad.init_tensor(out, np.linspace(0, 1, _AROUND + 1))
         # Edges are found before the square is bent, where their places are exact.
         self.bottom, self.side = (_edge(flat, 1, at) for at in (0.0, 1.0))
-        self.end = _edge(flat, 0, 1.0, most=0.5)
+        self.loaded = _edge(flat, 0, 1.0, most=until)
         mesh = skfem.MeshQuad2.from_mesh(flat)
-        self.mesh = skfem.MeshQuad2(_bent(mesh.doflocs, ratio), mesh.t)
+        self.mesh = skfem.MeshQuad2(bend(*mesh.doflocs), mesh.t)
+        self.axis = axis
+
+
+def with_hole(ratio: float) -> Quarter:
+    """Return a quarter of a plate of width 2, pulled at its ends."""
+
+    def bend(out: "Points", around: "Points") -> "Points":
+        angle = around * np.pi / 2
+        hole = ratio * np.array([np.cos(angle), np.sin(angle)])
+        outer = np.array([_LENGTH * np.minimum(2 - 2 * around, 1), np.minimum(2 * around, 1)])
+        return np.asarray(hole + out * (outer - hole))
+
+    return Quarter(bend, 0.5, axis=0)
+
+
+def le1() -> Quarter:
+    """Return NAFEMS LE1: a quarter of a membrane between two ellipses, pulled all around."""
+
+    def bend(out: "Points", around: "Points") -> "Points":
+        circle = np.array([np.cos(around * np.pi / 2), np.sin(around * np.pi / 2)])
+        inner, outer = (axes[:, None] * circle for axes in (_INNER, _OUTER))
+        return np.asarray(inner + out * (outer - inner))
+
+    return Quarter(bend, 1.0, axis=1)
 
 
 def _edge(mesh: skfem.Mesh, axis: int, at: float, most: float = 1.0) -> "Facets":
@@ -53,35 +83,41 @@ def _edge(mesh: skfem.Mesh, axis: int, at: float, most: float = 1.0) -> "Facets"
     return np.asarray(found)
 
 
-def _bent(square: "Points", ratio: float) -> "Points":
-    """Bend the unit square: its left side becomes the hole, its right one the outer edges."""
-    out, around = square
-    angle = around * np.pi / 2
-    hole = ratio * np.array([np.cos(angle), np.sin(angle)])
-    outer = np.array([_LENGTH * np.minimum(2 - 2 * around, 1), np.minimum(2 * around, 1)])
-    bent: Points = hole + out * (outer - hole)
-    return bent
+class Peak(NamedTuple):
+    """The highest stress under a tension of 1, where it is, and the number of unknowns."""
+
+    stress: float
+    place: tuple[float, float]
+    unknowns: int
 
 
-def highest(ratio: float) -> tuple[float, int]:
-    """Return the highest stress under a tension of 1, and the number of unknowns."""
-    quarter = Quarter(ratio)
+def highest(quarter: Quarter) -> Peak:
+    """Find the highest stress in the quarter's direction, under a tension of 1."""
     element = skfem.ElementVector(skfem.ElementQuad2())
     basis = skfem.Basis(quarter.mesh, element, intorder=6)
     # Plane stress: Lame's first constant is another one than in a solid.
     first, second = _YOUNG * _POISSON / (1 - _POISSON**2), _YOUNG / (2 * (1 + _POISSON))
     stiffness = linear_elasticity(first, second).assemble(basis)
-    pull = skfem.LinearForm(lambda v, _: dot(np.array([1.0, 0.0])[:, None, None], v))
-    load = pull.assemble(skfem.FacetBasis(quarter.mesh, element, facets=quarter.end, intorder=6))
+    pull = skfem.LinearForm(lambda v, w: dot(w.n, v))
+    load = pull.assemble(skfem.FacetBasis(quarter.mesh, element, facets=quarter.loaded, intorder=6))
     held = [
         basis.get_dofs(quarter.bottom).all("u^2"),
         basis.get_dofs(quarter.side).all("u^1"),
     ]
     moved = skfem.solve(*skfem.condense(stiffness, load, D=np.concatenate(held)))
     corners = (np.array([[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 1.0, 1.0]]), np.ones(4))
-    strain = skfem.Basis(quarter.mesh, element, quadrature=corners).interpolate(moved).grad
-    stress = (first + 2 * second) * strain[0, 0] + first * strain[1, 1]
-    return float(stress.max()), len(load)
+    corner = skfem.Basis(quarter.mesh, element, quadrature=corners)
+    strain = corner.interpolate(moved).grad
+    stress = first * (strain[0, 0] + strain[1, 1]) + 2 * second * strain[quarter.axis, quarter.axis]
+    at = np.unravel_index(stress.argmax(), stress.shape)
+    x, y = (float(axis[at]) for axis in corner.global_coordinates())
+    return Peak(float(stress[at]), (x, y), len(load))
+
+
+def solved(plate: plates.Plate) -> plates.Solved:
+    """Solve a plate."""
+    peak = highest(le1() if plate.ratio is None else with_hole(plate.ratio))
+    return plates.Solved(plate, peak.stress * plate.tension, peak.unknowns)
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -96,12 +132,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     except plates.Unusable as error:
         sys.stderr.write(f"The plates were refused: {error}.\n")
         return 1
-    with (asked.output / "solved.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(plates.Solved._fields)
-        for plate in given:
-            factor, unknowns = highest(plate.ratio)
-            writer.writerow([*plate, round(factor * plate.tension, 6), unknowns])
+    plates.write_solved(asked.output / "solved.csv", map(solved, given))
     return 0
 
 

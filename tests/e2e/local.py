@@ -40,7 +40,8 @@ _POLLING = "AzureFunctionsJobHost__extensions__queues__maxPollingInterval"
 class Stack:
     """A running local stack with its engine, seen from outside.
 
-    With `polls_as_azure` nothing wakes a poll, and its interval is that of host.json.
+    With `polls_as_azure` nothing wakes a poll, and its interval is that of host.json. Without
+    `hurries` clocks and patience are those of `fanfare up`, for measuring.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Stack:
         batch_options: Sequence[str] = (),
         *,
         polls_as_azure: bool = False,
+        hurries: bool = True,
     ) -> None:
         self.definitions = definitions_in(folder / "definitions")
         self.local = LocalStack(folder / "data")
@@ -59,7 +61,7 @@ class Stack:
         self._extra_settings = dict(extra_settings or {})
         self._batch_options = batch_options
         self._maps_users = "map" in batch_options
-        self._polls_as_azure = polls_as_azure
+        self._polls_as_azure, self._hurries = polls_as_azure, hurries
         self._received: dict[str, dict[str, object]] = {}
 
     def start(self) -> None:
@@ -67,15 +69,17 @@ class Stack:
         config = local.stack_config(self.local.keys(), ROOT, self._wishes)
         settings = config["settings"]
         assert isinstance(settings, dict)
-        settings |= {f"FANFARE_PATIENCE_{name}_S": str(s) for name, s in PATIENCE.items()}
-        settings |= TIMERS | {"FANFARE_DEFINITIONS": str(self.definitions)}
+        settings |= {"FANFARE_DEFINITIONS": str(self.definitions)}
+        if self._hurries:
+            settings |= {f"FANFARE_PATIENCE_{name}_S": str(s) for name, s in PATIENCE.items()}
+            settings |= TIMERS
+            config["clock_scale"] = 60  # ten minutes of hidden messages pass in ten seconds
+            config["eventgrid_time_scale"] = 60
         if self._polls_as_azure:
             config["wake"] = False
             del settings[_POLLING]
         settings |= self._extra_settings
         config["options"]["batch"] += self._batch_options
-        config["clock_scale"] = 60  # ten minutes of hidden messages pass in ten seconds
-        config["eventgrid_time_scale"] = 60
         self.local.start(config, ROOT)
         if self._maps_users:
             self.local.data.chmod(0o711)  # the way to the nodes; nobody can list it
@@ -124,14 +128,15 @@ class Stack:
     def announced(self, event_id: str, limit_s: float = 120) -> dict[str, object]:
         """Wait until the subscriber has received an event."""
 
-        def received() -> dict[str, object] | None:
-            for message in self.engine.ports.queues.receive(local.COMPLETIONS, 32):
-                event = json.loads(message.body)
-                self._received[event["id"]] = event
-                self.engine.ports.queues.delete(local.COMPLETIONS, message)
-            return self._received.get(event_id)
+        return until(lambda: self.completions().get(event_id), limit_s, f"event {event_id}")
 
-        return until(received, limit_s, f"event {event_id}")
+    def completions(self) -> Mapping[str, dict[str, object]]:
+        """Take what waits for the subscriber; return all that it has received, by id."""
+        for message in self.engine.ports.queues.receive(local.COMPLETIONS, 32):
+            event = json.loads(message.body)
+            self._received[event["id"]] = event
+            self.engine.ports.queues.delete(local.COMPLETIONS, message)
+        return self._received
 
     def finished(self, run_id: str, limit_s: float = 150) -> tuple[Run, dict[str, object]]:
         """Wait for a run's verdict and for its event."""

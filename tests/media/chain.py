@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,14 +21,16 @@ class Ended:
     items: list[dict[str, object]]
 
 
-def encode(source: Path, folder: Path, step: int = STEP) -> Ended:
-    """Split, encode and join a video in a folder of its own."""
+def encode(source: Path, folder: Path, step: int = STEP, device: str = "cpu") -> Ended:
+    """Split, encode on a device, and join a video in a folder of its own."""
     said = io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(said):
-        return _encode(source, folder, step, said)
+        return _encode(source, folder, step, said, {"FANFARE_DEVICE": device})
 
 
-def _encode(source: Path, folder: Path, step: int, said: io.StringIO) -> Ended:
+def _encode(
+    source: Path, folder: Path, step: int, said: io.StringIO, environ: Mapping[str, str]
+) -> Ended:
     folder.mkdir()
     given = ["--input", str(source), "--output"]
     if media_split.main([*given, str(folder), "--step", str(step)], {}):
@@ -36,7 +39,7 @@ def _encode(source: Path, folder: Path, step: int, said: io.StringIO) -> Ended:
     for item in items:
         place = folder / str(item["index"])
         place.mkdir()
-        if media_encode.main([*given, str(place), *arguments(item)], {}):
+        if media_encode.main([*given, str(place), *arguments(item)], environ):
             return Ended(None, said.getvalue(), items)
     parts = [{"item": item["index"], "file": f"{item['index']}/part.mp4"} for item in items]
     (folder / "parts.json").write_text(json.dumps(parts))

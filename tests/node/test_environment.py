@@ -41,7 +41,25 @@ def test_pins_are_read_from_a_locked_file() -> None:
     assert pins(text) == {"numpy": "2.5.5", "pillow": "12.0.0"}
 
 
-@pytest.mark.parametrize("line", ["a==1 ; sys_platform == 'x'", "-e .", "a>=1", "a[x]==1"])
+def test_a_package_of_another_system_is_left_out() -> None:
+    here, other = f"sys_platform == '{sys.platform}'", "sys_platform == 'win32'"
+    text = f"a==1 ; {here} \\\n    --hash=sha256:00\nb==2 ; {other}\nc==3 ; sys_platform != 'win32'"
+    assert pins(text) == {"a": "1", "c": "3"}
+
+
+@pytest.mark.parametrize("name", sorted(SCRIPTS.glob("environments/*.txt")), ids=lambda p: p.stem)
+def test_shipped_environments_are_pins_alone(name: Path) -> None:
+    assert pins(name.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a==1 ; python_full_version < '3.13'",
+        "a==1 ; sys_platform == 'linux' and os_name == 'posix'",
+        "-e .", "a>=1", "a[x]==1",
+    ],
+)  # fmt: skip
 def test_a_line_that_is_more_than_a_pin_is_not_guessed_at(line: str) -> None:
     assert pins(line) is None
 

@@ -1,9 +1,7 @@
 """Tiles make the picture that is rendered whole, and a scene reaches nothing but itself."""
 
-import struct
 import subprocess
 import sys
-import zlib
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ import pytest
 from pipeline.cli.samples import scene as samples
 from task_scripts.render.picture import Picture, Unusable, below_each_other, read_ppm, write_png
 from tests.needs import rendering
+from tests.workloads.pixels import differing, png
 from tests.workloads.programs import SCRIPTS, Done, Program, Start, parts_of
 
 WIDTH, HEIGHT = 96, 54
@@ -36,33 +35,6 @@ def written(folder: Path, text: str) -> Path:
     path = folder / "given.pov"
     path.write_text(f"#version 3.7;\n{text}\n")
     return path
-
-
-def png(path: Path) -> Picture:
-    """Read the PNG in the one way that it is written here, with all checks."""
-    content, at, chunks = path.read_bytes(), 8, {}
-    assert content.startswith(b"\x89PNG\r\n\x1a\n")
-    while at < len(content):
-        (size,) = struct.unpack_from(">I", content, at)
-        name, data = content[at + 4 : at + 8], content[at + 8 : at + 8 + size]
-        assert struct.unpack_from(">I", content, at + 8 + size) == (zlib.crc32(name + data),)
-        chunks[name], at = data, at + 12 + size
-    width, height, *kind = struct.unpack(">IIBBBBB", chunks[b"IHDR"])
-    assert kind == [8, 2, 0, 0, 0]
-    raw, above, pixels = zlib.decompress(chunks[b"IDAT"]), bytes(3 * width), b""
-    for row in range(height):
-        line = raw[row * (3 * width + 1) : (row + 1) * (3 * width + 1)]
-        above = bytes((a + b) & 255 for a, b in zip(line[1:], above, strict=True))
-        assert line[0] == 2
-        pixels += above
-    return Picture(width, height, pixels)
-
-
-def differing(one: Picture, other: Picture) -> list[int]:
-    """Return by how much each pixel differs that differs."""
-    assert one[:2] == other[:2]
-    apart = [abs(a - b) for a, b in zip(one.pixels, other.pixels, strict=True)]
-    return [most for at in range(0, len(apart), 3) if (most := max(apart[at : at + 3]))]
 
 
 @pytest.mark.parametrize("smooth", ["true", "false"])

@@ -58,6 +58,12 @@ SAMPLES = {
             video.sample,
         ),
         Sample(
+            "media-encode-container",
+            "bigbuckbunny.mp4",
+            "the same video as for media-encode",
+            video.sample,
+        ),
+        Sample(
             "option-pricing",
             "contracts.csv",
             "calls and puts on one share, European and American, at five strikes",
@@ -70,9 +76,15 @@ SAMPLES = {
             scene.columns,
         ),
         Sample(
+            "render-container",
+            "columns.pov",
+            "the same scene as for render",
+            scene.columns,
+        ),
+        Sample(
             "stress-analysis",
             "plates.csv",
-            "ten plates of steel with holes of rising size",
+            "ten plates of steel with holes of rising size, and NAFEMS LE1",
             plates.holes,
         ),
         Sample(
