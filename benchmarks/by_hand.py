@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.domain.runs import naming
-from task_scripts.runtime import runner_cut as cuts
-from task_scripts.runtime import runner_folder as folders
 from task_scripts.runtime import runner_item as items
+from task_scripts.runtime.files import runner_cut as cuts
+from task_scripts.runtime.files import runner_folder as folders
 
 # Compiled modules lie beside the programs, as on nodes.
 _NOT_ON_NODES = ("PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE")

@@ -13,12 +13,12 @@ from pipeline.cli import uploads
 from pipeline.cli.edits import note_edits
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.history import History, history
-from pipeline.cli.lacks import note_lacks
+from pipeline.cli.lacks.packages import note_lacks
+from pipeline.cli.lacks.secrets import Wanted, note_secrets
+from pipeline.cli.lacks.secrets import shown as shown_secrets
 from pipeline.cli.preview import Preview, Source, blob_source, local_source, preview
 from pipeline.cli.session import Session
 from pipeline.cli.views import wording
-from pipeline.cli.wanted import Wanted, note_secrets
-from pipeline.cli.wanted import shown as shown_secrets
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.pool import Pool, physical_id
 from pipeline.domain.notation.durations import format_duration

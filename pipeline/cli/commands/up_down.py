@@ -12,7 +12,7 @@ import typer
 
 from pipeline.bootstrap import APP_ROOT, build
 from pipeline.cli.exits import CommandError, Exit
-from pipeline.cli.lacks import note_lacks
+from pipeline.cli.lacks.packages import note_lacks
 from pipeline.cli.session import Session
 from pipeline.cli.stack import config as local
 from pipeline.cli.stack import repair

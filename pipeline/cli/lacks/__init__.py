@@ -1,0 +1,1 @@
+"""What this machine lacks of what definitions ask for: packages and secrets."""
