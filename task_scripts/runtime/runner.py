@@ -31,12 +31,14 @@ if TYPE_CHECKING or __package__:
     from task_scripts.runtime import runner_processes as processes
     from task_scripts.runtime import runner_receipt as receipts
     from task_scripts.runtime.files import runner_cut as cuts
+    from task_scripts.runtime.files import runner_disk as disks
     from task_scripts.runtime.files import runner_fetch as fetch
     from task_scripts.runtime.files import runner_folder as folders
     from task_scripts.runtime.files import runner_pack as packs
     from task_scripts.runtime.secrecy import runner_secrets as secrets
 else:  # on a node the files are in one folder
     import runner_cut as cuts
+    import runner_disk as disks
     import runner_fetch as fetch
     import runner_folder as folders
     import runner_gpu as gpus
@@ -219,6 +221,7 @@ class Attempt:
             limit_s=self._page["item_timeout_s"],
             leash=self._leash,
             redactor=self._secrets.redactor,
+            disk=disks.Disk(str(folder.path), self._environ, folder.taken),
         )
 
     def _cut(self, item: items.Item, folder: folders.Folder) -> "dict[str, str]":

@@ -23,10 +23,12 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 if TYPE_CHECKING or __package__:
     from task_scripts.runtime import runner_processes as processes
+    from task_scripts.runtime.files import runner_disk as disks
     from task_scripts.runtime.secrecy import runner_capture as captures
     from task_scripts.runtime.secrecy import runner_redaction as redaction
 else:  # on a node the files are in one folder
     import runner_capture as captures
+    import runner_disk as disks
     import runner_processes as processes
     import runner_redaction as redaction
 
@@ -41,7 +43,8 @@ class Order(NamedTuple):
     """What to run, and how long; child processes inherit `marker` (NAME=value) in `environ`.
 
     When the other end of the pipe `leash` is closed, the runner's keeper is gone, and all ends. The
-    output that is kept is without what `redactor` hides.
+    output that is kept is without what `redactor` hides. A program that takes the last of `disk`
+    is ended.
     """
 
     argv: Sequence[str]
@@ -52,12 +55,13 @@ class Order(NamedTuple):
     grace_s: float = GRACE_S
     leash: "int | None" = None
     redactor: "redaction.Redactor | None" = None
+    disk: "disks.Disk | None" = None
 
 
 class Ended(NamedTuple):
     """How a program ended: with an exit code, not started, timed out, or guardian killed.
 
-    `memory` is the most that it took, in bytes.
+    `memory` is the most that it took, in bytes; `overrun` says how it took the last of the disk.
     """
 
     seconds: float
@@ -68,6 +72,7 @@ class Ended(NamedTuple):
     refused: str | None = None
     guardian_killed: bool = False
     memory: int = 0
+    overrun: str | None = None
 
 
 def run_guarded(order: Order) -> Ended:
@@ -193,7 +198,8 @@ class _Watch:
         self._facts: dict[str, int | str] = {}
         self._unread = b""
         self._over = self._timed_out = self._guardian_killed = False
-        self._started = time.monotonic()
+        self._started = self._look_at = time.monotonic()
+        self._overrun: str | None = None
         self._seconds = 0.0
         self._peak = processes.Peak()
         self._poller = select.poll()
@@ -213,6 +219,9 @@ class _Watch:
                 deadline = next(steps)
                 continue
             self._peak.look(self._pid)
+            if self._overruns():
+                deadline = time.monotonic()
+                continue
             rouse(self._guardian, *([] if self._order.leash is None else [os.getppid()]))
             for fd, _ in self._poller.poll(min(rest_s, _LOOK_S) * 1000 + 1):
                 if fd == self._order.leash:
@@ -222,6 +231,15 @@ class _Watch:
                 else:
                     self._read_output()
         self._seconds = time.monotonic() - self._started
+
+    def _overruns(self) -> bool:
+        """Look from time to time at the disk; return whether the program is to end for it now."""
+        now, disk = time.monotonic(), self._order.disk
+        if disk is None or self._overrun is not None or now < self._look_at:
+            return False
+        self._look_at = now + _LOOK_S
+        self._overrun = disk.overrun()
+        return self._overrun is not None
 
     def _steps(self) -> Iterator[float]:
         """Yield the next deadline, and act after it: SIGTERM, then SIGKILL, then give up."""
@@ -295,7 +313,8 @@ class _Watch:
             seconds=self._seconds,
             output=self._capture.text(),
             exit_code=int(code) if code is not None else None,
-            timed_out=timed_out,
+            timed_out=timed_out and self._overrun is None,
+            overrun=self._overrun,
             missing=str(facts["missing"]) if "missing" in facts else None,
             refused=str(facts["refused"]) if "refused" in facts else None,
             guardian_killed=self._guardian_killed and not timed_out,

@@ -105,6 +105,8 @@ class Unfit(Exception):
 
 def check_end(ended: "guard.Ended", limit_s: float) -> None:
     """Raise Unfit unless the program succeeded."""
+    if ended.overrun:
+        raise Unfit("out-of-disk", f"The program was stopped: {ended.overrun}.")
     if ended.timed_out:
         raise Unfit("timed-out", f"The program was stopped after {limit_s:g} s.")
     if ended.missing:

@@ -13,6 +13,7 @@ class Retries(Strict):
 
     program_failed: int = Field(default=0, ge=0, le=20)
     out_of_memory: int | None = Field(default=None, ge=0, le=20)
+    out_of_disk: int = Field(default=0, ge=0, le=20)
     timed_out: int = Field(default=0, ge=0, le=20)
     node_lost: int = Field(default=3, ge=0, le=20)
     program_missing: int = Field(default=0, ge=0, le=20)

@@ -8,6 +8,7 @@ class Cause(Word):
 
     PROGRAM_FAILED = "program-failed"
     OUT_OF_MEMORY = "out-of-memory"
+    OUT_OF_DISK = "out-of-disk"
     TIMED_OUT = "timed-out"
     NODE_LOST = "node-lost"
     PROGRAM_MISSING = "program-missing"

@@ -21,6 +21,12 @@ ENDINGS: dict[Cause, Meaning] = {
         f"fanfare show {{run}}; {BY_HAND}raise `task.memory` in pipelines/{{pipeline}}.yaml, or "
         "choose a larger `size` in pools/{pool}.yaml, and start a new run",
     ),
+    C.OUT_OF_DISK: Meaning(
+        "a program took the last of its node's disk",
+        f"fanfare show {{run}}; {BY_HAND}raise `task.disk` in pipelines/{{pipeline}}.yaml, so that "
+        "fewer tasks share a node, or choose a larger `size` in pools/{pool}.yaml, and start a new "
+        "run",
+    ),
     C.TIMED_OUT: Meaning(
         "a program or a task took longer than its limit",
         f"{_LOGS}; {BY_HAND}raise `limits` in pipelines/{{pipeline}}.yaml and start a new run",

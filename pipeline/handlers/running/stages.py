@@ -28,6 +28,7 @@ from pipeline.ledger import tasks
 _RUNNER_CAUSES = (
     Cause.PROGRAM_FAILED,
     Cause.OUT_OF_MEMORY,
+    Cause.OUT_OF_DISK,
     Cause.TIMED_OUT,
     Cause.PROGRAM_MISSING,
     Cause.INPUT_MISSING,

@@ -118,11 +118,16 @@ class Folder:
 
     def used(self) -> int:
         """Return the bytes of the disk that lie below; what cannot be read does not count."""
-        size = 0
+        return self.taken()[0]
+
+    def taken(self) -> "tuple[int, int]":
+        """Return the bytes and the files that lie below; what cannot be read does not count."""
+        size = files = 0
         with contextlib.suppress(OSError, RecursionError):
             for found in self.found():
                 size += found.status.st_blocks * 512
-        return size
+                files += 1
+        return size, files
 
     def open(self, name: str) -> BinaryIO:
         """Open a regular file somewhere below. Raises OSError for anything else."""
