@@ -24,6 +24,8 @@ from benchmarks.run_times import Times
 from pipeline.cli.samples.samples import SAMPLES, Sample
 from pipeline.cli.stack.signals import end_in_order
 from pipeline.domain.pools.formula import Demand
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
 from pipeline.errors import FanfareError
 from pipeline.handlers.running.demand import push
@@ -131,6 +133,10 @@ def measure(stack: Stack, sample: Sample, rounds: int, folder: Path) -> Figures:
     """Run a sample once to make everything ready, then by hand and by us in turns."""
     given = {key: str(value) for key, value in parameters().get(sample.pipeline, {}).items()}
     content = sample.make()
+    manifest = stack.engine.catalogue.pipelines[sample.pipeline].split.manifest
+    for name, listed in sample.blobs().items():
+        container = manifest.container if manifest else None
+        stack.engine.ports.writer.write(BlobRef(container or naming.INPUT, name), listed)
     run, first = _run(stack, sample, content, given)
     pool = stack.engine.catalogue.pools[run.pool]
     nodes = run_times.nodes_of(stack)

@@ -25,7 +25,7 @@ from pipeline.ports.tables import Operation, Remove, Row, Tables, Value
 _PER_TRANSACTION = 100
 _NOBODY, _NOTHING = "!doctor", "fanfare-doctor-looks-whether-it-may"
 _LARGEST_COLUMN = 24_000
-_TAILS = (800, 200, 80, 0)  # characters; the longest that fits is kept
+_TAILS = (800, 200, 80)  # characters; the longest that fits is kept
 _LARGEST_TRANSACTION = 1_300_000  # characters of up to 3 bytes; the service accepts 4 MiB
 
 
@@ -147,15 +147,23 @@ def _present(row: Row) -> TaskResult | None:
 
 def _within_limits(result: TaskResult) -> TaskResult:
     """Leave out what a column cannot hold: tails first, then items, since the receipt has them."""
-    for shown in (None, *_TAILS):
-        short = result.model_copy(
-            update={
-                "items": tuple(i.model_copy(update={"tail": i.tail[:shown]}) for i in result.items)
-            }
-        )
-        if len(short.model_dump_json()) <= _LARGEST_COLUMN:
-            return short
-    return result.model_copy(update={"items": ()})
+    if _fits(result):
+        return result
+    without_tails = _shortened(result, 0)
+    if not _fits(without_tails):
+        return result.model_copy(update={"items": ()})
+    shorter = (_shortened(result, shown) for shown in _TAILS)
+    return next((short for short in shorter if _fits(short)), without_tails)
+
+
+def _fits(result: TaskResult) -> bool:
+    return len(result.model_dump_json()) <= _LARGEST_COLUMN
+
+
+def _shortened(result: TaskResult, shown: int) -> TaskResult:
+    """Return a result whose items show so many characters of their tails."""
+    items = (item.model_copy(update={"tail": item.tail[:shown]}) for item in result.items)
+    return result.model_copy(update={"items": tuple(items)})
 
 
 def _result(row: Row) -> TaskResult:

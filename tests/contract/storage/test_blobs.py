@@ -39,6 +39,7 @@ def test_reading_takes_ranges_and_stops_at_the_end(ports, blob):
     assert ports.blobs.read(blob, 2) == b"llo"
     assert ports.blobs.read(blob, 1, 3) == b"ell"
     assert ports.blobs.read(blob, 3, 100) == b"lo"
+    assert ports.blobs.read(blob, 2, 0) == ports.blobs.read(blob, 0, 0) == b""
     assert ports.blobs.read(blob, 5, 1) == ports.blobs.read(blob, 99) == b""
 
 
