@@ -198,7 +198,8 @@ def _against_hand(measured: list[Figures]) -> Table:
         "item",
         "by hand",
         "ours",
-        "measured",
+        "first",
+        "share",
         "goal",
         "",
     ):
