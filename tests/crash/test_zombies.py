@@ -11,11 +11,12 @@ from pipeline.handlers.ending import steer
 from tests.crash.invariants import check, check_scenario, watch
 from tests.crash.scenarios import SCENARIOS
 from tests.crash.trace import EVERY_CALL, Where, calls, writes
+from tests.depth import more
 from tests.fakes.app import FakeApp
 from tests.fakes.crash import Injector
 
 GO_ON = ("lines", "programs", "redriven", "unlucky", "outputs-lost", "request", "secrets")
-ENDED = ("lines", "programs", "unlucky", "secrets")
+ENDED = ("lines", "programs", "unlucky", *more((), ("secrets",)))
 
 
 @dataclass

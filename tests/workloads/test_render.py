@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.cli.samples import scene as samples
 from task_scripts.render.picture import Picture, Unusable, below_each_other, read_ppm, write_png
+from tests.depth import more
 from tests.needs import rendering
 from tests.workloads.pixels import differing, png
 from tests.workloads.programs import SCRIPTS, Done, Program, Start, parts_of
@@ -37,7 +38,7 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("smooth", ["true", "false"])
+@pytest.mark.parametrize("smooth", more(["true"], ["true", "false"]))
 def test_tiles_make_the_picture_that_is_rendered_whole(render, smooth):
     scene = render.folder / "columns.pov"
     scene.write_bytes(samples.columns())

@@ -17,6 +17,7 @@ from pipeline.cli.samples import suite as samples
 from task_scripts.test_suite.balance import dealt, durations, test_files
 from task_scripts.test_suite.junit import Case, merged, read
 from task_scripts.test_suite.sources import Bounds, Unusable, safe, unpack
+from tests.depth import more
 from tests.workloads.programs import Done, Program, Start, parts_of
 
 test_files.__test__ = False  # a function of the program, which is no test
@@ -74,7 +75,7 @@ def unsharded(folder: Path, archive: Path) -> list[Case]:
     return merged([read(folder / "whole.xml")])
 
 
-@pytest.mark.parametrize("count", [2, 50])
+@pytest.mark.parametrize("count", more([3], [2, 50]))
 def test_shards_have_the_tests_and_outcomes_of_one_run(suite, count):
     archive = given(suite.folder, samples.bank())
     done = sharded(suite, archive, count)
