@@ -82,7 +82,7 @@ PARTS = (
     Part(
         "faults",
         "every fault of the stack, its remedy carried out, and `az` commands by the parser of az",
-        (*PYTEST, "tests/faults"),
+        (*PYTEST, "tests/faults", "tests/e2e/test_cli.py"),
     ),
     Part(
         "benchmarks",
@@ -99,6 +99,7 @@ def benchmarks() -> None:
     for command in (
         ("-m", "benchmarks.batch", *sizes),
         ("-m", "benchmarks.workloads", *few),
+        ("-m", "benchmarks.scale"),
         ("-m", "benchmarks"),
     ):
         subprocess.run([sys.executable, *command], check=True)
