@@ -16,6 +16,7 @@ from rich.table import Table
 
 from benchmarks.machine import machine_line
 from benchmarks.operations import PIPELINE
+from pipeline.bootstrap import collect_seldom
 from pipeline.ports.batch import TaskSpec
 from pipeline.ports.world import Ports
 from tests.fakes.app import FakeApp, echo
@@ -128,6 +129,7 @@ def main() -> None:
     given = parser.parse_args()
     console.print(machine_line())
     measure(100, 10)  # imports and caches
+    collect_seldom()
     for bundle in given.bundles:
         table = Table(title=f"{bundle:,} items a task", title_justify="left", box=None)
         for name in ("items", "engine, µs an item", "blob writes an item", "blob reads an item"):
