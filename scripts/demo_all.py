@@ -54,7 +54,7 @@ def main() -> int:
 
 def started(session: Session) -> list[str]:
     """Name the pipelines with a sample that an upload starts; others need images."""
-    pipelines = session.engine.catalogue.pipelines
+    pipelines = session.definitions().pipelines  # the stack need not be up yet
     return [name for name in SAMPLES if pipelines[name].trigger.blob]
 
 

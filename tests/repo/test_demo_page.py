@@ -7,7 +7,11 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[2] / "scripts"))
 
+import demo_all
 import demo_page
+
+from pipeline.cli.samples.samples import SAMPLES
+from pipeline.cli.session import Session
 
 HOSTILE = "<script>alert(1)</script>\"'&"
 
@@ -53,3 +57,12 @@ def test_each_kind_of_output_is_shown_as_what_it_is():
     assert '<iframe sandbox="" srcdoc="&lt;b&gt;report' in drawn
     assert "2 of 3 items" in drawn
     assert drawn.count("{}") == demo_page.LINES
+
+
+def test_all_pipelines_that_an_upload_starts_are_shown_though_no_stack_is_up():
+    def connect(_target):
+        raise AssertionError("The stack is started later.")
+
+    shown = demo_all.started(Session(connect=connect))
+    assert set(shown) <= set(SAMPLES)
+    assert {"cnn-sweep", "face-match", "media-encode", "render", "word-count"} <= set(shown)
