@@ -16,6 +16,7 @@ _LEAST_OF_A_CLASS, _MOST_CLASSES = 10, 50
 _AXES = 3
 _DEALT_BY = 20260901
 _LEARNING, _VALIDATION = 0.7, 0.1  # the rest is for the test
+# NotImplementedError: zipfile does not know the compression. RuntimeError: it wants a password.
 _BROKEN = (
     zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, KeyError, NotImplementedError,
     RuntimeError,

@@ -28,6 +28,21 @@ def scripted(app: FakeApp, script: dict[str, list[Execute]]) -> Counter[str]:
     return ran
 
 
+def watched(
+    app: FakeApp, upset: Callable[[TaskSpec], Outcome | None] = lambda _spec: None
+) -> list[TaskSpec]:
+    """Note the tasks that nodes get, in a list that grows; `upset` may end one in another way."""
+    seen: list[TaskSpec] = []
+    node = FakeNode(app.world.blobs, app.world.clock, app.program)
+
+    def execute(spec: TaskSpec) -> Outcome:
+        seen.append(spec)
+        return upset(spec) or node(spec)
+
+    app.execute = execute
+    return seen
+
+
 def batch_says(code: str, message: str = "", exit_code: int | None = None) -> Execute:
     """End a task with a failure that Batch reports; nothing is uploaded."""
     return lambda _spec: Outcome(exit_code, code, "servererror", message)

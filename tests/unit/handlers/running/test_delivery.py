@@ -19,16 +19,15 @@ from pipeline.ports.batch import TaskSpec
 from task_scripts.runtime.files import runner_fetch
 from tests.fakes.batch import Outcome
 from tests.fakes.crash import Injector
-from tests.fakes.node import FakeNode
 from tests.unit.handlers.conftest import LINES, REQUEST, content_of
-from tests.unit.handlers.nodes import scripted
+from tests.unit.handlers.nodes import scripted, watched
 
 JOINED = LINES.partition("assemble:")[0] + (
     "assemble: {program: {program: join.py, arguments: ['{parts}', '{output}']}}\n"
     "split: {lines: {}}\n"
 )
 BLOBS = f"{REQUEST}split: {{blobs: {{container: input, prefix: many/}}}}\nbundle: {{items: 500}}\n"
-URL = "http://127.0.0.1:10000/fanfare/work/"
+URL = "http://127.0.0.1:10000/fanfare/parts/"
 
 
 def parts(count: int):
@@ -49,18 +48,6 @@ def run_of(app_with, count: int):
     app.upload("lines/a.txt", b"one\n")
     app.settle()
     return app, seen[-1]
-
-
-def watched(app) -> list[TaskSpec]:
-    seen: list[TaskSpec] = []
-    node = FakeNode(app.world.blobs, app.world.clock, app.program)
-
-    def execute(spec: TaskSpec) -> Outcome:
-        seen.append(spec)
-        return node(spec)
-
-    app.execute = execute
-    return seen
 
 
 def lists(app) -> list[str]:

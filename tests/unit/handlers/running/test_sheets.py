@@ -6,8 +6,9 @@ from pipeline.handlers.ending import steer
 from pipeline.ports.batch import TaskSpec
 from tests.fakes.batch import Outcome
 from tests.fakes.crash import Injector
-from tests.fakes.node import Failure, FakeNode
+from tests.fakes.node import Failure
 from tests.unit.handlers.conftest import LINES, content_of
+from tests.unit.handlers.nodes import watched
 
 BUNDLED = LINES + "bundle: {items: 20}\n"
 FAILING = BUNDLED + "retries: {node-lost: 2}\n"
@@ -15,18 +16,9 @@ TEXT = b"".join(b"%01600d\n" % number for number in range(200))
 WHOLE = b"".join(b"%d\n" % number for number in range(200))
 
 
-def watched(app, upset=lambda spec: None) -> list[tuple[TaskSpec, dict]]:
-    """Note what each task is given as its page; `upset` may end it in another way."""
-    seen: list[tuple[TaskSpec, dict]] = []
-    node = FakeNode(app.world.blobs, app.world.clock, app.program)
-
-    def execute(spec: TaskSpec) -> Outcome:
-        content = app.world.blobs.read(app.world.blobs.at(spec.inputs[0].url))
-        seen.append((spec, json.loads(content)))
-        return upset(spec) or node(spec)
-
-    app.execute = execute
-    return seen
+def page_of(app, spec: TaskSpec) -> dict:
+    """Read what a task is given as its page."""
+    return json.loads(app.world.blobs.read(app.world.blobs.at(spec.inputs[0].url)))
 
 
 def test_a_task_reads_its_own_items_and_few_others(app_with):
@@ -36,15 +28,14 @@ def test_a_task_reads_its_own_items_and_few_others(app_with):
     app.settle()
     assert content_of(app, app.only_run()) == WHOLE
     assert len(seen) == 10
-    for spec, page in seen:
-        numbers = [task["number"] for task in page["tasks"]]
+    for spec in seen:
+        numbers = [task["number"] for task in page_of(app, spec)["tasks"]]
         assert int(spec.environment["FANFARE_TASK"]) in numbers
         assert len(numbers) <= 4  # of 32 kB each
 
 
 def test_tasks_of_a_small_page_read_the_page_itself(app_with):
     app = app_with(BUNDLED)
-    watched(app)
     app.upload("lines/a.txt", b"x\n" * 60)
     app.settle()
     pages = [name for name in app.world.blobs.names("engine") if "/plan/" in name]
@@ -64,7 +55,7 @@ def test_a_further_execution_reads_the_sheet_of_the_first(app_with):
     app.upload("lines/a.txt", TEXT)
     app.settle()
     assert content_of(app, app.only_run()) == WHOLE
-    urls = [spec.inputs[0].url for spec, _ in seen if spec.id == "t000004"]
+    urls = [spec.inputs[0].url for spec in seen if spec.id == "t000004"]
     assert len(urls) == 2
     assert urls[0] == urls[1]
 
@@ -98,4 +89,4 @@ def test_items_that_a_redrive_executes_come_from_sheets_too(app_with):
     steer.redrive(app.engine, app.only_run().id)
     app.settle()
     assert content_of(app, app.only_run()) == WHOLE
-    assert sum(len(page["tasks"]) for _, page in seen) < 5 * 5
+    assert sum(len(page_of(app, spec)["tasks"]) for spec in seen) < 5 * 5
