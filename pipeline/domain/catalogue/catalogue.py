@@ -29,17 +29,6 @@ from pipeline.domain.definitions.start_task import MAX_SCRIPT_BYTES, objection
 from pipeline.domain.notation.spelling import nearest
 from pipeline.errors import NotFound, Permanent
 
-# Files that the engine itself puts beside the scripts on a node.
-_RUNNER = (
-    *("", "_cut", "_download", "_fetch", "_folder", "_gpu", "_guard", "_item"),
-    *("_journal", "_keeper", "_missing", "_processes", "_receipt"),
-    *("_capture", "_redaction", "_secrets"),
-)
-ENGINE_SCRIPTS = frozenset(
-    {*(f"runner{part}.py" for part in _RUNNER), "environment.py", "__init__.py"}
-)
-
-
 # A run keeps its definition in one column of a table, which holds 32,768 UTF-16 units.
 MAX_CHARACTERS = 30_000
 
@@ -203,10 +192,10 @@ class _Loading:
                 self._check_environment(name, where, stage.environment, stage.program)
 
     def _check_program(self, name: str, where: Where, file: str) -> None:
-        if file in ENGINE_SCRIPTS:
+        if programs.is_engines(file):
             self.blame(name, where, f"{file} belongs to the engine: use another file name")
         elif not (self.scripts_dir / file).exists():
-            known = [one for one in programs.names(self.scripts_dir) if one not in ENGINE_SCRIPTS]
+            known = [n for n in programs.names(self.scripts_dir) if not programs.is_engines(n)]
             place = f"{self.scripts_dir.name}/{file}"
             self.blame(name, where, f"there is no {place}{nearest(file, known)}")
         elif reason := programs.objection(file, self.scripts_dir):

@@ -19,7 +19,13 @@ MAIN = ("__main__.py", "main.py")
 FOLDER = "/"  # ends the key of a folder, in which no name of a file ends
 _STARTS = (b"#!", b"\x7fELF")
 _ENVIRONMENTS = (".txt", ".zip")
+_ENGINES = frozenset({"runner.py", "environment.py", "__init__.py"})
 _OLDEST = (1980, 1, 1, 0, 0, 0)
+
+
+def is_engines(name: str) -> bool:
+    """Return whether a file beside the programs on a node is the engine's own, as the runner is."""
+    return name in _ENGINES or (name.startswith("runner_") and name.endswith(".py"))
 
 
 def is_python(name: str, folder: Path) -> bool:

@@ -18,9 +18,7 @@ class Slices:
             raise ValueError(f"offset {offset} has passed: the reader is at {self._at}")
         for _ in self._next(offset - self._at):
             pass
-        end = offset + size
-        while piece := next(self._next(end - self._at), None):
-            yield bytes(piece)
+        yield from map(bytes, self._next(size))
 
     def _next(self, count: int) -> Iterator[memoryview]:
         """Yield so many of the next bytes, in pieces."""

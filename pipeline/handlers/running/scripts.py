@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
+from pipeline.domain.catalogue.programs import is_engines
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.plans.modules import imported
 from pipeline.domain.plans.plan import PlannedProgram
@@ -17,7 +18,6 @@ from pipeline.errors import Conflict, Permanent
 from pipeline.handlers.engine import Engine
 from pipeline.ports.batch import InputFile
 
-_RUNTIME = ("environment.py", "runner.py")
 FETCHING = "runner_fetch.py"  # a runner without it fetches nothing
 _ARCHIVE = "environment.zip"  # where environment.py looks for wheels
 _PROGRAM = ".program.zip"  # what environment.py unpacks
@@ -29,7 +29,7 @@ def pin(engine: Engine, definition: Pipeline) -> dict[str, str]:
 
     Returns the blob of each file. Raises Permanent for a file that was not deployed.
     """
-    runner = [name for name in engine.scripts if _is_runner(name)]
+    runner = [name for name in engine.scripts if is_engines(name)]
     return {name: _publish(engine, name) for name in (*runner, *wanted(engine, definition))}
 
 
@@ -43,7 +43,7 @@ def files(engine: Engine, run: Run, program: PlannedProgram) -> list[InputFile]:
         wanted = _files_of(engine, program.file, program.environment)
         pinned = {**pinned, **{name: _publish(engine, name) for name in wanted}}
     archive = _archive_of(program.environment)
-    paths = {name: name for name in pinned if _is_runner(name)}
+    paths = {name: name for name in pinned if is_engines(name)}
     file = program.file or ""
     if f"{file}{_FOLDER}" in pinned:
         paths |= {f"{file}{_FOLDER}": f"{file}{_PROGRAM}"}
@@ -78,10 +78,6 @@ def requirements(environment: str | None) -> str | None:
     return f"{environment}.txt" if environment else None
 
 
-def _is_runner(name: str) -> bool:
-    return name in _RUNTIME or name.startswith("runner_")
-
-
 def wanted(engine: Engine, definition: Pipeline) -> Iterator[str]:
     """Yield the files that the programs of a definition need, besides the runner."""
     for program in definition.stages.values():
@@ -93,7 +89,7 @@ def _files_of(engine: Engine, program: str | None, environment: str | None) -> I
     file = folder if folder in engine.scripts else program
     yield from (name for name in (file, environment) if name)
     modules = imported(program, engine.scripts) if program else []
-    yield from (name for name in modules if not _is_runner(name))
+    yield from (name for name in modules if not is_engines(name))
     archive = _archive_of(environment)
     yield from [archive] if archive in engine.archives else []
 

@@ -63,6 +63,7 @@ def test_a_good_pipeline_loads_and_is_named_by_its_file(workshop):
             "8: task.program: there is no task_scripts/encoder.py; did you",
         ),
         ("encode.py", "runner.py", "8: task.program: runner.py belongs to the engine"),
+        ("encode.py", "runner_pack.py", "8: task.program: runner_pack.py belongs to the engine"),
         ("encode.py", "../encode.py", "8: task.program: '../encode.py' is not a plain file name"),
         ("concat.py", "concatt.py", "13: assemble.program.program: there is no"),
         ("environment: media", "environment: medai", "10: task.environment: there is no"),
