@@ -19,7 +19,7 @@ from rich.console import Console
 from benchmarks.machine import machine_line
 from emulators.batch.service.machines.simulated import simulated_task
 from emulators.batch.simulation.world import Simulation
-from pipeline.cli.stack.signals import end_in_order
+from pipeline.cli.stack.signals import end_in_order, ending
 from tests.emulators.batch.running import Emulator
 from tests.patience import until
 
@@ -53,6 +53,7 @@ def emulator(data: Path, nodes: int = 0) -> Iterator[Emulator]:
     try:
         yield running
     finally:
+        ending()
         running.stop()
 
 

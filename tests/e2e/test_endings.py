@@ -98,6 +98,6 @@ def test_a_program_that_is_ended_leaves_no_process(program: str, number: signal.
     with started(program, tmp_path) as (process, log):
         until(lambda: begun(program, tmp_path, log), 100, f"{program}'s stack", log.read_text)
         os.kill(process.pid, number)
-        process.wait(100)
+        until(lambda: process.poll() is not None, 100, f"{program}'s end", log.read_text)
         left = lambda: "\n".join(processes_of(tmp_path).values())  # noqa: E731 - one line
         until(lambda: not processes_of(tmp_path), 60, "the end of its processes", left)

@@ -21,6 +21,7 @@ from typing import IO
 
 from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.exits import CommandError, Exit
+from pipeline.cli.stack import signals
 from pipeline.cli.stack.config import Json, Keys
 
 _MODULE = "emulators.stack"
@@ -108,6 +109,7 @@ class LocalStack:
         try:
             ready = process.stdout is not None and _ready(process.stdout.fileno())
         except BaseException:  # such as Ctrl-C: what it has started ends in order, too
+            signals.ending()
             _end(process)
             raise
         if process.stdout is None or not ready:
@@ -130,6 +132,7 @@ class LocalStack:
 
     def stop(self, *, force: bool = False) -> None:
         """End the stack; `force` kills it at once. Raises CommandError if it does not stop."""
+        signals.ending()
         pid = self._pid()
         if pid is None:
             raise CommandError(
