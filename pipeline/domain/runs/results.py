@@ -39,7 +39,7 @@ class ItemOutput(_Claim):
     name: str = Field(min_length=1, max_length=512)
     blob: str = Field(min_length=1, max_length=600)
     offset: int | None = Field(default=None, ge=0, le=1 << 50)
-    size: int = Field(ge=0)
+    size: int = Field(ge=0, le=1 << 50)
     sha256: str = Field(default="", pattern=r"^(?:[0-9a-f]{64})?$")
 
 

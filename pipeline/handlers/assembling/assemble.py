@@ -1,7 +1,6 @@
 """Assembles a run when all of its tasks are over: verify, judge, assemble, commit, conclude."""
 
-from collections import Counter
-
+from pipeline.domain.outputs.item_ends import ItemEnds
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import State
@@ -115,20 +114,14 @@ def _execute_lost_anew(engine: Engine, run: Run, lost: list[TaskResult]) -> bool
 def _make_output(engine: Engine, run: Run, gathered: Gathered) -> Chosen | OnNode | Verdict:
     """Assemble the output, or return the Verdict of a run that fails."""
     definition, total = engine.definition(run), total_items(run)
-    failed = total - len(gathered.parts)
-    outcomes = Outcomes(
-        len(gathered.parts),
-        failed,
-        gathered.without_output,
-        gathered.peak_memory,
-        gathered.peak_disk,
-    )
+    failed = total - gathered.ends.successes
+    outcomes = Outcomes.of(gathered.ends, total)
     counts = count(engine, run, outcomes, gathered.seconds, gathered.devices)
-    missing = missing_of(gathered.failed)
+    missing = missing_of(gathered.ends.failures())
     if not definition.tolerance.allows(failed, total):
-        return _failure(*_blame(gathered, total), missing, counts)
+        return _failure(*_blame(gathered.ends, total), missing, counts)
     folder = run.names.assembled(engine.token())
-    assembly = Assembly(engine, run, definition, gathered.in_order(), folder)
+    assembly = Assembly(engine, run, definition, gathered.parts, folder)
     try:
         files = assemblers.assemble(assembly)
     except Permanent as error:
@@ -202,12 +195,13 @@ def _move_alias(engine: Engine, run: Run, manifest: Manifest) -> None:
         log.warning("Alias not moved", extra={**context(run, "alias"), "reason": str(error)})
 
 
-def _blame(gathered: Gathered, total: int) -> tuple[Cause, str]:
+def _blame(ends: ItemEnds, total: int) -> tuple[Cause, str]:
     """Return the most frequent cause, and a text with the last words of the first such item."""
-    failed = gathered.failed
-    if not failed:
-        return Cause.OUTPUT_LOST, f"{total - len(gathered.parts)} of {total} items left no result"
-    cause = Counter(item.cause or Cause.PROGRAM_FAILED for item in failed).most_common(1)[0][0]
-    first = next(item for item in failed if (item.cause or Cause.PROGRAM_FAILED) is cause)
+    causes = ends.causes
+    if not causes:
+        return Cause.OUTPUT_LOST, f"{total - ends.successes} of {total} items left no result"
+    cause = causes.most_common(1)[0][0]
+    first = ends.first(cause)
     last_words = f": {first.tail.strip()[-500:]}" if first.tail.strip() else ""
-    return cause, f"{len(failed)} of {total} items failed; item {first.id}{last_words}"
+    failed = f"{causes.total()} of {total} items failed; item {first.id}{last_words}"
+    return cause or Cause.PROGRAM_FAILED, failed

@@ -5,7 +5,7 @@ A table from kind to function; each returns its files, or OnNode while a program
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from pipeline.domain.definitions.pipeline import Pipeline
@@ -13,6 +13,7 @@ from pipeline.domain.definitions.stages import TextFormat
 from pipeline.domain.outputs import concatenate
 from pipeline.domain.outputs.archive import check_members, zipped
 from pipeline.domain.outputs.content_types import content_type_of
+from pipeline.domain.outputs.parts import Part
 from pipeline.domain.outputs.reduce import reduce_parts
 from pipeline.domain.plans.delivery import check_count
 from pipeline.domain.plans.plan import PlannedInput
@@ -23,7 +24,6 @@ from pipeline.domain.runs.run import Run
 from pipeline.domain.texts.strict_json import Json, parse
 from pipeline.errors import Permanent
 from pipeline.handlers.assembling.contents import contents, pieces
-from pipeline.handlers.collecting.gather import Part
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.planning import inputs
 from pipeline.handlers.running import stages
@@ -48,7 +48,7 @@ class Assembly:
     engine: Engine
     run: Run
     definition: Pipeline
-    parts: Sequence[Part]
+    parts: Collection[Part]
     folder: str
 
     def ref(self, name: str) -> BlobRef:
@@ -170,7 +170,7 @@ _ASSEMBLERS: dict[str, Callable[[Assembly], list[AssembledFile] | OnNode]] = {
 }
 
 
-def output_names(parts: Sequence[Part]) -> list[str]:
+def output_names(parts: Collection[Part]) -> list[str]:
     """Name outputs as their items did; if two items chose the same name, add the item's number."""
     names = [part.name for part in parts]
     if len(set(names)) == len(names):

@@ -1,25 +1,62 @@
-"""Reads the parts of an output: neighbours in a pack in one pass, others by themselves."""
+"""Reads the parts of an output: neighbours in a pack in one pass, others by themselves.
 
-from collections.abc import Iterable, Iterator, Sequence
+Small ones are read ahead, several at a time: a service takes milliseconds for each, however small.
+"""
 
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from pipeline.domain.outputs.parts import Part
 from pipeline.domain.outputs.slices import Slices
-from pipeline.handlers.collecting.gather import Part
 from pipeline.ports.blobs import Blobs, Piece
 
 _GAP = 1 << 20  # bytes that are read and left out rather than asked for apart
+_READERS = 8
+_AHEAD = 4 << 20  # bytes of the largest read that is not streamed
+
+type Chunks = Callable[[], Iterable[bytes]]
 
 
 def contents(blobs: Blobs, parts: Iterable[Part]) -> Iterator[tuple[Part, Iterator[bytes]]]:
     """Yield each part with its bytes; what is not read of one is skipped for the next."""
-    for together in _neighbours(parts):
+    for together, chunks in _read_ahead(blobs, _neighbours(parts)):
         first = together[0]
         if first.offset is None:
-            yield first, blobs.stream(first.ref)
+            yield first, iter(chunks())
             continue
-        length = (together[-1].end or 0) - first.offset
-        slices = Slices(blobs.stream(first.ref, first.offset, length), first.offset)
+        slices = Slices(chunks(), first.offset)
         for part in together:
             yield part, slices.take(part.offset or 0, part.size)
+
+
+def _read_ahead(
+    blobs: Blobs, neighbours: Iterable[Sequence[Part]]
+) -> Iterator[tuple[Sequence[Part], Chunks]]:
+    """Yield neighbours with the bytes from the first one on; a few are read meanwhile."""
+    with ThreadPoolExecutor(_READERS) as pool:
+        begun: deque[tuple[Sequence[Part], Chunks]] = deque()
+        for together in neighbours:
+            begun.append((together, _begun(pool, blobs, together)))
+            if len(begun) > _READERS:
+                yield begun.popleft()
+        yield from begun
+
+
+def _begun(pool: ThreadPoolExecutor, blobs: Blobs, together: Sequence[Part]) -> Chunks:
+    """Begin to read parts that are small, and prepare to stream others."""
+    first = together[0]
+    ref, offset = first.ref, first.offset or 0
+    if first.offset is not None:
+        length = (together[-1].end or 0) - offset
+    elif first.sha256:
+        length = first.size + 1  # a longer blob must not have the digest
+    else:
+        return lambda: blobs.stream(ref)
+    if length > _AHEAD:
+        return lambda: blobs.stream(ref, offset, length)
+    content = pool.submit(blobs.read, ref, offset, length)
+    return lambda: [content.result()]
 
 
 def pieces(parts: Iterable[Part]) -> list[Piece]:

@@ -4,8 +4,10 @@ import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from typing import Self
 
 from pipeline.domain.definitions.room import slots_of
+from pipeline.domain.outputs.item_ends import ItemEnds
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.announcement import MAX_MISSING
 from pipeline.domain.runs.causes import Cause
@@ -15,7 +17,7 @@ from pipeline.domain.runs.run import Run
 from pipeline.domain.runs.stored import Stored
 from pipeline.errors import Permanent
 from pipeline.handlers.collecting.gather import generations, total_items
-from pipeline.handlers.collecting.reading import items_of
+from pipeline.handlers.collecting.reading import all_items
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.published import PlannedItems
 from pipeline.ledger import tasks
@@ -50,6 +52,12 @@ class Outcomes:
     without_output: int
     peak_memory: int = 0
     peak_disk: int = 0
+
+    @classmethod
+    def of(cls, ends: ItemEnds, total: int) -> Self:
+        """Count so many items; those without an end have failed."""
+        failed = total - ends.successes
+        return cls(ends.successes, failed, ends.without_output, ends.peak_memory, ends.peak_disk)
 
 
 def count(engine: Engine, run: Run, items: Outcomes, seconds: float, devices: Devices) -> Counts:
@@ -90,30 +98,27 @@ def tally(engine: Engine, run: Run, cause: Cause | None) -> tuple[Counts, list[M
 
     Also returns its first missing items; an item that never ended gets the cause of the verdict.
     """
-    known: dict[int, ItemResult] = {}
+    ends = ItemEnds()
     seconds, devices = 0.0, Devices(run.devices)
     for generation, plan in generations(run):
         planned = PlannedItems(engine, plan)
-        for result in tasks.results(engine.ports.tables, run.id, generation):
+        results = tasks.results(engine.ports.tables, run.id, generation)
+        for result, read in all_items(engine, planned, results):
             if generation == run.generation:
                 seconds += result.seconds
                 devices.add(result.device)
             # A missing page or receipt must not keep the run from ending.
             with suppress(Permanent):
-                for item in items_of(engine, planned, result):
-                    if item.succeeded or item.id not in known or not known[item.id].succeeded:
-                        known[item.id] = item
-    total = max(total_items(run), len(known))
-    well = [item for item in known.values() if item.succeeded]
-    empty = sum(not item.outputs for item in well)
-    most = peaks(known.values())
-    outcomes = Outcomes(len(well), total - len(well), empty, *most)
-    left = (n for n in range(total) if n not in known or not known[n].succeeded)
+                for item in read():
+                    ends.add(item)
+    total = max(total_items(run), ends.known)
+    failures = {item.id: item for item in itertools.islice(ends.failures(), MAX_MISSING)}
+    left = (n for n in range(total) if not ends.succeeded(n))
     missing = [
-        Missing.of(known[n]) if n in known else Missing(item=n, cause=cause, tries=0)
+        Missing.of(failures[n]) if n in failures else Missing(item=n, cause=cause, tries=0)
         for n in itertools.islice(left, MAX_MISSING)
     ]
-    return count(engine, run, outcomes, seconds, devices), missing
+    return count(engine, run, Outcomes.of(ends, total), seconds, devices), missing
 
 
 def peaks(items: Iterable[ItemResult]) -> tuple[int, int]:

@@ -1,60 +1,39 @@
 """Gathers the results of all items over all generations, and compares them with Storage."""
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+from pipeline.domain.outputs.item_ends import ItemEnds
+from pipeline.domain.outputs.parts import Part, Parts
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.naming import BlobRef, Generation
 from pipeline.domain.runs.results import Devices, ItemOutcome, ItemResult, TaskResult, TaskState
 from pipeline.domain.runs.run import PublishedPlan, Run
 from pipeline.handlers import published
-from pipeline.handlers.collecting.reading import items_of
+from pipeline.handlers.collecting.reading import Items, all_items
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.running import confirming
 from pipeline.handlers.running.confirming import BatchWord
 from pipeline.ledger import tasks
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One output of one item in Storage: a blob, or the part of a pack that begins at `offset`."""
-
-    item: int
-    name: str
-    ref: BlobRef
-    size: int
-    sha256: str
-    offset: int | None = None
-
-    @property
-    def end(self) -> int | None:
-        """Where it ends in its pack, or None if it is a blob."""
-        return None if self.offset is None else self.offset + self.size
-
-    def lies_in(self, sizes: Mapping[BlobRef, int]) -> bool:
-        """Return whether Storage has it, by the sizes of the blobs that are there."""
-        there = sizes.get(self.ref)
-        return there is not None and (there == self.size if self.end is None else self.end <= there)
-
 
 type Rejected = tuple[TaskResult, str]
 
 
 @dataclass
 class Gathered:
-    """The results of a run's items.
+    """The results of a run's items; there may be a million.
 
-    Of items that succeeded we keep only the parts, to bound memory: there may be a million. Of the
-    present generation, `heard` counts the units that have a row, `devices` what they ran on, and
-    `seconds` is the sum over its tasks. The peaks are the bytes of the items that took most. `lost`
-    holds those with missing outputs, `rejected` those whose receipt Batch contradicts, with its
-    words, and `unfinished` those with a receipt that Batch has not completed.
+    Of the present generation, `heard` counts the units that have a row, `devices` what they ran on,
+    and `seconds` is the sum over its tasks. `lost` holds those with missing outputs, `rejected`
+    those whose receipt Batch contradicts, with its words, and `unfinished` those with a receipt
+    that Batch has not completed.
     """
 
-    failures: dict[int, ItemResult] = field(default_factory=dict)
-    parts: dict[int, tuple[Part, ...]] = field(default_factory=dict)
+    ends: ItemEnds = field(default_factory=ItemEnds)
+    parts: Parts = field(default_factory=Parts)
     retrying: list[TaskResult] = field(default_factory=list)
     lost: list[TaskResult] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
@@ -62,22 +41,6 @@ class Gathered:
     devices: Devices = field(default_factory=Devices)
     heard: int = 0
     seconds: float = 0.0
-    peak_memory: int = 0
-    peak_disk: int = 0
-
-    @property
-    def failed(self) -> list[ItemResult]:
-        """The items that failed, in order."""
-        return [item for _, item in sorted(self.failures.items())]
-
-    @property
-    def without_output(self) -> int:
-        """How many items succeeded and wrote nothing."""
-        return sum(not parts for parts in self.parts.values())
-
-    def in_order(self) -> list[Part]:
-        """Return the parts of the items that succeeded, in item order."""
-        return [part for item in sorted(self.parts) for part in self.parts[item]]
 
 
 def gather(engine: Engine, run: Run, word: BatchWord | None = None) -> Gathered:
@@ -87,28 +50,34 @@ def gather(engine: Engine, run: Run, word: BatchWord | None = None) -> Gathered:
     """
     gathered = Gathered(devices=Devices(run.devices))
     for generation, plan in generations(run):
-        sizes, planned = _sizes(engine, run, generation), published.PlannedItems(engine, plan)
-        for result in tasks.results(engine.ports.tables, run.id, generation):
-            outputs = partial(_output, Generation(run.id, generation), result)
-            present = generation == run.generation
-            items = items_of(engine, planned, result)
-            why = word.contradicts(result) if word and present else ""
+        names, present = Generation(run.id, generation), generation == run.generation
+        uploaded, planned = _Uploaded(engine, names), published.PlannedItems(engine, plan)
+        results = tasks.results(engine.ports.tables, run.id, generation)
+        for result, read in all_items(engine, planned, results):
+            items, why = read(), word.contradicts(result) if word and present else ""
             if why:
                 items = tuple(confirming.rejected(item, why) for item in items)
-            whole = _take(items, outputs, sizes, gathered)
+            there = uploaded.of(result.unit)
+            whole = _take(items, partial(_output, names, result), there, gathered)
             if present:
-                gathered.heard += 1
-                gathered.seconds += result.seconds
-                gathered.devices.add(result.device)
-                if result.state is TaskState.RETRYING:
-                    gathered.retrying.append(result)
-                elif why:
-                    gathered.rejected.append((result, why))
-                elif not whole:
-                    gathered.lost.append(result)
+                slim = result.model_copy(update={"items": ()})
+                _note(gathered, slim, why, whole=whole)
                 if word and word.has_open(result):
-                    gathered.unfinished.append(result)
+                    gathered.unfinished.append(slim)
     return gathered
+
+
+def _note(gathered: Gathered, result: TaskResult, why: str, *, whole: bool) -> None:
+    """Count a unit of the present generation, and note what is wrong with it."""
+    gathered.heard += 1
+    gathered.seconds += result.seconds
+    gathered.devices.add(result.device)
+    if result.state is TaskState.RETRYING:
+        gathered.retrying.append(result)
+    elif why:
+        gathered.rejected.append((result, why))
+    elif not whole:
+        gathered.lost.append(result)
 
 
 def generations(run: Run) -> Iterator[tuple[int, PublishedPlan]]:
@@ -129,7 +98,7 @@ def _output(names: Generation, result: TaskResult, blob: str) -> BlobRef:
 
 
 def _take(
-    items: tuple[ItemResult, ...],
+    items: Items,
     outputs: Callable[[str], BlobRef],
     sizes: Mapping[BlobRef, int],
     gathered: Gathered,
@@ -137,18 +106,18 @@ def _take(
     """Add the items of one task; return whether all outputs that it claims exist."""
     whole = True
     for item in items:
-        gathered.peak_memory = max(gathered.peak_memory, item.memory)
-        gathered.peak_disk = max(gathered.peak_disk, item.disk)
-        parts = tuple(
+        if not item.succeeded:
+            gathered.ends.add(item)
+            continue
+        parts = [
             Part(item.id, o.name, outputs(o.blob), o.size, o.sha256, o.offset) for o in item.outputs
-        )
-        there = all(part.lies_in(sizes) for part in parts)
-        if item.succeeded and there:
-            gathered.parts[item.id] = parts
-            gathered.failures.pop(item.id, None)
-        elif item.id not in gathered.parts:
-            gathered.failures[item.id] = item if not item.succeeded else lost(item)
-        whole = whole and (there or not item.succeeded)
+        ]
+        if all(part.lies_in(sizes) for part in parts):
+            gathered.ends.add(item)
+            gathered.parts.put(item.id, parts)
+        else:
+            gathered.ends.add(lost(item))
+            whole = False
     return whole
 
 
@@ -164,6 +133,23 @@ def lost(item: ItemResult) -> ItemResult:
     )
 
 
-def _sizes(engine: Engine, run: Run, generation: int) -> dict[BlobRef, int]:
-    outputs = Generation(run.id, generation).outputs()
-    return {facts.ref: facts.size for facts in engine.ports.blobs.list(naming.WORK, outputs)}
+class _Uploaded:
+    """The outputs in Storage, unit by unit: both the listing and the rows are in that order."""
+
+    def __init__(self, engine: Engine, names: Generation) -> None:
+        self._folder = names.outputs()
+        listed = engine.ports.blobs.list(naming.WORK, self._folder)
+        self._units = itertools.groupby(listed, lambda facts: self._unit(facts.ref.name))
+        self._next = next(self._units, None)
+
+    def of(self, unit: str) -> dict[BlobRef, int]:
+        """Return the sizes of a unit's outputs. Units must be asked for in order."""
+        while self._next and self._next[0] < unit:
+            self._next = next(self._units, None)
+        if self._next is None or self._next[0] != unit:
+            return {}
+        return {facts.ref: facts.size for facts in self._next[1]}
+
+    def _unit(self, name: str) -> str:
+        """Return the unit in the name of an output, below the prefix of all numbered tasks."""
+        return name[len(self._folder) - 1 :].partition("/")[0]

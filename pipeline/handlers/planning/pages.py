@@ -1,9 +1,10 @@
 """Makes the pages of a plan: the items, in bundles, with their files."""
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator
 
 from pipeline.domain.definitions import delivered
 from pipeline.domain.definitions.pipeline import Pipeline
+from pipeline.domain.outputs.item_ends import ItemEnds
 from pipeline.domain.plans import bundle
 from pipeline.domain.plans.arguments import check_arguments
 from pipeline.domain.plans.plan import (
@@ -131,18 +132,18 @@ def _planned(
 def _remaining(engine: Engine, run: Run) -> Work:
     """Return the items of the last plan that did not succeed; a redrive executes these."""
     last = run.earlier[-1].plan
-    done = gather.gather(engine, run).parts.keys()
+    done = gather.gather(engine, run).ends
     cut = published.read_page(engine, last, 0).page.cut if last.pages else None
     return Work(_undone(engine, last, done), cut)
 
 
 def _undone(
-    engine: Engine, last: PublishedPlan, done: Set[int]
+    engine: Engine, last: PublishedPlan, done: ItemEnds
 ) -> Iterator[tuple[Item, tuple[PlannedInput, ...]]]:
     for number in range(last.pages):
         for task in published.read_page(engine, last, number).page.tasks:
             by_file = {blob.file: blob for blob in task.inputs}
             for item in task.items:
-                if item.id not in done:
+                if not done.succeeded(item.id):
                     own = tuple(by_file[file] for file in item.inputs if file in by_file)
                     yield Item(item.id, item.parameters, spans=item.spans), own

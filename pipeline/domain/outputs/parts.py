@@ -1,0 +1,96 @@
+"""The outputs of a run's items, kept in columns: there may be a million of them."""
+
+from array import array
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from pipeline.domain.runs.naming import BlobRef
+
+_WHOLE = -1  # in place of an offset: the part is a blob
+_DIGEST = 32  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One output of one item in Storage: a blob, or the part of a pack that begins at `offset`."""
+
+    item: int
+    name: str
+    ref: BlobRef
+    size: int
+    sha256: str
+    offset: int | None = None
+
+    @property
+    def end(self) -> int | None:
+        """Where it ends in its pack, or None if it is a blob."""
+        return None if self.offset is None else self.offset + self.size
+
+    def lies_in(self, sizes: Mapping[BlobRef, int]) -> bool:
+        """Return whether Storage has it, by the sizes of the blobs that are there."""
+        there = sizes.get(self.ref)
+        return there is not None and (there == self.size if self.end is None else self.end <= there)
+
+
+class Parts(Collection[Part]):
+    """Parts in the order of their items. Each takes about 90 bytes, however it was made."""
+
+    def __init__(self, parts: Iterable[Part] = ()) -> None:
+        self._items, self._sizes, self._offsets = array("Q"), array("Q"), array("q")
+        self._digests, self._digested = bytearray(), bytearray()
+        self._names, self._name_ends = bytearray(), array("Q")
+        self._blobs, self._places = list[BlobRef](), array("L")
+        self._since = dict[int, int]()
+        self._ordered, self._highest = True, -1
+        for part in parts:
+            self._append(part)
+
+    def put(self, item: int, parts: Iterable[Part]) -> None:
+        """Add the parts of an item, in place of those that it had."""
+        if item <= self._highest:
+            self._since[item], self._ordered = len(self._items), False
+        for part in parts:
+            self._append(part)
+
+    def __len__(self) -> int:
+        return len(self._items) if self._ordered else sum(1 for _ in self._numbers())
+
+    def __iter__(self) -> Iterator[Part]:
+        return map(self._part, self._numbers())
+
+    def __contains__(self, part: object) -> bool:
+        return any(part == mine for mine in self)
+
+    def _append(self, part: Part) -> None:
+        self._ordered = self._ordered and part.item >= self._highest
+        self._highest = max(self._highest, part.item)
+        if not self._blobs or self._blobs[-1] != part.ref:
+            self._blobs.append(part.ref)
+        self._items.append(part.item)
+        self._sizes.append(part.size)
+        self._offsets.append(_WHOLE if part.offset is None else part.offset)
+        self._digests += bytes.fromhex(part.sha256) or bytes(_DIGEST)
+        self._digested.append(bool(part.sha256))
+        self._names += part.name.encode()
+        self._name_ends.append(len(self._names))
+        self._places.append(len(self._blobs) - 1)
+
+    def _numbers(self) -> Iterable[int]:
+        """Return which entries count, in order."""
+        if self._ordered:
+            return range(len(self._items))
+        counted = (n for n, item in enumerate(self._items) if n >= self._since.get(item, 0))
+        return sorted(counted, key=self._items.__getitem__)
+
+    def _part(self, number: int) -> Part:
+        begin = self._name_ends[number - 1] if number else 0
+        digest = self._digests[number * _DIGEST : (number + 1) * _DIGEST]
+        offset = self._offsets[number]
+        return Part(
+            item=self._items[number],
+            name=self._names[begin : self._name_ends[number]].decode(),
+            ref=self._blobs[self._places[number]],
+            size=self._sizes[number],
+            sha256=digest.hex() if self._digested[number] else "",
+            offset=None if offset == _WHOLE else offset,
+        )
