@@ -4,6 +4,7 @@ A connection string and keys mean the local mode. Without them the app uses its 
 (in Azure) or the user's own login (command line).
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
@@ -13,6 +14,7 @@ from pipeline.errors import Permanent
 
 _AUTHORITY = "https://login.microsoftonline.com"
 _VAULTS = "vault.azure.net"
+_HOST = Path(__file__).resolve().parent.parent / "host.json"
 SECRETS_FILE = "secrets.local.yaml"  # of a local stack; git and the function package leave it out
 
 
@@ -87,6 +89,7 @@ class Settings:
     vault_domain: str
     patience: Patience
     gpu_optional: bool
+    time_limit: timedelta
 
     @property
     def secrets_file(self) -> Path:
@@ -125,6 +128,7 @@ class Settings:
             vault_domain=(environ.get("FANFARE_VAULT_DOMAIN", "") or _VAULTS).lstrip("."),
             patience=_patience(environ),
             gpu_optional=_gpu_optional(environ),
+            time_limit=_time_limit(environ),
         )
 
 
@@ -144,6 +148,15 @@ def _gpu_optional(environ: Mapping[str, str]) -> bool:
     if choice not in {"fail", "cpu"}:
         raise SettingMissing(f"FANFARE_MISSING_GPU must be fail or cpu, not {choice[:40]!a}.")
     return choice == "cpu"
+
+
+def _time_limit(environ: Mapping[str, str]) -> timedelta:
+    """Return after which time the host kills an invocation: `functionTimeout` of host.json."""
+    if given := environ.get("FANFARE_TIME_LIMIT_S", ""):
+        return timedelta(seconds=float(given))
+    host = json.loads(_HOST.read_text("utf-8"))
+    hours, minutes, seconds = map(int, host["functionTimeout"].split(":"))
+    return timedelta(hours=hours, minutes=minutes, seconds=seconds)
 
 
 def _registry_logins(environ: Mapping[str, str]) -> tuple[Path, ...]:

@@ -16,6 +16,7 @@ from pipeline.domain.definitions.pool import Pool, physical_id
 from pipeline.domain.runs.asking.askers import ENGINE, Asker
 from pipeline.domain.runs.messages import Message, Queue, RunMessage
 from pipeline.domain.runs.run import Run
+from pipeline.domain.slices import ENDLESS, Slice
 from pipeline.errors import Permanent, Transient
 from pipeline.ports.world import Ports
 from pipeline.settings import Patience
@@ -34,7 +35,8 @@ class Engine:
     `archives` are files of task_scripts/ that are too large to be held. `local` means that the
     services are the stack on this machine, not Azure. With `gpu_optional` a task that asks for a
     GPU runs on the CPU of a node that has none. `by` is who asks for what this invocation does: the
-    engine itself, unless a door knows better.
+    engine itself, unless a door knows better. `time_limit` is how long the host lets an invocation
+    live, and `slice` how much of that this one has for a long step.
     """
 
     ports: Ports
@@ -45,6 +47,8 @@ class Engine:
     local: bool = False
     gpu_optional: bool = False
     by: Asker = ENGINE
+    time_limit: timedelta | None = None
+    slice: Slice = ENDLESS
 
     @property
     def now(self) -> datetime:
@@ -54,6 +58,15 @@ class Engine:
     def asked_by(self, by: Asker) -> Self:
         """Return the same engine for somebody: what it starts or changes is recorded as theirs."""
         return replace(self, by=by)
+
+    def begun(self) -> Self:
+        """Return the same engine for an invocation that begins now; its slice begins."""
+        return replace(self, slice=Slice.begun(self.now, self.time_limit))
+
+    @property
+    def time_is_up(self) -> bool:
+        """Whether a long step should record how far it came and send itself on."""
+        return self.slice.is_over(self.now)
 
     def token(self) -> str:
         """Draw a token for one step or attempt."""

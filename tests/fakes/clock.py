@@ -1,4 +1,4 @@
-"""A clock that only a test moves, and tokens that count up."""
+"""A clock that only a test moves, or each look at it, and tokens that count up."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,8 +11,10 @@ class FakeClock:
     def __init__(self, start: datetime = START) -> None:
         self._now = start
         self._tokens = 0
+        self.per_look = timedelta()
 
     def now(self) -> datetime:
+        self._now += self.per_look
         return self._now
 
     def token(self) -> str:

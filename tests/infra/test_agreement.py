@@ -54,6 +54,7 @@ UNSET = {
     "FANFARE_BATCH_ACCOUNT": "only a key needs it",
     "FANFARE_BATCH_KEY": "the account takes Entra tokens alone",
     "FANFARE_TOPIC_KEY": "the topic takes Entra tokens alone",
+    "FANFARE_TIME_LIMIT_S": "host.json says it",
     "FANFARE_MISSING_GPU": "in Azure a task that asks for a GPU does not run without",
     "FANFARE_DEFINITIONS": "the definitions lie in the package",
     "OTEL_EXPORTER_OTLP_ENDPOINT": "traces go to Application Insights",

@@ -1,5 +1,6 @@
 """Settings that only some deployments have."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,9 @@ def test_a_gpu_is_optional_only_where_a_setting_says_so(given, optional):
 def test_another_word_for_it_is_refused():
     with pytest.raises(SettingMissing, match="must be fail or cpu, not 'yes'"):
         Settings.from_env({**LOCAL, "FANFARE_MISSING_GPU": "yes"}, Path())
+
+
+def test_the_time_limit_is_that_of_the_functions_host():
+    assert Settings.from_env(LOCAL, Path()).time_limit == timedelta(minutes=10)
+    shorter = {**LOCAL, "FANFARE_TIME_LIMIT_S": "20"}
+    assert Settings.from_env(shorter, Path()).time_limit == timedelta(seconds=20)

@@ -68,6 +68,7 @@ ROUTES: Mapping[Queue, Route] = {
 
 def handle(engine: Engine, queue: Queue, body: str) -> None:
     """Handle one message of a queue; afterwards the host may delete it."""
+    engine = engine.begun()
     try:
         message = ROUTES[queue].parse(body)
     except BadMessage as error:

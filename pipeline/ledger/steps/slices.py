@@ -1,0 +1,154 @@
+"""Cursors of long steps: how far a step has come, and which invocation may go on with it.
+
+Table `progress`, partition = run and generation, row `slice:{step}`. An invocation takes the
+cursor under an owner token, goes on from its place, and advances it; each write needs the ETag of
+the last one. The lease is renewed by each write, and expires by itself. `turn` counts the writes,
+so that an owner recognises one whose answer was lost.
+
+What a step has so far is in `body`, which is bounded: what grows with the run lies in blobs, under
+a digest that the body has.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from pipeline.domain.runs.run import Run
+from pipeline.errors import Conflict, Permanent
+from pipeline.ledger.layout import PROGRESS, partition
+from pipeline.ledger.rows import number, write
+from pipeline.ports.tables import Row, Tables, Value
+
+TERM = timedelta(seconds=60)
+MAX_BODY = 32_000  # units of UTF-16, of which one column of a row holds 32,768
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+class LeaseLost(Conflict):
+    """Another invocation goes on with this step: what this one did for it does not count."""
+
+
+class BodyTooLarge(Permanent):
+    """A step has more to keep than a row of the ledger holds."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A long step of one generation of a run: `plan`, `gather` and so on."""
+
+    run: str
+    generation: int
+    name: str
+
+    @classmethod
+    def of(cls, run: Run, name: str) -> "Step":
+        """Name a step of the run's present generation."""
+        return cls(run.id, run.generation, name)
+
+    @property
+    def partition(self) -> str:
+        """The partition of its row."""
+        return partition(self.run, self.generation)
+
+    @property
+    def key(self) -> str:
+        """The key of its row."""
+        return f"slice:{self.name}"
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """How far a step has come, as its owner holds it; `position` counts whatever the step does."""
+
+    step: Step
+    owner: str
+    until: datetime
+    position: int = 0
+    body: str = ""
+    finished: bool = False
+    turn: int = 0
+    etag: str | None = None
+
+
+@dataclass(frozen=True)
+class Busy:
+    """Another invocation goes on with the step; its lease lives until a time."""
+
+    until: datetime
+
+
+def read(tables: Tables, step: Step) -> Cursor | None:
+    """Read a cursor without taking it; None before the step began. Raises Unreadable."""
+    row = tables.get(PROGRESS, step.partition, step.key)
+    return _cursor(step, row) if row else None
+
+
+def take(tables: Tables, step: Step, owner: str, now: datetime) -> Cursor | Busy:
+    """Take a step that nobody has, or that this owner has already.
+
+    A finished one is returned as it is: nobody needs it. Raises Unreadable.
+    """
+    present = read(tables, step)
+    if present and present.finished:
+        return present
+    if present and present.owner != owner and present.until > now:
+        return Busy(present.until)
+    before = present or Cursor(step, owner, _LONG_AGO)
+    try:
+        return _write(tables, replace(before, owner=owner, until=now + TERM))
+    except LeaseLost:
+        present = read(tables, step)
+        if present and present.finished:
+            return present
+        return Busy(present.until if present else now)
+
+
+def advance(tables: Tables, cursor: Cursor, now: datetime, position: int, body: str) -> Cursor:
+    """Record how far the step has come, and keep it for another term. Raises LeaseLost."""
+    return _write(tables, replace(cursor, until=now + TERM, position=position, body=body))
+
+
+def release(tables: Tables, cursor: Cursor, now: datetime) -> Cursor:
+    """Let another invocation go on from the cursor at once. Raises LeaseLost."""
+    return _write(tables, replace(cursor, owner="", until=now))
+
+
+def finish(tables: Tables, cursor: Cursor, now: datetime, position: int, body: str) -> Cursor:
+    """Record the result of the step: from now on it is what the cursor says. Raises LeaseLost."""
+    done = replace(cursor, until=now, position=position, body=body, finished=True)
+    return _write(tables, done)
+
+
+def _write(tables: Tables, cursor: Cursor) -> Cursor:
+    if len(cursor.body.encode("utf-16-le")) // 2 > MAX_BODY:
+        raise BodyTooLarge(f"Step {cursor.step.name} keeps more than {MAX_BODY} characters.")
+    step, after = cursor.step, replace(cursor, turn=cursor.turn + 1)
+    values: dict[str, Value] = {
+        "owner": after.owner,
+        "until": after.until,
+        "position": after.position,
+        "body": after.body,
+        "finished": after.finished,
+        "turn": after.turn,
+    }
+    try:
+        etag = write(tables, PROGRESS, Row(step.partition, step.key, values, cursor.etag))
+    except Conflict as error:
+        present = read(tables, step)
+        if present and replace(present, etag=None) == replace(after, etag=None):
+            return present  # the answer to this very write was lost
+        raise LeaseLost from error
+    return replace(after, etag=etag)
+
+
+def _cursor(step: Step, row: Row) -> Cursor:
+    until = row.values.get("until")
+    return Cursor(
+        step,
+        str(row.values.get("owner", "")),
+        until if isinstance(until, datetime) else _LONG_AGO,
+        number(row, "position", PROGRESS),
+        str(row.values.get("body", "")),
+        row.values.get("finished") is True,
+        number(row, "turn", PROGRESS),
+        row.etag,
+    )
