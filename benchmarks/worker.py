@@ -163,7 +163,10 @@ def _loads(bench: Bench, scale: float) -> None:
     with bench.measured(f"plan and submit {of(100_000):,} items, 100 per task"):
         bench.planned("bundled", of(100_000))
     with bench.measured(f"plan and submit {of(1_000_000):,} items, 100 per task"):
-        bench.planned("bundled", of(1_000_000))
+        (run,) = bench.planned("bundled", of(1_000_000))
+    bench.work(run, b"an output\n")
+    with bench.measured(f"count and assemble {of(1_000_000):,} items, 100 per task"):
+        bench.ended(run)
     with bench.measured(f"16 plans of {of(10_000):,} items, 100 per task, at once"):
         bench.planned("bundled", of(10_000), 16)
     (run,) = bench.planned("alone", of(2_000))

@@ -7,8 +7,7 @@ and `tests/repo` check this.
 runs      a run, claimed and moved                  places      concurrency limits, pauses
 index     which runs exist, and which are active    pools       demand of runs, pushed formulas
 outbox    events to announce, runs to release       watermarks  how far timers have looked
-deployed  what the app runs                   leases      who does a long step
+deployed  what the app runs                   steps       how far long steps have come
 tasks     results of tasks, and forgetting them     waiting     runs that wait for a place
 progress  finished tasks and pages, as sets         rows        values as columns and back
-steps     how far long steps have come
 """

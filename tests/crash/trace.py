@@ -4,7 +4,7 @@ import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipeline.handlers.assembling import commit
+from pipeline.handlers.assembling import copying
 from tests.crash.scenarios import SCENARIOS
 from tests.depth import more
 from tests.fakes.crash import Injector
@@ -22,9 +22,9 @@ READS = frozenset(
 @contextmanager
 def both_ways_of_copying() -> Iterator[None]:
     """Let the smallest outputs pass through the app, and others be copied by Storage."""
-    before, commit.SMALL = commit.SMALL, 5
+    before, copying.SMALL = copying.SMALL, 5
     yield
-    commit.SMALL = before
+    copying.SMALL = before
 
 
 @functools.cache

@@ -115,6 +115,10 @@ class Generation:
         """Return the folder of one assembler's work."""
         return f"{self.folder}/assembled/{attempt}"
 
+    def kept(self, step: str, digest: str) -> BlobRef:
+        """Return what a long step keeps for its next slice, by its content."""
+        return BlobRef(ENGINE, f"{self.folder}/{step}/{digest}.json")
+
     @property
     def empty(self) -> BlobRef:
         """An empty blob, of which tasks without the runner get copies."""
@@ -171,8 +175,7 @@ def run_id(pipeline: str, cause: Sequence[str]) -> str:
 
 def pipeline_of(run: str) -> str | None:
     """Return the pipeline that a run id names, or None if the text is not a run id."""
-    match = _RUN.fullmatch(run)
-    return match["pipeline"] if match else None
+    return match["pipeline"] if (match := _RUN.fullmatch(run)) else None
 
 
 def pool_id(name: str, fixed: Mapping[str, object]) -> str:
@@ -250,14 +253,12 @@ def _receipt_path(match: re.Match[str], attempt: str) -> ReceiptPath | None:
 
 def execution_of(address: str) -> int:
     """Return the execution that an address belongs to; 0 for an address of an older release."""
-    match = _ADDRESS.fullmatch(address)
-    return int(match[1]) if match else 0
+    return int(match[1]) if (match := _ADDRESS.fullmatch(address)) else 0
 
 
 def journal_attempt(name: str) -> str | None:
     """Return the attempt that a journal's name says, or None for another name."""
-    match = _JOURNAL.fullmatch(name)
-    return match[1] if match else None
+    return match[1] if (match := _JOURNAL.fullmatch(name)) else None
 
 
 def journal_address(name: str) -> str:
@@ -267,8 +268,7 @@ def journal_address(name: str) -> str:
 
 def is_output_of(blob: str, attempt: str) -> bool:
     """Return whether a blob's name is that of an output of this attempt."""
-    match = _OUTPUT.fullmatch(blob)
-    return match is not None and match[1] == attempt
+    return (match := _OUTPUT.fullmatch(blob)) is not None and match[1] == attempt
 
 
 def is_output_named(blob: str, name: str) -> bool:

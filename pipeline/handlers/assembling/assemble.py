@@ -1,17 +1,20 @@
 """Assembles a run when all of its tasks are over: verify, judge, assemble, commit, conclude."""
 
+from collections.abc import Sequence
+
 from pipeline.domain.outputs.item_ends import ItemEnds
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import State
-from pipeline.domain.runs.manifest import Manifest, Missing, missing_of
-from pipeline.domain.runs.messages import RunMessage
+from pipeline.domain.runs.manifest import AssembledFile, Manifest, Missing, missing_of
+from pipeline.domain.runs.messages import Queue, RunMessage
 from pipeline.domain.runs.results import TaskResult
 from pipeline.domain.runs.run import Output, Run
 from pipeline.errors import FanfareError, NotFound, NotYet, Permanent, Transient
 from pipeline.handlers.assembling import alias, assemblers, commit
 from pipeline.handlers.assembling.assemblers import Assembly
-from pipeline.handlers.assembling.commit import Chosen, Committed, Elsewhere, Spoiled
+from pipeline.handlers.assembling.commit import Chosen, Committed
+from pipeline.handlers.assembling.copying import MAX_FILES, Elsewhere, Spoiled, TimeIsUp
 from pipeline.handlers.collecting.accounts import Counts, Outcomes, count
 from pipeline.handlers.collecting.gather import Gathered, Rejected, gather, total_items
 from pipeline.handlers.collecting.receipts import settle_unheard
@@ -45,6 +48,9 @@ def assemble(message: RunMessage, engine: Engine) -> None:
             "Commit left to its instance",
             extra={**context(held.run, "assemble"), "why": str(error)},
         )
+    except TimeIsUp as error:
+        log.info("Step sent on", extra={**context(held.run, "assemble"), "why": str(error)})
+        engine.wake(Queue.ASSEMBLE, held.run)
     except Spoiled as error:
         held = runs.need(engine.ports.tables, message.run)
         if held.run.generation == message.generation and held.run.state in _DECIDING:
@@ -129,10 +135,21 @@ def _make_output(engine: Engine, run: Run, gathered: Gathered) -> Chosen | OnNod
         return _failure(cause, f"Assembly failed: {error}", missing, counts)
     if isinstance(files, OnNode):
         return files
-    if any(file.name == naming.MANIFEST for file in files):
-        why = f"An output is called {naming.MANIFEST}, the name of the run's own list: rename it."
+    if why := _unusable(files):
         return _failure(Cause.OUTPUT_UNUSABLE, why, missing, counts)
     return Chosen(files=tuple(files), missing=missing, counts=counts)
+
+
+def _unusable(files: Sequence[AssembledFile]) -> str:
+    """Return why files cannot be an output, or ""."""
+    if len(files) > MAX_FILES:
+        return (
+            f"The output has {len(files):,} files, and the limit is {MAX_FILES:,}: "
+            "let `assemble` make an archive of them, by zip or a program"
+        )
+    if any(file.name == naming.MANIFEST for file in files):
+        return f"An output is called {naming.MANIFEST}, the name of the run's own list: rename it."
+    return ""
 
 
 def _failure(cause: Cause, error: str, missing: tuple[Missing, ...], counts: Counts) -> Verdict:

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.errors import Permanent, Transient
-from pipeline.handlers.assembling import commit
+from pipeline.handlers.assembling import copying
 from tests.unit.handlers.conftest import content_of
 
 FOREVER = timedelta(days=9)
@@ -105,7 +105,7 @@ def test_an_alias_that_cannot_be_moved_delays_no_verdict(app_with, caplog, error
 def test_an_output_that_may_not_be_committed_fails_the_run_and_says_why(
     app_with, monkeypatch, verb, small
 ):
-    monkeypatch.setattr(commit, "SMALL", small)
+    monkeypatch.setattr(copying, "SMALL", small)
     app = app_with()
     refused(app, verb, "all.txt", Permanent("The container is immutable."))
     app.upload("lines/a.txt", b"one\n")

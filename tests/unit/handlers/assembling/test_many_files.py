@@ -6,14 +6,16 @@ from datetime import timedelta
 
 import pytest
 
+from pipeline.domain.runs.naming import BlobRef
 from pipeline.errors import Conflict, Transient
-from pipeline.handlers.assembling import commit
+from pipeline.handlers.assembling import assemble, copying
 from pipeline.ledger import runs
-from pipeline.ledger.leases import Lease
+from pipeline.ledger.steps import slices
 from tests.unit.handlers.conftest import BLOB, manifest_of
 
 NONE = BLOB + "split: {blobs: {}}\nassemble: {none: {}}\n"
 MANY = 450
+SLICE = 50
 
 
 def many(_item):
@@ -21,7 +23,8 @@ def many(_item):
 
 
 @pytest.fixture
-def app(app_with):
+def app(app_with, monkeypatch):
+    monkeypatch.setattr(copying, "_SLICE", SLICE)
     return app_with(NONE, program=many)
 
 
@@ -93,15 +96,17 @@ def test_the_next_instance_goes_on_where_one_ended(app):
     run = app.only_run()
     assert run.state == "succeeded"
     assert len(manifest_of(app, run)["files"]) == MANY
-    assert (writer.writes, writer.copies) == (MANY - before, before)
+    assert writer.writes <= MANY - before + SLICE, "what earlier slices copied was copied again"
+    assert writer.copies <= SLICE
 
 
 def test_only_one_instance_at_a_time_commits_many_files(app):
     writer = committing(app, fails_after=0)
     run = app.only_run()
-    other = Lease(app.world.tables, run.pipeline, run.id, "other")
     app.world.clock.advance(minutes=2)
-    assert other.take(app.engine.now)
+    step = slices.Step.of(run, "commit")
+    other = slices.take(app.world.tables, step, "other", app.engine.now)
+    assert other.owner == "other"
     writer.writes, writer.fails_after = 0, 10**9
     app.pump()
     assert (writer.writes, app.only_run().state) == (0, "committing")
@@ -109,22 +114,52 @@ def test_only_one_instance_at_a_time_commits_many_files(app):
     assert app.only_run().state == "succeeded"
 
 
-def test_a_lease_is_renewed_by_its_owner_expires_and_is_given_back(app):
-    tables, now = app.world.tables, app.engine.now
-    mine, other = (Lease(tables, "job", "job-1", owner) for owner in ("mine", "other"))
-    assert mine.take(now)
-    assert mine.take(now + timedelta(seconds=50))
-    assert not other.take(now + timedelta(seconds=100))
-    assert other.take(now + timedelta(seconds=111))
-    mine.release()
-    assert not mine.take(now + timedelta(seconds=112))
-    other.release()
-    assert mine.take(now + timedelta(seconds=112))
+def test_a_step_whose_time_is_up_is_sent_on_and_copies_nothing_twice(app, caplog):
+    caplog.set_level("INFO", "fanfare")
+    app.engine = replace(app.engine, time_limit=timedelta(seconds=6))
+    app.world.clock.per_look = timedelta(milliseconds=200)
+    writer = Counting(app.world.ports.writer)
+    app.through(replace(app.world.ports, writer=writer))
+    app.upload("lines/a.txt", b"one\n")
+    app.settle()
+    run = app.only_run()
+    assert run.state == "succeeded"
+    assert [file["name"] for file in manifest_of(app, run)["files"]] == [
+        f"{number:03}.txt" for number in range(MANY)
+    ]
+    assert (writer.writes, writer.copies) == (MANY, 0)
+    assert "Step sent on" in caplog.text
+
+
+@pytest.mark.parametrize("harm", ["changed", "deleted"])
+def test_a_list_of_copies_that_was_harmed_ends_the_run(app, harm):
+    writer = committing(app, fails_after=300)
+    names = app.world.blobs.names("engine")
+    ref = next(BlobRef("engine", name) for name in names if "/copied/" in name)
+    if harm == "deleted":
+        app.world.blobs.delete(ref)
+    else:
+        app.world.blobs.write(ref, b"[]")
+    writer.fails_after = 10**9
+    app.settle()
+    run = app.only_run()
+    assert (run.state, run.cause) == ("failed", "output-unusable")
+    assert f"a list of copies, was {harm}" in run.error
 
 
 def test_few_files_need_no_lease(app_with, monkeypatch):
-    monkeypatch.setattr(commit, "Lease", None)
+    monkeypatch.setattr(copying, "slices", None)
     app = app_with(NONE, program=lambda _item: [("a.txt", b"x")])
     app.upload("lines/a.txt", b"one\n")
     app.settle()
     assert app.only_run().state == "succeeded"
+
+
+def test_more_files_than_an_output_may_have_are_refused_with_the_way_out(app, monkeypatch):
+    monkeypatch.setattr(assemble, "MAX_FILES", MANY - 1)
+    app.upload("lines/a.txt", b"one\n")
+    app.settle()
+    run = app.only_run()
+    assert (run.state, run.cause) == ("failed", "output-unusable")
+    assert run.error.startswith("The output has 450 files, and the limit is 449: let `assemble`")
+    assert not [name for name in app.world.blobs.names("output") if name.endswith(".txt")]

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.domain.catalogue.schema import manifest_schema
 from pipeline.domain.runs.naming import BlobRef
-from pipeline.handlers.assembling import assemblers, commit
+from pipeline.handlers.assembling import assemblers, copying
 from pipeline.handlers.ending import steer
 from pipeline.handlers.starting.tick import on_tick
 from tests.fakes.node import Failure
@@ -191,7 +191,7 @@ def test_size_digest_and_content_type_are_those_of_the_bytes_in_output(
     app_with, monkeypatch, assembler, streamed, small
 ):
     monkeypatch.setattr(assemblers, "STREAMED", streamed)
-    monkeypatch.setattr(commit, "SMALL", small)
+    monkeypatch.setattr(copying, "SMALL", small)
     text = BLOB + f"split: {{lines: {{}}}}\nassemble: {{{ASSEMBLERS[assembler]}}}\n"
     app = app_with(text, program=number)
     app.upload("lines/a.txt", b"one\ntwo\n")
@@ -215,7 +215,7 @@ def test_size_digest_and_content_type_are_those_of_the_bytes_in_output(
 def test_bytes_that_are_not_those_that_the_node_wrote_are_no_output(
     app_with, monkeypatch, assembler, small
 ):
-    monkeypatch.setattr(commit, "SMALL", small)
+    monkeypatch.setattr(copying, "SMALL", small)
     text = BLOB + f"split: {{lines: {{}}}}\nassemble: {{{ASSEMBLERS[assembler]}}}\n"
     app = app_with(text, program=number)
     node = app.world.node(number)

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.domain.runs.messages import Queue
 from pipeline.errors import Transient
-from pipeline.handlers.assembling import commit
+from pipeline.handlers.assembling import copying
 from pipeline.handlers.doors import dispatch, http
 from pipeline.handlers.engine import DefinitionUnreadable
 from pipeline.handlers.mending import sweep
@@ -47,7 +47,7 @@ VERBS = [
 def test_a_service_that_is_busy_for_a_quarter_of_an_hour_only_delays(
     app_with, monkeypatch, port, verb
 ):
-    monkeypatch.setattr(commit, "SMALL", 0 if verb == "copy" else commit.SMALL)
+    monkeypatch.setattr(copying, "SMALL", 0 if verb == "copy" else copying.SMALL)
     app = app_with()
     app.upload("lines/a.txt", b"one\ntwo\n")
     refusing(app, port, verb, app.world.clock.now() + timedelta(minutes=15))
