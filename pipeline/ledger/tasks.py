@@ -4,9 +4,10 @@ Table `tasks`, partition = run and generation, row = task (`t000012`) or stage p
 exception: a result whose outputs never arrived is rejected, and its task gets another execution.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from pipeline.domain.runs import naming
 from pipeline.domain.runs.results import TaskResult, TaskState
 from pipeline.errors import TransactionConflict
 from pipeline.ledger.layout import PROGRESS, RUNS, TASKS, partition
@@ -23,6 +24,7 @@ from pipeline.ledger.rows import (
 from pipeline.ports.tables import Operation, Remove, Row, Tables, Value
 
 _PER_TRANSACTION = 100
+_NEAR = 4  # rows that are read for each one that is wanted, rather than asking for each
 _NOBODY, _NOTHING = "!doctor", "fanfare-doctor-looks-whether-it-may"
 _LARGEST_COLUMN = 24_000
 _TAILS = (800, 200, 80)  # characters; the longest that fits is kept
@@ -38,15 +40,26 @@ class HeldTask:
     values: Mapping[str, Value]
 
 
-def finish(
-    tables: Tables, run: str, generation: int, results: Iterable[TaskResult]
-) -> list[TaskResult]:
-    """Record results of tasks that have none yet; return those that were recorded now."""
-    recorded: list[TaskResult] = []
+@dataclass
+class Finished:
+    """The units that have a result: the results that were recorded now, and units from before."""
+
+    recorded: list[TaskResult] = field(default_factory=list)
+    before: list[str] = field(default_factory=list)
+
+    @property
+    def units(self) -> list[str]:
+        """All of them."""
+        return [*(result.unit for result in self.recorded), *self.before]
+
+
+def finish(tables: Tables, run: str, generation: int, results: Iterable[TaskResult]) -> Finished:
+    """Record results of tasks that have none yet, except those of rejected attempts."""
+    finished = Finished()
     place = partition(run, generation)
     for group in _grouped(_within_limits(result) for result in results):
-        recorded += _finish_group(tables, place, group)
-    return recorded
+        _finish_group(tables, place, group, finished)
+    return finished
 
 
 def _grouped(results: Iterable[TaskResult]) -> Iterator[list[TaskResult]]:
@@ -92,7 +105,9 @@ def results(tables: Tables, run: str, generation: int) -> Iterator[TaskResult]:
     return readable(tables.query(TASKS, partition(run, generation), "t", "u"), _result)
 
 
-def _finish_group(tables: Tables, place: str, group: Sequence[TaskResult]) -> list[TaskResult]:
+def _finish_group(
+    tables: Tables, place: str, group: Sequence[TaskResult], finished: Finished
+) -> None:
     """Insert a group; after each conflict, handle the row that exists and insert the rest."""
     pending = {result.unit: result for result in group}
     replacing: dict[str, Row] = {}
@@ -102,18 +117,30 @@ def _finish_group(tables: Tables, place: str, group: Sequence[TaskResult]) -> li
             tables.transact(TASKS, place, operations)
         except TransactionConflict as conflict:
             unit = list(pending)[conflict.index]
-            row = tables.get(TASKS, place, unit)
-            present = _present(row) if row else None
-            if present and _stands(present, pending[unit]):
-                del pending[unit]
-                replacing.pop(unit, None)
-            elif row:
-                replacing[unit] = row
-            else:
-                replacing.pop(unit, None)
+            replacing.pop(unit, None)
+            for row in _there(tables, place, pending, unit):
+                present = _present(row)
+                if present is None or not _stands(present, pending[row.key]):
+                    replacing[row.key] = row
+                    continue
+                del pending[row.key]
+                replacing.pop(row.key, None)
+                if present.state is TaskState.DONE:
+                    finished.before.append(row.key)
         else:
-            return list(pending.values())
-    return []
+            finished.recorded += pending.values()
+            return
+
+
+def _there(tables: Tables, place: str, units: Collection[str], conflicting: str) -> list[Row]:
+    """Read which rows of the units exist; of units that lie far apart only the conflicting one."""
+    first, last = min(units), max(units)
+    span = (naming.unit_number(last) or 0) - (naming.unit_number(first) or 0)
+    if span > _NEAR * len(units):
+        row = tables.get(TASKS, place, conflicting)
+        return [row] if row else []
+    found = tables.query(TASKS, place, first, f"{last}!")
+    return [row for row in found if row.key in units]
 
 
 def _stands(present: TaskResult, result: TaskResult) -> bool:

@@ -30,6 +30,7 @@ from pipeline.ports.queues import QueueMessage
 
 DRAIN = 1000
 _READERS = 8
+_AT_ONCE = 10_000  # items whose results are held; each takes about 1.5 KB
 _COUNTING = frozenset({State.SUBMITTING, State.RUNNING, State.ASSEMBLING})
 
 # Units without a result, with what the ledger knows about their earlier executions.
@@ -56,8 +57,19 @@ def on_receipts(message: EventMessage, engine: Engine) -> None:
     Raises Transient if the event's own message is among them.
     """
     own = _doorbell(engine, message)
+    doorbells = [*([own] if own else []), *_drain(engine)]
+    unsettled = _settle_all(engine, doorbells)
+    while len(doorbells) >= DRAIN and not engine.time_is_up:
+        doorbells = list(_drain(engine))
+        _settle_all(engine, doorbells)
+    if unsettled:
+        raise unsettled
+
+
+def _settle_all(engine: Engine, rung: Iterable[Doorbell]) -> Transient | None:
+    """Settle receipts run by run; return the error for which the event's own message must wait."""
     by_generation: dict[tuple[str, int], list[Doorbell]] = defaultdict(list)
-    for doorbell in [*([own] if own else []), *_drain(engine)]:
+    for doorbell in rung:
         by_generation[doorbell.path.run, doorbell.path.generation].append(doorbell)
     unsettled: Transient | None = None
     for (run, generation), doorbells in by_generation.items():
@@ -70,8 +82,7 @@ def on_receipts(message: EventMessage, engine: Engine) -> None:
             _put_back(engine, doorbells, str(error))
             if doorbells[0].received is None:
                 unsettled = error
-    if unsettled:
-        raise unsettled
+    return unsettled
 
 
 def _drain(engine: Engine) -> Iterator[Doorbell]:
@@ -90,9 +101,13 @@ def _drain(engine: Engine) -> Iterator[Doorbell]:
 
 
 def _delete(engine: Engine, doorbells: Iterable[Doorbell]) -> None:
-    for doorbell in doorbells:
-        if doorbell.received:
-            engine.ports.queues.delete(Queue.RECEIPTS, doorbell.received)
+    received = [doorbell.received for doorbell in doorbells if doorbell.received]
+    delete = partial(engine.ports.queues.delete, Queue.RECEIPTS)
+    if len(received) == 1:
+        delete(received[0])
+        return
+    with ThreadPoolExecutor(_READERS) as pool:
+        list(pool.map(delete, received))
 
 
 def _put_back(engine: Engine, doorbells: Iterable[Doorbell], why: str) -> None:
@@ -172,24 +187,35 @@ def _settle_run(engine: Engine, run: Run, paths: list[ReceiptPath]) -> None:
     counted = [path for path in paths if path.unit not in STAGE_QUEUES]
     if run.plan is None or run.state not in _COUNTING or not counted:
         return
-    rejected = _rejected(engine, run)
-    counted = [path for path in counted if (path.unit, path.attempt) not in rejected]
-    record(engine, run, _read_results(engine, run, counted))
+    items = _items_of(engine, run, counted)
+    known = [path for path in counted if path.unit in items]
+    heard: list[str] = []
+    for some in _portions(known, items):
+        results = _read_results(engine, run, some, items)
+        heard += tasks.finish(engine.ports.tables, run.id, run.generation, results).units
+    count(engine, run, heard)
 
 
-def _rejected(engine: Engine, run: Run) -> set[tuple[str, str]]:
-    """Return the attempts whose outputs never arrived; their tasks got another execution."""
-    if run.executions == 0:
-        return set()
-    found = tasks.results(engine.ports.tables, run.id, run.generation)
-    return {(result.unit, past.attempt) for result in found for past in result.repeats}
+def _portions(
+    paths: Iterable[ReceiptPath], items: Mapping[str, tuple[int, ...]]
+) -> Iterator[list[ReceiptPath]]:
+    """Cut receipts into portions of so many items that their results fit into memory."""
+    portion: list[ReceiptPath] = []
+    size = 0
+    for path in paths:
+        if portion and size + len(items[path.unit]) > _AT_ONCE:
+            yield portion
+            portion, size = [], 0
+        portion.append(path)
+        size += len(items[path.unit])
+    if portion:
+        yield portion
 
 
 def record(engine: Engine, run: Run, results: list[TaskResult]) -> None:
     """Record the results of tasks, then count them."""
-    if results:
-        tasks.finish(engine.ports.tables, run.id, run.generation, results)
-    count(engine, run, [result.unit for result in results])
+    finished = tasks.finish(engine.ports.tables, run.id, run.generation, results)
+    count(engine, run, finished.units)
 
 
 def count(engine: Engine, run: Run, units: Iterable[str]) -> None:
@@ -214,15 +240,15 @@ def _settle_stage(engine: Engine, run: Run, path: ReceiptPath) -> None:
         engine.wake(STAGE_QUEUES[path.unit], run)
 
 
-def _read_results(engine: Engine, run: Run, paths: list[ReceiptPath]) -> list[TaskResult]:
-    items = _items_of(engine, run, paths)
-    known = [path for path in paths if path.unit in items]
+def _read_results(
+    engine: Engine, run: Run, paths: list[ReceiptPath], items: Mapping[str, tuple[int, ...]]
+) -> list[TaskResult]:
     read = partial(_read_result, engine, run)
-    if len(known) == 1:
-        found = [read(known[0], items[known[0].unit])]
+    if len(paths) == 1:
+        found = [read(paths[0], items[paths[0].unit])]
     else:
         with ThreadPoolExecutor(_READERS) as pool:
-            found = list(pool.map(lambda path: read(path, items[path.unit]), known))
+            found = list(pool.map(lambda path: read(path, items[path.unit]), paths))
     # The first receipt of a task counts; the others are ignored.
     return list({result.unit: result for result in reversed(found) if result}.values())
 

@@ -25,21 +25,44 @@ def result(number=0, attempt="a", **more):
     return TaskResult(unit=f"t{number:06d}", attempt=attempt * 16, **more)
 
 
+class Counting:
+    """Tables; counts the calls."""
+
+    def __init__(self, tables) -> None:
+        self._tables, self.calls = tables, 0
+
+    def __getattr__(self, name):
+        self.calls += 1
+        return getattr(self._tables, name)
+
+
 def stored(tables):
     return list(tasks.results(tables, RUN, 1))
 
 
 def test_the_first_result_of_a_task_wins(tables):
-    assert tasks.finish(tables, RUN, 1, [result(attempt="a")]) != []
-    assert tasks.finish(tables, RUN, 1, [result(attempt="b")]) == []
+    assert tasks.finish(tables, RUN, 1, [result(attempt="a")]).recorded != []
+    second = tasks.finish(tables, RUN, 1, [result(attempt="b")])
+    assert (second.recorded, second.units) == ([], ["t000000"])
     assert [row.attempt[0] for row in stored(tables)] == ["a"]
 
 
 def test_new_results_go_in_beside_those_that_exist(tables):
     tasks.finish(tables, RUN, 1, [result(1, "a"), result(3, "a")])
-    recorded = tasks.finish(tables, RUN, 1, [result(n, "b") for n in range(5)])
-    assert [row.unit[-1] for row in recorded] == ["0", "2", "4"]
+    finished = tasks.finish(tables, RUN, 1, [result(n, "b") for n in range(5)])
+    assert [row.unit[-1] for row in finished.recorded] == ["0", "2", "4"]
+    assert sorted(finished.units) == [f"t{number:06}" for number in range(5)]
     assert "".join(row.attempt[0] for row in stored(tables)) == "babab"
+
+
+@pytest.mark.parametrize("apart", [1, 50])
+def test_a_hundred_results_that_exist_are_found_with_few_calls(tables, apart):
+    mine = [result(n * apart) for n in range(100)]
+    tasks.finish(tables, RUN, 1, mine)
+    counting = Counting(tables)
+    finished = tasks.finish(counting, RUN, 1, [result(n * apart, "b") for n in range(100)])
+    assert (finished.recorded, len(finished.units)) == ([], 100)
+    assert counting.calls <= (2 if apart == 1 else 200)
 
 
 def test_more_than_a_transaction_takes_goes_in_parts(tables):
@@ -85,7 +108,7 @@ def test_a_rejected_attempt_never_counts_again(tables):
     repeats = (PastExecution(cause=Cause.OUTPUT_LOST, attempt="a" * 16),)
     again = TaskResult(unit="t000000", state=TaskState.RETRYING, execution=1, repeats=repeats)
     tasks.execute_anew(tables, RUN, 1, again, None)
-    assert tasks.finish(tables, RUN, 1, [result(attempt="a")]) == []
+    assert tasks.finish(tables, RUN, 1, [result(attempt="a")]).units == []
     assert [row.state for row in stored(tables)] == [TaskState.RETRYING]
     tasks.finish(tables, RUN, 1, [result(attempt="b")])
     assert [row.attempt[0] for row in stored(tables)] == ["b"]
