@@ -43,6 +43,10 @@ def cost(
         str | None, typer.Argument(help="Use its bundles and nodes; default: one item per task.")
     ] = None,
     items: Annotated[int, typer.Option(min=1, max=10**9, help="Number of items.")] = costs.MILLION,
+    bundle: Annotated[
+        int | None,
+        typer.Option("--bundle", min=1, help="Items per task; default: as the pipeline says."),
+    ] = None,
     private_network: Annotated[
         bool, typer.Option("--private-network", help="Include private endpoints.")
     ] = False,
@@ -50,7 +54,8 @@ def cost(
 ) -> None:
     """Print the cost of an idle month, and of items compared with the naive design."""
     session: Session = context.obj
-    bundle, seconds, nodes = _work(session, pipeline, items)
+    bundled, seconds, nodes = _work(session, pipeline, items)
+    bundle = bundle or bundled
     tariff, measured = prices(), metered()
     chosen = {"alertEmail": alerts, "privateNetwork": private_network}
     options = [name for name, wanted in chosen.items() if wanted]

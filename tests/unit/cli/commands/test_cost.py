@@ -25,6 +25,12 @@ def test_bundles_of_a_pipeline_make_it_cheaper(cli_with):
     assert hundred["naive"] == one["naive"]
 
 
+def test_the_items_per_task_can_be_tried(cli):
+    one, hundred = cli.json("cost"), cli.json("cost", "--bundle", "100")
+    assert hundred["items_per_task"] == 100
+    assert hundred["control_plane"]["total"] < 1 < one["control_plane"]["total"]
+
+
 def test_nodes_are_priced_once_the_pipeline_has_run(cli):
     assert cli.json("cost", "job")["nodes"]["cost"] is None
     cli.finished()
