@@ -1,4 +1,4 @@
-"""`make bench-scale`: what an item costs the engine, by the size of the run.
+"""`make bench-scale`: what an item costs the engine and the account, by the size of the run.
 
 Everything runs in one process over the fakes. The time of the services and of the nodes is measured
 apart and left out, so the figure is the engine's own processor time.
@@ -14,9 +14,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.following import requests_in_an_hour
 from benchmarks.machine import machine_line
 from benchmarks.operations import PIPELINE
 from pipeline.bootstrap import collect_seldom
+from pipeline.cli.commands.cost import metered, prices
+from pipeline.domain.money.cost import MILLION, bill
 from pipeline.ports.batch import TaskSpec
 from pipeline.ports.world import Ports
 from tests.fakes.app import FakeApp, echo
@@ -25,7 +28,7 @@ from tests.fakes.definitions import written
 
 SIZES = (1_000, 10_000, 100_000)
 BUNDLES = (100, 1_000)
-GROWTH, WRITES = 1.2, 0.03
+GROWTH, WRITES, DEAREST, REQUESTS = 1.2, 0.03, 1.0, 100
 _WRITING = {"write", "upload", "copy", "compose", "snapshot"}
 _READING = {"read", "stream", "head"}
 console = Console(highlight=False)
@@ -145,8 +148,24 @@ def main() -> None:
         grown, most = growth(costs), costs[-1].writes
         console.print(f"growth {grown:.2f}× (goal ≤ {GROWTH}×): {_judged(grown <= GROWTH)}")
         console.print(
-            f"blob writes an item {most:.4f} (goal ≤ {WRITES}): {_judged(most <= WRITES)}\n"
+            f"blob writes an item {most:.4f} (goal ≤ {WRITES}): {_judged(most <= WRITES)}"
         )
+        _control_plane(bundle)
+    with console.status("a million items in an hour"):
+        asked = requests_in_an_hour(MILLION, BUNDLES[-1]).total()
+    console.print(
+        f"requests of Batch to follow {MILLION:,} items for an hour, {BUNDLES[-1]:,} a task: "
+        f"{asked} (goal ≤ {REQUESTS}): {_judged(asked <= REQUESTS)}"
+    )
+
+
+def _control_plane(bundle: int) -> None:
+    operations = metered().of(MILLION, -(-MILLION // bundle))
+    price = sum(line.cost for line in bill(operations, prices()))
+    console.print(
+        f"control plane of {MILLION:,} items {price:.2f} USD (goal ≤ {DEAREST:.2f}): "
+        f"{_judged(price <= DEAREST)}\n"
+    )
 
 
 def _judged(good: bool) -> str:

@@ -9,7 +9,7 @@ A row of the index also notes when the sweep last asked for the run's next step.
 import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pipeline.domain.runs import naming
@@ -23,7 +23,7 @@ from pipeline.ports.tables import Insert, Operation, Remove, Row, Tables, Value
 
 _REGISTRY = "!pipelines"
 _ACTIVE, _BY_TIME, _OF_BLOB = "active:", "t:", "of:"
-_ASKED = "asked"
+_ASKED, _DONE, _LOOKED = "asked", "done", "looked"
 _FAILURE, _FAILED_AS, _FAILED_AT = "failure", "failed_as", "failed_at"
 _FRESH = timedelta(minutes=2)  # the message of a failing step is redelivered within 30 s
 _LONGEST = 1000  # characters of an error
@@ -43,6 +43,15 @@ class ActiveEntry:
     def asked(self, since: datetime) -> datetime:
         """Return when the sweep last asked for the next step; `since` if it never did."""
         return asked(self.row, since)
+
+    @property
+    def seen(self) -> tuple[int, datetime | None]:
+        """How many tasks the last sweep saw done, and when a sweep last looked at the run."""
+        done, looked = self.row.values.get(_DONE), self.row.values.get(_LOOKED)
+        return (
+            done if isinstance(done, int) else 0,
+            looked if isinstance(looked, datetime) else None,
+        )
 
     def failing(self, since: datetime, now: datetime) -> FailingStep | None:
         """Return the step that keeps failing, if one was noted after `since` and recently."""
@@ -152,6 +161,17 @@ def asked(row: Row, since: datetime) -> datetime:
 
 def note_asked(tables: Tables, row: Row, now: datetime) -> None:
     """Note in a row that the sweep asked for its work; a row that is gone meanwhile is fine."""
+    _note(tables, row, {_ASKED: now})
+
+
+def note_seen(tables: Tables, entry: ActiveEntry, done: int, looked: datetime) -> ActiveEntry:
+    """Note how many tasks of a run are done, and when a sweep last looked at it."""
+    return ActiveEntry(_note(tables, entry.row, {_DONE: done, _LOOKED: looked}))
+
+
+def _note(tables: Tables, row: Row, more: dict[str, Value]) -> Row:
+    """Write more into a row, and return it as it is then; a row that changed meanwhile stays."""
+    noted = Row(row.partition, row.key, {**row.values, **more}, row.etag)
     with suppress(Conflict):
-        noted = Row(row.partition, row.key, {**row.values, _ASKED: now}, row.etag)
-        write(tables, RUNS, noted)
+        return replace(noted, etag=write(tables, RUNS, noted))
+    return row

@@ -4,6 +4,7 @@ import json
 
 from benchmarks import __main__ as bench
 from benchmarks import batch, metered
+from benchmarks.following import requests_in_an_hour
 from benchmarks.operations import operations_per_item
 from pipeline.domain.money.cost import Metered
 
@@ -23,6 +24,10 @@ def test_an_estimate_between_the_samples_is_what_such_a_run_asks():
     asked, estimate = metered.sample(1500, 5)["operations"], measured.of(1500, 300)
     for meter in ("blob-write", "blob-read", "queue-operation", "event-grid-operation"):
         assert abs(estimate[meter] - asked[meter]) < 0.15 * asked[meter], meter
+
+
+def test_requests_that_follow_a_run_are_counted():
+    assert 0 < requests_in_an_hour(120, 2).total() <= 100
 
 
 def test_the_benchmark_can_be_started():

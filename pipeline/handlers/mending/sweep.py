@@ -13,7 +13,7 @@ from pipeline.errors import Conflict, FanfareError
 from pipeline.handlers.ending import steer
 from pipeline.handlers.ending.conclude import Verdict, conclude, release
 from pipeline.handlers.engine import DefinitionUnreadable, Engine, context, log
-from pipeline.handlers.mending import preparations, reconcile
+from pipeline.handlers.mending import looks, preparations, reconcile
 from pipeline.handlers.planning import plan
 from pipeline.handlers.running import demand, submit
 from pipeline.handlers.starting import admission, lost_events
@@ -30,12 +30,12 @@ def sweep(engine: Engine) -> None:
     """Check every active run, and every event that was not announced."""
     with _apart("activation"):
         lost_events.activate(engine)
-    tables = engine.ports.tables
+    tables, looking = engine.ports.tables, looks.once(engine)
     for pipeline in index.pipelines(tables):
         look = partial(_each, engine, pipeline)
         look("outbox", partial(outbox.unannounced, tables), _announce)
         look("ended", partial(outbox.unreleased, tables), release)
-        look("runs", partial(index.activity, tables), _look_after)
+        _each(looking, pipeline, "runs", partial(index.activity, tables), _look_after)
     with _apart("admission"):
         admission.admit_next(engine, count=_ADMITTED)
     for pool in engine.catalogue.pools:
@@ -91,8 +91,11 @@ def _look_after(engine: Engine, entry: ActiveEntry) -> None:
     held = runs.load(engine.ports.tables, entry.run)
     if held is None or held.run.over:
         return
+    needed = looks.needed(engine, held.run, entry)
+    if needed is None:
+        return
     try:
-        _end_or_go_on(engine, held, entry)
+        _end_or_go_on(engine, held, needed)
     except Conflict:
         raise  # somebody else moved it
     except FanfareError as error:

@@ -1,0 +1,50 @@
+"""Spares Batch questions whose answer is known: a sweep asks once, and not about runs that move."""
+
+from dataclasses import replace
+from datetime import timedelta
+from functools import cache
+from typing import cast
+
+from pipeline.domain.runs.lifecycle import State
+from pipeline.domain.runs.run import Run
+from pipeline.handlers.engine import Engine
+from pipeline.ledger import index, progress
+from pipeline.ledger.index import ActiveEntry
+from pipeline.ports.batch import Cluster
+
+SELDOM = timedelta(minutes=10)
+
+
+def needed(engine: Engine, run: Run, entry: ActiveEntry) -> ActiveEntry | None:
+    """Return the run's row of the index if the sweep should look at the run, or None if it moves.
+
+    A run moves if receipts came since the last sweep. A receipt or node that is lost shows when it
+    stops, or at the next look, after ten minutes.
+    """
+    late = run.deadline is not None and engine.now > run.deadline
+    if run.state is not State.RUNNING or run.plan is None or late:
+        return entry
+    tables = engine.ports.tables
+    done = progress.union(tables, run.id, run.generation, "tasks").count()
+    seen, looked = entry.seen
+    if seen < done < run.plan.tasks and looked and engine.now - looked < SELDOM:
+        index.note_seen(tables, entry, done, looked)
+        return None
+    return index.note_seen(tables, entry, done, engine.now)
+
+
+def once(engine: Engine) -> Engine:
+    """Return the engine of one sweep, for which Batch reports each job and pool once."""
+    cluster = cast(Cluster, _Once(engine.ports.cluster))
+    return replace(engine, ports=replace(engine.ports, cluster=cluster))
+
+
+class _Once:
+    """Batch as one sweep sees it."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self.job, self.pool = cache(cluster.job), cache(cluster.pool)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._cluster, name)
