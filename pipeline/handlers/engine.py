@@ -13,6 +13,7 @@ from pipeline.domain.catalogue.archives import Archive
 from pipeline.domain.catalogue.catalogue import Catalogue
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.pool import Pool, physical_id
+from pipeline.domain.outputs.item_index import Unindexed
 from pipeline.domain.runs.asking.askers import ENGINE, Asker
 from pipeline.domain.runs.messages import Message, Queue, RunMessage
 from pipeline.domain.runs.run import Run
@@ -35,8 +36,9 @@ class Engine:
     `archives` are files of task_scripts/ that are too large to be held. `local` means that the
     services are the stack on this machine, not Azure. With `gpu_optional` a task that asks for a
     GPU runs on the CPU of a node that has none. `by` is who asks for what this invocation does: the
-    engine itself, unless a door knows better. `time_limit` is how long the host lets an invocation
-    live, and `slice` how much of that this one has for a long step.
+    engine itself, unless a door knows better. `unindexed` is what this process knows of items and
+    has not written. `time_limit` is how long the host lets an invocation live, and `slice` how much
+    of that this one has for a long step.
     """
 
     ports: Ports
@@ -47,6 +49,7 @@ class Engine:
     local: bool = False
     gpu_optional: bool = False
     by: Asker = ENGINE
+    unindexed: Unindexed = field(default_factory=Unindexed)
     time_limit: timedelta | None = None
     slice: Slice = ENDLESS
 

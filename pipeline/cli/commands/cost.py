@@ -54,8 +54,7 @@ def cost(
 ) -> None:
     """Print the cost of an idle month, and of items compared with the naive design."""
     session: Session = context.obj
-    bundled, seconds, nodes = _work(session, pipeline, items)
-    bundle = bundle or bundled
+    bundle, seconds, nodes = _work(session, pipeline, items, bundle)
     tariff, measured = prices(), metered()
     chosen = {"alertEmail": alerts, "privateNetwork": private_network}
     options = [name for name, wanted in chosen.items() if wanted]
@@ -99,18 +98,18 @@ def _idle(month: list[Line], options: list[str], tariff: Prices) -> list[Rendera
 
 
 def _work(
-    session: Session, pipeline: str | None, items: int
+    session: Session, pipeline: str | None, items: int, bundle: int | None
 ) -> tuple[int, float | None, float | None]:
     """Return the items per task, and the node-seconds and cost if earlier runs are known."""
     if pipeline is None:
-        return 1, None, None
+        return bundle or 1, None, None
     catalogue = session.definitions()
     definition = catalogue.pipeline(pipeline)
     an_item = _history(session, pipeline).node_seconds_per_item
     seconds, per_hour = an_item and an_item * items, catalogue.pools[definition.pool].per_hour
     if seconds is None or per_hour is None:
-        return definition.bundle.items, seconds, None
-    return definition.bundle.items, seconds, seconds * per_hour / 3600
+        return bundle or definition.bundle.items, seconds, None
+    return bundle or definition.bundle.items, seconds, seconds * per_hour / 3600
 
 
 def _part(lines: list[Line], name: str = "total") -> dict[str, object]:

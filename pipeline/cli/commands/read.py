@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from pipeline.cli.commands.run import RunArgument
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.lookup import listed, run_named, standing_of
 from pipeline.cli.session import Session
+from pipeline.cli.views import items as display_items
 from pipeline.cli.views import runs as display
 from pipeline.cli.views import wording
 from pipeline.domain.catalogue.schema import (
@@ -28,10 +30,20 @@ from pipeline.domain.runs.obstacles import Obstacle
 from pipeline.domain.runs.run import Run
 from pipeline.domain.texts.visible import visible
 from pipeline.domain.waiting.verdicts import FAULTS
+from pipeline.handlers.collecting import indexing
 from pipeline.handlers.collecting.standing import failed_items, manifest_of
 from pipeline.handlers.doors import http
 from pipeline.handlers.running.versions import unlike_the_run
 from pipeline.ledger import index, listing, runs
+
+
+class ItemWord(StrEnum):
+    """The states of an item."""
+
+    OPEN = "open"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
 
 _FAILURES_SHOWN = 10
 _FAILURES_READ = 200
@@ -69,9 +81,30 @@ def ls(
     session.answer(http.listed(found), display.run_table(shown, engine.now, session.out.width))
 
 
-def show(context: typer.Context, run: RunArgument) -> None:
+def show(
+    context: typer.Context,
+    run: RunArgument,
+    items: Annotated[bool, typer.Option("--items", help="Show how each item stands.")] = False,
+    state: Annotated[
+        ItemWord | None, typer.Option("--state", help="With --items: only items in this state.")
+    ] = None,
+) -> None:
     """Show one run: its state, what it waits for, what failed, and its output."""
     session: Session = context.obj
+    if items or state:
+        _show_items(session, run, state)
+    else:
+        _show_run(session, run)
+
+
+def _show_items(session: Session, run: str, state: ItemWord | None) -> None:
+    held = runs.need(session.engine.ports.tables, run_named(session, run)).run
+    found = indexing.states(session.engine, held)
+    wanted = [item for item in found if state is None or item.state == state]
+    session.answer([asdict(item) for item in wanted], display_items.table(wanted))
+
+
+def _show_run(session: Session, run: str) -> None:
     where = standing_of(session, run_named(session, run))
     failed = failed_items(session.engine, where.run, _FAILURES_SHOWN)
     manifest = manifest_of(session.engine, where.run)

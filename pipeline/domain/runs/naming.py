@@ -115,9 +115,9 @@ class Generation:
         """Return the folder of one assembler's work."""
         return f"{self.folder}/assembled/{attempt}"
 
-    def kept(self, step: str, digest: str) -> BlobRef:
-        """Return what a long step keeps for its next slice, by its content."""
-        return BlobRef(ENGINE, f"{self.folder}/{step}/{digest}.json")
+    def kept(self, step: str, name: str) -> BlobRef:
+        """Return what a step keeps for its next slice or for readers, often by a digest."""
+        return BlobRef(ENGINE, f"{self.folder}/{step}/{name}")
 
     @property
     def empty(self) -> BlobRef:

@@ -15,6 +15,7 @@ from pipeline.handlers.assembling import alias, assemblers, commit
 from pipeline.handlers.assembling.assemblers import Assembly
 from pipeline.handlers.assembling.commit import Chosen, Committed
 from pipeline.handlers.assembling.copying import MAX_FILES, Elsewhere, Spoiled, TimeIsUp
+from pipeline.handlers.collecting import indexing
 from pipeline.handlers.collecting.accounts import Counts, Outcomes, count
 from pipeline.handlers.collecting.gather import Gathered, Rejected, gather, total_items
 from pipeline.handlers.collecting.receipts import settle_unheard
@@ -69,6 +70,8 @@ def _assemble(engine: Engine, held: Held) -> None:
         return
     if _execute_lost_anew(engine, held.run, gathered.lost):
         return  # the receipts of the further executions will ask for assembly
+    if total_items(held.run) > indexing.FEW:
+        indexing.write_judged(engine, held.run, gathered.index)
     made = _make_output(engine, held.run, gathered)
     if isinstance(made, OnNode):
         log.info("Assembler runs on a node", extra=context(held.run, "assemble"))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from pipeline.domain.outputs.item_ends import ItemEnds
+from pipeline.domain.outputs.item_index import ItemState, Unwritten
 from pipeline.domain.outputs.parts import Part, Parts
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
@@ -27,14 +28,15 @@ class Gathered:
     """The results of a run's items; there may be a million.
 
     Of the present generation, `heard` counts the units that have a row, `devices` what they ran on,
-    and `seconds` is the sum over its tasks. `lost` holds those with missing outputs, `rejected`
-    those whose receipt Batch contradicts, with its words, and `unfinished` those with a receipt
-    that Batch has not completed.
+    `seconds` is the sum over its tasks, and `index` how its items ended. `lost` holds those with
+    missing outputs, `rejected` those whose receipt Batch contradicts, with its words, and
+    `unfinished` those with a receipt that Batch has not completed.
     """
 
     ends: ItemEnds = field(default_factory=ItemEnds)
     parts: Parts = field(default_factory=Parts)
     retrying: list[TaskResult] = field(default_factory=list)
+    index: Unwritten = field(default_factory=Unwritten)
     lost: list[TaskResult] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     unfinished: list[TaskResult] = field(default_factory=list)
@@ -58,8 +60,9 @@ def gather(engine: Engine, run: Run, word: BatchWord | None = None) -> Gathered:
             if why:
                 items = tuple(confirming.rejected(item, why) for item in items)
             there = uploaded.of(result.unit)
-            whole = _take(items, partial(_output, names, result), there, gathered)
+            judged, whole = _take(items, partial(_output, names, result), there, gathered)
             if present:
+                gathered.index.put(ItemState.of(item, result.node) for item in judged)
                 slim = result.model_copy(update={"items": ()})
                 _note(gathered, slim, why, whole=whole)
                 if word and word.has_open(result):
@@ -102,10 +105,11 @@ def _take(
     outputs: Callable[[str], BlobRef],
     sizes: Mapping[BlobRef, int],
     gathered: Gathered,
-) -> bool:
-    """Add the items of one task; return whether all outputs that it claims exist."""
-    whole = True
+) -> tuple[list[ItemResult], bool]:
+    """Add the items of one task; return them, and whether all outputs that it claims exist."""
+    judged, whole = list[ItemResult](), True
     for item in items:
+        judged.append(item)
         if not item.succeeded:
             gathered.ends.add(item)
             continue
@@ -116,9 +120,10 @@ def _take(
             gathered.ends.add(item)
             gathered.parts.put(item.id, parts)
         else:
-            gathered.ends.add(lost(item))
+            judged[-1] = lost(item)
+            gathered.ends.add(judged[-1])
             whole = False
-    return whole
+    return judged, whole
 
 
 def lost(item: ItemResult) -> ItemResult:

@@ -19,7 +19,7 @@ from pipeline.domain.runs.results import ReceiptInvalid, TaskResult
 from pipeline.domain.runs.run import Run
 from pipeline.errors import NotYet, Permanent, Transient
 from pipeline.handlers import probe
-from pipeline.handlers.collecting import ends
+from pipeline.handlers.collecting import ends, indexing
 from pipeline.handlers.collecting.reading import receipt_of
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.published import PlannedItems
@@ -193,6 +193,7 @@ def _settle_run(engine: Engine, run: Run, paths: list[ReceiptPath]) -> None:
     for some in _portions(known, items):
         results = _read_results(engine, run, some, items)
         heard += tasks.finish(engine.ports.tables, run.id, run.generation, results).units
+        indexing.note(engine, run, results)
     count(engine, run, heard)
 
 

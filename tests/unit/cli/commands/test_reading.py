@@ -22,6 +22,18 @@ def test_nothing_to_list_says_how_to_begin(cli):
     assert cli.json("ls") == {"runs": [], "unreadable": []}
 
 
+def test_show_tells_how_each_item_stands(cli_with):
+    cli = cli_with(LINES + "tolerance: {failed_items: 1}\n")
+    cli.app.program = lambda item: Failure("timed-out") if item.id == 1 else [("a", b"x")]
+    run = cli.finished()
+    items = cli.json("show", run, "--items")
+    assert [item["state"] for item in items] == ["succeeded", "failed", "succeeded"]
+    (failed,) = cli.json("show", run, "--state", "failed")
+    assert (failed["item"], failed["cause"]) == (1, "timed-out")
+    text = cli("show", run, "--items").stdout
+    assert "1 failed, 2 succeeded" in text and "timed-out" in text
+
+
 def test_the_list_shows_every_run_on_one_line(cli):
     run = cli.finished()
     (line,) = [line for line in cli("ls").stdout.splitlines() if run in line]
