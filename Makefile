@@ -120,6 +120,7 @@ bench-batch: setup
 
 bench-scale: setup
 	@$(PY) -m benchmarks.scale
+	@$(PY) -m benchmarks.idling
 
 lock:
 	@sh scripts/lock

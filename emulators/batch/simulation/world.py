@@ -89,6 +89,11 @@ class Simulation:
         """Return the emulated seconds since the beginning."""
         return self._clock.seconds() - self._observer.began
 
+    @property
+    def seconds(self) -> float:
+        """Return the emulated time in seconds since 1970."""
+        return self._clock.seconds()
+
     def create_pool(self, body: Doc) -> Pool:
         """Create a pool from the body of a request."""
         return self._do(lambda: self._emulator.pools.create(body))

@@ -1,17 +1,21 @@
-"""Renders a pool's autoscale formula: the maximum of unexpired demands and pending tasks.
+"""Renders a pool's autoscale formula: what runs asked for just now, or else the pending tasks.
 
-The formula itself compares each demand's expiry with the clock. So a pool shrinks to zero even if
-the engine never pushes another formula.
+A demand counts until Batch has measured the tasks: for two minutes, or until it expires where
+Batch measures nothing, as perhaps in a pool without nodes. The formula itself compares these times
+with the clock, so a pool shrinks to zero even if the engine never pushes another formula.
+`benchmarks/idling.py` compares it with the formula in Microsoft's documentation.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from pipeline.domain.definitions.pool import Pool
 
 MAX_LENGTH = 8192  # what Batch accepts
-MAX_TERMS = 60
+MAX_TERMS = 40  # of each of the two sums
+FRESH = timedelta(minutes=2)  # Batch measures pending tasks every 30 seconds
+_KEPT = 3  # of so many nodes that were busy on average, one stays for the next run
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +27,28 @@ class Demand:
     expires_at: datetime
 
 
-def render_formula(pool: Pool, demands: Sequence[Demand], now: datetime) -> str:
-    """Write the formula for the demands at a time; the same demands give the same text."""
+def render_formula(
+    pool: Pool, demands: Sequence[Demand], now: datetime, life: timedelta = FRESH
+) -> str:
+    """Write the formula for the demands at a time; the same demands give the same text.
+
+    `life` is the time from a demand to its expiry. While a run asks for anything, one node stays,
+    for a program that assembles.
+    """
     window = f"TimeInterval_Minute * {pool.idle_minutes}"
+    fresh = [replace(each, expires_at=each.expires_at - life + FRESH) for each in demands]
     lines = [
         f"cap = {pool.nodes.maximum}",
         f"slots = {pool.slots}",
-        f"demand = {' + '.join(_terms(pool, demands, now)) or '0'}",
-        f"enough = $PendingTasks.GetSamplePercent({window}) >= 70",
+        f"demand = {_sum(_terms(pool, demands, now))}",
+        f"fresh = {_sum(_terms(pool, fresh, now))}",
+        "seen = $PendingTasks.GetSamplePercent(TimeInterval_Minute * 2) > 0",
         "last = max(0, $PendingTasks.GetSample(1))",
-        f"load = enough ? max(last, avg($PendingTasks.GetSample({window}))) : last",
-        f"idle = enough ? (max($PendingTasks.GetSample({window})) < 1) : (last < 1)",
-        "want = ceil(max(demand, idle ? 0 : load) / slots)",
-        "nodes = max(0, min(cap, want))",
+        "want = max(fresh, min(demand, 1), seen ? last : max(demand, last))",
+        f"enough = $RunningTasks.GetSamplePercent({window}) >= 70",
+        f"busy = enough ? avg($RunningTasks.GetSample({window})) : 0",
+        f"kept = floor(busy / (slots * {_KEPT}))",
+        "nodes = max(0, min(cap, max(ceil(want / slots), kept)))",
         *_targets(pool.nodes.spot_share),
         "$NodeDeallocationOption = taskcompletion",
     ]
@@ -49,6 +62,10 @@ def _targets(spot_share: float) -> list[str]:
         "$TargetDedicatedNodes = nodes - spot",
         "$TargetLowPriorityNodes = spot",
     ]
+
+
+def _sum(terms: Sequence[str]) -> str:
+    return " + ".join(terms) or "0"
 
 
 def _terms(pool: Pool, demands: Sequence[Demand], now: datetime) -> list[str]:

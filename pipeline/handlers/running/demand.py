@@ -33,7 +33,7 @@ def push(engine: Engine, pool_name: str) -> None:
     live = list(pools.demands(tables, pool_name, engine.now))
     if not live and (last is None or last.demands == 0):
         return
-    formula = render_formula(pool, live, engine.now)
+    formula = render_formula(pool, live, engine.now, engine.patience.demand)
     try:
         mine = Push(engine.now, len(live), last.etag if last else None)
         pools.note_push(tables, pool_name, mine)
