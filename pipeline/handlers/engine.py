@@ -19,7 +19,7 @@ from pipeline.domain.runs.run import Run
 from pipeline.domain.slices import ENDLESS, Slice
 from pipeline.errors import Permanent, Transient
 from pipeline.ports.world import Ports
-from pipeline.settings import Patience
+from pipeline.settings import Patience, Pin
 
 log = logging.getLogger("fanfare")
 
@@ -36,7 +36,8 @@ class Engine:
     services are the stack on this machine, not Azure. With `gpu_optional` a task that asks for a
     GPU runs on the CPU of a node that has none. `by` is who asks for what this invocation does: the
     engine itself, unless a door knows better. `time_limit` is how long the host lets an invocation
-    live, and `slice` how much of that this one has for a long step.
+    live, and `slice` how much of that this one has for a long step. `pin` is how versions of blobs
+    are kept.
     """
 
     ports: Ports
@@ -49,6 +50,7 @@ class Engine:
     by: Asker = ENGINE
     time_limit: timedelta | None = None
     slice: Slice = ENDLESS
+    pin: Pin = Pin.SNAPSHOT
 
     @property
     def now(self) -> datetime:

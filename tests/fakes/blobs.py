@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 from pipeline.adapters import limits
 from pipeline.domain.runs.naming import CONTAINERS, BlobRef
 from pipeline.errors import Conflict, NotFound, Permanent
-from pipeline.ports.blobs import BlobFacts, Piece
+from pipeline.ports.blobs import BlobFacts, ListedPage, Piece
 from tests.fakes.clock import FakeClock
 
 ENDPOINT = "http://127.0.0.1:10000/fanfare"
@@ -59,6 +59,7 @@ class FakeBlobs:
         self._numbers = itertools.count(1)
         self._blobs: dict[BlobRef, Stored] = {}
         self._subscribers: list[Subscriber] = []
+        self.per_page = 5000
 
     # --- the reading port
 
@@ -85,6 +86,14 @@ class FakeBlobs:
         for ref in sorted(found, key=lambda ref: ref.name):
             if ref in self._blobs:
                 yield self._blobs[ref].facts(ref)
+
+    def list_pages(self, container: str, prefix: str, marker: str = "") -> Iterator[ListedPage]:
+        found = itertools.dropwhile(
+            lambda facts: facts.ref.name < marker, self.list(container, prefix)
+        )
+        for blobs in itertools.batched(found, self.per_page, strict=False):
+            yield ListedPage(marker, blobs)
+            marker = blobs[-1].ref.name + "\0"
 
     def url(self, ref: BlobRef) -> str:
         _check_name(ref.name)
