@@ -119,9 +119,11 @@ class LocalBlobs:
         """List blobs of the target."""
         return self._target().list(container, prefix)
 
-    def list_pages(self, container: str, prefix: str, marker: str = "") -> Iterator[ListedPage]:
+    def list_pages(
+        self, container: str, prefix: str, marker: str = "", per_page: int = 5_000
+    ) -> Iterator[ListedPage]:
         """List blobs of the target by pages."""
-        return self._target().list_pages(container, prefix, marker)
+        return self._target().list_pages(container, prefix, marker, per_page)
 
     def url(self, ref: BlobRef) -> str:
         """Return a URL of where the content is now."""

@@ -65,7 +65,9 @@ class Blobs(Protocol):
     def list(self, container: str, prefix: str) -> Iterator[BlobFacts]:
         """Yield the blobs below a prefix in name order, with metadata but without snapshots."""
 
-    def list_pages(self, container: str, prefix: str, marker: str = "") -> Iterator[ListedPage]:
+    def list_pages(
+        self, container: str, prefix: str, marker: str = "", per_page: int = 5_000
+    ) -> Iterator[ListedPage]:
         """Yield what `list` yields by pages, from that of the marker on ("" is the first)."""
 
     def url(self, ref: BlobRef) -> str:

@@ -87,11 +87,13 @@ class FakeBlobs:
             if ref in self._blobs:
                 yield self._blobs[ref].facts(ref)
 
-    def list_pages(self, container: str, prefix: str, marker: str = "") -> Iterator[ListedPage]:
+    def list_pages(
+        self, container: str, prefix: str, marker: str = "", per_page: int = 5_000
+    ) -> Iterator[ListedPage]:
         found = itertools.dropwhile(
             lambda facts: facts.ref.name < marker, self.list(container, prefix)
         )
-        for blobs in itertools.batched(found, self.per_page, strict=False):
+        for blobs in itertools.batched(found, min(per_page, self.per_page), strict=False):
             yield ListedPage(marker, blobs)
             marker = blobs[-1].ref.name + "\0"
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from functools import cache
-from typing import cast
 from urllib.parse import quote
 
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
@@ -66,12 +65,17 @@ class AzureBlobs:
             for found in client.list_blobs(name_starts_with=prefix, include=["metadata"]):
                 yield facts_of(BlobRef(container, found.name), found)
 
-    def list_pages(self, container: str, prefix: str, marker: str = "") -> Iterator[ListedPage]:
+    def list_pages(
+        self, container: str, prefix: str, marker: str = "", per_page: int = 5_000
+    ) -> Iterator[ListedPage]:
         """Yield what `list` yields by pages, from that of the marker on ("" is the first)."""
         client = self._service.get_container_client(container)
         with translated(f"list {container}"):
-            listing = client.list_blobs(name_starts_with=prefix, include=["metadata"])
-            pages = cast("PageIterator[BlobProperties]", listing.by_page(marker or None))
+            listing = client.list_blobs(
+                name_starts_with=prefix, include=["metadata"], results_per_page=per_page
+            )
+            pages: PageIterator[BlobProperties]
+            pages = listing.by_page(marker or None)  # type: ignore[assignment] # declared too wide
             for page in pages:
                 blobs = [facts_of(BlobRef(container, found.name), found) for found in page]
                 yield ListedPage(marker, blobs)

@@ -346,6 +346,5 @@ def alias_of_input(pipeline: str, name: str) -> BlobRef:
 
 def belongings(run: str, *, output: bool) -> list[BlobRef]:
     """Name the folders that hold all blobs of a run; its output only on request."""
-    mine = f"{run}/"
-    folders = [BlobRef(container, mine) for container in (WORK, RECEIPTS, ENGINE)]
-    return [*folders, BlobRef(OUTPUT, f"{pipeline_of(run)}/{mine}")] if output else folders
+    folders = [BlobRef(container, f"{run}/") for container in (WORK, RECEIPTS, ENGINE)]
+    return [*folders, BlobRef(OUTPUT, f"{pipeline_of(run)}/{run}/")] if output else folders

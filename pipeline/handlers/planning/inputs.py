@@ -1,7 +1,7 @@
 """The blobs that a run works on, as nodes get them, and how their versions are kept for it."""
 
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ from pipeline.ports.blobs import BlobFacts
 from pipeline.settings import Pin
 
 _AT_ONCE = 16
-_AHEAD = 64
+_AHEAD = 32
 
 
 def of(run: Run) -> Input:
@@ -69,8 +69,13 @@ def pinned(engine: Engine, run: Run, item: int, facts: BlobFacts) -> tuple[Plann
     return (PlannedInput(file=local_name(str(item), name), name=name, url=url, size=facts.size),)
 
 
-def fetched(drawn: Iterable[Drawn]) -> Generator[Drawn]:
-    """Fetch what items need, several at a time, and yield them in their order."""
+def fetched(
+    drawn: Iterable[Drawn], enough: Callable[[Drawn], bool] = lambda _: False
+) -> Generator[Drawn]:
+    """Fetch what items need, several at a time, and yield them in their order.
+
+    Nothing is drawn after what is `enough`.
+    """
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="pin") as pool:
         begun: deque[tuple[Drawn, Future[tuple[PlannedInput, ...]] | None]] = deque()
         try:
@@ -78,6 +83,8 @@ def fetched(drawn: Iterable[Drawn]) -> Generator[Drawn]:
                 begun.append((one, pool.submit(one.fetch) if one.fetch else None))
                 if begun[0][1] is None or len(begun) > _AHEAD:
                     yield _whole(*begun.popleft())
+                if enough(one):
+                    break
             while begun:
                 yield _whole(*begun.popleft())
         finally:

@@ -25,7 +25,7 @@ from pipeline.errors import FanfareError
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.planning import inputs, pages
 from pipeline.handlers.planning.draft import Draft, Template
-from pipeline.handlers.planning.work import Place
+from pipeline.handlers.planning.work import Drawn, Place
 from pipeline.handlers.running.stages import OnNode
 from pipeline.ledger import runs
 from pipeline.ledger.runs import Held
@@ -95,28 +95,31 @@ class _Planner:
 
     def __init__(self, engine: Engine, held: Held, cursor: Cursor) -> None:
         self._engine, self._held, self._cursor = engine, held, cursor
-        self._renewed = engine.now
+        self._renewed, self._stopped = engine.now, False
         new = Sofar(folder=held.run.names.plan(engine.token()))
         self._sofar = Sofar.model_validate_json(cursor.body) if cursor.body else new
         self._digests = Digests(self._sofar.lists, self._sofar.sha256)
 
     def work(self) -> PublishedPlan | OnNode | GoesOn:
         """Draw items and write pages until the split ends, or the time is up."""
-        engine, run, begun = self._engine, self._held.run, self._sofar.place
-        work = pages.drawing(engine, run, begun)
+        engine, run, place = self._engine, self._held.run, self._sofar.place
+        work = pages.drawing(engine, run, place)
         if isinstance(work, OnNode):
             self.give_back()
             return work
         draft = self._draft(Template.of(engine, run, work.cut))
-        with _writing(engine) as writer, closing(inputs.fetched(work.drawn)) as found:
+        with (
+            _writing(engine) as writer,
+            closing(inputs.fetched(work.drawn, self._is_enough)) as found,
+        ):
             for drawn in found:
                 page = draft.add(drawn)
                 if page:
                     self._keep(writer, page)
                 place = drawn.after
-                if engine.time_is_up and place != begun:
-                    return self._send_on(writer, draft.rest(), place)
                 self._renew(writer, place if page else None)
+            if self._stopped:
+                return self._send_on(writer, draft.rest(), place)
             if page := draft.take():
                 self._keep(writer, page)
         return self._finish()
@@ -125,6 +128,11 @@ class _Planner:
         """Let the next invocation take the step at once."""
         with suppress(FanfareError):
             slices.release(self._engine.ports.tables, self._cursor, self._engine.now)
+
+    def _is_enough(self, drawn: Drawn) -> bool:
+        """Return whether to draw nothing more: the time is up, and the split has moved on."""
+        self._stopped = self._engine.time_is_up and drawn.after != self._sofar.place
+        return self._stopped
 
     def _draft(self, template: Template) -> Draft:
         sofar = self._sofar
