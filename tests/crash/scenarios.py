@@ -3,12 +3,13 @@
 import itertools
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from pipeline.handlers.doors import http
 from pipeline.handlers.ending import steer
 from pipeline.handlers.starting.tick import on_tick
+from pipeline.settings import Pin
 from tests.crash.definitions import definitions
 from tests.crash.programs import (
     VALUES,
@@ -168,6 +169,11 @@ def sliced(app: FakeApp) -> None:
     app.settle()
 
 
+def copied(app: FakeApp) -> None:
+    app.engine = replace(app.engine, pin=Pin.COPY)
+    sliced(app)
+
+
 def no_job_slot(app: FakeApp) -> None:
     app.upload("lines/a.txt", b"one\n")
     app.upload("lines/b.txt", b"one\n")
@@ -204,6 +210,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario("request", request, content=_SUM, items=2),
         Scenario("listed", listed, content=_ALL, items=MANY),
         Scenario("sliced", sliced, content=_ALL[: 2 * SLICED], items=SLICED),
+        Scenario("copied", copied, content=_ALL[: 2 * SLICED], items=SLICED),
         Scenario("no-job-slot", no_job_slot, content=b"0\n", items=1, runs=2, quota=1),
     )
 }

@@ -18,6 +18,7 @@ ENDPOINT = "http://127.0.0.1:10000/fanfare"
 TOPIC = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/fanfare"
 CHUNK = 4 * 1024 * 1024
 
+type Refs = list[BlobRef]
 type Names = list[str]  # `list` is a verb of the port inside the class
 type Event = dict[str, object]
 type Subscriber = Callable[[Event], None]
@@ -202,6 +203,10 @@ class FakeBlobs:
     def names(self, container: str, prefix: str = "") -> Names:
         """Return the names below a prefix, for assertions."""
         return [facts.ref.name for facts in self.list(container, prefix)]
+
+    def pins(self) -> Refs:
+        """Return the snapshots, and the copies of versions, for assertions."""
+        return sorted(ref for ref in self._blobs if ref.snapshot or "/pins/" in ref.name)
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """Call `subscriber` with an Event Grid event for each blob created from now on."""
