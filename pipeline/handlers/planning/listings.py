@@ -9,7 +9,7 @@ from pipeline.domain.plans.split import Item, PlanError, check_count
 from pipeline.domain.runs.run import Run
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.planning import inputs
-from pipeline.handlers.planning.work import Drawn, Place
+from pipeline.handlers.planning.work import Bookmark, Drawn
 from pipeline.ports.blobs import BlobFacts, ListedPage
 
 KEPT = 20_000  # blobs whose facts are kept while they are counted, so they are listed only once
@@ -24,20 +24,20 @@ class Listing:
     split: BlobsSplit
     container: str
 
-    def drawn(self, place: Place) -> Iterator[Drawn]:
+    def drawn(self, bookmark: Bookmark) -> Iterator[Drawn]:
         """Count the blobs, so that too many cost no pin, then make an item of each."""
         pages: Iterable[ListedPage] | None = None
-        if not place.counted:
-            pages = yield from self._count(place)
-            place = Place(counted=True)
-        yield from self._items(self._pages(place.marker) if pages is None else pages, place)
+        if not bookmark.counted:
+            pages = yield from self._count(bookmark)
+            bookmark = Bookmark(counted=True)
+        yield from self._items(self._pages(bookmark.marker) if pages is None else pages, bookmark)
 
-    def _count(self, place: Place) -> Generator[Drawn, None, list[ListedPage] | None]:
-        """Count the blobs from a place on, and return their pages if all are here and few."""
-        kept: list[ListedPage] | None = [] if place == Place() else None
-        count = place.item
-        for page in self._pages(place.marker):
-            yield Drawn(Place(item=count, marker=page.marker))
+    def _count(self, bookmark: Bookmark) -> Generator[Drawn, None, list[ListedPage] | None]:
+        """Count the blobs from a bookmark on, and return their pages if all are here and few."""
+        kept: list[ListedPage] | None = [] if bookmark == Bookmark() else None
+        count = bookmark.item
+        for page in self._pages(bookmark.marker):
+            yield Drawn(Bookmark(item=count, marker=page.marker))
             count += len(page.blobs)
             check_count(count)
             kept = [*kept, page] if kept is not None and count <= KEPT else None
@@ -45,22 +45,22 @@ class Listing:
             raise PlanError("no blob matches the split: there is nothing to do")
         return kept
 
-    def _items(self, pages: Iterable[ListedPage], place: Place) -> Iterator[Drawn]:
+    def _items(self, pages: Iterable[ListedPage], bookmark: Bookmark) -> Iterator[Drawn]:
         for page in pages:
             found = page.blobs
-            if page.marker == place.marker and place.name:
-                found = _after(found, place.name)
+            if page.marker == bookmark.marker and bookmark.name:
+                found = _after(found, bookmark.name)
             else:
-                place = place.model_copy(update={"marker": page.marker, "name": ""})
-            yield Drawn(place)
+                bookmark = bookmark.model_copy(update={"marker": page.marker, "name": ""})
+            yield Drawn(bookmark)
             for facts in found:
-                number = place.item
-                place = Place(
+                number = bookmark.item
+                bookmark = Bookmark(
                     item=number + 1, marker=page.marker, name=facts.ref.name, counted=True
                 )
-                check_count(place.item)
+                check_count(bookmark.item)
                 fetch = partial(inputs.pinned, self.engine, self.run, number, facts)
-                yield Drawn(place, Item(number), fetch=fetch)
+                yield Drawn(bookmark, Item(number), fetch=fetch)
 
     def _pages(self, marker: str) -> Iterator[ListedPage]:
         """List from a marker on; the pages have only the blobs that match."""

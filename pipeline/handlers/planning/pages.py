@@ -12,7 +12,7 @@ from pipeline.handlers.engine import Engine
 from pipeline.handlers.planning import inputs
 from pipeline.handlers.planning.draft import Draft, Template
 from pipeline.handlers.planning.splits import split
-from pipeline.handlers.planning.work import Drawn, Place, Work
+from pipeline.handlers.planning.work import Bookmark, Drawn, Work
 from pipeline.handlers.running.stages import OnNode
 
 MAX_DEPTH = 8
@@ -35,14 +35,14 @@ def resolve_parameters(engine: Engine, run: Run) -> dict[str, Scalar]:
     return definition.resolve_parameters(given)
 
 
-def drawing(engine: Engine, run: Run, place: Place) -> Work | OnNode:
-    """Draw the items of a generation from a place on, or return OnNode for a split program.
+def drawing(engine: Engine, run: Run, bookmark: Bookmark) -> Work | OnNode:
+    """Draw the items of a generation from a bookmark on, or return OnNode for a split program.
 
     Raises PlanError and other Permanent errors, at the call or after some items.
     """
     if run.earlier:
-        return _remaining(engine, run, place)
-    return split(engine, run, engine.definition(run), place)
+        return _remaining(engine, run, bookmark)
+    return split(engine, run, engine.definition(run), bookmark)
 
 
 def plan_pages(engine: Engine, run: Run) -> Iterator[Page] | OnNode:
@@ -50,7 +50,7 @@ def plan_pages(engine: Engine, run: Run) -> Iterator[Page] | OnNode:
 
     Raises PlanError and other Permanent errors, at the call or after some pages.
     """
-    work = drawing(engine, run, Place())
+    work = drawing(engine, run, Bookmark())
     return work if isinstance(work, OnNode) else _pages(Template.of(engine, run, work.cut), work)
 
 
@@ -63,21 +63,23 @@ def _pages(template: Template, work: Work) -> Iterator[Page]:
         yield page
 
 
-def _remaining(engine: Engine, run: Run, place: Place) -> Work:
+def _remaining(engine: Engine, run: Run, bookmark: Bookmark) -> Work:
     """Return the items of the last plan that did not succeed; a redrive executes these."""
     last = run.earlier[-1].plan
     done = gather.gather(engine, run).parts.keys()
     cut = published.read_page(engine, last, 0).page.cut if last.pages else None
-    return Work(_undone(engine, last, done, place), cut)
+    return Work(_undone(engine, last, done, bookmark), cut)
 
 
-def _undone(engine: Engine, last: PublishedPlan, done: Set[int], place: Place) -> Iterator[Drawn]:
-    for number in range(place.at, last.pages):
-        yield Drawn(Place(item=place.item, at=number))
+def _undone(
+    engine: Engine, last: PublishedPlan, done: Set[int], bookmark: Bookmark
+) -> Iterator[Drawn]:
+    for number in range(bookmark.at, last.pages):
+        yield Drawn(Bookmark(item=bookmark.item, at=number))
         for task in published.read_page(engine, last, number).page.tasks:
             by_file = {blob.file: blob for blob in task.inputs}
             for item in task.items:
-                if item.id >= place.item and item.id not in done:
+                if item.id >= bookmark.item and item.id not in done:
                     own = tuple(by_file[file] for file in item.inputs if file in by_file)
-                    after = Place(item=item.id + 1, at=number)
+                    after = Bookmark(item=item.id + 1, at=number)
                     yield Drawn(after, Item(item.id, item.parameters, spans=item.spans), own)

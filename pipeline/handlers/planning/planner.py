@@ -25,7 +25,7 @@ from pipeline.errors import FanfareError
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.planning import inputs, pages
 from pipeline.handlers.planning.draft import Draft, Template
-from pipeline.handlers.planning.work import Drawn, Place
+from pipeline.handlers.planning.work import Bookmark, Drawn
 from pipeline.handlers.running.stages import OnNode
 from pipeline.ledger import runs
 from pipeline.ledger.runs import Held
@@ -52,7 +52,7 @@ class Sofar(Stored):
     items: int = 0
     lists: tuple[str, ...] = ()
     sha256: tuple[str, ...] = ()
-    place: Place = Place()
+    bookmark: Bookmark = Bookmark()
     rest: str = ""
 
 
@@ -102,8 +102,8 @@ class _Planner:
 
     def work(self) -> PublishedPlan | OnNode | GoesOn:
         """Draw items and write pages until the split ends, or the time is up."""
-        engine, run, place = self._engine, self._held.run, self._sofar.place
-        work = pages.drawing(engine, run, place)
+        engine, run, bookmark = self._engine, self._held.run, self._sofar.bookmark
+        work = pages.drawing(engine, run, bookmark)
         if isinstance(work, OnNode):
             self.give_back()
             return work
@@ -116,10 +116,10 @@ class _Planner:
                 page = draft.add(drawn)
                 if page:
                     self._keep(writer, page)
-                place = drawn.after
-                self._renew(writer, place if page else None)
+                bookmark = drawn.after
+                self._renew(writer, bookmark if page else None)
             if self._stopped:
-                return self._send_on(writer, draft.rest(), place)
+                return self._send_on(writer, draft.rest(), bookmark)
             if page := draft.take():
                 self._keep(writer, page)
         return self._finish()
@@ -131,7 +131,7 @@ class _Planner:
 
     def _is_enough(self, drawn: Drawn) -> bool:
         """Return whether to draw nothing more: the time is up, and the split has moved on."""
-        self._stopped = self._engine.time_is_up and drawn.after != self._sofar.place
+        self._stopped = self._engine.time_is_up and drawn.after != self._sofar.bookmark
         return self._stopped
 
     def _draft(self, template: Template) -> Draft:
@@ -163,17 +163,17 @@ class _Planner:
     def _note(self, **changes: object) -> None:
         self._sofar = self._sofar.model_copy(update=changes)
 
-    def _renew(self, writer: "_Writer", place: Place | None) -> None:
-        """Keep the lease, and record a place between two pages; stop if the run has moved on."""
+    def _renew(self, writer: "_Writer", bookmark: Bookmark | None) -> None:
+        """Keep the lease, and record the bookmark between two pages; stop if the run has moved on."""
         if self._engine.now - self._renewed < _RENEWED:
             return
         body = self._cursor.body
-        if place is not None:
-            body = self._recorded(writer, place, None)
+        if bookmark is not None:
+            body = self._recorded(writer, bookmark, None)
         self._advance(body)
         self._held = runs.reread(self._engine.ports.tables, self._held)
 
-    def _recorded(self, writer: "_Writer", place: Place, rest: Page | None) -> str:
+    def _recorded(self, writer: "_Writer", bookmark: Bookmark, rest: Page | None) -> str:
         """Return what the cursor is to say; all that it names is written then."""
         content = rest.encode() if rest else b""
         digest = hashlib.sha256(content).hexdigest() if rest else ""
@@ -181,7 +181,7 @@ class _Planner:
             writer.write(_rest(self._sofar.folder, digest), content)
         writer.flush()
         lists, sha256 = self._digests.lists, self._digests.pages
-        self._note(place=place, rest=digest, lists=lists, sha256=sha256)
+        self._note(bookmark=bookmark, rest=digest, lists=lists, sha256=sha256)
         return self._sofar.model_dump_json()
 
     def _advance(self, body: str) -> None:
@@ -189,9 +189,9 @@ class _Planner:
         self._cursor = slices.advance(tables, self._cursor, now, self._sofar.items, body)
         self._renewed = now
 
-    def _send_on(self, writer: "_Writer", rest: Page | None, place: Place) -> GoesOn:
+    def _send_on(self, writer: "_Writer", rest: Page | None, bookmark: Bookmark) -> GoesOn:
         """Record how far the plan is, and ask for the next slice."""
-        run, body = self._held.run, self._recorded(writer, place, rest)
+        run, body = self._held.run, self._recorded(writer, bookmark, rest)
         runs.reread(self._engine.ports.tables, self._held)
         self._advance(body)
         slices.release(self._engine.ports.tables, self._cursor, self._engine.now)

@@ -18,17 +18,17 @@ from pipeline.domain.texts.encodings import UTF_8, Text, opened, reopened
 from pipeline.domain.texts.fields import Fields
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.planning import inputs
-from pipeline.handlers.planning.work import Drawn, Place, Work, alike
+from pipeline.handlers.planning.work import Bookmark, Drawn, Work, alike
 
 MAX_TEXT = 256 << 20
 MAX_MANIFEST = 64 << 20
 
 
-def lines(engine: Engine, run: Run, definition: Pipeline, place: Place) -> Work:
+def lines(engine: Engine, run: Run, definition: Pipeline, bookmark: Bookmark) -> Work:
     """Cut a text into groups of lines: as an argument or as a file, as the arguments say."""
     split = definition.split.lines
     assert split is not None  # noqa: S101 - the table is keyed by kind
-    text, cut = _text(engine, run, definition, split.encoding, place)
+    text, cut = _text(engine, run, definition, split.encoding, bookmark)
     used = _placeholders(definition)
     in_file = cut.placeholder in used
     how = cuts.Lines(
@@ -37,29 +37,29 @@ def lines(engine: Engine, run: Run, definition: Pipeline, place: Place) -> Work:
         text=split.text if split.text in used or not in_file else None,
         file=in_file,
     )
-    found = records.lines(text.utf8(), text.start, goes_on=place.at > 0)
-    items = cuts.split_lines(_from(found, place), how, after=place.item)
+    found = records.lines(text.utf8(), text.start, goes_on=bookmark.at > 0)
+    items = cuts.split_lines(_from(found, bookmark), how, after=bookmark.item)
     return alike(items, cut if in_file else None)
 
 
-def rows(engine: Engine, run: Run, definition: Pipeline, place: Place) -> Work:
+def rows(engine: Engine, run: Run, definition: Pipeline, bookmark: Bookmark) -> Work:
     """Cut a table into groups of rows, each with the header."""
     split = definition.split.csv
     assert split is not None  # noqa: S101 - the table is keyed by kind
-    text, cut = _text(engine, run, definition, split.encoding, place)
+    text, cut = _text(engine, run, definition, split.encoding, bookmark)
     fields = Fields(split.delimiter.encode(), split.quote.encode())
-    found = records.rows(text.utf8(), fields, text.start, goes_on=place.at > 0)
-    rest: Iterable[records.Record] = _from(found, place)
-    if place.at and split.header:
+    found = records.rows(text.utf8(), fields, text.start, goes_on=bookmark.at > 0)
+    rest: Iterable[records.Record] = _from(found, bookmark)
+    if bookmark.at and split.header:
         beginning = _opened(engine, run, split.encoding, MAX_TEXT)
         header = islice(records.rows(beginning.utf8(), fields, beginning.start), 1)
         rest = chain(header, rest)
     per_item = split.resolved(run.parameters)
-    items = cuts.split_rows(rest, per_item, header=split.header, after=place.item)
+    items = cuts.split_rows(rest, per_item, header=split.header, after=bookmark.item)
     return alike(items, cut)
 
 
-def pieces(engine: Engine, run: Run, definition: Pipeline, place: Place) -> Work:
+def pieces(engine: Engine, run: Run, definition: Pipeline, bookmark: Bookmark) -> Work:
     """Cut the input into pieces, between its records if a mark tells them."""
     split = definition.split.bytes
     assert split is not None  # noqa: S101 - the table is keyed by kind
@@ -72,27 +72,27 @@ def pieces(engine: Engine, run: Run, definition: Pipeline, place: Place) -> Work
     )
     per_item = split.resolved(run.parameters)
     items = cuts.split_bytes(
-        source.size, per_item, marks.at_or_after, after=place.item, begin=place.at
+        source.size, per_item, marks.at_or_after, after=bookmark.item, begin=bookmark.at
     )
     return alike(items, PlannedCut(placeholder=definition.split.files[0]))
 
 
-def manifest(engine: Engine, run: Run, definition: Pipeline, place: Place) -> Work:
+def manifest(engine: Engine, run: Run, definition: Pipeline, bookmark: Bookmark) -> Work:
     """Make an item of each entry of the input; a blob that an entry names is pinned for it.
 
-    The input is small: to go on at a place, its entries are read again.
+    The input is small: to go on at a bookmark, its entries are read again.
     """
     split = definition.split.manifest
     assert split is not None  # noqa: S101 - the table is keyed by kind
     entries = _entries(_opened(engine, run, split.encoding, MAX_MANIFEST), split)
     numbered = (
         (Item(number, entry.parameters), entry.blob)
-        for number, entry in enumerate(islice(entries, place.item, None), place.item)
+        for number, entry in enumerate(islice(entries, bookmark.item, None), bookmark.item)
     )
     none = "the manifest is empty: there is nothing to do"
     if split.container is None:
-        return alike(some((item for item, _ in numbered), none, after=place.item))
-    found = some(numbered, none, after=place.item)
+        return alike(some((item for item, _ in numbered), none, after=bookmark.item))
+    found = some(numbered, none, after=bookmark.item)
     return Work(_with_blobs(engine, run, split.container, found))
 
 
@@ -118,22 +118,22 @@ def _with_blobs(
         return inputs.pinned(engine, run, number, facts)
 
     for item, name in numbered:
-        yield Drawn(Place(item=item.id + 1), item, fetch=partial(fetch, item.id, name or ""))
+        yield Drawn(Bookmark(item=item.id + 1), item, fetch=partial(fetch, item.id, name or ""))
 
 
 def _text(
-    engine: Engine, run: Run, definition: Pipeline, encoding: str | None, place: Place
+    engine: Engine, run: Run, definition: Pipeline, encoding: str | None, bookmark: Bookmark
 ) -> tuple[Text, PlannedCut]:
-    """Open a text at a place; only UTF-8 need not be read from its beginning."""
+    """Open a text at a bookmark; only UTF-8 need not be read from its beginning."""
     text = _opened(engine, run, encoding, MAX_TEXT)
-    if place.at and text.encoding == UTF_8:
-        text = reopened(engine.ports.blobs.stream(inputs.of(run).ref, place.at), place.at)
+    if bookmark.at and text.encoding == UTF_8:
+        text = reopened(engine.ports.blobs.stream(inputs.of(run).ref, bookmark.at), bookmark.at)
     return text, PlannedCut(placeholder=definition.split.files[0], encoding=text.encoding)
 
 
-def _from(found: Iterable[records.Record], place: Place) -> Iterator[records.Record]:
-    """Leave out the records before a place."""
-    return dropwhile(lambda record: record.start < place.at, found)
+def _from(found: Iterable[records.Record], bookmark: Bookmark) -> Iterator[records.Record]:
+    """Leave out the records before a bookmark."""
+    return dropwhile(lambda record: record.start < bookmark.at, found)
 
 
 def _opened(engine: Engine, run: Run, encoding: str | None, limit: int) -> Text:

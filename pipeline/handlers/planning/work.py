@@ -1,6 +1,6 @@
-"""What a split yields, item by item, and the place where it goes on after each.
+"""What a split yields, item by item, each with the bookmark from which it goes on after it.
 
-A place is all that another invocation needs to go on without reading everything again.
+A bookmark is all that another invocation needs to go on without reading everything again.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +11,7 @@ from pipeline.domain.plans.split import Item
 from pipeline.domain.runs.stored import Stored
 
 
-class Place(Stored):
+class Bookmark(Stored):
     """Where a split goes on: the number of the next item, and whatever its kind needs.
 
     `at` is a byte of the input, or a page of the last plan. `marker` and `name` are the page of a
@@ -35,7 +35,7 @@ class Drawn:
     `fetch` returns these blobs later, and may run in another thread: it pins them.
     """
 
-    after: Place
+    after: Bookmark
     item: Item | None = None
     own: tuple[PlannedInput, ...] = ()
     fetch: Fetch | None = None
@@ -43,7 +43,7 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Work:
-    """The work of a run, from a place on."""
+    """The work of a run, from a bookmark on."""
 
     drawn: Iterator[Drawn]
     cut: PlannedCut | None = None
@@ -51,4 +51,4 @@ class Work:
 
 def alike(items: Iterable[Item], cut: PlannedCut | None = None) -> Work:
     """Make work of items that all use the run's input."""
-    return Work((Drawn(Place(item=item.id + 1, at=item.end), item) for item in items), cut)
+    return Work((Drawn(Bookmark(item=item.id + 1, at=item.end), item) for item in items), cut)
