@@ -3,7 +3,7 @@
 import json
 
 from benchmarks import __main__ as bench
-from benchmarks import batch, metered
+from benchmarks import batch, metered, splits
 from benchmarks.operations import operations_per_item
 from pipeline.domain.money.cost import Metered
 
@@ -27,6 +27,7 @@ def test_an_estimate_between_the_samples_is_what_such_a_run_asks():
 
 def test_the_benchmark_can_be_started():
     assert callable(bench.main)
+    assert callable(splits.main)
 
 
 def test_the_batch_benchmark_measures_in_a_small_size(capsys):

@@ -164,7 +164,7 @@ class _Planner:
         self._sofar = self._sofar.model_copy(update=changes)
 
     def _renew(self, writer: "_Writer", bookmark: Bookmark | None) -> None:
-        """Keep the lease, and record the bookmark between two pages; stop if the run has moved on."""
+        """Keep the lease, and record a bookmark between pages; stop if the run has moved on."""
         if self._engine.now - self._renewed < _RENEWED:
             return
         body = self._cursor.body
