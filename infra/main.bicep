@@ -60,6 +60,13 @@ param pythonVersion string = '3.13'
 @description('Memory of a function instance, MB.')
 param instanceMemoryMB int = 2048
 
+@allowed([
+  'snapshot'
+  'copy'
+])
+@description('How the version of a blob is kept for a run: a snapshot of it, or a copy of it.')
+param pin string = 'snapshot'
+
 @minValue(1)
 @maxValue(1000)
 @description('Most instances of each function.')
@@ -274,6 +281,7 @@ module functions 'modules/functions.bicep' = {
     pythonVersion: pythonVersion
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
+    pin: pin
   }
 }
 

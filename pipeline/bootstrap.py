@@ -98,6 +98,7 @@ def build(settings: Settings) -> Engine:
         local=settings.local,
         gpu_optional=settings.gpu_optional,
         time_limit=settings.time_limit,
+        pin=settings.pin,
     )
 
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 
 from pipeline.errors import Permanent
@@ -20,6 +21,13 @@ SECRETS_FILE = "secrets.local.yaml"  # of a local stack; git and the function pa
 
 class SettingMissing(Permanent):
     """A setting that the app needs is not set."""
+
+
+class Pin(StrEnum):
+    """How the version of a blob is kept for a run."""
+
+    SNAPSHOT = "snapshot"
+    COPY = "copy"
 
 
 @dataclass(frozen=True)
@@ -90,6 +98,7 @@ class Settings:
     patience: Patience
     gpu_optional: bool
     time_limit: timedelta
+    pin: Pin
 
     @property
     def secrets_file(self) -> Path:
@@ -129,6 +138,7 @@ class Settings:
             patience=_patience(environ),
             gpu_optional=_gpu_optional(environ),
             time_limit=_time_limit(environ),
+            pin=_pin(environ),
         )
 
 
@@ -157,6 +167,13 @@ def _time_limit(environ: Mapping[str, str]) -> timedelta:
     host = json.loads(_HOST.read_text("utf-8"))
     hours, minutes, seconds = map(int, host["functionTimeout"].split(":"))
     return timedelta(hours=hours, minutes=minutes, seconds=seconds)
+
+
+def _pin(environ: Mapping[str, str]) -> Pin:
+    choice = environ.get("FANFARE_PIN", "") or Pin.SNAPSHOT
+    if choice not in set(Pin):
+        raise SettingMissing(f"FANFARE_PIN must be {' or '.join(Pin)}, not {choice[:40]!a}.")
+    return Pin(choice)
 
 
 def _registry_logins(environ: Mapping[str, str]) -> tuple[Path, ...]:

@@ -16,6 +16,7 @@ param nodeIdentityId string
 param pythonVersion string
 param instanceMemoryMB int
 param maximumInstanceCount int
+param pin string
 
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: storageAccountName
@@ -106,6 +107,10 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
           // Key vaults of this cloud; the engine takes the leading dot off.
           name: 'FANFARE_VAULT_DOMAIN'
           value: environment().suffixes.keyvaultDns
+        }
+        {
+          name: 'FANFARE_PIN'
+          value: pin
         }
         {
           name: 'AZURE_CLIENT_ID'

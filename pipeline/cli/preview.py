@@ -24,7 +24,7 @@ from pipeline.handlers.engine import Engine
 from pipeline.handlers.planning.pages import plan_pages, resolve_parameters
 from pipeline.handlers.running.stages import OnNode
 from pipeline.handlers.starting.start import input_of
-from pipeline.ports.blobs import BlobFacts, Blobs
+from pipeline.ports.blobs import BlobFacts, Blobs, ListedPage
 from pipeline.ports.world import Ports
 from pipeline.settings import Patience
 
@@ -118,6 +118,12 @@ class LocalBlobs:
     def list(self, container: str, prefix: str) -> Iterator[BlobFacts]:
         """List blobs of the target."""
         return self._target().list(container, prefix)
+
+    def list_pages(
+        self, container: str, prefix: str, marker: str = "", per_page: int = 5_000
+    ) -> Iterator[ListedPage]:
+        """List blobs of the target by pages."""
+        return self._target().list_pages(container, prefix, marker, per_page)
 
     def url(self, ref: BlobRef) -> str:
         """Return a URL of where the content is now."""

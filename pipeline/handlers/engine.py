@@ -20,7 +20,7 @@ from pipeline.domain.runs.run import Run
 from pipeline.domain.slices import ENDLESS, Slice
 from pipeline.errors import Permanent, Transient
 from pipeline.ports.world import Ports
-from pipeline.settings import Patience
+from pipeline.settings import Patience, Pin
 
 log = logging.getLogger("fanfare")
 
@@ -38,7 +38,7 @@ class Engine:
     GPU runs on the CPU of a node that has none. `by` is who asks for what this invocation does: the
     engine itself, unless a door knows better. `unindexed` is what this process knows of items and
     has not written. `time_limit` is how long the host lets an invocation live, and `slice` how much
-    of that this one has for a long step.
+    of that this one has for a long step. `pin` is how versions of blobs are kept.
     """
 
     ports: Ports
@@ -52,6 +52,7 @@ class Engine:
     unindexed: Unindexed = field(default_factory=Unindexed)
     time_limit: timedelta | None = None
     slice: Slice = ENDLESS
+    pin: Pin = Pin.SNAPSHOT
 
     @property
     def now(self) -> datetime:

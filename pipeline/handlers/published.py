@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
+from pipeline.domain.plans import digests
 from pipeline.domain.plans.bundle import PAGE_SIZE
 from pipeline.domain.plans.plan import Page, items_by_task
 from pipeline.domain.runs import naming
@@ -40,13 +41,30 @@ def _content(engine: Engine, plan: PublishedPlan, number: int) -> bytes:
         content = engine.ports.blobs.read(ref)
     except NotFound as error:
         raise PlanSpoiled(_spoiled(ref, "deleted")) from error
-    if plan.sha256 and hashlib.sha256(content).hexdigest() != plan.sha256[number]:
+    expected = _digest(engine, plan, number)
+    if expected and hashlib.sha256(content).hexdigest() != expected:
         raise PlanSpoiled(_spoiled(ref, "changed"))
     return content
 
 
-def _spoiled(page: BlobRef, how: str) -> str:
-    return f"The blob {page.name}, a page of the plan, was {how}: start a new run of its input."
+def _digest(engine: Engine, plan: PublishedPlan, number: int) -> str | None:
+    """Return the digest that a page must have; None for a plan of an older release."""
+    if not plan.lists:
+        return plan.sha256[number] if plan.sha256 else None
+    place, within = divmod(number, digests.PER_LIST)
+    ref = naming.plan_part(plan.folder, digests.name(place))
+    try:
+        content = engine.ports.blobs.read(ref)
+    except NotFound as error:
+        raise PlanSpoiled(_spoiled(ref, "deleted")) from error
+    digest = digests.of_page(content, plan.lists[place], within)
+    if digest is None:
+        raise PlanSpoiled(_spoiled(ref, "changed"))
+    return digest
+
+
+def _spoiled(part: BlobRef, how: str) -> str:
+    return f"The blob {part.name}, a part of the plan, was {how}: start a new run of its input."
 
 
 def items_of(engine: Engine, plan: PublishedPlan | None, unit: str) -> tuple[int, ...]:

@@ -42,6 +42,14 @@ class Piece:
         return None if self.length is None else self.offset + self.length
 
 
+@dataclass(frozen=True)
+class ListedPage:
+    """Some thousand neighbours of a listing, and the marker with which they are listed again."""
+
+    marker: str
+    blobs: Sequence[BlobFacts]
+
+
 class Blobs(Protocol):
     """Blob Storage: whole small blobs, streams, and listings."""
 
@@ -56,6 +64,11 @@ class Blobs(Protocol):
 
     def list(self, container: str, prefix: str) -> Iterator[BlobFacts]:
         """Yield the blobs below a prefix in name order, with metadata but without snapshots."""
+
+    def list_pages(
+        self, container: str, prefix: str, marker: str = "", per_page: int = 5_000
+    ) -> Iterator[ListedPage]:
+        """Yield what `list` yields by pages, from that of the marker on ("" is the first)."""
 
     def url(self, ref: BlobRef) -> str:
         """Return the blob's URL without any credential."""

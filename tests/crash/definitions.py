@@ -36,6 +36,12 @@ split: {{blobs: {{container: input, prefix: listed/}}}}
 bundle: {{items: 50}}
 assemble: {{concatenate: {{format: plain, name: all.txt}}}}
 {TASK}"""
+SLICED = f"""
+trigger: {{http: true}}
+split: {{blobs: {{container: input, prefix: sliced/}}}}
+bundle: {{items: 2}}
+assemble: {{concatenate: {{format: plain, name: all.txt}}}}
+{TASK}"""
 SECRETS = """
 trigger: {blob: {container: input, prefix: secrets/}}
 split: {program: {program: cut.py, parameters: [n], secrets: {CUT: my-vault/cut}}}
@@ -47,6 +53,7 @@ assemble: {program: {program: join.py, secrets: {JOIN: my-vault/join}}}
 """
 _PIPELINES = {
     "listed": LISTED,
+    "sliced": SLICED,
     "lines": LINES,
     "tolerant": LINES.replace("lines/", "tolerant/") + "tolerance: {failed_items: 1}\n",
     "range": RANGE,

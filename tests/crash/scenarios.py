@@ -3,12 +3,13 @@
 import itertools
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from pipeline.handlers.doors import http
 from pipeline.handlers.ending import steer
 from pipeline.handlers.starting.tick import on_tick
+from pipeline.settings import Pin
 from tests.crash.definitions import definitions
 from tests.crash.programs import (
     VALUES,
@@ -23,7 +24,7 @@ from tests.crash.programs import (
 from tests.fakes.app import FakeApp
 from tests.fakes.blobs import Event
 
-MANY = 50
+MANY, SLICED = 50, 7
 type Story = Callable[[FakeApp], None]
 
 
@@ -157,6 +158,22 @@ def listed(app: FakeApp) -> None:
     app.settle()
 
 
+def sliced(app: FakeApp) -> None:
+    """Plan with so little time that each invocation draws a few items."""
+    app.hurry(timedelta(seconds=30), timedelta(seconds=1))
+    app.world.blobs.per_page = 3
+    for number in range(SLICED):
+        app.world.blobs.put("input", f"sliced/{number}")
+    body = json.dumps({"pipeline": "sliced"}).encode()
+    app.insist(lambda: http.start_run(app.engine, body, "key-1"))
+    app.settle()
+
+
+def copied(app: FakeApp) -> None:
+    app.engine = replace(app.engine, pin=Pin.COPY)
+    sliced(app)
+
+
 def no_job_slot(app: FakeApp) -> None:
     app.upload("lines/a.txt", b"one\n")
     app.upload("lines/b.txt", b"one\n")
@@ -192,6 +209,8 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario("followed", followed, runs=2),
         Scenario("request", request, content=_SUM, items=2),
         Scenario("listed", listed, content=_ALL, items=MANY),
+        Scenario("sliced", sliced, content=_ALL[: 2 * SLICED], items=SLICED),
+        Scenario("copied", copied, content=_ALL[: 2 * SLICED], items=SLICED),
         Scenario("no-job-slot", no_job_slot, content=b"0\n", items=1, runs=2, quota=1),
     )
 }

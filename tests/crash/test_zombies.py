@@ -15,7 +15,7 @@ from tests.depth import more
 from tests.fakes.app import FakeApp
 from tests.fakes.crash import Injector
 
-GO_ON = ("lines", "programs", "redriven", "unlucky", "outputs-lost", "request", "secrets")
+GO_ON = ("lines", "programs", "redriven", "unlucky", "outputs-lost", "request", "secrets", "sliced")
 ENDED = ("lines", "programs", "unlucky", *more((), ("secrets",)))
 
 

@@ -14,7 +14,19 @@ type Where = tuple[str, str, int]
 # A crash around a read equals a crash around the write before or after it: some stories suffice.
 EVERY_CALL = more(frozenset({"lines", "programs"}), frozenset(SCENARIOS))
 READS = frozenset(
-    {"get", "query", "head", "read", "stream", "list", "url", "job", "failures", "pool"}
+    {
+        "get",
+        "query",
+        "head",
+        "read",
+        "stream",
+        "list",
+        "list_pages",
+        "url",
+        "job",
+        "failures",
+        "pool",
+    }
     | {"reading"}
 )
 

@@ -18,6 +18,7 @@ from pipeline.ports.queues import QueueMessage
 from pipeline.ports.world import Ports
 from tests.fakes.batch import Execute
 from tests.fakes.blobs import Event
+from tests.fakes.clock import SlowClock
 from tests.fakes.crash import Crash
 from tests.fakes.definitions import Definitions
 from tests.fakes.node import Item, Outputs, Program
@@ -72,6 +73,11 @@ class FakeApp:
     def through(self, ports: Ports) -> None:
         """Give the engine other ports, such as those that crash."""
         self.engine = replace(self.engine, ports=ports)
+
+    def hurry(self, limit: timedelta, per_look: timedelta) -> None:
+        """Let the host kill invocations after so long, and each look at the clock take time."""
+        ports = replace(self.engine.ports, clock=SlowClock(self.world.clock, per_look))
+        self.engine = replace(self.engine, ports=ports, time_limit=limit)
 
     def upload(self, name: str, content: bytes, container: str = "input") -> None:
         """Upload a blob as a user would; its event goes to the queue."""

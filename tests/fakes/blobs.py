@@ -11,13 +11,14 @@ from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 from pipeline.adapters import limits
 from pipeline.domain.runs.naming import CONTAINERS, BlobRef
 from pipeline.errors import Conflict, NotFound, Permanent
-from pipeline.ports.blobs import BlobFacts, Piece
+from pipeline.ports.blobs import BlobFacts, ListedPage, Piece
 from tests.fakes.clock import FakeClock
 
 ENDPOINT = "http://127.0.0.1:10000/fanfare"
 TOPIC = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/fanfare"
 CHUNK = 4 * 1024 * 1024
 
+type Refs = list[BlobRef]
 type Names = list[str]  # `list` is a verb of the port inside the class
 type Event = dict[str, object]
 type Subscriber = Callable[[Event], None]
@@ -59,6 +60,7 @@ class FakeBlobs:
         self._numbers = itertools.count(1)
         self._blobs: dict[BlobRef, Stored] = {}
         self._subscribers: list[Subscriber] = []
+        self.per_page = 5000
 
     # --- the reading port
 
@@ -85,6 +87,16 @@ class FakeBlobs:
         for ref in sorted(found, key=lambda ref: ref.name):
             if ref in self._blobs:
                 yield self._blobs[ref].facts(ref)
+
+    def list_pages(
+        self, container: str, prefix: str, marker: str = "", per_page: int = 5_000
+    ) -> Iterator[ListedPage]:
+        found = itertools.dropwhile(
+            lambda facts: facts.ref.name < marker, self.list(container, prefix)
+        )
+        for blobs in itertools.batched(found, min(per_page, self.per_page), strict=False):
+            yield ListedPage(marker, blobs)
+            marker = blobs[-1].ref.name + "\0"
 
     def url(self, ref: BlobRef) -> str:
         _check_name(ref.name)
@@ -191,6 +203,10 @@ class FakeBlobs:
     def names(self, container: str, prefix: str = "") -> Names:
         """Return the names below a prefix, for assertions."""
         return [facts.ref.name for facts in self.list(container, prefix)]
+
+    def pins(self) -> Refs:
+        """Return the snapshots, and the copies of versions, for assertions."""
+        return sorted(ref for ref in self._blobs if ref.snapshot or "/pins/" in ref.name)
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """Call `subscriber` with an Event Grid event for each blob created from now on."""

@@ -1,4 +1,4 @@
-"""A clock that only a test moves, or each look at it, and tokens that count up."""
+"""A clock that only a test moves, and tokens that count up."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,10 +11,8 @@ class FakeClock:
     def __init__(self, start: datetime = START) -> None:
         self._now = start
         self._tokens = 0
-        self.per_look = timedelta()
 
     def now(self) -> datetime:
-        self._now += self.per_look
         return self._now
 
     def token(self) -> str:
@@ -25,3 +23,16 @@ class FakeClock:
         """Move on by a timedelta, or by its keyword arguments: `advance(minutes=5)`."""
         self._now += step if step is not None else timedelta(**units)
         return self._now
+
+
+class SlowClock:
+    """A clock that goes on at each look at it, as if the engine took time for what it does."""
+
+    def __init__(self, clock: FakeClock, per_look: timedelta) -> None:
+        self._clock, self.per_look = clock, per_look
+
+    def now(self) -> datetime:
+        return self._clock.advance(self.per_look)
+
+    def token(self) -> str:
+        return self._clock.token()

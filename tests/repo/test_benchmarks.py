@@ -3,7 +3,7 @@
 import json
 
 from benchmarks import __main__ as bench
-from benchmarks import batch, metered
+from benchmarks import batch, metered, splits
 from benchmarks.following import requests_in_an_hour
 from benchmarks.operations import operations_per_item
 from pipeline.domain.money.cost import Metered
@@ -32,6 +32,7 @@ def test_requests_that_follow_a_run_are_counted():
 
 def test_the_benchmark_can_be_started():
     assert callable(bench.main)
+    assert callable(splits.main)
 
 
 def test_the_batch_benchmark_measures_in_a_small_size(capsys):

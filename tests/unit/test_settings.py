@@ -37,3 +37,10 @@ def test_the_time_limit_is_that_of_the_functions_host():
     assert Settings.from_env(LOCAL, Path()).time_limit == timedelta(minutes=10)
     shorter = {**LOCAL, "FANFARE_TIME_LIMIT_S": "20"}
     assert Settings.from_env(shorter, Path()).time_limit == timedelta(seconds=20)
+
+
+def test_a_pin_is_a_snapshot_unless_a_setting_says_copy():
+    assert Settings.from_env(LOCAL, Path()).pin == "snapshot"
+    assert Settings.from_env({**LOCAL, "FANFARE_PIN": "copy"}, Path()).pin == "copy"
+    with pytest.raises(SettingMissing, match="must be snapshot or copy, not 'etag'"):
+        Settings.from_env({**LOCAL, "FANFARE_PIN": "etag"}, Path())

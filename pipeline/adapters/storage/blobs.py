@@ -5,6 +5,7 @@ from functools import cache
 from urllib.parse import quote
 
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.paging import PageIterator
 from azure.storage.blob import BlobClient, BlobProperties, BlobServiceClient, BlobType
 
 from pipeline.adapters import limits
@@ -12,7 +13,7 @@ from pipeline.adapters.identity.credentials import storage_account
 from pipeline.adapters.translate import code_of, status_of, translated
 from pipeline.adapters.transport import transport_to
 from pipeline.domain.runs.naming import BlobRef
-from pipeline.ports.blobs import BlobFacts
+from pipeline.ports.blobs import BlobFacts, ListedPage
 from pipeline.settings import Settings
 
 MIB = 1024 * 1024
@@ -63,6 +64,22 @@ class AzureBlobs:
         with translated(f"list {container}"):
             for found in client.list_blobs(name_starts_with=prefix, include=["metadata"]):
                 yield facts_of(BlobRef(container, found.name), found)
+
+    def list_pages(
+        self, container: str, prefix: str, marker: str = "", per_page: int = 5_000
+    ) -> Iterator[ListedPage]:
+        """Yield what `list` yields by pages, from that of the marker on ("" is the first)."""
+        client = self._service.get_container_client(container)
+        with translated(f"list {container}"):
+            listing = client.list_blobs(
+                name_starts_with=prefix, include=["metadata"], results_per_page=per_page
+            )
+            pages: PageIterator[BlobProperties]
+            pages = listing.by_page(marker or None)  # type: ignore[assignment] # declared too wide
+            for page in pages:
+                blobs = [facts_of(BlobRef(container, found.name), found) for found in page]
+                yield ListedPage(marker, blobs)
+                marker = pages.continuation_token or ""
 
     def url(self, ref: BlobRef) -> str:
         """Return the blob's URL without any credential."""

@@ -25,59 +25,81 @@ class Lines:
     file: bool = False
 
 
-def split_lines(records: Iterable[Record], how: Lines) -> Iterator[Item]:
-    """Make items of the lines of a text. Raises PlanError if there are none."""
+def split_lines(records: Iterable[Record], how: Lines, *, after: int = 0) -> Iterator[Item]:
+    """Make items of the lines of a text. Raises PlanError if there are none.
+
+    If items were made before, `after` of them, the records are those that follow.
+    """
     _check_positive("lines_per_item", how.per_item)
-    found = itertools.islice(records, 1 if how.skip_header else 0, None)
-    groups = enumerate(itertools.batched(found, how.per_item, strict=False))
+    found = itertools.islice(records, 1 if how.skip_header and not after else 0, None)
+    groups = enumerate(itertools.batched(found, how.per_item, strict=False), after)
     items = (
         Item(
             number,
             {how.text: _text(group)} if how.text else {},
             spans=_spans(group) if how.file else (),
+            end=group[-1].end,
         )
         for number, group in groups
     )
-    return some(items, "the input has no lines: there is nothing to do")
+    return some(items, "the input has no lines: there is nothing to do", after=after)
 
 
-def split_rows(records: Iterable[Record], per_item: int, *, header: bool) -> Iterator[Item]:
+def split_rows(
+    records: Iterable[Record], per_item: int, *, header: bool, after: int = 0
+) -> Iterator[Item]:
     """Make items of the rows of a table; with a header, each item has it before its rows.
 
-    Raises PlanError if there are no rows.
+    If items were made before, the records are the header, and the rows that follow. Raises
+    PlanError if there are no rows.
     """
     _check_positive("rows_per_item", per_item)
     rest = iter(records)
     first = tuple(itertools.islice(rest, 1)) if header else ()
-    return some(_rows(first, rest, per_item), "the table has no rows: there is nothing to do")
+    items = _rows(first, rest, per_item, after)
+    return some(items, "the table has no rows: there is nothing to do", after=after)
 
 
-def _rows(header: Sequence[Record], rest: Iterable[Record], per_item: int) -> Iterator[Item]:
-    begin = 0
-    for number, group in enumerate(itertools.batched(rest, per_item, strict=False)):
+def _rows(
+    header: Sequence[Record], rest: Iterable[Record], per_item: int, after: int
+) -> Iterator[Item]:
+    begin = after * per_item
+    for number, group in enumerate(itertools.batched(rest, per_item, strict=False), after):
         end = begin + len(group)
         given = {"start": begin, "end": end, "index": number}
-        yield Item(number, given, spans=_spans((*header, *group)))
+        yield Item(number, given, spans=_spans((*header, *group)), end=group[-1].end)
         begin = end
 
 
-def split_bytes(size: int, per_item: int, end_of_record: Callable[[int], int]) -> Iterator[Item]:
+def split_bytes(
+    size: int,
+    per_item: int,
+    end_of_record: Callable[[int], int],
+    *,
+    after: int = 0,
+    begin: int = 0,
+) -> Iterator[Item]:
     """Make items of at least `per_item` bytes each; only the last may have fewer.
 
     `end_of_record` returns the first place, at or after the one given, where the input may be cut.
+    If items were made before, the next one begins at `begin`.
     """
     _check_positive("bytes_per_item", per_item)
-    return some(_bytes(size, per_item, end_of_record), "the input has no bytes")
+    items = _bytes((begin, size), per_item, end_of_record, after)
+    return some(items, "the input has no bytes", after=after)
 
 
-def _bytes(size: int, per_item: int, end_of_record: Callable[[int], int]) -> Iterator[Item]:
-    begin = 0
-    for number in itertools.count():
+def _bytes(
+    span: Span, per_item: int, end_of_record: Callable[[int], int], after: int
+) -> Iterator[Item]:
+    begin, size = span
+    for number in itertools.count(after):
         if begin >= size:
             return
         wanted = begin + per_item
         end = min(end_of_record(wanted), size) if wanted < size else size
-        yield Item(number, {"start": begin, "end": end, "index": number}, spans=((begin, end),))
+        given = {"start": begin, "end": end, "index": number}
+        yield Item(number, given, spans=((begin, end),), end=end)
         begin = end
 
 

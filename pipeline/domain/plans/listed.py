@@ -3,6 +3,7 @@
 Both are untrusted. Items come one by one; an error is raised where it occurs.
 """
 
+import itertools
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,13 +19,16 @@ BLOB = "blob"  # the key or column that names an entry's blob
 MAX_NAME = 1024  # characters of a blob's name
 
 
-def items_from_program(text: str, expected: Sequence[str] = ()) -> Iterator[Item]:
+def items_from_program(
+    text: str, expected: Sequence[str] = (), *, after: int = 0
+) -> Iterator[Item]:
     """Read and check what a split program wrote: `[{"parameters": {...}}, ...]`."""
+    rest = itertools.islice(_entries(text, "items.json"), after, None)
     items = (
         Item(number, _parameters(entry, f"items.json, item {number}", expected))
-        for number, entry in enumerate(_entries(text, "items.json"))
+        for number, entry in enumerate(rest, after)
     )
-    return some(items, "items.json is empty: there is nothing to do")
+    return some(items, "items.json is empty: there is nothing to do", after=after)
 
 
 def _entries(text: str, what: str) -> Iterator[object]:

@@ -1,7 +1,5 @@
 """The plan of a generation as data: pages of tasks, exactly as the nodes read them."""
 
-import hashlib
-from collections.abc import Iterable
 from enum import StrEnum
 
 from pydantic import Field
@@ -146,11 +144,3 @@ def items_by_task(page: bytes) -> dict[int, tuple[int, ...]]:
     """Read of a page only the ids of its tasks' items, by task; parameters are not parsed."""
     tasks = _NumberedPage.model_validate_json(page).tasks
     return {task.number: tuple(item.id for item in task.items) for task in tasks}
-
-
-def plan_digest(pages: Iterable[str]) -> str:
-    """Compute the digest of a plan from the SHA-256 of its pages; submit messages carry it."""
-    digest = hashlib.sha256()
-    for page in pages:
-        digest.update(bytes.fromhex(page))
-    return digest.hexdigest()[:32]

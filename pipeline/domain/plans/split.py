@@ -5,7 +5,6 @@ come one by one, since a million at once do not fit a function instance. An erro
 advance is raised before the first item, every other one where it occurs.
 """
 
-import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,19 +25,14 @@ class PlanError(Permanent):
 class Item:
     """The smallest unit of work; an item without inputs of its own works on the run's input.
 
-    `spans` is the part of the run's input that the item gets as a file.
+    `spans` is the part of the run's input that the item gets as a file. `end` is where a split of
+    the input goes on after it.
     """
 
     id: int
     parameters: Mapping[str, Scalar] = field(default_factory=dict)
-    inputs: tuple[str, ...] = ()
     spans: tuple[Span, ...] = ()
-
-
-def split_blobs(names: Iterable[str]) -> Iterator[Item]:
-    """Make one item of each blob, in the order given."""
-    items = (Item(number, {}, (name,)) for number, name in enumerate(names))
-    return some(items, "no blob matches the split: there is nothing to do")
+    end: int = field(default=0, compare=False)
 
 
 def split_whole() -> Iterator[Item]:
@@ -46,8 +40,11 @@ def split_whole() -> Iterator[Item]:
     return iter([Item(0)])
 
 
-def split_range(start: int, stop: int, step: int) -> Iterator[Item]:
-    """Cut the numbers from start up to (not including) stop into items of `step` numbers."""
+def split_range(start: int, stop: int, step: int, *, after: int = 0) -> Iterator[Item]:
+    """Cut the numbers from start up to (not including) stop into items of `step` numbers.
+
+    `after` items were made before; all splits go on in this way.
+    """
     if step < 1:
         raise PlanError(f"the step of a range is {step}; it must be at least 1")
     if stop <= start:
@@ -55,24 +52,31 @@ def split_range(start: int, stop: int, step: int) -> Iterator[Item]:
     check_count(-(-(stop - start) // step))
     return (
         Item(index, {"start": first, "end": min(first + step, stop), "index": index})
-        for index, first in enumerate(range(start, stop, step))
+        for index, first in enumerate(range(start, stop, step)[after:], after)
     )
 
 
-def split_grid(axes: Mapping[str, Sequence[Scalar]]) -> Iterator[Item]:
+def split_grid(axes: Mapping[str, Sequence[Scalar]], *, after: int = 0) -> Iterator[Item]:
     """Combine every value of every axis; the last axis varies fastest."""
-    check_count(math.prod(len(values) for values in axes.values()))
-    items = (
-        Item(number, dict(zip(axes, values, strict=True)))
-        for number, values in enumerate(itertools.product(*axes.values()))
-    )
-    return some(items, "an axis of the grid has no values: there is nothing to do")
+    count = math.prod(len(values) for values in axes.values())
+    check_count(count)
+    items = (Item(number, _combination(axes, number)) for number in range(after, count))
+    return some(items, "an axis of the grid has no values: there is nothing to do", after=after)
 
 
-def some[T](items: Iterable[T], none: str) -> Iterator[T]:
+def _combination(axes: Mapping[str, Sequence[Scalar]], number: int) -> dict[str, Scalar]:
+    """Return the values of one item: its number, in the mixed radix of the axes."""
+    chosen: list[Scalar] = []
+    for values in reversed(list(axes.values())):
+        number, index = divmod(number, len(values))
+        chosen.append(values[index])
+    return dict(zip(axes, reversed(chosen), strict=True))
+
+
+def some[T](items: Iterable[T], none: str, *, after: int = 0) -> Iterator[T]:
     """Pass items on. Raises PlanError if there are none, or too many."""
-    number = -1
-    for number, item in enumerate(items):
+    number = after - 1
+    for number, item in enumerate(items, after):
         if number == MAX_ITEMS:
             raise PlanError(
                 f"the split yields more than {MAX_ITEMS:,} items: make the items larger"

@@ -90,10 +90,11 @@ class RunMessage(Message):
 
 
 class SubmitMessage(RunMessage):
-    """Submit one page of the published plan with this digest."""
+    """Submit one page of the published plan with this digest, or ask for all up to `last`."""
 
     digest: str = Field(max_length=64)
     page: int = Field(ge=0)
+    last: int | None = Field(default=None, ge=0)
 
 
 class AnnounceMessage(Message):

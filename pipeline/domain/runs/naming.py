@@ -39,7 +39,6 @@ _RECEIPT = re.compile(
 _ADDRESS = re.compile(r"[a-z0-9]{5,8}/x([0-9]{1,4})-[0-9a-f]{32}")
 _OUTPUT = re.compile(r"o-([0-9a-f]{16})-[0-9]{1,6}")  # of an attempt, as the runner names it
 _JOURNAL = re.compile(r"(?:.*/)?p-([0-9a-f]{16})\.jsonl")
-_EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 PROBED = (INPUT, RECEIPTS)  # containers whose events the engine receives
 _UPLOADS, _PROBES, _LATEST, _BY_NAME = "uploads/", ".fanfare-doctor/", "latest", "by-name"
 _LONGEST_ALIAS = 900  # characters of an input's name; a blob name takes 1,024
@@ -76,6 +75,11 @@ class Generation:
     def plan(self, attempt: str) -> str:
         """Return the folder of one planner's work, or of a stage program's own plan."""
         return f"{self.folder}/plan/{attempt}"
+
+    def pin(self, ref: BlobRef, etag: str) -> BlobRef:
+        """Return where a copy of one version of a blob lies."""
+        text = f"{ref.container}/{ref.name}\n{etag}".encode()
+        return BlobRef(ENGINE, f"{self.folder}/pins/{hashlib.sha256(text).hexdigest()[:32]}")
 
     def address(self, unit: str, execution: int = 0) -> str:
         """Return the address of one execution of a unit."""
@@ -284,6 +288,11 @@ def plan_page(folder: str, page: int, container: str = ENGINE) -> BlobRef:
     return BlobRef(container, f"{folder}/p-{page:05d}.json")
 
 
+def plan_part(folder: str, name: str) -> BlobRef:
+    """Name what a planner keeps beside its pages: lists of their digests, a page that it began."""
+    return BlobRef(ENGINE, f"{folder}/{name}")
+
+
 def plan_sheet(page: BlobRef, digest: str) -> BlobRef:
     """Name the part of a page that some of its tasks read, by its content."""
     return BlobRef(page.container, f"{page.name.removesuffix('.json')}/{digest}.json")
@@ -337,12 +346,5 @@ def alias_of_input(pipeline: str, name: str) -> BlobRef:
 
 def belongings(run: str, *, output: bool) -> list[BlobRef]:
     """Name the folders that hold all blobs of a run; its output only on request."""
-    mine = f"{run}/"
-    folders = [BlobRef(container, mine) for container in (WORK, RECEIPTS, ENGINE)]
-    return [*folders, BlobRef(OUTPUT, f"{pipeline_of(run)}/{mine}")] if output else folders
-
-
-def local_input_name(stem: str, blob: str, folder: str = "in") -> str:
-    """Name an input file on the node; only an ordinary extension of the blob's name is kept."""
-    match = _EXTENSION.search(blob)
-    return f"{folder}/{stem}{match[0].lower() if match else ''}"
+    folders = [BlobRef(container, f"{run}/") for container in (WORK, RECEIPTS, ENGINE)]
+    return [*folders, BlobRef(OUTPUT, f"{pipeline_of(run)}/{run}/")] if output else folders

@@ -39,7 +39,8 @@ class Origin(Stored):
 class Input(Stored):
     """The blob version that a run works on.
 
-    `snapshot`, `created` and `md5` are set once it is pinned.
+    Once it is pinned, `created` and `md5` are set, and either `snapshot` or `copied`, the name of a
+    copy in container `engine`.
     """
 
     container: str
@@ -53,6 +54,12 @@ class Input(Stored):
     snapshot: str | None = None
     created: datetime | None = None
     md5: str = ""
+    copied: str = ""
+
+    @property
+    def pinned(self) -> bool:
+        """Whether this version is kept for the run."""
+        return bool(self.snapshot or self.copied)
 
     def has_content(self, size: int, created: datetime | None, md5: str) -> bool:
         """Return whether a version of the blob with another ETag has the content of this one.
@@ -65,14 +72,17 @@ class Input(Stored):
 
     @property
     def ref(self) -> BlobRef:
-        """The blob, or its snapshot once it is pinned."""
+        """The blob, or its snapshot or copy once it is pinned."""
+        if self.copied:
+            return BlobRef(naming.ENGINE, self.copied)
         return BlobRef(self.container, self.name, self.snapshot)
 
 
 class PublishedPlan(Stored):
     """Which plan counts: its folder, digest and size, and the SHA-256 of each page.
 
-    A plan of an older release lies in `work`, and has no digests of pages.
+    Of many pages the digests lie in lists beside them, and `lists` has the digests of these. A plan
+    of an older release lies in `work`, and has no digests of pages.
     """
 
     folder: str
@@ -82,6 +92,7 @@ class PublishedPlan(Stored):
     items: int
     container: str = naming.WORK
     sha256: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
 
     def page(self, number: int) -> BlobRef:
         """Name one page."""

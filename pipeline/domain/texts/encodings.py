@@ -101,6 +101,11 @@ def opened(chunks: Iterable[bytes], encoding: str | None = None) -> Text:
     return Text(known, length, itertools.chain([head[length:]], rest))
 
 
+def reopened(chunks: Iterable[bytes], at: int) -> Text:
+    """Open a UTF-8 text again whose chunks begin at a place between two of its records."""
+    return Text(UTF_8, at, iter(chunks))
+
+
 def _marked(head: bytes) -> tuple[str, int]:
     """Return the encoding that a byte order mark tells, or "", and the length of the mark."""
     return next(((name, len(mark)) for mark, name in _MARKS if head.startswith(mark)), ("", 0))

@@ -28,20 +28,22 @@ class Record:
     content: bytes
 
 
-def lines(chunks: Iterable[bytes], start: int = 0) -> Iterator[Record]:
+def lines(chunks: Iterable[bytes], start: int = 0, *, goes_on: bool = False) -> Iterator[Record]:
     """Yield the lines that are not blank; `start` is the place of the first byte.
 
-    Raises TextUnreadable for a line of over 16 MiB.
+    `goes_on` says that records came before. Raises TextUnreadable for a line of over 16 MiB.
     """
-    return _not_blank(_lines(chunks, start))
+    return _not_blank(_lines(chunks, start, goes_on=goes_on))
 
 
-def rows(chunks: Iterable[bytes], fields: Fields, start: int = 0) -> Iterator[Record]:
+def rows(
+    chunks: Iterable[bytes], fields: Fields, start: int = 0, *, goes_on: bool = False
+) -> Iterator[Record]:
     """Yield the rows that are not blank; within quotes, a line feed belongs to a field.
 
     Raises TextUnreadable for a row of over 16 MiB, and for a quote that is never closed.
     """
-    return _not_blank(_rows(_lines(chunks, start), fields))
+    return _not_blank(_rows(_lines(chunks, start, goes_on=goes_on), fields))
 
 
 def _not_blank(found: Iterable[_Line]) -> Iterator[Record]:
@@ -50,7 +52,7 @@ def _not_blank(found: Iterable[_Line]) -> Iterator[Record]:
             yield Record(start, end, content.rstrip(b"\r"))
 
 
-def _lines(chunks: Iterable[bytes], start: int) -> Iterator[_Line]:
+def _lines(chunks: Iterable[bytes], start: int, *, goes_on: bool) -> Iterator[_Line]:
     held, at = b"", start
     for chunk in chunks:
         *whole, held = (held + chunk).split(b"\n")
@@ -59,7 +61,7 @@ def _lines(chunks: Iterable[bytes], start: int) -> Iterator[_Line]:
             yield at, end, line
             at = end
         _check_length(at, len(held))
-    if at == start and b"\r" in held.rstrip(b"\r"):
+    if at == start and not goes_on and b"\r" in held.rstrip(b"\r"):
         raise TextUnreadable(_CLASSIC_MAC)
     if held:
         yield at, at + len(held), held

@@ -16,6 +16,7 @@ from pipeline.domain.outputs.content_types import content_type_of
 from pipeline.domain.outputs.parts import Part
 from pipeline.domain.outputs.reduce import reduce_parts
 from pipeline.domain.plans.delivery import check_count
+from pipeline.domain.plans.files import local_name
 from pipeline.domain.plans.plan import PlannedInput
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.manifest import AssembledFile, Digest
@@ -184,7 +185,7 @@ def _files_of(assembly: Assembly) -> tuple[PlannedInput, ...]:
     check_count(len(assembly.parts), _FEWER)
     files, listed = [], []
     for number, part in enumerate(assembly.parts):
-        file = naming.local_input_name(f"{number:06d}", part.name, "parts")
+        file = local_name(f"{number:06d}", part.name, "parts")
         url = engine.ports.blobs.url(part.ref)
         files.append(
             PlannedInput(file=file, name=part.name, url=url, size=part.size, offset=part.offset)

@@ -7,6 +7,7 @@ from pipeline.handlers.starting import lost_events, tick
 
 def every_minute(engine: Engine) -> None:
     """Start the schedules that are due, then sweep; a failure of one does not stop the other."""
+    engine = engine.begun()
     try:
         tick.on_tick(engine)
     finally:
@@ -18,6 +19,7 @@ def every_hour(engine: Engine) -> None:
 
     A failure of one does not stop the other.
     """
+    engine = engine.begun()
     try:
         lost_events.sweep_events(engine)
     finally:

@@ -14,7 +14,7 @@ from pipeline.handlers.ending import steer
 from pipeline.handlers.ending.conclude import Verdict, conclude, release
 from pipeline.handlers.engine import DefinitionUnreadable, Engine, context, log
 from pipeline.handlers.mending import looks, preparations, reconcile
-from pipeline.handlers.planning import plan
+from pipeline.handlers.planning import plan, planner
 from pipeline.handlers.running import demand, submit
 from pipeline.handlers.starting import admission, lost_events
 from pipeline.handlers.why import note_failing, obstacle_to
@@ -165,7 +165,9 @@ def _claimed(engine: Engine, held: Held, stale: bool) -> bool:
 def _planning(engine: Engine, held: Held, stale: bool) -> bool:
     if held.run.idle_for(engine.now) > engine.patience.receipt:
         reconcile.reconcile_stage(engine, held.run)
-    return stale and _wake(engine, Queue.PLAN, held.run)
+    if not stale or planner.is_at_work(engine, held.run):
+        return False
+    return _wake(engine, Queue.PLAN, held.run)
 
 
 def _submitting(engine: Engine, held: Held, stale: bool) -> bool:

@@ -9,8 +9,6 @@ from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.plans.listed import items_from_program
 from pipeline.domain.plans.split import (
     PlanError,
-    check_count,
-    split_blobs,
     split_grid,
     split_range,
     split_whole,
@@ -19,48 +17,41 @@ from pipeline.domain.runs import naming
 from pipeline.domain.runs.run import Run
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.planning import inputs, texts
-from pipeline.handlers.planning.work import Work, alike
+from pipeline.handlers.planning.listings import Listing
+from pipeline.handlers.planning.work import Bookmark, Work, alike
 from pipeline.handlers.running import stages
 from pipeline.handlers.running.stages import OnNode
 
 MAX_ITEMS_JSON = 64 << 20
 
 
-def split(engine: Engine, run: Run, definition: Pipeline) -> Work | OnNode:
-    """Split a run's work, or return OnNode while a split program works on it.
+def split(engine: Engine, run: Run, definition: Pipeline, bookmark: Bookmark) -> Work | OnNode:
+    """Split a run's work from a bookmark on, or return OnNode while a split program works on it.
 
     Raises PlanError and other Permanent errors, at the call or after some items.
     """
     if definition.split.needs_input and run.input is None:
         raise PlanError(f"split {definition.split.kind} needs an input blob, but the run has none")
-    return _SPLITS[definition.split.kind](engine, run, definition)
+    return _SPLITS[definition.split.kind](engine, run, definition, bookmark)
 
 
-def _blobs(engine: Engine, run: Run, definition: Pipeline) -> Work:
+def _blobs(engine: Engine, run: Run, definition: Pipeline, bookmark: Bookmark) -> Work:
     split = definition.split.blobs
     if split is None or split.container is None:
-        return alike(split_whole())
-    prefix = split.resolved_prefix(run.parameters)
-    found = [
-        facts
-        for facts in engine.ports.blobs.list(split.container, prefix)
-        if facts.size > 0 and split.matches(facts.ref.name)
-    ]
-    check_count(len(found))
-    items = split_blobs(facts.ref.name for facts in found)
-    return Work((item, (inputs.pinned(engine, item.id, found[item.id]),)) for item in items)
+        return alike(split_whole() if not bookmark.item else ())
+    return Work(Listing(engine, run, split, split.container).drawn(bookmark))
 
 
-def _range(_engine: Engine, run: Run, definition: Pipeline) -> Work:
+def _range(_engine: Engine, run: Run, definition: Pipeline, bookmark: Bookmark) -> Work:
     assert definition.split.range is not None  # noqa: S101 - the table is keyed by kind
-    return alike(split_range(*definition.split.range.resolved(run.parameters)))
+    return alike(split_range(*definition.split.range.resolved(run.parameters), after=bookmark.item))
 
 
-def _grid(_engine: Engine, _run: Run, definition: Pipeline) -> Work:
-    return alike(split_grid(definition.split.grid or {}))
+def _grid(_engine: Engine, _run: Run, definition: Pipeline, bookmark: Bookmark) -> Work:
+    return alike(split_grid(definition.split.grid or {}, after=bookmark.item))
 
 
-def _program(engine: Engine, run: Run, definition: Pipeline) -> Work | OnNode:
+def _program(engine: Engine, run: Run, definition: Pipeline, bookmark: Bookmark) -> Work | OnNode:
     program = definition.split.on_node
     assert program is not None  # noqa: S101 - the table is keyed by kind
     stage = stages.Stage(naming.SPLIT, program, inputs.shared(engine, run))
@@ -76,10 +67,10 @@ def _program(engine: Engine, run: Run, definition: Pipeline) -> Work | OnNode:
         size, limit = written.claim.size, MAX_ITEMS_JSON
         raise PlanError(f"{naming.ITEMS_FILE} has {size:,} bytes; the limit is {limit:,}")
     text = engine.ports.blobs.read(written.ref, 0, MAX_ITEMS_JSON).decode(errors="replace")
-    return alike(items_from_program(text, program.parameters))
+    return alike(items_from_program(text, program.parameters, after=bookmark.item))
 
 
-_SPLITS: dict[str, Callable[[Engine, Run, Pipeline], Work | OnNode]] = {
+_SPLITS: dict[str, Callable[[Engine, Run, Pipeline, Bookmark], Work | OnNode]] = {
     "blobs": _blobs,
     "range": _range,
     "frames": _program,

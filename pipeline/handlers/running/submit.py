@@ -1,7 +1,12 @@
-"""Submits one page of the published plan. After the last page the job may complete."""
+"""Submits one page of the published plan. After the last page the job may complete.
+
+Pages are asked for by messages that fan out: nobody sends more than a few.
+"""
+
+from itertools import batched
 
 from pipeline.domain.runs.lifecycle import State
-from pipeline.domain.runs.messages import SubmitMessage
+from pipeline.domain.runs.messages import Queue, SubmitMessage
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict, JobGone
 from pipeline.handlers import published
@@ -12,13 +17,41 @@ from pipeline.ledger import progress, runs
 _OPEN = frozenset({State.SUBMITTING, State.RUNNING, State.ASSEMBLING})
 
 
+_AT_ONCE = 32  # messages that one invocation sends
+
+
+def ask(engine: Engine, run: Run, first: int, last: int) -> None:
+    """Ask for the pages of a range that are not submitted yet."""
+    plan = run.plan
+    if plan is None:
+        return
+    done = progress.union(engine.ports.tables, run.id, run.generation, "pages")
+    pages = [page for page in done.missing(plan.pages) if first <= page <= last]
+    for group in batched(pages, max(1, -(-len(pages) // _AT_ONCE)), strict=False):
+        message = SubmitMessage(
+            run=run.id,
+            generation=run.generation,
+            digest=plan.digest,
+            page=group[0],
+            last=group[-1] if len(group) > 1 else None,
+            traceparent=run.traceparent,
+        )
+        engine.send(Queue.SUBMIT, message)
+
+
 def submit(message: SubmitMessage, engine: Engine) -> None:
-    """Add the page's tasks to the run's job; messages of another plan or generation are dropped."""
+    """Add the page's tasks to the run's job, or ask for each page of a range.
+
+    Messages of another plan or generation are dropped.
+    """
     held = runs.need(engine.ports.tables, message.run)
     run, plan = held.run, held.run.plan
     current = run.generation == message.generation and run.state in _OPEN
     if not current or plan is None or plan.digest != message.digest:
         log.info("Page of another plan dropped", extra=context(run, "submit"))
+        return
+    if message.last is not None:
+        ask(engine, run, message.page, message.last)
         return
     read = published.read_page(engine, plan, message.page)
     try:

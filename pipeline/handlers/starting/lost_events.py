@@ -2,10 +2,11 @@
 
 Looks only at blobs that are newer than the pipeline's activation here and so old that their event
 is overdue. Only `fanfare backfill` starts older blobs, and blobs of a trigger that restricts
-`apis`: a listing does not show which operation created a blob.
+`apis`: a listing does not show which operation created a blob. A search that the time of an
+invocation does not suffice for goes on at the next one, where it stopped.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from pipeline.domain.definitions.pipeline import Pipeline
@@ -14,10 +15,13 @@ from pipeline.domain.runs import naming
 from pipeline.domain.runs.asking.askers import ENGINE
 from pipeline.domain.runs.events import BlobCreated
 from pipeline.domain.runs.naming import BlobRef
-from pipeline.errors import Conflict, FanfareError
+from pipeline.domain.runs.stored import Stored
+from pipeline.errors import Conflict, FanfareError, Permanent
 from pipeline.handlers.engine import Engine, log
 from pipeline.handlers.starting.start import blob_key, known, start_for_blob
 from pipeline.ledger import runs, watermarks
+from pipeline.ledger.steps import slices
+from pipeline.ledger.steps.slices import Busy, Cursor, Step
 from pipeline.ledger.watermarks import Watched
 from pipeline.ports.blobs import BlobFacts
 
@@ -63,22 +67,65 @@ def _sweep_pipeline(engine: Engine, pipeline: Pipeline, allowed: int) -> int:
     if pipeline.trigger.blob and not pipeline.trigger.blob.all_usual:
         _leave_to_backfill(engine, pipeline, mark, until)
         return 0
+    step = Step(pipeline.name, 0, "lost-events")
+    taken = slices.take(engine.ports.tables, step, engine.token(), engine.now)
+    if isinstance(taken, Busy):
+        return 0
     since = max(mark.activated, mark.swept - _OVERLAP)
-    started = failed = 0
-    for facts in unclaimed(engine, pipeline, since, until):
-        if started + failed >= allowed:
-            log.error(
-                "Many blob events were lost: the next sweep starts the remaining runs",
-                extra=_about(pipeline, started=started),
-            )
-            return started
-        if _start(engine, pipeline, facts):
-            started += 1
-        else:
-            failed += 1
-    if not failed:
-        _record(engine, pipeline, mark.until(until))
+    before = (
+        _Search.model_validate_json(taken.body) if taken.body else _Search(since=since, until=until)
+    )
+    try:
+        search, started = _search(engine, pipeline, before, allowed)
+    except FanfareError as error:
+        # Nobody says for how long a marker is valid: the next search begins anew.
+        _give_back(engine, taken, "" if isinstance(error, Permanent) else taken.body)
+        raise
+    _give_back(engine, taken, search.model_dump_json() if search.marker else "")
+    if not search.marker and not search.failed:
+        _record(engine, pipeline, mark.until(search.until))
     return started
+
+
+def _give_back(engine: Engine, taken: Cursor, body: str) -> None:
+    tables, now = engine.ports.tables, engine.now
+    slices.release(tables, slices.advance(tables, taken, now, 0, body), now)
+
+
+class _Search(Stored):
+    """How far a search has come: its range of time, the page that is next, and what failed."""
+
+    since: datetime
+    until: datetime
+    marker: str = ""
+    failed: int = 0
+
+
+def _search(
+    engine: Engine, pipeline: Pipeline, search: _Search, allowed: int
+) -> tuple[_Search, int]:
+    """Search page by page while time and allowed starts last; return how many runs started."""
+    trigger, started, tried = pipeline.trigger.blob, 0, 0
+    assert trigger is not None  # noqa: S101 - the caller looked
+    begun = search.marker
+    listing = engine.ports.blobs.list_pages(trigger.container, trigger.prefix, begun)
+    for page in listing:
+        search = search.model_copy(update={"marker": page.marker})
+        if engine.time_is_up and page.marker != begun:
+            return search, started
+        for facts in _unclaimed(engine, pipeline, page.blobs, (search.since, search.until)):
+            if tried == allowed:
+                log.error(
+                    "Many blob events were lost: the next sweep starts the remaining runs",
+                    extra=_about(pipeline, started=started),
+                )
+                return search, started
+            tried += 1
+            if _start(engine, pipeline, facts):
+                started += 1
+            else:
+                search = search.model_copy(update={"failed": search.failed + 1})
+    return search.model_copy(update={"marker": ""}), started
 
 
 def _start(engine: Engine, pipeline: Pipeline, facts: BlobFacts) -> bool:
@@ -125,9 +172,20 @@ def unclaimed(
 ) -> Iterator[BlobFacts]:
     """Yield the blobs of a time range that should have a run but have none."""
     trigger = pipeline.trigger.blob
-    if trigger is None:
-        return
-    for facts in engine.ports.blobs.list(trigger.container, trigger.prefix):
+    if trigger is not None:
+        found = engine.ports.blobs.list(trigger.container, trigger.prefix)
+        yield from _unclaimed(engine, pipeline, found, (since, until))
+
+
+def _unclaimed(
+    engine: Engine,
+    pipeline: Pipeline,
+    found: Iterable[BlobFacts],
+    between: tuple[datetime, datetime],
+) -> Iterator[BlobFacts]:
+    trigger, (since, until) = pipeline.trigger.blob, between
+    assert trigger is not None  # noqa: S101 - the callers looked
+    for facts in found:
         complete = _complete(trigger, facts)
         if complete is None or not since <= complete <= until:
             continue

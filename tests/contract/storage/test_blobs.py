@@ -99,6 +99,18 @@ def test_a_listing_is_in_name_order_without_snapshots_and_with_metadata(world, p
     assert ports.blobs.head(first).metadata == {"fanfare_depth": "3"}
 
 
+def test_a_listing_goes_on_at_the_page_of_a_marker(ports, fresh):
+    for number in range(5):
+        ports.writer.write(BlobRef("input", f"{fresh}/{number}"), b"x")
+    whole = list(ports.blobs.list_pages("input", f"{fresh}/", per_page=2))
+    assert [len(page.blobs) for page in whole] == [2, 2, 1]
+    listed = [facts for page in whole for facts in page.blobs]
+    assert listed == list(ports.blobs.list("input", f"{fresh}/"))
+    for at, page in enumerate(whole):
+        rest = ports.blobs.list_pages("input", f"{fresh}/", page.marker, 2)
+        assert [list(page.blobs) for page in rest] == [list(page.blobs) for page in whole[at:]]
+
+
 def test_a_url_is_escaped_and_carries_no_credential(ports, blob, fresh):
     url = ports.blobs.url(blob)
     assert url.endswith(f"/fanfare/input/{fresh}/a%20b%2520%23%3F%C3%BC%2B%26.txt")

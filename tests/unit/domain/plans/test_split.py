@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from pipeline.domain.plans.split import (
     MAX_ITEMS,
+    Item,
     PlanError,
-    split_blobs,
+    some,
     split_grid,
     split_range,
     split_whole,
@@ -42,7 +43,6 @@ def test_a_grid_keeps_the_order_of_its_axes():
         (lambda: split_range(0, 5, 0), "at least 1"),
         (lambda: split_grid({"a": range(2000), "b": range(2000)}), "4,000,000 items"),
         (lambda: split_grid({"a": [1], "b": []}), "no values"),
-        (lambda: split_blobs([]), "no blob matches"),
     ],
 )
 def test_an_impossible_split_says_why(split, said):
@@ -54,14 +54,22 @@ def test_too_many_items_are_refused_where_nobody_could_count_before(monkeypatch)
     most = more(1_000, MAX_ITEMS)
     monkeypatch.setattr("pipeline.domain.plans.split.MAX_ITEMS", most)
     with pytest.raises(PlanError, match=f"more than {most:,} items: make the items larger"):
-        deque(split_blobs("a" for _ in range(most + 1)), 0)
+        deque(some((Item(number) for number in range(most + 1)), "none"), 0)
 
 
-def test_each_blob_is_an_item_with_its_own_input():
-    name = "$(touch x);'\"..%2f ü 名.mp4"
-    assert [item.inputs for item in split_blobs(["b", name])] == [("b",), (name,)]
+@pytest.mark.parametrize(
+    "split",
+    [
+        lambda **more: split_range(3, 30, 4, **more),
+        lambda **more: split_grid({"a": [1, 2], "b": ["x", "y", "z"]}, **more),
+    ],
+)
+def test_a_split_goes_on_after_any_of_its_items(split):
+    whole = list(split())
+    for done in range(len(whole) + 1):
+        assert list(split(after=done)) == whole[done:]
 
 
 def test_the_input_as_a_whole_is_one_item():
     (item,) = split_whole()
-    assert (item.id, item.parameters, item.inputs) == (0, {}, ())
+    assert (item.id, item.parameters) == (0, {})

@@ -1,11 +1,15 @@
 """The comparison of blobs with runs: one pipeline's error spares the others, `apis` are obeyed."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from pipeline.errors import Transient
+from pipeline.errors import Permanent, Transient
 from pipeline.handlers.starting import lost_events
+from pipeline.ledger import watermarks
+from pipeline.ledger.steps import slices
+from pipeline.ledger.steps.slices import Step
 from tests.unit.handlers.conftest import BLOB, LINES, PLAIN
 
 OTHER = BLOB.replace("lines/", "more/") + PLAIN + "split: {blobs: {}}\n"
@@ -25,15 +29,18 @@ def lose(app, *uploads: tuple[str, str]) -> None:
     app.world.clock.advance(minutes=20)
 
 
-def refuse(app, port: str, verb: str, applies) -> None:
-    """Make a verb answer 503 for some arguments."""
+BUSY = Transient("503: the service is busy")
+
+
+def refuse(app, port: str, verb: str, applies, error: Exception = BUSY) -> None:
+    """Make a verb fail for some arguments."""
     real = getattr(app.world.ports, port)
 
     class Refusing:
         def __getattr__(self, name):
             def call(*args):
                 if name == verb and applies(*args):
-                    raise Transient("503: the service is busy")
+                    raise error
                 return getattr(real, name)(*args)
 
             return call
@@ -44,7 +51,7 @@ def refuse(app, port: str, verb: str, applies) -> None:
 def test_a_pipeline_that_fails_does_not_keep_the_others_from_recovery(app_with, caplog):
     app = app_with(also={"other": OTHER})
     lose(app, ("input", "lines/a.txt"), ("input", "more/a.txt"))
-    refuse(app, "blobs", "list", lambda _, prefix: prefix == "lines/")
+    refuse(app, "blobs", "list_pages", lambda _, prefix, __: prefix == "lines/")
     assert lost_events.sweep_events(app.engine) == 1
     assert [run.pipeline for run in app.all_runs()] == ["other"]
     assert "Search for lost events failed: the next sweep searches again" in caplog.messages
@@ -95,3 +102,39 @@ def test_what_a_trigger_refused_is_not_started_when_it_takes_every_api_later(app
     lost_events.sweep_events(narrow.engine)
     wide = replace(app_with().engine, ports=narrow.world.ports)
     assert lost_events.sweep_events(wide) == 0
+
+
+def test_a_search_that_takes_long_goes_on_where_it_stopped(app_with):
+    app = app_with()
+    lose(app, *(("input", f"lines/{number}.txt") for number in range(5)))
+    app.world.blobs.per_page = 2
+    before = watermarks.watched(app.world.tables, "job").swept
+    app.hurry(timedelta(seconds=3), timedelta(seconds=1))
+    started = []
+    for _ in range(3):
+        assert watermarks.watched(app.world.tables, "job").swept == before
+        started.append(lost_events.sweep_events(app.engine.begun()))
+    assert started == [2, 2, 1]
+    assert watermarks.watched(app.world.tables, "job").swept > before
+    assert lost_events.sweep_events(app.engine) == 0
+
+
+def test_a_search_whose_marker_is_refused_begins_anew(app_with):
+    app = app_with()
+    lose(app, *(("input", f"lines/{number}.txt") for number in range(3)))
+    app.world.blobs.per_page = 2
+    app.hurry(timedelta(seconds=3), timedelta(seconds=1))
+    lost_events.sweep_events(app.engine.begun())
+    refuse(app, "blobs", "list_pages", lambda *args: args[2], Permanent("400: OutOfRangeInput"))
+    assert lost_events.sweep_events(app.engine) == 0
+    assert lost_events.sweep_events(app.engine) == 1
+
+
+def test_two_searches_do_not_run_at_once(app_with):
+    app = app_with()
+    lose(app, ("input", "lines/a.txt"))
+    step = Step("job", 0, "lost-events")
+    other = slices.take(app.world.tables, step, "other", app.world.clock.now())
+    assert lost_events.sweep_events(app.engine) == 0
+    slices.release(app.world.tables, other, app.world.clock.now())
+    assert lost_events.sweep_events(app.engine) == 1

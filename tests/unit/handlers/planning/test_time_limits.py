@@ -1,0 +1,105 @@
+"""A hundred thousand items, with a host that kills invocations after twenty seconds."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from pipeline.domain.plans import digests
+from pipeline.domain.runs.messages import Queue
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.slices import SHARE
+from pipeline.handlers.doors import dispatch
+from pipeline.handlers.planning import planner
+from pipeline.handlers.running import submit
+from pipeline.ledger.steps import slices
+from tests.fakes.app import FakeApp
+from tests.fakes.clock import FakeClock
+from tests.fakes.crash import Injector
+from tests.unit.handlers.conftest import BLOB, PLAIN, content_of
+
+LIMIT = timedelta(seconds=20)
+A_LOOK, A_CALL = timedelta(microseconds=100), timedelta(milliseconds=5)
+HUGE = BLOB + PLAIN + "split: {range: {stop: 100000, step: 1}}\nbundle: {items: 10}\n"
+LARGE = BLOB + PLAIN + "split: {range: {stop: 450, step: 1}}\n"
+
+
+@dataclass
+class Paced(Injector):
+    """Disturbs nothing; each call takes a while."""
+
+    clock: FakeClock = field(default_factory=FakeClock)
+
+    def call(self, port, verb, made):
+        self.clock.advance(A_CALL)
+        return made()
+
+
+@dataclass
+class Timed(FakeApp):
+    """An app that notes how long each invocation takes, and what it sends."""
+
+    took: list[timedelta] = field(default_factory=list)
+    sent: list[int] = field(default_factory=list)
+
+    def survive(self, action):
+        began, before = self.world.clock.now(), self.world.queues.total()
+        survived = super().survive(action)
+        self.took.append(self.world.clock.now() - began)
+        self.sent.append(self.world.queues.total() - before)
+        return survived
+
+
+def timed(app):
+    made = Timed(app.engine, app.world)
+    made.through(Paced(clock=app.world.clock).ports(app.world.ports))
+    made.hurry(LIMIT, A_LOOK)
+    return made
+
+
+def test_a_hundred_thousand_items_are_planned_and_submitted_in_slices(app_with):
+    app = timed(app_with(HUGE))
+    app.upload("lines/a.txt", b"x")
+    while app.pump():
+        pass
+    run = app.only_run()
+    assert run.state == "running"
+    assert (run.plan.items, run.plan.tasks, run.plan.pages) == (100_000, 10_000, 100)
+    assert sum(len(job.tasks) for job in app.world.batch.jobs.values()) == 10_000
+    assert slices.read(app.world.tables, planner.step_of(run)).turn > 6
+    assert max(app.took) < LIMIT / SHARE + timedelta(seconds=1)
+    assert max(app.sent) <= 32
+
+
+def test_pages_are_asked_for_by_messages_that_fan_out(app_with, monkeypatch):
+    monkeypatch.setattr(submit, "_AT_ONCE", 2)
+    app = timed(app_with(LARGE))
+    app.upload("lines/a.txt", b"x")
+    while app.pump():
+        pass
+    assert max(app.sent) <= 2
+    app.settle()
+    assert app.only_run().succeeded == 450
+
+
+def test_many_pages_have_their_digests_in_lists(app_with, monkeypatch):
+    monkeypatch.setattr(digests, "PER_LIST", 2)
+    monkeypatch.setattr(digests, "FEW", 1)
+    app = app_with(LARGE)
+    app.upload("lines/a.txt", b"x")
+    app.settle()
+    plan = app.only_run().plan
+    assert (plan.pages, plan.sha256, len(plan.lists)) == (5, (), 3)
+    assert content_of(app, app.only_run()) == b"".join(b"%d\n" % n for n in range(450))
+
+
+def test_a_list_of_digests_that_was_changed_ends_the_run(app_with, monkeypatch):
+    monkeypatch.setattr(digests, "FEW", 1)
+    app = app_with(LARGE)
+    app.upload("lines/a.txt", b"x")
+    for queue in (Queue.BLOB_EVENTS, Queue.PLAN):
+        (message,) = app.world.queues.receive(queue, 1)
+        dispatch.handle(app.engine, queue, message.body)
+        app.world.queues.delete(queue, message)
+    plan = app.only_run().plan
+    app.world.blobs.write(BlobRef("engine", f"{plan.folder}/d-00000"), b"x" * 160)
+    app.settle()
+    assert "a part of the plan, was changed" in app.only_run().error
