@@ -116,10 +116,9 @@ def test_only_one_instance_at_a_time_commits_many_files(app):
 
 def test_a_step_whose_time_is_up_is_sent_on_and_copies_nothing_twice(app, caplog):
     caplog.set_level("INFO", "fanfare")
-    app.engine = replace(app.engine, time_limit=timedelta(seconds=6))
-    app.world.clock.per_look = timedelta(milliseconds=200)
     writer = Counting(app.world.ports.writer)
     app.through(replace(app.world.ports, writer=writer))
+    app.hurry(timedelta(seconds=6), per_look=timedelta(milliseconds=200))
     app.upload("lines/a.txt", b"one\n")
     app.settle()
     run = app.only_run()

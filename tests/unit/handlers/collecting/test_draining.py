@@ -1,6 +1,5 @@
 """One call takes all receipts that wait, and holds only a few results at a time."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -39,8 +38,7 @@ def test_one_call_goes_on_until_no_receipt_waits(app):
 
 
 def test_a_call_whose_time_is_up_leaves_the_rest_to_others(app):
-    app.engine = replace(app.engine, time_limit=timedelta(seconds=3))
-    app.world.clock.per_look = timedelta(seconds=1)
+    app.hurry(timedelta(seconds=3), per_look=timedelta(seconds=1))
     assert ring(app) == 11, "its own, and ten more"
     assert app.world.queues.receive(Queue.RECEIPTS, 1)
 
