@@ -12,7 +12,16 @@ from task_scripts.runtime import runner_launch
 
 RUNTIME = Path(runner_launch.__file__).parent
 # What takes long to load, and only tasks with lists of files, secrets or GPUs need.
-HEAVY = {"http.client", "ssl", "subprocess", "shutil", "threading", "urllib.parse", "email"}
+HEAVY = {
+    "hashlib",
+    "http.client",
+    "ssl",
+    "subprocess",
+    "shutil",
+    "threading",
+    "urllib.parse",
+    "email",
+}
 
 
 def ended(argv: list[str], cwd: Path, environ: dict[str, str]) -> tuple[int, str]:
