@@ -118,8 +118,10 @@ bench-workloads: setup
 bench-batch: setup
 	@$(PY) -m benchmarks.batch
 
+# What grows with a run, in memory, and then what its user sees on a local stack.
 bench-scale: setup
 	@$(PY) -m benchmarks.scale
+	@$(PY) -m benchmarks
 
 lock:
 	@sh scripts/lock
