@@ -10,16 +10,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 from rich.table import Table
 
 from benchmarks.figures import Report, console, least, most, percentile, spread
 from benchmarks.machine import machine_line
 from benchmarks.operations import operations_per_item
-from benchmarks.stack import arrivals, drained, quickstart, submission
+from benchmarks.stack import arrivals, drained, processors, quickstart, submission
 from benchmarks.stack.arrivals import ALONE, TEN
 from pipeline.cli.stack.signals import end_in_order
 from tests.e2e.local import EXTRA, Stack
@@ -86,16 +86,22 @@ def _hundred(stack: Stack, report: Report, rounds: int) -> None:
     pool = stack.engine.catalogue.pools["cpu"]
     parallel = pool.slots * pool.nodes.maximum
     tens, alone, xargs = [], [], []
+    ours: Counter[str] = Counter()
+    theirs = 0.0
     for number in range(rounds):
         with console.status(f"{ITEMS} items, round {number + 1} of {rounds}"):
             tens.append(arrivals.once(stack, TEN, arrivals.lines(ITEMS)).seconds)
+            before = processors.used(stack)
             alone.append(arrivals.once(stack, ALONE, arrivals.lines(ITEMS)).seconds)
-            xargs.append(_seconds(lambda: _xargs(parallel)))
+            ours += processors.used(stack) - before
+            theirs += processors.of_children(lambda: xargs.append(_seconds(_xargs, parallel)))
     report.medians(f"{ITEMS} no-op items, 10 a task, upload → event", tens, "s", most(4.0))
     console.print(f"{ITEMS} no-op items, one a task: {statistics.median(alone):.2f} s")
     console.print(f"the same commands, xargs -P {parallel}: {statistics.median(xargs):.2f} s")
     ratios = [theirs / ours for ours, theirs in zip(alone, xargs, strict=True)]
     report.medians(f"{ITEMS} no-op items, one a task: xargs over ours", ratios, "", least(0.4))
+    console.print(f"the same in processor time, all services included: {theirs / ours.total():.3f}")
+    console.print(processors.table(ours, rounds * ITEMS))
 
 
 def _xargs(parallel: int) -> None:
@@ -106,9 +112,9 @@ def _xargs(parallel: int) -> None:
         subprocess.run(command, input=numbers, text=True, check=True)
 
 
-def _seconds(action: Callable[[], None]) -> float:
+def _seconds(act: Callable[[int], None], parallel: int) -> float:
     began = time.monotonic()
-    action()
+    act(parallel)
     return time.monotonic() - began
 
 
@@ -139,21 +145,10 @@ def _memory(stack: Stack) -> None:
     table = Table(title="resident memory", title_justify="left", box=None)
     table.add_column("process")
     table.add_column("MiB", justify="right")
-    for name, process in _processes(stack):
-        table.add_row(name, f"{process.memory_info().rss / 2**20:.0f}")
+    for name, process, is_child in processors.processes(stack):
+        shown = f"  {name}: {process.name()}" if is_child else name
+        table.add_row(shown, f"{process.memory_info().rss / 2**20:.0f}")
     console.print(table)
-
-
-def _processes(stack: Stack) -> Iterator[tuple[str, psutil.Process]]:
-    description = stack.local.description()
-    pids = description["pids"]
-    assert isinstance(pids, dict)
-    yield "stack", psutil.Process(int(str(description["pid"])))
-    for name, pid in pids.items():
-        process = psutil.Process(int(str(pid)))
-        yield str(name), process
-        for child in process.children(recursive=True):
-            yield f"  {name}: {child.name()}", child
 
 
 def _operations() -> None:
