@@ -118,9 +118,11 @@ bench-workloads: setup
 bench-batch: setup
 	@$(PY) -m benchmarks.batch
 
+# What grows with a run, in memory, and then what its user sees on a local stack.
 bench-scale: setup
 	@$(PY) -m benchmarks.scale
 	@$(PY) -m benchmarks.idling
+	@$(PY) -m benchmarks
 
 lock:
 	@sh scripts/lock

@@ -118,13 +118,18 @@ class Bench:
 
     def work(self, run: Run, output: bytes) -> None:
         """Write what nodes would write, with the worker stopped: the events wait in the queue."""
+        with self.stack.frozen("functions"):
+            self.write(run, output)
+
+    def write(self, run: Run, output: bytes) -> None:
+        """Write what nodes would write: an output and a receipt for each task."""
 
         def program(_: Item) -> Outputs:
             return [("part.bin", output)]
 
         node = FakeNode(_Storage(self.stack), _Clock(), program)  # type: ignore[arg-type] # shaped alike
         engine = self.stack.engine
-        with self.stack.frozen("functions"), ThreadPoolExecutor(8) as pool:
+        with ThreadPoolExecutor(8) as pool:
             for number in range(run.plan.pages if run.plan else 0):
                 read = published.read_page(engine, run.plan, number)
                 list(pool.map(node, executions.task_specs(engine, run, read, read.page.tasks)))

@@ -106,16 +106,18 @@ def scripts(folder: Path, named: Collection[str] = ()) -> dict[str, bytes]:
     """Read the files that nodes may need; the keys are plain file names.
 
     The key of a folder that is `named` as a program ends in a slash. Archives are not among them.
+    The runner's modules are one file.
     """
     others = sorted(
         name for name in named if not (name.endswith(".py") and (folder / name).is_file())
     )
-    return dict(programs.read(name, folder) for name in others) | {
+    files = {
         path.name: path.read_bytes()
         for pattern in _SCRIPTS
         for path in sorted(folder.glob(pattern))
         if path.name != "__init__.py"
     }
+    return dict(programs.read(name, folder) for name in others) | programs.joined(files)
 
 
 class _WithFields(logging.Filter):

@@ -21,18 +21,21 @@ import hashlib
 import json
 import os
 import re
-import secrets
-import shutil
 import stat
-import subprocess
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+# Most jobs need no package, and each of their nodes waits for this program: what only the others
+# need is imported where they need it.
+if TYPE_CHECKING:
+    import zipfile
+    from importlib import metadata
 
 _CLAIMED = "claimed"
 _PROGRAM = ".program.zip"
+_RUNNER = "runner.json"  # the texts of the runner's modules, by name
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*==\s*([^\s;\\]+)\s*(;[^\\]*)?\\?$")
 _SYSTEM = re.compile(r"^; *sys_platform *(==|!=) *['\"]([a-z0-9]+)['\"] *$")
 
@@ -65,6 +68,8 @@ def pins(requirements: str) -> dict[str, str] | None:
 
 def installed(wanted: Mapping[str, str]) -> bool:
     """Return whether the running interpreter has every package in its pinned version."""
+    from importlib import metadata  # noqa: PLC0415 - see above
+
     try:
         return all(metadata.version(name) == version for name, version in wanted.items())
     except metadata.PackageNotFoundError:
@@ -73,6 +78,8 @@ def installed(wanted: Mapping[str, str]) -> bool:
 
 def lent(wanted: Mapping[str, str], prefix: Path) -> "list[metadata.Distribution] | None":
     """Find the packages, in these versions, in the folders of `machine.json`; None without one."""
+    from importlib import metadata  # noqa: PLC0415 - see above
+
     try:
         machine = json.loads((prefix / "machine.json").read_bytes())
         folders = [str(folder) for folder in machine["packages"]]
@@ -88,6 +95,8 @@ def lent(wanted: Mapping[str, str], prefix: Path) -> "list[metadata.Distribution
 
 def borrow(packages: "Sequence[metadata.Distribution]", folder: Path, _: Path) -> None:
     """Make a virtual environment of packages that this machine has. Raises Unprepared."""
+    import shutil  # noqa: PLC0415 - see above
+
     _run("make a virtual environment", "-m", "venv", "--without-pip", str(folder))
     target = next(folder.glob("lib/python3*/site-packages"))
     for package in packages:
@@ -108,6 +117,8 @@ def shared_environment(root: Path, requirements: Path, build: Build) -> Path:
     An environment contains its own path, so it is built in its final folder. The renaming of a
     symbolic link then gives the finished folder its final name.
     """
+    import shutil  # noqa: PLC0415 - see above
+
     digest = hashlib.sha256(requirements.read_bytes()).hexdigest()
     final = root / digest
     root.mkdir(parents=True, exist_ok=True)
@@ -115,7 +126,7 @@ def shared_environment(root: Path, requirements: Path, build: Build) -> Path:
         if not final.exists():
             for leftover in root.glob(f"{digest}-*"):  # from a builder that was killed
                 shutil.rmtree(leftover, ignore_errors=True)
-            folder = root / f"{digest}-{secrets.token_hex(4)}"
+            folder = root / f"{digest}-{os.urandom(4).hex()}"
             build(folder, requirements)
             link = root / f"{folder.name}.link"
             link.symlink_to(folder.name)
@@ -136,7 +147,7 @@ def build_environment(folder: Path, requirements: Path) -> None:
     if archive.exists():
         # Without pip: marketplace images have no pip, and a virtual environment cannot get it.
         _run("make a virtual environment", "-m", "venv", "--without-pip", str(folder))
-        with zipfile.ZipFile(archive) as packed:
+        with _opened(archive) as packed:
             packed.extractall(folder / "wheels")
         unpack_wheels(folder, requirements)
         return
@@ -153,14 +164,28 @@ def unpack_wheels(folder: Path, requirements: Path) -> None:
     for wheel in sorted((folder / "wheels").glob("*.whl")):
         if hashlib.sha256(wheel.read_bytes()).hexdigest() not in pinned:
             raise Unprepared(f"{requirements.name} does not pin {wheel.name}")
-        with zipfile.ZipFile(wheel) as packed:
+        with _opened(wheel) as packed:
             for member in packed.infolist():
                 written = Path(packed.extract(member, target))  # keeps names inside the target
                 if member.external_attr >> 16 & 0o111:
                     written.chmod(0o755)
 
 
+@contextlib.contextmanager
+def _opened(archive: Path) -> "Iterator[zipfile.ZipFile]":
+    """Open an archive during a with block. Raises Unprepared if it is damaged."""
+    import zipfile  # noqa: PLC0415 - see above
+
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            yield packed
+    except zipfile.BadZipFile as error:
+        raise Unprepared(f"{archive.name} is damaged: {error}") from None
+
+
 def _run(purpose: str, *arguments: str, python: str = sys.executable) -> None:
+    import subprocess  # noqa: PLC0415 - see above
+
     done = subprocess.run([python, *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         print(done.stdout + done.stderr)  # all of it goes into the preparation task's stdout.txt
@@ -220,11 +245,56 @@ def choose(folder: Path, name: str | None, root: Path, build: Build = build_envi
     return shared_environment(root, requirements, build) / "bin" / "python"
 
 
+def unpack_runner(folder: Path, root: Path) -> None:
+    """Write the runner's modules, and what Python compiles of them; `root` keeps that for a node.
+
+    So no task compiles them, and of the jobs of a node only the first.
+    """
+    try:
+        content = (folder / _RUNNER).read_bytes()
+    except FileNotFoundError:  # an older release sent each module as a file
+        return
+    names = []
+    for name, text in json.loads(content).items():
+        (folder / Path(name).name).write_text(text, encoding="utf-8")
+        names.append(Path(name).stem)
+    version = hashlib.sha256(sys.version.encode() + content).hexdigest()
+    with contextlib.suppress(OSError):  # then each task compiles what it needs
+        _compile(folder, names, root / f"runner-{version}")
+
+
+def _compile(folder: Path, names: Sequence[str], kept: Path) -> None:
+    """Fill `__pycache__` from what was kept; compile and keep it if there is none."""
+    compiled = folder / "__pycache__"
+    compiled.mkdir(exist_ok=True)
+    if kept.is_dir():
+        for made in kept.iterdir():
+            (compiled / made.name).write_bytes(made.read_bytes())
+        return
+    import py_compile  # noqa: PLC0415 - see above
+
+    unfinished = kept.with_name(f"{kept.name}-{os.urandom(4).hex()}")
+    unfinished.mkdir(parents=True)
+    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH  # each job's file has another time
+    for name in names:
+        file = f"{name}.{sys.implementation.cache_tag}.pyc"
+        py_compile.compile(
+            str(folder / f"{name}.py"), str(unfinished / file), invalidation_mode=mode
+        )
+        (compiled / file).write_bytes((unfinished / file).read_bytes())
+    try:
+        unfinished.rename(kept)
+    except OSError:  # another job was faster
+        for made in unfinished.iterdir():
+            made.unlink()
+        unfinished.rmdir()
+
+
 def unpack_programs(folder: Path) -> None:
     """Unpack the programs that are folders, each beside its archive."""
     for archive in sorted(folder.glob(f"*{_PROGRAM}")):
         target = folder / archive.name[: -len(_PROGRAM)]
-        with zipfile.ZipFile(archive) as packed:
+        with _opened(archive) as packed:
             packed.extractall(target)
             for entry in packed.infolist():
                 (target / entry.filename).chmod(entry.external_attr >> 16 & 0o777)
@@ -236,13 +306,14 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     shared = Path(environ.get("AZ_BATCH_NODE_SHARED_DIR", folder))
     os.umask(0o022)  # tasks have other users, which read what is made here
     try:
-        unpack_programs(folder)
         root = room(environ.get("AZ_BATCH_NODE_STARTUP_DIR", ""), shared)
+        unpack_runner(folder, root)
+        unpack_programs(folder)
         python = choose(folder, argv[0] if argv else None, root)
-        unfinished = folder / f"environment-{secrets.token_hex(4)}.tmp"
+        unfinished = folder / f"environment-{os.urandom(4).hex()}.tmp"
         unfinished.write_text(json.dumps({"python": str(python)}), encoding="utf-8")
         unfinished.replace(folder / "environment.json")
-    except (Unprepared, OSError, ValueError, zipfile.BadZipFile) as error:
+    except (Unprepared, OSError, ValueError) as error:
         sys.stderr.write(f"The environment was not prepared: {error}\n")
         return 1
     return 0

@@ -10,16 +10,17 @@ import fcntl
 import os
 import re
 import select
-import shutil
 import signal
 import stat
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
+
+if TYPE_CHECKING:
+    import subprocess
 
 # `cpu` lets a task that finds no GPU run without one; anything else lets it fail.
 MISSING = "FANFARE_MISSING_GPU"
@@ -30,7 +31,7 @@ _PATIENCE_S = 60.0  # a driver that nobody has used yet may take half a minute
 _OUTPUT_BYTES, _CHUNK = 64 * 1024, 4096
 _MOST, _TEXT = 64, 100  # devices; characters of a name
 _PAUSE_S = 0.25
-_LINE = re.compile(r"([0-9]{1,3}), *([A-Za-z0-9-]{1,80}), *([^,]{1,100}), *(.{1,1000})", re.ASCII)
+_LINE = r"(?a)([0-9]{1,3}), *([A-Za-z0-9-]{1,80}), *([^,]{1,100}), *(.{1,1000})"
 
 
 class NoGpu(Exception):
@@ -95,13 +96,15 @@ def grant(wanted: "int | None", environ: Mapping[str, str]) -> Granted:
 
 def _devices(environ: Mapping[str, str]) -> "list[_Device]":
     """Ask nvidia-smi for the devices. Raises NoGpu."""
+    import shutil  # noqa: PLC0415 - few tasks want a GPU, and the others start sooner
+
     program = shutil.which("nvidia-smi", path=environ.get("PATH"))
     if program is None:
         raise NoGpu("nvidia-smi is not on the node, or not shown to the container.")
     code, text = _ask(program, environ)
     found: dict[str, _Device] = {}
     for line in text.splitlines():
-        match = _LINE.fullmatch(line.strip())
+        match = re.fullmatch(_LINE, line.strip())
         if match and len(found) < _MOST:
             number, uuid, driver, name = match.groups()
             found.setdefault(uuid, _Device(number, uuid, _shown(driver), _shown(name)))
@@ -113,6 +116,8 @@ def _devices(environ: Mapping[str, str]) -> "list[_Device]":
 
 def _ask(program: str, environ: Mapping[str, str]) -> "tuple[int, str]":
     """Return nvidia-smi's exit code and what it prints, within limits. Raises NoGpu."""
+    import subprocess  # noqa: PLC0415 - see above
+
     try:
         process = subprocess.Popen(
             [program, *_ASK],

@@ -15,13 +15,13 @@ import json
 import os
 import select
 import signal
-import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 if TYPE_CHECKING or __package__:
+    from task_scripts.runtime import runner_launch as launching
     from task_scripts.runtime import runner_processes as processes
     from task_scripts.runtime.files import runner_disk as disks
     from task_scripts.runtime.secrecy import runner_capture as captures
@@ -29,6 +29,7 @@ if TYPE_CHECKING or __package__:
 else:  # on a node the files are in one folder
     import runner_capture as captures
     import runner_disk as disks
+    import runner_launch as launching
     import runner_processes as processes
     import runner_redaction as redaction
 
@@ -125,28 +126,17 @@ class _Guardian:
         signal.set_wakeup_fd(wake_end, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         try:
-            program = self._start(output)  # kept: a dropped Popen would reap
+            order = self._order
+            program = launching.launch(order.argv, order.cwd, order.environ, output)
         except OSError as error:
             reason = "missing" if error.errno in _NO_PROGRAM else "refused"
             self._send({reason: os.strerror(error.errno or 0)})
         except ValueError as error:
             self._send({"refused": str(error)})
         else:
-            self._send({"pid": program.pid})
+            self._send({"pid": program})
             os.close(output)
-            self._watch(program.pid, wake)
-
-    def _start(self, output: int) -> "subprocess.Popen[bytes]":
-        order = self._order
-        return subprocess.Popen(
-            order.argv,
-            cwd=order.cwd,
-            env=order.environ,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+            self._watch(program, wake)
 
     def _watch(self, pid: int, wake: int) -> None:
         poller = select.poll()

@@ -1,6 +1,5 @@
 """One item of a task: its argument list, its environment, its inputs and its outputs."""
 
-import hashlib
 import json
 import os
 import re
@@ -11,6 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypedDict
 
+if TYPE_CHECKING:
+    import hashlib
+
 if TYPE_CHECKING or __package__:
     from task_scripts.runtime import runner_guard as guard
     from task_scripts.runtime.files import runner_folder as folders
@@ -18,6 +20,11 @@ if TYPE_CHECKING or __package__:
 else:  # on a node the files are in one folder
     import runner_folder as folders
     import runner_pack as packs
+
+try:  # without OpenSSL, which takes milliseconds to load
+    from _sha2 import sha256 as _sha256  # type: ignore[import-not-found] # it has no stub
+except ImportError:  # before Python 3.12
+    from hashlib import sha256 as _sha256
 
 MAX_NAME = 512
 _TOKEN = re.compile(r"\{\{|\}\}|\{([a-z][a-z0-9_]{0,31})\}", re.ASCII)
@@ -297,14 +304,23 @@ def _take(folder: folders.Folder, name: str, target: Target, deadline: float) ->
         if time.monotonic() > deadline:
             raise _Late
     blob, offset = target.pack.add(content)
-    digest = hashlib.sha256(content).hexdigest()
+    digest = _sha256(content).hexdigest()
     return {"name": name, "blob": blob, "offset": offset, "size": len(content), "sha256": digest}
+
+
+def _digest(size: int) -> "hashlib._Hash":
+    """Begin a digest; OpenSSL is some times faster, once it is loaded."""
+    if size <= _CHUNK:
+        return _sha256()  # type: ignore[no-any-return] # see above
+    import hashlib  # noqa: PLC0415 - see above
+
+    return hashlib.sha256()
 
 
 def _move(
     folder: folders.Folder, name: str, stream: BinaryIO, target: Target, deadline: float
 ) -> Output:
-    digest, size, new = hashlib.sha256(), 0, target.name()
+    digest, size, new = _digest(os.fstat(stream.fileno()).st_size), 0, target.name()
     while data := stream.read(_CHUNK):
         if time.monotonic() > deadline:
             raise _Late

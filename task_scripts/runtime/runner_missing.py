@@ -7,14 +7,13 @@ sight. The local stack does, so that "it works here" does not hide what fails in
 import json
 import os
 import re
-import shutil
 import signal
 import sys
 from pathlib import Path
 
 _READ = 4000  # characters, the last ones of the output
-_MODULE = re.compile(r"^ModuleNotFoundError: No module named '([A-Za-z_]\w{0,99})", re.M | re.A)
-_FILE = re.compile(r"^FileNotFoundError: .{0,60}: '([\w.+-]{1,100})'$", re.M | re.A)
+_MODULE = r"(?am)^ModuleNotFoundError: No module named '([A-Za-z_]\w{0,99})"
+_FILE = r"(?am)^FileNotFoundError: .{0,60}: '([\w.+-]{1,100})'$"
 _NOT_FOUND = (": not found", ": command not found")  # as shells say it
 
 
@@ -26,10 +25,10 @@ def explain(command: str | None, environment: str | None, output: str) -> str:
     if command:
         return _program(command)
     output = output[-_READ:]
-    modules = _MODULE.findall(output)
+    modules = re.findall(_MODULE, output)
     if modules:
         return _module(modules[-1], environment)
-    names = [*_FILE.findall(output), *_from_shells(output)]
+    names = [*re.findall(_FILE, output), *_from_shells(output)]
     return _program(names[-1]) if names else ""
 
 
@@ -101,6 +100,8 @@ def _module(name: str, environment: str | None) -> str:
 
 def _program(name: str) -> str:
     """Speak only on a machine that describes itself: otherwise the failure says enough."""
+    import shutil  # noqa: PLC0415 - a task that succeeds does not load it
+
     if os.sep in name or shutil.which(name) is not None:
         return ""
     here = shutil.which(name, path=str(_machine().get("path", "")))
@@ -123,7 +124,7 @@ def _from_shells(output: str) -> "list[str]":
 
 def _machine() -> "dict[str, object]":
     try:
-        content = json.loads((Path(sys.prefix) / "machine.json").read_bytes())
+        content = json.loads((Path(sys.executable).parent.parent / "machine.json").read_bytes())
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

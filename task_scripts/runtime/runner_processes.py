@@ -21,7 +21,8 @@ class Peak:
     """The most memory of one program that was seen, in bytes; it looks every half second."""
 
     def __init__(self) -> None:
-        self.bytes, self._next = 0, 0.0
+        # What ends sooner is told when it has ended.
+        self.bytes, self._next = 0, time.monotonic() + EVERY_S
 
     def look(self, session: "int | None") -> None:
         """Look at the processes of a session, unless that was done just now."""

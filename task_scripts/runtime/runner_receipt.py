@@ -1,8 +1,8 @@
 """The receipt of an attempt: its entries, the texts in them, and the bytes that it may have."""
 
 import json
+import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING or __package__:
@@ -88,5 +88,5 @@ def tail_of(text: str, note: str) -> str:
 
 def iso(moment: float) -> str:
     """Render a time in UTC, to the millisecond."""
-    text = datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
+    seconds, milliseconds = divmod(round(moment * 1000), 1000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{milliseconds:03}Z"

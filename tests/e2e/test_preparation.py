@@ -51,7 +51,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def test_an_environment_that_no_node_can_make_ends_the_run(stack: Stack) -> None:
     run, event = stack.finished(stack.upload("torn/a.txt", b"one\ntwo\n", "torn"))
     assert (run.state, run.cause, run.executions) == ("failed", Cause.PREPARATION_FAILED, 1)
-    assert "The environment was not prepared: File is not a zip file" in run.error
+    assert "The environment was not prepared: environment.zip is damaged" in run.error
     assert event["data"]["cause"] == "preparation-failed"
 
 

@@ -3,9 +3,11 @@
 import json
 
 from benchmarks import __main__ as bench
-from benchmarks import batch, metered, splits
+from benchmarks import batch, metered
+from benchmarks.figures import Report, least, most, percentile
 from benchmarks.following import requests_in_an_hour
 from benchmarks.operations import operations_per_item
+from benchmarks.stack import splits, submission
 from pipeline.domain.money.cost import Metered
 
 
@@ -39,3 +41,24 @@ def test_the_batch_benchmark_measures_in_a_small_size(capsys):
     batch.accepting(200)
     assert "tasks/s" in capsys.readouterr().out
     assert "50 tasks on 5 nodes" in batch.simulating(50, 5)
+
+
+def test_a_figure_is_printed_beside_its_goal_whether_it_meets_it_or_not(capsys):
+    report = Report()
+    report.medians("waits", [1.0, 3.0, 2.0], "s", most(2.0))
+    report.add("speed", 0.39, "", least(0.4), "once")
+    said = capsys.readouterr().out.splitlines()
+    assert said == [
+        "waits: 2 s (1.00 to 3.00, n=3), goal ≤ 2: met",
+        "speed: 0.39 (once), goal ≥ 0.4: NOT MET",
+    ]
+    assert report.table().row_count == 2
+
+
+def test_the_99th_percentile_of_few_measurements_is_the_largest():
+    assert percentile([3.0, 1.0, 2.0], 0.99) == 3.0
+    assert percentile([float(n) for n in range(1, 201)], 0.99) == 198.0
+
+
+def test_the_engine_and_the_sdk_submit_the_same_tasks():
+    assert all(share > 0 for share in submission.measure(200))

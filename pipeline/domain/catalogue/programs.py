@@ -5,11 +5,12 @@ the whole program.
 """
 
 import io
+import json
 import os
 import re
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipeline.domain.definitions.types import FILE_NAME
@@ -19,13 +20,28 @@ MAIN = ("__main__.py", "main.py")
 FOLDER = "/"  # ends the key of a folder, in which no name of a file ends
 _STARTS = (b"#!", b"\x7fELF")
 _ENVIRONMENTS = (".txt", ".zip")
-_ENGINES = frozenset({"runner.py", "environment.py", "__init__.py"})
+RUNNER = "runner.json"  # all modules of the runner, which environment.py unpacks on a node
+_ENGINES = frozenset({"runner.py", RUNNER, "environment.py", "__init__.py"})
 _OLDEST = (1980, 1, 1, 0, 0, 0)
 
 
 def is_engines(name: str) -> bool:
     """Return whether a file beside the programs on a node is the engine's own, as the runner is."""
     return name in _ENGINES or (name.startswith("runner_") and name.endswith(".py"))
+
+
+def joined(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Put the modules of the runner into one file, so that a node fetches one; keep all others."""
+    runner = {
+        name: text
+        for name, text in files.items()
+        if is_engines(name) and name not in {"environment.py", RUNNER}
+    }
+    if not runner:
+        return dict(files)
+    texts = {name: runner[name].decode() for name in sorted(runner)}
+    others = {name: text for name, text in files.items() if name not in runner}
+    return {**others, RUNNER: json.dumps(texts, ensure_ascii=False).encode()}
 
 
 def is_python(name: str, folder: Path) -> bool:

@@ -34,7 +34,7 @@ _NO_GPU = {"NVIDIA_VISIBLE_DEVICES": "void"}
 # Its streams have a name of the execution's own, as those of a process.
 _RUNNER = (
     "-c 'read -r id </proc/sys/kernel/random/uuid; "
-    'exec {python} "$AZ_BATCH_JOB_PREP_WORKING_DIR/runner.py" >"s-$id.txt" 2>&1\''
+    'exec {python} -S "$AZ_BATCH_JOB_PREP_WORKING_DIR/runner.py" >"s-$id.txt" 2>&1\''
 )
 
 

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
-from pipeline.domain.catalogue.programs import is_engines
+from pipeline.domain.catalogue.programs import RUNNER, is_engines
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.plans.modules import imported
 from pipeline.domain.plans.plan import PlannedProgram
@@ -18,7 +18,7 @@ from pipeline.errors import Conflict, Permanent
 from pipeline.handlers.engine import Engine
 from pipeline.ports.batch import InputFile
 
-FETCHING = "runner_fetch.py"  # a runner without it fetches nothing
+FETCHING = "runner_fetch.py"  # a runner of single files without it fetches nothing
 _ARCHIVE = "environment.zip"  # where environment.py looks for wheels
 _PROGRAM = ".program.zip"  # what environment.py unpacks
 _FOLDER = "/"  # ends the key of a program that is a folder
@@ -56,7 +56,8 @@ def files(engine: Engine, run: Run, program: PlannedProgram) -> list[InputFile]:
 
 def fetches(run: Run) -> bool:
     """Return whether the runner that a run pinned can fetch files from a list."""
-    return not run.scripts or FETCHING in run.scripts  # without any, it pins today's
+    # A run without any pins today's.
+    return not run.scripts or not {RUNNER, FETCHING}.isdisjoint(run.scripts)
 
 
 def _modules(

@@ -259,8 +259,3 @@ def _hushed(text: str, query: str) -> str:
         if key.lower() == "sig" and value:
             text = text.replace(value, "…").replace(unquote(value), "…")
     return _SIGNATURE.sub("sig=…", text)
-
-
-def printable(text: str) -> str:
-    """Return a text as one line without control characters."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -20,7 +20,7 @@ else:  # on a node the files are in one folder
 
 FILE = "secrets.json"
 _MOST_BYTES = 16 * 1024 * 1024
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
+_NAME = r"(?a)[A-Za-z_][A-Za-z0-9_]{0,63}"
 _AS_VARIABLE, _AS_FILE = _FORMS = ("env", "file")
 
 
@@ -80,7 +80,10 @@ def _parsed(content: bytes) -> "dict[str, tuple[str, str]]":
         listed = json.loads(content)
         found = {name: (entry["as"], entry["value"]) for name, entry in listed.items()}
         good = all(
-            _NAME.fullmatch(name) and form in _FORMS and isinstance(value, str) and value.encode()
+            re.fullmatch(_NAME, name)
+            and form in _FORMS
+            and isinstance(value, str)
+            and value.encode()
             for name, (form, value) in found.items()
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from task_scripts.runtime.files import runner_download, runner_fetch
+from task_scripts.runtime.files import runner_download, runner_fetching
 from task_scripts.runtime.files.runner_folder import Folder
 from tests.node.conftest import Node
 from tests.node.fetching.conftest import (
@@ -95,8 +95,8 @@ def test_what_stays_ends_the_task_in_the_servers_words(
 def test_a_service_that_stays_busy_ends_the_task(storage: Storage, tmp_path: Path):
     entry = storage.entry("in/a.bin")
     storage.script["/fanfare/parts/0"] = [says(503, "ServerBusy")] * 9
-    listed = runner_fetch.Entry(entry["path"], entry["url"], entry["size"])
-    fetching = runner_fetch.Fetching(Folder.at(tmp_path), [listed], (0.0, 0.0))
+    listed = runner_fetching.Entry(entry["path"], entry["url"], entry["size"])
+    fetching = runner_fetching.Fetching(Folder.at(tmp_path), [listed], (0.0, 0.0))
     with pytest.raises(runner_download.Unfetched, match="503 ServerBusy"):
         fetching.run()
     assert len(storage.asked) == 3
@@ -112,8 +112,8 @@ class Broken(dict):
 
 def test_a_fault_of_the_runner_is_no_success(storage: Storage, tmp_path: Path):
     entry = storage.entry("in/a.bin")
-    listed = runner_fetch.Entry(entry["path"], entry["url"], entry["size"])
-    fetching = runner_fetch.Fetching(Folder.at(tmp_path), [listed])
+    listed = runner_fetching.Entry(entry["path"], entry["url"], entry["size"])
+    fetching = runner_fetching.Fetching(Folder.at(tmp_path), [listed])
     fetching._make_folder = lambda _path: None
     fetching._folders = Broken()
     with pytest.raises(runner_download.Unfetched, match=r"^the runner failed: RuntimeError$"):
@@ -142,10 +142,10 @@ def test_the_first_file_that_stays_away_ends_the_others(storage: Storage, tmp_pa
     entries = [storage.entry(f"in/{number}") for number in range(200)]
     for number in range(200):
         storage.script[f"/fanfare/parts/{number}"] = [says(404, "BlobNotFound")]
-    listed = [runner_fetch.Entry(e["path"], e["url"], e["size"]) for e in entries]
+    listed = [runner_fetching.Entry(e["path"], e["url"], e["size"]) for e in entries]
     with pytest.raises(runner_download.Unfetched, match="404 BlobNotFound"):
-        runner_fetch.Fetching(Folder.at(tmp_path), listed).run()
-    assert len(storage.asked) <= 2 * runner_fetch.AT_ONCE
+        runner_fetching.Fetching(Folder.at(tmp_path), listed).run()
+    assert len(storage.asked) <= 2 * runner_fetching.AT_ONCE
 
 
 def test_a_node_that_begins_a_task_again_fetches_its_files_again(node: Node, storage: Storage):

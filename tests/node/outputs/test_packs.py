@@ -116,3 +116,10 @@ def test_a_file_that_grows_while_it_is_read_does_not_go_into_a_pack(tmp_path: Pa
     with (tmp_path / "grown").open("rb") as stream:
         assert Pack(Folder.at(tmp_path), lambda: "a", 20).content_of(stream, 5) is None
         assert stream.read() == b"x" * 30
+
+
+@pytest.mark.parametrize("size", [0, 1, 1 << 20, (1 << 20) + 1])
+def test_the_digest_of_an_output_is_that_of_its_bytes_whatever_its_size(node, size):
+    node.sh('head -c "$1" /dev/urandom > "$2/part"', str(size), "{output}")
+    (output,) = node.run_one()["outputs"]
+    assert len(read(node, output)) == size

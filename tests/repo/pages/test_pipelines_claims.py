@@ -30,7 +30,7 @@ from pipeline.handlers.planning import pages, splits, texts
 from pipeline.handlers.starting import lost_events, tick
 from pipeline.ports.batch import InputFile, TaskSpec
 from pipeline.settings import Patience
-from task_scripts.runtime import runner, runner_guard, runner_item, runner_receipt
+from task_scripts.runtime import runner_attempt, runner_guard, runner_item, runner_receipt
 from task_scripts.runtime.secrecy import runner_capture
 from tests.repo.pages import pipelines_page as page
 from tests.repo.pages.pipelines_runs import app_of, output_of, run_of, start
@@ -73,7 +73,7 @@ def says(sentence: str) -> None:
         f"Numbers count up to {reduce.LARGEST:g}".replace("e+", "e"),
         f"the first {runner_capture.HEAD_BYTES // KIB} KiB and the last "
         f"{runner_capture.TAIL_BYTES // KIB} KiB",
-        f"A task's log has at most {runner.LOG_BYTES // MIB} MiB",
+        f"A task's log has at most {runner_attempt.LOG_BYTES // MIB} MiB",
         f"The last {runner_receipt.TAIL_CHARACTERS:,} characters of a failed item",
         f"one receipt of {runner_receipt.RECEIPT_BYTES // MIB} MiB. "
         f"Count {runner_receipt.ITEM_BYTES} bytes",

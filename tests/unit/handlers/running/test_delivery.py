@@ -19,6 +19,7 @@ from pipeline.ports.batch import TaskSpec
 from task_scripts.runtime.files import runner_fetch
 from tests.fakes.batch import Outcome
 from tests.fakes.crash import Injector
+from tests.fakes.definitions import older_runner
 from tests.unit.handlers.conftest import LINES, REQUEST, content_of
 from tests.unit.handlers.nodes import scripted, watched
 
@@ -218,7 +219,7 @@ def test_a_bundle_of_many_blobs_gets_a_list_of_its_own(app_with):
 def test_a_run_that_began_with_an_older_runner_gets_its_files_as_before(app_with):
     app = app_with(JOINED, program=parts(900))
     seen, today = watched(app), app.engine
-    older = {name: code for name, code in today.scripts.items() if name != "runner_fetch.py"}
+    older = older_runner(today.scripts)
     app.engine = replace(today, scripts=older)
     assembling(app)
     app.engine = today

@@ -11,7 +11,7 @@ from pipeline.domain.plans import delivery
 from pipeline.domain.plans.plan import Delivery, PlannedCut
 from pipeline.domain.plans.split import PlanError
 from pipeline.domain.runs.naming import BlobRef
-from pipeline.handlers.running import scripts
+from tests.fakes.definitions import older_runner
 from tests.unit.handlers.conftest import BLOB, LINES, PLAIN, PROGRAMS
 
 RANGED = f"{BLOB}{PLAIN}split: {{bytes: {{bytes_per_item: 4}}}}\n"
@@ -101,7 +101,7 @@ def test_what_does_not_fit_the_disk_of_a_node_is_refused(app_with, delivery, dis
 def test_a_run_whose_runner_is_of_an_older_release_gets_its_input_with_each_task(app_with):
     app = app_with(f"{PROGRAMS}input: {{delivery: node}}\n")
     today = app.engine
-    older = {name: code for name, code in today.scripts.items() if name != scripts.FETCHING}
+    older = older_runner(today.scripts)
     app.engine = replace(today, scripts=older)  # which begins the run, and its split program
     app.program = lambda _item: [("items.json", b'[{"parameters": {"n": 1}}]')]
     app.upload("lines/a.txt", b"one\n")

@@ -106,7 +106,7 @@ def test_a_task_that_runs_again_runs_the_program_that_the_run_began_with(app_wit
     app.settle()
     first, again = programs_of(app).values()
     assert first == again
-    assert {"runner.py", "work.py"} <= first.keys()
+    assert {"runner.json", "work.py"} <= first.keys()
     assert app.only_run().state == "succeeded"
 
 

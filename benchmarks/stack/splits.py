@@ -1,4 +1,4 @@
-"""`python -m benchmarks.splits`: how long a split over many blobs takes until all is submitted.
+"""`python -m benchmarks.stack.splits`: how long a split over many blobs takes until all is submitted.
 
 A benign local stack of its own, without hurry. The clock runs from the upload of the blob that
 starts the run until its last page is submitted; the blobs of the split lie there before. The pool
@@ -93,7 +93,7 @@ def measure(stack: Stack, bundle: int) -> tuple[float, float]:
 
 def main() -> None:
     """Measure both bundles, and print the figures beside the goal."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.splits", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.stack.splits", description=__doc__)
     parser.add_argument("--blobs", type=int, default=10_000)
     parser.add_argument("--bundles", type=int, nargs="+", default=(100, 1), help="items a task")
     given = parser.parse_args()
