@@ -35,10 +35,12 @@ class FakeQueues:
             name: {} for queue in Queue for name in (queue, f"{queue}-poison")
         }
 
-    def send(self, queue: str, body: str, delay: timedelta = timedelta()) -> None:
+    def send(self, queue: str, body: str, delay: timedelta = timedelta()) -> QueueMessage:
         limits.check_message(base64.b64encode(body.encode()).decode())
-        stored = Stored(f"m{next(self._numbers)}", body, self._clock.now() + delay)
+        number = next(self._numbers)
+        stored = Stored(f"m{number}", body, self._clock.now() + delay, f"sent-{number}")
         self._messages(queue)[stored.id] = stored
+        return QueueMessage(stored.id, body, stored.receipt, 0)
 
     def receive(self, queue: str, limit: int) -> list[QueueMessage]:
         return self.hand_out(queue, limit, HIDDEN)
