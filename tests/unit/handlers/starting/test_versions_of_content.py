@@ -128,6 +128,20 @@ def test_an_overwritten_version_whose_event_is_late_ends_as_superseded(app_with,
     assert states(app) == ["succeeded", "superseded"]
 
 
+def test_a_run_that_began_before_the_event_of_its_version_gets_the_sequencer_of_the_event(app_with):
+    """Only sequencers order versions that were written within one second."""
+    app = watched(app_with())
+    app.upload(NAME, b"one\n")
+    app._drain("blob-events")
+    app.upload(NAME, b"two\n")
+    app._drain("plan")  # the first version is gone, so the run of the second begins
+    assert sorted(run.input.sequencer > "" for run in app.all_runs()) == [False, True]
+    app.settle()
+    first, second = sorted(app.all_runs(), key=lambda run: run.input.sequencer)
+    assert "" < first.input.sequencer < second.input.sequencer
+    assert states(app) == ["superseded", "succeeded"]
+
+
 def test_an_input_that_is_deleted_before_it_is_pinned_ends_as_superseded(app_with):
     app = watched(app_with())
     app.upload(NAME, b"one\n")
