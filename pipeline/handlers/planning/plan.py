@@ -13,7 +13,7 @@ from pipeline.domain.plans.plan import Page, plan_digest
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import State
-from pipeline.domain.runs.messages import Queue, RunMessage, SubmitMessage
+from pipeline.domain.runs.messages import RunMessage, Step, SubmitMessage
 from pipeline.domain.runs.obstacles import Obstacle, ObstacleCode
 from pipeline.domain.runs.run import Input, OriginKind, PublishedPlan, Run
 from pipeline.errors import (
@@ -60,18 +60,19 @@ def request_pages(engine: Engine, run: Run) -> None:
     if run.plan is None:
         return
     if run.plan.tasks == 0:
-        engine.wake(Queue.ASSEMBLE, run)
+        engine.wake(Step.ASSEMBLE, run)
         return
     done = progress.union(engine.ports.tables, run.id, run.generation, "pages")
     for page in done.missing(run.plan.pages):
         message = SubmitMessage(
+            step=Step.SUBMIT,
             run=run.id,
             generation=run.generation,
             digest=run.plan.digest,
             page=page,
             traceparent=run.traceparent,
         )
-        engine.send(Queue.SUBMIT, message)
+        engine.ask(message)
 
 
 @dataclass(frozen=True)

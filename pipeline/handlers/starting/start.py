@@ -12,7 +12,7 @@ from pipeline.domain.runs.asking.askers import Asker
 from pipeline.domain.runs.asking.history import Act, Asked
 from pipeline.domain.runs.events import BlobCreated, parse_blob_created
 from pipeline.domain.runs.lifecycle import State
-from pipeline.domain.runs.messages import EventMessage, Queue
+from pipeline.domain.runs.messages import EventMessage, Step
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Input, Origin, OriginKind, Run
 from pipeline.errors import Conflict
@@ -221,7 +221,7 @@ def start(
     with span("claim", run.traceparent, run=run_id, pipeline=pipeline.name):
         held, created = runs.claim(engine.ports.tables, run)
         if held.run.state is State.CLAIMED:
-            engine.wake(Queue.PLAN, held.run)
+            engine.wake(Step.PLAN, held.run)
         if source and not created:
             held = _with_sequencer(engine, held, source.sequencer)
     action = "claimed" if created else "already claimed"
