@@ -64,6 +64,7 @@ READ_ELSEWHERE = {
     "AzureWebJobsStorage__clientId": "the host's storage connection",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "host and exporter",
     "AzureWebJobs.on_blob_event.Disabled": "the host switches the function off",
+    "PYTHON_THREADPOOL_THREAD_COUNT": "the Python worker",
 }
 
 
