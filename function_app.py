@@ -2,6 +2,7 @@
 
 import json
 import logging
+from http import HTTPStatus
 
 import azure.functions as func
 
@@ -23,15 +24,11 @@ def _on_queue(queue: Queue) -> None:
     @app.function_name(f"on_{name}")
     @app.queue_trigger(arg_name="message", queue_name=str(queue), connection=STORAGE)
     def on_message(message: func.QueueMessage) -> None:
-        dispatch.handle(bootstrap.engine(), queue, message.get_body().decode())
-
-    @app.function_name(f"on_{name}_poison")
-    @app.queue_trigger(arg_name="message", queue_name=queue.poison, connection=STORAGE)
-    def on_poison(message: func.QueueMessage) -> None:
-        dispatch.on_poison(bootstrap.engine(), queue, message.get_body().decode())
+        body, deliveries = message.get_body().decode(), message.dequeue_count or 1
+        dispatch.handle(bootstrap.engine(), queue, body, deliveries)
 
 
-for _queue in dispatch.ROUTES:
+for _queue in Queue:
     _on_queue(_queue)
 
 
@@ -50,7 +47,7 @@ def on_blob_event(event: func.EventGridEvent) -> None:
 
 @app.timer_trigger(arg_name="timer", schedule="%FANFARE_TICK%")
 def on_tick(timer: func.TimerRequest) -> None:
-    """Every minute, start the schedules that are due, then let the sweep find what was lost."""
+    """Every minute, do what `timers` says; when this timer has stopped, others do it."""
     timers.every_minute(bootstrap.engine())
 
 
@@ -115,6 +112,8 @@ def _reply(
     key = req.headers.get("x-functions-key") or req.params.get("code", "")
     given = access.Credentials(req.headers.get("Authorization"), key)
     reply = access.serve(bootstrap.gate, operation, given, action)
+    if reply.status < HTTPStatus.BAD_REQUEST:
+        timers.look(bootstrap.engine())
     return func.HttpResponse(
         json.dumps(reply.body),
         status_code=reply.status,

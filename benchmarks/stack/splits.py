@@ -1,4 +1,4 @@
-"""`python -m benchmarks.stack.splits`: how long a split over many blobs takes until it is submitted.
+"""`python -m benchmarks.stack.splits`: how long a split over many blobs takes until submission.
 
 A benign local stack of its own, without hurry. The clock runs from the upload of the blob that
 starts the run until its last page is submitted; the blobs of the split lie there before. The pool

@@ -8,7 +8,7 @@ param topicId string
 param alertEmail string
 
 // One rule for all that the log tells, since each rule is paid; it is split by `alert`, so that each of its values fires and is resolved by itself.
-var logQuery = 'traces | extend alert = case(message has "Announcement overdue", "A run is not announced", message has "Message reached the retry limit" or message has "Message moved to the poison queue" or message has "Dropped an unrecognised message", "Gave up on a message", message has "Run does not move", "A run does not move", message has "Run waits" and message matches regex @"action\\W+why", "A run waits for its pool", "") | where isnotempty(alert) | extend run = iff(alert == "A run does not move", extract(@"run\\W+([a-z0-9-]+)", 1, message), "") | summarize times = count() by alert, run | where times >= 3 or alert != "A run does not move"'
+var logQuery = 'traces | extend alert = case(message has "Announcement overdue", "A run is not announced", message has "Message reached the retry limit" or message has "Message moved to the poison queue" or message has "Dropped an unrecognised message", "Gave up on a message", message has "Run does not move", "A run does not move", message has "Timer has stopped", "The timer has stopped", message has "Run waits" and message matches regex @"action\\W+why", "A run waits for its pool", "") | where isnotempty(alert) | extend run = iff(alert == "A run does not move", extract(@"run\\W+([a-z0-9-]+)", 1, message), "") | summarize times = count() by alert, run | where times >= 3 or alert != "A run does not move"'
 var metrics = [
   {
     name: 'fanfare-dead-letter'
@@ -56,7 +56,7 @@ resource logAlert 'Microsoft.Insights/scheduledQueryRules@2021-08-01' = {
   tags: tags
   properties: {
     displayName: 'Fanfare needs a look'
-    description: 'A run is not announced: look at the topic, its network and the role EventGrid Data Sender. Gave up on a message: its run ended, or the sweep asks again. A run does not move: the sweep asked again and again. A run waits for its pool: quota, capacity, image or start task. fanfare show RUN says which, docs/deploy.md what to do.'
+    description: 'A run is not announced: look at the topic, its network and the role EventGrid Data Sender. Gave up on a message: its run ended, or the sweep asks again. A run does not move: the sweep asked again and again. The timer has stopped: other functions do its work when they are called, a restart of the app starts it. A run waits for its pool: quota, capacity, image or start task. fanfare show RUN says which, docs/deploy.md what to do.'
     severity: 2
     enabled: true
     scopes: [

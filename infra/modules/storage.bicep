@@ -17,11 +17,8 @@ var containers = [
 ]
 var queues = [
   'blob-events'
-  'plan'
-  'submit'
+  'work'
   'receipts'
-  'assemble'
-  'announce'
 ]
 var tables = [
   'runs'

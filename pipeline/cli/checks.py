@@ -27,7 +27,7 @@ from pipeline.domain.waiting.verdicts import FAULTS
 from pipeline.errors import FanfareError
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.why import obstacle_to
-from pipeline.ledger import index, listing, outbox, tasks
+from pipeline.ledger import index, listing, outbox, tasks, watermarks
 from pipeline.ledger.layout import TABLES
 
 _DEAD_LETTERS, _RUNS = 100, 200
@@ -129,7 +129,7 @@ def _may_blobs(ward: Ward) -> list[Finding]:
 
 
 def _may_queues(ward: Ward) -> list[Finding]:
-    ward.survey.send_and_take_back(Queue.ANNOUNCE)
+    ward.survey.send_and_take_back(Queue.WORK)
     return [Finding("role: queues", Level.OK, "may send and delete")]
 
 
@@ -238,6 +238,12 @@ def _announcements(ward: Ward) -> list[Finding]:
     return [Finding("announcements", Level.FAULT, what, why, ward.where.provision)]
 
 
+def _timer(ward: Ward) -> list[Finding]:
+    seen = watermarks.last_tick(ward.engine.ports.tables)
+    last, own = (seen.at, seen.timer) if seen else (None, None)
+    return [health.timer(last, own, ward.engine.now, ward.where)]
+
+
 def _account(ward: Ward) -> list[Finding]:
     if ward.management is None:
         return [Finding("quotas", Level.AZURE, "a local stack has no quota of cores")]
@@ -288,6 +294,7 @@ CHECKS: dict[str, Check] = {
     **{f"events of {name}": partial(_delivered, container=name) for name in naming.PROBED},
     "messages": _messages,
     "dead-letter": _dead_letters,
+    "timer": _timer,
     "runs": _runs,
     "announcements": _announcements,
 }

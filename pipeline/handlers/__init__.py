@@ -9,4 +9,5 @@ assembling/  assemble the output, commit it
 ending/      verdict, announcement, cancel, redrive
 mending/     find and resend what was lost
 engine       what every handler gets
+onward       what an invocation goes on with
 """

@@ -15,10 +15,11 @@ from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.pool import Pool, physical_id
 from pipeline.domain.outputs.item_index import Unindexed
 from pipeline.domain.runs.asking.askers import ENGINE, Asker
-from pipeline.domain.runs.messages import Message, Queue, RunMessage
+from pipeline.domain.runs.messages import Message, Queue, RunMessage, Step, WorkMessage
 from pipeline.domain.runs.run import Run
 from pipeline.domain.slices import ENDLESS, Slice
 from pipeline.errors import Permanent, Transient
+from pipeline.handlers.onward import LONGEST, LastLook, Onward
 from pipeline.ports.world import Ports
 from pipeline.settings import Patience, Pin
 
@@ -38,7 +39,8 @@ class Engine:
     GPU runs on the CPU of a node that has none. `by` is who asks for what this invocation does: the
     engine itself, unless a door knows better. `unindexed` is what this process knows of items and
     has not written. `time_limit` is how long the host lets an invocation live, and `slice` how much
-    of that this one has for a long step. `pin` is how versions of blobs are kept.
+    of that this one has. `pin` is how versions of blobs are kept. With `onward` it carries out
+    itself what it asks for. `looked` is when this process last looked for the last tick.
     """
 
     ports: Ports
@@ -53,6 +55,8 @@ class Engine:
     time_limit: timedelta | None = None
     slice: Slice = ENDLESS
     pin: Pin = Pin.SNAPSHOT
+    onward: Onward | None = None
+    looked: LastLook = field(default_factory=LastLook)
 
     @property
     def now(self) -> datetime:
@@ -66,6 +70,11 @@ class Engine:
     def begun(self) -> Self:
         """Return the same engine for an invocation that begins now; its slice begins."""
         return replace(self, slice=Slice.begun(self.now, self.time_limit))
+
+    def going_on(self) -> tuple[Self, Onward]:
+        """Return the same engine for an invocation that carries out what it asks for, and that."""
+        onward = Onward(self.ports.queues, self.time_limit or LONGEST)
+        return replace(self, onward=onward), onward
 
     @property
     def time_is_up(self) -> bool:
@@ -84,11 +93,17 @@ class Engine:
         """Send a message to one of the engine's queues."""
         self.ports.queues.send(queue, message.model_dump_json(exclude_defaults=True), delay)
 
-    def wake(self, queue: Queue, run: Run) -> None:
+    def ask(self, message: WorkMessage) -> None:
+        """Ask for a step: this invocation goes on with it if it may, else a message asks."""
+        if self.onward is None or self.time_is_up or not self.onward.takes(message):
+            self.send(Queue.WORK, message)
+
+    def wake(self, step: Step, run: Run) -> None:
         """Ask for the next step of a run: `plan` or `assemble`."""
-        self.send(
-            queue,
-            RunMessage(run=run.id, generation=run.generation, traceparent=run.traceparent),
+        self.ask(
+            RunMessage(
+                step=step, run=run.id, generation=run.generation, traceparent=run.traceparent
+            )
         )
 
     def definition(self, run: Run) -> Pipeline:

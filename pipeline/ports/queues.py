@@ -18,8 +18,11 @@ class QueueMessage:
 class Queues(Protocol):
     """Storage queues. Bodies are text; on the wire they are Base64, as the host expects."""
 
-    def send(self, queue: str, body: str, delay: timedelta = timedelta()) -> None:
-        """Send a message that becomes visible after `delay`."""
+    def send(self, queue: str, body: str, delay: timedelta = timedelta()) -> QueueMessage:
+        """Send a message that becomes visible after `delay`; return it, so that it can be deleted.
+
+        Nobody can delete it by that any more when somebody has received it.
+        """
 
     def receive(self, queue: str, limit: int) -> list[QueueMessage]:
         """Receive up to `limit` messages, in calls of 32, and hide them for five minutes."""

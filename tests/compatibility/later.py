@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 
-from pipeline.domain.runs.messages import RunMessage, parse
+from pipeline.domain.runs.messages import RunMessage, Step, parse
 
 type Json = dict[str, object]
 
@@ -69,4 +69,6 @@ def kept(row: Json) -> bool:
 
 def sent_by_a_later_release() -> RunMessage:
     """Read a message with fields that this release does not know."""
-    return parse(RunMessage, json.dumps({"run": "job-0", "generation": 1, **ADDED}))
+    return parse(
+        RunMessage, json.dumps({"step": Step.PLAN, "run": "job-0", "generation": 1, **ADDED})
+    )

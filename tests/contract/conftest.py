@@ -169,8 +169,8 @@ def fresh():
 def queue(world):
     """Return an empty queue."""
     if isinstance(world, Services):
-        world.queues.get_queue_client("plan").clear_messages()
-    return "plan"
+        world.queues.get_queue_client("work").clear_messages()
+    return "work"
 
 
 @pytest.fixture(scope="session")

@@ -56,14 +56,14 @@ def receipt(world):
 
 
 def test_a_message_shows_again_after_five_minutes(world):
-    world.queues.send("plan", "a", timedelta(minutes=1))
-    assert world.queues.receive("plan", 1) == []
+    world.queues.send("work", "a", timedelta(minutes=1))
+    assert world.queues.receive("work", 1) == []
     world.clock.advance(minutes=1)
-    assert len(world.queues.receive("plan", 1)) == 1
+    assert len(world.queues.receive("work", 1)) == 1
     world.clock.advance(minutes=4, seconds=59)
-    assert world.queues.receive("plan", 1) == []
+    assert world.queues.receive("work", 1) == []
     world.clock.advance(seconds=1)
-    assert world.queues.receive("plan", 1)[0].dequeue_count == 2
+    assert world.queues.receive("work", 1)[0].dequeue_count == 2
 
 
 def test_blob_events_reach_the_queues(world):
@@ -156,13 +156,13 @@ def test_a_pool_takes_a_formula_every_thirty_seconds(world):
 def test_a_crash_hits_the_named_call(world, when, stored):
     injector = Injector(("queues", "send", 2), when)
     ports = injector.ports(world.ports)
-    ports.queues.send("plan", "first")
+    ports.queues.send("work", "first")
     if when == "twice":
-        ports.queues.send("plan", "second")
+        ports.queues.send("work", "second")
     else:
         with pytest.raises(Crash):
-            ports.queues.send("plan", "second")
-    assert world.queues.bodies("plan").count("second") == stored
+            ports.queues.send("work", "second")
+    assert world.queues.bodies("work").count("second") == stored
     assert [(c.port, c.verb, c.number, c.nth) for c in injector.trace] == [
         ("queues", "send", 1, 1),
         ("queues", "send", 2, 2),

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from pipeline.ledger.steps import slices
-from pipeline.ledger.steps.slices import Busy, LeaseLost, Step
+from pipeline.ledger.steps.slices import Busy, LeaseLost, LongStep
 from tests.fakes.clock import START
 from tests.fakes.crash import Injector
 
@@ -14,7 +14,7 @@ LATER = START + slices.TERM
 
 @pytest.fixture
 def step(fresh):
-    return Step(f"{fresh}-run", 1, "plan")
+    return LongStep(f"{fresh}-run", 1, "plan")
 
 
 def test_a_step_that_nobody_has_begins_at_its_beginning(ports, step):
@@ -75,7 +75,7 @@ def test_a_write_whose_answer_was_lost_is_recognised(ports, step):
 
 def test_generations_and_steps_are_kept_apart(ports, step):
     slices.take(ports.tables, step, "a", START)
-    for other in (Step(step.run, 2, "plan"), Step(step.run, 1, "gather")):
+    for other in (LongStep(step.run, 2, "plan"), LongStep(step.run, 1, "gather")):
         assert slices.take(ports.tables, other, "b", START).owner == "b"
 
 

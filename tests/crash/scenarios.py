@@ -30,7 +30,10 @@ type Story = Callable[[FakeApp], None]
 
 @dataclass(frozen=True)
 class Scenario:
-    """A story, the verdicts of the generations of its runs, and the content of the outputs."""
+    """A story, the verdicts of the generations of its runs, and the content of the outputs.
+
+    With `hops` every step has a message and an invocation of its own.
+    """
 
     name: str
     story: Story
@@ -39,10 +42,13 @@ class Scenario:
     runs: int = 1
     items: int = 3
     quota: int = 100
+    hops: bool = False
 
     def app(self) -> FakeApp:
         """Make the app of the story."""
-        return FakeApp.of(definitions(), quota=self.quota, program=work)
+        app = FakeApp.of(definitions(), quota=self.quota, program=work)
+        app.hops = self.hops
+        return app
 
 
 def lines(app: FakeApp) -> None:
@@ -192,6 +198,9 @@ SCENARIOS: Mapping[str, Scenario] = {
     scenario.name: scenario
     for scenario in (
         Scenario("lines", lines),
+        Scenario("lines-hop-by-hop", lines, hops=True),
+        Scenario("programs-hop-by-hop", programs, content=_FEW, items=2, hops=True),
+        Scenario("followed-hop-by-hop", followed, runs=2, hops=True),
         Scenario("sheeted", sheeted, content=_FEW, items=2),
         Scenario("tolerated", tolerated, content=b"0\n2\n"),
         Scenario("programs", programs, content=_FEW, items=2),

@@ -16,6 +16,7 @@ from tests.fakes.app import FakeApp
 from tests.fakes.crash import Injector
 
 GO_ON = ("lines", "programs", "redriven", "unlucky", "outputs-lost", "request", "secrets", "sliced")
+GO_ON += ("lines-hop-by-hop",)
 ENDED = ("lines", "programs", "unlucky", *more((), ("secrets",)))
 
 

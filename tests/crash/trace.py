@@ -12,7 +12,10 @@ from tests.fakes.crash import Injector
 type Where = tuple[str, str, int]
 
 # A crash around a read equals a crash around the write before or after it: some stories suffice.
-EVERY_CALL = more(frozenset({"lines", "programs"}), frozenset(SCENARIOS))
+EVERY_CALL = more(
+    frozenset({"lines", "programs", "lines-hop-by-hop", "programs-hop-by-hop"}),
+    frozenset(SCENARIOS),
+)
 READS = frozenset(
     {
         "get",

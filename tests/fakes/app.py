@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.domain.runs.messages import Queue
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Transient
-from pipeline.handlers.doors import dispatch, timers
+from pipeline.handlers.doors import dispatch, poison, timers
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.mending import sweep
 from pipeline.handlers.starting import lost_events, tick
@@ -38,6 +38,7 @@ def echo(item: Item) -> Outputs:
 class FakeApp:
     """An engine over the fakes, with the loop of a Functions host.
 
+    With `hops` no invocation goes on to a further step, as if its time were always over.
     `execute` replaces the node that runs `program`; `loses` names events that never arrive.
     """
 
@@ -46,6 +47,7 @@ class FakeApp:
     program: Program = echo
     execute: Execute | None = None
     loses: Callable[[Event], bool] = lambda _: False
+    hops: bool = False
     crashes: int = 0
 
     @classmethod
@@ -105,23 +107,54 @@ class FakeApp:
         """Handle every visible message once, in queue order; return how many there were."""
         return sum(self._drain(queue) for queue in Queue)
 
+    def claim(self) -> None:
+        """Handle every blob event, and stop when their runs are claimed."""
+        while self.take(Queue.BLOB_EVENTS):
+            continue
+
+    def take(self, queue: str) -> bool:
+        """Handle the first visible message of a queue, one step alone; return whether one was."""
+        hops, self.hops = self.hops, True
+        try:
+            return self._take(queue)
+        finally:
+            self.hops = hops
+
+    def lose(self, *steps: str) -> int:
+        """Lose the visible messages that ask for these steps; return how many there were."""
+        queues, now = self.world.queues, self.world.clock.now()
+        lost = [
+            message
+            for message in queues.kept(Queue.WORK)
+            if json.loads(message.body)["step"] in steps and message.visible_at <= now
+        ]
+        for message in lost:
+            queues.forget(Queue.WORK, message.id)
+        return len(lost)
+
     def _drain(self, queue: str) -> int:
-        queues, handled = self.world.queues, 0
-        while received := queues.receive(queue, 1):
+        handled = 0
+        while self._take(queue):
             handled += 1
-            self._handle(queue, received[0])
-        for message in queues.receive(f"{queue}-poison", 32):
-            handled += 1
-            if self.survive(lambda m=message: dispatch.on_poison(self.engine, queue, m.body)):
-                queues.delete(f"{queue}-poison", message)
         return handled
+
+    def _take(self, queue: str) -> bool:
+        received = self.world.queues.receive(queue, 1)
+        for message in received:
+            self._handle(queue, message)
+        return bool(received)
 
     def _handle(self, queue: str, message: QueueMessage) -> None:
         if message.dequeue_count > MAX_DEQUEUES:
             self.world.queues.send(f"{queue}-poison", message.body)
             self.world.queues.delete(queue, message)
-        elif self.survive(lambda: dispatch.handle(self.engine, queue, message.body)):
+        elif self.survive(lambda: self.invoke(queue, message)):
             self.world.queues.delete(queue, message)
+
+    def invoke(self, queue: str, message: QueueMessage) -> None:
+        """Run the function of a queue for a message."""
+        deliveries = message.dequeue_count + self.hops
+        dispatch.handle(self.engine, Queue(queue), message.body, deliveries)
 
     def run_tasks(self) -> int:
         """Run every active task of every active job once, in order; return how many."""
@@ -144,7 +177,10 @@ class FakeApp:
     def pass_time(self, step: timedelta = MINUTE) -> None:
         """Let time pass, then fire every timer once."""
         self.world.clock.advance(step)
+        self.survive(lambda: timers.note(self.engine))
         self.survive(lambda: sweep.sweep(self.engine))
+        self.survive(lambda: poison.read_all(self.engine))
+        self.survive(lambda: poison.empty_retired(self.engine))
         self.survive(lambda: lost_events.sweep_events(self.engine))
         self.survive(lambda: tick.on_tick(self.engine))
         self.survive(lambda: timers.reap(self.engine))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pipeline.adapters import limits
-from pipeline.domain.runs.messages import Queue
+from pipeline.domain.runs.messages import RETIRED, Queue, poison_of
 from pipeline.errors import NotFound
 from pipeline.ports.queues import QueueMessage
 from tests.fakes.clock import FakeClock
@@ -26,19 +26,21 @@ class Stored:
 
 
 class FakeQueues:
-    """Queues by name; those of the app and their poison queues exist."""
+    """Queues by name; those of the app, of release 0.1.0, and their poison queues exist."""
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
         self._numbers = itertools.count(1)
         self._queues: dict[str, dict[str, Stored]] = {
-            name: {} for queue in Queue for name in (queue, f"{queue}-poison")
+            name: {} for queue in (*Queue, *RETIRED) for name in (queue, poison_of(queue))
         }
 
-    def send(self, queue: str, body: str, delay: timedelta = timedelta()) -> None:
+    def send(self, queue: str, body: str, delay: timedelta = timedelta()) -> QueueMessage:
         limits.check_message(base64.b64encode(body.encode()).decode())
-        stored = Stored(f"m{next(self._numbers)}", body, self._clock.now() + delay)
+        number = next(self._numbers)
+        stored = Stored(f"m{number}", body, self._clock.now() + delay, f"sent-{number}")
         self._messages(queue)[stored.id] = stored
+        return QueueMessage(stored.id, body, stored.receipt, 0)
 
     def receive(self, queue: str, limit: int) -> list[QueueMessage]:
         return self.hand_out(queue, limit, HIDDEN)
@@ -69,13 +71,22 @@ class FakeQueues:
         if held and held.receipt == message.receipt:
             held.visible_at = self._clock.now() + delay
 
+    def kept(self, queue: str) -> list[Stored]:
+        """Return every message, hidden or not, in the order of sending."""
+        return list(self._messages(queue).values())
+
+    def forget(self, queue: str, message: str) -> None:
+        """Lose a message by its id."""
+        del self._messages(queue)[message]
+
     def bodies(self, queue: str) -> list[str]:
         """Return every message, hidden or not, in the order of sending, for assertions."""
         return [stored.body for stored in self._messages(queue).values()]
 
     def total(self) -> int:
-        """Count the messages of all queues, hidden ones included."""
-        return sum(len(messages) for messages in self._queues.values())
+        """Count the messages of the app's queues, hidden ones included."""
+        names = (name for queue in Queue for name in (queue, queue.poison))
+        return sum(len(self._queues[name]) for name in names)
 
     def next_visible(self, queue: str) -> datetime | None:
         """Return when the next message becomes visible, for tests that move the clock there."""

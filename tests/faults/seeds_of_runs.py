@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
+from pipeline.domain.runs.messages import Step
 from pipeline.domain.waiting.reports import NodeCounts, Preparation, Trouble
 from pipeline.errors import Transient
 from pipeline.ledger import runs
@@ -36,7 +37,7 @@ def later_release(world: World) -> None:
     held = runs.need(world.app.world.tables, run.id)
     later = {"definition": '{"name": "job"}', "step": "a-later-release"}
     runs.move(world.app.world.tables, held, held.run.model_copy(update=later))
-    world.app.world.queues.send("assemble", f'{{"run":"{run.id}","generation":1}}')
+    world.app.engine.wake(Step.ASSEMBLE, run)
     world.app.run_tasks()
     for _ in range(8):
         world.app.pump()
@@ -47,7 +48,7 @@ def later_release(world: World) -> None:
 @seed("definition", "pool-definition-removed")
 def pool_removed(world: World) -> None:
     world.app.upload("lines/a.txt", b"one\n")
-    world.app._drain("blob-events")
+    world.app.claim()
     del world.app.engine.catalogue.pools["cpu"]
     world.app.settle()
 
@@ -259,7 +260,7 @@ class Refused(Injector):
 @seed("storage", "input-replaced")
 def replaced(world: World) -> None:
     world.app.upload("lines/a.txt", b"one\n")
-    world.app._drain("blob-events")
+    world.app.claim()
     world.run = world.app.only_run().id
     world.app.upload("lines/a.txt", b"two\n")
     world.app.settle()

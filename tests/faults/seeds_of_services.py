@@ -95,6 +95,11 @@ def reads_no_queue(world: World) -> None:
     world.doctor.survey.queue = lambda name: QueueReading(name, 3, timedelta(hours=1))
 
 
+@seed("host", "timer-stopped")
+def timer_stopped(world: World) -> None:
+    world.app.world.clock.advance(minutes=5)
+
+
 @seed("key", "no-login")
 def no_login(world: World) -> None:
     def refuse() -> set[str]:
@@ -110,7 +115,7 @@ def provider_not_registered(world: World) -> None:
 
 @seed("poison", "messages-in-azure")
 def poison_messages(world: World) -> None:
-    world.doctor.survey.queue = lambda name: QueueReading(name, int(name == "plan-poison"))
+    world.doctor.survey.queue = lambda name: QueueReading(name, int(name == "work-poison"))
 
 
 @seed("clock", "ten-minutes-ahead")

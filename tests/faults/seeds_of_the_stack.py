@@ -194,7 +194,7 @@ def container_deleted(site: Site) -> None:
 @seed("storage", "queue-deleted")
 def queue_deleted(site: Site) -> None:
     with QueueServiceClient.from_connection_string(site.project.settings.storage_connection) as c:
-        c.delete_queue("announce-poison")
+        c.delete_queue("work-poison")
 
 
 @seed("storage", "table-deleted")
@@ -263,7 +263,7 @@ def subscription_deleted(site: Site) -> None:
 @seed("subscription", "to-another-queue")
 def subscription_changed(site: Site) -> None:
     found = site.project.subscription("GET")
-    found["properties"]["destination"]["properties"]["queueName"] = "announce"
+    found["properties"]["destination"]["properties"]["queueName"] = "work"
     site.project.subscription("PUT", {"properties": found["properties"]})
 
 
@@ -290,7 +290,7 @@ def wrong_key_of_batch(site: Site) -> None:
 def poison_messages(site: Site) -> None:
     hang(site, site.project.pid("functions"))
     with QueueServiceClient.from_connection_string(site.project.settings.storage_connection) as c:
-        c.get_queue_client("plan-poison").send_message("bm9uc2Vuc2U=")
+        c.get_queue_client("work-poison").send_message("bm9uc2Vuc2U=")
 
 
 @seed("disk", "full-under-the-stack")

@@ -121,6 +121,7 @@ host         | worker-hangs                | events of input         | doctor | 
 host         | stack-killed                | local stack             | doctor | fanfare | stack
 host         | app-answers-503             | function app            | doctor | az      | memory
 host         | reads-no-queue              | queues                  | doctor | az      | memory
+host         | timer-stopped               | timer                   | doctor | az      | memory
 batch        | hangs                       | batch-not-answering     | show   | fanfare | stack
 batch        | refuses-every-call          | batch-not-answering     | show   | person  | memory
 key          | wrong-key-of-storage        | role: blobs             | doctor | fanfare | stack

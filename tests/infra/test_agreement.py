@@ -22,7 +22,6 @@ from pipeline.domain.runs.naming import (
     Generation,
     plan_page,
 )
-from pipeline.handlers.doors import dispatch
 from pipeline.handlers.running.executions import uploads
 from pipeline.ledger.layout import TABLES
 from pipeline.settings import HttpAccess, Settings
@@ -65,6 +64,7 @@ READ_ELSEWHERE = {
     "AzureWebJobsStorage__clientId": "the host's storage connection",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "host and exporter",
     "AzureWebJobs.on_blob_event.Disabled": "the host switches the function off",
+    "PYTHON_THREADPOOL_THREAD_COUNT": "the Python worker",
 }
 
 
@@ -120,7 +120,7 @@ def test_outputs_are_settings_that_the_command_line_can_start_with():
 def test_storage_holds_what_the_code_uses():
     storage = module("storage").variables
     assert storage["containers"] == list(CONTAINERS)
-    assert storage["queues"] == list(Queue) == list(dispatch.ROUTES)
+    assert storage["queues"] == list(Queue)
     assert storage["tables"] == list(TABLES)
 
 

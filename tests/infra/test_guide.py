@@ -38,7 +38,7 @@ def test_the_guide_counts_alerts_and_endpoints_right():
     assert "three rules on metrics" in GUIDE
     assert len(alerts.variables["metrics"]) == 3
     kinds = re.findall(r'message (?:has|matches regex) @?"[^"]+", "([^"]+)"', QUERY)
-    assert len(kinds) == 4
+    assert len(kinds) == 5
     assert all(kind in GUIDE for kind in kinds)
     assert "Seven private endpoints" in GUIDE
     assert len(module("endpoints").variables["endpoints"]) == 7

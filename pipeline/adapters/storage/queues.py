@@ -27,13 +27,19 @@ class AzureQueues:
     def __init__(self, service: QueueServiceClient) -> None:
         self._queue: Callable[[str], QueueClient] = cache(service.get_queue_client)
 
-    def send(self, queue: str, body: str, delay: timedelta = timedelta()) -> None:
-        """Send a message that becomes visible after `delay`."""
+    def send(self, queue: str, body: str, delay: timedelta = timedelta()) -> QueueMessage:
+        """Send a message that becomes visible after `delay`; return it, so that it can be deleted.
+
+        Nobody can delete it by that any more when somebody has received it.
+        """
         text = base64.b64encode(body.encode()).decode()
         limits.check_message(text)
         seconds = int(delay.total_seconds())
         with translated(f"send to {queue}"):
-            self._queue(queue).send_message(text, visibility_timeout=seconds, time_to_live=_NEVER)
+            sent = self._queue(queue).send_message(
+                text, visibility_timeout=seconds, time_to_live=_NEVER
+            )
+        return QueueMessage(str(sent.id), body, str(sent.pop_receipt), dequeue_count=0)
 
     def receive(self, queue: str, limit: int) -> list[QueueMessage]:
         """Receive up to `limit` messages, in calls of 32, and hide them for five minutes."""

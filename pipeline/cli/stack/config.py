@@ -48,6 +48,8 @@ _SETTINGS = {
     "FANFARE_TOPIC_KEY": "{eventgrid.key}",
     "FANFARE_NODE_IDENTITY": NODE_IDENTITY,
     "FANFARE_MISSING_GPU": "cpu",
+    # A thread for each message in hand, as in Azure.
+    "PYTHON_THREADPOOL_THREAD_COUNT": "18",
     "FANFARE_TICK": "*/5 * * * * *",
     "FANFARE_LOST_EVENTS": "*/30 * * * * *",
     # The doorbell wakes polls; only what is lost when a service is killed waits for the next.

@@ -13,6 +13,7 @@ _SKEW_NOTED, _SKEW_REFUSED = timedelta(seconds=5), timedelta(minutes=5)
 _NO_LOGIN = ("CredentialUnavailableError", "ClientAuthenticationError")
 SYSTEM_TOPIC = "fanfare-storage"  # as infra/event-subscriptions.json names it
 _QUEUE_OLD = timedelta(minutes=15)
+_TIMER_OLD = timedelta(minutes=3)
 _SET_CLOCK = f"{BY_HAND}set the clock of this machine, such as by: sudo timedatectl set-ntp true"
 
 
@@ -173,6 +174,28 @@ def _peek(name: str, where: Deployment) -> str:
         f"az storage message peek -q {name} --num-messages 32 "
         f"--account-name {where.storage} --auth-mode login"
     )
+
+
+def timer(last: datetime | None, own: datetime | None, now: datetime, where: Deployment) -> Finding:
+    """Judge the minute timer by the last tick of all, and by the last one that was its own."""
+    if own is not None and now - own <= _TIMER_OLD:
+        seconds = max(0, int((now - own).total_seconds()))
+        return Finding("timer", Level.OK, f"ticked {seconds} s ago")
+    since = f"since {own:%F %T} UTC" if own else "at all"
+    what = f"the minute timer has not ticked {since}"
+    mend = (
+        f"az functionapp restart -g {where.group} -n {where.app}"
+        if where.managed
+        else where.provision
+    )
+    if last is not None and now - last <= _TIMER_OLD:
+        why = (
+            "other functions do its work when they are called; while nobody calls one, schedules "
+            "do not start and lost messages are not found"
+        )
+        return Finding("timer", Level.NOTE, what, why, mend)
+    why = "schedules do not start, and lost messages are not found: the app does not run, or its "
+    return Finding("timer", Level.FAULT, what, f"{why}timer has stopped", mend)
 
 
 class DamagedRow(Protocol):

@@ -3,10 +3,14 @@
 from collections.abc import Collection, Mapping
 
 from pipeline.domain.money.cost import EXECUTION_SECONDS, INSTANCE_MB, Line, Prices, total
+from pipeline.domain.runs.messages import Queue
 
 HOURS, MINUTES = 730, 43_800  # of a month
 # Timers of the function app: one every minute, one every hour.
 TIMER_RUNS = MINUTES + HOURS
+# About every 10 s, the scale controller asks each queue that has a trigger for its length, whether
+# an instance lives or not (Azure/azure-functions-durable-extension issue 391).
+PROBES = len(Queue) * MINUTES * 6
 SIZES_MB = (512, 2048, 4096)  # of an instance
 
 # What is billed while idle. All else is free or billed by use; the storage account is billed by its
@@ -65,6 +69,7 @@ def month(
     return [
         *_timers(prices, size_mb),
         *(_line(prices, f"timers: {meter}", amount, meter) for meter, amount in storage.items()),
+        _line(prices, "probes of the queues", float(PROBES), "queue-operation"),
         *(_line(prices, *part) for part in chosen),
     ]
 

@@ -19,19 +19,39 @@ _PLACES = 8
 
 
 class Queue(StrEnum):
-    """The engine's queues: each step of a run, and what Event Grid delivers."""
+    """The engine's queues: what Event Grid delivers, and all steps of runs.
+
+    Each has a trigger, and the platform asks after the messages of each one all the time. So a
+    further step gets a word in `Step`, not a queue.
+    """
 
     BLOB_EVENTS = "blob-events"
-    PLAN = "plan"
-    SUBMIT = "submit"
+    WORK = "work"
     RECEIPTS = "receipts"
-    ASSEMBLE = "assemble"
-    ANNOUNCE = "announce"
 
     @property
     def poison(self) -> str:
         """The queue of messages that failed too often; the Functions host gives it this name."""
-        return f"{self}-poison"
+        return poison_of(self)
+
+
+def poison_of(queue: str) -> str:
+    """Return the name that the Functions host gives to the poison queue of a queue."""
+    return f"{queue}-poison"
+
+
+class Step(StrEnum):
+    """What a message of the queue `work` asks for."""
+
+    PLAN = "plan"
+    SUBMIT = "submit"
+    ASSEMBLE = "assemble"
+    ANNOUNCE = "announce"
+    TICK = "tick"
+
+
+# The queues of release 0.1.0, one for each step. Remove with release 0.3.0 (2026-11-29).
+RETIRED = (Step.PLAN, Step.SUBMIT, Step.ASSEMBLE, Step.ANNOUNCE)
 
 
 class BadMessage(Permanent):
@@ -82,11 +102,27 @@ class Message(Stored):
         return self.tries >= MAX_TRIES
 
 
-class RunMessage(Message):
+class WorkMessage(Message):
+    """Do this step."""
+
+    step: Step
+
+    @property
+    def about(self) -> str:
+        """The id of the run that the step belongs to; "" if it belongs to none."""
+        return ""
+
+
+class RunMessage(WorkMessage):
     """Do the next step of this generation of this run: plan or assemble it."""
 
     run: str = Field(max_length=64)
     generation: int = Field(ge=1)
+
+    @property
+    def about(self) -> str:
+        """The id of the run."""
+        return self.run
 
 
 class SubmitMessage(RunMessage):
@@ -97,11 +133,16 @@ class SubmitMessage(RunMessage):
     last: int | None = Field(default=None, ge=0)
 
 
-class AnnounceMessage(Message):
+class AnnounceMessage(WorkMessage):
     """Publish one event of the outbox."""
 
     run: str = Field(max_length=64)
     event: str = Field(max_length=128)
+
+    @property
+    def about(self) -> str:
+        """The id of the run."""
+        return self.run
 
 
 class AnnouncedEvent(Stored):
@@ -129,14 +170,47 @@ def parse[M: Message](kind: type[M], body: str) -> M:
         raise BadMessage(f"Malformed {kind.__name__}: {where}: {first['msg']}.") from error
 
 
+def read(queue: Queue, body: str) -> EventMessage | WorkMessage:
+    """Read a message of one of the engine's queues. Raises BadMessage."""
+    return parse_work(body) if queue is Queue.WORK else parse_event(body)
+
+
 def parse_event(body: str) -> EventMessage:
     """Read an Event Grid event from a queue, bare or put back by a handler. Raises BadMessage."""
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadMessage(f"Malformed event: {error}.") from error
-    if not isinstance(content, Mapping):
-        raise BadMessage("Malformed event: it must be a JSON object.")
+    content = _object(body)
     if "event" in content:
         return parse(EventMessage, body)
     return EventMessage(event=dict(content))
+
+
+def parse_work(body: str) -> WorkMessage:
+    """Read a message of the queue `work`. Raises BadMessage."""
+    step = _object(body).get("step")
+    kind = _KINDS.get(step) if isinstance(step, str) else None
+    if kind is None:
+        raise BadMessage(f"Malformed message: step {str(step)[:20]!a} is unknown.")
+    return parse(kind, body)
+
+
+def from_retired(step: Step, body: str) -> str:
+    """Return a message of a retired queue as the queue `work` takes it. Raises BadMessage."""
+    return json.dumps({**_object(body), "step": step})
+
+
+_KINDS: Mapping[str, type[WorkMessage]] = {
+    Step.PLAN: RunMessage,
+    Step.SUBMIT: SubmitMessage,
+    Step.ASSEMBLE: RunMessage,
+    Step.ANNOUNCE: AnnounceMessage,
+    Step.TICK: WorkMessage,
+}
+
+
+def _object(body: str) -> Mapping[str, object]:
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadMessage(f"Malformed message: {error}.") from error
+    if not isinstance(content, Mapping):
+        raise BadMessage("Malformed message: it must be a JSON object.")
+    return content

@@ -7,7 +7,7 @@ from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.manifest import AssembledFile, Manifest, Missing, missing_of
-from pipeline.domain.runs.messages import Queue, RunMessage
+from pipeline.domain.runs.messages import RunMessage, Step
 from pipeline.domain.runs.results import TaskResult
 from pipeline.domain.runs.run import Output, Run
 from pipeline.errors import FanfareError, NotFound, NotYet, Permanent, Transient
@@ -51,7 +51,7 @@ def assemble(message: RunMessage, engine: Engine) -> None:
         )
     except TimeIsUp as error:
         log.info("Step sent on", extra={**context(held.run, "assemble"), "why": str(error)})
-        engine.wake(Queue.ASSEMBLE, held.run)
+        engine.wake(Step.ASSEMBLE, held.run)
     except Spoiled as error:
         held = runs.need(engine.ports.tables, message.run)
         if held.run.generation == message.generation and held.run.state in _DECIDING:

@@ -19,7 +19,7 @@ from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict, FanfareError, NotFound, Permanent
 from pipeline.handlers.engine import Engine
 from pipeline.ledger.steps import slices
-from pipeline.ledger.steps.slices import Busy, Cursor, Step
+from pipeline.ledger.steps.slices import Busy, Cursor, LongStep
 
 SMALL = 4 << 20  # bytes
 MAX_FILES = 100_000
@@ -50,7 +50,7 @@ def copy_all(engine: Engine, run: Run, files: Sequence[AssembledFile]) -> tuple[
     """
     if len(files) <= _FEW:
         return tuple(_copy(engine, file, run) for file in files)
-    held = slices.take(engine.ports.tables, Step.of(run, "commit"), engine.token(), engine.now)
+    held = slices.take(engine.ports.tables, LongStep.of(run, "commit"), engine.token(), engine.now)
     if isinstance(held, Busy):
         raise Elsewhere(f"Another instance commits the output of {run.id}.")
     copies = _Copies(engine, run, held)

@@ -13,7 +13,7 @@ from functools import partial
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.events import parse_blob_created
 from pipeline.domain.runs.lifecycle import State
-from pipeline.domain.runs.messages import BadMessage, EventMessage, Queue, parse_event
+from pipeline.domain.runs.messages import BadMessage, EventMessage, Queue, Step, parse_event
 from pipeline.domain.runs.naming import ReceiptPath
 from pipeline.domain.runs.results import ReceiptInvalid, TaskResult
 from pipeline.domain.runs.run import Run
@@ -23,7 +23,7 @@ from pipeline.handlers.collecting import ends, indexing
 from pipeline.handlers.collecting.reading import receipt_of
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.published import PlannedItems
-from pipeline.handlers.running.executions import STAGE_QUEUES
+from pipeline.handlers.running.executions import STAGE_STEPS
 from pipeline.handlers.tracing import span
 from pipeline.ledger import progress, runs, tasks
 from pipeline.ports.queues import QueueMessage
@@ -164,7 +164,7 @@ def settle(
 
 def settle_unheard(engine: Engine, run: Run, unheard: Unheard) -> set[str]:
     """Count receipts whose events were lost; return the units that have a result now."""
-    counted = {unit: past.execution for unit, past in unheard.items() if unit not in STAGE_QUEUES}
+    counted = {unit: past.execution for unit, past in unheard.items() if unit not in STAGE_STEPS}
     if counted and not engine.definition(run).task.has_runner:
         ends.record_unheard(engine, run, counted)
     only = next(iter(unheard)) if len(unheard) == 1 else ""
@@ -181,10 +181,10 @@ def settle_unheard(engine: Engine, run: Run, unheard: Unheard) -> set[str]:
 
 
 def _settle_run(engine: Engine, run: Run, paths: list[ReceiptPath]) -> None:
-    staged = [path for path in paths if path.unit in STAGE_QUEUES]
+    staged = [path for path in paths if path.unit in STAGE_STEPS]
     for path in staged:
         _settle_stage(engine, run, path)
-    counted = [path for path in paths if path.unit not in STAGE_QUEUES]
+    counted = [path for path in paths if path.unit not in STAGE_STEPS]
     if run.plan is None or run.state not in _COUNTING or not counted:
         return
     items = _items_of(engine, run, counted)
@@ -231,14 +231,14 @@ def count(engine: Engine, run: Run, units: Iterable[str]) -> None:
         extra={**context(run, "receipts"), "done": done.count(), "of": run.plan.tasks},
     )
     if done.is_complete(run.plan.tasks):
-        engine.wake(Queue.ASSEMBLE, run)
+        engine.wake(Step.ASSEMBLE, run)
 
 
 def _settle_stage(engine: Engine, run: Run, path: ReceiptPath) -> None:
     result = _read_result(engine, run, path, (0,))
     if result:
         tasks.finish(engine.ports.tables, run.id, run.generation, [result])
-        engine.wake(STAGE_QUEUES[path.unit], run)
+        engine.wake(STAGE_STEPS[path.unit], run)
 
 
 def _read_results(

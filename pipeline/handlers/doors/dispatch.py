@@ -2,15 +2,11 @@
 
 After a conflict the handler runs again at once. A transient error puts the message back, with a
 growing delay and a count. A permanent error ends the run; a message without a run goes to the
-poison queue. A message that the host gave up is sent again twice, because the instance may have
-ended through the fault of another message or of a role.
+poison queue. What a handler asks for is carried out by the same invocation while its time lasts.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
-from pipeline.domain.runs.causes import Cause
-from pipeline.domain.runs.lifecycle import STOPPABLE
 from pipeline.domain.runs.messages import (
     AnnounceMessage,
     BadMessage,
@@ -18,16 +14,18 @@ from pipeline.domain.runs.messages import (
     Message,
     Queue,
     RunMessage,
+    Step,
     SubmitMessage,
-    parse,
-    parse_event,
+    WorkMessage,
+    read,
 )
 from pipeline.errors import Conflict, FanfareError, Permanent, Transient
 from pipeline.handlers.assembling.assemble import assemble
 from pipeline.handlers.collecting.receipts import on_receipts
+from pipeline.handlers.doors import poison, timers
 from pipeline.handlers.ending.announce import announce
-from pipeline.handlers.ending.conclude import fail
 from pipeline.handlers.engine import Engine, log
+from pipeline.handlers.onward import Onward, Taken
 from pipeline.handlers.planning.plan import plan
 from pipeline.handlers.running.submit import submit
 from pipeline.handlers.starting.start import on_blob
@@ -38,119 +36,128 @@ from pipeline.ledger import outbox, runs
 _AT_ONCE = 4
 _NOTED_FROM = 2  # times put back: most passing errors have passed by then
 
-
-@dataclass(frozen=True)
-class Route:
-    """How a queue's messages are read and handled."""
-
-    parse: Callable[[str], Message]
-    handle: Callable[[Message, Engine], object]
+type Received = EventMessage | WorkMessage
+type Handle = Callable[[Received, Engine], object]
 
 
-def _route[M: Message](kind: type[M], handle: Callable[[M, Engine], object]) -> Route:
-    def handle_checked(message: Message, engine: Engine) -> object:
-        assert isinstance(message, kind)  # noqa: S101 - the same route parsed it
-        return handle(message, engine)
+def _for[M: Message](kind: type[M], handler: Callable[[M, Engine], object]) -> Handle:
+    def handle_checked(message: Received, engine: Engine) -> object:
+        assert isinstance(message, kind)  # noqa: S101 - `read` chose it by queue and step
+        return handler(message, engine)
 
-    read = parse_event if kind is EventMessage else lambda body: parse(kind, body)
-    return Route(read, handle_checked)
+    return handle_checked
 
 
-ROUTES: Mapping[Queue, Route] = {
-    Queue.BLOB_EVENTS: _route(EventMessage, on_blob),
-    Queue.PLAN: _route(RunMessage, plan),
-    Queue.SUBMIT: _route(SubmitMessage, submit),
-    Queue.RECEIPTS: _route(EventMessage, on_receipts),
-    Queue.ASSEMBLE: _route(RunMessage, assemble),
-    Queue.ANNOUNCE: _route(AnnounceMessage, announce),
+HANDLERS: Mapping[str, Handle] = {
+    Queue.BLOB_EVENTS: _for(EventMessage, on_blob),
+    Queue.RECEIPTS: _for(EventMessage, on_receipts),
+    Step.PLAN: _for(RunMessage, plan),
+    Step.SUBMIT: _for(SubmitMessage, submit),
+    Step.ASSEMBLE: _for(RunMessage, assemble),
+    Step.ANNOUNCE: _for(AnnounceMessage, announce),
+    Step.TICK: _for(WorkMessage, lambda _, engine: timers.stand_in(engine)),
 }
 
 
-def handle(engine: Engine, queue: Queue, body: str) -> None:
-    """Handle one message of a queue; afterwards the host may delete it."""
-    engine = engine.begun()
+def handle(engine: Engine, queue: Queue, body: str, deliveries: int = 1) -> None:
+    """Handle one message of a queue; afterwards the host may delete it.
+
+    `deliveries` counts how often the host has handed the message out. From the second on the
+    invocation does one step alone, so that the step that ends instances is the one that is blamed.
+    """
     try:
-        message = ROUTES[queue].parse(body)
+        message = read(queue, body)
     except BadMessage as error:
-        _poison(engine, queue, body, str(error))
+        poison.put(engine, queue, body, str(error))
         return
-    with span(queue, message.traceparent, tries=message.tries):
+    if deliveries > 1:
+        _carry_out(engine.begun(), queue, message)
+        return
+    going_on, onward = engine.begun().going_on()
+    try:
+        _carry_out(going_on, queue, message)
+    except Exception:
+        _leave(engine, onward)
+        raise
+    _go_on(going_on, onward)
+    timers.look(going_on)
+    _go_on(going_on, onward)
+
+
+def _go_on(engine: Engine, onward: Onward) -> None:
+    """Carry out the steps that were asked for, and those that they ask for, while time lasts."""
+    while not engine.time_is_up and (taken := onward.next()):
+        try:
+            _carry_out(engine, Queue.WORK, taken.message)
+        except Exception:  # noqa: BLE001 - the host must count it for the message of this step
+            log.exception(
+                "Step failed: its message is sent", extra={"step": str(taken.message.step)}
+            )
+            _send_on(engine, onward, taken)
+        else:
+            _forget(onward, taken)
+    _leave(engine, onward)
+
+
+def _leave(engine: Engine, onward: Onward) -> None:
+    """Send the messages of steps that were not begun, so that others begin them now."""
+    while taken := onward.next():
+        _send_on(engine, onward, taken)
+
+
+def _send_on(engine: Engine, onward: Onward, taken: Taken) -> None:
+    try:
+        engine.send(Queue.WORK, taken.message)
+    except FanfareError as error:
+        fields = {"step": str(taken.message.step), "reason": str(error)}
+        log.warning("Step not sent on: its message appears in some minutes", extra=fields)
+    else:
+        _forget(onward, taken)
+
+
+def _forget(onward: Onward, taken: Taken) -> None:
+    try:
+        onward.done(taken)
+    except FanfareError as error:
+        fields = {"step": str(taken.message.step), "reason": str(error)}
+        log.warning("Message of a step not deleted: the step is repeated", extra=fields)
+
+
+def _carry_out(engine: Engine, queue: Queue, message: Received) -> None:
+    """Bring a message to its handler, and put it back or give it up if that fails."""
+    with span(poison.name_of(queue, message), message.traceparent, tries=message.tries):
         try:
             _decide(engine, queue, message)
         except Transient as error:
             _put_back(engine, queue, message, error)
         except Permanent as error:
-            _give_up(engine, queue, message, str(error))
+            poison.give_up(engine, queue, message, str(error))
 
 
-def on_poison(engine: Engine, queue: Queue, body: str) -> None:
-    """Handle one message of a poison queue: send it again, or else end its run.
-
-    All else is left to the sweep. Raises Transient while that cannot be done: the host hides a
-    message of a poison queue for ten minutes then, and delivers it again without a limit.
-    """
-    try:
-        message = ROUTES[queue].parse(body)
-    except BadMessage as error:
-        fields = {"action": "poison", "queue": queue, "reason": str(error)}
-        log.error("Dropped an unrecognised message", extra=fields)
-        return
-    run = ascii(message.run) if isinstance(message, RunMessage | AnnounceMessage) else ""
-    fields = {"action": "poison", "queue": queue, "run": run}
-    try:
-        if message.set_aside.exhausted:
-            log.error("Message reached the retry limit", extra=fields)
-            _end_poisoned(engine, queue, message)
-        elif _is_wanted(engine, message):
-            log.warning("Host gave a message up: it is sent again", extra=fields)
-            engine.send(queue, message.set_aside, message.apart)
-    except Permanent as error:
-        log.exception(
-            "Message of a poison queue not handled: the sweep asks again",
-            extra={**fields, "reason": str(error)},
-        )
-
-
-def _is_wanted(engine: Engine, message: Message) -> bool:
-    """Return whether a message may still have an effect: its run exists, and goes on."""
-    if not isinstance(message, RunMessage | AnnounceMessage):
-        return True
-    held = runs.load(engine.ports.tables, message.run)
-    if held is None or isinstance(message, AnnounceMessage):
-        return held is not None
-    return held.run.generation == message.generation and not held.run.over
-
-
-def _end_poisoned(engine: Engine, queue: Queue, message: Message) -> None:
-    if isinstance(message, RunMessage):
-        remedy = "Fix the cause, then use `fanfare redrive`."
-        _end(engine, message, f"Its step {queue!r} reached the retry limit. {remedy}")
-
-
-def _decide(engine: Engine, queue: Queue, message: Message) -> None:
+def _decide(engine: Engine, queue: Queue, message: Received) -> None:
+    handler = HANDLERS[poison.name_of(queue, message)]
     for _ in range(_AT_ONCE - 1):
         try:
-            ROUTES[queue].handle(message, engine)
+            handler(message, engine)
         except Conflict:
             continue
         return
-    ROUTES[queue].handle(message, engine)
+    handler(message, engine)
 
 
-def _put_back(engine: Engine, queue: Queue, message: Message, error: FanfareError) -> None:
+def _put_back(engine: Engine, queue: Queue, message: Received, error: FanfareError) -> None:
     if message.exhausted:
-        _give_up(engine, queue, message, f"it failed {message.tries} times, at last with: {error}")
+        why = f"it failed {message.tries} times, at last with: {error}"
+        poison.give_up(engine, queue, message, why)
         return
     engine.send(queue, message.put_back, message.delay)
     if message.tries >= _NOTED_FROM:
-        _note(engine, queue, message, error)
-    log.info(
-        "Message put back",
-        extra={"action": "retry", "queue": queue, "tries": message.tries, "reason": str(error)},
-    )
+        _note(engine, message, error)
+    fields = {"action": "retry", "queue": poison.name_of(queue, message), "tries": message.tries}
+    log.info("Message put back", extra={**fields, "reason": str(error)})
 
 
-def _note(engine: Engine, queue: Queue, message: Message, error: FanfareError) -> None:
+def _note(engine: Engine, message: Received, error: FanfareError) -> None:
     """Note on the run why its step fails, so that people need not search the logs."""
     if not isinstance(message, RunMessage | AnnounceMessage):
         return
@@ -160,43 +167,10 @@ def _note(engine: Engine, queue: Queue, message: Message, error: FanfareError) -
             return
         held = runs.load(engine.ports.tables, message.run)
         if held and held.run.generation == message.generation:
-            times = f"step {queue} failed {message.tries + 1} times"
+            times = f"step {message.step} failed {message.tries + 1} times"
             note_failing(engine, held.run, times, error)
     except FanfareError as failure:
         log.warning(
             "Failing step not noted",
             extra={"action": "note", "run": message.run, "reason": str(failure)},
         )
-
-
-def _give_up(engine: Engine, queue: Queue, message: Message, why: str) -> None:
-    if isinstance(message, RunMessage):
-        try:
-            _end(engine, message, f"Its step {queue!r} cannot be completed: {why}")
-        except Permanent as error:
-            log.exception(
-                "Run cannot be ended",
-                extra={"action": "poison", "queue": queue, "run": message.run, "why": str(error)},
-            )
-    else:
-        _poison(engine, queue, message.hopeless.model_dump_json(), why)
-
-
-def _end(engine: Engine, message: RunMessage, why: str) -> None:
-    """End the run of a message, unless it is over, ending or being committed."""
-    held = runs.load(engine.ports.tables, message.run)
-    if held and held.run.generation == message.generation and held.run.state in STOPPABLE:
-        fail(engine, held, Cause.POISONED, why)
-    else:
-        log.warning(
-            "Message ignored: its run is unknown, over, ending or being committed",
-            extra={"run": ascii(message.run), "why": why},
-        )
-
-
-def _poison(engine: Engine, queue: Queue, body: str, why: str) -> None:
-    log.error(
-        "Message moved to the poison queue",
-        extra={"action": "poison", "queue": queue, "reason": why},
-    )
-    engine.ports.queues.send(queue.poison, body)

@@ -7,7 +7,7 @@ from pipeline.domain.runs import naming
 from pipeline.domain.runs.announcement import completion_event
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import State
-from pipeline.domain.runs.messages import AnnounceMessage, Queue
+from pipeline.domain.runs.messages import AnnounceMessage, Step
 from pipeline.domain.runs.obstacles import Obstacle
 from pipeline.domain.runs.run import Output, Run
 from pipeline.errors import FanfareError
@@ -77,8 +77,11 @@ def after_verdict(engine: Engine, run: Run) -> None:
     """Do what follows a verdict; the sweep completes it if something fails or is lost."""
     event = run.names.event(run.state)
     try:
-        message = AnnounceMessage(run=run.id, event=event, traceparent=run.traceparent)
-        engine.send(Queue.ANNOUNCE, message)
+        engine.ask(
+            AnnounceMessage(
+                step=Step.ANNOUNCE, run=run.id, event=event, traceparent=run.traceparent
+            )
+        )
         release(engine, outbox.unreleased_as(run, event))
     except FanfareError as error:
         log.warning(

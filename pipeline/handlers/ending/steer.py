@@ -3,7 +3,7 @@
 from pipeline.domain.runs.asking.history import Act
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import STOPPABLE, State
-from pipeline.domain.runs.messages import Queue
+from pipeline.domain.runs.messages import Step
 from pipeline.domain.runs.run import EarlierPlan, Run
 from pipeline.errors import Conflict, Transient
 from pipeline.handlers.ending.conclude import Verdict, conclude, release_jobs
@@ -76,5 +76,5 @@ def redrive(engine: Engine, run_id: str) -> Run:
     )
     redriven = runs.reopen(engine.ports.tables, held, claimed)
     log.info("Run redriven", extra=context(redriven.run, "redrive"))
-    engine.wake(Queue.PLAN, redriven.run)
+    engine.wake(Step.PLAN, redriven.run)
     return redriven.run

@@ -6,7 +6,7 @@ from functools import partial
 
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import STOPPABLE, State
-from pipeline.domain.runs.messages import AnnouncedEvent, AnnounceMessage, Queue
+from pipeline.domain.runs.messages import AnnouncedEvent, AnnounceMessage, Step
 from pipeline.domain.runs.run import Run
 from pipeline.domain.waiting.verdicts import pool_failed
 from pipeline.errors import Conflict, FanfareError
@@ -26,21 +26,25 @@ from pipeline.ledger.runs import Held
 _ADMITTED = 10
 
 
-def sweep(engine: Engine) -> None:
-    """Check every active run, and every event that was not announced."""
+def sweep(engine: Engine) -> bool:
+    """Check every active run, and every event that was not announced.
+
+    Returns whether there was anything to check.
+    """
     with _apart("activation"):
         lost_events.activate(engine)
-    tables, looking = engine.ports.tables, looks.once(engine)
+    tables, looking, checked = engine.ports.tables, looks.once(engine), 0
     for pipeline in index.pipelines(tables):
         look = partial(_each, engine, pipeline)
-        look("outbox", partial(outbox.unannounced, tables), _announce)
-        look("ended", partial(outbox.unreleased, tables), release)
-        _each(looking, pipeline, "runs", partial(index.activity, tables), _look_after)
+        checked += look("outbox", partial(outbox.unannounced, tables), _announce)
+        checked += look("ended", partial(outbox.unreleased, tables), release)
+        checked += _each(looking, pipeline, "runs", partial(index.activity, tables), _look_after)
     with _apart("admission"):
         admission.admit_next(engine, count=_ADMITTED)
     for pool in engine.catalogue.pools:
         with _apart("demand", pool=pool):
             demand.push(engine, pool)
+    return checked > 0
 
 
 def _each[E: (OutboxEntry, Unreleased, ActiveEntry)](
@@ -49,12 +53,15 @@ def _each[E: (OutboxEntry, Unreleased, ActiveEntry)](
     unit: str,
     entries: Callable[[str], Iterator[E]],
     look: Callable[[Engine, E], object],
-) -> None:
-    """Handle every entry of a kind; the error of one does not affect the others."""
+) -> int:
+    """Handle every entry of a kind, and count them; the error of one does not affect the others."""
+    count = 0
     with _apart(unit, pipeline=pipeline):
         for entry in entries(pipeline):
+            count += 1
             with _apart(unit, pipeline=pipeline, row=entry.row.key):
                 look(engine, entry)
+    return count
 
 
 @contextmanager
@@ -80,9 +87,11 @@ def _announce(engine: Engine, entry: OutboxEntry) -> None:
     if engine.now - entry.asked(event.time) <= engine.patience.stale:
         return
     run = event.subject.removeprefix("runs/")
-    message = AnnounceMessage(run=run, event=event.id, traceparent=event.traceparent)
+    message = AnnounceMessage(
+        step=Step.ANNOUNCE, run=run, event=event.id, traceparent=event.traceparent
+    )
     log.warning("Announcement overdue: the sweep asks again", extra={"action": "sweep", "run": run})
-    engine.send(Queue.ANNOUNCE, message)
+    engine.ask(message)
     index.note_asked(engine.ports.tables, entry.row, engine.now)
 
 
@@ -159,7 +168,7 @@ def _without_pool(engine: Engine, run: Run) -> Verdict | None:
 
 
 def _claimed(engine: Engine, held: Held, stale: bool) -> bool:
-    return stale and _wake(engine, Queue.PLAN, held.run)
+    return stale and _wake(engine, Step.PLAN, held.run)
 
 
 def _planning(engine: Engine, held: Held, stale: bool) -> bool:
@@ -167,7 +176,7 @@ def _planning(engine: Engine, held: Held, stale: bool) -> bool:
         reconcile.reconcile_stage(engine, held.run)
     if not stale or planner.is_at_work(engine, held.run):
         return False
-    return _wake(engine, Queue.PLAN, held.run)
+    return _wake(engine, Step.PLAN, held.run)
 
 
 def _submitting(engine: Engine, held: Held, stale: bool) -> bool:
@@ -197,7 +206,7 @@ def _running(engine: Engine, held: Held, stale: bool) -> bool:
     works = report.state == "active"
     if ended > done or done >= run.plan.tasks or run.executions or not works:
         reconcile.reconcile_tasks(engine, run)
-    return stale and done >= run.plan.tasks and _wake(engine, Queue.ASSEMBLE, run)
+    return stale and done >= run.plan.tasks and _wake(engine, Step.ASSEMBLE, run)
 
 
 def _assembling(engine: Engine, held: Held, stale: bool) -> bool:
@@ -205,7 +214,7 @@ def _assembling(engine: Engine, held: Held, stale: bool) -> bool:
         reconcile.reconcile_stage(engine, held.run)
         if held.run.executions or stale:
             reconcile.reconcile_tasks(engine, held.run)
-    return stale and _wake(engine, Queue.ASSEMBLE, held.run)
+    return stale and _wake(engine, Step.ASSEMBLE, held.run)
 
 
 def _committing(engine: Engine, held: Held, stale: bool) -> bool:
@@ -214,7 +223,7 @@ def _committing(engine: Engine, held: Held, stale: bool) -> bool:
     No time limit ends a commit: a late invocation may still write the manifest, so only `assemble`
     decides, by what it finds.
     """
-    return stale and _wake(engine, Queue.ASSEMBLE, held.run)
+    return stale and _wake(engine, Step.ASSEMBLE, held.run)
 
 
 def _cancelling(engine: Engine, held: Held, _stale: bool) -> bool:
@@ -229,8 +238,8 @@ def _waiting(engine: Engine, held: Held, _stale: bool) -> bool:
     return False
 
 
-def _wake(engine: Engine, queue: Queue, run: Run) -> bool:
-    engine.wake(queue, run)
+def _wake(engine: Engine, step: Step, run: Run) -> bool:
+    engine.wake(step, run)
     return True
 
 

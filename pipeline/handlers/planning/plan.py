@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import State
-from pipeline.domain.runs.messages import Queue, RunMessage
+from pipeline.domain.runs.messages import RunMessage, Step
 from pipeline.domain.runs.obstacles import Obstacle, ObstacleCode
 from pipeline.domain.runs.run import Input, OriginKind, PublishedPlan, Run
 from pipeline.errors import (
@@ -56,7 +56,7 @@ def request_pages(engine: Engine, run: Run) -> None:
     if run.plan is None:
         return
     if run.plan.tasks == 0:
-        engine.wake(Queue.ASSEMBLE, run)
+        engine.wake(Step.ASSEMBLE, run)
         return
     submit.ask(engine, run, 0, run.plan.pages - 1)
 

@@ -17,7 +17,7 @@ from pipeline.domain.plans.digests import Digests
 from pipeline.domain.plans.plan import Page
 from pipeline.domain.plans.split import PlanError
 from pipeline.domain.runs import naming
-from pipeline.domain.runs.messages import Queue, RunMessage
+from pipeline.domain.runs.messages import Queue, RunMessage, Step
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import PublishedPlan, Run
 from pipeline.domain.runs.stored import Stored
@@ -30,7 +30,7 @@ from pipeline.handlers.running.stages import OnNode
 from pipeline.ledger import runs
 from pipeline.ledger.runs import Held
 from pipeline.ledger.steps import slices
-from pipeline.ledger.steps.slices import Busy, Cursor, Step
+from pipeline.ledger.steps.slices import Busy, Cursor, LongStep
 
 _WRITERS = 8
 _RENEWED = timedelta(seconds=15)
@@ -65,8 +65,10 @@ def make(engine: Engine, held: Held) -> PublishedPlan | OnNode | GoesOn:
     run, now = held.run, engine.now
     taken = slices.take(engine.ports.tables, step_of(run), engine.token(), now)
     if isinstance(taken, Busy):
-        again = RunMessage(run=run.id, generation=run.generation, traceparent=run.traceparent)
-        engine.send(Queue.PLAN, again, max(taken.until - now, _AT_LEAST))
+        again = RunMessage(
+            step=Step.PLAN, run=run.id, generation=run.generation, traceparent=run.traceparent
+        )
+        engine.send(Queue.WORK, again, max(taken.until - now, _AT_LEAST))
         return GoesOn()
     if taken.finished:
         return PublishedPlan.model_validate_json(taken.body)
@@ -78,10 +80,10 @@ def make(engine: Engine, held: Held) -> PublishedPlan | OnNode | GoesOn:
         raise
 
 
-def step_of(run: Run) -> Step:
+def step_of(run: Run) -> LongStep:
     """Name the step; a run that begins anew, with other programs perhaps, has another plan."""
     begun = hashlib.sha256(run.seal.encode()).hexdigest()[:8]
-    return Step.of(run, f"plan-{begun}")
+    return LongStep.of(run, f"plan-{begun}")
 
 
 def is_at_work(engine: Engine, run: Run) -> bool:
@@ -195,7 +197,7 @@ class _Planner:
         runs.reread(self._engine.ports.tables, self._held)
         self._advance(body)
         slices.release(self._engine.ports.tables, self._cursor, self._engine.now)
-        self._engine.wake(Queue.PLAN, run)
+        self._engine.wake(Step.PLAN, run)
         fields = {"items": self._sofar.items, "pages": self._sofar.pages}
         log.info("Plan goes on in another slice", extra={**context(run, "plan"), **fields})
         return GoesOn()

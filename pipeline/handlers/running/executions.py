@@ -12,7 +12,7 @@ from pipeline.domain.definitions.room import slots_of
 from pipeline.domain.plans.delivery import wanted
 from pipeline.domain.plans.plan import Page, PlannedTask
 from pipeline.domain.runs import naming
-from pipeline.domain.runs.messages import Queue
+from pipeline.domain.runs.messages import Step
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
 from pipeline.domain.waiting.reports import TaskEnd
@@ -26,7 +26,7 @@ from pipeline.ports.batch import InputFile, JobSpec, TaskSpec, Upload
 
 _ALMOST = 0.98  # of a limit: agent and service have their own clocks
 # The queue in which a run continues when a stage program has ended.
-STAGE_QUEUES = {naming.SPLIT: Queue.PLAN, naming.ASSEMBLE: Queue.ASSEMBLE}
+STAGE_STEPS = {naming.SPLIT: Step.PLAN, naming.ASSEMBLE: Step.ASSEMBLE}
 # The run's own limit acts first, and says why; Batch's limit acts if the engine is gone.
 _GRACE = timedelta(minutes=15)
 # A key that signs access lives for seven days at most; a task that waited longer is submitted anew.

@@ -17,7 +17,7 @@ from pipeline.errors import Conflict, JobGone
 from pipeline.handlers import published
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.running import executions, journals
-from pipeline.handlers.running.executions import STAGE_QUEUES
+from pipeline.handlers.running.executions import STAGE_STEPS
 from pipeline.ledger import runs, tasks
 
 
@@ -92,8 +92,8 @@ def submit(engine: Engine, run: Run, *announced: TaskResult) -> None:
     pages: dict[tuple[int, int], dict[int, str]] = defaultdict(dict)
     for result in announced:
         number = naming.unit_number(result.unit)
-        if result.unit in STAGE_QUEUES:
-            engine.wake(STAGE_QUEUES[result.unit], run)
+        if result.unit in STAGE_STEPS:
+            engine.wake(STAGE_STEPS[result.unit], run)
         elif number is not None:
             journal = result.repeats[-1].journal if result.repeats else ""
             pages[result.execution, number // PAGE_SIZE][number] = journal

@@ -6,7 +6,7 @@ Pages are asked for by messages that fan out: nobody sends more than a few.
 from itertools import batched
 
 from pipeline.domain.runs.lifecycle import State
-from pipeline.domain.runs.messages import Queue, SubmitMessage
+from pipeline.domain.runs.messages import Step, SubmitMessage
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict, JobGone
 from pipeline.handlers import published
@@ -29,6 +29,7 @@ def ask(engine: Engine, run: Run, first: int, last: int) -> None:
     pages = [page for page in done.missing(plan.pages) if first <= page <= last]
     for group in batched(pages, max(1, -(-len(pages) // _AT_ONCE)), strict=False):
         message = SubmitMessage(
+            step=Step.SUBMIT,
             run=run.id,
             generation=run.generation,
             digest=plan.digest,
@@ -36,7 +37,7 @@ def ask(engine: Engine, run: Run, first: int, last: int) -> None:
             last=group[-1] if len(group) > 1 else None,
             traceparent=run.traceparent,
         )
-        engine.send(Queue.SUBMIT, message)
+        engine.ask(message)
 
 
 def submit(message: SubmitMessage, engine: Engine) -> None:

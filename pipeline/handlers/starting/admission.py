@@ -7,7 +7,7 @@ from itertools import islice
 
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.runs.lifecycle import State
-from pipeline.domain.runs.messages import Queue
+from pipeline.domain.runs.messages import Step
 from pipeline.domain.runs.obstacles import Obstacle, ObstacleCode
 from pipeline.domain.runs.run import OriginKind, Run
 from pipeline.errors import Conflict, Transient
@@ -193,5 +193,5 @@ def readmit(engine: Engine, held: Held) -> bool:
     except Conflict:
         return False  # somebody else moved it, and asked for its plan
     log.info("Waiting run readmitted", extra=context(claimed, "readmit"))
-    engine.wake(Queue.PLAN, claimed)
+    engine.wake(Step.PLAN, claimed)
     return True

@@ -21,7 +21,7 @@ from pipeline.handlers.engine import Engine, log
 from pipeline.handlers.starting.start import blob_key, known, start_for_blob
 from pipeline.ledger import runs, watermarks
 from pipeline.ledger.steps import slices
-from pipeline.ledger.steps.slices import Busy, Cursor, Step
+from pipeline.ledger.steps.slices import Busy, Cursor, LongStep
 from pipeline.ledger.watermarks import Watched
 from pipeline.ports.blobs import BlobFacts
 
@@ -67,7 +67,7 @@ def _sweep_pipeline(engine: Engine, pipeline: Pipeline, allowed: int) -> int:
     if pipeline.trigger.blob and not pipeline.trigger.blob.all_usual:
         _leave_to_backfill(engine, pipeline, mark, until)
         return 0
-    step = Step(pipeline.name, 0, "lost-events")
+    step = LongStep(pipeline.name, 0, "lost-events")
     taken = slices.take(engine.ports.tables, step, engine.token(), engine.now)
     if isinstance(taken, Busy):
         return 0

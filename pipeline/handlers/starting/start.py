@@ -12,7 +12,7 @@ from pipeline.domain.runs.asking.askers import Asker
 from pipeline.domain.runs.asking.history import Act, Asked
 from pipeline.domain.runs.events import BlobCreated, parse_blob_created
 from pipeline.domain.runs.lifecycle import State
-from pipeline.domain.runs.messages import EventMessage, Queue
+from pipeline.domain.runs.messages import EventMessage, Step
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Input, Origin, OriginKind, Run
 from pipeline.errors import Conflict
@@ -21,6 +21,7 @@ from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.starting import admission
 from pipeline.handlers.tracing import span
 from pipeline.ledger import index, runs
+from pipeline.ledger.runs import Held
 from pipeline.ports.blobs import BlobFacts
 
 BLOB = Asker.of_trigger("blob")
@@ -220,10 +221,25 @@ def start(
     with span("claim", run.traceparent, run=run_id, pipeline=pipeline.name):
         held, created = runs.claim(engine.ports.tables, run)
         if held.run.state is State.CLAIMED:
-            engine.wake(Queue.PLAN, held.run)
+            engine.wake(Step.PLAN, held.run)
+        if source and not created:
+            held = _with_sequencer(engine, held, source.sequencer)
     action = "claimed" if created else "already claimed"
     log.info("Run claimed, now or before", extra=context(held.run, action))
     return Started(held.run, created)
+
+
+def _with_sequencer(engine: Engine, held: Held, sequencer: str) -> Held:
+    """Add what the event of a version tells to a run that began before the event came.
+
+    Sequencers order versions that were written within the same second.
+    """
+    known = held.run.input
+    if held.run.over or known is None or known.sequencer or not sequencer:
+        return held
+    told = known.model_copy(update={"sequencer": sequencer})
+    run = held.run.model_copy(update={"input": told, "step": engine.token()})
+    return runs.move(engine.ports.tables, held, run)
 
 
 def _traceparent(run_id: str) -> str:

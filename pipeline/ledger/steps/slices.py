@@ -32,7 +32,7 @@ class BodyTooLarge(Permanent):
 
 
 @dataclass(frozen=True)
-class Step:
+class LongStep:
     """A long step of one generation of a run: `plan`, `gather` and so on."""
 
     run: str
@@ -40,7 +40,7 @@ class Step:
     name: str
 
     @classmethod
-    def of(cls, run: Run, name: str) -> "Step":
+    def of(cls, run: Run, name: str) -> "LongStep":
         """Name a step of the run's present generation."""
         return cls(run.id, run.generation, name)
 
@@ -59,7 +59,7 @@ class Step:
 class Cursor:
     """How far a step has come, as its owner holds it; `position` counts whatever the step does."""
 
-    step: Step
+    step: LongStep
     owner: str
     until: datetime
     position: int = 0
@@ -76,13 +76,13 @@ class Busy:
     until: datetime
 
 
-def read(tables: Tables, step: Step) -> Cursor | None:
+def read(tables: Tables, step: LongStep) -> Cursor | None:
     """Read a cursor without taking it; None before the step began. Raises Unreadable."""
     row = tables.get(PROGRESS, step.partition, step.key)
     return _cursor(step, row) if row else None
 
 
-def take(tables: Tables, step: Step, owner: str, now: datetime) -> Cursor | Busy:
+def take(tables: Tables, step: LongStep, owner: str, now: datetime) -> Cursor | Busy:
     """Take a step that nobody has, or that this owner has already.
 
     A finished one is returned as it is: nobody needs it. Raises Unreadable.
@@ -120,7 +120,7 @@ def finish(tables: Tables, cursor: Cursor, now: datetime, position: int, body: s
 
 def _write(tables: Tables, cursor: Cursor) -> Cursor:
     if len(cursor.body.encode("utf-16-le")) // 2 > MAX_BODY:
-        raise BodyTooLarge(f"Step {cursor.step.name} keeps more than {MAX_BODY} characters.")
+        raise BodyTooLarge(f"LongStep {cursor.step.name} keeps more than {MAX_BODY} characters.")
     step, after = cursor.step, replace(cursor, turn=cursor.turn + 1)
     values: dict[str, Value] = {
         "owner": after.owner,
@@ -140,7 +140,7 @@ def _write(tables: Tables, cursor: Cursor) -> Cursor:
     return replace(after, etag=etag)
 
 
-def _cursor(step: Step, row: Row) -> Cursor:
+def _cursor(step: LongStep, row: Row) -> Cursor:
     until = row.values.get("until")
     return Cursor(
         step,

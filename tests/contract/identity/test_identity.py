@@ -99,10 +99,10 @@ def test_rows_are_written_and_read_as_the_identity(ports):
 
 
 def test_messages_are_sent_and_received_as_the_identity(ports):
-    ports.queues.send("plan", "hello")
-    [message] = ports.queues.receive("plan", 5)
+    ports.queues.send("work", "hello")
+    [message] = ports.queues.receive("work", 5)
     assert message.body == "hello"
-    ports.queues.delete("plan", message)
+    ports.queues.delete("work", message)
 
 
 def test_a_snapshot_pins_what_a_token_may_read(ports):

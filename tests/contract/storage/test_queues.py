@@ -46,6 +46,20 @@ def test_a_deleted_message_does_not_come_back(ports, queue):
     assert ports.queues.receive(queue, 1) == []
 
 
+def test_a_hidden_message_can_be_deleted_by_what_its_sender_was_given(ports, queue):
+    sent = ports.queues.send(queue, "a", timedelta(minutes=1))
+    ports.queues.delete(queue, sent)
+    ports.queues.delete(queue, sent)
+
+
+def test_a_message_that_somebody_received_outlives_its_sender(world, ports, queue):
+    sent = ports.queues.send(queue, "a")
+    [received] = ports.queues.receive(queue, 1)
+    ports.queues.delete(queue, sent)
+    world.show_again(queue, received)
+    assert bodies(ports.queues.receive(queue, 1)) == ["a"]
+
+
 def test_a_message_that_was_received_again_outlives_a_late_delete(world, ports, queue):
     ports.queues.send(queue, "a")
     [first] = ports.queues.receive(queue, 1)

@@ -181,8 +181,8 @@ class WrongKey:
 def test_a_wrong_key_of_batch_is_noted_in_every_state(app_with, state):
     app = app_with(PROGRAMS, program=stages) if state == "assembling" else app_with()
     app.upload("lines/a.txt", b"one\n")
-    drains = [partial(app._drain, queue) for queue in ("blob-events", "plan", "submit")]
-    for step in (*drains, app.run_tasks, app.pump) * 5:
+    takes = [partial(app.take, queue) for queue in ("blob-events", "work", "work")]
+    for step in (*takes, app.run_tasks, app.pump) * 5:
         if app.all_runs() and app.only_run().state == state:
             break
         step()

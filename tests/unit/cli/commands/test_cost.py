@@ -44,11 +44,13 @@ def test_a_private_network_shows_what_it_costs_while_idle(cli):
     assert more == pytest.approx(7 * 730 * 0.01 + 6 * 0.5)
 
 
-def test_a_month_without_a_run_costs_what_the_timers_ask_of_storage_and_nothing_else(cli):
+def test_a_month_without_a_run_costs_what_timers_and_probes_ask_of_storage_and_nothing_else(cli):
     lines = {line["what"]: line["cost"] for line in cli.json("cost")["idle"]["lines"]}
     paid = {what for what, cost in lines.items() if cost}
-    assert paid == {"timers: blob-write", "timers: table-operation"}
-    assert sum(lines.values()) < 0.5
+    timers = {f"timers: {kind}" for kind in ("blob-write", "queue-operation", "table-operation")}
+    assert paid == {*timers, "probes of the queues"}
+    assert lines["probes of the queues"] == pytest.approx(1.26 / 4, abs=0.01)  # of 12 triggers: 3
+    assert sum(lines.values()) < 0.7
 
 
 def test_free_grants_are_deducted_from_the_month_and_never_below_zero():

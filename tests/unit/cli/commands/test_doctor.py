@@ -22,6 +22,7 @@ from pipeline.domain.runs.messages import Queue
 from pipeline.domain.runs.naming import CONTAINERS, BlobRef
 from pipeline.domain.waiting.reports import PoolReport
 from pipeline.errors import Transient
+from pipeline.handlers.doors import timers
 from pipeline.ledger.layout import TABLES
 from tests.unit.domain.definitions.test_pool import pool
 from tests.unit.handlers.mending.test_outages import refusing
@@ -89,6 +90,8 @@ class Doctor:
         for known in app.engine.catalogue.pools.values():
             app.engine.ports.cluster.push_formula(app.engine.pool_id_of(known), "x")
 
+        timers.note(app.engine)
+
     def _sleep(self, seconds):
         self.app.world.clock.advance(seconds=seconds)
         self.app.pump()
@@ -136,10 +139,10 @@ def test_missing_events_are_found_and_the_probe_is_removed(doctor):
 
 
 def test_a_service_without_an_answer_is_unreachable_and_stops_no_other_check(doctor):
-    doctor.survey.gone = "announce"
+    doctor.survey.gone = "work"
     code, wrong = doctor.findings()
     assert code == Exit.UNREACHABLE
-    assert wrong["queues"]["what"] == "missing: announce"
+    assert wrong["queues"]["what"] == "missing: work"
     assert wrong["role: queues"]["level"] == "unreachable"
 
 
@@ -249,16 +252,30 @@ def test_a_run_that_waits_for_a_fault_is_reported_at_once(doctor):
     assert "pool-missing" in wrong["runs"]["why"] and wrong["runs"]["mend"] == "azd provision"
 
 
+@pytest.mark.parametrize(("stood_in", "level"), [(False, "fault"), (True, "note")])
+def test_a_timer_that_has_stopped_is_reported(doctor, stood_in, level):
+    app = doctor.app
+    app.world.clock.advance(minutes=30)
+    app.loses = lambda _event: not stood_in  # the probe is such a call
+    _, wrong = doctor.findings()
+    assert wrong["timer"]["level"] == level
+    assert "has not ticked since" in wrong["timer"]["what"]
+    assert wrong["timer"]["mend"] == "az functionapp restart -g rg-x -n func-x"
+    timers.note(app.engine)
+    assert "timer" not in doctor.findings()[1]
+
+
 def test_an_event_that_was_not_announced_is_reported(doctor):
     doctor.app.loses = lambda event: False
     doctor.app.upload("lines/a.txt", b"x\n")
     for _ in range(20):
         doctor.app.run_tasks()
-        for queue in ("blob-events", "plan", "submit", "receipts", "assemble"):
-            doctor.app._drain(queue)
+        for queue in ("blob-events", "work", "receipts"):
+            doctor.app.take(queue)
+            if doctor.app.lose("announce"):
+                break
     doctor.app.world.clock.advance(hours=2)
     doctor.app.world.queues.send = lambda *_: None
-    doctor.app.engine.ports.queues.receive("announce", 32)
     _, wrong = doctor.findings()
     assert "1 completion events are not announced" in wrong["announcements"]["what"]
 

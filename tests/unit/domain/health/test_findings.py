@@ -56,12 +56,12 @@ def test_a_wrong_clock_is_judged_by_its_difference(seconds, level):
 
 def test_poison_and_old_messages_are_findings():
     readings = [
-        QueueReading("plan-poison", 3),
+        QueueReading("work-poison", 3),
         QueueReading("plan", 9, timedelta(minutes=20)),
         QueueReading("submit", 2, timedelta(seconds=2)),
     ]
     poison, old = health.queues(readings, AZURE)
-    assert "az storage message peek -q plan-poison" in poison.mend
+    assert "az storage message peek -q work-poison" in poison.mend
     assert "oldest 20 minutes" in old.what and "functionapp restart" in old.mend
     assert health.queues(readings[2:], AZURE)[0].level is Level.OK
 

@@ -104,7 +104,7 @@ def test_only_one_instance_at_a_time_commits_many_files(app):
     writer = committing(app, fails_after=0)
     run = app.only_run()
     app.world.clock.advance(minutes=2)
-    step = slices.Step.of(run, "commit")
+    step = slices.LongStep.of(run, "commit")
     other = slices.take(app.world.tables, step, "other", app.engine.now)
     assert other.owner == "other"
     writer.writes, writer.fails_after = 0, 10**9

@@ -14,8 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pipeline.domain.runs.messages import poison_of
 from pipeline.errors import FanfareError
-from pipeline.handlers.doors import dispatch
 from pipeline.ports.queues import QueueMessage
 from tests.fakes.app import FakeApp
 from tests.fakes.crash import Crash, Injector
@@ -54,12 +54,11 @@ class HostedApp(FakeApp):
 
     def _drain(self, queue: str) -> int:
         handled = 0
-        for name in (queue, f"{queue}-poison"):
-            try:
-                while count := self._serve(name):
-                    handled += count
-            except HostDied:
-                self.deaths += 1
+        try:
+            while count := self._serve(queue):
+                handled += count
+        except HostDied:
+            self.deaths += 1
         return handled
 
     def _meet(self, trouble: Trouble, queue: str) -> bool:
@@ -90,17 +89,16 @@ class HostedApp(FakeApp):
 
     def _invoke(self, name: str, message: QueueMessage) -> bool:
         """Run the function of a message, and settle it; return whether its worker lives."""
-        if message.dequeue_count > queue_options()["maxDequeueCount"] and self._poison_of(name):
+        if message.dequeue_count > queue_options()["maxDequeueCount"]:
             self._give_up(name, message)
             return True
-        guilty = bool(self._poison_of(name)) and self.guilty(message.body)
-        if guilty or self._meet(Trouble.WORKER_DIES, name):
+        if self.guilty(message.body) or self._meet(Trouble.WORKER_DIES, name):
             return False
         if self._meet(Trouble.CANCELLED, name):
             self._run_cancelled(name, message)
             raise HostDied
         try:
-            self._run(name, message.body)
+            self.invoke(name, message)
         except FanfareError:
             self._fail(name, message)
             return True
@@ -109,16 +107,12 @@ class HostedApp(FakeApp):
         self.world.queues.delete(name, message)
         return True
 
-    def _run(self, name: str, body: str) -> None:
-        queue = name.removesuffix("-poison")
-        (dispatch.handle if queue == name else dispatch.on_poison)(self.engine, queue, body)
-
     def _run_cancelled(self, name: str, message: QueueMessage) -> None:
         """Run a function whose third call of a service is its last one."""
         ports = self.engine.ports
         self.through(Injector(3, "after").ports(ports))
         try:
-            self._run(name, message.body)
+            self.invoke(name, message)
         except Crash:
             pass
         finally:
@@ -126,20 +120,14 @@ class HostedApp(FakeApp):
 
     def _fail(self, name: str, message: QueueMessage) -> None:
         options = queue_options()
-        if not self._poison_of(name):
-            return  # without a poison queue it stays hidden, and is invoked again
         if message.dequeue_count >= options["maxDequeueCount"]:
             self._give_up(name, message)
         else:
             self.world.queues.release(name, message, options["visibilityTimeout"])
 
     def _give_up(self, name: str, message: QueueMessage) -> None:
-        self.world.queues.send(self._poison_of(name), message.body)
+        self.world.queues.send(poison_of(name), message.body)
         self.world.queues.delete(name, message)
-
-    @staticmethod
-    def _poison_of(name: str) -> str:
-        return "" if name.endswith("-poison") else f"{name}-poison"
 
 
 @cache

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from pipeline.domain.runs.messages import Queue
+from pipeline.domain.runs.messages import Queue, Step
 from pipeline.domain.runs.obstacles import ObstacleCode
 from pipeline.errors import Transient
 from pipeline.handlers.why import obstacle_to
@@ -16,6 +16,8 @@ from tests.fakes.definitions import written
 from tests.unit.handlers.conftest import LINES, PROGRAMS, content_of
 from tests.unit.handlers.doors.recorded_host import HostedApp, Trouble
 
+# With a message for each step: plan, submit, assemble, announce.
+PLACES = [(Queue.BLOB_EVENTS, 0), *((Queue.WORK, n) for n in range(4)), (Queue.RECEIPTS, 0)]
 LONGEST = timedelta(minutes=15)  # ten of hiding, two until the sweep asks, some for the rest
 
 
@@ -30,10 +32,13 @@ def hosted(text=LINES, does=echo):
     return HostedApp.of(written((("job", text),)), program=program), executed
 
 
+@pytest.mark.parametrize("hops", [False, True])
 @pytest.mark.parametrize("trouble", Trouble)
-@pytest.mark.parametrize("queue", Queue)
-def test_a_trouble_of_the_host_only_delays(queue, trouble):
+@pytest.mark.parametrize(("queue", "spared"), PLACES)
+def test_a_trouble_of_the_host_only_delays(queue, spared, trouble, hops):
     app, executed = hosted()
+    app.hops = hops or queue is Queue.WORK
+    app.spared[trouble, queue] = spared
     began = app.world.clock.now()
     app.ahead[trouble, queue] = 1
     app.upload("lines/a.txt", b"one\ntwo\nthree\n")
@@ -50,9 +55,11 @@ def test_a_trouble_of_the_host_only_delays(queue, trouble):
 
 @pytest.mark.parametrize("trouble", Trouble)
 @pytest.mark.parametrize("spared", [0, 1])
-@pytest.mark.parametrize("queue", [Queue.PLAN, Queue.RECEIPTS, Queue.ASSEMBLE])
-def test_a_trouble_of_the_host_only_delays_programs_of_stages(queue, spared, trouble):
+@pytest.mark.parametrize("queue", [Queue.WORK, Queue.RECEIPTS])
+@pytest.mark.parametrize("hops", [False, True])
+def test_a_trouble_of_the_host_only_delays_programs_of_stages(queue, spared, trouble, hops):
     app, executed = hosted(PROGRAMS, work)
+    app.hops = hops or queue is Queue.WORK
     app.ahead[trouble, queue], app.spared[trouble, queue] = 1, spared
     app.upload("lines/a.bin", b"x")
     app.settle()
@@ -61,10 +68,12 @@ def test_a_trouble_of_the_host_only_delays_programs_of_stages(queue, spared, tro
     assert set(executed.values()) == {1}
 
 
-@pytest.mark.parametrize("queue", [Queue.PLAN, Queue.SUBMIT, Queue.ASSEMBLE, Queue.ANNOUNCE])
-def test_a_step_that_was_done_is_not_blamed_for_a_host_that_dies_on_deletions(queue):
+@pytest.mark.parametrize("spared", range(4))
+def test_a_step_that_was_done_is_not_blamed_for_a_host_that_dies_on_deletions(spared):
     app, executed = hosted()
-    app.ahead[Trouble.SETTLE_DENIED, queue] = 5
+    app.hops = True
+    app.ahead[Trouble.SETTLE_DENIED, Queue.WORK] = 5
+    app.spared[Trouble.SETTLE_DENIED, Queue.WORK] = spared
     app.upload("lines/a.txt", b"one\ntwo\nthree\n")
     app.settle()
     run = app.only_run()
@@ -73,9 +82,11 @@ def test_a_step_that_was_done_is_not_blamed_for_a_host_that_dies_on_deletions(qu
     assert len({event["id"] for event in app.world.events.published}) == 1
 
 
-@pytest.mark.parametrize("queue", Queue)
-def test_a_worker_that_dies_for_some_minutes_only_delays(queue):
+@pytest.mark.parametrize(("queue", "spared"), PLACES)
+def test_a_worker_that_dies_for_some_minutes_only_delays(queue, spared):
     app, executed = hosted()
+    app.hops = queue is Queue.WORK
+    app.spared[Trouble.WORKER_DIES, queue] = spared
     app.ahead[Trouble.WORKER_DIES, queue] = 7
     app.upload("lines/a.txt", b"one\ntwo\nthree\n")
     app.settle()
@@ -87,7 +98,7 @@ def test_a_run_that_ends_its_worker_each_time_takes_no_other_run_along():
     app, _ = hosted()
     for number in range(8):
         app.upload(f"lines/{number}.txt", b"one\n")
-    app._drain("blob-events")
+    app.claim()
     guilty = app.all_runs()[0].id
     app.guilty = lambda body: f'"run":"{guilty}"' in body
     app.settle()
@@ -98,8 +109,9 @@ def test_a_run_that_ends_its_worker_each_time_takes_no_other_run_along():
 
 def test_a_step_whose_message_is_hidden_says_since_when_and_until_when():
     app, _ = hosted()
-    app.ahead[Trouble.RECEIVE_CUT, Queue.PLAN] = 1
+    app.ahead[Trouble.RECEIVE_CUT, Queue.WORK] = 1
     app.upload("lines/a.txt", b"one\n")
+    app.hops = True
     app.pump()
     queued = "claimed: in the queue of its next step"
     assert obstacle_to(app.engine, app.only_run()).evidence == queued
@@ -116,41 +128,31 @@ def test_a_step_whose_message_is_hidden_says_since_when_and_until_when():
     assert app.only_run().state == "succeeded"
 
 
-def test_a_message_of_a_poison_queue_stays_until_its_host_lives():
-    """The host has no poison queue for poison queues: it hides the message, and tries again."""
-    app, executed = hosted()
-    app.ahead[Trouble.WORKER_DIES, Queue.PLAN] = 5
-    app.ahead[Trouble.RECEIVE_CUT, Queue.PLAN.poison] = 1
-    app.ahead[Trouble.WORKER_DIES, Queue.PLAN.poison] = 2
-    app.upload("lines/a.txt", b"one\n")
-    app.settle()
-    assert not app.ahead.total()
-    assert (app.only_run().state, [*executed.values()]) == ("succeeded", [1])
-
-
 class Refusing:
-    """Queues of which one, or each, takes no message for some minutes."""
+    """Queues that take no message, or none for one step, for some minutes."""
 
-    def __init__(self, app, minutes, queue=None):
-        self._real, self._clock, self._queue = app.world.queues, app.world.clock, queue
+    def __init__(self, app, minutes, step=""):
+        self._real, self._clock, self._step = app.world.queues, app.world.clock, step
         self._until = self._clock.now() + timedelta(minutes=minutes)
 
     def __getattr__(self, name):
         return getattr(self._real, name)
 
-    def send(self, queue, *args):
-        if self._queue in (None, queue) and self._clock.now() < self._until:
+    def send(self, queue, body, *args):
+        if self._step in body and self._clock.now() < self._until:
             raise Transient("403: the role has not spread")
-        self._real.send(queue, *args)
+        return self._real.send(queue, body, *args)
 
 
+@pytest.mark.parametrize("hops", [False, True])
 @pytest.mark.parametrize("minutes", [2, 15])
-@pytest.mark.parametrize("queue", [Queue.PLAN, Queue.SUBMIT, Queue.ASSEMBLE, Queue.ANNOUNCE])
-def test_a_queue_that_takes_no_message_only_delays(queue, minutes):
+@pytest.mark.parametrize("step", [Step.PLAN, Step.SUBMIT, Step.ASSEMBLE, Step.ANNOUNCE])
+def test_a_queue_that_takes_no_message_only_delays(step, minutes, hops):
     """A step cannot even be put back then, so the host gives its message up."""
     app, executed = hosted()
+    app.hops = hops
     app.upload("lines/a.txt", b"one\ntwo\n")
-    app.through(replace(app.world.ports, queues=Refusing(app, minutes, queue)))
+    app.through(replace(app.world.ports, queues=Refusing(app, minutes, step)))
     app.settle()
     assert app.only_run().state == "succeeded"
     assert set(executed.values()) == {1}

@@ -192,7 +192,7 @@ def test_a_run_that_timed_out_announces_what_failed_and_what_never_ended(app_wit
 def test_a_run_cancelled_before_its_plan_misses_nothing(app_with):
     app = app_with()
     app.upload("lines/a.txt", b"one\n")
-    app._drain("blob-events")
+    app.claim()
     steer.cancel(app.engine, app.only_run().id)
     app.pump()
     assert told(app) == ({"succeeded": 0, "failed": 0, "without_output": 0}, 0, [])

@@ -115,6 +115,7 @@ def test_a_unit_that_fails_does_not_stop_admission_and_demand(app_with):
 
 def test_an_event_that_waits_is_asked_for_once_in_a_while(app_with, caplog):
     app = app_with()
+    app.hops = True
     app.upload("lines/a.txt", b"one\n")
     app.pump()
     app.run_tasks()
@@ -123,35 +124,28 @@ def test_an_event_that_waits_is_asked_for_once_in_a_while(app_with, caplog):
     assert caplog.messages.count("Announcement overdue: the sweep asks again") == 3
 
 
-@pytest.mark.parametrize("queue", ["plan", "submit", "assemble"])
-def test_a_stale_step_is_asked_for_once_in_a_while(app_with, queue, caplog):
+@pytest.mark.parametrize("step", ["plan", "submit", "assemble"])
+def test_a_stale_step_is_asked_for_once_in_a_while(app_with, step, caplog):
     app = app_with()
+    app.hops = True
     app.upload("lines/a.txt", b"one\n")
-    state = {"plan": "claimed", "submit": "submitting", "assemble": "running"}[queue]
-    asked = asked_while(app, queue, lambda: app.only_run().state == state)
+    state = {"plan": "claimed", "submit": "submitting", "assemble": "running"}[step]
+    asked = asked_while(app, step, lambda: app.only_run().state == state)
     assert asked == 4
     assert caplog.messages.count("Run does not move: the sweep asks again") == 3
 
 
-def asked_while(app, queue: str, reached) -> int:
-    """Lose a queue's messages for forty minutes, once a state is reached; return how many."""
+def asked_while(app, step: str, reached) -> int:
+    """Lose a step's messages for forty minutes, once a state is reached; return how many."""
     asked, left = 0, 40
     while left:
-        handle_others(app, queue)
+        for queue in ("blob-events", *["work"] * 9, "receipts"):
+            asked += app.lose(step)
+            app.take(queue)
         app.run_tasks()
-        lost = app.world.queues.receive(queue, 99)
-        for message in lost:
-            app.world.queues.delete(queue, message)
-        asked += len(lost)
         if asked:
             assert reached()
             app.world.clock.advance(minutes=1)
             sweep.sweep(app.engine)
             left -= 1
     return asked
-
-
-def handle_others(app, queue: str) -> None:
-    for other in ("blob-events", "plan", "submit", "receipts", "assemble", "announce"):
-        if other != queue:
-            app._drain(other)

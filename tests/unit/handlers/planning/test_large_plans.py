@@ -22,16 +22,14 @@ def planned(app_with, **more):
     """Bring a run of 250 tasks to the point where its three pages wait to be submitted."""
     app = app_with(LARGE, **more)
     app.upload("lines/a.txt", b"x")
-    for queue in ("blob-events", "plan"):
-        (message,) = app.world.queues.receive(queue, 9)
-        dispatch.handle(app.engine, Queue(queue), message.body)
-        app.world.queues.delete(queue, message)
+    app.claim()
+    app.take("work")
     return app
 
 
 def test_250_tasks_are_three_pages_and_one_output(app_with):
     app = planned(app_with)
-    pages = [json.loads(body).get("page", 0) for body in app.world.queues.bodies("submit")]
+    pages = [json.loads(body).get("page", 0) for body in app.world.queues.bodies("work")]
     assert pages == [0, 1, 2]
     app.settle()
     assert app.only_run().succeeded == 250
@@ -41,13 +39,13 @@ def test_250_tasks_are_three_pages_and_one_output(app_with):
 @pytest.mark.parametrize("seed", range(2))
 def test_pages_may_come_twice_and_in_any_order(app_with, seed):
     app = planned(app_with)
-    messages = app.world.queues.receive("submit", 9)
+    messages = app.world.queues.receive("work", 9)
     bodies = [message.body for message in messages] * 2
     random.Random(seed).shuffle(bodies)
     for message in messages:
-        app.world.queues.delete("submit", message)
+        app.world.queues.delete("work", message)
     for body in bodies:
-        app.world.queues.send("submit", body)
+        app.world.queues.send("work", body)
         app.pump()
         app.run_tasks()
     app.settle()
@@ -57,17 +55,17 @@ def test_pages_may_come_twice_and_in_any_order(app_with, seed):
 
 def test_a_page_whose_message_was_lost_is_asked_for_again(app_with):
     app = planned(app_with)
-    lost = app.world.queues.receive("submit", 2)[1]
-    app.world.queues.delete("submit", lost)
+    lost = app.world.queues.receive("work", 2)[1]
+    app.world.queues.delete("work", lost)
     app.settle()
     assert content_of(app, app.only_run()) == WHOLE
 
 
 def test_tasks_of_a_page_that_is_not_in_yet_are_not_missed(app_with):
     app = planned(app_with)
-    app.world.queues.receive("submit", 1)
-    for body in app.world.queues.bodies("submit")[1:]:
-        dispatch.handle(app.engine, Queue.SUBMIT, body)
+    app.world.queues.receive("work", 1)
+    for body in app.world.queues.bodies("work")[1:]:
+        dispatch.handle(app.engine, Queue.WORK, body)
     app.loses = lambda event: "/receipts/" in str(event["subject"])
     app.run_tasks()
     for _ in range(11):
@@ -80,8 +78,8 @@ def test_tasks_of_a_page_that_is_not_in_yet_are_not_missed(app_with):
 
 def test_a_page_of_another_plan_is_dropped(app_with):
     app = planned(app_with)
-    body = json.loads(app.world.queues.bodies("submit")[0]) | {"digest": "of another"}
-    dispatch.handle(app.engine, Queue.SUBMIT, json.dumps(body))
+    body = json.loads(app.world.queues.bodies("work")[0]) | {"digest": "of another"}
+    dispatch.handle(app.engine, Queue.WORK, json.dumps(body))
     assert app.world.batch.active(app.only_run().job) == []
 
 

@@ -8,7 +8,7 @@ import pytest
 from pipeline.domain.plans import delivery
 from pipeline.domain.plans.plan import Page, PlannedInput
 from pipeline.domain.runs import failures
-from pipeline.domain.runs.messages import Queue
+from pipeline.domain.runs.messages import Step
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.errors import Permanent
 from pipeline.handlers.ending import purge
@@ -137,7 +137,7 @@ def test_a_submission_that_is_repeated_leaves_the_list_as_it_is(app_with):
     (name,) = lists(app)
     before = app.world.blobs.head(BlobRef("engine", name))
     app.world.clock.advance(hours=2)
-    app.engine.wake(Queue.ASSEMBLE, app.only_run())
+    app.engine.wake(Step.ASSEMBLE, app.only_run())
     app.pump()
     assert app.world.blobs.head(BlobRef("engine", name)) == before
 

@@ -15,10 +15,10 @@ NEW = BLOB + "split: {lines: {lines_per_item: 2}}\n"
 NEW += "assemble: {concatenate: {format: plain, name: new.txt}}\n"
 INPUT = b"one\ntwo\nthree\n"
 STAGES = {
-    "claimed": lambda app: app._drain("blob-events"),
-    "submitting": lambda app: (app._drain("blob-events"), app._drain("plan")),
+    "claimed": lambda app: app.claim(),
+    "submitting": lambda app: (app.claim(), app.take("work")),
     "running": lambda app: app.pump(),
-    "assembling": lambda app: (app.pump(), app.run_tasks(), app._drain("receipts")),
+    "assembling": lambda app: (app.pump(), app.run_tasks(), app.take("receipts")),
 }
 
 
@@ -114,8 +114,8 @@ def test_the_assembler_of_a_run_is_the_one_that_was_deployed_when_it_began(app_w
     app = app_with(PROGRAMS)
     old = app.engine
     app.upload("lines/a.txt", INPUT)
-    app._drain("blob-events")
-    app._drain("plan")
+    app.claim()
+    app.take("work")
     deploy_programs(app)
     app.settle()
     assert len(programs_of(app)) >= 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.domain.runs.messages import AnnounceMessage
+from pipeline.domain.runs.messages import AnnounceMessage, Step
 from pipeline.errors import Transient
 from pipeline.handlers.ending import steer
 from pipeline.handlers.ending.announce import announce
@@ -33,7 +33,7 @@ def test_a_follower_starts_once_for_a_generation_with_the_file_it_names(app_with
     assert (after.state, content_of(app, after)) == ("succeeded", b"x\nx\n")
     assert after.created_at >= before.ended_at
     event = before.names.event("succeeded")
-    announce(AnnounceMessage(run=before.id, event=event), app.engine)
+    announce(AnnounceMessage(step=Step.ANNOUNCE, run=before.id, event=event), app.engine)
     app.settle()
     assert len(of(app, "after")) == 1
 
@@ -112,7 +112,7 @@ def test_an_announcement_that_fails_midway_starts_the_follower_all_the_same(app_
 def test_a_chain_of_more_than_eight_runs_ends_with_a_reason(app_with, depth, state):
     app = app_with(also=follows("job"), program=copied)
     app.upload("lines/a.txt", b"one\n")
-    app._drain("blob-events")
+    app.claim()
     held = runs.need(app.engine.ports.tables, app.all_runs()[0].id)
     source = held.run.input.model_copy(update={"depth": depth})
     runs.move(app.engine.ports.tables, held, held.run.model_copy(update={"input": source}))

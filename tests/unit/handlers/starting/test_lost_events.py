@@ -9,7 +9,7 @@ from pipeline.errors import Permanent, Transient
 from pipeline.handlers.starting import lost_events
 from pipeline.ledger import watermarks
 from pipeline.ledger.steps import slices
-from pipeline.ledger.steps.slices import Step
+from pipeline.ledger.steps.slices import LongStep
 from tests.unit.handlers.conftest import BLOB, LINES, PLAIN
 
 OTHER = BLOB.replace("lines/", "more/") + PLAIN + "split: {blobs: {}}\n"
@@ -133,7 +133,7 @@ def test_a_search_whose_marker_is_refused_begins_anew(app_with):
 def test_two_searches_do_not_run_at_once(app_with):
     app = app_with()
     lose(app, ("input", "lines/a.txt"))
-    step = Step("job", 0, "lost-events")
+    step = LongStep("job", 0, "lost-events")
     other = slices.take(app.world.tables, step, "other", app.world.clock.now())
     assert lost_events.sweep_events(app.engine) == 0
     slices.release(app.world.tables, other, app.world.clock.now())

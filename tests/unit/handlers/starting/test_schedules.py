@@ -121,12 +121,12 @@ def test_a_tick_whose_start_was_interrupted_is_looked_at_again(app_with):
     app.world.clock.advance(minutes=10)
     row = app.world.tables.get("runs", "job", "!schedule")
     on_tick(app.engine)
-    app.world.queues._queues["plan"].clear()  # the invocation died before it asked for the plan ...
+    app.lose("plan")  # the invocation died before it asked for the plan ...
     app.world.tables._partitions["runs", "job"]["!schedule"] = row  # ... and recorded the tick
     app.world.clock.advance(minutes=1)
     on_tick(app.engine)
     assert ticks(app) == [at(10)]
-    assert len(app.world.queues.bodies("plan")) == 1
+    assert app.lose("plan") == 1
 
 
 def test_a_schedule_that_cannot_be_looked_at_stops_no_other(app_with):

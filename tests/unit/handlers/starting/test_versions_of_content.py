@@ -82,7 +82,7 @@ def test_a_lost_event_and_a_late_one_start_one_run_though_the_etag_changed(app_w
 def test_a_change_of_metadata_before_the_pin_makes_another_run_at_once(app_with):
     app = watched(app_with())
     app.upload(NAME, b"one\n")
-    app._drain("blob-events")
+    app.claim()
     app.world.clock.advance(minutes=1)
     app.world.blobs.describe("input", NAME, owner="ann")
     app.settle(patience=timedelta(minutes=5))
@@ -93,7 +93,7 @@ def test_a_change_of_metadata_before_the_pin_makes_another_run_at_once(app_with)
 def test_a_growing_blob_in_the_place_of_a_version_starts_nothing(app_with):
     app = watched(app_with())
     app.upload(NAME, b"one\n")
-    app._drain("blob-events")
+    app.claim()
     app.world.blobs.remove("input", NAME)
     app.loses = lambda _event: True
     app.world.blobs.append("input", NAME, b"two\n")
@@ -128,10 +128,25 @@ def test_an_overwritten_version_whose_event_is_late_ends_as_superseded(app_with,
     assert states(app) == ["succeeded", "superseded"]
 
 
+def test_a_run_that_began_before_the_event_of_its_version_gets_the_sequencer_of_the_event(app_with):
+    """Only sequencers order versions that were written within one second."""
+    app = watched(app_with())
+    app.upload(NAME, b"one\n")
+    app.claim()
+    app.upload(NAME, b"two\n")
+    while app.take("work"):  # the first version is gone, so the run of the second begins
+        continue
+    assert sorted(run.input.sequencer > "" for run in app.all_runs()) == [False, True]
+    app.settle()
+    first, second = sorted(app.all_runs(), key=lambda run: run.input.sequencer)
+    assert "" < first.input.sequencer < second.input.sequencer
+    assert states(app) == ["superseded", "succeeded"]
+
+
 def test_an_input_that_is_deleted_before_it_is_pinned_ends_as_superseded(app_with):
     app = watched(app_with())
     app.upload(NAME, b"one\n")
-    app._drain("blob-events")
+    app.claim()
     app.world.blobs.remove("input", NAME)
     app.settle()
     assert states(app) == ["superseded"]
