@@ -105,8 +105,8 @@ def test_after_a_third_of_its_time_an_invocation_sends_the_next_step(app_with):
     slow(app, "writer", "snapshot", timedelta(seconds=200))
     app.upload("lines/a.txt", b"one\n")
     dispatch.handle(app.engine, Queue.BLOB_EVENTS, event_of(app))
-    assert app.only_run().state == "submitting"
-    assert (steps_of(app, visible=True), steps_of(app, visible=False)) == (["submit"], [])
+    assert app.only_run().state == "planning"
+    assert (steps_of(app, visible=True), steps_of(app, visible=False)) == (["plan"], [])
 
 
 def test_steps_beyond_a_few_are_left_to_other_invocations_at_once(app_with):

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from pipeline.handlers.mending import sweep
+from pipeline.handlers.doors import timers
 from tests.fakes.crash import Injector
 from tests.unit.handlers.conftest import LINES
 
@@ -33,7 +33,7 @@ class Story:
         self.app.pump()
         self.app.world.clock.advance(MINUTE)
         self.calls.trace.clear()
-        sweep.sweep(self.app.engine)
+        timers.every_minute(self.app.engine)
         asked = [call.verb for call in self.calls.trace if call.port in ("jobs", "cluster")]
         return Counter(verb for verb in asked if verb != "push_formula")
 

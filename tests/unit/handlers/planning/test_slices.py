@@ -111,7 +111,7 @@ def test_a_plan_in_slices_is_the_plan_in_one_go(app_with, name):
 def planning(app):
     """Bring a run to its second slice; return the run."""
     app.upload("lines/a.txt", b"x")
-    for queue in (Queue.BLOB_EVENTS, Queue.PLAN):
+    for queue in (Queue.BLOB_EVENTS, Queue.WORK):
         (message,) = app.world.queues.receive(queue, 9)
         dispatch.handle(app.engine, queue, message.body)
         app.world.queues.delete(queue, message)
@@ -180,21 +180,23 @@ def test_the_sweep_leaves_a_plan_alone_that_is_being_made(app_with):
     app = slow(app_with(LONG))
     run = planning(app)
     app.engine.ports.clock.per_look = timedelta()
-    (message,) = app.world.queues.receive(Queue.PLAN, 9)
-    app.world.queues.delete(Queue.PLAN, message)
+    (message,) = app.world.queues.receive(Queue.WORK, 9)
+    app.world.queues.delete(Queue.WORK, message)
     app.world.clock.advance(minutes=13)
     slices.take(app.world.tables, planner.step_of(run), "other", app.world.clock.now())
     app.pass_time(timedelta())
-    assert app.world.queues.bodies(Queue.PLAN) == []
+    assert app.world.queues.bodies(Queue.WORK) == []
     app.pass_time(timedelta(minutes=2))
-    assert len(app.world.queues.bodies(Queue.PLAN)) == 1
+    assert len(app.world.queues.bodies(Queue.WORK)) == 1
 
 
 def test_a_page_that_was_begun_and_changed_ends_the_run(app_with):
     app = slow(app_with(LONG))
     planning(app)
-    (name,) = [name for name in app.world.blobs.names("engine") if "/rest-" in name]
-    app.world.blobs.write(BlobRef("engine", name), b"{}")
+    names = [name for name in app.world.blobs.names("engine") if "/rest-" in name]
+    assert names
+    for name in names:
+        app.world.blobs.write(BlobRef("engine", name), b"{}")
     app.settle()
     assert "a page that the planner had begun was changed" in app.only_run().error
 
@@ -203,7 +205,7 @@ def test_blobs_that_come_and_go_between_slices_spoil_nothing(app_with):
     app = slow(app_with(BLOB + PLAIN + LISTED))
     listed(app)
     for step in range(60):
-        for queue in (Queue.BLOB_EVENTS, Queue.PLAN):
+        for queue in (Queue.BLOB_EVENTS, Queue.WORK):
             for message in app.world.queues.receive(queue, 1):
                 dispatch.handle(app.engine, queue, message.body)
                 app.world.queues.delete(queue, message)
