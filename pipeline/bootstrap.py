@@ -97,6 +97,7 @@ def build(settings: Settings) -> Engine:
         archives(root / "task_scripts"),
         local=settings.local,
         gpu_optional=settings.gpu_optional,
+        retention=settings.retention,
     )
 
 

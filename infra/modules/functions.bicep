@@ -16,6 +16,8 @@ param nodeIdentityId string
 param pythonVersion string
 param instanceMemoryMB int
 param maximumInstanceCount int
+param workRetentionDays int
+param tombstoneRetentionDays int
 
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: storageAccountName
@@ -110,6 +112,14 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
         {
           name: 'AZURE_CLIENT_ID'
           value: appClientId
+        }
+        {
+          name: 'FANFARE_KEEP_PARTS_DAYS'
+          value: string(workRetentionDays)
+        }
+        {
+          name: 'FANFARE_KEEP_RUNS_DAYS'
+          value: string(workRetentionDays + tombstoneRetentionDays)
         }
         {
           name: 'FANFARE_TICK'

@@ -18,7 +18,7 @@ from pipeline.domain.runs.messages import Message, Queue, RunMessage
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Permanent, Transient
 from pipeline.ports.world import Ports
-from pipeline.settings import Patience
+from pipeline.settings import Patience, Retention
 
 log = logging.getLogger("fanfare")
 
@@ -45,6 +45,7 @@ class Engine:
     local: bool = False
     gpu_optional: bool = False
     by: Asker = ENGINE
+    retention: Retention = field(default_factory=Retention)
 
     @property
     def now(self) -> datetime:

@@ -85,7 +85,9 @@ class Environment(dict):
 
 def asked_settings():
     text = (ROOT / "function_app.py").read_text("utf-8") + (ROOT / "host.json").read_text("utf-8")
-    environment = Environment({name: "x" for name in app_settings()})
+    given = {name: "x" for name in app_settings()}
+    days = {"FANFARE_KEEP_PARTS_DAYS": "1", "FANFARE_KEEP_RUNS_DAYS": "8"}
+    environment = Environment(given | days)
     Settings.from_env(environment, ROOT)
     HttpAccess.from_env(environment)
     return environment.asked | set(re.findall(r"%(\w+)%", text))

@@ -21,6 +21,7 @@ NODE_IDENTITY = (
 SUBSCRIPTIONS = Path("infra/event-subscriptions.json")
 LIFECYCLE = Path("infra/lifecycle.json")
 _KEPT_DAYS = 7  # what ended runs leave besides their output; in Azure `workRetentionDays`
+_MISSED_DAYS = 30  # later, by the policy: what the engine missed
 # Ports of the services counted from `fanfare up --port`.
 PORTS = (
     "functions", "storage", "storage.blob", "storage.queue", "storage.table", "eventgrid", "batch",
@@ -48,6 +49,7 @@ _SETTINGS = {
     "FANFARE_TOPIC_KEY": "{eventgrid.key}",
     "FANFARE_NODE_IDENTITY": NODE_IDENTITY,
     "FANFARE_MISSING_GPU": "cpu",
+    "FANFARE_KEEP_PARTS_DAYS": str(_KEPT_DAYS),
     "FANFARE_TICK": "*/5 * * * * *",
     "FANFARE_LOST_EVENTS": "*/30 * * * * *",
     # The doorbell wakes polls; only what is lost when a service is killed waits for the next.
@@ -129,7 +131,7 @@ def _lifecycle(app_root: Path) -> Json:
     """Return the deployment's policy for old blobs, with the days of a local stack."""
     try:
         policy = (app_root / LIFECYCLE).read_text("utf-8")
-        kept: Json = json.loads(policy.replace('"{days}"', str(_KEPT_DAYS)))
+        kept: Json = json.loads(policy.replace('"{days}"', str(_KEPT_DAYS + _MISSED_DAYS)))
     except (OSError, ValueError) as error:
         raise CommandError(f"{LIFECYCLE} cannot be used: {error}; restore it.") from error
     return kept

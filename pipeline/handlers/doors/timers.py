@@ -1,6 +1,9 @@
 """What the timers do. Each invocation is billed for at least a second, so there are only two."""
 
+from contextlib import ExitStack
+
 from pipeline.handlers.engine import Engine, log
+from pipeline.handlers.keeping import retention
 from pipeline.handlers.mending import sweep
 from pipeline.handlers.starting import lost_events, tick
 
@@ -14,14 +17,14 @@ def every_minute(engine: Engine) -> None:
 
 
 def every_hour(engine: Engine) -> None:
-    """Start runs whose events were lost, then delete jobs that completed long ago.
+    """Start runs whose events were lost, delete old jobs, then what old runs left.
 
-    A failure of one does not stop the other.
+    A failure of one does not stop the others.
     """
-    try:
+    with ExitStack() as finally_:
+        finally_.callback(retention.retain, engine)
+        finally_.callback(reap, engine)
         lost_events.sweep_events(engine)
-    finally:
-        reap(engine)
 
 
 def reap(engine: Engine) -> int:

@@ -1,6 +1,6 @@
 """Deletes what an ended run left. Its row stays, so that no late event starts the run again."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -11,6 +11,8 @@ from pipeline.domain.runs.manifest import Manifest
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict
+from pipeline.handlers import backups
+from pipeline.handlers.ending import leftovers
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.ledger import runs, tasks
 from pipeline.ports.blobs import BlobFacts
@@ -34,7 +36,8 @@ def belongings(engine: Engine, run: Run, *, output: bool) -> Purge:
     found = [facts for folder in folders for facts in blobs.list(folder.container, folder.name)]
     if output:
         found += _aliases(engine, run)
-    refs = [facts.ref for facts in found] + list(_input_copies(run))
+    pins = [*leftovers.item_pins(engine, run), *leftovers.input_copies(engine, run)]
+    refs = [*pins, *(facts.ref for facts in found)]
     return Purge(run, tuple(refs), sum(facts.size for facts in found))
 
 
@@ -44,18 +47,8 @@ def carry_out(engine: Engine, found: Purge) -> Iterator[BlobRef]:
         engine.ports.writer.delete(ref)
         yield ref
     tasks.forget(engine.ports.tables, found.run.id, found.run.generation)
+    backups.bury(engine, found.run)
     _note(engine, found.run.id)
-
-
-def _input_copies(run: Run) -> Iterable[BlobRef]:
-    """Name the copies of the input: the snapshot, and the upload of a request."""
-    if run.input is None:
-        return
-    if run.input.snapshot:
-        yield run.input.ref
-    upload = BlobRef(run.input.container, run.input.name)
-    if naming.is_upload(upload):
-        yield upload
 
 
 def _aliases(engine: Engine, run: Run) -> list[BlobFacts]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pipeline.domain.plans.plan import Page, plan_digest
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
+from pipeline.domain.runs.keeping.backups import Phase
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.messages import Queue, RunMessage, SubmitMessage
 from pipeline.domain.runs.obstacles import Obstacle, ObstacleCode
@@ -24,6 +25,7 @@ from pipeline.errors import (
     QuotaReached,
     SecretRefused,
 )
+from pipeline.handlers import backups
 from pipeline.handlers.ending.conclude import Ended, fail
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.planning.pages import plan_pages, resolve_parameters
@@ -53,6 +55,7 @@ def plan(message: RunMessage, engine: Engine) -> None:
         _carry_out(engine, held)
     elif held.run.state is State.SUBMITTING:
         request_pages(engine, held.run)
+        backups.keep(engine, held.run, Phase.BEGUN)
 
 
 def request_pages(engine: Engine, run: Run) -> None:
@@ -157,11 +160,14 @@ def _pin(engine: Engine, source: Input) -> Input:
 def _carry_out(engine: Engine, held: Held) -> None:
     """Publish the plan, then ask for its pages."""
     published = _publish(engine, held)
+    if isinstance(published, OnNode):
+        backups.keep(engine, held.run, Phase.SPLIT)
     if not isinstance(published, Held):
         return
     run = published.run
     log.info("Plan published", extra={**context(run, "plan"), "tasks": run.plan and run.plan.tasks})
     request_pages(engine, run)
+    backups.keep(engine, run, Phase.BEGUN)
     if run.plan and run.plan.tasks:
         demand.register(engine, run, run.plan.tasks)
 
