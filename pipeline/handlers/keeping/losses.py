@@ -13,7 +13,7 @@ from pipeline.ledger.layout import PROGRESS, RUNS, TASKS
 from pipeline.ledger.rows import Unreadable
 
 _LOOKED_AT = 20  # the latest runs of each pipeline
-_HAS_PAGES = frozenset({State.RUNNING, State.ASSEMBLING, State.COMMITTING, State.SUCCEEDED})
+_HAS_PAGES = frozenset({State.RUNNING, State.ASSEMBLING, State.COMMITTING})
 
 
 def lost_tables(engine: Engine, pipelines: Iterable[str]) -> list[str]:
@@ -42,13 +42,10 @@ def _lost_of(engine: Engine, run: Run) -> set[str]:
         return set()
     lost = set[str]()
     counted = progress.union(tables, run.id, run.generation, "tasks").count()
-    if counted and not restored.has_results(tables, run.id, run.generation):
+    heard = restored.has_results(tables, run.id, run.generation)
+    if not heard and (counted or run.state is State.SUCCEEDED):
         lost.add(TASKS)
     pages = progress.union(tables, run.id, run.generation, "pages").count()
     if run.state in _HAS_PAGES and not pages:
-        lost.add(PROGRESS)
-        if run.state is State.SUCCEEDED and not restored.has_results(
-            tables, run.id, run.generation
-        ):
-            lost.add(TASKS)
+        lost.add(PROGRESS)  # nothing reads that of a run which is over
     return lost

@@ -23,6 +23,7 @@ from pipeline.handlers import backups
 from pipeline.handlers.collecting import receipts
 from pipeline.handlers.collecting.gather import generations
 from pipeline.handlers.collecting.standing import manifest_of
+from pipeline.handlers.ending.conclude import after_verdict
 from pipeline.handlers.engine import Engine, log
 from pipeline.handlers.keeping import results, traces
 from pipeline.handlers.keeping.results import Found
@@ -103,6 +104,8 @@ def _put_back(engine: Engine, run: Run, done: Rebuilt) -> None:
         done.runs += 1
         done.tombstones += is_tombstone(run)
         done.going += not run.over
+        if event:
+            after_verdict(engine, run)
 
 
 def _missing(engine: Engine, run: Run) -> list[dict[str, object]]:
