@@ -162,7 +162,8 @@ def _forget(engine: Engine, pipeline: str, allowance: Allowance) -> None:
     mark = _raised(engine, pipeline)
     if mark.watermark is None:
         return
-    until = mark.watermark - _MARGIN
+    # A rebuild may have raised the watermark higher than that.
+    until = min(mark.watermark - _MARGIN, engine.now - engine.retention.runs)
     for run_id in retention.created_before(engine.ports.tables, pipeline, until):
         if not allowance.takes(engine):
             return
@@ -210,8 +211,9 @@ def _back_up(engine: Engine, pipeline: str, mark: Mark, watched: Watched | None)
 
 
 def _may_be_forgotten(engine: Engine, run: Run) -> bool:
-    """Return whether nothing can ask for this run again, except a person who says `--rerun`."""
-    return is_tombstone(run) and not _is_asked_for(engine, run)
+    """Return whether it is old, and only a person who says `--rerun` can ask for it again."""
+    young = run.ended_at is not None and engine.now - run.ended_at < engine.retention.runs
+    return is_tombstone(run) and not young and not _is_asked_for(engine, run)
 
 
 def _is_asked_for(engine: Engine, run: Run) -> bool:

@@ -207,6 +207,18 @@ def test_runs_without_a_backup_are_known_by_manifest_or_plan(lived):
     assert watermark(app.world.tables, "job")
 
 
+def test_a_watermark_that_a_rebuild_raised_forgets_no_tombstone_early(lived):
+    app = lived.app
+    app.world.blobs.remove("engine", ".backup/pipelines/job.json")
+    lose(app, *TABLES)
+    rebuilt(app)
+    app.settle()
+    app.world.clock.advance(days=1)
+    lost_events.sweep_events(app.engine)
+    retain(app.engine)
+    assert {run.id for run in app.all_runs()} == lived.before.keys()
+
+
 def test_what_ended_just_now_is_announced_once_more(app_with):
     app = app_with(LINES)
     app.upload("lines/a.txt", b"one\n")
