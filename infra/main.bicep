@@ -46,8 +46,13 @@ param alertEmail string = ''
 
 @minValue(2)
 @maxValue(3650)
-@description('Days until blobs in work/ (plans, parts, logs) are deleted; runs cannot be redriven afterwards.')
+@description('Days after the end of a run until its plan, logs, receipts and results are deleted; it cannot be redriven afterwards.')
 param workRetentionDays int = 30
+
+@minValue(7)
+@maxValue(3650)
+@description('Days after that until the run is forgotten; blobs from before start only by `fanfare backfill --rerun`. A queue may hold an event for seven days.')
+param tombstoneRetentionDays int = 60
 
 @description('Python of the function app; the one that the tests run on.')
 param pythonVersion string = '3.13'
@@ -282,6 +287,8 @@ module functions 'modules/functions.bicep' = {
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
     pin: pin
+    workRetentionDays: workRetentionDays
+    tombstoneRetentionDays: tombstoneRetentionDays
   }
 }
 

@@ -99,6 +99,7 @@ def build(settings: Settings) -> Engine:
         gpu_optional=settings.gpu_optional,
         time_limit=settings.time_limit,
         pin=settings.pin,
+        retention=settings.retention,
     )
 
 

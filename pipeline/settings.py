@@ -16,6 +16,8 @@ from pipeline.errors import Permanent
 _AUTHORITY = "https://login.microsoftonline.com"
 _VAULTS = "vault.azure.net"
 _HOST = Path(__file__).resolve().parent.parent / "host.json"
+_MOST_DAYS = 36_500
+_LATEST_EVENT = timedelta(days=7)  # the longest that a queue keeps a message by default
 SECRETS_FILE = "secrets.local.yaml"  # of a local stack; git and the function package leave it out
 
 
@@ -43,6 +45,31 @@ class Patience:
     pool: timedelta = timedelta(minutes=30)  # no node of the pool works: end the run
     demand: timedelta = timedelta(minutes=15)  # until a pushed demand expires by itself
     reap: timedelta = timedelta(days=1)  # until a completed job is deleted
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long runs are kept after their end; settings FANFARE_KEEP_{FIELD}_DAYS.
+
+    `parts` counts for plans, logs, receipts, results of tasks and pins of inputs, `runs` for what
+    is left of a run then. Outputs and inputs are the user's: nothing deletes them.
+    """
+
+    parts: timedelta = timedelta(days=30)
+    runs: timedelta = timedelta(days=90)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "Retention":
+        """Read the settings. Raises SettingMissing for days that could let an input run twice."""
+        parts = _days(environ, "FANFARE_KEEP_PARTS_DAYS", cls.parts)
+        runs = _days(environ, "FANFARE_KEEP_RUNS_DAYS", cls.runs)
+        if runs < parts + _LATEST_EVENT:
+            raise SettingMissing(
+                f"FANFARE_KEEP_RUNS_DAYS ({runs.days}) must exceed FANFARE_KEEP_PARTS_DAYS "
+                f"({parts.days}) by {_LATEST_EVENT.days} days or more: queues may hold a message "
+                "for so long."
+            )
+        return cls(parts, runs)
 
 
 @dataclass(frozen=True)
@@ -96,6 +123,7 @@ class Settings:
     registry_logins: tuple[Path, ...]
     vault_domain: str
     patience: Patience
+    retention: Retention
     gpu_optional: bool
     time_limit: timedelta
     pin: Pin
@@ -136,6 +164,7 @@ class Settings:
             registry_logins=_registry_logins(environ),
             vault_domain=(environ.get("FANFARE_VAULT_DOMAIN", "") or _VAULTS).lstrip("."),
             patience=_patience(environ),
+            retention=Retention.from_env(environ),
             gpu_optional=_gpu_optional(environ),
             time_limit=_time_limit(environ),
             pin=_pin(environ),
@@ -174,6 +203,13 @@ def _pin(environ: Mapping[str, str]) -> Pin:
     if choice not in set(Pin):
         raise SettingMissing(f"FANFARE_PIN must be {' or '.join(Pin)}, not {choice[:40]!a}.")
     return Pin(choice)
+
+
+def _days(environ: Mapping[str, str], name: str, default: timedelta) -> timedelta:
+    text = environ.get(name, "") or str(default.days)
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:6]) <= _MOST_DAYS):
+        raise SettingMissing(f"{name} must be a whole number of days, 1 to {_MOST_DAYS:,}.")
+    return timedelta(days=int(text))
 
 
 def _registry_logins(environ: Mapping[str, str]) -> tuple[Path, ...]:

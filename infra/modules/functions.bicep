@@ -17,6 +17,8 @@ param pythonVersion string
 param instanceMemoryMB int
 param maximumInstanceCount int
 param pin string
+param workRetentionDays int
+param tombstoneRetentionDays int
 
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: storageAccountName
@@ -120,6 +122,14 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
           // A thread for each message in hand: what waits for one loses time of its limit (docs/adr/0024).
           name: 'PYTHON_THREADPOOL_THREAD_COUNT'
           value: '18'
+        }
+        {
+          name: 'FANFARE_KEEP_PARTS_DAYS'
+          value: string(workRetentionDays)
+        }
+        {
+          name: 'FANFARE_KEEP_RUNS_DAYS'
+          value: string(workRetentionDays + tombstoneRetentionDays)
         }
         {
           name: 'FANFARE_TICK'

@@ -122,7 +122,8 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2025-06
     blobService
   ]
   properties: {
-    policy: json(replace(string(loadJsonContent('../lifecycle.json')), '"{days}"', string(workRetentionDays)))
+    // The engine deletes what runs left, with the pins that its plans name. This takes what it missed, later.
+    policy: json(replace(string(loadJsonContent('../lifecycle.json')), '"{days}"', string(workRetentionDays + 30)))
   }
 }
 

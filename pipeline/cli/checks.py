@@ -26,6 +26,7 @@ from pipeline.domain.runs.run import Run
 from pipeline.domain.waiting.verdicts import FAULTS
 from pipeline.errors import FanfareError
 from pipeline.handlers.engine import Engine
+from pipeline.handlers.keeping.losses import lost_tables
 from pipeline.handlers.why import obstacle_to
 from pipeline.ledger import index, listing, outbox, tasks, watermarks
 from pipeline.ledger.layout import TABLES
@@ -104,8 +105,14 @@ def _storage(ward: Ward) -> list[Finding]:
     return [
         health.missing("containers", CONTAINERS, survey.containers(), mend),
         health.missing("queues", queues, survey.queues(), mend),
-        health.missing("tables", TABLES, survey.tables(), mend),
+        health.missing("tables", TABLES, survey.tables(), health.mend_of_tables(ward.where)),
     ]
+
+
+def _ledger(ward: Ward) -> list[Finding]:
+    engine = ward.engine
+    names = {*engine.catalogue.pipelines, *index.pipelines(engine.ports.tables)}
+    return [health.lost_tables(lost_tables(engine, sorted(names)))]
 
 
 def _disk(ward: Ward) -> list[Finding]:
@@ -295,6 +302,7 @@ CHECKS: dict[str, Check] = {
     "messages": _messages,
     "dead-letter": _dead_letters,
     "timer": _timer,
+    "ledger": _ledger,
     "runs": _runs,
     "announcements": _announcements,
 }

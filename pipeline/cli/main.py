@@ -14,6 +14,7 @@ from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.commands import cost as cost_command
 from pipeline.cli.commands import doctor as doctor_command
 from pipeline.cli.commands import env as env_command
+from pipeline.cli.commands import ledger as ledger_commands
 from pipeline.cli.commands import plan as plan_command
 from pipeline.cli.commands import read as read_commands
 from pipeline.cli.commands import run as run_commands
@@ -80,6 +81,15 @@ def prepare(context: typer.Context, *, _version: _Version = False) -> None:
 
 for _command in _COMMANDS:
     app.command()(command(_command))
+_ledger = typer.Typer(
+    name="ledger",
+    help="Export the ledger, or rebuild it after a loss.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+_ledger.command()(command(ledger_commands.export))
+_ledger.command()(command(ledger_commands.rebuild))
+app.add_typer(_ledger)
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ collecting/  receipts, results, counts
 assembling/  assemble the output, commit it
 ending/      verdict, announcement, cancel, redrive
 mending/     find and resend what was lost
+keeping/     delete what is old; rebuild a lost ledger
 engine       what every handler gets
 onward       what an invocation goes on with
 """

@@ -21,7 +21,7 @@ from pipeline.domain.slices import ENDLESS, Slice
 from pipeline.errors import Permanent, Transient
 from pipeline.handlers.onward import LONGEST, LastLook, Onward
 from pipeline.ports.world import Ports
-from pipeline.settings import Patience, Pin
+from pipeline.settings import Patience, Pin, Retention
 
 log = logging.getLogger("fanfare")
 
@@ -57,6 +57,7 @@ class Engine:
     pin: Pin = Pin.SNAPSHOT
     onward: Onward | None = None
     looked: LastLook = field(default_factory=LastLook)
+    retention: Retention = field(default_factory=Retention)
 
     @property
     def now(self) -> datetime:

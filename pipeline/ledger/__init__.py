@@ -10,4 +10,5 @@ outbox    events to announce, runs to release       watermarks  how far timers h
 deployed  what the app runs                   steps       how far long steps have come
 tasks     results of tasks, and forgetting them     waiting     runs that wait for a place
 progress  finished tasks and pages, as sets         rows        values as columns and back
+keeping   retention, export, and rows put back
 """

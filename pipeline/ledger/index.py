@@ -7,10 +7,10 @@ A row of the index also notes when the sweep last asked for the run's next step.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.obstacles import ObstacleCode
@@ -21,12 +21,14 @@ from pipeline.ledger.layout import RUNS
 from pipeline.ledger.rows import prefixed, write
 from pipeline.ports.tables import Insert, Operation, Remove, Row, Tables, Value
 
-_REGISTRY = "!pipelines"
+REGISTRY = "!pipelines"
 _ACTIVE, _BY_TIME, _OF_BLOB = "active:", "t:", "of:"
+_AFTER = "t;"  # what follows all keys by time
 _ASKED, _DONE, _LOOKED = "asked", "done", "looked"
 _FAILURE, _FAILED_AS, _FAILED_AT = "failure", "failed_as", "failed_at"
 _FRESH = timedelta(minutes=2)  # the message of a failing step is redelivered within 30 s
 _LONGEST = 1000  # characters of an error
+_EPOCH = int(naming.inverted_time(datetime.fromtimestamp(0, UTC)))
 
 
 @dataclass(frozen=True)
@@ -61,17 +63,52 @@ class ActiveEntry:
         return FailingStep(ObstacleCode(str(self.row.values.get(_FAILED_AS))), str(text))
 
 
-def register(tables: Tables, pipeline: str) -> None:
-    """Note that a pipeline has runs; a second call is harmless."""
-    if tables.get(RUNS, _REGISTRY, pipeline) is None:
+def register(tables: Tables, pipeline: str, first: Callable[[], object]) -> None:
+    """Note that a pipeline has runs; a second call is harmless. Before the first, call `first`."""
+    if not is_registered(tables, pipeline):
+        first()
         with suppress(Conflict):  # another invocation registered it meanwhile
-            write(tables, RUNS, Row(_REGISTRY, pipeline, {}))
+            write(tables, RUNS, Row(REGISTRY, pipeline, {}))
+
+
+def is_registered(tables: Tables, pipeline: str) -> bool:
+    """Return whether a pipeline ever had a run, as far as the ledger knows."""
+    return tables.get(RUNS, REGISTRY, pipeline) is not None
 
 
 def listed(run: Run) -> Operation:
     """Return the operation that lists a new run by its time."""
-    key = f"{_BY_TIME}{naming.inverted_time(run.created_at)}:{run.id}"
-    return Insert(Row(run.pipeline, key, {}))
+    return Insert(Row(run.pipeline, _listed_key(run), {}))
+
+
+def _listed_key(run: Run) -> str:
+    return f"{_BY_TIME}{naming.inverted_time(run.created_at)}:{run.id}"
+
+
+def keys_of(run: Run) -> Iterator[str]:
+    """Yield the keys under which a run that is over may be listed."""
+    yield _listed_key(run)
+    if run.input:
+        yield _of_blob(run.input.container, run.input.name) + run.id
+
+
+def listed_keys(
+    tables: Tables,
+    pipeline: str,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Iterator[str]:
+    """Yield the rows that list runs with since <= creation < until, latest first."""
+    first = f"{_BY_TIME}{int(naming.inverted_time(until)) + 1:013d}" if until else _BY_TIME
+    end = f"{_BY_TIME}{int(naming.inverted_time(since)) + 1:013d}" if since else _AFTER
+    for row in tables.query(RUNS, pipeline, first, end):
+        yield row.key
+
+
+def created_at(key: str) -> datetime:
+    """Return when the run was created that such a row lists, in whole milliseconds."""
+    inverted = int(key.removeprefix(_BY_TIME).partition(":")[0])
+    return datetime.fromtimestamp((_EPOCH - inverted) / 1000, UTC)
 
 
 def found_by_input(run: Run) -> Iterator[Operation]:
@@ -105,7 +142,7 @@ def deactivated(run: Run) -> Operation:
 
 def pipelines(tables: Tables) -> list[str]:
     """Return the names of all pipelines that ever had a run."""
-    return [row.key for row in tables.query(RUNS, _REGISTRY)]
+    return [row.key for row in tables.query(RUNS, REGISTRY)]
 
 
 def active(tables: Tables) -> Iterator[str]:

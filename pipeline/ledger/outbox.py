@@ -120,6 +120,18 @@ def mark_released(tables: Tables, entry: Unreleased) -> None:
     tables.transact(RUNS, entry.row.partition, [Remove(entry.row.key)])
 
 
+def forget(tables: Tables, run: Run) -> None:
+    """Delete the announced events of a run; a second call is harmless."""
+    for row in prefixed(tables, RUNS, run.pipeline, f"{_ANNOUNCED}{_OUTBOX}{run.id}-"):
+        tables.transact(RUNS, run.pipeline, [Remove(row.key)])
+
+
+def is_open(tables: Tables, run: Run) -> bool:
+    """Return whether an event of a run waits to be announced, or a generation to be released."""
+    prefixes = (f"{kind}{run.id}-" for kind in (_OUTBOX, _ENDED))
+    return any(next(prefixed(tables, RUNS, run.pipeline, p), None) for p in prefixes)
+
+
 def _columns(event: Mapping[str, object]) -> dict[str, Value]:
     text = json.dumps(event, ensure_ascii=False)
     parts = (text[at : at + _COLUMN] for at in range(0, len(text), _COLUMN))

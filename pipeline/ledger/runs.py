@@ -4,7 +4,7 @@ Table `runs`, partition = pipeline, row = run id. Rows of the index and the outb
 partition, so that one transaction changes them all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pipeline.domain.runs import naming
@@ -25,9 +25,14 @@ class Held:
     values: Mapping[str, Value]
 
 
-def claim(tables: Tables, run: Run) -> tuple[Held, bool]:
-    """Create the run unless it exists; return the stored run, and whether this call created it."""
-    index.register(tables, run.pipeline)
+def claim(
+    tables: Tables, run: Run, first: Callable[[], object] = lambda: None
+) -> tuple[Held, bool]:
+    """Create the run unless it exists; return the stored run, and whether this call created it.
+
+    `first` is called before the pipeline's first run, and may raise.
+    """
+    index.register(tables, run.pipeline, first)
     values = to_values(run)
     listed = (index.activated(run), index.listed(run), *index.found_by_input(run))
     operations = [put(Row(run.pipeline, run.id, values)), *listed]
@@ -46,6 +51,12 @@ def load(tables: Tables, run_id: str) -> Held | None:
     pipeline = naming.pipeline_of(run_id)
     row = tables.get(RUNS, pipeline, run_id) if pipeline else None
     return Held(from_values(Run, row, RUNS), row.etag or "", row.values) if row else None
+
+
+def exists(tables: Tables, run_id: str) -> bool:
+    """Return whether the ledger has a row of a run, readable or not."""
+    pipeline = naming.pipeline_of(run_id)
+    return pipeline is not None and tables.get(RUNS, pipeline, run_id) is not None
 
 
 def need(tables: Tables, run_id: str) -> Held:

@@ -6,6 +6,7 @@ exception: a result whose outputs never arrived is rejected, and its task gets a
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.results import TaskResult, TaskState
@@ -197,18 +198,23 @@ def _result(row: Row) -> TaskResult:
     return from_values(TaskResult, row, TASKS)
 
 
-def forget(tables: Tables, run: str, generations: int) -> None:
-    """Delete the rows of tasks and progress of all generations; a second call is harmless."""
+def forget(tables: Tables, run: str, generations: int, most: int | None = None) -> int:
+    """Delete rows of tasks and progress of all generations, at most so many; return how many."""
+    deleted = 0
     for generation in range(1, generations + 1):
         for table in (TASKS, PROGRESS):
-            _empty(tables, table, partition(run, generation))
+            left = None if most is None else most - deleted
+            deleted += _empty(tables, table, partition(run, generation), left)
+    return deleted
 
 
-def _empty(tables: Tables, table: str, place: str) -> None:
-    keys = [row.key for row in tables.query(table, place)]
-    for at in range(0, len(keys), _PER_TRANSACTION):
-        group = keys[at : at + _PER_TRANSACTION]
-        tables.transact(table, place, [Remove(key) for key in group])
+def _empty(tables: Tables, table: str, place: str, most: int | None) -> int:
+    deleted = 0
+    rows = islice(tables.query(table, place), most)
+    while keys := [row.key for row in islice(rows, _PER_TRANSACTION)]:
+        tables.transact(table, place, [Remove(key) for key in keys])
+        deleted += len(keys)
+    return deleted
 
 
 def delete_nothing(tables: Tables) -> None:

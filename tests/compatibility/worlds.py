@@ -60,7 +60,7 @@ def restore(stored: Json) -> FakeWorld:
     for blob in stored["blobs"]:
         content = _value(blob.pop("content"))
         ref = BlobRef(*(blob.pop(name) for name in ("container", "name", "snapshot")))
-        world.blobs._blobs[ref] = StoredBlob(content, **_values(blob))
+        world.blobs.hold(ref, StoredBlob(content, **_values(blob)))
     world.queues._numbers = itertools.count(_TOKENS)
     for queue, messages in stored["messages"].items():
         for message in messages:

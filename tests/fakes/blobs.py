@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import itertools
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -59,6 +60,8 @@ class FakeBlobs:
         self._clock = clock
         self._numbers = itertools.count(1)
         self._blobs: dict[BlobRef, Stored] = {}
+        self._sorted: dict[str, list[str]] = {}  # names of a container, in order
+        self._snapshots: dict[BlobRef, list[BlobRef]] = {}
         self._subscribers: list[Subscriber] = []
         self.per_page = 5000
 
@@ -79,12 +82,10 @@ class FakeBlobs:
 
     def list(self, container: str, prefix: str) -> Iterator[BlobFacts]:
         _in_container(BlobRef(container, "any"))
-        found = [
-            ref
-            for ref in self._blobs
-            if ref.container == container and ref.name.startswith(prefix) and ref.snapshot is None
-        ]
-        for ref in sorted(found, key=lambda ref: ref.name):
+        names = self._sorted.get(container, [])
+        first = bisect_left(names, prefix)
+        found = list(itertools.takewhile(lambda name: name.startswith(prefix), names[first:]))
+        for ref in (BlobRef(container, name) for name in found):
             if ref in self._blobs:
                 yield self._blobs[ref].facts(ref)
 
@@ -156,7 +157,7 @@ class FakeBlobs:
             raise Conflict(f"The blob {ref.name} is another version by now.")
         at = self._clock.now() + timedelta(microseconds=next(self._numbers))
         taken = replace(ref, snapshot=at.strftime("%Y-%m-%dT%H:%M:%S.%f0Z"))
-        self._blobs[taken] = stored
+        self.hold(taken, stored)
         return taken
 
     def delete(self, ref: BlobRef) -> None:
@@ -197,8 +198,12 @@ class FakeBlobs:
 
     def remove(self, container: str, name: str) -> None:
         """Delete a blob as a user would, its snapshots included."""
-        for ref in [ref for ref in self._blobs if (ref.container, ref.name) == (container, name)]:
-            del self._blobs[ref]
+        ref = BlobRef(container, name)
+        if self._blobs.pop(ref, None):
+            names = self._sorted[container]
+            del names[bisect_left(names, name)]
+        for snapshot in self._snapshots.pop(ref, []):
+            self._blobs.pop(snapshot, None)
 
     def names(self, container: str, prefix: str = "") -> Names:
         """Return the names below a prefix, for assertions."""
@@ -207,6 +212,20 @@ class FakeBlobs:
     def pins(self) -> Refs:
         """Return the snapshots, and the copies of versions, for assertions."""
         return sorted(ref for ref in self._blobs if ref.snapshot or "/pins/" in ref.name)
+
+    def snapshots(self, container: str) -> Names:
+        """Return the names of which snapshots are kept, one for each, for assertions."""
+        return sorted(
+            ref.name for ref in self._blobs if ref.snapshot and ref.container == container
+        )
+
+    def hold(self, ref: BlobRef, stored: Stored) -> None:
+        """Keep a version as it is, without an event."""
+        if ref.snapshot:
+            self._snapshots.setdefault(replace(ref, snapshot=None), []).append(ref)
+        elif ref not in self._blobs:
+            insort(self._sorted.setdefault(ref.container, []), ref.name)
+        self._blobs[ref] = stored
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """Call `subscriber` with an Event Grid event for each blob created from now on."""
@@ -258,7 +277,7 @@ class FakeBlobs:
         kept = content if isinstance(content, bytes) else bytes(content)
         stored = self._created(ref, kept, api)
         stored = replace(stored, etag=etag, content_type=kind, metadata=metadata or {})
-        self._blobs[_in_container(ref)] = stored
+        self.hold(_in_container(ref), stored)
         for subscriber in self._subscribers:
             subscriber(self.created_event(ref, api))
         return stored

@@ -6,8 +6,11 @@ from pipeline.domain.health.findings import QueueReading
 from pipeline.domain.health.quotas import Quotas
 from pipeline.domain.waiting.reports import NodeCounts, Trouble
 from pipeline.errors import Transient
+from pipeline.ledger.keeping.restored import has_results
+from pipeline.ledger.layout import TABLES
 from tests.faults.seeds_of_runs import seed
 from tests.faults.world import World
+from tests.unit.handlers.keeping.test_rebuild import lose
 from tests.unit.handlers.mending.test_outages import refusing
 
 
@@ -62,6 +65,21 @@ def image_retires(world: World) -> None:
 def damaged_row(world: World) -> None:
     run = world.begin()
     world.app.world.tables.get("runs", "job", run.id).values["state"] = "nonsense"
+
+
+@seed("storage", "ledger-lost")
+def ledger_lost(world: World) -> None:
+    world.begin()
+    lose(world.app, *TABLES)
+    world.cured = lambda: [run.state for run in world.app.all_runs()] == ["succeeded"]
+
+
+@seed("storage", "results-lost")
+def results_lost(world: World) -> None:
+    run = world.begin()
+    world.app.settle()
+    lose(world.app, "tasks")
+    world.cured = lambda: has_results(world.app.world.tables, run.id, 1)
 
 
 @seed("subscription", "delivers-nothing-in-azure")

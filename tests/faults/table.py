@@ -108,6 +108,8 @@ storage      | hangs                       | Storage                 | doctor | 
 storage      | refuses-writes              | storage-not-answering   | show   | person  | memory
 storage      | damaged-row                 | runs                    | doctor | person  | memory
 storage      | damaged-row-in-azure        | runs                    | doctor | az      | memory
+storage      | ledger-lost                 | ledger                  | doctor | fanfare | memory
+storage      | results-lost                | ledger                  | doctor | fanfare | memory
 storage      | input-replaced              | superseded              | show   | person  | memory
 subscription | deleted                     | events of input         | doctor | fanfare | stack
 subscription | to-another-queue            | events of input         | doctor | fanfare | stack

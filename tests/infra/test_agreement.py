@@ -86,7 +86,9 @@ class Environment(dict):
 
 def asked_settings():
     text = (ROOT / "function_app.py").read_text("utf-8") + (ROOT / "host.json").read_text("utf-8")
-    environment = Environment({name: "x" for name in app_settings()} | {"FANFARE_PIN": "copy"})
+    given = {name: "x" for name in app_settings()}
+    given |= {"FANFARE_KEEP_PARTS_DAYS": "1", "FANFARE_KEEP_RUNS_DAYS": "8", "FANFARE_PIN": "copy"}
+    environment = Environment(given)
     Settings.from_env(environment, ROOT)
     HttpAccess.from_env(environment)
     return environment.asked | set(re.findall(r"%(\w+)%", text))

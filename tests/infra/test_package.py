@@ -57,6 +57,7 @@ def test_an_invocation_imports_nothing_that_the_start_could_have():
     """Invocations are billed, starts are not; the settings are those that Azure sets."""
     settings = {name: "https://example.org/x" for name in app_settings()}
     settings["FANFARE_PIN"] = "copy"
+    settings |= {"FANFARE_KEEP_PARTS_DAYS": "30", "FANFARE_KEEP_RUNS_DAYS": "90"}
     settings["APPLICATIONINSIGHTS_CONNECTION_STRING"] = (
         "InstrumentationKey=00000000-0000-0000-0000-000000000000"
     )

@@ -202,6 +202,8 @@ def schema(
 
 def _nothing(run: Run, units: list[str]) -> str:
     """Say why there is nothing to print: what ended the run, or what it waits for."""
+    if run.purged_at:
+        return f"There is no log: the logs of this run were deleted on {run.purged_at:%Y-%m-%d}."
     if run.error:
         return f"There is no log. The run ended: {wording.one_line(run.error)}"
     if run.obstacle and run.obstacle.code in FAULTS:

@@ -21,6 +21,7 @@ NODE_IDENTITY = (
 SUBSCRIPTIONS = Path("infra/event-subscriptions.json")
 LIFECYCLE = Path("infra/lifecycle.json")
 _KEPT_DAYS = 7  # what ended runs leave besides their output; in Azure `workRetentionDays`
+_MISSED_DAYS = 30  # later, by the policy: what the engine missed
 # Ports of the services counted from `fanfare up --port`.
 PORTS = (
     "functions", "storage", "storage.blob", "storage.queue", "storage.table", "eventgrid", "batch",
@@ -50,6 +51,7 @@ _SETTINGS = {
     "FANFARE_MISSING_GPU": "cpu",
     # A thread for each message in hand, as in Azure.
     "PYTHON_THREADPOOL_THREAD_COUNT": "18",
+    "FANFARE_KEEP_PARTS_DAYS": str(_KEPT_DAYS),
     "FANFARE_TICK": "*/5 * * * * *",
     "FANFARE_LOST_EVENTS": "*/30 * * * * *",
     # The doorbell wakes polls; only what is lost when a service is killed waits for the next.
@@ -131,7 +133,7 @@ def _lifecycle(app_root: Path) -> Json:
     """Return the deployment's policy for old blobs, with the days of a local stack."""
     try:
         policy = (app_root / LIFECYCLE).read_text("utf-8")
-        kept: Json = json.loads(policy.replace('"{days}"', str(_KEPT_DAYS)))
+        kept: Json = json.loads(policy.replace('"{days}"', str(_KEPT_DAYS + _MISSED_DAYS)))
     except (OSError, ValueError) as error:
         raise CommandError(f"{LIFECYCLE} cannot be used: {error}; restore it.") from error
     return kept

@@ -14,6 +14,8 @@ _NO_LOGIN = ("CredentialUnavailableError", "ClientAuthenticationError")
 SYSTEM_TOPIC = "fanfare-storage"  # as infra/event-subscriptions.json names it
 _QUEUE_OLD = timedelta(minutes=15)
 _TIMER_OLD = timedelta(minutes=3)
+REBUILD_LEDGER = "fanfare ledger rebuild --yes"
+_LESS_IS_KNOWN = "runs may not end, and a redrive would execute more than what failed"
 _SET_CLOCK = f"{BY_HAND}set the clock of this machine, such as by: sudo timedatectl set-ntp true"
 
 
@@ -219,6 +221,20 @@ def damaged_row(row: DamagedRow, where: Deployment) -> Finding:
         else f"{BY_HAND}restore the row, or delete it"
     )
     return Finding("runs", Level.FAULT, what, "lists leave its run out", mend)
+
+
+def mend_of_tables(where: Deployment) -> str:
+    """Return the commands that create tables, and put back what was in them."""
+    return where.provision if where.named else f"{where.provision}; {REBUILD_LEDGER}"
+
+
+def lost_tables(tables: Collection[str]) -> Finding:
+    """Judge whether the ledger has the rows that others and backups tell of."""
+    if not tables:
+        return Finding("ledger", Level.OK, "has the rows of the latest runs")
+    what = f"rows are gone from: {', '.join(tables)}"
+    why = "an input could run twice, so no run starts" if "runs" in tables else _LESS_IS_KNOWN
+    return Finding("ledger", Level.FAULT, what, why, REBUILD_LEDGER)
 
 
 def dead_letters(count: int, more: bool, where: Deployment) -> Finding:

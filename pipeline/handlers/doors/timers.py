@@ -13,6 +13,7 @@ from pipeline.domain.runs.messages import Step, WorkMessage
 from pipeline.errors import Conflict, FanfareError
 from pipeline.handlers.doors import poison
 from pipeline.handlers.engine import Engine, log
+from pipeline.handlers.keeping import retention
 from pipeline.handlers.mending import sweep
 from pipeline.handlers.starting import lost_events, tick
 from pipeline.ledger import watermarks
@@ -85,15 +86,15 @@ def look(engine: Engine) -> None:
 
 
 def every_hour(engine: Engine) -> None:
-    """Start runs whose events were lost, then delete jobs that completed long ago.
+    """Start runs whose events were lost, delete old jobs, then what old runs left.
 
-    A failure of one does not stop the other.
+    A failure of one does not stop the others.
     """
     engine = engine.begun()
-    try:
+    with ExitStack() as finally_:
+        finally_.callback(retention.retain, engine)
+        finally_.callback(reap, engine)
         lost_events.sweep_events(engine)
-    finally:
-        reap(engine)
 
 
 def reap(engine: Engine) -> int:

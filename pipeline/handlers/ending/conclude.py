@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.announcement import completion_event
 from pipeline.domain.runs.causes import Cause
+from pipeline.domain.runs.keeping.backups import Phase
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.messages import AnnounceMessage, Step
 from pipeline.domain.runs.obstacles import Obstacle
 from pipeline.domain.runs.run import Output, Run
 from pipeline.errors import FanfareError
+from pipeline.handlers import backups
 from pipeline.handlers.collecting.accounts import Counts, tally
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.running import demand, secrets
@@ -92,6 +94,7 @@ def after_verdict(engine: Engine, run: Run) -> None:
 
 def release(engine: Engine, entry: Unreleased) -> None:
     """Free what a generation held: jobs, secrets, demand, and the place that the next run gets."""
+    backups.keep(engine, entry.run, Phase.ENDED)
     release_jobs(engine, entry.run)
     secrets.forget(engine, entry.run)
     demand.withdraw(engine, entry.run)

@@ -45,12 +45,15 @@ def redrive(engine: Engine, run_id: str) -> Run:
     """Begin the next generation of an ended run; it executes only what did not succeed."""
     held = runs.need(engine.ports.tables, run_id)
     run, now, definition = held.run, engine.now, engine.definition_if_readable(held.run)
+    if run.purged_at:
+        when = f"{run.purged_at:%Y-%m-%d}"
+        raise Conflict(
+            f"Run {run_id} was purged on {when}, and its plan and results are deleted: start a new "
+            "run of its input, for example by uploading it again."
+        )
     if definition is None:
         raise Conflict(f"A later release started run {run_id}: start a new run of its input.")
     complete = run.state is State.SUCCEEDED and run.failed == 0
-    if run.purged_at:
-        when = f"{run.purged_at:%Y-%m-%d}"
-        raise Conflict(f"Run {run_id} was purged on {when}: start a new run of its input instead.")
     if not run.over or complete:
         hint = "none of its items failed" if complete else "it is not over yet"
         raise Conflict(f"Run {run_id} is {run.state} and cannot be redriven: {hint}.")

@@ -6,6 +6,7 @@ A plan counts only after a conditional move published it.
 from dataclasses import dataclass
 
 from pipeline.domain.runs.causes import Cause
+from pipeline.domain.runs.keeping.backups import Phase
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.messages import RunMessage, Step
 from pipeline.domain.runs.obstacles import Obstacle, ObstacleCode
@@ -18,7 +19,7 @@ from pipeline.errors import (
     QuotaReached,
     SecretRefused,
 )
-from pipeline.handlers import published
+from pipeline.handlers import backups, published
 from pipeline.handlers.ending.conclude import Ended, fail
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.planning import inputs, planner
@@ -49,6 +50,7 @@ def plan(message: RunMessage, engine: Engine) -> None:
         _carry_out(engine, held)
     elif held.run.state is State.SUBMITTING:
         request_pages(engine, held.run)
+        backups.keep(engine, held.run, Phase.BEGUN)
 
 
 def request_pages(engine: Engine, run: Run) -> None:
@@ -145,11 +147,14 @@ def _pin(engine: Engine, run: Run, source: Input) -> Input:
 def _carry_out(engine: Engine, held: Held) -> None:
     """Publish the plan, then ask for its pages."""
     moved = _publish(engine, held)
+    if isinstance(moved, OnNode):
+        backups.keep(engine, held.run, Phase.SPLIT)
     if not isinstance(moved, Held):
         return
     run = moved.run
     log.info("Plan published", extra={**context(run, "plan"), "tasks": run.plan and run.plan.tasks})
     request_pages(engine, run)
+    backups.keep(engine, run, Phase.BEGUN)
     if run.plan and run.plan.tasks:
         demand.register(engine, run, run.plan.tasks)
 

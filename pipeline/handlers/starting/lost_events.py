@@ -14,12 +14,15 @@ from pipeline.domain.definitions.trigger import BlobTrigger
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.asking.askers import ENGINE
 from pipeline.domain.runs.events import BlobCreated
+from pipeline.domain.runs.keeping import outputs
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.stored import Stored
 from pipeline.errors import Conflict, FanfareError, Permanent
+from pipeline.handlers import backups
 from pipeline.handlers.engine import Engine, log
-from pipeline.handlers.starting.start import blob_key, known, start_for_blob
+from pipeline.handlers.starting.start import Started, blob_key, known, start_for_blob
 from pipeline.ledger import runs, watermarks
+from pipeline.ledger.keeping import retention
 from pipeline.ledger.steps import slices
 from pipeline.ledger.steps.slices import Busy, Cursor, LongStep
 from pipeline.ledger.watermarks import Watched
@@ -35,7 +38,8 @@ def activate(engine: Engine) -> None:
     for pipeline in engine.catalogue.pipelines.values():
         if pipeline.trigger.blob is None:
             continue
-        if watermarks.watched(engine.ports.tables, pipeline.name) is None:
+        unknown = watermarks.watched(engine.ports.tables, pipeline.name) is None
+        if unknown and not backups.is_lost(engine, pipeline.name):
             # Storage reports a blob's time in whole seconds.
             now = engine.now.replace(microsecond=0)
             _record(engine, pipeline, Watched(activated=now, swept=now))
@@ -170,7 +174,40 @@ def _about(pipeline: Pipeline, **more: object) -> dict[str, object]:
 def unclaimed(
     engine: Engine, pipeline: Pipeline, since: datetime, until: datetime
 ) -> Iterator[BlobFacts]:
-    """Yield the blobs of a time range that should have a run but have none."""
+    """Yield the blobs of a time range that should have a run but have none.
+
+    Those below the watermark are left out.
+    """
+    for facts in without_run(engine, pipeline, since, until):
+        if not is_below_watermark(engine, pipeline, facts):
+            yield facts
+
+
+def is_below_watermark(engine: Engine, pipeline: Pipeline, facts: BlobFacts) -> bool:
+    """Return whether a blob's run may be forgotten: nobody can tell whether it had one.
+
+    The ETag and the time of a change tell nothing if only metadata was changed since then.
+    """
+    watermark = retention.watermark(engine.ports.tables, pipeline.name)
+    first = min(facts.created or facts.modified, facts.modified)
+    return watermark is not None and first <= watermark
+
+
+def rerun(engine: Engine, pipeline: Pipeline, facts: BlobFacts) -> Started:
+    """Start the run of a blob below the watermark, in a generation that has no output yet."""
+    event = event_of(engine, facts)
+    run = naming.run_id(pipeline.name, blob_key(event))
+    folder = outputs.folder(run)
+    listed = engine.ports.blobs.list(folder.container, folder.name)
+    found = (outputs.generation_of(facts.ref.name) for facts in listed)
+    last = max((generation.number for generation in found if generation), default=0)
+    return start_for_blob(engine, pipeline, event, last + 1)
+
+
+def without_run(
+    engine: Engine, pipeline: Pipeline, since: datetime, until: datetime
+) -> Iterator[BlobFacts]:
+    """Yield the blobs of a time range that match and have no run that the ledger knows."""
     trigger = pipeline.trigger.blob
     if trigger is not None:
         found = engine.ports.blobs.list(trigger.container, trigger.prefix)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.trigger import Unchanged
@@ -16,11 +17,12 @@ from pipeline.domain.runs.messages import EventMessage, Step
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Input, Origin, OriginKind, Run
 from pipeline.errors import Conflict
-from pipeline.handlers import probe
+from pipeline.handlers import backups, probe
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.starting import admission
 from pipeline.handlers.tracing import span
 from pipeline.ledger import index, runs
+from pipeline.ledger.keeping import retention
 from pipeline.ledger.runs import Held
 from pipeline.ports.blobs import BlobFacts
 
@@ -48,7 +50,9 @@ def on_blob(message: EventMessage, engine: Engine) -> list[Started]:
     started = [
         start_for_blob(engine.asked_by(BLOB), pipeline, event)
         for pipeline in engine.catalogue.pipelines.values()
-        if matches(pipeline, event) and not _of_known_content(engine, pipeline, event)
+        if matches(pipeline, event)
+        and not _is_forgotten(engine, pipeline, event)
+        and not _of_known_content(engine, pipeline, event)
     ]
     if not started:
         log.debug("Event ignored: no pipeline matches this blob", extra=_about(event))
@@ -75,8 +79,28 @@ def matches(pipeline: Pipeline, event: BlobCreated) -> bool:
     )
 
 
-def start_for_blob(engine: Engine, pipeline: Pipeline, event: BlobCreated) -> Started:
-    """Start the run of one pipeline for one blob version."""
+def _is_forgotten(engine: Engine, pipeline: Pipeline, event: BlobCreated) -> bool:
+    """Return whether an event is so old that its run may have been forgotten."""
+    if engine.now - event.at <= engine.patience.lost_event:
+        return False
+    watermark = retention.watermark(engine.ports.tables, pipeline.name)
+    if watermark is None or event.at > watermark:
+        return False
+    log.warning(
+        "Event ignored: it lies below the watermark, and its run may be forgotten; "
+        "`fanfare backfill --rerun` starts such blobs",
+        extra={**_about(event), "pipeline": pipeline.name, "watermark": watermark.isoformat()},
+    )
+    return True
+
+
+def start_for_blob(
+    engine: Engine, pipeline: Pipeline, event: BlobCreated, generation: int = 1
+) -> Started:
+    """Start the run of one pipeline for one blob version.
+
+    `generation` is the first whose output nothing has, for a blob whose run may be forgotten.
+    """
     source = Input(
         container=event.container,
         name=event.name,
@@ -87,7 +111,7 @@ def start_for_blob(engine: Engine, pipeline: Pipeline, event: BlobCreated) -> St
         sequencer=event.sequencer,
     )
     origin = Origin(kind=OriginKind.BLOB, key=blob_key(event), at=event.at, event_id=event.event_id)
-    return start(engine, pipeline, origin, source, {})
+    return start(engine, pipeline, origin, source, {}, generation)
 
 
 def known(engine: Engine, pipeline: Pipeline, facts: BlobFacts) -> bool:
@@ -195,6 +219,7 @@ def start(
     origin: Origin,
     source: Input | None,
     parameters: Mapping[str, object],
+    generation: int = 1,
 ) -> Started:
     """Claim the run for whom the engine works, and ask for its plan.
 
@@ -205,6 +230,7 @@ def start(
         {
             "id": run_id,
             "pipeline": pipeline.name,
+            "generation": generation,
             "origin": origin,
             "input": source,
             "parameters": dict(parameters),
@@ -215,11 +241,12 @@ def start(
             "deadline": now + pipeline.limits.run,
             "step": engine.token(),
             "traceparent": _traceparent(run_id),
-            "asked": (Asked(act=Act.START, by=engine.by, at=now),),
+            "asked": (Asked(act=Act.START, by=engine.by, at=now, generation=generation),),
         }
     )
     with span("claim", run.traceparent, run=run_id, pipeline=pipeline.name):
-        held, created = runs.claim(engine.ports.tables, run)
+        first = partial(backups.check_first, engine, pipeline.name)
+        held, created = runs.claim(engine.ports.tables, run, first)
         if held.run.state is State.CLAIMED:
             engine.wake(Step.PLAN, held.run)
         if source and not created:

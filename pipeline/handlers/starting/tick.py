@@ -8,6 +8,7 @@ from pipeline.domain.definitions.trigger import Overlap
 from pipeline.domain.runs.asking.askers import Asker
 from pipeline.domain.runs.run import Origin, OriginKind
 from pipeline.errors import Conflict, FanfareError
+from pipeline.handlers import backups
 from pipeline.handlers.engine import Engine, log
 from pipeline.handlers.starting.start import start
 from pipeline.ledger import listing, watermarks
@@ -37,6 +38,8 @@ def _look_at(engine: Engine, pipeline: Pipeline) -> None:
         watermarks.ticked(engine.ports.tables, pipeline.name),
     )
     if mark is None or schedule is None:
+        if backups.is_lost(engine, pipeline.name):
+            return  # a rebuild of the ledger knows the last tick
         _record(engine, pipeline.name, Ticked(engine.now))
         return
     ticks = due_ticks(schedule, mark.last, engine.now + _AHEAD)

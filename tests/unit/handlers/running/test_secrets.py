@@ -165,7 +165,7 @@ def test_a_secret_that_cannot_be_given_ends_the_run_before_anything_is_paid(app,
     assert said in run.error
     assert not value or value.strip() not in everything_told(app) or not value.strip()
     assert not app.world.batch.jobs
-    assert not app.world.blobs.names("engine")
+    assert not app.world.blobs.names("engine", "job-")
 
 
 def test_a_file_may_have_a_nul(app_with):
