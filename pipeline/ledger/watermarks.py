@@ -14,7 +14,7 @@ from pipeline.ports.tables import Row, Tables, Value
 
 STOPPED_AFTER = timedelta(minutes=3)  # without a tick, the timer counts as stopped
 _SCHEDULE, _EVENTS = "!schedule", "!events"
-_TICKS, _MINUTE = "!ticks", "minute"
+TICKS, _MINUTE = "!ticks", "minute"
 _AT, _TIMER = "at", "timer"
 
 
@@ -81,7 +81,7 @@ def note_watched(tables: Tables, pipeline: str, mark: Watched) -> None:
 
 def last_tick(tables: Tables) -> LastTick | None:
     """Read the last tick; None before the first one. Raises Unreadable."""
-    row = tables.get(RUNS, _TICKS, _MINUTE)
+    row = tables.get(RUNS, TICKS, _MINUTE)
     if row is None:
         return None
     timer = moment(row, _TIMER, RUNS) if _TIMER in row.values else None
@@ -90,7 +90,7 @@ def last_tick(tables: Tables) -> LastTick | None:
 
 def note_timer(tables: Tables, now: datetime) -> None:
     """Note a tick of the timer. Raises Conflict if somebody noted one at the same time."""
-    _note_times(tables, tables.get(RUNS, _TICKS, _MINUTE), {_AT: now, _TIMER: now})
+    _note_times(tables, tables.get(RUNS, TICKS, _MINUTE), {_AT: now, _TIMER: now})
 
 
 def claim_tick(tables: Tables, seen: LastTick | None, now: datetime) -> None:
@@ -100,4 +100,4 @@ def claim_tick(tables: Tables, seen: LastTick | None, now: datetime) -> None:
 
 def _note_times(tables: Tables, row: Row | None, times: Mapping[str, Value]) -> None:
     kept, etag = (row.values, row.etag) if row else ({}, None)
-    write(tables, RUNS, Row(_TICKS, _MINUTE, {**kept, **times}, etag))
+    write(tables, RUNS, Row(TICKS, _MINUTE, {**kept, **times}, etag))

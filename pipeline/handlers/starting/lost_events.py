@@ -124,6 +124,8 @@ def _search(
                     extra=_about(pipeline, started=started),
                 )
                 return search, started
+            if is_below_watermark(engine, pipeline, facts):
+                continue
             tried += 1
             if _start(engine, pipeline, facts):
                 started += 1

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from pipeline.domain.runs import naming
-from pipeline.ledger import index
+from pipeline.ledger import index, watermarks
 from pipeline.ledger.layout import POOLS, PROGRESS, RUNS, TASKS, partition
 from pipeline.ports.tables import Row, Tables, Value
 
@@ -22,8 +22,10 @@ def exported(tables: Tables, pools: Iterable[str]) -> Iterator[Exported]:
     A row that changes meanwhile is as it is when it is read.
     """
     pipelines = index.pipelines(tables)
-    for place in (index.REGISTRY, *pipelines):
+    for place in (index.REGISTRY, watermarks.TICKS, *pipelines):
         yield from (_plain(RUNS, row) for row in tables.query(RUNS, place))
+    for pipeline in pipelines:  # how far its search for lost events has come
+        yield from (_plain(PROGRESS, row) for row in tables.query(PROGRESS, partition(pipeline, 0)))
     for table in (TASKS, PROGRESS):
         for pipeline in pipelines:
             for run, generations in _runs(tables, pipeline):

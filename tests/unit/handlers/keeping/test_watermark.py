@@ -13,6 +13,7 @@ from pipeline.handlers.starting.start import start_for_request
 from pipeline.ledger.keeping.retention import watermark
 from tests.fakes.node import Failure
 from tests.unit.handlers.conftest import BODY, PLAIN, REQUEST, manifest_of
+from tests.unit.handlers.keeping.conftest import SEARCH
 
 AFTER = f"trigger: {{run: {{pipeline: job, on: failed}}}}\n{BODY}{PLAIN}split: {{lines: {{}}}}"
 EVER = datetime.min.replace(tzinfo=UTC)
@@ -36,7 +37,7 @@ def test_a_forgotten_run_leaves_nothing_in_the_ledger_and_no_backup(old):
     app = old()
     forgotten(app)
     rows = [row for name in ("runs", "tasks", "progress") for row in app.world.tables.rows(name)]
-    assert sorted(row.key for row in rows) == ["!events", "!retention", "job"]
+    assert sorted(row.key for row in rows) == ["!events", "!retention", "job", "minute", SEARCH]
     assert app.world.blobs.names("engine") == [".backup/pipelines/job.json"]
     assert app.world.blobs.names("output")
 
