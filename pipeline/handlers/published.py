@@ -73,7 +73,7 @@ def items_of(engine: Engine, plan: PublishedPlan | None, unit: str) -> tuple[int
 
 
 class PlannedItems:
-    """The items of a plan's units, read page by page.
+    """The items of a plan's units: by their numbers if they are in order, else read page by page.
 
     Only the last page is kept: units mostly come in order, and a page may have 100,000 items.
     """
@@ -87,6 +87,9 @@ class PlannedItems:
         number = naming.unit_number(unit)
         if number is None or self._plan is None:
             return (0,)
+        if bundle := self._plan.bundle:
+            first = number * bundle
+            return tuple(range(first, min(first + bundle, self._plan.items)))
         if self._page != number // PAGE_SIZE:
             content = _content(self._engine, self._plan, number // PAGE_SIZE)
             self._items, self._page = items_by_task(content), number // PAGE_SIZE

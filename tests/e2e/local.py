@@ -21,6 +21,7 @@ from pipeline.domain.runs import naming
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
+from pipeline.handlers.doors import timers
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.starting import lost_events
 from pipeline.handlers.starting.lost_events import event_of
@@ -93,6 +94,7 @@ class Stack:
         provision(self.settings, pools, local.queues_of(local.eventgrid_config(ROOT)))
         # Else the first tick does, and a blob of before it whose event is lost is never found.
         lost_events.activate(self.engine)
+        timers.note(self.engine)
 
     def stop(self) -> None:
         """Stop all services, if they run."""

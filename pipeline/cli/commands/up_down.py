@@ -23,6 +23,7 @@ from pipeline.cli.target import definitions, render_env
 from pipeline.cli.views import stack as stack_display
 from pipeline.domain.definitions.pool import local_body
 from pipeline.domain.pools.formula import render_formula
+from pipeline.handlers.doors import timers
 from pipeline.handlers.starting import lost_events
 from pipeline.settings import Settings
 
@@ -121,6 +122,7 @@ def bring_up(session: Session, stack: LocalStack, wishes: Wishes) -> Started:
         with session.busy("Creating containers, queues, tables and pools"):
             provisioning.result()
             _provision(values, config, pools)
+            _expect_ticks(values)
     write_private(stack.env, render_env(values))
     write_private(stamp_file, stamp)  # last: it means that the start came to its end
     return Started(stack, values, already=False)
@@ -145,6 +147,8 @@ def _mended(
     except repair.StackHangs as error:
         session.note(f"{error} Restarting the local stack.")
         return None
+    if "functions" in revived:
+        _expect_ticks(values)
     write_private(stack.env, render_env(values))
     mended = (
         *(f"restarted {name}, which did not answer" for name in revived),
@@ -169,6 +173,11 @@ def _provision(
     made = import_module(_PROVISION).provision(settings, pools, queues)
     lost_events.activate(build(settings))
     return list(made)
+
+
+def _expect_ticks(values: dict[str, str]) -> None:
+    """Note a tick for an app that starts now, of whose timer none can be expected yet."""
+    timers.note(build(Settings.from_env(values, APP_ROOT)))
 
 
 def pool_bodies() -> list[dict[str, object]]:

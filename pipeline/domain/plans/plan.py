@@ -122,6 +122,16 @@ class Page(Stored):
     cut: PlannedCut | None = None
     tasks: tuple[PlannedTask, ...]
 
+    def in_order(self, first: int, bundle: int) -> bool:
+        """Return whether the items are numbered from `first` on, and the tasks have so many each.
+
+        Only the last one may have fewer.
+        """
+        ids = [item.id for task in self.tasks for item in task.items]
+        full = all(len(task.items) == bundle for task in self.tasks[:-1])
+        begins = bool(self.tasks) and self.tasks[0].number * bundle == first
+        return begins and full and ids == list(range(first, first + len(ids)))
+
     def encode(self) -> bytes:
         """Render the page as the node reads it."""
         return self.model_dump_json(exclude_none=False).encode()

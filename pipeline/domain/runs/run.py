@@ -82,7 +82,8 @@ class PublishedPlan(Stored):
     """Which plan counts: its folder, digest and size, and the SHA-256 of each page.
 
     Of many pages the digests lie in lists beside them, and `lists` has the digests of these. A plan
-    of an older release lies in `work`, and has no digests of pages.
+    of an older release lies in `work`, and has no digests of pages. If the items are in order, so
+    many to each task, `bundle` is that number; else it is 0.
     """
 
     folder: str
@@ -93,6 +94,7 @@ class PublishedPlan(Stored):
     container: str = naming.WORK
     sha256: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
+    bundle: int = 0
 
     def page(self, number: int) -> BlobRef:
         """Name one page."""

@@ -54,6 +54,7 @@ class Sofar(Stored):
     sha256: tuple[str, ...] = ()
     bookmark: Bookmark = Bookmark()
     rest: str = ""
+    in_order: bool = True
 
 
 def make(engine: Engine, held: Held) -> PublishedPlan | OnNode | GoesOn:
@@ -98,6 +99,7 @@ class _Planner:
     def __init__(self, engine: Engine, held: Held, cursor: Cursor) -> None:
         self._engine, self._held, self._cursor = engine, held, cursor
         self._renewed, self._stopped = engine.now, False
+        self._bundle = engine.definition(held.run).bundle.items
         new = Sofar(folder=held.run.names.plan(engine.token()))
         self._sofar = Sofar.model_validate_json(cursor.body) if cursor.body else new
         self._digests = Digests(self._sofar.lists, self._sofar.sha256)
@@ -153,6 +155,7 @@ class _Planner:
             pages=page.page + 1,
             tasks=self._sofar.tasks + len(page.tasks),
             items=self._sofar.items + sum(len(task.items) for task in page.tasks),
+            in_order=self._sofar.in_order and page.in_order(self._sofar.items, self._bundle),
         )
         if self._digests.full:
             self._keep_list(writer)
@@ -217,6 +220,7 @@ class _Planner:
             container=naming.ENGINE,
             sha256=found.pages,
             lists=found.lists,
+            bundle=self._bundle if sofar.in_order else 0,
         )
         body = plan.model_dump_json()
         slices.finish(tables, self._cursor, self._engine.now, sofar.items, body)

@@ -54,8 +54,8 @@ def test_the_policy_of_the_deployment_holds_on_the_local_stack(tmp_path):
     path = tmp_path / "policy.json"
     config = stack_config(Keys.draw(), ROOT, Wishes())
     path.write_text(json.dumps(config["lifecycle"]))
-    assert [rule.container for rule in read_rules(path)] == ["work", "engine", "receipts"]
-    assert {rule.age for rule in read_rules(path)} == {timedelta(days=7)}
+    assert [rule.container for rule in read_rules(path)] == ["work", "receipts"]
+    assert {rule.age for rule in read_rules(path)} == {timedelta(days=7 + 30)}
 
 
 def test_old_blobs_are_deleted_with_their_snapshots_and_others_stay(storage, container):

@@ -15,7 +15,7 @@ from pipeline.handlers.keeping.retention import retain
 from pipeline.handlers.starting.start import start_for_request
 from pipeline.ledger import listing, runs
 from pipeline.ports.tables import Row
-from pipeline.settings import Retention
+from pipeline.settings import Pin, Retention
 from tests.fakes.crash import Injector
 from tests.fakes.node import Failure
 from tests.unit.handlers.conftest import BODY, LINES, PLAIN, content_of
@@ -178,6 +178,28 @@ def test_a_pin_stays_as_long_as_another_run_needs_it(old):
     app.world.clock.advance(days=20)
     retain(app.engine)
     assert app.world.blobs.snapshots("input") == []
+
+
+def test_a_copy_stays_as_long_as_another_run_needs_it(app_with):
+    app = app_with(also={"after": AFTER}, program=failing)
+    app.engine = replace(app.engine, pin=Pin.COPY)
+    app.pass_time()
+    app.upload("lines/a.txt", b"one\n")
+    app.settle()
+    first, second = sorted(app.all_runs(), key=lambda run: run.pipeline, reverse=True)
+    assert first.input.copied == second.input.copied
+    app.world.clock.advance(days=20)
+    app.program = lambda _item: [("part.txt", b"x\n")]
+    steer.redrive(app.engine, second.id)
+    app.settle()
+    app.world.clock.advance(days=15)
+    retain(app.engine)
+    assert runs.need(app.world.tables, first.id).run.purged_at
+    assert app.world.blobs.head(second.input.ref)
+    app.world.clock.advance(days=20)
+    retain(app.engine)
+    assert app.world.blobs.head(second.input.ref) is None
+    assert app.world.blobs.names("engine", "job-") == []
 
 
 def test_the_pins_of_single_items_are_deleted_too(app_with):
