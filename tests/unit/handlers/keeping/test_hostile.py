@@ -96,13 +96,27 @@ def test_a_receipt_that_is_too_large_is_not_read(app):
     assert "too large" in rebuilt(app).refused[0]
 
 
-def test_a_page_of_the_plan_that_was_changed_is_not_believed(app):
-    run = app.only_run()
-    page = run.plan.page(0)
+def change_page(app) -> None:
+    page = app.only_run().plan.page(0)
     app.world.blobs.put(page.container, page.name, b"{}")
+
+
+def test_a_page_of_the_plan_that_was_changed_is_not_believed(app):
+    held = runs.need(app.world.tables, app.only_run().id)
+    unordered = held.run.plan.model_copy(update={"bundle": 0})
+    runs.move(app.world.tables, held, held.run.model_copy(update={"plan": unordered}))
+    change_page(app)
     lose(app, "tasks")
     assert "was changed" in rebuilt(app).refused[0]
     assert recorded(app) == []
+
+
+def test_where_the_items_are_in_order_no_page_is_needed(app):
+    before = recorded(app)
+    change_page(app)
+    lose(app, "tasks")
+    assert rebuilt(app).refused == []
+    assert recorded(app) == before != []
 
 
 def test_a_receipt_alone_makes_no_run(app):

@@ -14,7 +14,6 @@ from pipeline.handlers.starting import lost_events
 from pipeline.handlers.starting.start import start_for_blob, start_for_request
 from pipeline.ledger import index
 from pipeline.ledger.layout import TABLES
-from tests.depth import more
 from tests.fakes.app import FakeApp
 from tests.fakes.definitions import written
 from tests.fakes.node import Failure
@@ -28,7 +27,7 @@ OTHERS = {
     "asked": f"trigger: {{http: true}}\n{BODY}{PLAIN}"
     "split: {blobs: {container: input, prefix: set/}}",
 }
-DAYS, SETTLED = more(300, 365), 130  # by then the first runs are forgotten
+DAYS, SETTLED = 365, 130  # by then the first runs are forgotten
 # The user's own: inputs and outputs. Everything else must not grow.
 USERS = ("input", "output")
 

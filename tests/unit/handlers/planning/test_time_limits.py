@@ -3,12 +3,15 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+import pytest
+
 from pipeline.domain.plans import digests
 from pipeline.domain.runs.messages import Queue
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.slices import SHARE
 from pipeline.handlers.doors import dispatch
 from pipeline.handlers.planning import planner
+from pipeline.handlers.published import PlanSpoiled, read_page
 from pipeline.handlers.running import submit
 from pipeline.ledger.steps import slices
 from tests.fakes.app import FakeApp
@@ -91,7 +94,7 @@ def test_many_pages_have_their_digests_in_lists(app_with, monkeypatch):
     assert content_of(app, app.only_run()) == b"".join(b"%d\n" % n for n in range(450))
 
 
-def test_a_list_of_digests_that_was_changed_ends_the_run(app_with, monkeypatch):
+def test_a_list_of_digests_that_was_changed_spoils_its_pages(app_with, monkeypatch):
     monkeypatch.setattr(digests, "FEW", 1)
     app = app_with(LARGE)
     app.upload("lines/a.txt", b"x")
@@ -101,5 +104,5 @@ def test_a_list_of_digests_that_was_changed_ends_the_run(app_with, monkeypatch):
         app.world.queues.delete(queue, message)
     plan = app.only_run().plan
     app.world.blobs.write(BlobRef("engine", f"{plan.folder}/d-00000"), b"x" * 160)
-    app.settle()
-    assert "a part of the plan, was changed" in app.only_run().error
+    with pytest.raises(PlanSpoiled, match="a part of the plan, was changed"):
+        read_page(app.engine, plan, 0)
