@@ -35,6 +35,12 @@ def read_page(engine: Engine, plan: PublishedPlan, number: int) -> ReadPage:
     return ReadPage(Page.model_validate_json(content), plan.page(number), content)
 
 
+def check_pages(engine: Engine, plan: PublishedPlan) -> None:
+    """Compare all pages with what was published: nodes worked by them. Raises PlanSpoiled."""
+    for number in range(plan.pages):
+        _content(engine, plan, number)
+
+
 def _content(engine: Engine, plan: PublishedPlan, number: int) -> bytes:
     ref = plan.page(number)
     try:

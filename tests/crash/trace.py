@@ -13,7 +13,7 @@ type Where = tuple[str, str, int]
 
 # A crash around a read equals a crash around the write before or after it: some stories suffice.
 EVERY_CALL = more(frozenset({"lines", "programs"}), frozenset(SCENARIOS))
-MOST_OF_A_VERB = more(12, 10**9)  # what a verb does later in a story of hours, it did before
+MOST_OF_A_VERB = more(6, 10**9)  # what a verb does later in a story of hours, it did before
 READS = frozenset(
     {
         "get",
@@ -60,7 +60,7 @@ def disturbed(name: str) -> list[tuple[Where, str]]:
     """Return which calls of a story the matrix disturbs, and how.
 
     In some stories it disturbs every call in every way. In the others it disturbs the first call of
-    every verb in every way, and the first 12 writes of each after their effect (which is before the
+    every verb in every way, and the first 6 writes of each after their effect (which is before the
     next) and twice.
     """
     cases = [(call, when) for call in calls(name) for when in ("before", "after", "twice")]

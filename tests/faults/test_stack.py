@@ -18,7 +18,7 @@ from tests.faults.test_memory import HERE, outcome_of
 from tests.patience import until
 
 OWN_DISK = "disk/full-under-the-stack"
-FEW = {"host/worker-hangs", "definition/mistyped-key", "pool/no-formula"}
+FEW = {"definition/mistyped-key", "pool/no-formula"}
 ON_STACK = [f for f in FAULTS if f.stack]
 TRIED = more([f for f in ON_STACK if f.key in FEW], ON_STACK)
 OUTCOMES: dict[Fault, Outcome] = {}

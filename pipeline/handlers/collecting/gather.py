@@ -53,6 +53,8 @@ def gather(engine: Engine, run: Run, word: BatchWord | None = None) -> Gathered:
     gathered = Gathered(devices=Devices(run.devices))
     for generation, plan in generations(run):
         names, present = Generation(run.id, generation), generation == run.generation
+        if present and plan.bundle:  # else each page is read for its items
+            published.check_pages(engine, plan)
         uploaded, planned = _Uploaded(engine, names), published.PlannedItems(engine, plan)
         results = tasks.results(engine.ports.tables, run.id, generation)
         for result, read in all_items(engine, planned, results):

@@ -21,7 +21,7 @@ ORDER = [
     State.SUCCEEDED,
 ]
 # Kills while the planner hangs in a call of Batch; then in submit, drain, assembly, announce.
-HANGING = more(1, 2)
+HANGING = more(0, 2)
 _ONCE = [State.SUBMITTING, State.RUNNING, State.ASSEMBLING]
 MOMENTS = more([State.CLAIMED, *_ONCE], [State.CLAIMED, *_ONCE, *_ONCE, State.SUCCEEDED])
 

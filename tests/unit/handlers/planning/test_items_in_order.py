@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.domain.runs.messages import Queue, parse_event
+from pipeline.handlers.collecting import receipts
 from pipeline.handlers.ending import steer
 from pipeline.handlers.published import PlannedItems
 from tests.fakes.node import Failure
@@ -40,16 +42,19 @@ def test_the_items_are_those_of_the_pages(app_with, bundle):
     assert [by_number.of(unit) for unit in units] == [by_page.of(unit) for unit in units]
 
 
-def test_counting_receipts_reads_no_page(app_with):
+def test_receipts_are_counted_without_a_page_and_assembly_checks_each_once(app_with):
     app = app_with(BUNDLED)
     app.upload("lines/a.txt", b"line\n" * 10)
     app.pump()
     app.run_tasks()
     counting = Counting(app.world.blobs)
     app.through(replace(app.world.ports, blobs=counting))
+    (message,) = app.world.queues.receive(Queue.RECEIPTS, 1)
+    receipts.on_receipts(parse_event(message.body), app.engine)
+    assert counting.pages == 0
     app.settle()
     assert app.only_run().state == "succeeded"
-    assert counting.pages == 0
+    assert counting.pages == app.only_run().plan.pages == 1
 
 
 def test_the_items_of_a_redrive_are_not_in_order(app_with):
