@@ -162,32 +162,16 @@ def test_a_run_whose_event_waits_is_kept(old):
     assert all(run.purged_at for run in app.all_runs())
 
 
-def test_a_pin_stays_as_long_as_another_run_needs_it(old):
-    app = old(days=0, also={"after": AFTER}, program=failing)
-    app.settle()
-    first, second = sorted(app.all_runs(), key=lambda run: run.pipeline, reverse=True)
-    assert first.input.snapshot == second.input.snapshot
-    app.world.clock.advance(days=20)
-    app.program = lambda _item: [("part.txt", b"x\n")]
-    steer.redrive(app.engine, second.id)
-    app.settle()
-    app.world.clock.advance(days=15)
-    retain(app.engine)
-    assert runs.need(app.world.tables, first.id).run.purged_at
-    assert app.world.blobs.snapshots("input") == ["lines/a.txt"]
-    app.world.clock.advance(days=20)
-    retain(app.engine)
-    assert app.world.blobs.snapshots("input") == []
-
-
-def test_a_copy_stays_as_long_as_another_run_needs_it(app_with):
+@pytest.mark.parametrize("pin", Pin)
+def test_a_pin_stays_as_long_as_another_run_needs_it(app_with, pin):
     app = app_with(also={"after": AFTER}, program=failing)
-    app.engine = replace(app.engine, pin=Pin.COPY)
+    app.engine = replace(app.engine, pin=pin)
     app.pass_time()
-    app.upload("lines/a.txt", b"one\n")
+    app.upload("lines/a.txt", b"one\ntwo\n")
     app.settle()
     first, second = sorted(app.all_runs(), key=lambda run: run.pipeline, reverse=True)
-    assert first.input.copied == second.input.copied
+    assert first.input.pinned
+    assert first.input.ref == second.input.ref
     app.world.clock.advance(days=20)
     app.program = lambda _item: [("part.txt", b"x\n")]
     steer.redrive(app.engine, second.id)
@@ -195,10 +179,10 @@ def test_a_copy_stays_as_long_as_another_run_needs_it(app_with):
     app.world.clock.advance(days=15)
     retain(app.engine)
     assert runs.need(app.world.tables, first.id).run.purged_at
-    assert app.world.blobs.head(second.input.ref)
+    assert app.world.blobs.pins() == [second.input.ref]
     app.world.clock.advance(days=20)
     retain(app.engine)
-    assert app.world.blobs.head(second.input.ref) is None
+    assert app.world.blobs.pins() == []
     assert app.world.blobs.names("engine", "job-") == []
 
 
