@@ -86,7 +86,7 @@ def _sweep_pipeline(engine: Engine, pipeline: Pipeline, allowed: int) -> int:
         _give_back(engine, taken, "" if isinstance(error, Permanent) else taken.body)
         raise
     _give_back(engine, taken, search.model_dump_json() if search.marker else "")
-    if not search.marker and not search.failed:
+    if search.over and not search.failed:
         _record(engine, pipeline, mark.until(search.until))
     return started
 
@@ -97,12 +97,16 @@ def _give_back(engine: Engine, taken: Cursor, body: str) -> None:
 
 
 class _Search(Stored):
-    """How far a search has come: its range of time, the page that is next, and what failed."""
+    """How far a search has come: its range of time, the page that is next, and what failed.
+
+    The first page has no marker, so `over` says whether there is no next one.
+    """
 
     since: datetime
     until: datetime
     marker: str = ""
     failed: int = 0
+    over: bool = False
 
 
 def _search(
@@ -131,7 +135,7 @@ def _search(
                 started += 1
             else:
                 search = search.model_copy(update={"failed": search.failed + 1})
-    return search.model_copy(update={"marker": ""}), started
+    return search.model_copy(update={"marker": "", "over": True}), started
 
 
 def _start(engine: Engine, pipeline: Pipeline, facts: BlobFacts) -> bool:

@@ -138,3 +138,15 @@ def test_two_searches_do_not_run_at_once(app_with):
     assert lost_events.sweep_events(app.engine) == 0
     slices.release(app.world.tables, other, app.world.clock.now())
     assert lost_events.sweep_events(app.engine) == 1
+
+
+def test_what_the_limit_left_is_started_by_later_searches_however_late(app_with, monkeypatch):
+    monkeypatch.setattr(lost_events, "MAX_STARTS", 2)
+    app = app_with(also={"other": OTHER})
+    lose(app, *(("input", f"{folder}/{n}.txt") for folder in ("lines", "more") for n in range(3)))
+    started = []
+    for _ in range(4):
+        started.append(lost_events.sweep_events(app.engine))
+        app.world.clock.advance(hours=3)  # longer than the searches overlap
+    assert started == [2, 2, 2, 0]
+    assert len(app.all_runs()) == 6
