@@ -24,6 +24,7 @@ from pipeline.ports.world import Ports
 from pipeline.settings import Patience, Pin, Retention
 
 log = logging.getLogger("fanfare")
+_AT_LEAST = timedelta(seconds=1)  # until a step is asked for again
 
 
 class DefinitionUnreadable(Transient):
@@ -101,11 +102,11 @@ class Engine:
 
     def wake(self, step: Step, run: Run) -> None:
         """Ask for the next step of a run: `plan` or `assemble`."""
-        self.ask(
-            RunMessage(
-                step=step, run=run.id, generation=run.generation, traceparent=run.traceparent
-            )
-        )
+        self.ask(_message(step, run))
+
+    def wake_at(self, step: Step, run: Run, at: datetime) -> None:
+        """Ask for a step of a run once a time has come, such as the end of a lease."""
+        self.send(Queue.WORK, _message(step, run), max(at - self.now, _AT_LEAST))
 
     def definition(self, run: Run) -> Pipeline:
         """Return the definition that the run started with, whatever was deployed since.
@@ -143,6 +144,10 @@ class Engine:
     def pool_id_of(self, pool: Pool) -> str:
         """Return the id of the Batch pool behind a definition."""
         return physical_id(pool)
+
+
+def _message(step: Step, run: Run) -> RunMessage:
+    return RunMessage(step=step, run=run.id, generation=run.generation, traceparent=run.traceparent)
 
 
 @functools.lru_cache(64)

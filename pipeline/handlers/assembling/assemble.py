@@ -49,6 +49,7 @@ def assemble(message: RunMessage, engine: Engine) -> None:
             "Commit left to its instance",
             extra={**context(held.run, "assemble"), "why": str(error)},
         )
+        engine.wake_at(Step.ASSEMBLE, held.run, error.until)
     except TimeIsUp as error:
         log.info("Step sent on", extra={**context(held.run, "assemble"), "why": str(error)})
         engine.wake(Step.ASSEMBLE, held.run)
@@ -129,6 +130,8 @@ def _make_output(engine: Engine, run: Run, gathered: Gathered) -> Chosen | OnNod
     missing = missing_of(gathered.ends.failures())
     if not definition.tolerance.allows(failed, total):
         return _failure(*_blame(gathered.ends, total), missing, counts)
+    if definition.assemble.kind == "none" and (why := _too_many(len(gathered.parts))):
+        return _failure(Cause.OUTPUT_UNUSABLE, why, missing, counts)  # before it lists them
     folder = run.names.assembled(engine.token())
     assembly = Assembly(engine, run, definition, gathered.parts, folder)
     try:
@@ -143,13 +146,20 @@ def _make_output(engine: Engine, run: Run, gathered: Gathered) -> Chosen | OnNod
     return Chosen(files=tuple(files), missing=missing, counts=counts)
 
 
+def _too_many(files: int) -> str:
+    """Return why an output cannot have so many files, or ""."""
+    if files <= MAX_FILES:
+        return ""
+    return (
+        f"The output has {files:,} files, and the limit is {MAX_FILES:,}: "
+        "let `assemble` make an archive of them, by zip or a program"
+    )
+
+
 def _unusable(files: Sequence[AssembledFile]) -> str:
     """Return why files cannot be an output, or ""."""
-    if len(files) > MAX_FILES:
-        return (
-            f"The output has {len(files):,} files, and the limit is {MAX_FILES:,}: "
-            "let `assemble` make an archive of them, by zip or a program"
-        )
+    if why := _too_many(len(files)):
+        return why
     if any(file.name == naming.MANIFEST for file in files):
         return f"An output is called {naming.MANIFEST}, the name of the run's own list: rename it."
     return ""

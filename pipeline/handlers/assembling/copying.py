@@ -5,10 +5,10 @@ digest, and the cursor of the step has those digests.
 """
 
 import hashlib
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
+from datetime import datetime
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -24,6 +24,7 @@ from pipeline.ledger.steps.slices import Busy, Cursor, LongStep
 SMALL = 4 << 20  # bytes
 MAX_FILES = 100_000
 _FEW, _SLICE = 16, 400  # files
+_SLICE_BYTES = 4 << 30  # a minute, at the speed at which an instance reads
 _COPIERS = 8
 _RENEWED_S = 20
 _COPIES = TypeAdapter(tuple[OutputFile, ...])
@@ -31,7 +32,11 @@ _DIGESTS = TypeAdapter(tuple[str, ...])
 
 
 class Elsewhere(FanfareError):
-    """Another instance does this step; nothing is left to do here."""
+    """Another instance does this step, and its lease lives until a time."""
+
+    def __init__(self, message: str, until: datetime) -> None:
+        super().__init__(message)
+        self.until = until
 
 
 class TimeIsUp(FanfareError):
@@ -48,20 +53,44 @@ def copy_all(engine: Engine, run: Run, files: Sequence[AssembledFile]) -> tuple[
     One instance at a time copies many files. Raises Elsewhere, TimeIsUp, NotFound, Spoiled, or
     Permanent for bytes not as claimed.
     """
-    if len(files) <= _FEW:
+    if len(files) <= _FEW and sum(file.size for file in files) <= _SLICE_BYTES:
         return tuple(_copy(engine, file, run) for file in files)
     held = slices.take(engine.ports.tables, LongStep.of(run, "commit"), engine.token(), engine.now)
     if isinstance(held, Busy):
-        raise Elsewhere(f"Another instance commits the output of {run.id}.")
+        raise Elsewhere(f"Another instance commits the output of {run.id}.", held.until)
     copies = _Copies(engine, run, held)
     if not held.finished:
-        with copies.released(), ThreadPoolExecutor(_COPIERS) as pool:
-            for some in itertools.batched(files[held.position :], _SLICE, strict=False):
+        with copies.released(), _copiers() as pool:
+            for some in _cut(files[held.position :]):
                 if engine.time_is_up:
                     raise TimeIsUp(f"{copies.number:,} of {len(files):,} files are copied.")
                 copies.add(pool.submit(_copy, engine, file, run) for file in some)
             copies.finish()
     return copies.all()
+
+
+def _cut(files: Iterable[AssembledFile]) -> Iterator[list[AssembledFile]]:
+    """Cut files into slices by number and size: each file is read to compute its digest."""
+    some: list[AssembledFile] = []
+    size = 0
+    for file in files:
+        if some and (len(some) == _SLICE or size + file.size > _SLICE_BYTES):
+            yield some
+            some, size = [], 0
+        some.append(file)
+        size += file.size
+    if some:
+        yield some
+
+
+@contextmanager
+def _copiers() -> Iterator[ThreadPoolExecutor]:
+    """Copy in threads during a with block; after an error begin no further copy."""
+    with ThreadPoolExecutor(_COPIERS) as pool:
+        try:
+            yield pool
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 class _Copies:

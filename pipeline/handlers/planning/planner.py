@@ -17,7 +17,7 @@ from pipeline.domain.plans.digests import Digests
 from pipeline.domain.plans.plan import Page
 from pipeline.domain.plans.split import PlanError
 from pipeline.domain.runs import naming
-from pipeline.domain.runs.messages import Queue, RunMessage, Step
+from pipeline.domain.runs.messages import Step
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import PublishedPlan, Run
 from pipeline.domain.runs.stored import Stored
@@ -34,7 +34,6 @@ from pipeline.ledger.steps.slices import Busy, Cursor, LongStep
 
 _WRITERS = 8
 _RENEWED = timedelta(seconds=15)
-_AT_LEAST = timedelta(seconds=1)
 _JSON = "application/json"
 
 
@@ -66,10 +65,7 @@ def make(engine: Engine, held: Held) -> PublishedPlan | OnNode | GoesOn:
     run, now = held.run, engine.now
     taken = slices.take(engine.ports.tables, step_of(run), engine.token(), now)
     if isinstance(taken, Busy):
-        again = RunMessage(
-            step=Step.PLAN, run=run.id, generation=run.generation, traceparent=run.traceparent
-        )
-        engine.send(Queue.WORK, again, max(taken.until - now, _AT_LEAST))
+        engine.wake_at(Step.PLAN, run, taken.until)
         return GoesOn()
     if taken.finished:
         return PublishedPlan.model_validate_json(taken.body)
@@ -119,6 +115,7 @@ class _Planner:
             for drawn in found:
                 page = draft.add(drawn)
                 if page:
+                    self._hold()
                     self._keep(writer, page)
                 bookmark = drawn.after
                 self._renew(writer, bookmark if page else None)
@@ -167,6 +164,11 @@ class _Planner:
 
     def _note(self, **changes: object) -> None:
         self._sofar = self._sofar.model_copy(update=changes)
+
+    def _hold(self) -> None:
+        """Renew a lease that is nearly over: after it, another owner writes the same pages."""
+        if self._engine.now - self._renewed >= 2 * _RENEWED:
+            self._advance(self._cursor.body)
 
     def _renew(self, writer: "_Writer", bookmark: Bookmark | None) -> None:
         """Keep the lease, and record a bookmark between pages; stop if the run has moved on."""

@@ -162,3 +162,27 @@ def test_more_files_than_an_output_may_have_are_refused_with_the_way_out(app, mo
     assert (run.state, run.cause) == ("failed", "output-unusable")
     assert run.error.startswith("The output has 450 files, and the limit is 449: let `assemble`")
     assert not [name for name in app.world.blobs.names("output") if name.endswith(".txt")]
+
+
+def test_large_files_make_small_slices(app, monkeypatch):
+    monkeypatch.setattr(copying, "_SLICE_BYTES", 20)
+    writer = Counting(app.world.ports.writer)
+    app.through(replace(app.world.ports, writer=writer))
+    app.upload("lines/a.txt", b"one\n")
+    app.settle()
+    lists = [name for name in app.world.blobs.names("engine") if "/copied/" in name]
+    assert len(lists) > MANY * 2 // 20
+    assert (app.only_run().state, writer.writes, writer.copies) == ("succeeded", MANY, 0)
+
+
+def test_who_meets_a_commit_that_goes_on_asks_again_when_its_lease_ends(app):
+    committing(app, fails_after=0)
+    run = app.only_run()
+    app.through(app.world.ports)
+    app.world.clock.advance(minutes=2)
+    slices.take(app.world.tables, slices.LongStep.of(run, "commit"), "other", app.engine.now)
+    app.pump()
+    assert app.only_run().state == "committing"
+    app.world.clock.advance(seconds=61)
+    app.pump()
+    assert app.only_run().state == "succeeded"
