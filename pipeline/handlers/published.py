@@ -1,16 +1,20 @@
 """Reads the published plan of a run: a page whole, or only which items its tasks have."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import batched
 
 from pipeline.domain.plans import digests
-from pipeline.domain.plans.bundle import PAGE_SIZE
-from pipeline.domain.plans.plan import Page, items_by_task
+from pipeline.domain.plans.plan import PAGE_SIZE, Page, items_by_task
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import PublishedPlan
 from pipeline.errors import NotFound, Permanent
 from pipeline.handlers.engine import Engine
+
+_READERS = 8
 
 
 class PlanSpoiled(Permanent):
@@ -29,44 +33,59 @@ class ReadPage:
     content: bytes
 
 
-def read_page(engine: Engine, plan: PublishedPlan, number: int) -> ReadPage:
-    """Read one page of a plan. Raises PlanSpoiled."""
-    content = _content(engine, plan, number)
+def read_page(
+    engine: Engine, plan: PublishedPlan, number: int, expected: "PageDigests | None" = None
+) -> ReadPage:
+    """Read one page of a plan; who reads many gives the digests. Raises PlanSpoiled."""
+    expected = expected or PageDigests(engine, plan)
+    content = _content(engine, plan, number, expected.of(number))
     return ReadPage(Page.model_validate_json(content), plan.page(number), content)
 
 
 def check_pages(engine: Engine, plan: PublishedPlan) -> None:
     """Compare all pages with what was published: nodes worked by them. Raises PlanSpoiled."""
-    for number in range(plan.pages):
-        _content(engine, plan, number)
+    expected = PageDigests(engine, plan)
+    with ThreadPoolExecutor(_READERS) as pool:
+        for some in batched(range(plan.pages), digests.PER_LIST, strict=False):
+            wanted = [expected.of(number) for number in some]
+            for _ in pool.map(partial(_content, engine, plan), some, wanted):
+                pass
 
 
-def _content(engine: Engine, plan: PublishedPlan, number: int) -> bytes:
-    ref = plan.page(number)
-    try:
-        content = engine.ports.blobs.read(ref)
-    except NotFound as error:
-        raise PlanSpoiled(_spoiled(ref, "deleted")) from error
-    expected = _digest(engine, plan, number)
+class PageDigests:
+    """The digests that the pages of a plan must have; the last list that was read is kept."""
+
+    def __init__(self, engine: Engine, plan: PublishedPlan) -> None:
+        self._engine, self._plan = engine, plan
+        self._place, self._list = -1, b""
+
+    def of(self, number: int) -> str | None:
+        """Return that of one page; None for a plan of an older release. Raises PlanSpoiled."""
+        plan = self._plan
+        if not plan.lists:
+            return plan.sha256[number] if plan.sha256 else None
+        place, within = divmod(number, digests.PER_LIST)
+        ref = naming.plan_part(plan.folder, digests.name(place))
+        if place != self._place:
+            self._list, self._place = _read(self._engine, ref), place
+        digest = digests.of_page(self._list, plan.lists[place], within)
+        if digest is None:
+            raise PlanSpoiled(_spoiled(ref, "changed"))
+        return digest
+
+
+def _content(engine: Engine, plan: PublishedPlan, number: int, expected: str | None) -> bytes:
+    content = _read(engine, plan.page(number))
     if expected and hashlib.sha256(content).hexdigest() != expected:
-        raise PlanSpoiled(_spoiled(ref, "changed"))
+        raise PlanSpoiled(_spoiled(plan.page(number), "changed"))
     return content
 
 
-def _digest(engine: Engine, plan: PublishedPlan, number: int) -> str | None:
-    """Return the digest that a page must have; None for a plan of an older release."""
-    if not plan.lists:
-        return plan.sha256[number] if plan.sha256 else None
-    place, within = divmod(number, digests.PER_LIST)
-    ref = naming.plan_part(plan.folder, digests.name(place))
+def _read(engine: Engine, ref: BlobRef) -> bytes:
     try:
-        content = engine.ports.blobs.read(ref)
+        return engine.ports.blobs.read(ref)
     except NotFound as error:
         raise PlanSpoiled(_spoiled(ref, "deleted")) from error
-    digest = digests.of_page(content, plan.lists[place], within)
-    if digest is None:
-        raise PlanSpoiled(_spoiled(ref, "changed"))
-    return digest
 
 
 def _spoiled(part: BlobRef, how: str) -> str:
@@ -86,17 +105,19 @@ class PlannedItems:
 
     def __init__(self, engine: Engine, plan: PublishedPlan | None) -> None:
         self._engine, self._plan = engine, plan
+        self._digests = PageDigests(engine, plan) if plan else None
         self._page, self._items = -1, dict[int, tuple[int, ...]]()
 
     def of(self, unit: str) -> tuple[int, ...]:
         """Return the ids of a unit's items; a stage program has one item. Raises PlanSpoiled."""
         number = naming.unit_number(unit)
-        if number is None or self._plan is None:
+        if number is None or self._plan is None or self._digests is None:
             return (0,)
         if bundle := self._plan.bundle:
             first = number * bundle
             return tuple(range(first, min(first + bundle, self._plan.items)))
-        if self._page != number // PAGE_SIZE:
-            content = _content(self._engine, self._plan, number // PAGE_SIZE)
-            self._items, self._page = items_by_task(content), number // PAGE_SIZE
+        page = number // PAGE_SIZE
+        if self._page != page:
+            content = _content(self._engine, self._plan, page, self._digests.of(page))
+            self._items, self._page = items_by_task(content), page
         return self._items[number]

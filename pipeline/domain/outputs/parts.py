@@ -32,14 +32,37 @@ class Part:
         return there is not None and (there == self.size if self.end is None else self.end <= there)
 
 
+class _Texts:
+    """Texts one after another: each takes its bytes and eight more."""
+
+    def __init__(self) -> None:
+        self._bytes, self._ends = bytearray(), array("Q")
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def append(self, text: str) -> None:
+        self._bytes += text.encode()
+        self._ends.append(len(self._bytes))
+
+    def __getitem__(self, number: int) -> str:
+        begin = self._ends[number - 1] if number else 0
+        return self._bytes[begin : self._ends[number]].decode()
+
+
 class Parts(Collection[Part]):
-    """Parts in the order of their items. Each takes about 90 bytes, however it was made."""
+    """Parts in the order of their items.
+
+    Each takes about 80 bytes and its name, and the name of its blob if it is not that of the last
+    one. All blobs are in one container, and none is a snapshot.
+    """
 
     def __init__(self, parts: Iterable[Part] = ()) -> None:
         self._items, self._sizes, self._offsets = array("Q"), array("Q"), array("q")
         self._digests, self._digested = bytearray(), bytearray()
-        self._names, self._name_ends = bytearray(), array("Q")
-        self._blobs, self._places = list[BlobRef](), array("L")
+        self._names = _Texts()
+        self._blobs, self._places = _Texts(), array("L")
+        self._last: BlobRef | None = None
         self._since = dict[int, int]()
         self._ordered, self._highest = True, -1
         for part in parts:
@@ -64,15 +87,17 @@ class Parts(Collection[Part]):
     def _append(self, part: Part) -> None:
         self._ordered = self._ordered and part.item >= self._highest
         self._highest = max(self._highest, part.item)
-        if not self._blobs or self._blobs[-1] != part.ref:
-            self._blobs.append(part.ref)
+        if self._last != part.ref:
+            if part.ref.snapshot or (self._last and self._last.container != part.ref.container):
+                raise ValueError(f"{part.ref} cannot be kept with the other parts")
+            self._blobs.append(part.ref.name)
+            self._last = part.ref
         self._items.append(part.item)
         self._sizes.append(part.size)
         self._offsets.append(_WHOLE if part.offset is None else part.offset)
         self._digests += bytes.fromhex(part.sha256) or bytes(_DIGEST)
         self._digested.append(bool(part.sha256))
-        self._names += part.name.encode()
-        self._name_ends.append(len(self._names))
+        self._names.append(part.name)
         self._places.append(len(self._blobs) - 1)
 
     def _numbers(self) -> Iterable[int]:
@@ -83,13 +108,13 @@ class Parts(Collection[Part]):
         return sorted(counted, key=self._items.__getitem__)
 
     def _part(self, number: int) -> Part:
-        begin = self._name_ends[number - 1] if number else 0
+        assert self._last is not None  # noqa: S101 - else there is no number
         digest = self._digests[number * _DIGEST : (number + 1) * _DIGEST]
         offset = self._offsets[number]
         return Part(
             item=self._items[number],
-            name=self._names[begin : self._name_ends[number]].decode(),
-            ref=self._blobs[self._places[number]],
+            name=self._names[number],
+            ref=BlobRef(self._last.container, self._blobs[self._places[number]]),
             size=self._sizes[number],
             sha256=digest.hex() if self._digested[number] else "",
             offset=None if offset == _WHOLE else offset,

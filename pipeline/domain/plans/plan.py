@@ -7,6 +7,8 @@ from pydantic import Field
 from pipeline.domain.plans.split import Scalar, Span
 from pipeline.domain.runs.stored import Stored
 
+PAGE_SIZE = 100  # tasks that Batch accepts in one call
+
 
 class PlannedProgram(Stored):
     """The program that a task runs for each item: a file of task_scripts/, or a command.

@@ -91,9 +91,10 @@ def _in_order(engine: Engine, run: Run) -> Iterator[BlobRef]:
 def _pages(engine: Engine, run: Run) -> Iterator[tuple[BlobRef, list[BlobRef]]]:
     """Yield the pages of all plans, each with the pins in it; a page that is gone is left out."""
     for _, plan in generations(run):
+        expected = published.PageDigests(engine, plan)
         for number in range(plan.pages):
             try:
-                read = published.read_page(engine, plan, number)
+                read = published.read_page(engine, plan, number, expected)
             except (Permanent, ValueError):
                 continue  # it is gone, or another release wrote it
             urls = [blob.url for task in read.page.tasks for blob in task.inputs]

@@ -6,7 +6,7 @@ The truth about a task is its receipt; for a task that completed without one, Ba
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 
-from pipeline.domain.plans.bundle import PAGE_SIZE
+from pipeline.domain.plans.plan import PAGE_SIZE
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.failures import RUNNER_CODES, cause_of

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pipeline.domain.definitions import delivered
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.plans.arguments import check_arguments
-from pipeline.domain.plans.bundle import PAGE_SIZE
 from pipeline.domain.plans.plan import (
+    PAGE_SIZE,
     Delivery,
     Page,
     PlannedCut,

@@ -46,13 +46,12 @@ class Listing:
         return kept
 
     def _items(self, pages: Iterable[ListedPage], bookmark: Bookmark) -> Iterator[Drawn]:
+        taken = bookmark.name  # new blobs before it may have moved it to a later page
         for page in pages:
-            found = page.blobs
-            if page.marker == bookmark.marker and bookmark.name:
-                found = _after(found, bookmark.name)
-            else:
-                bookmark = bookmark.model_copy(update={"marker": page.marker, "name": ""})
+            found = _after(page.blobs, taken) if taken else page.blobs
+            bookmark = bookmark.model_copy(update={"marker": page.marker, "name": taken})
             yield Drawn(bookmark)
+            taken = "" if found else taken
             for facts in found:
                 number = bookmark.item
                 bookmark = Bookmark(

@@ -75,9 +75,10 @@ def _remaining(engine: Engine, run: Run, bookmark: Bookmark) -> Work:
 def _undone(
     engine: Engine, last: PublishedPlan, done: ItemEnds, bookmark: Bookmark
 ) -> Iterator[Drawn]:
+    expected = published.PageDigests(engine, last)
     for number in range(bookmark.at, last.pages):
         yield Drawn(Bookmark(item=bookmark.item, at=number))
-        for task in published.read_page(engine, last, number).page.tasks:
+        for task in published.read_page(engine, last, number, expected).page.tasks:
             by_file = {blob.file: blob for blob in task.inputs}
             for item in task.items:
                 if item.id >= bookmark.item and not done.succeeded(item.id):

@@ -7,7 +7,7 @@ sweep submits it.
 from collections import defaultdict
 from collections.abc import Mapping
 
-from pipeline.domain.plans.bundle import PAGE_SIZE
+from pipeline.domain.plans.plan import PAGE_SIZE
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import STOPPABLE

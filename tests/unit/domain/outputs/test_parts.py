@@ -3,6 +3,7 @@
 import tracemalloc
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,13 +35,28 @@ def test_an_item_has_the_parts_that_it_got_last(puts):
     assert len(parts) == len(expected)
 
 
-def test_a_part_takes_about_90_bytes():
-    ref, number = BlobRef("work", "run/g1/out/t000000/o-1"), 20_000
+def held(blobs: int) -> float:
+    """Return the bytes that one of 20,000 parts takes, if they lie in so many blobs."""
+    number = 20_000
     tracemalloc.start()
     parts = Parts()
     for item in range(number):
+        ref = BlobRef("work", f"run-1/g1/out/t{item % blobs:06}/x0-{'a' * 32}/o-{'b' * 16}-1")
         parts.put(item, [Part(item, f"{item}.txt", ref, 7, f"{item:064x}", item * 7)])
-    held, _ = tracemalloc.get_traced_memory()
+    taken, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(parts) == number
-    assert held / number < 110
+    return taken / number
+
+
+def test_a_part_takes_about_90_bytes_and_its_blobs_name_if_it_has_one_of_its_own():
+    assert held(blobs=1) < 110
+    assert held(blobs=20_000) < 220
+
+
+def test_parts_of_snapshots_or_of_two_containers_are_refused():
+    part = Part(0, "x", BlobRef("work", "a"), 1, "")
+    with pytest.raises(ValueError, match="cannot be kept"):
+        Parts([part, replace(part, ref=BlobRef("output", "a"))])
+    with pytest.raises(ValueError, match="cannot be kept"):
+        Parts([replace(part, ref=BlobRef("work", "a", "then"))])

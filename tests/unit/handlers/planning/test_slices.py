@@ -12,6 +12,8 @@ from pipeline.errors import Conflict
 from pipeline.handlers.doors import dispatch
 from pipeline.handlers.ending import steer
 from pipeline.handlers.planning import planner
+from pipeline.handlers.planning.listings import Listing
+from pipeline.handlers.planning.work import Bookmark
 from pipeline.ledger import runs
 from pipeline.ledger.steps import slices
 from tests.fakes.app import FakeApp
@@ -225,3 +227,19 @@ def test_more_blobs_than_a_run_may_have_are_refused_before_one_is_pinned(app_wit
     app.settle()
     assert "yields 40 items; at most 39 are allowed" in app.only_run().error
     assert pinned == ["lines/a.txt"]
+
+
+def test_blobs_that_moved_to_a_later_page_are_not_taken_twice(app_with):
+    app = app_with(BLOB + PLAIN + LISTED)
+    listed(app)
+    app.pump()
+    run = app.only_run()
+    split = app.engine.definition(run).split.blobs
+    listing = Listing(app.engine, run, split, "input")
+    drawn = [one for one in listing.drawn(Bookmark(counted=True)) if one.item]
+    fourth = drawn[3].after
+    expected = [one.after.name for one in drawn[4:]]
+    for number in range(20):  # nearly three pages, all before the blob of the bookmark
+        app.world.blobs.put("input", f"many/!{number:02}")
+    again = [one.after.name for one in listing.drawn(fourth) if one.item]
+    assert again == expected
