@@ -83,6 +83,11 @@ class Engine:
         """Whether a long step should record how far it came and send itself on."""
         return self.slice.is_over(self.now)
 
+    @property
+    def holds_steps(self) -> bool:
+        """Whether this invocation took on a step, which waits until it is done with its own."""
+        return self.onward is not None and self.onward.holds
+
     def token(self) -> str:
         """Draw a token for one step or attempt."""
         return self.ports.clock.token()

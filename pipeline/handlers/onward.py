@@ -43,11 +43,18 @@ class Onward:
 
     def takes(self, message: WorkMessage) -> bool:
         """Take a step on, or return False when there is no room for it."""
+        if any(taken.message == message for taken in self._taken):
+            return True  # it has not begun, so it does for both
         if len(self._taken) >= _MOST:
             return False
         body = message.model_dump_json(exclude_defaults=True)
         self._taken.append(Taken(message, self.queues.send(Queue.WORK, body, self.lives)))
         return True
+
+    @property
+    def holds(self) -> bool:
+        """Whether a step waits for this invocation, which others cannot see."""
+        return bool(self._taken)
 
     def next(self) -> Taken | None:
         """Return the step that was asked for first, and forget it."""

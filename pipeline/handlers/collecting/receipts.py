@@ -59,7 +59,7 @@ def on_receipts(message: EventMessage, engine: Engine) -> None:
     own = _doorbell(engine, message)
     doorbells = [*([own] if own else []), *_drain(engine)]
     unsettled = _settle_all(engine, doorbells)
-    while len(doorbells) >= DRAIN and not engine.time_is_up:
+    while len(doorbells) >= DRAIN and not (engine.time_is_up or engine.holds_steps):
         doorbells = list(_drain(engine))
         _settle_all(engine, doorbells)
     if unsettled:

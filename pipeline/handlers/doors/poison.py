@@ -5,8 +5,7 @@ role. So what it gave up is sent again twice before its run is ended. The sweep 
 queues: a trigger for each would be asked after all month.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import STOPPABLE
@@ -23,9 +22,10 @@ from pipeline.domain.runs.messages import (
     poison_of,
     read,
 )
-from pipeline.errors import FanfareError, NotFound, Permanent
+from pipeline.errors import NotFound, Permanent
 from pipeline.handlers.ending.conclude import fail
 from pipeline.handlers.engine import Engine, log
+from pipeline.handlers.mending.apart import apart
 from pipeline.ledger import runs
 
 MOST = 256  # messages of one queue in one sweep
@@ -37,9 +37,11 @@ def read_all(engine: Engine) -> None:
     One that cannot be handled now stays hidden for some minutes; a later sweep meets it again.
     """
     for queue in Queue:
-        with _apart(queue.poison):
+        with apart("poison", queue=queue.poison):
             for message in engine.ports.queues.receive(queue.poison, MOST):
-                with _apart(queue.poison):
+                if engine.time_is_up:
+                    return
+                with apart("poison", queue=queue.poison):
                     on_poison(engine, queue, message.body)
                     engine.ports.queues.delete(queue.poison, message)
 
@@ -52,7 +54,10 @@ def empty_retired(engine: Engine) -> None:
     """
     for step in RETIRED:
         for old, new in ((step, Queue.WORK), (poison_of(step), Queue.WORK.poison)):
-            with _apart(old), suppress(NotFound):  # the deployment may have begun with this release
+            with (
+                apart("retired", queue=old),
+                suppress(NotFound),
+            ):  # the deployment may have begun with this release
                 _move(engine, step, old, new)
 
 
@@ -63,18 +68,6 @@ def _move(engine: Engine, step: Step, old: str, new: str) -> None:
         except BadMessage as error:
             _log_unrecognised(old, error)
         engine.ports.queues.delete(old, message)
-
-
-@contextmanager
-def _apart(queue: str) -> Iterator[None]:
-    """Keep the error of one message or queue from the others."""
-    try:
-        yield
-    except (FanfareError, ValueError) as error:
-        log.warning(
-            "Messages of a queue not read: a later sweep reads them",
-            extra={"action": "poison", "queue": queue, "reason": str(error)},
-        )
 
 
 def on_poison(engine: Engine, queue: Queue, body: str) -> None:
@@ -123,7 +116,7 @@ def _is_wanted(engine: Engine, message: EventMessage | WorkMessage) -> bool:
 
 
 def give_up(engine: Engine, queue: Queue, message: EventMessage | WorkMessage, why: str) -> None:
-    """End the run of a message that cannot be handled; without a run, keep it for people."""
+    """End the run of a message that cannot be handled; the sweep reports one without a run."""
     if isinstance(message, RunMessage):
         try:
             end(engine, message, f"Its step {str(message.step)!r} cannot be completed: {why}")
@@ -147,7 +140,7 @@ def end(engine: Engine, message: RunMessage, why: str) -> None:
 
 
 def put(engine: Engine, queue: Queue, body: str, why: str) -> None:
-    """Put a message into the poison queue."""
+    """Put a message into the poison queue, of which the sweep reports and drops it."""
     log.error(
         "Message moved to the poison queue",
         extra={"action": "poison", "queue": queue, "reason": why},

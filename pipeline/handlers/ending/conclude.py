@@ -94,11 +94,11 @@ def after_verdict(engine: Engine, run: Run) -> None:
 
 def release(engine: Engine, entry: Unreleased) -> None:
     """Free what a generation held: jobs, secrets, demand, and the place that the next run gets."""
-    backups.keep(engine, entry.run, Phase.ENDED)
     release_jobs(engine, entry.run)
     secrets.forget(engine, entry.run)
     demand.withdraw(engine, entry.run)
     admission.admit_next(engine)
+    backups.keep(engine, entry.run, Phase.ENDED)
     outbox.mark_released(engine.ports.tables, entry)
 
 

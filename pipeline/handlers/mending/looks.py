@@ -27,6 +27,8 @@ def needed(engine: Engine, run: Run, entry: ActiveEntry) -> ActiveEntry | None:
     tables = engine.ports.tables
     done = progress.union(tables, run.id, run.generation, "tasks").count()
     seen, looked = entry.seen
+    if seen == done and looked and engine.now - looked < SELDOM:
+        return entry
     if seen < done < run.plan.tasks and looked and engine.now - looked < SELDOM:
         index.note_seen(tables, entry, done, looked)
         return None

@@ -1,7 +1,6 @@
 """Finds lost messages and sends them again, through the same handlers and conditional moves."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from functools import partial
 
 from pipeline.domain.runs.causes import Cause
@@ -14,6 +13,7 @@ from pipeline.handlers.ending import steer
 from pipeline.handlers.ending.conclude import Verdict, conclude, release
 from pipeline.handlers.engine import DefinitionUnreadable, Engine, context, log
 from pipeline.handlers.mending import looks, preparations, reconcile
+from pipeline.handlers.mending.apart import apart
 from pipeline.handlers.planning import plan, planner
 from pipeline.handlers.running import demand, submit
 from pipeline.handlers.starting import admission, lost_events
@@ -31,7 +31,7 @@ def sweep(engine: Engine) -> bool:
 
     Returns whether there was anything to check.
     """
-    with _apart("activation"):
+    with apart("activation"):
         lost_events.activate(engine)
     tables, looking, checked = engine.ports.tables, looks.once(engine), 0
     for pipeline in index.pipelines(tables):
@@ -39,10 +39,10 @@ def sweep(engine: Engine) -> bool:
         checked += look("outbox", partial(outbox.unannounced, tables), _announce)
         checked += look("ended", partial(outbox.unreleased, tables), release)
         checked += _each(looking, pipeline, "runs", partial(index.activity, tables), _look_after)
-    with _apart("admission"):
+    with apart("admission"):
         admission.admit_next(engine, count=_ADMITTED)
     for pool in engine.catalogue.pools:
-        with _apart("demand", pool=pool):
+        with apart("demand", pool=pool):
             demand.push(engine, pool)
     return checked > 0
 
@@ -56,29 +56,12 @@ def _each[E: (OutboxEntry, Unreleased, ActiveEntry)](
 ) -> int:
     """Handle every entry of a kind, and count them; the error of one does not affect the others."""
     count = 0
-    with _apart(unit, pipeline=pipeline):
+    with apart(unit, pipeline=pipeline):
         for entry in entries(pipeline):
             count += 1
-            with _apart(unit, pipeline=pipeline, row=entry.row.key):
+            with apart(unit, pipeline=pipeline, row=entry.row.key):
                 look(engine, entry)
     return count
-
-
-@contextmanager
-def _apart(unit: str, **about: str) -> Iterator[None]:
-    """Keep the error of one unit of work from the others; the next sweep does this unit again."""
-    try:
-        yield
-    except FanfareError as error:
-        log.warning(
-            "Sweep failed for one unit: the next sweep does it again",
-            extra={"action": "sweep", "unit": unit, **about, "reason": str(error)},
-        )
-    except ValueError as error:  # somebody else changed a blob or a row
-        log.exception(
-            "Sweep failed for one unit: its content cannot be read",
-            extra={"action": "sweep", "unit": unit, **about, "reason": type(error).__name__},
-        )
 
 
 def _announce(engine: Engine, entry: OutboxEntry) -> None:

@@ -154,9 +154,9 @@ def _carry_out(engine: Engine, held: Held) -> None:
     run = moved.run
     log.info("Plan published", extra={**context(run, "plan"), "tasks": run.plan and run.plan.tasks})
     request_pages(engine, run)
-    backups.keep(engine, run, Phase.BEGUN)
     if run.plan and run.plan.tasks:
         demand.register(engine, run, run.plan.tasks)
+    backups.keep(engine, run, Phase.BEGUN)
 
 
 def _publish(engine: Engine, held: Held) -> Held | OnNode | GoesOn | Waits | Ended:

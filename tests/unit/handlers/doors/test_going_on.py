@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from pipeline.domain.runs.messages import Queue
+from pipeline.domain.runs.messages import Queue, Step
 from pipeline.errors import Transient
+from pipeline.handlers.collecting import receipts
 from pipeline.handlers.doors import dispatch
 from pipeline.handlers.onward import LONGEST
 from tests.fakes.crash import Crash, Injector
@@ -177,3 +178,28 @@ def test_a_hidden_message_that_cannot_be_deleted_repeats_its_step_and_no_more(ap
     assert (app.only_run().state, content_of(app, app.only_run())) == ("succeeded", b"0\n1\n")
     assert len({event["id"] for event in app.world.events.published}) == 1
     assert app.world.queues.total() == 0
+
+
+def test_a_step_that_is_asked_for_twice_is_taken_on_once(app_with):
+    app = app_with()
+    engine, onward = app.engine.begun().going_on()
+    app.upload("lines/a.txt", b"one\n")
+    app.pump()
+    for _ in range(3):
+        engine.wake(Step.ASSEMBLE, app.only_run())
+    assert steps_of(app, visible=False) == ["assemble"]
+    assert onward.next() and onward.next() is None
+
+
+def test_a_run_whose_tasks_are_over_does_not_wait_for_other_receipts(app_with, monkeypatch):
+    monkeypatch.setattr(receipts, "DRAIN", 2)
+    app = app_with()
+    for name in ("a", "b"):
+        app.upload(f"lines/{name}.txt", b"one\ntwo\n")
+    app.pump()
+    app.run_tasks()
+    message = app.world.queues.receive(Queue.RECEIPTS, 1)[0]
+    dispatch.handle(app.engine, Queue.RECEIPTS, message.body)
+    app.world.queues.delete(Queue.RECEIPTS, message)
+    assert sorted(run.state for run in app.all_runs()) == ["running", "succeeded"]
+    assert app.world.queues.bodies(Queue.RECEIPTS)

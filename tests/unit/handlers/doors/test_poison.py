@@ -1,6 +1,7 @@
 """The sweep reads the poison queues, and empties those of the release before."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -125,3 +126,13 @@ def test_a_message_of_a_retired_queue_that_is_malformed_is_dropped(app_with, cap
     poison.empty_retired(app.engine)
     assert app.world.queues.bodies(Step.PLAN) == app.world.queues.bodies(Queue.WORK) == []
     assert "Dropped an unrecognised message" in caplog.messages
+
+
+def test_a_tick_whose_time_is_up_leaves_the_rest_to_the_next_one(app_with):
+    app = app_with()
+    for number in range(9):
+        body = f'{{"step":"assemble","run":"job-{number:020}","generation":1}}'
+        app.world.queues.send(Queue.WORK.poison, body)
+    app.hurry(timedelta(seconds=6), per_look=timedelta(seconds=1))
+    poison.read_all(app.engine.begun())
+    assert 0 < len(app.world.queues.kept(Queue.WORK.poison)) < 9

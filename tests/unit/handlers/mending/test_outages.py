@@ -136,7 +136,8 @@ def test_a_poison_message_stays_while_storage_refuses_to_end_its_run(app_with, c
     poison.read_all(app.engine)
     given_up, put_off = caplog.records[-2:]
     assert (given_up.levelname, given_up.run) == ("ERROR", f"'{run}'")
-    assert "a later sweep reads them" in put_off.message
+    assert "the next sweep does it again" in put_off.message
+    assert (put_off.unit, put_off.queue) == ("poison", "work-poison")
     assert app.world.queues.bodies(Queue.WORK.poison) == [body]
     app.world.clock.advance(minutes=10)
     poison.read_all(app.engine)
