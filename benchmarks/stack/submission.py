@@ -62,7 +62,7 @@ def _emulator() -> Iterator[Emulator]:
 
 def _task(number: int) -> TaskSpec:
     """Describe a task as the engine plans one: a sheet, five uploads, a few variables."""
-    name, where = f"t{number:06}", f"{_ACCOUNT}/work/run-1/g1"
+    name, where = f"t{number:06}", f"{_ACCOUNT}/engine/run-1/g1"
     uploads = [Upload(f"{letter}-*", "work", f"run-1/g1/{letter}/{name}") for letter in "olspr"]
     return TaskSpec(
         id=name,

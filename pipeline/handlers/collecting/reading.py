@@ -6,10 +6,11 @@ A receipt is untrusted: it is read up to a limit, parsed strictly, and compared 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
-from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.runs.naming import BlobRef, ReceiptPath
 from pipeline.domain.runs.results import (
     MAX_RECEIPT_BYTES,
     ItemResult,
@@ -35,6 +36,22 @@ def receipt_of(engine: Engine, ref: BlobRef, attempt: str, expected: tuple[int, 
     except NotFound as error:
         raise ReceiptInvalid("The receipt is gone.") from error
     return parse_receipt(content, attempt, expected)
+
+
+def result_of(path: ReceiptPath, receipt: Receipt, at: datetime) -> TaskResult:
+    """Make the result of a task from its receipt, which came at a time."""
+    return TaskResult(
+        unit=path.unit,
+        execution=path.execution,
+        attempt=path.attempt,
+        address=path.address,
+        node=receipt.node,
+        device=receipt.device,
+        seconds=receipt.seconds,
+        receipt=path.blob.name,
+        at=at,
+        items=receipt.items,
+    )
 
 
 def items_of(engine: Engine, planned: PlannedItems, result: TaskResult) -> Items:

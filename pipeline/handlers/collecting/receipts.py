@@ -20,7 +20,7 @@ from pipeline.domain.runs.run import Run
 from pipeline.errors import NotYet, Permanent, Transient
 from pipeline.handlers import probe
 from pipeline.handlers.collecting import ends, indexing
-from pipeline.handlers.collecting.reading import receipt_of
+from pipeline.handlers.collecting.reading import receipt_of, result_of
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.published import PlannedItems
 from pipeline.handlers.running.executions import STAGE_STEPS
@@ -276,18 +276,7 @@ def _read_result(
             extra={**context(run, "receipts"), "receipt": path.blob.name, "reason": str(error)},
         )
         return None
-    return TaskResult(
-        unit=path.unit,
-        execution=path.execution,
-        attempt=path.attempt,
-        address=path.address,
-        node=receipt.node,
-        device=receipt.device,
-        seconds=receipt.seconds,
-        receipt=path.blob.name,
-        at=engine.now,
-        items=receipt.items,
-    )
+    return result_of(path, receipt, engine.now)
 
 
 def _doorbell(

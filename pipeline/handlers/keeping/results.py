@@ -15,7 +15,7 @@ from pipeline.domain.runs.naming import Generation, ReceiptPath
 from pipeline.domain.runs.results import MAX_RECEIPT_BYTES, ReceiptInvalid, TaskResult
 from pipeline.domain.runs.run import PublishedPlan, Run
 from pipeline.errors import Permanent
-from pipeline.handlers.collecting.reading import receipt_of
+from pipeline.handlers.collecting.reading import receipt_of, result_of
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.published import PlannedItems
 from pipeline.ledger import tasks
@@ -82,18 +82,7 @@ def _results(
             continue
         if naming.unit_number(unit) is not None:
             found.succeeded |= {item.id for item in receipt.items if item.succeeded}
-        yield TaskResult(
-            unit=unit,
-            execution=path.execution,
-            attempt=path.attempt,
-            address=path.address,
-            node=receipt.node,
-            device=receipt.device,
-            seconds=receipt.seconds,
-            receipt=path.blob.name,
-            at=facts.modified,
-            items=receipt.items,
-        )
+        yield result_of(path, receipt, facts.modified)
 
 
 def _counts_before(pair: tuple[ReceiptPath, BlobFacts]) -> tuple[int, float]:
