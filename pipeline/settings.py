@@ -16,7 +16,7 @@ from pipeline.errors import Permanent
 _AUTHORITY = "https://login.microsoftonline.com"
 _VAULTS = "vault.azure.net"
 _HOST = Path(__file__).resolve().parent.parent / "host.json"
-_MOST_DAYS = 36_500
+_MOST_DAYS = 18_250  # no time before 1970 is compared
 _LATEST_EVENT = timedelta(days=7)  # the longest that a queue keeps a message by default
 SECRETS_FILE = "secrets.local.yaml"  # of a local stack; git and the function package leave it out
 

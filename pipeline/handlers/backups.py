@@ -4,8 +4,10 @@ A generation has two: of its published plan, and of its end. With them `fanfare 
 puts rows back, and no input runs twice.
 """
 
+from collections.abc import Iterator
 from contextlib import suppress
 
+from pipeline.domain.health.findings import REBUILD_LEDGER
 from pipeline.domain.runs.keeping import backups
 from pipeline.domain.runs.keeping.backups import Backup, Marks, Phase
 from pipeline.domain.runs.keeping.tombstones import tombstone
@@ -15,7 +17,6 @@ from pipeline.errors import Conflict, NotFound, Transient
 from pipeline.handlers.engine import Engine, log
 from pipeline.ledger import index
 
-REBUILD = "fanfare ledger rebuild --yes"
 _JSON = "application/json"
 
 
@@ -73,11 +74,25 @@ def check_first(engine: Engine, pipeline: str) -> None:
         raise LedgerLost(
             f"The ledger lost the runs of pipeline {pipeline}: their backups are there, their rows "
             f"are not. No run starts until they are put back, lest an input runs twice: run "
-            f"`{REBUILD}`."
+            f"`{REBUILD_LEDGER}`."
         )
 
 
+def pipelines(engine: Engine) -> Iterator[str]:
+    """Yield the pipelines that have a backup of a run or of their marks, some more than once."""
+    folder = backups.marks()
+    for facts in engine.ports.blobs.list(folder.container, folder.name):
+        yield backups.pipeline_of_marks(facts.ref.name)
+    folder = backups.folder()
+    for facts in engine.ports.blobs.list(folder.container, folder.name):
+        name = backups.parse_name(facts.ref.name)
+        if name and (pipeline := pipeline_of(name.run)):
+            yield pipeline
+
+
 def _has_any(engine: Engine, pipeline: str) -> bool:
+    if engine.ports.blobs.head(backups.marks(pipeline)):
+        return True
     prefix = backups.of_pipeline(pipeline)
     names = (facts.ref.name for facts in engine.ports.blobs.list(prefix.container, prefix.name))
     found = (backups.parse_name(name) for name in names)

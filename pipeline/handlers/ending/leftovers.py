@@ -59,10 +59,13 @@ def item_pins(engine: Engine, run: Run) -> Iterator[BlobRef]:
 
 
 def input_copies(engine: Engine, run: Run) -> Iterator[BlobRef]:
-    """Yield the pin of a run's input, and the upload of a request."""
-    if run.input is None:
+    """Yield the pin of a run's input, and the upload of a request, unless another run needs them.
+
+    A blob is deleted with its snapshots, so the upload stays as long as they do.
+    """
+    if run.input is None or _is_shared(engine, run):
         return
-    if run.input.pinned and not _is_shared(engine, run):
+    if run.input.pinned:
         yield run.input.ref
     upload = BlobRef(run.input.container, run.input.name)
     if naming.is_upload(upload):
@@ -124,14 +127,18 @@ def _is_shared(engine: Engine, run: Run) -> bool:
     follows = run.origin.kind is OriginKind.RUN or run.state is not State.SUCCEEDED
     if source is None or not follows:
         return False
+    own = run.pipeline if run.origin.kind is not OriginKind.RUN else ""  # no chain is a cycle
     for pipeline in index.pipelines(tables):
+        if pipeline == own:
+            continue
         for other in index.of_blob(tables, pipeline, source.container, source.name):
             try:
                 held = runs.load(tables, other) if other != run.id else None
             except Unreadable as error:
                 log_unreadable(error)
                 return True
-            # A run that follows a failure takes over the whole input.
-            if held and held.run.purged_at is None and held.run.input == source:
+            # A run that follows a failure takes over the input with its pin.
+            theirs = held.run.input if held and held.run.purged_at is None else None
+            if theirs and theirs.ref == source.ref:
                 return True
     return False

@@ -48,7 +48,11 @@ def belongings(engine: Engine, run: Run, *, output: bool) -> Purge:
 
 
 def carry_out(engine: Engine, found: Purge) -> Iterator[BlobRef]:
-    """Delete the blobs, some at a time, and yield each one; a second call is harmless."""
+    """Delete the blobs, some at a time, and yield each one; a second call is harmless.
+
+    The run counts as purged before anything is deleted: nobody redrives it then.
+    """
+    _note(engine, found.run.id)
     delete = engine.ports.writer.delete
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="purge") as pool:
         for group in batched(found.blobs, 4 * _AT_ONCE, strict=False):
@@ -56,7 +60,6 @@ def carry_out(engine: Engine, found: Purge) -> Iterator[BlobRef]:
                 yield ref
     tasks.forget(engine.ports.tables, found.run.id, found.run.generation)
     backups.bury(engine, found.run)
-    _note(engine, found.run.id)
 
 
 def _aliases(engine: Engine, run: Run) -> list[BlobFacts]:

@@ -117,10 +117,11 @@ def _from_manifests(engine: Engine, done: Rebuilt) -> Iterator[None]:
     for facts in traces.committed(engine):
         yield
         run_id = facts.ref.name.split("/")[1]
-        marks = _marks_of(engine, naming.pipeline_of(run_id) or "")
-        forgotten = marks and marks.watermark and facts.modified <= marks.watermark
-        if forgotten or runs.exists(engine.ports.tables, run_id):
+        if runs.exists(engine.ports.tables, run_id):
             continue
+        marks = _marks_of(engine, naming.pipeline_of(run_id) or "")
+        if marks and marks.watermark and facts.modified <= marks.watermark:
+            continue  # it was forgotten
         try:
             _put_back(engine, traces.of_manifest(engine, facts), done)
         except FanfareError as error:
@@ -131,9 +132,13 @@ def _from_plans(engine: Engine, done: Rebuilt) -> Iterator[None]:
     """Let runs end of which only a plan is left: nobody can tell how they go on."""
     for run_id, generation, facts in traces.planned(engine):
         yield
-        if not runs.exists(engine.ports.tables, run_id):
+        if runs.exists(engine.ports.tables, run_id):
+            continue
+        try:
             _put_back(engine, traces.of_plan(engine, run_id, generation, facts), done)
             done.unknown += 1
+        except FanfareError as error:
+            done.refused.append(f"plan of {run_id}: {error}")
 
 
 # --- marks
@@ -149,7 +154,7 @@ def _marks_of(engine: Engine, pipeline: str) -> Marks | None:
 def _marks(engine: Engine, done: Rebuilt) -> Iterator[None]:
     """Put back the watermarks. Runs from before the first backup may be unknown: they lie below."""
     tables = engine.ports.tables
-    for pipeline in sorted(done.pipelines):
+    for pipeline in sorted(done.pipelines | set(backups.pipelines(engine))):
         yield
         marks = _marks_of(engine, pipeline)
         recent = engine.now - engine.patience.lost_event
@@ -157,7 +162,11 @@ def _marks(engine: Engine, done: Rebuilt) -> Iterator[None]:
             seen = Marks(at=recent, watermark=recent, activated=recent, swept=recent)
         else:
             below = [at for at in (marks.watermark, marks.since) if at]
-            seen = marks.model_copy(update={"watermark": max(below, default=None)})
+            watermark = max(below, default=None)
+            # A run that waited has no backup, however long it did: all above the watermark count.
+            swept = max((at for at in (watermark, marks.activated) if at), default=None)
+            update = {"watermark": watermark, "swept": marks.swept and swept}
+            seen = marks.model_copy(update=update)
         watched = Watched(seen.activated, seen.swept) if seen.activated and seen.swept else None
         ticked = Ticked(seen.ticked) if seen.ticked else None
         restored.put_back_marks(tables, pipeline, seen.watermark, watched, ticked)

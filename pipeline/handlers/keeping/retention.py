@@ -11,7 +11,7 @@ from enum import Enum
 
 from pipeline.domain.runs.asking.askers import ENGINE
 from pipeline.domain.runs.asking.history import Act
-from pipeline.domain.runs.keeping.backups import Marks
+from pipeline.domain.runs.keeping.backups import BackupInvalid, Marks
 from pipeline.domain.runs.keeping.tombstones import is_tombstone, tombstone
 from pipeline.domain.runs.run import OriginKind, Run
 from pipeline.errors import FanfareError
@@ -194,7 +194,10 @@ def _raised(engine: Engine, pipeline: str) -> Mark:
 
 def _back_up(engine: Engine, pipeline: str, mark: Mark, watched: Watched | None) -> None:
     """Write the pipeline's marks, if the watermark rises, and else once a day."""
-    before = backups.marks_of(engine, pipeline)
+    try:
+        before = backups.marks_of(engine, pipeline)
+    except BackupInvalid:
+        before = None  # somebody changed it: from now on it is whole
     risen = mark.watermark and (before is None or before.watermark != mark.watermark)
     if before and not risen and engine.now - before.at < _SPAN:
         return

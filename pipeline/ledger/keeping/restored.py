@@ -19,9 +19,9 @@ def put_back(
 ) -> bool:
     """Write the row of a run and the rows that list it; return whether this call did.
 
-    With `event` it is announced once more, and what the run held is released once more.
+    With `event` it is announced once more, and what the run held is released once more. The
+    pipeline counts as lost until its marks are put back, so that no input runs in between.
     """
-    index.register(tables, run.pipeline, lambda: None)
     row = Insert(Row(run.pipeline, run.id, to_values(run)))
     others: list[Operation] = [index.listed(run), *index.found_by_input(run)]
     others += [] if run.over else [index.activated(run)]
@@ -43,8 +43,10 @@ def put_back_marks(
     tables: Tables, pipeline: str, watermark: datetime | None, watched: Watched | None,
     ticked: Ticked | None,
 ) -> None:  # fmt: skip
-    """Write how far timers had looked, and the watermark; only a later watermark replaces one."""
-    index.register(tables, pipeline, lambda: None)
+    """Write how far timers had looked, and the watermark; only a later watermark replaces one.
+
+    From then on the pipeline counts as known.
+    """
     mark = retention.read(tables, pipeline)
     if watermark and mark.raised(watermark) != mark:
         retention.note(tables, pipeline, mark.raised(watermark))
@@ -54,6 +56,7 @@ def put_back_marks(
     with suppress(Conflict):
         if ticked:
             watermarks.note_tick(tables, pipeline, ticked)
+    index.register(tables, pipeline, lambda: None)
 
 
 def _is_there(tables: Tables, row: Row) -> bool:

@@ -106,6 +106,11 @@ def marks(pipeline: str = "") -> BlobRef:
     return BlobRef(naming.ENGINE, f"{_MARKS}{pipeline}.json" if pipeline else _MARKS)
 
 
+def pipeline_of_marks(name: str) -> str:
+    """Return the pipeline whose marks a blob of the folder has."""
+    return name.removeprefix(_MARKS).removesuffix(".json")
+
+
 def parse_name(name: str) -> BackupName | None:
     """Parse the name of a run's backup; return None for another name."""
     match = _NAME.fullmatch(name)

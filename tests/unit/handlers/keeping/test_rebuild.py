@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from datetime import UTC, datetime
+from itertools import islice
 
 import pytest
 
@@ -13,7 +14,7 @@ from pipeline.handlers.keeping.losses import lost_tables
 from pipeline.handlers.keeping.rebuild import Rebuilt, rebuild
 from pipeline.handlers.keeping.retention import retain
 from pipeline.handlers.starting import lost_events
-from pipeline.handlers.starting.start import start_for_request
+from pipeline.handlers.starting.start import start_for_blob, start_for_request
 from pipeline.ledger import listing
 from pipeline.ledger.keeping.retention import watermark
 from pipeline.ledger.layout import TABLES
@@ -259,3 +260,57 @@ def test_places_are_held_again(app_with):
     assert sorted(run.state for run in app.all_runs()) == ["running", "waiting"]
     app.settle()
     assert {run.state for run in app.all_runs()} == {"succeeded"}
+
+
+@pytest.mark.parametrize("steps", range(1, 16, 2))
+def test_a_rebuild_that_was_interrupted_lets_nothing_run_twice_and_can_be_repeated(app_with, steps):
+    lived = Lived(app_with(LIMITED), "submitted")
+    app, pipeline = lived.app, lived.app.engine.catalogue.pipeline("job")
+    lose(app, *TABLES)
+    for _ in islice(rebuild(app.engine), steps):
+        app.survive(lambda: lost_events.activate(app.engine))
+        for facts in app.world.blobs.list("input", "lines/"):
+            event = lost_events.event_of(app.engine, facts)
+            app.survive(lambda event=event: start_for_blob(app.engine, pipeline, event))
+    rebuilt(app)
+    come_again(app)
+    app.settle()
+    assert {run.id for run in app.all_runs()} == lived.before.keys()
+    assert set(lived.executed.values()) == {1}
+
+
+def test_a_pipeline_whose_runs_are_all_forgotten_keeps_its_watermark(old):
+    app = old()
+    retain(app.engine)
+    app.world.clock.advance(days=70)
+    lost_events.sweep_events(app.engine)
+    retain(app.engine)
+    assert app.all_runs() == []
+    mark = watermark(app.world.tables, "job")
+    lose(app, *TABLES)
+    app.pass_time()
+    rebuilt(app)
+    assert watermark(app.world.tables, "job") >= mark
+    pipeline = app.engine.catalogue.pipeline("job")
+    assert list(lost_events.unclaimed(app.engine, pipeline, EVER, app.engine.now)) == []
+
+
+def test_a_run_that_waited_for_days_when_the_ledger_was_lost_is_started(app_with):
+    app = app_with(LINES + "max_concurrent_runs: 1\n")
+    app.pass_time()
+    app.upload("lines/first.txt", b"one\n")
+    app.pump()
+    retain(app.engine)
+    app.world.clock.advance(minutes=1)
+    app.upload("lines/waits.txt", b"one\n")
+    app.pump()
+    app.world.clock.advance(days=2)
+    lost_events.sweep_events(app.engine)
+    retain(app.engine)
+    lose(app, *TABLES)
+    rebuilt(app)
+    app.settle()
+    lost_events.sweep_events(app.engine)
+    app.settle()
+    names = sorted(run.input.name for run in app.all_runs())
+    assert names == ["lines/first.txt", "lines/waits.txt"]

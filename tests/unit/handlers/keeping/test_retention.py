@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 
+from pipeline.domain.runs import naming
 from pipeline.errors import Conflict, Transient
 from pipeline.handlers.doors.http import show_run
 from pipeline.handlers.ending import steer
@@ -184,6 +185,27 @@ def test_a_pin_stays_as_long_as_another_run_needs_it(app_with, pin):
     retain(app.engine)
     assert app.world.blobs.pins() == []
     assert app.world.blobs.names("engine", "job-") == []
+
+
+def test_the_upload_of_a_request_stays_as_long_as_a_run_that_follows_needs_its_pin(app_with):
+    app = app_with(also={"after": AFTER}, program=failing)
+    app.pass_time()
+    upload = naming.upload("token", "a.txt")
+    app.world.blobs.put(upload.container, upload.name, b"one\n")
+    job = app.engine.catalogue.pipeline("job")
+    start_for_request(app.engine, job, "key", app.world.blobs.head(upload), {})
+    app.settle()
+    first, second = sorted(app.all_runs(), key=lambda run: run.pipeline, reverse=True)
+    app.world.clock.advance(days=20)
+    steer.redrive(app.engine, second.id)
+    app.settle()
+    app.world.clock.advance(days=15)
+    retain(app.engine)
+    assert runs.need(app.world.tables, first.id).run.purged_at
+    assert app.world.blobs.head(second.input.ref)
+    app.world.clock.advance(days=20)
+    retain(app.engine)
+    assert app.world.blobs.head(upload) is None
 
 
 def test_the_pins_of_single_items_are_deleted_too(app_with):
