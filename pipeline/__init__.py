@@ -5,3 +5,5 @@ ledger/    runs, tasks, progress as rows    adapters/  Azure behind the ports
 handlers/  parse, decide, act               bootstrap  settings to a working engine
 cli/       how people look and steer
 """
+
+__version__ = "0.2.0"

@@ -2,10 +2,7 @@
 
 from enum import IntEnum
 
-from pipeline.domain.catalogue.catalogue import DefinitionError
-from pipeline.domain.definitions.parameters import InvalidParameters
-from pipeline.errors import Conflict, FanfareError, Permanent, Transient
-from pipeline.settings import SettingMissing
+from pipeline.errors import Permanent
 
 
 class Exit(IntEnum):
@@ -24,20 +21,3 @@ class CommandError(Permanent):
     def __init__(self, message: str, code: Exit = Exit.FAILED) -> None:
         super().__init__(message)
         self.code = code
-
-
-def exit_code(error: FanfareError) -> Exit:
-    """Choose the exit code for an error."""
-    match error:
-        case CommandError():
-            return error.code
-        case InvalidParameters() | DefinitionError():
-            return Exit.USAGE
-        case SettingMissing():
-            return Exit.UNREACHABLE
-        case Conflict():
-            return Exit.FAILED
-        case Transient():
-            return Exit.UNREACHABLE
-        case _:
-            return Exit.FAILED

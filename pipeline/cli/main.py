@@ -3,67 +3,30 @@
 import logging
 import sys
 import tempfile
-import tomllib
 import traceback
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipeline.bootstrap import APP_ROOT
-from pipeline.cli.commands import cost as cost_command
-from pipeline.cli.commands import doctor as doctor_command
-from pipeline.cli.commands import env as env_command
-from pipeline.cli.commands import ledger as ledger_commands
-from pipeline.cli.commands import plan as plan_command
-from pipeline.cli.commands import read as read_commands
-from pipeline.cli.commands import run as run_commands
-from pipeline.cli.commands import sample as sample_command
-from pipeline.cli.commands import steer as steer_commands
-from pipeline.cli.commands import up_down
+from pipeline import __version__
 from pipeline.cli.exits import Exit
-from pipeline.cli.session import Session, command
+from pipeline.cli.registry import ENTRIES, group_of
 from pipeline.cli.views.wording import one_line
 
 app = typer.Typer(
     name="fanfare",
+    cls=group_of(ENTRIES),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
     rich_markup_mode=None,
 )
-_COMMANDS = (
-    up_down.up,
-    up_down.down,
-    run_commands.run,
-    plan_command.plan,
-    read_commands.ls,
-    read_commands.show,
-    run_commands.watch,
-    read_commands.logs,
-    steer_commands.cancel,
-    run_commands.redrive,
-    steer_commands.backfill,
-    steer_commands.pause,
-    steer_commands.resume,
-    steer_commands.purge,
-    doctor_command.doctor,
-    cost_command.cost,
-    sample_command.sample,
-    env_command.env,
-    read_commands.schema,
-)
-
-
-def version() -> str:
-    """Return the version of this checkout, which only `pyproject.toml` states."""
-    document = tomllib.loads((APP_ROOT / "pyproject.toml").read_text("utf-8"))
-    return str(document["project"]["version"])
 
 
 def _show_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"fanfare {version()}")
+        typer.echo(f"fanfare {__version__}")
         raise typer.Exit
 
 
@@ -76,20 +39,11 @@ _Version = Annotated[
 @app.callback()
 def prepare(context: typer.Context, *, _version: _Version = False) -> None:
     """Event-driven Azure Batch: uploads and schedules start runs, events announce their results."""
-    context.obj = context.obj or Session()
+    if context.obj is None:
+        # Not for the version and the help, which need nothing of it.
+        from pipeline.cli.session import Session  # noqa: PLC0415 see above
 
-
-for _command in _COMMANDS:
-    app.command()(command(_command))
-_ledger = typer.Typer(
-    name="ledger",
-    help="Export the ledger, or rebuild it after a loss.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-_ledger.command()(command(ledger_commands.export))
-_ledger.command()(command(ledger_commands.rebuild))
-app.add_typer(_ledger)
+        context.obj = Session()
 
 
 def main() -> None:

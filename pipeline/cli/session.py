@@ -16,13 +16,14 @@ from rich.status import Status
 
 from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.checks import Ward
-from pipeline.cli.exits import CommandError, Exit, exit_code
+from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.target import caller, connect, definitions
-from pipeline.domain.catalogue.catalogue import Catalogue
+from pipeline.domain.catalogue.catalogue import Catalogue, DefinitionError
+from pipeline.domain.definitions.parameters import InvalidParameters
 from pipeline.domain.runs.asking.askers import Asker
-from pipeline.errors import FanfareError
+from pipeline.errors import Conflict, FanfareError, Transient
 from pipeline.handlers.engine import Engine
-from pipeline.settings import SECRETS_FILE
+from pipeline.settings import SECRETS_FILE, SettingMissing
 
 _PIPE_WIDTH = 240
 _TARGET_HELP = "Env file of a deployment, such as .azure/NAME/.env; default: the local stack."
@@ -94,6 +95,23 @@ class Session:
             self.err.print("error:", style="bold red", end=" ")
             self.err.print(str(error), markup=False, soft_wrap=True)
         return code
+
+
+def exit_code(error: FanfareError) -> Exit:
+    """Choose the exit code for an error."""
+    match error:
+        case CommandError():
+            return error.code
+        case InvalidParameters() | DefinitionError():
+            return Exit.USAGE
+        case SettingMissing():
+            return Exit.UNREACHABLE
+        case Conflict():
+            return Exit.FAILED
+        case Transient():
+            return Exit.UNREACHABLE
+        case _:
+            return Exit.FAILED
 
 
 def _console(*, stderr: bool) -> Console:

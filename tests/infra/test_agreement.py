@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 
+from pipeline import __version__
 from pipeline.adapters import management
 from pipeline.cli.commands.up_down import pool_bodies
-from pipeline.cli.main import version
 from pipeline.cli.stack import config as local
 from pipeline.cli.target import definitions
 from pipeline.domain.health.azure import PROVIDERS
@@ -282,4 +282,4 @@ def test_the_app_sets_nothing_that_flex_consumption_refuses():
 
 
 def test_the_template_has_the_version_of_the_program():
-    assert AZD["metadata"]["template"] == f"fanfare@{version()}"
+    assert AZD["metadata"]["template"] == f"fanfare@{__version__}"
