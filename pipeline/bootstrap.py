@@ -22,7 +22,8 @@ from pipeline.settings import HttpAccess, SettingMissing, Settings
 
 APP_ROOT = Path(__file__).resolve().parent.parent
 _OBJECTS = 50_000  # that are made between two looks for cycles; 2,000 by default
-_SCRIPTS = ("*.py", "runtime/**/*.py", "environments/*.txt")
+_RUNTIME = APP_ROOT / "task_scripts" / "runtime"
+_SCRIPTS = ("*.py", "environments/*.txt")
 
 
 @functools.cache
@@ -87,7 +88,7 @@ def build(settings: Settings) -> Engine:
     """Build an engine. Raises DefinitionError, which names every fault of the definitions."""
     root = settings.definitions
     catalogue = load_catalogue(root / "pipelines", root / "pools", root / "task_scripts")
-    files = scripts(root / "task_scripts", catalogue.programs)
+    files = deployed(root / "task_scripts", catalogue.programs)
     return Engine(
         connect(settings),
         catalogue,
@@ -103,21 +104,20 @@ def build(settings: Settings) -> Engine:
     )
 
 
-def scripts(folder: Path, named: Collection[str] = ()) -> dict[str, bytes]:
-    """Read the files that nodes may need; the keys are plain file names.
+def deployed(
+    folder: Path, named: Collection[str] = (), runtime: Path = _RUNTIME
+) -> dict[str, bytes]:
+    """Read the files that nodes may need: the project's, and the engine's runner.
 
-    The key of a folder that is `named` as a program ends in a slash. Archives are not among them.
-    The runner's modules are one file.
+    The keys are plain file names; that of a folder that is `named` as a program ends in a slash.
+    Archives are not among them. The runner's modules are one file.
     """
     others = sorted(
         name for name in named if not (name.endswith(".py") and (folder / name).is_file())
     )
-    files = {
-        path.name: path.read_bytes()
-        for pattern in _SCRIPTS
-        for path in sorted(folder.glob(pattern))
-        if path.name != "__init__.py"
-    }
+    paths = [path for pattern in _SCRIPTS for path in sorted(folder.glob(pattern))]
+    paths += sorted(runtime.rglob("*.py"))
+    files = {path.name: path.read_bytes() for path in paths if path.name != "__init__.py"}
     return dict(programs.read(name, folder) for name in others) | programs.joined(files)
 
 

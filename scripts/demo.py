@@ -27,7 +27,7 @@ from pipeline.cli.follow import follow
 from pipeline.cli.samples import video
 from pipeline.cli.session import Deadline, Session
 from pipeline.cli.stack.config import COMPLETIONS, Wishes
-from pipeline.cli.stack.process import DATA, LocalStack
+from pipeline.cli.stack.process import LocalStack
 from pipeline.cli.stack.signals import end_in_order
 from pipeline.cli.uploads import wait_for_start
 from pipeline.cli.views import runs as display
@@ -51,9 +51,10 @@ def main() -> int:
     """Run the demo; return 0 if the event arrived and the output is complete."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--keep", action="store_true", help="leave the local stack running")
-    parser.add_argument("--data", type=Path, default=DATA, help="folder of the stack's data")
+    parser.add_argument("--data", type=Path, default=None, help="folder of the stack's data")
     given = parser.parse_args()
-    session, stack = Session(), LocalStack(given.data)
+    session = Session()
+    stack = session.stack(given.data)
     keep = given.keep or stack.running()
     end_in_order()
     try:

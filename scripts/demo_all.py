@@ -19,7 +19,7 @@ from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.samples.samples import SAMPLES, Sample
 from pipeline.cli.session import Deadline, Session
 from pipeline.cli.stack.config import Wishes
-from pipeline.cli.stack.process import DATA, LocalStack
+from pipeline.cli.stack.process import LocalStack
 from pipeline.cli.stack.signals import end_in_order
 from pipeline.cli.uploads import wait_for_start
 from pipeline.domain.runs import naming
@@ -38,7 +38,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", help="pipelines; default: all that an upload starts")
     given = parser.parse_args()
-    session, stack = Session(), LocalStack(DATA)
+    session = Session()
+    stack = session.stack()
     keep = stack.running()
     end_in_order()
     try:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.session import Session
-from pipeline.cli.stack.process import DATA, LocalStack
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.handlers.running import versions
 
@@ -36,7 +35,7 @@ def refuse_edits(session: Session, pipeline: Pipeline) -> None:
 
 
 def _differ(session: Session, edited: Sequence[str]) -> str:
-    deploy = LocalStack(session.target or DATA).command("up") if session.engine.local else "azd up"
+    deploy = session.stack().command("up") if session.engine.local else "azd up"
     return (
         f"The app has another version of {', '.join(edited)} than this folder. "
         f"Deploy the edit: `{deploy}`."

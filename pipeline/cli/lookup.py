@@ -6,7 +6,6 @@ from itertools import islice
 
 from pipeline.cli.exits import CommandError
 from pipeline.cli.session import Session
-from pipeline.cli.target import addressed
 from pipeline.handlers.collecting.standing import Standing, standing
 from pipeline.ledger import index, listing, runs
 from pipeline.ledger.listing import Listing
@@ -45,9 +44,9 @@ def standing_of(session: Session, run: str, *, ask: bool = True) -> Standing:
     found = standing(session.engine, run, ask=ask)
     obstacle = found.obstacle
     if obstacle:
-        remedy = addressed(obstacle.remedy, session.target)
+        remedy = session.addressed(obstacle.remedy)
         obstacle = obstacle.model_copy(update={"remedy": remedy})
-    return replace(found, obstacle=obstacle, remedy=addressed(found.remedy, session.target))
+    return replace(found, obstacle=obstacle, remedy=session.addressed(found.remedy))
 
 
 def listed(session: Session, found: Listing) -> Listing:

@@ -14,22 +14,29 @@ import typer
 from rich.console import Console, RenderableType
 from rich.status import Status
 
-from pipeline.bootstrap import APP_ROOT
+from pipeline.cli import target
 from pipeline.cli.checks import Ward
 from pipeline.cli.exits import CommandError, Exit
+from pipeline.cli.project.folder import Project, chosen
+from pipeline.cli.stack.process import LocalStack
 from pipeline.cli.target import caller, connect, definitions
 from pipeline.domain.catalogue.catalogue import Catalogue, DefinitionError
 from pipeline.domain.definitions.parameters import InvalidParameters
 from pipeline.domain.runs.asking.askers import Asker
 from pipeline.errors import Conflict, FanfareError, Transient
 from pipeline.handlers.engine import Engine
-from pipeline.settings import SECRETS_FILE, SettingMissing
+from pipeline.settings import SettingMissing, Settings
 
 _PIPE_WIDTH = 240
 _TARGET_HELP = "Env file of a deployment, such as .azure/NAME/.env; default: the local stack."
+_PROJECT_HELP = "Folder with pipelines/ and pools/; default: the one around the current folder."
 _COMMON: dict[str, tuple[object, object]] = {
     "target": (
         Annotated[Path | None, typer.Option("--target", metavar="FILE", help=_TARGET_HELP)],
+        None,
+    ),
+    "project": (
+        Annotated[Path | None, typer.Option("--project", metavar="DIR", help=_PROJECT_HELP)],
         None,
     ),
     "as_json": (Annotated[bool, typer.Option("--json", help="Answer in JSON.")], False),
@@ -40,23 +47,47 @@ _COMMON: dict[str, tuple[object, object]] = {
 class Session:
     """The surroundings of one command; tests pass an engine and a clock that does not wait."""
 
-    connect: Callable[[Path | None], Engine] = connect
-    definitions: Callable[[], Catalogue] = definitions
+    connect: Callable[[Path | None, Project], Engine] = connect
+    catalogue: Callable[[Project], Catalogue] = definitions
     caller: Callable[[Path | None, Engine], Asker] = caller
     ward: Callable[[float], Ward] | None = None  # what `doctor` checks in tests
-    secrets: Path = APP_ROOT / SECRETS_FILE
-    environments: Path = APP_ROOT / "task_scripts" / "environments"
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
     out: Console = field(default_factory=lambda: _console(stderr=False))
     err: Console = field(default_factory=lambda: _console(stderr=True))
     target: Path | None = None
+    folder: Path | None = None  # of the project, if it was named
     as_json: bool = False
+
+    @functools.cached_property
+    def project(self) -> Project:
+        """The project that the command works on. Raises CommandError if there is none."""
+        return chosen(self.folder)
+
+    def definitions(self) -> Catalogue:
+        """Read the definitions of the project. Raises DefinitionError."""
+        return self.catalogue(self.project)
+
+    def stack(self, data: Path | None = None) -> LocalStack:
+        """Return the local stack of a folder, by default that of the target."""
+        return LocalStack(data or target.folder_of(self.target, self.project), self.project)
+
+    def values(self) -> dict[str, str]:
+        """Read all values of the target's env file. Raises StackDown."""
+        return target.environment_of(self.target, self.project)
+
+    def settings(self) -> Settings:
+        """Read the target's settings. Raises StackDown or SettingMissing."""
+        return Settings.from_env(self.values(), self.project.root)
+
+    def addressed(self, remedy: str) -> str:
+        """Return a remedy whose commands name the target, so that they can be pasted."""
+        return target.addressed(remedy, self.target, self.project)
 
     @functools.cached_property
     def engine(self) -> Engine:
         """The engine of the target, made at its first use."""
-        return self.connect(self.target)
+        return self.connect(self.target, self.project)
 
     @functools.cached_property
     def steering(self) -> Engine:
@@ -129,6 +160,7 @@ def command[**P](function: Callable[P, None]) -> Callable[..., None]:
     def carry_out(*args: P.args, **kwargs: P.kwargs) -> None:
         session: Session = cast("typer.Context", kwargs["context"]).obj
         session.target = cast("Path | None", kwargs.pop("target")) or session.target
+        session.folder = cast("Path | None", kwargs.pop("project")) or session.folder
         session.as_json = bool(kwargs.pop("as_json"))
         try:
             function(*args, **kwargs)

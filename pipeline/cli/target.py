@@ -6,11 +6,13 @@ import pwd
 import re
 import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.bootstrap import APP_ROOT, build
+from pipeline.bootstrap import build
 from pipeline.cli.exits import CommandError, Exit
-from pipeline.cli.stack.process import DATA, LocalStack
+from pipeline.cli.project.folder import Project, current
+from pipeline.cli.stack.process import LocalStack
 from pipeline.domain.catalogue.catalogue import Catalogue, load_catalogue
 from pipeline.domain.runs.asking.askers import Asker, AskerKind
 from pipeline.domain.waiting.remedies import BETWEEN, BY_HAND
@@ -27,9 +29,9 @@ class StackDown(CommandError):
         self.remedy = remedy
 
 
-def connect(target: Path | None) -> Engine:
+def connect(target: Path | None, project: Project | None = None) -> Engine:
     """Make the engine of a target. Raises CommandError when the target is not available."""
-    return build(settings_of(target))
+    return build(settings_of(target, project))
 
 
 def caller(target: Path | None, engine: Engine) -> Asker:
@@ -54,49 +56,60 @@ def os_user() -> Asker:
     return Asker(kind=AskerKind.USER, name=name, id=f"{name}@{platform.node()}")
 
 
-def definitions() -> Catalogue:
-    """Read the definitions from disk, without asking a target."""
-    return load_catalogue(APP_ROOT / "pipelines", APP_ROOT / "pools", APP_ROOT / "task_scripts")
+def definitions(project: Project | None = None) -> Catalogue:
+    """Read the definitions of a project from disk, without asking a target."""
+    root = (project or current()).root
+    return load_catalogue(root / "pipelines", root / "pools", root / "task_scripts")
 
 
-def settings_of(target: Path | None) -> Settings:
+def settings_of(target: Path | None, project: Project | None = None) -> Settings:
     """Read a target's settings: an env file, a folder with one, or (None) the local stack."""
-    return Settings.from_env(environment_of(target), APP_ROOT)
+    return Settings.from_env(environment_of(target, project), (project or current()).root)
 
 
-def environment_of(target: Path | None) -> dict[str, str]:
+def environment_of(target: Path | None, project: Project | None = None) -> dict[str, str]:
     """Read all values of a target's env file. Raises StackDown."""
-    if target is None:
-        target = DATA
-    stack = LocalStack(target if target.is_dir() else target.parent)
-    local = target in (DATA, stack.env) or (target / "stack.lock").exists()
-    if local and not stack.running():
-        raise StackDown(stack.command("up"))
-    path = target / ("app.env" if local else ".env") if target.is_dir() else target
-    return read_env(path)
+    stack = LocalStack(folder_of(target, project), project)
+    if target is None or target.resolve() == stack.env or (stack.data / "stack.lock").exists():
+        if not stack.running():
+            raise StackDown(stack.command("up"))
+        return read_env(stack.env)
+    return read_env(target / ".env" if target.is_dir() else target)
 
 
-def folder_of(target: Path | None) -> Path:
+def folder_of(target: Path | None, project: Project | None = None) -> Path:
     """Return the folder of a local stack that is a target."""
-    chosen = DATA if target is None else target
-    return chosen if chosen.is_dir() else chosen.parent
+    if target is None:
+        return (project or current()).data
+    return target if target.is_dir() else target.parent
 
 
-def addressed(remedy: str, target: Path | None) -> str:
-    """Return a remedy whose `fanfare` commands name the target, so that they can be pasted."""
-    if target is None or folder_of(target).resolve() == DATA:
-        return remedy
+def addressed(remedy: str, target: Path | None, project: Project | None = None) -> str:
+    """Return a remedy whose `fanfare` commands name project and target, so they can be pasted."""
+    project = project or current()
+    usual = target is None or folder_of(target).resolve() == project.data
+    named = Named(project.option, None if usual else target)
     commands, marked, words = remedy.partition(BY_HAND)
-    return BETWEEN.join(_at(part, target) for part in commands.split(BETWEEN)) + marked + words
+    return BETWEEN.join(named.in_(part) for part in commands.split(BETWEEN)) + marked + words
 
 
-def _at(part: str, target: Path) -> str:
-    program, _, rest = part.partition(" ")
-    if program != "fanfare":
-        return part
-    if rest.split()[0] in ("up", "down"):
-        return f"{part} --data {shlex.quote(str(folder_of(target)))}"
-    return f"{part} --target {shlex.quote(str(target))}"
+@dataclass(frozen=True)
+class Named:
+    """What a printed command has to name: the project as an option, and the target unless usual."""
+
+    project: str
+    target: Path | None
+
+    def in_(self, part: str) -> str:
+        """Return one command with it."""
+        program, _, rest = part.partition(" ")
+        if program != "fanfare":
+            return part
+        if self.target is None:
+            return f"{part}{self.project}"
+        if rest.split()[0] in ("up", "down"):
+            return f"{part}{self.project} --data {shlex.quote(str(folder_of(self.target)))}"
+        return f"{part}{self.project} --target {shlex.quote(str(self.target))}"
 
 
 def read_env(path: Path) -> dict[str, str]:

@@ -67,7 +67,7 @@ class Stack:
 
     def start(self) -> None:
         """Start all services and create what the app needs."""
-        config = local.stack_config(self.local.keys(), ROOT, self._wishes)
+        config = local.stack_config(self.local.keys(), ROOT, ROOT, self._wishes)
         settings = config["settings"]
         assert isinstance(settings, dict)
         settings |= {"FANFARE_DEFINITIONS": str(self.definitions)}

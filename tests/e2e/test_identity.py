@@ -94,14 +94,14 @@ class Keyless(Stack):
         entry = {"account": "fanfare", "clientId": NODE, "blobEndpoint": self.urls["blob"]}
         identities = self._written("identities.json", {local.NODE_IDENTITY: entry})
         keys = local.Keys.draw()
-        options = local.stack_config(keys, ROOT, self._wishes)["options"]["batch"]
+        options = local.stack_config(keys, ROOT, ROOT, self._wishes)["options"]["batch"]
         account = ("--account", "fanfarebatch")
         only_tokens = (*self._entra, "--authentication-modes", "AAD")
         return (*account, *only_tokens, "--identities", identities, *options)
 
     def _values(self, grid: str, batch: str) -> dict[str, str]:
         keys = local.Keys.draw()
-        usual = local.stack_config(keys, ROOT, self._wishes)["settings"]
+        usual = local.stack_config(keys, ROOT, ROOT, self._wishes)["settings"]
         prefix = "AzureWebJobsStorage__"
         return {
             **{name: text for name, text in usual.items() if name not in OF_KEYS},

@@ -44,7 +44,8 @@ class Definitions:
     def of(cls, folder: Path) -> "Definitions":
         """Read pipelines/, pools/ and task_scripts/ below a folder."""
         catalogue = load_catalogue(folder / "pipelines", folder / "pools", folder / "task_scripts")
-        scripts = bootstrap.scripts(folder / "task_scripts")
+        programs = folder / "task_scripts"
+        scripts = bootstrap.deployed(programs, runtime=programs / "runtime")
         return cls(catalogue, scripts)
 
     def engine(self, ports: Ports) -> Engine:

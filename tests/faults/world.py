@@ -93,7 +93,7 @@ class World:
 
     def examine(self) -> list[Answer]:
         """Ask the doctor."""
-        session = Session(ward=self.doctor.ward, connect=lambda _: self.app.engine)
+        session = Session(ward=self.doctor.ward, connect=lambda *_: self.app.engine)
         words = ["doctor", "--json", "--wait", "5"]
         told = json.loads(CliRunner().invoke(fanfare, words, obj=session).stdout)["findings"]
         wrong = [f for f in told if f["level"] not in ("ok", "only in Azure")]

@@ -183,7 +183,7 @@ def test_rendered_pools_are_in_step():
 
 
 def test_the_emulator_gets_the_pools_that_azure_gets():
-    bodies = pool_bodies()
+    bodies = pool_bodies(definitions())
     pools = [pool for _, pool in sorted(definitions().pools.items())]
     assert [
         {**pool_resource(b, registries(p)), "gpu": p.devices > 0}

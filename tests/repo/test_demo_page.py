@@ -60,7 +60,7 @@ def test_each_kind_of_output_is_shown_as_what_it_is():
 
 
 def test_all_pipelines_that_an_upload_starts_are_shown_though_no_stack_is_up():
-    def connect(_target):
+    def connect(_target, _project):
         raise AssertionError("The stack is started later.")
 
     shown = demo_all.started(Session(connect=connect))

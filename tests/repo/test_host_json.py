@@ -46,7 +46,7 @@ def test_the_decision_record_has_the_numbers_of_host_json():
 
 def test_every_message_in_hand_has_a_thread_in_azure_and_on_this_machine():
     keys = Keys("", "", "")
-    local = stack_config(keys, ROOT, Wishes())["settings"]
+    local = stack_config(keys, ROOT, ROOT, Wishes())["settings"]
     assert int(app_settings()[THREADS]) == int(local[THREADS]) == IN_HAND
 
 

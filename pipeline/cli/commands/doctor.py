@@ -14,7 +14,7 @@ from rich.text import Text
 from pipeline.cli.checks import CHECKS, Check, Ward
 from pipeline.cli.exits import Exit
 from pipeline.cli.session import Session
-from pipeline.cli.target import StackDown, addressed, environment_of, folder_of, settings_of
+from pipeline.cli.target import StackDown
 from pipeline.cli.views import wording
 from pipeline.domain.catalogue.catalogue import DefinitionError
 from pipeline.domain.health import findings as health
@@ -46,7 +46,7 @@ def doctor(
     try:
         ward = session.ward(wait) if session.ward else ward_of(session, wait)
         found = [
-            replace(finding, mend=addressed(finding.mend, session.target))
+            replace(finding, mend=session.addressed(finding.mend))
             for finding in examine(session, ward, wait)
         ]
     except DefinitionError as error:
@@ -67,7 +67,7 @@ def ward_of(session: Session, wait: float) -> Ward:
     from pipeline.adapters import management, survey  # noqa: PLC0415 see above
     from pipeline.adapters.identity import credentials  # noqa: PLC0415
 
-    values, settings = environment_of(session.target), settings_of(session.target)
+    values, settings = session.values(), session.settings()
     names = ("AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP", "AZURE_BATCH_ACCOUNT")
     more = ("AZURE_STORAGE_ACCOUNT", "AZURE_FUNCTION_APP", "AZURE_LOCATION")
     last = "FANFARE_NODE_IDENTITY"
@@ -81,7 +81,7 @@ def ward_of(session: Session, wait: float) -> Ward:
         {"Storage": credentials.storage_account(settings).blob, **_urls(settings, where)},
         session.sleep,
         wait * 0.75,
-        folder_of(session.target) if settings.local else None,
+        session.stack().data if settings.local else None,
     )
 
 

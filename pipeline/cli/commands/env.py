@@ -22,7 +22,7 @@ def env(
 ) -> None:
     """Make task_scripts/environments/NAME.txt of the packages that NAME.in names."""
     session = cast("Session", context.obj)
-    folder = session.environments
+    folder = session.project.environments
     source, target = folder / f"{name}.in", folder / f"{name}.txt"
     if not re.fullmatch(FILE_NAME, name, re.ASCII) or not source.is_file():
         known = ", ".join(sorted(path.stem for path in folder.glob("*.in"))) or "none"

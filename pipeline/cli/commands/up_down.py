@@ -17,10 +17,11 @@ from pipeline.cli.session import Session
 from pipeline.cli.stack import config as local
 from pipeline.cli.stack import repair
 from pipeline.cli.stack.config import Json, Wishes
-from pipeline.cli.stack.process import DATA, LocalStack, write_private
+from pipeline.cli.stack.process import LocalStack, write_private
 from pipeline.cli.stack.stamp import app_stamp
-from pipeline.cli.target import definitions, render_env
+from pipeline.cli.target import render_env
 from pipeline.cli.views import stack as stack_display
+from pipeline.domain.catalogue.catalogue import Catalogue
 from pipeline.domain.definitions.pool import local_body
 from pipeline.domain.pools.formula import render_formula
 from pipeline.handlers.doors import timers
@@ -30,7 +31,10 @@ from pipeline.settings import Settings
 _OWN_SETTINGS = ("FANFARE_", "AzureWebJobsStorage")
 _PROVISION = "pipeline.adapters.provision"
 
-DataOption = Annotated[Path, typer.Option("--data", help="Folder of the local stack's data.")]
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder of the local stack's data; default: the project's."),
+]
 _DEFAULT = Wishes()
 
 
@@ -46,7 +50,7 @@ class Started:
 
 def up(
     context: typer.Context,
-    data: DataOption = DATA,
+    data: DataOption = None,
     profile: Annotated[
         str, typer.Option(help="benign, or awkward: services misbehave as real ones may.")
     ] = _DEFAULT.profile,
@@ -63,7 +67,7 @@ def up(
     session: Session = context.obj
     if profile not in ("benign", "awkward"):
         raise CommandError(f"The profile must be benign or awkward, not {profile!r}.", Exit.USAGE)
-    stack = LocalStack(data)
+    stack = session.stack(data)
     note_lacks(session, session.definitions().pools.values())
     if fresh:
         stop(session, stack, force=False)
@@ -77,12 +81,12 @@ def up(
 
 def down(
     context: typer.Context,
-    data: DataOption = DATA,
+    data: DataOption = None,
     force: Annotated[bool, typer.Option("--force", help="Kill the stack; its data stays.")] = False,
 ) -> None:
     """Stop the local stack; its data stays for the next `fanfare up`."""
     session: Session = context.obj
-    stopped = stop(session, LocalStack(data), force=force)
+    stopped = stop(session, session.stack(data), force=force)
     text = "The local stack is down; its data stays." if stopped else "The local stack was not up."
     session.answer({"stopped": stopped}, text)
 
@@ -102,10 +106,11 @@ def bring_up(session: Session, stack: LocalStack, wishes: Wishes) -> Started:
 
     A stack that this starts ends with this process, unless it is released.
     """
-    config = local.stack_config(stack.keys(), APP_ROOT, wishes)
+    root = session.project.root
+    config = local.stack_config(stack.keys(), APP_ROOT, root, wishes)
     # Definitions are read first: a mistake in them should not cost a start.
-    pools = pool_bodies()
-    stamp, stamp_file = app_stamp(APP_ROOT, repr(config)), stack.data / "app.stamp"
+    pools = pool_bodies(session.definitions())
+    stamp, stamp_file = app_stamp(APP_ROOT, root, repr(config)), stack.data / "app.stamp"
     if stack.running():
         changed = _text(stamp_file) != stamp
         if not changed and (mended := _mended(session, stack, config, pools)) is not None:
@@ -180,12 +185,12 @@ def _expect_ticks(values: dict[str, str]) -> None:
     timers.note(build(Settings.from_env(values, APP_ROOT)))
 
 
-def pool_bodies() -> list[dict[str, object]]:
+def pool_bodies(catalogue: Catalogue) -> list[dict[str, object]]:
     """Describe the pools of the definitions as Batch's create call expects them."""
     now = datetime.now(UTC)
     return [
         local_body(pool, render_formula(pool, [], now))
-        for _, pool in sorted(definitions().pools.items())
+        for _, pool in sorted(catalogue.pools.items())
     ]
 
 

@@ -16,7 +16,7 @@ def note_secrets(session: Session, definition: Pipeline) -> list[Wanted]:
 
     `found` is None if the target is in Azure: only its app asks the vaults.
     """
-    local = LocalSecrets(session.secrets) if _is_local(session) else None
+    local = LocalSecrets(session.project.secrets) if _is_local(session) else None
     found: list[Wanted] = []
     for where, stage in definition.stages.items():
         for name, secret in stage.secrets.items():

@@ -99,8 +99,8 @@ class Wishes:
     port: int = 0
 
 
-def stack_config(keys: Keys, app_root: Path, wishes: Wishes) -> dict[str, Json]:
-    """Describe the stack."""
+def stack_config(keys: Keys, app_root: Path, definitions: Path, wishes: Wishes) -> dict[str, Json]:
+    """Describe the stack of an app and the definitions that it works with."""
     return {
         "account": ACCOUNT,
         "storage_key": keys.storage,
@@ -110,7 +110,7 @@ def stack_config(keys: Keys, app_root: Path, wishes: Wishes) -> dict[str, Json]:
         "eventgrid": eventgrid_config(app_root),
         "lifecycle": _lifecycle(app_root),
         "app": str(app_root),
-        "settings": dict(_SETTINGS),
+        "settings": {**_SETTINGS, "FANFARE_DEFINITIONS": str(definitions)},
         "identities": [],  # as in Azure, the nodes' identity opens nothing
         "profile": wishes.profile,
         "seed": wishes.seed,

@@ -19,8 +19,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.exits import CommandError, Exit
+from pipeline.cli.project.folder import Project, current
 from pipeline.cli.stack import signals
 from pipeline.cli.stack.config import Json, Keys
 
@@ -30,16 +30,16 @@ _READY_S = 150.0
 _STOP_S = 40.0
 _POLL_S = 0.05
 _LAST_WORDS = 2000
-DATA = APP_ROOT / ".fanfare"
 
 type Tick = Callable[[], None]
 
 
 class LocalStack:
-    """The local stack of one data folder, running or not."""
+    """The local stack of one data folder, running or not; by default that of the project."""
 
-    def __init__(self, data: Path) -> None:
-        self.data = data.resolve()
+    def __init__(self, data: Path | None = None, project: Project | None = None) -> None:
+        self._project = project or current()
+        self.data = (data or self._project.data).resolve()
         self.state = self.data / "stack.json"
         self.config = self.data / "stack-config.json"
         self.env = self.data / "app.env"
@@ -47,7 +47,7 @@ class LocalStack:
         self._tie: IO[bytes] | None = None
 
     def command(self, words: str) -> str:
-        """Write a `fanfare` command that means the stack of this folder."""
+        """Write a `fanfare` command that means the stack of this folder, where it is pasted."""
         return f"fanfare {words}{self._named('--data')}"
 
     def against(self, words: str) -> str:
@@ -182,7 +182,10 @@ class LocalStack:
         shutil.rmtree(self.data)
 
     def _named(self, option: str) -> str:
-        return "" if self.data == DATA else f" {option} {shlex.quote(str(self.data))}"
+        folder = (
+            "" if self.data == self._project.data else f" {option} {shlex.quote(str(self.data))}"
+        )
+        return f"{self._project.option}{folder}"
 
     def _start_over(self) -> str:
         return f"`{self.command('up --fresh')}` starts over and deletes all data in {self.data}"

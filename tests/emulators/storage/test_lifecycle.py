@@ -52,7 +52,7 @@ def test_what_is_not_emulated_is_refused():
 
 def test_the_policy_of_the_deployment_holds_on_the_local_stack(tmp_path):
     path = tmp_path / "policy.json"
-    config = stack_config(Keys.draw(), ROOT, Wishes())
+    config = stack_config(Keys.draw(), ROOT, ROOT, Wishes())
     path.write_text(json.dumps(config["lifecycle"]))
     assert [rule.container for rule in read_rules(path)] == ["work", "receipts"]
     assert {rule.age for rule in read_rules(path)} == {timedelta(days=7 + 30)}

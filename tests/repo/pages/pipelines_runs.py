@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from pipeline.bootstrap import scripts
+from pipeline.bootstrap import deployed
 from pipeline.domain.catalogue.catalogue import Catalogue, load_catalogue
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.runs import naming
@@ -44,12 +44,8 @@ def app_of(folder: Path, pipelines: Texts, programs: Texts) -> FakeApp:
     """Make an app of these pipelines, whose nodes execute the real runner."""
     catalogue = write(folder, pipelines, programs)
     world = fake_ports()
-    app = FakeApp(
-        Engine(
-            world.ports, catalogue, Patience(), scripts(folder / "task_scripts", catalogue.programs)
-        ),
-        world,
-    )
+    files = deployed(folder / "task_scripts", catalogue.programs)
+    app = FakeApp(Engine(world.ports, catalogue, Patience(), files), world)
     world.connect_events()
     for pool in catalogue.pools.values():
         world.batch.add_pool(app.engine.pool_id_of(pool), nodes=1)

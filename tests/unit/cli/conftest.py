@@ -12,10 +12,10 @@ from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from pipeline.cli.main import app as fanfare
+from pipeline.cli.project.folder import Project
 from pipeline.cli.session import Session
 from pipeline.domain.runs.asking.askers import Asker, AskerKind
 from pipeline.handlers.mending import sweep
-from pipeline.settings import SECRETS_FILE
 from tests.fakes.app import FakeApp
 from tests.fakes.definitions import written
 
@@ -31,6 +31,12 @@ assemble: {concatenate: {format: plain, name: all.txt}}
 ALICE = Asker(kind=AskerKind.USER, name="alice", id="alice@laptop")
 
 
+class Here(Project):
+    """A project as commands see it that are typed in its folder."""
+
+    option = ""
+
+
 @dataclass
 class Cli:
     """Runs commands as a user would type them, against an app in memory."""
@@ -39,19 +45,17 @@ class Cli:
     folder: Path
     target: Path | None = None
     asleep: bool = False
-    environments: Path = Path("no environments")
     _runner: CliRunner = field(default_factory=CliRunner)
 
     def __call__(self, *args: object, answer: str | None = None) -> Result:
         session = Session(
             connect=self._connect,
-            definitions=lambda: self.app.engine.catalogue,
+            catalogue=lambda _: self.app.engine.catalogue,
             caller=lambda *_: ALICE,
-            secrets=self.folder / SECRETS_FILE,
-            environments=self.environments,
             sleep=self._sleep,
             monotonic=lambda: self.app.world.clock.now().timestamp(),
         )
+        session.project = Here(self.folder)
         return self._runner.invoke(fanfare, [str(a) for a in args], input=answer, obj=session)
 
     def json(self, *args: object) -> dict:
@@ -72,7 +76,7 @@ class Cli:
         self.app.settle()
         return self.app.all_runs()[0].id
 
-    def _connect(self, target):
+    def _connect(self, target, _project):
         self.target = target
         return self.app.engine
 

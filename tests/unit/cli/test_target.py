@@ -12,10 +12,11 @@ from pipeline import __version__
 from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.main import app as fanfare
+from pipeline.cli.project.folder import current
 from pipeline.cli.session import exit_code
 from pipeline.cli.stack import config as local
 from pipeline.cli.stack.config import Keys, Wishes, stack_config
-from pipeline.cli.stack.process import DATA, LocalStack
+from pipeline.cli.stack.process import LocalStack
 from pipeline.cli.stack.stamp import app_stamp
 from pipeline.cli.target import addressed, read_env, render_env, settings_of
 from pipeline.domain.runs.messages import Queue
@@ -62,7 +63,7 @@ def test_a_deployment_is_read_from_its_env_file(tmp_path):
 )
 def test_a_remedy_names_the_target_of_the_command(tmp_path, remedy, said):
     assert addressed(remedy, tmp_path) == said.format(tmp_path)
-    assert addressed(remedy, None) == addressed(remedy, DATA / "app.env") == remedy
+    assert addressed(remedy, None) == addressed(remedy, LocalStack().env) == remedy
 
 
 def test_a_missing_target_ends_a_command_with_3(tmp_path):
@@ -72,7 +73,7 @@ def test_a_missing_target_ends_a_command_with_3(tmp_path):
 
 
 def test_the_stack_accepts_its_configuration():
-    config = StackConfig.model_validate(stack_config(KEYS, APP_ROOT, Wishes(port=5000)))
+    config = StackConfig.model_validate(stack_config(KEYS, APP_ROOT, APP_ROOT, Wishes(port=5000)))
     assert sorted(config.ports.values()) == list(range(5000, 5007))
     filled = {
         name: text.replace("{", "").replace("}", "") for name, text in config.settings.items()
@@ -136,9 +137,9 @@ def test_down_without_a_stack_is_fine(tmp_path):
 
 def test_an_edited_app_is_noticed(tmp_path):
     (tmp_path / "pipelines").mkdir()
-    before = app_stamp(tmp_path, "x")
+    before = app_stamp(APP_ROOT, tmp_path, "x")
     (tmp_path / "pipelines/new.yaml").write_text("a: 1\n")
-    assert before != app_stamp(tmp_path, "x") != app_stamp(tmp_path, "y")
+    assert before != app_stamp(APP_ROOT, tmp_path, "x") != app_stamp(APP_ROOT, tmp_path, "y")
 
 
 @pytest.mark.parametrize(
@@ -150,14 +151,14 @@ def test_errors_choose_their_exit_code(error, code):
 
 
 def test_the_default_target_is_the_local_stack():
-    assert DATA == APP_ROOT / ".fanfare"
+    assert LocalStack().data == current().data == APP_ROOT / ".fanfare"
 
 
 def test_hints_name_the_folder_in_use_and_no_other(tmp_path):
     folder = tmp_path / "my data"
     assert LocalStack(folder).command("up") == f"fanfare up --data '{folder}'"
     assert LocalStack(folder).against("ls") == f"fanfare ls --target '{folder}'"
-    assert LocalStack(DATA).command("up") == "fanfare up"
+    assert LocalStack().command("up") == "fanfare up"
 
 
 def test_the_version_is_that_of_the_project():

@@ -38,14 +38,14 @@ def index(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def written(cli, tmp_path):
+def written(tmp_path):
     """Write NAME.in, and return where the command writes NAME.txt."""
-    cli.environments = tmp_path / "environments"
-    cli.environments.mkdir()
+    folder = tmp_path / "task_scripts" / "environments"
+    folder.mkdir(parents=True)
 
     def write(*lines):
-        (cli.environments / "mine.in").write_text("".join(f"{line}\n" for line in lines))
-        return cli.environments / "mine.txt"
+        (folder / "mine.in").write_text("".join(f"{line}\n" for line in lines))
+        return folder / "mine.txt"
 
     return write
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.bootstrap import scripts
+from pipeline.bootstrap import deployed
 from pipeline.domain.catalogue.archives import Archive, archives
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.naming import BlobRef
@@ -99,7 +99,7 @@ def test_the_same_wheels_make_the_same_archive_which_the_app_reads(tmp_path):
     assert content == (folder / "two.zip").read_bytes()
     told = (folder / "one.zip.sha256").read_text()
     assert told == f"{hashlib.sha256(content).hexdigest()}  one.zip\n"
-    assert not scripts(tmp_path).keys() & {"one.zip", "two.zip"}
+    assert not deployed(tmp_path).keys() & {"one.zip", "two.zip"}
     with zipfile.ZipFile(folder / "one.zip") as packed:
         assert packed.read(wheel.name) == b"wheel"
 
@@ -108,7 +108,7 @@ def test_the_app_starts_without_reading_an_archive(app_with, packed, tmp_path):
     archived = packed(64 * MIB, told="ab" * 32)
     app = begun(app_with, {"tools.txt": b"a==1\n"}, {})
     tracemalloc.start()
-    engine = replace(app.engine, scripts=scripts(tmp_path), archives=archived)
+    engine = replace(app.engine, scripts=deployed(tmp_path), archives=archived)
     versions.note(engine)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
