@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup clients az demo demo-all test test-all test-gpu check lint infra unit bench bench-batch bench-scale bench-workloads render archives images lock clean
+.PHONY: setup clients az demo demo-all test test-all test-gpu check lint infra unit bench bench-batch bench-scale bench-workloads render archives images wheel lock clean
 setup: $(READY)
 
 $(VENV)/.ready: requirements/dev.txt scripts/find-python
@@ -124,8 +124,12 @@ bench-scale: setup
 	@$(PY) -m benchmarks.idling
 	@$(PY) -m benchmarks
 
+# The engine as an application, for `uv tool install`; the same sources make the same file.
+wheel: $(VENV)/.ready
+	@SOURCE_DATE_EPOCH=1577836800 $(VENV)/bin/uv build --quiet --wheel --out-dir dist
+
 lock:
 	@sh scripts/lock
 
 clean:
-	rm -rf $(VENV) emulators/storage/node_modules $(CLIENTS)/node_modules .fanfare
+	rm -rf $(VENV) emulators/storage/node_modules $(CLIENTS)/node_modules .fanfare dist

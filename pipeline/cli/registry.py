@@ -24,6 +24,7 @@ class Group:
 
 
 ENTRIES: Mapping[str, str | Group] = {
+    "init": "project.init:init",
     "up": "up_down:up",
     "down": "up_down:down",
     "run": "run:run",

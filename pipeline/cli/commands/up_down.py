@@ -14,8 +14,8 @@ from pipeline.bootstrap import APP_ROOT, build
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.lacks.packages import note_lacks
 from pipeline.cli.session import Session
+from pipeline.cli.stack import azurite, repair
 from pipeline.cli.stack import config as local
-from pipeline.cli.stack import repair
 from pipeline.cli.stack.config import Json, Wishes
 from pipeline.cli.stack.process import LocalStack, write_private
 from pipeline.cli.stack.stamp import app_stamp
@@ -118,6 +118,7 @@ def bring_up(session: Session, stack: LocalStack, wishes: Wishes) -> Started:
         if changed:
             session.note("The app or its settings changed since the stack started: restarting it.")
         stop(session, stack, force=not changed)
+    azurite.ensure(session.busy("Installing Azurite from npm, once"))
     stamp_file.unlink(missing_ok=True)
     with ThreadPoolExecutor(1) as importing:
         provisioning = importing.submit(import_module, _PROVISION)  # takes as long as the start

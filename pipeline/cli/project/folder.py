@@ -48,7 +48,7 @@ def chosen(folder: Path | None) -> Project:
     if folder is None:
         return current()
     root = folder.resolve()
-    if not _is_one(root):
+    if not is_project(root):
         raise CommandError(
             f"{folder} is no project, which has the folders {' and '.join(_PARTS)}: "
             f"`fanfare init {shlex.quote(str(folder))}` makes one.",
@@ -72,9 +72,10 @@ def current() -> Project:
 def around(folder: Path) -> Project | None:
     """Return the project that a folder belongs to."""
     start = folder.resolve()
-    roots = [one for one in (start, *start.parents, APP_ROOT) if _is_one(one)]
+    roots = [one for one in (start, *start.parents, APP_ROOT) if is_project(one)]
     return Project(roots[0]) if roots else None
 
 
-def _is_one(folder: Path) -> bool:
+def is_project(folder: Path) -> bool:
+    """Return whether a folder is the root of a project."""
     return all((folder / part).is_dir() for part in _PARTS)

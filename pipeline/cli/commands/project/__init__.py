@@ -1,0 +1,1 @@
+"""Commands that make projects, and pipelines in them, and what is deployed of them."""
