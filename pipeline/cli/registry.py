@@ -43,6 +43,7 @@ ENTRIES: Mapping[str, str | Group] = {
     "cost": "cost:cost",
     "sample": "sample:sample",
     "env": "env:env",
+    "package": "project.package:package",
     "schema": "read:schema",
     "ledger": Group(
         "Export the ledger, or rebuild it after a loss.",

@@ -17,6 +17,7 @@ from pipeline.cli.session import Session
 from pipeline.cli.stack import azurite, repair
 from pipeline.cli.stack import config as local
 from pipeline.cli.stack.config import Json, Wishes
+from pipeline.cli.stack.packaged import unpacked
 from pipeline.cli.stack.process import LocalStack, write_private
 from pipeline.cli.stack.stamp import app_stamp
 from pipeline.cli.target import render_env
@@ -48,9 +49,10 @@ class Started:
     mended: tuple[str, ...] = ()
 
 
-def up(
+def up(  # noqa: PLR0913 - each is an option of the command
     context: typer.Context,
     data: DataOption = None,
+    *,
     profile: Annotated[
         str, typer.Option(help="benign, or awkward: services misbehave as real ones may.")
     ] = _DEFAULT.profile,
@@ -61,6 +63,10 @@ def up(
             min=0, max=65_500, help="First of seven consecutive ports; 0: any free ports."
         ),
     ] = 0,
+    app: Annotated[
+        Path | None,
+        typer.Option("--app", metavar="ZIP", help="Run what `fanfare package` has made."),
+    ] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the local data first.")] = False,
 ) -> None:
     """Start the local stack with everything it needs, or mend the one that runs."""
@@ -72,10 +78,14 @@ def up(
     if fresh:
         stop(session, stack, force=False)
         stack.erase()
-    started = bring_up(session, stack, Wishes(profile, seed, port))
+    package = unpacked(app, stack.data) if app else None
+    started = bring_up(session, stack, Wishes(profile, seed, port, package))
     stack.release()
-    answer = stack_display.answer(stack) | {"mended": list(started.mended)}
-    shown = stack_display.shown(stack, answer, started.values, already=started.already)
+    answer = {
+        **stack_display.answer(stack), "already": started.already, "mended": list(started.mended),
+    }  # fmt: skip
+    example = stack_display.example_of(session.definitions().pipelines)
+    shown = stack_display.shown(stack, answer, started.values, example)
     session.answer(answer, shown)
 
 

@@ -97,10 +97,12 @@ class Wishes:
     profile: str = "benign"
     seed: int = 0
     port: int = 0
+    app: Path | None = None  # an unpacked package, which has definitions of its own
 
 
 def stack_config(keys: Keys, app_root: Path, definitions: Path, wishes: Wishes) -> dict[str, Json]:
     """Describe the stack of an app and the definitions that it works with."""
+    used = wishes.app or definitions
     return {
         "account": ACCOUNT,
         "storage_key": keys.storage,
@@ -109,8 +111,8 @@ def stack_config(keys: Keys, app_root: Path, definitions: Path, wishes: Wishes) 
         "eventgrid_key": keys.eventgrid,
         "eventgrid": eventgrid_config(app_root),
         "lifecycle": _lifecycle(app_root),
-        "app": str(app_root),
-        "settings": {**_SETTINGS, "FANFARE_DEFINITIONS": str(definitions)},
+        "app": str(wishes.app or app_root),
+        "settings": {**_SETTINGS, "FANFARE_DEFINITIONS": str(used)},
         "identities": [],  # as in Azure, the nodes' identity opens nothing
         "profile": wishes.profile,
         "seed": wishes.seed,

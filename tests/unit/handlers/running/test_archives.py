@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from pipeline.bootstrap import deployed
+from pipeline.cli.project.archives import pack
 from pipeline.domain.catalogue.archives import Archive, archives
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.handlers.running import versions
-from scripts.archives import pack
 from tests.fakes.crash import Injector
 from tests.fakes.definitions import written
 from tests.unit.handlers.conftest import LINES

@@ -1,0 +1,32 @@
+"""`fanfare package`: the function app of a project and its templates, ready to be deployed."""
+
+import typer
+
+from pipeline.cli.project.package import package as packaged
+from pipeline.cli.session import Session
+from pipeline.cli.views import wording
+
+
+def package(context: typer.Context) -> None:
+    """Make the zip of the function app, with all its dependencies, and the templates for azd.
+
+    `azd up` does this by itself and deploys both.
+    """
+    session: Session = context.obj
+    catalogue = session.definitions()
+    made = packaged(session.project, catalogue.pools, session.busy)
+    answer = {
+        "zip": str(made.zip),
+        "size": made.size,
+        "sha256": made.digest,
+        "app": str(made.app),
+        "templates": str(made.templates),
+        "pipelines": sorted(catalogue.pipelines),
+    }
+    shown = (
+        f"{made.zip}: {wording.size(made.size)}, SHA-256 {made.digest[:12]}…, "
+        f"{wording.count(len(catalogue.pipelines), 'pipeline')}\n"
+        f"templates: {made.templates}\n"
+        "next: azd up"
+    )
+    session.answer(answer, shown)

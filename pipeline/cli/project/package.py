@@ -1,0 +1,162 @@
+"""Makes what is deployed of a project: the function app as a folder and a zip, and the templates.
+
+The app has all its dependencies for Linux x86-64, so Azure builds nothing. The same project and
+engine make the same zip.
+"""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.bootstrap import APP_ROOT
+from pipeline.cli.exits import CommandError, Exit
+from pipeline.cli.project.archives import archive_of
+from pipeline.cli.project.folder import Project
+from pipeline.domain.definitions.pool import Pool
+from pipeline.domain.pools.resource import pool_resources
+
+# Azure Functions looks for an app's packages here.
+PACKAGES = ".python_packages/lib/site-packages"
+_ENGINE = ("function_app.py", "host.json", "requirements.txt", "pipeline", "task_scripts/runtime")
+_NOT_IN_AZURE = frozenset({"cli"})
+_PROJECT = ("pipelines", "pools", "task_scripts")
+_NOT_A_PART = frozenset({"__pycache__"})
+_PLATFORM = ("--python-platform", "x86_64-manylinux_2_28", "--python-version", "3.13")
+_INSTALL = ("pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:")
+_LAST_WORDS = 500
+_OLDEST = (1980, 1, 1, 0, 0, 0)
+
+type Busy = Callable[[str], AbstractContextManager[object]]
+
+
+@dataclass(frozen=True)
+class Package:
+    """Where the parts of a deployment are."""
+
+    app: Path
+    zip: Path
+    templates: Path
+    digest: str
+    size: int
+
+
+def package(project: Project, pools: Mapping[str, Pool], busy: Busy) -> Package:
+    """Make app, zip and templates below the project's folder of data. Raises CommandError."""
+    out = project.data / "azure"
+    app = out / "app"
+    try:
+        with busy("Installing the app's packages"):
+            installed = _packages(out)
+        with busy("Packing wheels for nodes"):
+            archives = list(_archives(project, out))
+        with busy("Writing the package"):
+            _fill(app, project, installed, archives)
+            _templates(out / "infra", pools)
+            digest = _zipped(app, out / "app.zip")
+    except OSError as error:
+        raise CommandError(
+            f"The package cannot be written to {out} ({error.strerror or error}): "
+            "make room or correct the permissions, then try again."
+        ) from error
+    size = (out / "app.zip").stat().st_size
+    return Package(app, out / "app.zip", out / "infra", digest, size)
+
+
+def _packages(out: Path) -> Path:
+    """Install the pinned packages for Linux x86-64, unless that was done for the same pins."""
+    requirements = APP_ROOT / "requirements.txt"
+    folder = out / "packages" / _digest(requirements.read_bytes())
+    if folder.exists():
+        return folder
+    shutil.rmtree(folder.parent, ignore_errors=True)
+    fresh = folder.with_name("fresh")
+    where = ["--target", str(fresh), "-r", str(requirements), "--python", sys.executable]
+    uv = Path(sysconfig.get_path("scripts"), "uv")
+    command = [str(uv), *_INSTALL, *_PLATFORM, *where]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise CommandError(
+            f"The app's packages cannot be installed: {done.stderr.strip()[-_LAST_WORDS:]}",
+            Exit.UNREACHABLE,
+        )
+    fresh.rename(folder)
+    return folder
+
+
+def _archives(project: Project, out: Path) -> Iterator[Path]:
+    """Make the archive of each environment, unless it was made of the same requirements."""
+    for requirements in sorted(project.environments.glob("*.txt")):
+        folder = out / "archives" / _digest(requirements.read_bytes())
+        folder.mkdir(parents=True, exist_ok=True)
+        archive = folder / f"{requirements.stem}.zip"
+        told = archive.with_name(f"{archive.name}.sha256")
+        if not told.exists():
+            archive_of(requirements, folder)
+        yield from (archive, told)
+
+
+def _fill(app: Path, project: Project, packages: Path, archives: list[Path]) -> None:
+    shutil.rmtree(app, ignore_errors=True)
+    for root, names in ((APP_ROOT, _ENGINE), (project.root, _PROJECT)):
+        for path in _files(root, names):
+            if root != APP_ROOT or not _NOT_IN_AZURE & set(path.relative_to(root).parts):
+                _copy(path, app / path.relative_to(root))
+    for path in archives:
+        _copy(path, app / "task_scripts" / "environments" / path.name)
+    shutil.copytree(packages, app / PACKAGES, copy_function=_link)
+
+
+def _files(root: Path, names: tuple[str, ...]) -> Iterator[Path]:
+    """Yield the files of parts of a folder, without hidden ones and what Python compiled."""
+    for name in names:
+        part = root / name
+        for path in [part] if part.is_file() else sorted(part.rglob("*")):
+            parts = path.relative_to(root).parts
+            hidden = any(one.startswith(".") or one in _NOT_A_PART for one in parts)
+            if path.is_file() and not hidden:
+                yield path
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source, target)
+
+
+def _link(source: str, target: str) -> None:
+    """Link a file, which costs no room; nobody writes to an app."""
+    try:
+        Path(target).hardlink_to(source)
+    except OSError:
+        shutil.copy(source, target)
+
+
+def _templates(folder: Path, pools: Mapping[str, Pool]) -> None:
+    """Copy the engine's templates, with the pools of the project."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(APP_ROOT / "infra", folder)
+    (folder / "pools.json").write_text(json.dumps(pool_resources(pools), indent=2) + "\n", "utf-8")
+
+
+def _zipped(app: Path, archive: Path) -> str:
+    """Pack a folder so that the same files make the same bytes; return the SHA-256."""
+    fresh = archive.with_suffix(".new")
+    with zipfile.ZipFile(fresh, "w", zipfile.ZIP_DEFLATED) as packing:
+        for path in sorted(one for one in app.rglob("*") if one.is_file()):
+            entry = zipfile.ZipInfo(path.relative_to(app).as_posix(), _OLDEST)
+            entry.external_attr, entry.compress_type = 0o644 << 16, zipfile.ZIP_DEFLATED
+            packing.writestr(entry, path.read_bytes())
+    fresh.replace(archive)
+    with archive.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]

@@ -1,0 +1,40 @@
+"""Unpacks the zip of a function app, so that a local stack runs exactly what is deployed."""
+
+import hashlib
+import shutil
+import zipfile
+from pathlib import Path
+
+from pipeline.cli.exits import CommandError, Exit
+
+_NEEDED = ("function_app.py", "host.json")
+
+
+def unpacked(archive: Path, data: Path) -> Path:
+    """Return the folder with the content of a package, below the data of a stack.
+
+    Raises CommandError if it is no package.
+    """
+    try:
+        with archive.open("rb") as stream:
+            folder = data / "app" / hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+        if folder.exists():
+            return folder
+        shutil.rmtree(folder.parent, ignore_errors=True)
+        fresh = folder.with_name("fresh")
+        with zipfile.ZipFile(archive) as packed:
+            lacking = [name for name in _NEEDED if name not in packed.namelist()]
+            if lacking:
+                raise _unusable(archive, f"it has no {lacking[0]}")
+            packed.extractall(fresh)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise _unusable(archive, str(error)) from error
+    fresh.rename(folder)
+    return folder
+
+
+def _unusable(archive: Path, why: str) -> CommandError:
+    return CommandError(
+        f"{archive} is not the package of a function app ({why}): `fanfare package` makes one.",
+        Exit.USAGE,
+    )

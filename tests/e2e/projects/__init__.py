@@ -1,0 +1,1 @@
+"""Projects of users: made, packaged, and run by an installed engine."""
