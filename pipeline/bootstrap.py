@@ -5,19 +5,24 @@ import gc
 import json
 import logging
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from time import time
+from typing import TypedDict
 
 from pipeline.adapters.connect import connect
 from pipeline.adapters.connect import load as load_adapters
 from pipeline.domain.access import Api
 from pipeline.domain.catalogue import programs
-from pipeline.domain.catalogue.archives import archives
-from pipeline.domain.catalogue.catalogue import load_catalogue
+from pipeline.domain.catalogue.archives import Archive, archives
+from pipeline.domain.catalogue.catalogue import Catalogue, load_catalogue
+from pipeline.domain.catalogue.stamp import stamp
 from pipeline.handlers.doors.access import Gate
-from pipeline.handlers.engine import Engine
+from pipeline.handlers.engine import Engine, log
 from pipeline.handlers.running import versions
+from pipeline.handlers.starting import lost_events
+from pipeline.reloading import Broken, Reloading
 from pipeline.settings import HttpAccess, SettingMissing, Settings
 
 APP_ROOT = Path(__file__).resolve().parent.parent
@@ -26,9 +31,17 @@ _RUNTIME = APP_ROOT / "task_scripts" / "runtime"
 _SCRIPTS = ("*.py", "environments/*.txt")
 
 
-@functools.cache
 def engine() -> Engine:
-    """Return the engine of this process, built once from its environment. Raises SettingMissing."""
+    """Return the engine of this process. Raises SettingMissing.
+
+    It is built once from the environment. A local app follows its folder: an edited definition or
+    program counts from the next invocation on.
+    """
+    return _engine().current()
+
+
+@functools.cache
+def _engine() -> Reloading[Engine]:
     settings = Settings.from_env(os.environ, APP_ROOT)
     if settings.otlp_endpoint or settings.insights_connection:
         # Imported only where it is needed: it doubles the time of a cold start.
@@ -37,7 +50,29 @@ def engine() -> Engine:
         telemetry.configure(settings)
     built = build(settings)
     versions.note(built)
-    return built
+    root = settings.definitions
+    return Reloading(
+        built,
+        (lambda: stamp(root)) if settings.reload else str,
+        lambda before: _again(before, root),
+        _report,
+    )
+
+
+def _again(before: Engine, root: Path) -> Engine:
+    """Read the definitions anew. Raises DefinitionError."""
+    made = replace(before, **_definitions(root))
+    versions.note(made)
+    lost_events.activate(made)
+    log.info("Definitions read again: a file has changed", extra={"action": "reload"})
+    return made
+
+
+def _report(error: Broken) -> None:
+    log.error(
+        "Changed definitions cannot be used, the last good ones stay",
+        extra={"action": "reload", "reason": str(error)},
+    )
 
 
 def load() -> None:
@@ -86,22 +121,34 @@ def gate() -> Gate | None:
 
 def build(settings: Settings) -> Engine:
     """Build an engine. Raises DefinitionError, which names every fault of the definitions."""
-    root = settings.definitions
-    catalogue = load_catalogue(root / "pipelines", root / "pools", root / "task_scripts")
-    files = deployed(root / "task_scripts", catalogue.programs)
     return Engine(
         connect(settings),
-        catalogue,
-        settings.patience,
-        files,
-        # They are beside the requirements if nodes cannot reach a package index.
-        archives(root / "task_scripts"),
+        patience=settings.patience,
+        **_definitions(settings.definitions),
         local=settings.local,
+        reloads=settings.reload,
         gpu_optional=settings.gpu_optional,
         time_limit=settings.time_limit,
         pin=settings.pin,
         retention=settings.retention,
     )
+
+
+class _Definitions(TypedDict):
+    catalogue: Catalogue
+    scripts: Mapping[str, bytes]
+    archives: Mapping[str, Archive]
+
+
+def _definitions(root: Path) -> _Definitions:
+    """Read what an engine has of its definitions. Raises DefinitionError."""
+    catalogue = load_catalogue(root / "pipelines", root / "pools", root / "task_scripts")
+    return {
+        "catalogue": catalogue,
+        "scripts": deployed(root / "task_scripts", catalogue.programs),
+        # They are beside the requirements if nodes cannot reach a package index.
+        "archives": archives(root / "task_scripts"),
+    }
 
 
 def deployed(

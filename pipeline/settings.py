@@ -127,6 +127,7 @@ class Settings:
     gpu_optional: bool
     time_limit: timedelta
     pin: Pin
+    reload: bool
 
     @property
     def secrets_file(self) -> Path:
@@ -168,6 +169,7 @@ class Settings:
             gpu_optional=_gpu_optional(environ),
             time_limit=_time_limit(environ),
             pin=_pin(environ),
+            reload=_switch(environ, "FANFARE_RELOAD"),
         )
 
 
@@ -196,6 +198,13 @@ def _time_limit(environ: Mapping[str, str]) -> timedelta:
     host = json.loads(_HOST.read_text("utf-8"))
     hours, minutes, seconds = map(int, host["functionTimeout"].split(":"))
     return timedelta(hours=hours, minutes=minutes, seconds=seconds)
+
+
+def _switch(environ: Mapping[str, str], name: str) -> bool:
+    choice = environ.get(name, "") or "false"
+    if choice not in {"true", "false"}:
+        raise SettingMissing(f"{name} must be true or false, not {choice[:40]!a}.")
+    return choice == "true"
 
 
 def _pin(environ: Mapping[str, str]) -> Pin:

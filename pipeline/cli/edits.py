@@ -1,6 +1,6 @@
 """Notices files that were edited since the app started: a run would not use the edit."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.session import Session
@@ -12,7 +12,7 @@ _POLL_S, _PATIENCE_S = 0.5, 5.0
 
 def note_edits(session: Session, pipeline: Pipeline) -> list[str]:
     """Say which files the app has in another version; return them."""
-    edited = versions.unlike_the_app(session.engine, pipeline)
+    edited = _edited(session, pipeline)
     if edited:
         session.note(_differ(session, edited))
     return edited
@@ -23,15 +23,19 @@ def refuse_edits(session: Session, pipeline: Pipeline) -> None:
 
     An app that was started just now notes its versions within seconds, so look more than once.
     """
-    look: Callable[[], Sequence[str]] = lambda: versions.unlike_the_app(session.engine, pipeline)  # noqa: E731
     until = session.monotonic() + _PATIENCE_S
-    while (edited := look()) and session.monotonic() < until:
+    while (edited := _edited(session, pipeline)) and session.monotonic() < until:
         with session.busy("An edited file is not deployed yet"):
             session.sleep(_POLL_S)
     if edited:
         raise CommandError(
             f"{_differ(session, edited)} To run what the app has: --as-deployed.", Exit.USAGE
         )
+
+
+def _edited(session: Session, pipeline: Pipeline) -> list[str]:
+    """Name the files of which the app has another version and will go on having it."""
+    return [] if session.engine.reloads else versions.unlike_the_app(session.engine, pipeline)
 
 
 def _differ(session: Session, edited: Sequence[str]) -> str:

@@ -78,7 +78,7 @@ class Session:
 
     def settings(self) -> Settings:
         """Read the target's settings. Raises StackDown or SettingMissing."""
-        return Settings.from_env(self.values(), self.project.root)
+        return target.settings_of(self.target, self.project)
 
     def addressed(self, remedy: str) -> str:
         """Return a remedy whose commands name the target, so that they can be pasted."""

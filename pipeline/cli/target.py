@@ -6,7 +6,7 @@ import pwd
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.bootstrap import build
@@ -63,8 +63,13 @@ def definitions(project: Project | None = None) -> Catalogue:
 
 
 def settings_of(target: Path | None, project: Project | None = None) -> Settings:
-    """Read a target's settings: an env file, a folder with one, or (None) the local stack."""
-    return Settings.from_env(environment_of(target, project), (project or current()).root)
+    """Read a target's settings: an env file, a folder with one, or (None) the local stack.
+
+    The command works with the definitions of the project, whichever those of the app are.
+    """
+    root = (project or current()).root
+    found = Settings.from_env(environment_of(target, project), root)
+    return replace(found, definitions=root, reload=found.reload and found.definitions == root)
 
 
 def environment_of(target: Path | None, project: Project | None = None) -> dict[str, str]:

@@ -41,7 +41,8 @@ class Engine:
     engine itself, unless a door knows better. `unindexed` is what this process knows of items and
     has not written. `time_limit` is how long the host lets an invocation live, and `slice` how much
     of that this one has. `pin` is how versions of blobs are kept. With `onward` it carries out
-    itself what it asks for. `looked` is when this process last looked for the last tick.
+    itself what it asks for. `reloads` means that the app reads these definitions again whenever a
+    file has changed. `looked` is when this process last looked for the last tick.
     """
 
     ports: Ports
@@ -57,6 +58,7 @@ class Engine:
     slice: Slice = ENDLESS
     pin: Pin = Pin.SNAPSHOT
     onward: Onward | None = None
+    reloads: bool = False
     looked: LastLook = field(default_factory=LastLook)
     retention: Retention = field(default_factory=Retention)
 

@@ -56,6 +56,7 @@ UNSET = {
     "FANFARE_TIME_LIMIT_S": "host.json says it",
     "FANFARE_MISSING_GPU": "in Azure a task that asks for a GPU does not run without",
     "FANFARE_DEFINITIONS": "the definitions lie in the package",
+    "FANFARE_RELOAD": "the files of a deployed app never change",
     "OTEL_EXPORTER_OTLP_ENDPOINT": "traces go to Application Insights",
 }
 # Settings that other programs read.

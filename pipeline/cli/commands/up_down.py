@@ -19,7 +19,7 @@ from pipeline.cli.stack import config as local
 from pipeline.cli.stack.config import Json, Wishes
 from pipeline.cli.stack.packaged import unpacked
 from pipeline.cli.stack.process import LocalStack, write_private
-from pipeline.cli.stack.stamp import app_stamp
+from pipeline.cli.stack.stamp import engine_stamp
 from pipeline.cli.target import render_env
 from pipeline.cli.views import stack as stack_display
 from pipeline.domain.catalogue.catalogue import Catalogue
@@ -120,13 +120,13 @@ def bring_up(session: Session, stack: LocalStack, wishes: Wishes) -> Started:
     config = local.stack_config(stack.keys(), APP_ROOT, root, wishes)
     # Definitions are read first: a mistake in them should not cost a start.
     pools = pool_bodies(session.definitions())
-    stamp, stamp_file = app_stamp(APP_ROOT, root, repr(config)), stack.data / "app.stamp"
+    stamp, stamp_file = engine_stamp(APP_ROOT, repr(config)), stack.data / "app.stamp"
     if stack.running():
         changed = _text(stamp_file) != stamp
         if not changed and (mended := _mended(session, stack, config, pools)) is not None:
             return Started(stack, _settings_of(stack), already=True, mended=mended)
         if changed:
-            session.note("The app or its settings changed since the stack started: restarting it.")
+            session.note("The engine or a setting changed since the stack started: restarting it.")
         stop(session, stack, force=not changed)
     azurite.ensure(session.busy("Installing Azurite from npm, once"))
     stamp_file.unlink(missing_ok=True)

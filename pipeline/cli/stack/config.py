@@ -49,6 +49,7 @@ _SETTINGS = {
     "FANFARE_TOPIC_KEY": "{eventgrid.key}",
     "FANFARE_NODE_IDENTITY": NODE_IDENTITY,
     "FANFARE_MISSING_GPU": "cpu",
+    "FANFARE_RELOAD": "true",
     # A thread for each message in hand, as in Azure.
     "PYTHON_THREADPOOL_THREAD_COUNT": "18",
     "FANFARE_KEEP_PARTS_DAYS": str(_KEPT_DAYS),

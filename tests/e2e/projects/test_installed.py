@@ -79,9 +79,14 @@ def test_a_stranger_gets_an_answer_from_what_would_be_deployed(installed):
         assert file["size"] == len("ROSES ARE RED\nVIOLETS ARE BLUE\n")
         environment = (installed.folder / ".fanfare/app.env").read_text()
         assert ".fanfare/app/" in environment  # the app ran the definitions of its package
+        program = installed.folder / "task_scripts/shout.py"
+        program.write_text(f"{program.read_text()}# edited\n")
+        said = installed("run", "shout", "samples/poem.txt", code=Exit.USAGE)
+        assert "task_scripts/shout.py" in said and "`fanfare up`" in said
         # A later `up` runs the folder again, and works on the same data.
         installed("up")
         assert [one["id"] for one in installed.json("ls")["runs"]] == [answer["id"]]
+        installed("run", "shout", "samples/poem.txt", "--name", "shout/again.txt")
     finally:
         installed("down")
 

@@ -17,7 +17,7 @@ from pipeline.cli.session import exit_code
 from pipeline.cli.stack import config as local
 from pipeline.cli.stack.config import Keys, Wishes, stack_config
 from pipeline.cli.stack.process import LocalStack
-from pipeline.cli.stack.stamp import app_stamp
+from pipeline.cli.stack.stamp import ENGINE, engine_stamp
 from pipeline.cli.target import addressed, read_env, render_env, settings_of
 from pipeline.domain.runs.messages import Queue
 from pipeline.errors import Conflict, NotFound, Transient
@@ -135,11 +135,19 @@ def test_down_without_a_stack_is_fine(tmp_path):
     assert json.loads(result.stdout) == {"stopped": False}
 
 
-def test_an_edited_app_is_noticed(tmp_path):
-    (tmp_path / "pipelines").mkdir()
-    before = app_stamp(APP_ROOT, tmp_path, "x")
-    (tmp_path / "pipelines/new.yaml").write_text("a: 1\n")
-    assert before != app_stamp(APP_ROOT, tmp_path, "x") != app_stamp(APP_ROOT, tmp_path, "y")
+def test_an_edited_engine_is_noticed(tmp_path):
+    (tmp_path / "pipeline/handlers").mkdir(parents=True)
+    before = engine_stamp(tmp_path, "x")
+    (tmp_path / "pipeline/handlers/new.py").write_text("a = 1\n")
+    assert before != engine_stamp(tmp_path, "x") != engine_stamp(tmp_path, "y")
+
+
+def test_every_part_of_the_engine_is_looked_at():
+    """The command line is not a part of the app: an edit of it needs no restart."""
+    parts = {path for path in (APP_ROOT / "pipeline").iterdir() if path.name[0] not in "._"}
+    looked = {APP_ROOT / part for part in ENGINE}
+    unlooked = {path.name for path in parts - looked if path.suffix in ("", ".py")}
+    assert unlooked == {"cli"}
 
 
 @pytest.mark.parametrize(

@@ -100,3 +100,12 @@ def test_a_service_that_does_not_answer_stops_no_app(cli, caplog, monkeypatch):
     monkeypatch.setattr(cli.app.world.tables, "get", fails)
     versions.note(cli.app.engine)
     assert "Versions not noted" in caplog.text
+
+
+@pytest.mark.parametrize(("edit", "file"), EDITS)
+def test_an_app_that_follows_the_folder_will_run_the_edit(deployed, edit, file):
+    edit(deployed)
+    deployed.app.engine = replace(deployed.app.engine, reloads=True)
+    result = deployed("run", "job", deployed.file())
+    assert result.exit_code == 0, result.output
+    assert file not in result.stderr
