@@ -27,6 +27,7 @@ ENTRIES: Mapping[str, str | Group] = {
     "init": "project.init:init",
     "up": "up_down:up",
     "down": "up_down:down",
+    "dev": "dev:dev",
     "run": "run:run",
     "plan": "plan:plan",
     "ls": "read:ls",

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 from pipeline import __version__
 from pipeline.adapters import management
-from pipeline.cli.commands.up_down import pool_bodies
+from pipeline.cli.commands.up_down import bodies_of
 from pipeline.cli.stack import config as local
 from pipeline.cli.target import definitions
 from pipeline.domain.health.azure import PROVIDERS
@@ -184,7 +184,7 @@ def test_rendered_pools_are_in_step():
 
 
 def test_the_emulator_gets_the_pools_that_azure_gets():
-    bodies = pool_bodies(definitions())
+    bodies = bodies_of(definitions().pools)
     pools = [pool for _, pool in sorted(definitions().pools.items())]
     assert [
         {**pool_resource(b, registries(p)), "gpu": p.devices > 0}

@@ -22,8 +22,7 @@ from pipeline.cli.stack.process import LocalStack, write_private
 from pipeline.cli.stack.stamp import engine_stamp
 from pipeline.cli.target import render_env
 from pipeline.cli.views import stack as stack_display
-from pipeline.domain.catalogue.catalogue import Catalogue
-from pipeline.domain.definitions.pool import local_body
+from pipeline.domain.definitions.pool import Pool, local_body
 from pipeline.domain.pools.formula import render_formula
 from pipeline.handlers.doors import timers
 from pipeline.handlers.starting import lost_events
@@ -119,7 +118,7 @@ def bring_up(session: Session, stack: LocalStack, wishes: Wishes) -> Started:
     root = session.project.root
     config = local.stack_config(stack.keys(), APP_ROOT, root, wishes)
     # Definitions are read first: a mistake in them should not cost a start.
-    pools = pool_bodies(session.definitions())
+    pools = bodies_of(session.definitions().pools)
     stamp, stamp_file = engine_stamp(APP_ROOT, repr(config)), stack.data / "app.stamp"
     if stack.running():
         changed = _text(stamp_file) != stamp
@@ -196,13 +195,10 @@ def _expect_ticks(values: dict[str, str]) -> None:
     timers.note(build(Settings.from_env(values, APP_ROOT)))
 
 
-def pool_bodies(catalogue: Catalogue) -> list[dict[str, object]]:
-    """Describe the pools of the definitions as Batch's create call expects them."""
+def bodies_of(pools: Mapping[str, Pool]) -> list[dict[str, object]]:
+    """Describe pools as Batch's create call expects them."""
     now = datetime.now(UTC)
-    return [
-        local_body(pool, render_formula(pool, [], now))
-        for _, pool in sorted(catalogue.pools.items())
-    ]
+    return [local_body(pool, render_formula(pool, [], now)) for _, pool in sorted(pools.items())]
 
 
 def _settings_of(stack: LocalStack) -> dict[str, str]:

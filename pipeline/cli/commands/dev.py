@@ -1,0 +1,80 @@
+"""`fanfare dev`: the local stack, and at once what is wrong with a file that was saved."""
+
+import json
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+from itertools import chain
+
+import typer
+from rich.text import Text
+
+from pipeline.cli.commands import up_down
+from pipeline.cli.developing.files import Files, Kind, Told
+from pipeline.cli.developing.runs import Runs
+from pipeline.cli.session import Session
+from pipeline.cli.stack.config import Wishes
+from pipeline.cli.stack.signals import end_in_order
+from pipeline.domain.definitions.pool import Pool
+from pipeline.errors import Transient
+
+_POLL_S = 0.2
+_PATIENCE = 50  # looks in a row at which the stack may not answer
+_STYLES: Mapping[Kind, str] = {
+    Kind.SAVED: "dim",
+    Kind.PROBLEM: "bold red",
+    Kind.READY: "green",
+    Kind.LOG: "yellow",
+    Kind.NEXT: "dim",
+}
+
+
+def dev(context: typer.Context, data: up_down.DataOption = None) -> None:
+    """Start the local stack, and follow what you save and what runs, until Ctrl-C.
+
+    What is saved is what the next run uses. Mistakes in definitions appear at once, with file and
+    line; so does what failed items print. A stack that was up before stays up.
+    """
+    session: Session = context.obj
+    stack = session.stack(data)
+    stays = stack.running()
+    end_in_order()
+    try:
+        up_down.bring_up(session, stack, Wishes())
+        session.target = stack.data
+        session.note("Following this project and its runs. Ctrl-C ends it.")
+        _follow(session)
+    except KeyboardInterrupt:
+        session.note("The local stack stays up." if stays else "Stopping the local stack.")
+    finally:
+        if not stays:
+            up_down.stop(session, stack, force=False)
+
+
+def _follow(session: Session) -> None:
+    """Tell of saved files and of runs until the stack is gone for long. Raises Transient."""
+    provision = import_module("pipeline.adapters.provision")
+
+    def prepare(pools: Mapping[str, Pool]) -> None:
+        provision.provision(session.settings(), up_down.bodies_of(pools))
+
+    files, failures = Files(session.project, session.definitions, prepare), 0
+    _tell(session, files.first())
+    runs = Runs(session)
+    while True:
+        try:
+            _tell(session, chain(files.look(), runs.look()))
+            failures = 0
+        except Transient:
+            failures += 1
+            if failures >= _PATIENCE:
+                raise
+        session.sleep(_POLL_S)
+
+
+def _tell(session: Session, told: Iterable[Told]) -> None:
+    for one in told:
+        if session.as_json:
+            typer.echo(json.dumps({"kind": one.kind, "text": one.text, **one.more}))
+        else:
+            line = Text(f"{one.kind:8}", "dim").append(one.text, _STYLES.get(one.kind, ""))
+            session.out.print(line, soft_wrap=True)
