@@ -19,7 +19,7 @@ from rich.table import Table
 from benchmarks.figures import Report, console, least, most, percentile, spread
 from benchmarks.machine import machine_line
 from benchmarks.operations import operations_per_item
-from benchmarks.stack import arrivals, drained, processors, quickstart, submission
+from benchmarks.stack import arrivals, commands, drained, processors, quickstart, submission
 from benchmarks.stack.arrivals import ALONE, TEN
 from pipeline.cli.stack.signals import end_in_order
 from tests.e2e.local import EXTRA, Stack
@@ -54,12 +54,9 @@ def main() -> None:
             _memory(stack)
         finally:
             stack.stop()
-    with console.status("receipts"):
-        times = drained.measure(300)
-    report.add("receipts, one message and one write each, as a multiple", times, "", least(30))
-    with console.status(f"submitting {tasks:,} tasks"):
-        shares = submission.measure(tasks)
-    report.medians(f"create_tasks of {tasks:,} tasks, over our time", shares, "", least(1.0))
+    with console.status("commands"):
+        commands.measure(report, given.rounds)
+    _in_bulk(report, tasks)
     _operations()
     console.print(report.table())
 
@@ -139,6 +136,15 @@ def _crowd(stack: Stack, report: Report, runs: int) -> None:
     console.print(f"{runs} runs of 10 items at once: all ended; {spread(waits)} s")
     share = percentile(waits, 0.99) / statistics.median(waits)
     report.add(f"{runs} runs of 10 items at once, p99 over the median", share, "", most(3.0))
+
+
+def _in_bulk(report: Report, tasks: int) -> None:
+    with console.status("receipts"):
+        times = drained.measure(300)
+    report.add("receipts, one message and one write each, as a multiple", times, "", least(30))
+    with console.status(f"submitting {tasks:,} tasks"):
+        shares = submission.measure(tasks)
+    report.medians(f"create_tasks of {tasks:,} tasks, over our time", shares, "", least(1.0))
 
 
 def _memory(stack: Stack) -> None:
