@@ -25,6 +25,7 @@ class Group:
 
 ENTRIES: Mapping[str, str | Group] = {
     "init": "project.init:init",
+    "new": "project.new:new",
     "up": "up_down:up",
     "down": "up_down:down",
     "dev": "dev:dev",

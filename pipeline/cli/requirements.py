@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.exits import CommandError, Exit
 
 # Nodes run Ubuntu 24.04, whose Python is 3.12, and whose C library is 2.39.
@@ -49,6 +50,12 @@ def compiled(source: Path, current: str, preferred: str) -> str:
                 Exit.USAGE,
             )
     return text
+
+
+def of_the_engine() -> str:
+    """Return the packages that the local stack has, which need not be installed for programs."""
+    there = [APP_ROOT / "requirements" / name for name in ("dev.txt", "stack.txt")]
+    return next((path.read_text("utf-8") for path in there if path.exists()), "")
 
 
 def packages(text: str) -> list[str]:

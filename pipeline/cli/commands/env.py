@@ -5,7 +5,6 @@ from typing import Annotated, cast
 
 import typer
 
-from pipeline.bootstrap import APP_ROOT
 from pipeline.cli import requirements
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.session import Session
@@ -32,10 +31,9 @@ def env(
             Exit.USAGE,
         )
     before = target.read_text("utf-8") if target.exists() else ""
-    here = APP_ROOT / "requirements/dev.txt"  # what the local stack has, it need not install
     with session.busy("Choosing versions"):
         text = requirements.compiled(
-            source, "" if upgrade else before, here.read_text("utf-8") if here.exists() else ""
+            source, "" if upgrade else before, requirements.of_the_engine()
         )
     fresh = target.with_suffix(".txt.new")
     fresh.write_text(text, "utf-8")

@@ -1,0 +1,1 @@
+"""Proposes a pipeline for a script and a sample of its input. It reads both and runs neither."""
