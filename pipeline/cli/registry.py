@@ -37,6 +37,7 @@ ENTRIES: Mapping[str, str | Group] = {
     "get": "answers.get:get",
     "verify": "answers.get:verify",
     "open": "answers.get:open",
+    "diff": "answers.diff:diff",
     "cancel": "steer:cancel",
     "redrive": "run:redrive",
     "backfill": "steer:backfill",
