@@ -33,7 +33,7 @@ ENTRIES: Mapping[str, str | Group] = {
     "ls": "read:ls",
     "show": "read:show",
     "watch": "run:watch",
-    "logs": "read:logs",
+    "logs": "answers.logs:logs",
     "get": "answers.get:get",
     "verify": "answers.get:verify",
     "open": "answers.get:open",

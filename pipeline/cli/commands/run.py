@@ -17,7 +17,7 @@ from pipeline.cli.listing import Listed
 from pipeline.cli.lookup import run_named
 from pipeline.cli.session import Deadline, Session
 from pipeline.cli.uploads import Order
-from pipeline.cli.views import runs as display
+from pipeline.cli.views.page import Page
 from pipeline.cli.views.transfers import transfer
 from pipeline.handlers.collecting.standing import Standing, failed_items, manifest_of
 from pipeline.handlers.doors import http
@@ -136,7 +136,7 @@ def finish(session: Session, started: Sequence[str], deadline: Deadline) -> None
 def _page(session: Session, where: Standing) -> RenderableType:
     manifest = manifest_of(session.engine, where.run)
     failed = failed_items(session.engine, where.run, _FAILURES_SHOWN) if where.failed else []
-    return display.page(where, manifest, failed, session.engine.now)
+    return Page(where, manifest, failed, session.engine.now)
 
 
 def _upload_listed(session: Session, listed: Sequence[Listed]) -> None:
