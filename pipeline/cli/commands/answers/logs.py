@@ -1,15 +1,18 @@
 """`fanfare logs`: what the tasks of a run printed, or print."""
 
+import json
+from functools import partial
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from pipeline.cli.commands.run import RunArgument
+from pipeline.cli.commands.run import RunArgument, TimeoutOption
 from pipeline.cli.exits import CommandError, Exit
+from pipeline.cli.fetching.following import Tail, follow, unit_to_follow
 from pipeline.cli.fetching.logs import Log, failed_units, logs_of, unit_named, unit_of_item
 from pipeline.cli.lookup import run_named
-from pipeline.cli.session import Session
+from pipeline.cli.session import Deadline, Session
 from pipeline.cli.views import wording
 from pipeline.domain.runs.obstacles import Obstacle
 from pipeline.domain.runs.run import Run
@@ -19,7 +22,7 @@ from pipeline.domain.waiting.verdicts import FAULTS
 from pipeline.ledger import runs
 
 
-def logs(
+def logs(  # noqa: PLR0913 - each is an option of the command
     context: typer.Context,
     run: RunArgument,
     task: Annotated[
@@ -33,26 +36,49 @@ def logs(
     everything: Annotated[
         bool, typer.Option("--all", help="Print the logs of every task.")
     ] = False,
+    following: Annotated[
+        bool, typer.Option("--follow", help="Print what one task prints, until it has ended.")
+    ] = False,
     generation: Annotated[
         int | None, typer.Option(min=1, help="Generation of the run; default: the latest.")
     ] = None,
+    timeout: TimeoutOption = None,
 ) -> None:
-    """Print the logs of failed items, of one item, or everything that one task printed."""
+    """Print the logs of failed items, of one item or task, or what a task prints now."""
     session: Session = context.obj
-    if sum((task is not None, item is not None, everything)) > 1:
+    deadline = Deadline.begun(session, timeout)
+    if sum((task is not None, item is not None, everything)) > 1 or (everything and following):
         raise CommandError("Give a task, or --item, or --all: only one of them.", Exit.USAGE)
     held = runs.need(session.engine.ports.tables, run_named(session, run)).run
+    goes_on = not held.over and generation in (None, held.generation)
     held = held.model_copy(update={"generation": generation or held.generation})
-    if item is not None:
-        units = [unit_of_item(session, held, item)]
-    else:
-        units = [unit_named(task)] if task else [""] if everything else failed_units(session, held)
+    unit = _named(session, held, task, item)
+    if following and goes_on:
+        unit = unit or unit_to_follow(held)
+        follow(session, held, unit, Tail(partial(_print_line, session, unit), item), deadline)
+        return
+    units = [unit] if unit else [""] if everything else failed_units(session, held)
     found = [log for unit in units for log in logs_of(session, held, unit)]
     if item is not None:
         found = _only(found, item)
     elif not task and not everything:
         found = [Log(log.unit, log.name, failed_part(log.text)) for log in found]
     _print(session, found, _nothing(held, units))
+
+
+def _named(session: Session, run: Run, task: str | None, item: int | None) -> str:
+    """Return the unit that a person names by its task or an item; "" if nobody named one."""
+    if item is not None:
+        return unit_of_item(session, run, item)
+    return unit_named(task) if task else ""
+
+
+def _print_line(session: Session, unit: str, line: str) -> None:
+    """Print a line that just came; programs get one JSON object for each."""
+    if session.as_json:
+        typer.echo(json.dumps({"unit": unit, "line": line}, ensure_ascii=False))
+    else:
+        session.out.print(Text(visible(line)), soft_wrap=True)
 
 
 def _only(found: list[Log], item: int) -> list[Log]:
