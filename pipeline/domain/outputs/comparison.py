@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from pipeline.domain.runs.manifest import OutputFile
+from pipeline.domain.runs.manifest import SHA_256, OutputFile
 from pipeline.domain.runs.run import Run
 
 _ENVIRONMENTS = (".txt", ".zip")  # by which a name in `scripts` is that of an environment
@@ -107,11 +107,15 @@ def _facts(side: Side) -> dict[About, Facts]:
             "without output": f"{run.without_output:,}",
         },
         About.OUTPUT: {
-            name: f"{file.digest.algorithm} {file.digest.value}, {file.size:,} B"
-            for name, file in side.files.items()
+            name: f"{_digest(file)}, {file.size:,} B" for name, file in side.files.items()
         },
         About.SECONDS: {"took": f"{took:,.1f}", "node-seconds": f"{run.node_seconds:,.1f}"},
     }
+
+
+def _digest(file: OutputFile) -> str:
+    same = file.digest.algorithm == SHA_256
+    return file.digest.value if same else f"{file.digest.algorithm} {file.digest.value}"
 
 
 def _input(side: Side) -> Facts:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from pipeline.cli.commands.run import RunArgument
 from pipeline.cli.desktop import can_be_looked_at
@@ -51,7 +52,7 @@ def get(
         "fetched": fetched.fetched,
         "kept": fetched.kept,
     }
-    session.answer(answer, f"{visible(str(fetched.folder))}: {total}{there}")
+    session.answer(answer, _whole(f"{visible(str(fetched.folder))}: {total}{there}"))
 
 
 def verify(
@@ -95,7 +96,12 @@ def open(  # the name of the command
         opened = session.open_there(chosen)
         if not opened:
             session.note("There is no desktop here that could open it:")
-    session.answer({"path": str(path), "opened": opened}, visible(str(path)))
+    session.answer({"path": str(path), "opened": opened}, _whole(visible(str(path))))
+
+
+def _whole(text: str) -> Text:
+    """Keep a path on one line, so that it can be copied."""
+    return Text(text, no_wrap=True, overflow="ignore")
 
 
 def _fetch(session: Session, output: Committed, folder: Path, *, replace: bool) -> Fetched:
