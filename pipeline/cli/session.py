@@ -16,7 +16,6 @@ from rich.status import Status
 
 from pipeline.cli import target
 from pipeline.cli.checks import Ward
-from pipeline.cli.desktop import cache_folder, open_there
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.project.folder import Project, chosen
 from pipeline.cli.stack.process import LocalStack
@@ -52,8 +51,8 @@ class Session:
     catalogue: Callable[[Project], Catalogue] = definitions
     caller: Callable[[Path | None, Engine], Asker] = caller
     ward: Callable[[float], Ward] | None = None  # what `doctor` checks in tests
-    cache: Path = field(default_factory=cache_folder)
-    open_there: Callable[[Path], bool] = open_there
+    cache: Path | None = None  # where tests let `open` fetch, and what they let it open with
+    open_there: Callable[[Path], bool] | None = None
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
     out: Console = field(default_factory=lambda: _console(stderr=False))

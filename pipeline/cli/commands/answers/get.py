@@ -11,11 +11,11 @@ import typer
 from rich.text import Text
 
 from pipeline.cli.commands.run import RunArgument
-from pipeline.cli.desktop import can_be_looked_at
 from pipeline.cli.exits import Exit
 from pipeline.cli.fetching import checking, getting
 from pipeline.cli.fetching.checking import Advance
 from pipeline.cli.fetching.committed import Committed, committed
+from pipeline.cli.fetching.desktop import cache_folder, can_be_looked_at, open_there
 from pipeline.cli.fetching.folder import Folder
 from pipeline.cli.fetching.getting import Fetched
 from pipeline.cli.lookup import run_named
@@ -93,7 +93,7 @@ def open(  # the name of the command
     path, opened = _shown_path(fetched), False
     if not only_print:
         chosen = _safe(session, path)
-        opened = session.open_there(chosen)
+        opened = (session.open_there or open_there)(chosen)
         if not opened:
             session.note("There is no desktop here that could open it:")
     session.answer({"path": str(path), "opened": opened}, _whole(visible(str(path))))
@@ -133,7 +133,7 @@ def _shown(session: Session, text: str, total: int) -> Iterator[Advance]:
 def _cache(session: Session, output: Committed) -> Path:
     """Return the folder of an output in the user's cache; another output never has the same."""
     digest = hashlib.sha256(output.content).hexdigest()[:12]
-    return session.cache / "outputs" / f"{output.folder_name}-{digest}"
+    return (session.cache or cache_folder()) / "outputs" / f"{output.folder_name}-{digest}"
 
 
 def _shown_path(fetched: Fetched) -> Path:

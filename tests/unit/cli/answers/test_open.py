@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli.desktop import cache_folder, can_be_looked_at, has_desktop
+from pipeline.cli.fetching.desktop import cache_folder, can_be_looked_at, has_desktop
 from tests.unit.cli.answers.conftest import SEPARATE, refusal, run_of
 
 
