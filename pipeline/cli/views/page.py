@@ -114,6 +114,8 @@ def _facts(
             table.add_row("", Text(f"  {wording.shortened(visible(file.name), room)}  {size}"))
         if len(manifest.files) > detail.files:
             table.add_row("", f"  and {len(manifest.files) - detail.files:,} more")
+    if run.output and run.output.files and not run.error:
+        table.add_row("", Text(f"fanfare get {run.id} fetches it", "dim"))
     return table
 
 

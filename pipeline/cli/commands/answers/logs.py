@@ -55,7 +55,12 @@ def logs(  # noqa: PLR0913 - each is an option of the command
     unit = _named(session, held, task, item)
     if following and goes_on:
         unit = unit or unit_to_follow(held)
-        follow(session, held, unit, Tail(partial(_print_line, session, unit), item), deadline)
+        tail = Tail(partial(_print_line, session, unit), item)
+        try:
+            follow(session, held, unit, tail, deadline)
+        except KeyboardInterrupt:
+            session.note(f"The work continues. To follow the run: fanfare watch {held.id}")
+            raise
         return
     units = [unit] if unit else [""] if everything else failed_units(session, held)
     found = [log for unit in units for log in logs_of(session, held, unit)]
