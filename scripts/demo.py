@@ -30,8 +30,8 @@ from pipeline.cli.stack.config import COMPLETIONS, Wishes
 from pipeline.cli.stack.process import LocalStack
 from pipeline.cli.stack.signals import end_in_order
 from pipeline.cli.uploads import wait_for_start
-from pipeline.cli.views import runs as display
 from pipeline.cli.views import wording
+from pipeline.cli.views.page import Page
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.errors import FanfareError
@@ -83,9 +83,7 @@ def demonstrate(session: Session, stack: LocalStack, *, keep: bool = False) -> i
     (where,) = follow(session, [run], Deadline.begun(session, RUN_S))
     event = receive(session, connection, run)
     waited = time.monotonic() - began
-    session.out.print(
-        display.page(where, manifest_of(session.engine, where.run), [], session.engine.now)
-    )
+    session.out.print(Page(where, manifest_of(session.engine, where.run), [], session.engine.now))
     show_event(session, event, waited)
     if where.run.output is None:
         raise CommandError(

@@ -9,8 +9,8 @@ class Exit(IntEnum):
     """The exit codes, with the same meaning for every command."""
 
     OK = 0
-    FAILED = 1  # the run failed, or the requested thing does not exist
-    USAGE = 2
+    FAILED = 1  # the run failed, the requested thing does not exist, or runs or files differ
+    USAGE = 2  # wrong use; of `fanfare diff` any trouble, so that there 1 means a difference
     UNREACHABLE = 3
     TIMED_OUT = 4
 

@@ -51,6 +51,8 @@ class Session:
     catalogue: Callable[[Project], Catalogue] = definitions
     caller: Callable[[Path | None, Engine], Asker] = caller
     ward: Callable[[float], Ward] | None = None  # what `doctor` checks in tests
+    cache: Path | None = None  # where tests let `open` fetch, and what they let it open with
+    open_there: Callable[[Path], bool] | None = None
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
     out: Console = field(default_factory=lambda: _console(stderr=False))

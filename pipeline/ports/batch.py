@@ -84,6 +84,14 @@ class JobSpec:
     release: str = ""
 
 
+@dataclass(frozen=True)
+class FilePart:
+    """Some of a file on a node, and the size of the whole."""
+
+    size: int
+    content: bytes
+
+
 class Jobs(Protocol):
     """The calls by which a run drives its jobs. None deletes a job that may still upload."""
 
@@ -141,6 +149,12 @@ class Cluster(Protocol):
 
         Standard error comes first; standard output is read where that is empty. Returns "" when
         the node or the file is gone.
+        """
+
+    def task_file(self, job: str, task: str, path: str, offset: int) -> FilePart | None:
+        """Return what a file of a task has from an offset on, at most 1 MiB of it.
+
+        The task may be running. None if it has no such file, or its node is gone. Raises Transient.
         """
 
     def push_formula(self, pool: str, formula: str) -> None:

@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING or __package__:
     from task_scripts.runtime import runner_gpu as gpus
@@ -21,8 +21,10 @@ if TYPE_CHECKING or __package__:
     from task_scripts.runtime.files import runner_fetch as fetch
     from task_scripts.runtime.files import runner_folder as folders
     from task_scripts.runtime.files import runner_pack as packs
+    from task_scripts.runtime.secrecy import runner_capture as captures
     from task_scripts.runtime.secrecy import runner_secrets as secrets
 else:  # on a node the files are in one folder
+    import runner_capture as captures
     import runner_cut as cuts
     import runner_disk as disks
     import runner_fetch as fetch
@@ -39,6 +41,7 @@ else:  # on a node the files are in one folder
     import runner_secrets as secrets
 
 LOG_BYTES = 8 * 1024 * 1024
+LIVE_FILE = "live.txt"
 _OWN = ("FANFARE_ATTEMPT", gpus.MISSING, *fetch.VARIABLES)
 
 
@@ -73,6 +76,7 @@ class Attempt:
         self._outputs, self._worker, self._leash = 0, "", 0
         self._pack = packs.Pack(folder, self._next_output, page.get("pack", 0))
         self._log_file, self._log_room = folder.create(f"l-{self.id}.txt"), LOG_BYTES
+        self._live = captures.Live(self._shown_live())
         self._journal = journals.Journal(folder, self.id)
         self._journal.begin(journals.earlier(folder))
         self._kills, self._reached = missing.memory_kills(), 0
@@ -145,6 +149,7 @@ class Attempt:
             order = self._order(item, number, place, folder)
             # Secrets come last: whoever looks for a marker reads the beginning of an environment.
             order = order._replace(environ={**order.environ, **given})
+            self._live.add(f"== item {item['id']}, try {number}: begins\n".encode())
             ended = guard.run_guarded(order)
             disk = work.used() + output.used()
             items.check_end(ended, self._page["item_timeout_s"])
@@ -161,6 +166,7 @@ class Attempt:
             cause = missing.cause_of(cause, before, kills, ended.exit_code)
             note = f"{note} {self._explained(ended, text, before, kills)}".rstrip()
         head = f"item {item['id']}, try {number}: {cause or 'succeeded'}, {ended.seconds:.2f} s"
+        self._live.add(f"\n== {head}\n{note}".rstrip().encode() + b"\n")
         self._log(f"== {head}\n{text}\n{note}".rstrip() + "\n")
         return {
             "id": item["id"],
@@ -206,6 +212,7 @@ class Attempt:
             leash=self._leash,
             redactor=self._secrets.redactor,
             disk=disks.Disk(str(folder.path), self._environ, folder.taken),
+            live=self._live,
         )
 
     def _cut(self, item: items.Item, folder: folders.Folder) -> "dict[str, str]":
@@ -247,6 +254,16 @@ class Attempt:
             name = f"o-{self.id}-{self._outputs - 1}"
             if not self._folder.has(name):
                 return name
+
+    def _shown_live(self) -> "BinaryIO | None":
+        """Make the file that shows what programs print; its name is always the same."""
+        if self._page["program"].get("secrets"):
+            return None
+        try:
+            self._folder.unlink(LIVE_FILE)  # of an earlier attempt in this folder
+            return self._folder.create(LIVE_FILE)
+        except OSError:  # it is only for people who watch
+            return None
 
     def _log(self, text: str) -> None:
         entry = text.encode()

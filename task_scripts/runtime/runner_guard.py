@@ -44,8 +44,8 @@ class Order(NamedTuple):
     """What to run, and how long; child processes inherit `marker` (NAME=value) in `environ`.
 
     When the other end of the pipe `leash` is closed, the runner's keeper is gone, and all ends. The
-    output that is kept is without what `redactor` hides. A program that takes the last of `disk`
-    is ended.
+    output that is kept is without what `redactor` hides; `live` gets all of it as it comes. A
+    program that takes the last of `disk` is ended.
     """
 
     argv: Sequence[str]
@@ -57,6 +57,7 @@ class Order(NamedTuple):
     leash: "int | None" = None
     redactor: "redaction.Redactor | None" = None
     disk: "disks.Disk | None" = None
+    live: "captures.Live | None" = None
 
 
 class Ended(NamedTuple):
@@ -265,6 +266,8 @@ class _Watch:
             return False
         if data:
             self._capture.add(data)
+            if self._order.live:
+                self._order.live.add(data)
         else:
             self._poller.unregister(self._output)
         return bool(data)

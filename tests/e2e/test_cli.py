@@ -92,6 +92,21 @@ def test_a_run_on_the_local_stack_can_be_looked_at(fanfare, run):
     assert run in fanfare("ls").stdout
 
 
+def test_an_output_is_fetched_checked_and_shown(fanfare, run, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = tmp_path / "out"
+    got = fanfare.json("get", run, str(folder))
+    assert (got["files"], got["fetched"]) == (["price.json", "prices.csv", "prices.svg"], 3)
+    assert fanfare.plainly("verify", str(folder)).returncode == Exit.OK
+    (folder / "prices.csv").write_text("0")
+    assert fanfare.plainly("verify", str(folder)).returncode == Exit.FAILED
+    shown = Path(fanfare("open", run, "--print").stdout.strip())
+    assert (shown / "price.json").read_bytes() == (folder / "price.json").read_bytes()
+    assert fanfare.json("diff", run, "latest") == {
+        "runs": [run, run], "equal": True, "differences": []
+    }  # fmt: skip
+
+
 def test_the_doctor_finds_a_local_stack_healthy_and_leaves_nothing(fanfare, run):
     told = fanfare.json("doctor")
     assert told["healthy"], [one for one in told["findings"] if one["level"] != "ok"]

@@ -14,11 +14,12 @@ from pipeline.domain.waiting.reports import (
     Unconfirmed,
 )
 from pipeline.errors import JobGone, NotFound, Permanent, QuotaReached, Transient
-from pipeline.ports.batch import JobSpec, TaskSpec
+from pipeline.ports.batch import FilePart, JobSpec, TaskSpec
 from tests.fakes.clock import FakeClock
 
 BETWEEN_FORMULAS = timedelta(seconds=30)
 UNPREPARED = Preparation()
+PART = 1 << 20  # bytes that one read returns
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -79,6 +80,7 @@ class FakeBatch:
         self.jobs: dict[str, FakeJob] = {}
         self.pools: dict[str, PoolReport] = {}
         self.words: dict[tuple[str, str, str], str] = {}
+        self.files: dict[tuple[str, str, str], bytes] = {}
 
     # --- jobs
 
@@ -162,6 +164,14 @@ class FakeBatch:
 
     def last_words(self, pool: str, node: str, job: str = "") -> str:
         return self.words.get((pool, node, job), "")
+
+    def task_file(self, job: str, task: str, path: str, offset: int) -> FilePart | None:
+        known = self._find(job)
+        if known is None or task not in known.tasks or known.tasks[task].state == "active":
+            return None
+        content = self.files.get((job, task, path))
+        part = (content or b"")[offset : offset + PART]
+        return None if content is None else FilePart(len(content), part)
 
     def push_formula(self, pool: str, formula: str) -> None:
         if not formula:

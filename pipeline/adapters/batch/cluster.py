@@ -30,7 +30,8 @@ from pipeline.domain.waiting.reports import (
     Trouble,
     Unconfirmed,
 )
-from pipeline.errors import FanfareError, JobGone
+from pipeline.errors import FanfareError, JobGone, Permanent
+from pipeline.ports.batch import FilePart
 from pipeline.settings import Settings
 
 _EVALUATION = timedelta(minutes=5)  # the shortest that the service accepts
@@ -41,7 +42,7 @@ _NO_PREPARATION = {
 }
 _PREPARATION, _INFO = "jobpreparation", "jobPreparationTaskExecutionInfo"
 _PREPARED, _NODES = 100, 10  # at most so many are read
-_WORDS = 4096  # bytes
+_WORDS, _PART = 4096, 1 << 20  # bytes
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -154,6 +155,22 @@ class AzureCluster:
             if words.strip():
                 return words
         return ""
+
+    def task_file(self, job: str, task: str, path: str, offset: int) -> FilePart | None:
+        """Return what a file of a task has from an offset on, at most 1 MiB of it.
+
+        The task may be running. None if it has no such file, or its node is gone. Raises Transient.
+        """
+        try:
+            with batch(f"read {path} of the task {task}"):
+                size = self._client.get_task_file_properties(job, task, path).content_length
+                if size <= offset:
+                    return FilePart(size, b"")
+                span = f"bytes={offset}-{min(size, offset + _PART) - 1}"
+                parts = self._client.download_task_file(job, task, path, ocp_range=span)
+                return FilePart(size, b"".join(parts))
+        except Permanent:  # 404 and 409: it did not begin, its node is gone, its folder was deleted
+            return None
 
     def push_formula(self, pool: str, formula: str) -> None:
         """Enable autoscale with this formula.

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Group, RenderableType
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from pipeline.cli import listing, uploads
 from pipeline.cli.edits import note_edits, refuse_edits
@@ -18,7 +17,8 @@ from pipeline.cli.listing import Listed
 from pipeline.cli.lookup import run_named
 from pipeline.cli.session import Deadline, Session
 from pipeline.cli.uploads import Order
-from pipeline.cli.views import runs as display
+from pipeline.cli.views.page import Page
+from pipeline.cli.views.transfers import transfer
 from pipeline.handlers.collecting.standing import Standing, failed_items, manifest_of
 from pipeline.handlers.doors import http
 from pipeline.handlers.ending import steer
@@ -136,7 +136,7 @@ def finish(session: Session, started: Sequence[str], deadline: Deadline) -> None
 def _page(session: Session, where: Standing) -> RenderableType:
     manifest = manifest_of(session.engine, where.run)
     failed = failed_items(session.engine, where.run, _FAILURES_SHOWN) if where.failed else []
-    return display.page(where, manifest, failed, session.engine.now)
+    return Page(where, manifest, failed, session.engine.now)
 
 
 def _upload_listed(session: Session, listed: Sequence[Listed]) -> None:
@@ -161,7 +161,5 @@ def _uploading(session: Session, file: Path | None) -> Iterator[uploads.Advance]
     if file is None or not session.lively:
         yield lambda _: None
         return
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(32), DownloadColumn())
-    with Progress(*columns, TransferSpeedColumn(), console=session.out, transient=True) as shown:
-        task = shown.add_task(f"upload {file.name!a}", total=file.stat().st_size)
-        yield lambda count: shown.advance(task, count)
+    with transfer(session.out, f"upload {file.name!a}", file.stat().st_size) as advance:
+        yield advance

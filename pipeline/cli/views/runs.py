@@ -1,27 +1,20 @@
-"""How runs look: as a line, a table or a page. Makes renderables; reads and decides nothing."""
+"""How runs look: as a line or a table. Makes renderables; reads and decides nothing."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from rich.console import Group, RenderableType
-from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from pipeline.cli.views import wording
-from pipeline.domain.runs.asking.history import Asked
 from pipeline.domain.runs.lifecycle import State
-from pipeline.domain.runs.manifest import Manifest
-from pipeline.domain.runs.naming import OUTPUT
 from pipeline.domain.runs.obstacles import Obstacle
 from pipeline.domain.runs.run import Run
-from pipeline.domain.texts.visible import visible
-from pipeline.handlers.collecting.standing import FailedItem, Standing
+from pipeline.handlers.collecting.standing import Standing
 
 _BAR = 32
-_FILES_SHOWN = 20
-_ASKED_SHOWN = 5
 _COLUMNS = ("run", "state", "waits for", "items", "started", "took", "cost", "input")
 _NARROWEST, _GAP = 12, 2
 _COLOURS = {
@@ -56,10 +49,11 @@ def waits_for(obstacle: Obstacle | None) -> tuple[Text, Text]:
     if obstacle is None:
         return Text(), Text()
     reason = Text.assemble((f"{obstacle.code}: ", "bold"), wording.one_line(obstacle.evidence))
-    return reason, _arrow(obstacle.remedy)
+    return reason, arrow(obstacle.remedy)
 
 
-def _arrow(remedy: str) -> Text:
+def arrow(remedy: str) -> Text:
+    """Write a remedy on one line."""
     return Text(wording.one_line(f"→ {remedy}") if remedy else "", "cyan")
 
 
@@ -117,99 +111,6 @@ def _cells(run: Run, now: datetime) -> tuple[Text, ...]:
         Text(wording.money(run.cost, run.currency) if run.currency else "", "dim"),
         Text(_input(run), "dim"),
     )
-
-
-def page(
-    where: Standing, manifest: Manifest | None, failed: Sequence[FailedItem], now: datetime
-) -> RenderableType:
-    """Draw everything about one run."""
-    run = where.run
-    parts: list[RenderableType] = [standing(where, now), Text(), facts(where, manifest)]
-    if run.error:
-        parts += [Text(), Text(visible(run.error), "red")]
-    if where.remedy:
-        parts.append(_arrow(where.remedy))
-    if run.over and (said := _nothing_written(run)):
-        parts += [Text(), Text(said, "yellow")]
-    if failed:
-        parts += [Text(), failures(failed, run)]
-    return Group(*parts)
-
-
-def _nothing_written(run: Run) -> str:
-    """Warn of programs that ended well and wrote nothing, which is mostly a mistake."""
-    if run.without_output:
-        items = wording.count(run.without_output, "item")
-        return (
-            f"{items} succeeded without writing a file into the output folder. If each has to "
-            "write one, set task.require_output: true."
-        )
-    return "The output has no files." if run.output and not run.output.files else ""
-
-
-def facts(where: Standing, manifest: Manifest | None) -> RenderableType:
-    """Draw the input, the output and the cost of a run, and what its largest item took."""
-    run = where.run
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    rows = [
-        ("input", _input(run)),
-        ("parameters", ", ".join(f"{k}={v}" for k, v in run.parameters.items())),
-        ("generation", str(run.generation) if run.generation > 1 else ""),
-        *((f"{entry.act} by", _entry(entry)) for entry in run.asked[-_ASKED_SHOWN:]),
-        ("cause", str(run.cause or "")),
-        ("purged", _purged(run)),
-        ("ran on", ", ".join(f"{use} ×{use.tasks:,}" for use in run.devices)),
-        ("peak", _taken(where.peak_memory, where.peak_disk)),
-        ("cost", wording.cost(run.node_seconds, run.cost, run.currency) if run.over else ""),
-    ]
-    for name, value in rows:
-        if value:
-            table.add_row(f"  {name}", Text(wording.one_line(value)))
-    if run.output:
-        table.add_row("  output", Text(f"{OUTPUT}/{run.names.output_folder}/"))
-        total = f"{wording.count(run.output.files, 'file')}, {wording.size(run.output.bytes)}"
-        table.add_row("", Text(total, "dim"))
-    if manifest:
-        for file in manifest.files[:_FILES_SHOWN]:
-            table.add_row("", Text(f"  {visible(file.name)}  {wording.size(file.size)}"))
-        if len(manifest.files) > _FILES_SHOWN:
-            table.add_row("", f"  and {len(manifest.files) - _FILES_SHOWN:,} more")
-    return table
-
-
-def _entry(entry: Asked) -> str:
-    """Write who asked for something, and when."""
-    also = f" ({entry.by.id})" if entry.by.id else ""
-    return f"{entry.by}{also}, {entry.at:%F %T} UTC"
-
-
-def _purged(run: Run) -> str:
-    if run.purged_at is None:
-        return ""
-    return f"on {run.purged_at:%Y-%m-%d}: plan, logs and receipts are deleted"
-
-
-def failures(failed: Sequence[FailedItem], run: Run) -> RenderableType:
-    """Draw failed items, with the last lines that they printed."""
-    parts: list[RenderableType] = []
-    for found in failed:
-        item = found.item
-        code = f", exit code {item.exit_code}" if item.exit_code is not None else ""
-        taken = f", {_taken(item.memory, item.disk)}" if item.memory or item.disk else ""
-        head = f"item {item.id} ({found.unit}): {item.cause}{code}, {item.tries} tries{taken}"
-        parts.append(Text(head, "red"))
-        if item.tail.strip():
-            parts.append(Padding(Text(visible(item.tail.strip()), "dim"), (0, 0, 0, 4)))
-    parts.append(Text(f"fanfare logs {run.id} shows all of it", "dim"))
-    return Group(*parts)
-
-
-def _taken(memory: int, disk: int) -> str:
-    """Write what an item took at most; nothing of what nobody measured."""
-    taken = [(memory, "of memory"), (disk, "of disk")]
-    return ", ".join(f"{wording.size(size)} {what}" for size, what in taken if size)
 
 
 def _bar(where: Standing) -> RenderableType:

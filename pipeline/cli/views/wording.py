@@ -15,6 +15,14 @@ def one_line(text: str, length: int = 300) -> str:
     return flat if len(flat) <= length else f"{flat[: length - 1]}…"
 
 
+def shortened(text: str, width: int | None) -> str:
+    """Fit a name into so many characters, None for any; its end is kept, which tells most."""
+    if width is None or len(text) <= max(width, 2):
+        return text
+    begin = max(width, 2) // 3
+    return f"{text[:begin]}…{text[begin + 1 - max(width, 2) :]}"
+
+
 def size(count: float) -> str:
     """Write a number of bytes."""
     unit = 0

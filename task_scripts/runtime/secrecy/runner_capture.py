@@ -1,6 +1,7 @@
 """Keeps the first and the last bytes of an endless stream, without secrets."""
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING or __package__:
     from task_scripts.runtime.secrecy import runner_redaction as redaction
@@ -9,6 +10,8 @@ else:  # on a node the files are in one folder
 
 HEAD_BYTES = 16 * 1024
 TAIL_BYTES = 64 * 1024
+LIVE_BYTES = 8 * 1024 * 1024
+_NO_MORE = b"\n[more is only in the log, when the item has ended]\n"
 
 
 class Capture:
@@ -50,3 +53,28 @@ class Capture:
         gap = f"\n[... {missing} bytes left out ...]\n".encode()
         head = self._redactor.hide(first, stop=self._shown_head)
         return head + gap + self._redactor.hide(last, first=len(last) - self._shown_tail)
+
+
+class Live:
+    """A file to which everything goes as it comes, for people who watch the task.
+
+    It is not part of the result: on a full disk, or when it has its most bytes, it only ends. It is
+    never made for a program with secrets, which could lie across two reads of the stream.
+    """
+
+    def __init__(self, stream: "BinaryIO | None", most: int = LIVE_BYTES) -> None:
+        """Take an open file, or None to show nothing."""
+        self._stream, self._most = stream, most
+
+    def add(self, data: bytes) -> None:
+        """Show more of the stream."""
+        if self._stream is None:
+            return
+        try:
+            # Asked each time: a runner that was killed has written some, and another one goes on.
+            fd = self._stream.fileno()
+            room = self._most - len(_NO_MORE) - os.fstat(fd).st_size
+            if room >= 0:
+                os.write(fd, data if len(data) <= room else data[:room] + _NO_MORE)
+        except OSError:
+            self._stream = None

@@ -41,9 +41,10 @@ def running_stub():
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content)
+            if self.command != "HEAD":
+                self.wfile.write(content)
 
-        do_GET = do_POST = do_PATCH = do_DELETE = _serve
+        do_GET = do_HEAD = do_POST = do_PATCH = do_DELETE = _serve
 
     with loopback.listening(Handler) as stub.endpoint:
         yield stub

@@ -120,3 +120,25 @@ def test_a_formula_for_a_missing_pool_is_not_found(ports):
 def test_a_malformed_formula_is_refused(ports):
     with pytest.raises(Permanent):
         ports.cluster.push_formula(BUSY, "")
+
+
+def test_a_running_task_shows_what_it_has_printed_so_far(batch_world, ports, fresh):
+    ports.jobs.create(job_spec(fresh, BUSY))
+    ports.jobs.add(fresh, [task_spec("t", "/bin/sh -c 'echo one; echo two; exec sleep 600'")])
+    batch_world.let_task_print(fresh, "t", b"one\ntwo\n")
+    whole = ports.cluster.task_file(fresh, "t", "stdout.txt", 0)
+    assert (whole.size, whole.content) == (8, b"one\ntwo\n")
+    rest = ports.cluster.task_file(fresh, "t", "stdout.txt", 4)
+    assert (rest.size, rest.content) == (8, b"two\n")
+    assert ports.cluster.task_file(fresh, "t", "stdout.txt", 8).content == b""
+    assert ports.cluster.task_file(fresh, "t", "stdout.txt", 99).size == 8
+    assert ports.cluster.task_file(fresh, "t", "wd/nonesuch.txt", 0) is None
+    ports.jobs.terminate(fresh)
+
+
+def test_a_task_that_waits_or_is_gone_has_no_files(ports, fresh):
+    ports.jobs.create(job_spec(fresh, IDLE))
+    ports.jobs.add(fresh, [task_spec("waits")])
+    assert ports.cluster.task_file(fresh, "waits", "stdout.txt", 0) is None
+    assert ports.cluster.task_file(f"{fresh}-gone", "waits", "stdout.txt", 0) is None
+    ports.jobs.terminate(fresh)

@@ -320,3 +320,18 @@ def test_a_formula_that_is_refused_just_now_may_be_pushed_later(stub, client, st
     stub.answer = lambda *_request: error(status, code)
     with pytest.raises(Transient):
         AzureCluster(client).push_formula("p", "$TargetDedicatedNodes = 0;")
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(404, "FileNotFound"), (404, "TaskNotFound"), (409, "NodeNotReady"), (409, "JobNotFound")],
+)
+def test_a_file_that_cannot_be_read_yet_or_no_more_is_none(stub, client, status, code):
+    stub.answer = lambda *_request: error(status, code)
+    assert AzureCluster(client).task_file("j", "t", "wd/live.txt", 0) is None
+
+
+def test_a_busy_service_is_not_taken_for_a_missing_file(stub, client):
+    stub.answer = lambda *_request: error(503, "ServerBusy")
+    with pytest.raises(Transient):
+        AzureCluster(client).task_file("j", "t", "wd/live.txt", 0)

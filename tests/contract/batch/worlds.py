@@ -48,6 +48,10 @@ class FakeBatchWorld:
             self.fake.batch.run_task(job, task, _outcome_of_command)
         self.fake.clock.advance(seconds=1)
 
+    def let_task_print(self, job, task, text):
+        self.fake.batch.start_task(job, task)
+        self.fake.batch.files[job, task, "stdout.txt"] = text
+
     def let_preparation_fail(self, job):
         failed = Preparation(Trouble("FailureExitCode", "it exited with 3", "node-1"))
         failed = replace(failed, failures=1, failed_at=self.fake.clock.now())
@@ -103,6 +107,13 @@ class BatchService:
 
     def let_tasks_end(self, job):
         until(lambda: not self.ports.cluster.unconfirmed(job).open, what=f"tasks of {job}")
+
+    def let_task_print(self, job, task, text):
+        def printed():
+            found = self.ports.cluster.task_file(job, task, "stdout.txt", 0)
+            return found and found.content == text
+
+        until(printed, what=f"{task} to print")
 
     def let_preparation_fail(self, job):
         until(lambda: self.ports.cluster.job(job).preparation.failed, what=f"preparation of {job}")

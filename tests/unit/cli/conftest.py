@@ -45,6 +45,8 @@ class Cli:
     folder: Path
     target: Path | None = None
     asleep: bool = False
+    desktop: bool = True
+    opened: list[Path] = field(default_factory=list)
     _runner: CliRunner = field(default_factory=CliRunner)
 
     def __call__(self, *args: object, answer: str | None = None) -> Result:
@@ -52,6 +54,8 @@ class Cli:
             connect=self._connect,
             catalogue=lambda _: self.app.engine.catalogue,
             caller=lambda *_: ALICE,
+            cache=self.folder / "cache",
+            open_there=self._open,
             sleep=self._sleep,
             monotonic=lambda: self.app.world.clock.now().timestamp(),
         )
@@ -79,6 +83,12 @@ class Cli:
     def _connect(self, target, _project):
         self.target = target
         return self.app.engine
+
+    def _open(self, path: Path) -> bool:
+        """Note what a desktop would open."""
+        if self.desktop:
+            self.opened.append(path)
+        return self.desktop
 
     def _sleep(self, seconds: float) -> None:
         self.app.world.clock.advance(seconds=seconds)

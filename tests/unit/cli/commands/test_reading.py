@@ -1,14 +1,12 @@
-"""`fanfare ls`, `show`, `logs`, `plan` and `schema`."""
+"""`fanfare ls`, `show`, `plan` and `schema`."""
 
 import json
 import re
 
 import pytest
 
-from pipeline.cli.commands.read import _failed_part
 from pipeline.cli.exits import Exit
 from pipeline.domain.runs.naming import BlobRef
-from pipeline.domain.waiting.reports import PoolReport
 from pipeline.handlers.collecting.standing import standing
 from tests.fakes.node import Failure
 from tests.unit.cli.conftest import LINES
@@ -162,45 +160,6 @@ def test_a_name_cannot_steer_the_terminal(cli):
     cli.app.pump()
     shown = cli("show", "latest").stdout
     assert "\x1b" not in shown and "\\x1b[2Jü.txt" in shown
-
-
-def test_logs_print_failed_items_with_control_characters_spelt_out(cli_with):
-    cli = cli_with(program=lambda item: Failure() if item.id == 1 else [("p", b"x")])
-    run = cli.finished()
-    text = b"== item 1, try 1: program-failed, 0.1 s\n\x1b]0;owned\x07oops\n"
-    cli.app.world.blobs.put("work", f"{run}/g1/log/t000001/l-{'0' * 16}.txt", text)
-    cli.app.world.blobs.put("work", f"{run}/g1/log/t000000/l-{'1' * 16}.txt", b"fine\n")
-    result = cli("logs", run)
-    assert "\\x1b]0;owned\\x07oops" in result.stdout and "fine" not in result.stdout
-    assert "fine" in cli("logs", run, "0").stdout
-    assert "fine" in cli("logs", run, "--all").stdout
-
-
-def test_logs_of_a_run_without_failures_say_so(cli):
-    cli.finished()
-    assert "Nothing failed" in cli("logs", "latest").stderr
-    assert cli("logs", "latest", "x;y").exit_code == Exit.USAGE
-
-
-def test_logs_of_a_run_without_any_say_what_it_waits_for_and_what_ended_it(cli):
-    cli.app.upload("lines/a.txt", b"x\n")
-    cli.app.pump()
-    (pool,) = cli.app.world.batch.pools
-    cli.app.world.batch.pools[pool] = PoolReport("")
-    for _ in range(4):
-        cli.app.pass_time()
-    assert f"pool-missing: pool {pool} does not exist" in cli("logs", "latest").stderr
-    for _ in range(40):
-        cli.app.pass_time()
-    said = " ".join(cli("logs", "latest").stderr.split())
-    assert "The pool has not worked for 30 minutes" in said and "Nothing failed" not in said
-
-
-def test_only_the_failed_part_of_a_log_is_kept():
-    head = "== item {}, try 1: {}, 0.10 s\n"
-    good, bad = head.format(0, "succeeded") + "fine\n", head.format(1, "timed-out") + "slow\n"
-    assert _failed_part(good + bad) == bad
-    assert _failed_part("no headings") == "no headings"
 
 
 def test_the_plan_is_the_one_that_submit_carries_out(cli):

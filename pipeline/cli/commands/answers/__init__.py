@@ -1,0 +1,1 @@
+"""The commands with which people get what a run has made."""

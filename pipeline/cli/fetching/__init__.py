@@ -1,0 +1,1 @@
+"""Outputs on a person's machine: fetched by their manifest, checked against it, and opened."""

@@ -1,0 +1,89 @@
+"""Reads the manifest of a run's output as it was committed, or says why there is none."""
+
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from pipeline.cli.exits import CommandError
+from pipeline.cli.session import Session
+from pipeline.domain.runs.manifest import Manifest
+from pipeline.domain.runs.run import Run
+from pipeline.errors import NotFound
+from pipeline.ledger import runs
+
+
+@dataclass(frozen=True)
+class Committed:
+    """A committed output: the run, its manifest, and the manifest's bytes."""
+
+    run: Run
+    manifest: Manifest
+    content: bytes
+
+    @property
+    def folder_name(self) -> str:
+        """The name of a folder for this output alone."""
+        number = self.run.generation
+        return f"{self.run.id}-generation-{number}" if number > 1 else self.run.id
+
+
+def committed(session: Session, run_id: str) -> Committed:
+    """Read the output of a run. Raises CommandError if it has none, or if somebody changed it."""
+    run = ended(session, run_id)
+    if run.output is None:
+        raise CommandError(f"Run {run.id} {run.state} without an output: {_why(session, run)}.")
+    content = _manifest(session, run)
+    try:
+        manifest = Manifest.model_validate_json(content)
+    except ValidationError as error:
+        raise CommandError(
+            f"This release cannot read the manifest of run {run.id}: fetch its output with the "
+            "release that made it, or with another tool, such as azcopy."
+        ) from error
+    if (manifest.run, manifest.generation) != (run.id, run.generation):
+        raise _changed(run)
+    return Committed(run, manifest, content)
+
+
+def ended(session: Session, run_id: str) -> Run:
+    """Return a run that is over. Raises CommandError for another one."""
+    run = runs.need(session.engine.ports.tables, run_id).run
+    if not run.over:
+        follow = session.addressed(f"fanfare watch {run.id}")
+        raise CommandError(f"Run {run.id} is {run.state}: `{follow}` follows it to its end.")
+    return run
+
+
+def _manifest(session: Session, run: Run) -> bytes:
+    assert run.output is not None  # noqa: S101 - the caller looked
+    blobs, ref = session.engine.ports.blobs, run.names.manifest
+    facts = blobs.head(ref)
+    if facts is None:
+        raise gone(run, ref.name)
+    if facts.etag != run.output.manifest_etag:
+        raise _changed(run)
+    try:
+        return blobs.read(ref)
+    except NotFound as error:
+        raise gone(run, ref.name) from error
+
+
+def gone(run: Run, blob: str) -> CommandError:
+    """Return the error for an output of which a blob is not there any more."""
+    since = f" after its purge on {run.purged_at:%Y-%m-%d}" if run.purged_at else ""
+    return CommandError(
+        f"The output of run {run.id} was deleted{since}: there is no blob {blob}. "
+        "Start a new run of its input."
+    )
+
+
+def _changed(run: Run) -> CommandError:
+    return CommandError(
+        f"The manifest of run {run.id} is not the one that was committed: somebody wrote "
+        f"{run.names.manifest.name} since. Start a new run of its input."
+    )
+
+
+def _why(session: Session, run: Run) -> str:
+    show = session.addressed(f"fanfare show {run.id}")
+    return f"`{show}` says why" + (f" ({run.cause})" if run.cause else "")

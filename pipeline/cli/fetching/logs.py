@@ -1,0 +1,81 @@
+"""Reads what the tasks of a run printed, from the logs in Storage."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pipeline.cli.exits import CommandError, Exit
+from pipeline.cli.session import Session
+from pipeline.domain.runs import naming
+from pipeline.domain.runs.run import PublishedPlan, Run
+from pipeline.handlers.collecting.standing import failed_items
+from pipeline.handlers.published import PlannedItems
+
+_FAILURES_READ = 200
+_LOG_BYTES = 4 << 20
+
+
+@dataclass(frozen=True)
+class Log:
+    """What one attempt of a unit printed."""
+
+    unit: str
+    name: str
+    text: str
+
+
+def logs_of(session: Session, run: Run, unit: str) -> Iterator[Log]:
+    """Read the logs of a unit, or of all: the programs' logs, or the runner's if there are none."""
+    blobs = session.engine.ports.blobs
+    folder, below = run.names.logs(), f"{run.names.logs(unit)}/" if unit else run.names.logs()
+    there = [facts for facts in blobs.list(naming.WORK, below) if facts.size]
+    programs = [facts for facts in there if naming.is_program_log(facts.ref)]
+    for facts in programs or there:
+        found_unit, *_, name = facts.ref.name.removeprefix(folder).split("/")
+        content = blobs.read(facts.ref, 0, _LOG_BYTES)
+        cut = "\n(cut here)\n" if facts.size > _LOG_BYTES else ""
+        yield Log(found_unit, name, content.decode("utf-8", "replace") + cut)
+
+
+def failed_units(session: Session, run: Run) -> list[str]:
+    """Name the units in which items failed."""
+    failed = failed_items(session.engine, run, _FAILURES_READ)
+    return list(dict.fromkeys(found.unit for found in failed))
+
+
+def unit_named(task: str) -> str:
+    """Return the unit that a person names by its number or its name. Raises CommandError."""
+    if task.isascii() and task.isdecimal():
+        return naming.unit_name(int(task))
+    known = task in (naming.SPLIT, naming.ASSEMBLE) or naming.unit_number(task) is not None
+    if not known:
+        raise CommandError(
+            f"{task!r} is not a task: give its number, `split` or `assemble`.", Exit.USAGE
+        )
+    return task
+
+
+def unit_of_item(session: Session, run: Run, item: int) -> str:
+    """Return the task that carries an item in this generation. Raises CommandError."""
+    plan = plan_of(run)
+    if plan is None:
+        raise CommandError(
+            f"Run {run.id} has no plan of generation {run.generation}: nobody knows its items."
+        )
+    if plan.bundle:
+        found = item // plan.bundle if item < plan.items else None
+    else:
+        planned = PlannedItems(session.engine, plan)
+        units = range(plan.tasks)
+        found = next((n for n in units if item in planned.of(naming.unit_name(n))), None)
+    if found is None:
+        more = " An earlier one may have it: --generation." if run.earlier else ""
+        raise CommandError(
+            f"Generation {run.generation} of run {run.id} has no item {item}.{more}", Exit.USAGE
+        )
+    return naming.unit_name(found)
+
+
+def plan_of(run: Run) -> PublishedPlan | None:
+    """Return the plan of the generation that a run is looked at in."""
+    earlier = {one.generation: one.plan for one in run.earlier}
+    return earlier.get(run.generation, run.plan)
