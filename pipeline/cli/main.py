@@ -22,7 +22,6 @@ app = typer.Typer(
     cls=group_of(ENTRIES),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     rich_markup_mode=None,
 )
 

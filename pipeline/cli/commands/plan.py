@@ -17,6 +17,7 @@ from pipeline.cli.lacks.packages import note_lacks
 from pipeline.cli.lacks.secrets import Wanted, note_secrets
 from pipeline.cli.lacks.secrets import shown as shown_secrets
 from pipeline.cli.preview import Preview, Source, blob_source, local_source, preview
+from pipeline.cli.project.completion import PipelineArgument
 from pipeline.cli.session import Session
 from pipeline.cli.views import wording
 from pipeline.domain.definitions.pipeline import Pipeline
@@ -32,7 +33,7 @@ _FIRST_SHOWN = 48  # fits a narrow terminal: a wider column would push the numbe
 
 def plan(
     context: typer.Context,
-    pipeline: Annotated[str, typer.Argument(help="Name of the pipeline.")],
+    pipeline: PipelineArgument,
     file: Annotated[
         str | None, typer.Argument(help="A local file, or CONTAINER/NAME of a blob.")
     ] = None,

@@ -15,6 +15,7 @@ from pipeline.cli.exits import Exit
 from pipeline.cli.follow import follow, verdict_of
 from pipeline.cli.listing import Listed
 from pipeline.cli.lookup import run_named
+from pipeline.cli.project.completion import PipelineArgument
 from pipeline.cli.session import Deadline, Session
 from pipeline.cli.uploads import Order
 from pipeline.cli.views.page import Page
@@ -40,7 +41,7 @@ TimeoutOption = Annotated[
 
 def run(  # noqa: PLR0913 - each is an option of the command
     context: typer.Context,
-    pipeline: Annotated[str, typer.Argument(help="Name of the pipeline.")],
+    pipeline: PipelineArgument,
     files: Annotated[
         list[Path] | None, typer.Argument(help="Files to upload; one run each.")
     ] = None,

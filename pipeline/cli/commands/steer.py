@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.history import history
 from pipeline.cli.lookup import listed, run_named
+from pipeline.cli.project.completion import OnePipeline, PipelineArgument
 from pipeline.cli.session import Session
 from pipeline.cli.uploads import Advance
 from pipeline.cli.views import wording
@@ -35,8 +36,6 @@ from pipeline.ports.blobs import BlobFacts
 _PURGED_AT_ONCE = 1000
 _LISTED = 5
 
-PipelineArgument = Annotated[str, typer.Argument(help="Name of the pipeline.")]
-OnePipeline = Annotated[str | None, typer.Argument(help="Name of the pipeline.")]
 AllPipelines = Annotated[bool, typer.Option("--all", help="All pipelines.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
