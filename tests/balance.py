@@ -40,11 +40,13 @@ _WAIT = (
 )
 # These compute for long in one piece, so they must not be the last.
 _LONG = (
-    "tests/unit/handlers/keeping/test_year.py",
     "tests/emulators/batch/",
+    "tests/media/test_matrix.py",
+    "tests/unit/handlers/keeping/test_year.py",
+    "tests/workloads/",
     "tests/infra/",
-    "tests/repo/",
     "tests/node/",
+    "tests/repo/",
 )
 # Thousands of tests that share nothing.
 _MATRIX = "tests/crash/"
