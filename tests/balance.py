@@ -24,11 +24,14 @@ _TOGETHER = (
     "tests/emulators/eventgrid/",
     "tests/contract/",
 )
+# They replay recordings in memory, and share nothing with their neighbours.
+_APART = "tests/emulators/functions/golden/"
 # These wait longer than they compute; longest first.
 _WAIT = (
     "tests/e2e/test_cli.py",
     "tests/e2e/awkward/",
     "tests/emulators/functions/",
+    "tests/e2e/test_polling.py",
     *_TOGETHER,
     "tests/e2e/",
     "tests/faults/test_stack.py",
@@ -60,7 +63,8 @@ def share_of(test: str) -> str:
     file = test.partition("::")[0]
     if file.startswith(_MATRIX):
         return f"{file} {zlib.crc32(test.encode()) % _PARTS}"
-    share = next((folder for folder in _TOGETHER if file.startswith(folder)), file)
+    together = () if file.startswith(_APART) else _TOGETHER
+    share = next((folder for folder in together if file.startswith(folder)), file)
     return share + "".join(_SEED.findall(test))
 
 
@@ -73,7 +77,7 @@ def turn_of(test: str) -> tuple[bool, int, str]:
 
 def waits(share: str) -> bool:
     """Return whether a share waits longer than it computes."""
-    return share.startswith(_WAIT)
+    return share.startswith(_WAIT) and not share.startswith(_APART)
 
 
 class Shares(LoadScopeScheduling):
