@@ -29,6 +29,7 @@ _APART = "tests/emulators/functions/golden/"
 # These wait longer than they compute; longest first.
 _WAIT = (
     "tests/e2e/test_cli.py",
+    "tests/e2e/projects/",
     "tests/e2e/awkward/",
     "tests/emulators/functions/",
     "tests/e2e/test_polling.py",
