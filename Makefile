@@ -59,8 +59,15 @@ demo: setup
 demo-all: setup
 	@$(PY) scripts/demo_all.py
 
-test: setup clients lint
+# While one core checks, the other compiles.
+test: setup clients
+	@$(MAKE) --no-print-directory -j2 lint $(VENV)/.compiled
 	@$(PY) -m pytest -n auto
+
+# Each worker of pytest reads all tests. The first time, one compiles them rather than all the same.
+$(VENV)/.compiled: $(VENV)/.ready
+	@$(PY) -m pytest --collect-only -qq > /dev/null || echo "The tests will say what cannot be read."
+	@touch $@
 
 # PARTS names some of the parts, `make test-all PARTS="seeds fuzzing"`; the default are all.
 test-all: setup clients az

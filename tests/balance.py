@@ -1,6 +1,9 @@
 """Deals the tests out to the workers: what shares processes stays together, what waits comes first.
 
-The long and patient ones begin at once, so that the cores have short ones to fill the end with.
+Most tests of services wait: for timers, for processes, for a service that was killed. Two workers
+begin with these, and as many as there are cores with those that compute, so that no core is idle
+while they wait, nor do they all start stacks at once. Whoever has nothing left takes from the
+other kind. The parts of the crash matrix are even and small: they come last, and fill the end.
 """
 
 import re
@@ -9,7 +12,9 @@ import zlib
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
+WAITERS = 2  # workers that begin with tests that wait
 # The tests of one of these folders share emulators of the whole session: one worker takes them all.
 _TOGETHER = (
     "tests/e2e/awkward/test_kills.py",
@@ -19,18 +24,33 @@ _TOGETHER = (
     "tests/emulators/eventgrid/",
     "tests/contract/",
 )
-# Longest waits first; what is not named here computes and comes last.
-_FIRST = (
+# They replay recordings in memory, and share nothing with their neighbours.
+_APART = "tests/emulators/functions/golden/"
+# These wait longer than they compute; longest first.
+_WAIT = (
+    "tests/e2e/test_cli.py",
+    "tests/e2e/projects/",
+    "tests/e2e/awkward/",
+    "tests/emulators/functions/",
+    "tests/e2e/test_polling.py",
     *_TOGETHER,
     "tests/e2e/",
     "tests/faults/test_stack.py",
     "tests/emulators/storage/",
     "tests/emulators/stack/",
-    "tests/infra/test_package.py",
     "tests/emulators/batch/service/",
-    "tests/emulators/",
-    "tests/repo/",
+    "tests/emulators/batch/page/",
+    "tests/unit/cli/test_signals.py",
+)
+# These compute for long in one piece, so they must not be the last.
+_LONG = (
+    "tests/emulators/batch/",
+    "tests/media/test_matrix.py",
+    "tests/unit/handlers/keeping/test_year.py",
+    "tests/workloads/",
+    "tests/infra/",
     "tests/node/",
+    "tests/repo/",
 )
 # Thousands of tests that share nothing.
 _MATRIX = "tests/crash/"
@@ -44,15 +64,21 @@ def share_of(test: str) -> str:
     file = test.partition("::")[0]
     if file.startswith(_MATRIX):
         return f"{file} {zlib.crc32(test.encode()) % _PARTS}"
-    share = next((folder for folder in _TOGETHER if file.startswith(folder)), file)
+    together = () if file.startswith(_APART) else _TOGETHER
+    share = next((folder for folder in together if file.startswith(folder)), file)
     return share + "".join(_SEED.findall(test))
 
 
-def turn_of(test: str) -> tuple[int, str]:
+def turn_of(test: str) -> tuple[bool, int, str]:
     """Return by what tests are sorted, so that shares come in their turn."""
     share = share_of(test)
-    found = (at for at, start in enumerate(_FIRST) if share.startswith(start))
-    return next(found, len(_FIRST)), share
+    found = (at for at, start in enumerate((*_WAIT, *_LONG)) if share.startswith(start))
+    return share.startswith(_MATRIX), next(found, len(_WAIT) + len(_LONG)), share
+
+
+def waits(share: str) -> bool:
+    """Return whether a share waits longer than it computes."""
+    return share.startswith(_WAIT) and not share.startswith(_APART)
 
 
 class Shares(LoadScopeScheduling):
@@ -64,3 +90,10 @@ class Shares(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return share_of(nodeid)
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        if node not in self.nodes[:WAITERS]:
+            computing = next((share for share in self.workqueue if not waits(share)), None)
+            if computing:
+                self.workqueue.move_to_end(computing, last=False)
+        super()._assign_work_unit(node)

@@ -9,7 +9,7 @@ import hypothesis
 import pytest
 import pytest_timeout
 
-from tests.balance import Shares, turn_of
+from tests.balance import WAITERS, Shares, turn_of
 from tests.depth import EVERYTHING
 from tests.guard import marked, set_guard
 from tests.patience import Limit, until
@@ -59,8 +59,8 @@ def pytest_timeout_set_timer(item, settings):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
-    """Give each core a worker, and one to all that waits for processes."""
-    return (os.process_cpu_count() or 1) + 1
+    """Give each core a worker that computes, and add those that wait."""
+    return (os.process_cpu_count() or 1) + WAITERS
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,5 +1,6 @@
 """Azure's rules for sizes and keys, checked before a request: local stand-ins may omit them."""
 
+import functools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -52,14 +53,11 @@ def check_key(key: str) -> None:
 
 def check_row(row: Row) -> int:
     """Return the size of a row as Table Storage counts it. Raises Permanent for a refused row."""
-    _check_names(row.values)
+    if len(row.values) > MAX_PROPERTIES:
+        raise Permanent(f"A row has at most {MAX_PROPERTIES} properties, not {len(row.values)}.")
     size = 4 + _utf16(row.partition) + _utf16(row.key)
     for name, value in row.values.items():
-        if isinstance(value, str) and _utf16(value) > 2 * MAX_STRING_CHARACTERS:
-            raise Permanent(
-                f"The property {name} is longer than {MAX_STRING_CHARACTERS} characters."
-            )
-        size += 8 + _utf16(name) + _value_bytes(name, value)
+        size += _name_bytes(name) + _value_bytes(name, value)
     if size > MAX_ENTITY_BYTES:
         raise Permanent(f"The row {row.key!r} has {size} bytes, more than {MAX_ENTITY_BYTES}.")
     return size
@@ -97,20 +95,24 @@ def check_parts(count: int) -> None:
         raise Permanent(f"A blob has at most {MAX_BLOCKS} blocks, not {count}.")
 
 
-def _check_names(values: Mapping[str, Value]) -> None:
-    if len(values) > MAX_PROPERTIES:
-        raise Permanent(f"A row has at most {MAX_PROPERTIES} properties, not {len(values)}.")
-    for name in values:
-        if not _PROPERTY_NAME.fullmatch(name) or name in ("PartitionKey", "RowKey", "Timestamp"):
-            raise Permanent(f"The property name {name!r} cannot be stored.")
+@functools.lru_cache(1_000)  # the names of columns are few
+def _name_bytes(name: str) -> int:
+    if not _PROPERTY_NAME.fullmatch(name) or name in ("PartitionKey", "RowKey", "Timestamp"):
+        raise Permanent(f"The property name {name!r} cannot be stored.")
+    return 8 + _utf16(name)
 
 
 def _value_bytes(name: str, value: Value) -> int:
     match value:
+        case str():
+            size = _utf16(value)
+            if size > 2 * MAX_STRING_CHARACTERS:
+                raise Permanent(
+                    f"The property {name} is longer than {MAX_STRING_CHARACTERS} characters."
+                )
+            return 4 + size
         case bool():
             return 1
-        case str():
-            return 4 + _utf16(value)
         case int() if not -(2**63) <= value < 2**63:
             raise Permanent(f"The number in {name} does not fit 64 bits.")
         case datetime() if value.tzinfo is None:
@@ -124,4 +126,6 @@ def _key(operation: Operation) -> str:
 
 
 def _utf16(text: str) -> int:
+    if text.isascii():
+        return 2 * len(text)
     return len(text.encode("utf-16-le", "surrogatepass"))

@@ -1,9 +1,7 @@
 """Reads the published plan of a run: a page whole, or only which items its tasks have."""
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from itertools import batched
 
 from pipeline.domain.plans import digests
@@ -12,9 +10,8 @@ from pipeline.domain.runs import naming
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import PublishedPlan
 from pipeline.errors import NotFound, Permanent
+from pipeline.handlers import abreast
 from pipeline.handlers.engine import Engine
-
-_READERS = 8
 
 
 class PlanSpoiled(Permanent):
@@ -45,11 +42,10 @@ def read_page(
 def check_pages(engine: Engine, plan: PublishedPlan) -> None:
     """Compare all pages with what was published: nodes worked by them. Raises PlanSpoiled."""
     expected = PageDigests(engine, plan)
-    with ThreadPoolExecutor(_READERS) as pool:
-        for some in batched(range(plan.pages), digests.PER_LIST, strict=False):
-            wanted = [expected.of(number) for number in some]
-            for _ in pool.map(partial(_content, engine, plan), some, wanted):
-                pass
+    for some in batched(range(plan.pages), digests.PER_LIST, strict=False):
+        wanted = [(number, expected.of(number)) for number in some]
+        for _ in abreast.each(lambda page: _content(engine, plan, *page), wanted):
+            pass
 
 
 class PageDigests:

@@ -45,25 +45,34 @@ def prefixed(tables: Tables, table: str, partition: str, prefix: str) -> Iterato
 
 def to_values(model: BaseModel) -> dict[str, Value]:
     """Turn a model into columns; None and empty values get no column."""
+    return _columns(model, type(model).model_fields)
+
+
+def _columns(model: BaseModel, fields: Iterable[str]) -> dict[str, Value]:
     values: dict[str, Value] = {}
-    for name in type(model).model_fields:
+    folded = set()
+    for name in fields:
         value = getattr(model, name)
         if isinstance(value, str | bool | int | float | datetime):
             if value != "":
                 values[name] = str(value) if isinstance(value, str) else value
         elif value is not None and value not in ((), {}):
-            content = model.model_dump(mode="json", include={name})[name]
-            values[name + _JSON] = json.dumps(content, separators=(",", ":"), ensure_ascii=False)
+            folded.add(name)
+    content = model.model_dump(mode="json", include=folded) if folded else {}
+    for name, value in content.items():
+        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+        values[name + _JSON] = text
     return values
 
 
-def carried_on(before: Mapping[str, Value], was: BaseModel, now: BaseModel) -> dict[str, Value]:
+def carried_on[M: BaseModel](before: Mapping[str, Value], was: M, now: M) -> dict[str, Value]:
     """Turn a model into columns, over the columns that it was read from.
 
     An unchanged column stays as it was read, and so does an unknown one: a later release may have
     added the column, or more content to it.
     """
-    values, old, new = dict(before), to_values(was), to_values(now)
+    changed = [name for name in type(now).model_fields if getattr(was, name) != getattr(now, name)]
+    values, old, new = dict(before), _columns(was, changed), _columns(now, changed)
     for name in old.keys() | new.keys():
         if old.get(name) != new.get(name):
             values.pop(name, None)

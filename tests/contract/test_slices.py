@@ -43,10 +43,17 @@ def test_what_an_owner_recorded_is_where_the_next_one_goes_on(ports, step):
     assert (taken.owner, taken.position, taken.body) == ("b", 7, '{"name": "\u540d"}')
 
 
+def test_a_step_that_is_put_down_goes_on_at_once_from_there(ports, step):
+    cursor = slices.take(ports.tables, step, "a", START)
+    slices.put_down(ports.tables, cursor, START, 7, "so far")
+    taken = slices.take(ports.tables, step, "b", START)
+    assert (taken.owner, taken.position, taken.body) == ("b", 7, "so far")
+
+
 def test_an_owner_that_lost_its_lease_can_neither_go_on_nor_finish(ports, step):
     lost = slices.take(ports.tables, step, "a", START)
     slices.take(ports.tables, step, "b", LATER)
-    for late in (slices.advance, slices.finish):
+    for late in (slices.advance, slices.put_down, slices.finish):
         with pytest.raises(LeaseLost, match="Another invocation goes on with this step"):
             late(ports.tables, lost, LATER, 1, "x")
     with pytest.raises(LeaseLost):

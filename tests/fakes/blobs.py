@@ -100,9 +100,8 @@ class FakeBlobs:
             marker = blobs[-1].ref.name + "\0"
 
     def url(self, ref: BlobRef) -> str:
-        _check_name(ref.name)
         query = f"?snapshot={quote(ref.snapshot, safe='')}" if ref.snapshot else ""
-        return f"{ENDPOINT}/{ref.container}/{quote(ref.name, safe='~/')}{query}"
+        return f"{ENDPOINT}/{ref.container}/{_path(ref.name)}{query}"
 
     # --- the signing port
 
@@ -233,10 +232,7 @@ class FakeBlobs:
 
     def at(self, url: str) -> BlobRef:
         """Return the blob of a URL in this account."""
-        parts = urlsplit(url)
-        _, _, container, name = parts.path.split("/", 3)
-        snapshot = parse_qs(parts.query).get("snapshot", [None])[0]
-        return BlobRef(container, unquote(name), snapshot)
+        return _at(url)
 
     def created_event(self, ref: BlobRef, api: str = "PutBlob") -> Event:
         """Return the event that Storage sends for the blob as it is now."""
@@ -303,6 +299,20 @@ class FakeBlobs:
 
 
 _check_name = functools.lru_cache(10_000)(limits.check_blob_name)
+
+
+@functools.lru_cache(10_000)
+def _at(url: str) -> BlobRef:
+    parts = urlsplit(url)
+    _, _, container, name = parts.path.split("/", 3)
+    snapshot = parse_qs(parts.query).get("snapshot", [None])[0]
+    return BlobRef(container, unquote(name), snapshot)
+
+
+@functools.lru_cache(10_000)
+def _path(name: str) -> str:
+    _check_name(name)
+    return quote(name, safe="~/")
 
 
 def _in_container(ref: BlobRef) -> BlobRef:

@@ -54,10 +54,10 @@ class Injector:
         return result
 
     def _record(self, port: str, verb: str) -> bool:
-        self._counts[port, verb] += 1
-        call = Call(port, verb, len(self.trace) + 1, self._counts[port, verb])
-        self.trace.append(call)
-        return self.at in (call.number, (port, verb, call.nth))
+        nth = self._counts[port, verb] = self._counts[port, verb] + 1
+        number = len(self.trace) + 1
+        self.trace.append(Call(port, verb, number, nth))
+        return self.at in (number, (port, verb, nth))
 
 
 class _Watched:

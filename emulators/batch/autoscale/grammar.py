@@ -5,7 +5,7 @@ bounds their depth, and so the recursion of every function that walks the tree.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedInput
@@ -50,7 +50,12 @@ _GRAMMAR = r"""
 """
 
 type Expression = Tree[Token]
-_PARSER = Lark(_GRAMMAR, parser="lalr", propagate_positions=True, maybe_placeholders=False)
+
+
+@cache
+def _parser() -> Lark:
+    """Build the parser for the first formula; each start of an emulator would take 40 ms more."""
+    return Lark(_GRAMMAR, parser="lalr", propagate_positions=True, maybe_placeholders=False)
 
 
 class FormulaSyntaxError(Exception):
@@ -71,7 +76,7 @@ def parse(text: str, *, exponents: bool = True) -> Sequence[Expression]:
     if len(text) > MAX_LENGTH:
         raise FormulaTooLong(f"{len(text)} characters, {MAX_LENGTH} are allowed")
     try:
-        tree = _PARSER.parse(text)
+        tree = _parser().parse(text)
     except UnexpectedInput as error:
         raise _wrong(*_end_or(error, text), "syntax error") from error
     statements = [child for child in tree.children if isinstance(child, Tree)]

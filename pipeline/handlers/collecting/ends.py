@@ -6,7 +6,6 @@ So the event of that file asks Batch which tasks have completed, by one filtered
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,12 +28,11 @@ from pipeline.domain.runs.run import Run
 from pipeline.domain.texts.visible import visible
 from pipeline.domain.waiting.reports import TaskEnd
 from pipeline.errors import Conflict, NotFound
-from pipeline.handlers import published
+from pipeline.handlers import abreast, published
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.running import executions, reexecution
 from pipeline.ledger import tasks
 
-_READERS = 8
 _RECENT = timedelta(minutes=15)  # an event comes within this time after the end of its task
 _LISTED = MAX_RECEIPT_BYTES - (16 << 10)  # bytes of a receipt for the list of outputs
 _WORDS, _TAIL, _NAME = 3_000, 2_000, 512  # bytes of what a program said last; characters
@@ -100,9 +98,8 @@ def _record(
 ) -> set[ReceiptPath]:
     planned = published.PlannedItems(engine, run.plan)
     ended = [(path, planned.of(path.unit)[0]) for path in paths if path.unit in ends]
-    with ThreadPoolExecutor(_READERS) as pool:
-        one = partial(_record_one, engine, run)
-        done = list(pool.map(lambda of: one(of[0], of[1], ends[of[0].unit]), ended))
+    one = partial(_record_one, engine, run)
+    done = list(abreast.each(lambda of: one(of[0], of[1], ends[of[0].unit]), ended))
     return {path for (path, _), there in zip(ended, done, strict=True) if there}
 
 

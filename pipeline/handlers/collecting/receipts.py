@@ -6,7 +6,6 @@ messages are redelivered, and counting a receipt twice changes nothing.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Set
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,7 +17,7 @@ from pipeline.domain.runs.naming import ReceiptPath
 from pipeline.domain.runs.results import ReceiptInvalid, TaskResult
 from pipeline.domain.runs.run import Run
 from pipeline.errors import NotYet, Permanent, Transient
-from pipeline.handlers import probe
+from pipeline.handlers import abreast, probe
 from pipeline.handlers.collecting import ends, indexing
 from pipeline.handlers.collecting.reading import receipt_of, result_of
 from pipeline.handlers.engine import Engine, context, log
@@ -29,7 +28,6 @@ from pipeline.ledger import progress, runs, tasks
 from pipeline.ports.queues import QueueMessage
 
 DRAIN = 1000
-_READERS = 8
 _AT_ONCE = 10_000  # items whose results are held; each takes about 1.5 KB
 _COUNTING = frozenset({State.SUBMITTING, State.RUNNING, State.ASSEMBLING})
 
@@ -103,11 +101,7 @@ def _drain(engine: Engine) -> Iterator[Doorbell]:
 def _delete(engine: Engine, doorbells: Iterable[Doorbell]) -> None:
     received = [doorbell.received for doorbell in doorbells if doorbell.received]
     delete = partial(engine.ports.queues.delete, Queue.RECEIPTS)
-    if len(received) == 1:
-        delete(received[0])
-        return
-    with ThreadPoolExecutor(_READERS) as pool:
-        list(pool.map(delete, received))
+    list(abreast.each(delete, received))
 
 
 def _put_back(engine: Engine, doorbells: Iterable[Doorbell], why: str) -> None:
@@ -245,11 +239,7 @@ def _read_results(
     engine: Engine, run: Run, paths: list[ReceiptPath], items: Mapping[str, tuple[int, ...]]
 ) -> list[TaskResult]:
     read = partial(_read_result, engine, run)
-    if len(paths) == 1:
-        found = [read(paths[0], items[paths[0].unit])]
-    else:
-        with ThreadPoolExecutor(_READERS) as pool:
-            found = list(pool.map(lambda path: read(path, items[path.unit]), paths))
+    found = list(abreast.each(lambda path: read(path, items[path.unit]), paths))
     # The first receipt of a task counts; the others are ignored.
     return list({result.unit: result for result in reversed(found) if result}.values())
 

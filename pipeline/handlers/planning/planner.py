@@ -200,8 +200,8 @@ class _Planner:
         """Record how far the plan is, and ask for the next slice."""
         run, body = self._held.run, self._recorded(writer, bookmark, rest)
         runs.reread(self._engine.ports.tables, self._held)
-        self._advance(body)
-        slices.release(self._engine.ports.tables, self._cursor, self._engine.now)
+        now, tables = self._engine.now, self._engine.ports.tables
+        slices.put_down(tables, self._cursor, now, self._sofar.items, body)
         self._engine.wake(Step.PLAN, run)
         fields = {"items": self._sofar.items, "pages": self._sofar.pages}
         log.info("Plan goes on in another slice", extra={**context(run, "plan"), **fields})

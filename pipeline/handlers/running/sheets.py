@@ -1,17 +1,15 @@
 """Writes what nodes read of a page: each task's own part, and nothing of the others."""
 
 from collections.abc import Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from pipeline.domain.plans.sheets import SHEET_BYTES, Sheet, sheets
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.errors import Conflict
+from pipeline.handlers import abreast
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.published import ReadPage
-
-_WRITERS = 8
 
 
 def of_tasks(engine: Engine, read: ReadPage, tasks: Collection[int]) -> Mapping[int, BlobRef]:
@@ -23,10 +21,9 @@ def of_tasks(engine: Engine, read: ReadPage, tasks: Collection[int]) -> Mapping[
     if small or not read.page.program.has_runner:
         return dict.fromkeys(tasks, read.blob)
     needed = [one for one in sheets(read.content) if not set(tasks).isdisjoint(one.tasks)]
-    with ThreadPoolExecutor(_WRITERS) as pool:
-        blobs = pool.map(lambda sheet: _write(engine, read.blob, sheet), needed)
-        written = zip(needed, blobs, strict=True)
-        return {number: blob for sheet, blob in written for number in sheet.tasks}
+    blobs = abreast.each(lambda sheet: _write(engine, read.blob, sheet), needed)
+    written = zip(needed, blobs, strict=True)
+    return {number: blob for sheet, blob in written for number in sheet.tasks}
 
 
 def _write(engine: Engine, page: BlobRef, sheet: Sheet) -> BlobRef:

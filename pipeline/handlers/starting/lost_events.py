@@ -92,8 +92,7 @@ def _sweep_pipeline(engine: Engine, pipeline: Pipeline, allowed: int) -> int:
 
 
 def _give_back(engine: Engine, taken: Cursor, body: str) -> None:
-    tables, now = engine.ports.tables, engine.now
-    slices.release(tables, slices.advance(tables, taken, now, 0, body), now)
+    slices.put_down(engine.ports.tables, taken, engine.now, 0, body)
 
 
 class _Search(Stored):

@@ -112,6 +112,14 @@ def release(tables: Tables, cursor: Cursor, now: datetime) -> Cursor:
     return _write(tables, replace(cursor, owner="", until=now))
 
 
+def put_down(tables: Tables, cursor: Cursor, now: datetime, position: int, body: str) -> Cursor:
+    """Record how far the step has come, and let another invocation go on. Raises LeaseLost.
+
+    It does in one write what `advance` and `release` do in two.
+    """
+    return _write(tables, replace(cursor, owner="", until=now, position=position, body=body))
+
+
 def finish(tables: Tables, cursor: Cursor, now: datetime, position: int, body: str) -> Cursor:
     """Record the result of the step: from now on it is what the cursor says. Raises LeaseLost."""
     done = replace(cursor, until=now, position=position, body=body, finished=True)
