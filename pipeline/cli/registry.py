@@ -50,6 +50,7 @@ ENTRIES: Mapping[str, str | Group] = {
     "sample": "sample:sample",
     "env": "env:env",
     "package": "project.package:package",
+    "mcp": "mcp:mcp",
     "schema": "read:schema",
     "ledger": Group(
         "Export the ledger, or rebuild it after a loss.",

@@ -1,0 +1,1 @@
+"""The command line as tools of an assistant, over the Model Context Protocol."""
