@@ -26,6 +26,7 @@ class Group:
 ENTRIES: Mapping[str, str | Group] = {
     "init": "project.init:init",
     "new": "project.new:new",
+    "try": "trying.try_:try_",
     "up": "up_down:up",
     "down": "up_down:down",
     "dev": "dev:dev",
