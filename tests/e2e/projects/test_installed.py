@@ -70,7 +70,8 @@ def test_a_stranger_gets_an_answer_from_what_would_be_deployed(installed):
         names = packed.namelist()
     assert {"function_app.py", "host.json", "pipelines/shout.yaml"} <= set(names)
     assert ".python_packages/lib/site-packages/azure/batch/__init__.py" in names
-    assert not [one for one in names if one.startswith(("pipeline/cli/", "emulators/"))]
+    left = ("pipeline/cli/", "emulators/", "pipelines/tests/")
+    assert not [one for one in names if one.startswith(left)]
     installed("up", "--app", made["zip"])
     try:
         answer = installed.json("run", "shout", "samples/poem.txt")
@@ -89,6 +90,14 @@ def test_a_stranger_gets_an_answer_from_what_would_be_deployed(installed):
         installed("run", "shout", "samples/poem.txt", "--name", "shout/again.txt")
     finally:
         installed("down")
+
+
+def test_a_stranger_tries_and_tests_without_a_stack(installed):
+    installed("init", "small")
+    small = Installed(installed.program, installed.folder / "small")
+    assert small.json("test")["passed"] == 1
+    told = small.json("try", "shout", "samples/poem.txt", "--item", "1")
+    assert [file["text"] for file in told["outputs"]] == ["VIOLETS ARE BLUE"]
 
 
 def test_the_same_project_makes_the_same_package(installed):
