@@ -62,12 +62,24 @@ def test_the_runner_starts_a_program_inside_an_image(boxed):
     ]
 
 
-def test_an_image_that_the_engine_does_not_have_is_named_with_the_pull(boxed, tmp_path):
-    (tmp_path / "bin/podman").write_text("#!/bin/sh\nexit 1\n")
-    boxed.write("pipelines/boxed.yaml", COMMAND)
+@pytest.mark.parametrize(
+    ("engine", "image", "words"),
+    [
+        ('test "$1" = info', "registry.example/a:1", "`podman pull registry.example/a:1`"),
+        ('test "$1" = info', IMAGE, f"podman has no image {IMAGE} on this machine: build it"),
+        ("echo no daemon >&2; false", IMAGE, "podman does not answer (no daemon): start it"),
+    ],
+)
+def test_an_image_that_the_engine_does_not_have_is_named_with_what_to_do(
+    boxed, tmp_path, engine, image, words
+):
+    (tmp_path / "bin/podman").write_text(f"#!/bin/sh\n{engine}\n")
+    boxed.write("pools/boxes.yaml", f"{POOL}containers: {{images: [{image}]}}\n")
+    boxed.write("pipelines/boxed.yaml", COMMAND.replace(IMAGE, image))
     code, said = boxed.refusal("try", "boxed", boxed.file())
     assert code == 1
-    assert f"podman has no image {IMAGE} on this machine: `podman pull {IMAGE}`" in said
+    assert said.startswith("image-missing: ")
+    assert words in said
 
 
 def test_a_shell_is_refused_for_a_program_in_an_image(boxed):

@@ -81,3 +81,22 @@ def test_a_full_disk_names_the_folder_and_the_remedy(project, tmp_path):
 def test_a_debugger_that_is_not_installed_is_told_with_the_remedy(project):
     _, said = project.refusal("try", "shout", project.file(), "--debug")
     assert "has no debugpy: give the program an `environment: NAME`" in said
+
+
+@pytest.mark.parametrize(
+    ("variable", "words"),
+    [
+        ("TMPDIR", "No temporary folder can be made"),
+        ("XDG_CACHE_HOME", "set XDG_CACHE_HOME to a folder in which you may write"),
+    ],
+)
+def test_a_folder_that_cannot_be_made_is_named_with_the_variable(
+    project, tmp_path, monkeypatch, variable, words
+):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(variable, str(tmp_path / "file"))
+    if variable == "TMPDIR":  # the library would look for another one
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "file"))
+    code, said = project.refusal("try", "shout", project.file())
+    assert code == 1
+    assert words in said

@@ -4,9 +4,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event
 
 import pytest
 
+from pipeline.cli.trying.shell import Shell
 from tests.patience import until
 
 MAIN = "from pipeline.cli.main import main; main()"
@@ -42,6 +44,18 @@ def test_what_is_put_into_the_output_folder_by_hand_counts(shell):
     done = shell('echo by hand >"$FANFARE_OUTPUT/mine.txt"\n')
     assert "mine.txt" in done.stdout
     assert "by hand" in done.stdout
+
+
+def test_a_shell_ends_although_nobody_waits_for_it_any_more(tmp_path):
+    place, killed = Shell.at(tmp_path), Event()
+
+    def work():
+        (place.where / "ready").touch()
+        return killed.wait(10)
+
+    with place.around(work) as doing:
+        killed.set()
+    assert doing.result() is True
 
 
 def test_an_interrupted_command_ends_the_program_and_leaves_nothing(project, tmp_path):

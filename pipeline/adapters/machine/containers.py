@@ -3,6 +3,7 @@
 import os
 import shlex
 import shutil
+import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,19 @@ def engine() -> str:
         "The pipeline's program runs in a container image, and this machine has neither podman "
         "nor docker: install one (`sudo apt-get install --yes podman`), then try again."
     )
+
+
+def lack(image: str) -> str:
+    """Say why the engine does not have an image, and what to do. Raises ImageRefused."""
+    program = engine()
+    name = Path(program).name
+    asked = subprocess.run([program, "info"], capture_output=True, text=True, check=False)
+    if asked.returncode:
+        said = [line for line in asked.stderr.splitlines() if line.strip()]
+        return f"{name} does not answer ({' '.join(said[-1:]) or 'no words'}): start it."
+    if image.startswith("localhost/"):
+        return f"{name} has no image {image} on this machine: build it, it is in no registry."
+    return f"{name} has no image {image} on this machine: `{name} pull {image}`."
 
 
 @dataclass(frozen=True)

@@ -69,10 +69,9 @@ class _Images:
 
     def resolve(self, image: str) -> ImageFacts:
         """Return what the engine has under a name. Raises ImageRefused."""
-        name = Path(containers.engine()).name
         if found := image_engine.find(image):
             return found
-        raise ImageRefused(f"{name} has no image {image} on this machine: `{name} pull {image}`.")
+        raise ImageRefused(containers.lack(image))
 
 
 class _Signing:

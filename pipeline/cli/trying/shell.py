@@ -83,8 +83,16 @@ class Shell:
             try:
                 yield doing
             finally:
-                if not doing.done():
-                    (self.where / "over").open("w").close()
+                while not (doing.done() or self._resumed()):
+                    time.sleep(_POLL_S)
+
+    def _resumed(self) -> bool:
+        """Let the file end; return whether it was there to hear it."""
+        try:
+            os.close(os.open(self.where / "over", os.O_WRONLY | os.O_NONBLOCK))
+        except OSError:  # nobody reads: it is about to, or it was killed
+            return False
+        return True
 
 
 def open_here(given: Given) -> None:

@@ -22,12 +22,18 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 def cache() -> Path:
     """Return the folder that keeps the node's image and its environments; made if needed.
 
-    It belongs to one Python and one PATH, of which the image tells.
+    It belongs to one Python and one PATH, of which the image tells. Raises CommandError.
     """
     above = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     here = json.dumps([sys.executable, sys.version, os.environ.get("PATH", "")])
     folder = Path(above, "fanfare", f"node-{hashlib.sha256(here.encode()).hexdigest()[:12]}")
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise CommandError(
+            f"The cache {folder} cannot be made ({error.strerror}): "
+            "set XDG_CACHE_HOME to a folder in which you may write."
+        ) from error
     return folder
 
 
@@ -35,9 +41,15 @@ def cache() -> Path:
 def folder(kept: bool) -> Iterator[Path]:
     """Make a folder of this user alone, and remove it unless it is to be kept.
 
-    Raises CommandError if the disk is full.
+    Raises CommandError if it cannot be made, or if the disk is full.
     """
-    made = Path(tempfile.mkdtemp(prefix="fanfare-try-"))
+    try:
+        made = Path(tempfile.mkdtemp(prefix="fanfare-try-"))
+    except OSError as error:
+        raise CommandError(
+            f"No temporary folder can be made ({error.strerror}): "
+            "set TMPDIR to a folder in which you may write."
+        ) from error
     try:
         yield made
     except OSError as error:
