@@ -32,6 +32,23 @@ assemble: {program: {program: join.py, arguments: ["{parts}", "{output}"]}}
 """
 
 
+EACH = """
+trigger: {http: true}
+split: {blobs: {container: input, prefix: people/}}
+task: {program: PROGRAM, arguments: ["{input}", "{output}"]}
+pool: cpu
+assemble: {none: {}}
+"""
+LISTED = EACH.replace(
+    "{blobs: {container: input, prefix: people/}}", "{manifest: {container: input}}"
+)
+COPY = """
+import pathlib, sys
+_, given, output = sys.argv
+(pathlib.Path(output) / "copy.txt").write_text(pathlib.Path(given).read_text())
+"""
+
+
 def words(project):
     project.pipeline("words", WORDS, cut_py=SPLIT, work_py=WORK, join_py=JOIN)
 
@@ -72,3 +89,31 @@ def test_an_item_that_fails_fails_the_whole_with_its_cause(project):
     assert shown.exit_code == 1
     assert "✘ failed  1 item succeeded, 1 failed" in shown.stdout
     assert shown.stdout.count("Traceback") == 1
+
+
+def test_a_folder_stands_for_the_blobs_that_the_split_finds(project):
+    project.pipeline("each", EACH, copy_py=COPY)
+    for name in "ab":
+        project.write(f"inputs/people/{name}.txt", name)
+    folder = project.root / "inputs/people"
+    told = project.json("try", "each", "--with", folder, "--item", 1)
+    assert told["items"] == 2
+    assert [file["text"] for file in told["outputs"]] == ["b"]
+
+
+def test_a_folder_stands_for_the_blobs_that_a_case_lists(project):
+    project.pipeline("listed", LISTED, copy_py=COPY)
+    project.write("pipelines/tests/people/a.txt", "a")
+    case = """
+cases:
+  one:
+    input: {name: list.json, text: '[{"blob": "people/a.txt"}]'}
+    with: people
+    item: 0
+    outputs: {copy.txt: {text: a}}
+"""
+    project.write("pipelines/tests/listed.yaml", case)
+    tested = project("test")
+    assert tested.exit_code == 0, tested.output
+    project.write("pipelines/tests/listed.yaml", case.replace("with: people", "with: nobody"))
+    assert "cases.one.with: there is no folder pipelines/tests/nobody" in project.refusal("test")[1]

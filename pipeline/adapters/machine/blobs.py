@@ -55,7 +55,6 @@ class FolderBlobs:
         self._folder, self._clock, self._endpoint = folder, clock, endpoint
         self._signature = clock.token() + clock.token()
         self._numbers, self._lock = itertools.count(1), RLock()
-        self._containers = set(CONTAINERS)
         self._versions: dict[BlobRef, Version] = {}
         self._sorted: dict[str, list[str]] = {}  # names of a container, in order
         self.hear: Hear = lambda _: None
@@ -63,7 +62,7 @@ class FolderBlobs:
     def head(self, ref: BlobRef) -> BlobFacts | None:
         """Return the blob's facts, or None if it does not exist."""
         with self._lock:
-            version = self._versions.get(self._checked(ref))
+            version = self._versions.get(_checked(ref))
         return version.facts(ref) if version else None
 
     def read(self, ref: BlobRef, offset: int = 0, length: int | None = None) -> bytes:
@@ -77,7 +76,7 @@ class FolderBlobs:
     def list(self, container: str, prefix: str) -> Iterator[BlobFacts]:
         """Yield the blobs below a prefix in name order."""
         with self._lock:
-            self._checked(BlobRef(container, "any"))
+            _checked(BlobRef(container, "any"))
             names = self._sorted.get(container, [])
             rest = itertools.islice(names, bisect_left(names, prefix), None)
             found = [*itertools.takewhile(lambda name: name.startswith(prefix), rest)]
@@ -132,7 +131,7 @@ class FolderBlobs:
     ) -> str:
         """Write a small blob and return its ETag. Raises Conflict."""
         with self._lock:
-            present = self._versions.get(self._checked(ref))
+            present = self._versions.get(_checked(ref))
             if condition == "*" and present:
                 raise Conflict(f"The blob {ref.name} exists.")
             if condition not in (None, "*") and (present is None or present.etag != condition):
@@ -151,16 +150,12 @@ class FolderBlobs:
         """Write a blob of any size from a stream. Raises Conflict."""
         path = self._filled(chunks)
         with self._lock:
-            if only_new and self._checked(ref) in self._versions:
+            if only_new and _checked(ref) in self._versions:
                 raise Conflict(f"The blob {ref.name} exists.")
             return self._keep(ref, path, content_type, metadata).facts(ref)
 
     def adopt(self, ref: BlobRef, path: Path) -> BlobFacts:
-        """Take a file as a blob without copying it; it must not change while this lives.
-
-        The container is there from then on.
-        """
-        self._containers.add(ref.container)
+        """Take a file as a blob without copying it; it must not change while this lives."""
         return self._keep(ref, path).facts(ref)
 
     def take_over(self, ref: BlobRef, path: Path) -> None:
@@ -201,7 +196,7 @@ class FolderBlobs:
     def delete(self, ref: BlobRef) -> None:
         """Delete a blob with its snapshots, or only the named snapshot; a missing one is fine."""
         with self._lock:
-            if self._versions.pop(self._checked(ref), None) is None or ref.snapshot:
+            if self._versions.pop(_checked(ref), None) is None or ref.snapshot:
                 return
             names = self._sorted[ref.container]
             del names[bisect_left(names, ref.name)]
@@ -218,7 +213,7 @@ class FolderBlobs:
         if ref.snapshot is not None:
             raise Permanent("A snapshot cannot be written.")
         with self._lock:
-            before, now = self._versions.get(self._checked(ref)), self._clock.now()
+            before, now = self._versions.get(_checked(ref)), self._clock.now()
             if before is None:
                 insort(self._sorted.setdefault(ref.container, []), ref.name)
             version = Version(
@@ -246,16 +241,17 @@ class FolderBlobs:
 
     def _get(self, ref: BlobRef) -> Version:
         with self._lock:
-            version = self._versions.get(self._checked(ref))
+            version = self._versions.get(_checked(ref))
         if version is None:
             raise NotFound(f"There is no blob {ref.container}/{ref.name}.")
         return version
 
-    def _checked(self, ref: BlobRef) -> BlobRef:
-        limits.check_blob_name(ref.name)
-        if ref.container not in self._containers:
-            raise NotFound(f"There is no container {ref.container}.")
-        return ref
+
+def _checked(ref: BlobRef) -> BlobRef:
+    limits.check_blob_name(ref.name)
+    if ref.container not in CONTAINERS:
+        raise NotFound(f"There is no container {ref.container}.")
+    return ref
 
 
 def _chunks(path: Path, offset: int, length: int | None) -> Iterator[bytes]:

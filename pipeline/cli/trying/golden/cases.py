@@ -94,6 +94,7 @@ class CaseBody(Strict):
 
     description: str = ""
     input: Given | None = None
+    folder: FilePath | None = Field(default=None, alias="with")
     parameters: dict[ParameterName, Scalar] = Field(default_factory=dict)
     item: int | None = Field(default=None, ge=0)
     outputs: dict[OutputPath, Wanted] | None = None
@@ -183,6 +184,8 @@ def _lacks(case: Case) -> Iterator[tuple[Where, str]]:
     body = case.body
     if body.input and body.input.file and not case.file(body.input.file).is_file():
         yield (*case.where, "input", "file"), f"there is no {FOLDER}/{body.input.file}"
+    if body.folder and not case.file(body.folder).is_dir():
+        yield (*case.where, "with"), f"there is no folder {FOLDER}/{body.folder}"
     for name, wanted in (body.outputs or {}).items():
         if wanted.check and not case.file(wanted.check).is_file():
             where = (*case.where, "outputs", name, "check")

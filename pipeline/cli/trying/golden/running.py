@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pipeline.cli import listing
 from pipeline.cli.exits import CommandError
 from pipeline.cli.trying import items, surroundings, whole
 from pipeline.cli.trying.golden.cases import Case
@@ -61,16 +62,18 @@ def run(definitions: Definitions, case: Case, *, updating: bool) -> Verdict:
 
 def _attempt(case: Case, folder: Path) -> Attempt:
     (folder / "trial").mkdir()
-    given = case.body.input
-    parameters = case.pipeline.resolve_parameters(case.body.parameters)
+    given, body = case.body.input, case.body
+    parameters = case.pipeline.resolve_parameters(body.parameters)
+    listed = listing.files(case.pipeline, case.file(body.folder)) if body.folder else []
+    attempt = Attempt(case.pipeline, parameters=parameters, listed=tuple(listed))
     if given is None:
-        return Attempt(case.pipeline, parameters=parameters)
+        return attempt
     file = case.file(given.file) if given.file else folder / "input"
     if given.text is not None:
         file.write_text(given.text, "utf-8")
     trigger = case.pipeline.trigger.blob
     name = f"{trigger.prefix if trigger else ''}{given.name or file.name}"
-    return Attempt(case.pipeline, file, name, parameters)
+    return replace(attempt, file=file, name=name)
 
 
 def _end_of(trial: Trial, case: Case) -> _End:
