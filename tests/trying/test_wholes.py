@@ -96,6 +96,7 @@ def test_a_folder_stands_for_the_blobs_that_the_split_finds(project):
     for name in "ab":
         project.write(f"inputs/people/{name}.txt", name)
     folder = project.root / "inputs/people"
+    assert "▸ 0  people/a.txt" in project("try", "each", "--with", folder).stdout
     told = project.json("try", "each", "--with", folder, "--item", 1)
     assert told["items"] == 2
     assert [file["text"] for file in told["outputs"]] == ["b"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from pipeline.adapters.machine.world import Waiting
@@ -21,6 +22,7 @@ from pipeline.handlers.running import executions
 
 _LOG_BYTES = 8 << 20
 
+type Named = tuple[PlannedItem, tuple[str, ...]]
 type Change = Callable[[Page, Path], Page]
 
 
@@ -34,15 +36,17 @@ class Tried:
     folder: Path
 
 
-def listed(trial: Trial, run: Run, limit: int) -> Iterator[PlannedItem]:
-    """Yield the first items of a plan."""
+def listed(trial: Trial, run: Run, limit: int) -> list[Named]:
+    """Return the first items of a plan, with the names of their blobs."""
+    return [*islice(_named(trial, run), limit)]
+
+
+def _named(trial: Trial, run: Run) -> Iterator[Named]:
     for page in _pages(trial, run):
         for task in page.tasks:
+            names = {file.file: file.name for file in task.inputs}
             for item in task.items:
-                if limit == 0:
-                    return
-                limit -= 1
-                yield item
+                yield item, tuple(names[file] for file in item.inputs if file in names)
 
 
 def page_of(trial: Trial, run: Run, number: int) -> Page:

@@ -62,30 +62,32 @@ def _indented(text: str, depth: int) -> Text:
 
 
 def items(
-    known: Sequence[PlannedItem], total: int, chosen: int, shared: Collection[str]
+    known: Sequence[tuple[PlannedItem, Sequence[str]]],
+    total: int,
+    chosen: int,
+    shared: Collection[str],
 ) -> RenderableType:
-    """Draw the first items of a plan, with a mark at the one that is tried.
+    """Draw the first items of a plan and the names of their blobs; mark the one that is tried.
 
     Parameters that all items share are left out.
     """
     table = Table.grid(padding=(0, 2))
-    for item in known:
+    for item, names in known:
         mark = "▸" if item.id == chosen else " "
-        table.add_row(
-            Text(f"  {mark} {item.id:,}"), Text(wording.one_line(_about(item, shared), 100), "dim")
-        )
+        about = wording.one_line(_about(item, names, shared), 100)
+        table.add_row(Text(f"  {mark} {item.id:,}"), Text(about, "dim"))
     rest = total - len(known)
     more = [Text(f"    and {wording.count(rest, 'more item')}", "dim")] * (rest > 0)
     return Group(table, *more)
 
 
-def _about(item: PlannedItem, shared: Collection[str]) -> str:
-    """Write what an item is: its parameters, its part of the input, its files."""
+def _about(item: PlannedItem, names: Sequence[str], shared: Collection[str]) -> str:
+    """Write what an item is: its blobs, its own parameters, its part of the input."""
     own = ", ".join(
         f"{name}={value}" for name, value in item.parameters.items() if name not in shared
     )
     part = _part([*united(item.spans)])
-    return "; ".join(text for text in (own, part) if text) or ", ".join(item.inputs)
+    return "; ".join(text for text in (", ".join(names), own, part) if text) or "the input"
 
 
 def _part(spans: Sequence[Span]) -> str:
