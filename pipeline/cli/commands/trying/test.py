@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.exits import CommandError, Exit
+from pipeline.cli.project.completion import OnePipeline
 from pipeline.cli.session import Session
 from pipeline.cli.trying import asking
 from pipeline.cli.trying.golden import cases
@@ -18,9 +19,7 @@ from pipeline.domain.notation.spelling import nearest
 
 def test(
     context: typer.Context,
-    pipeline: Annotated[
-        str | None, typer.Argument(help="Name of the pipeline; default: all that have tests.")
-    ] = None,
+    pipeline: OnePipeline = None,
     *,
     case: Annotated[
         list[str] | None, typer.Option("--case", help="Run only this case; may be repeated.")
@@ -29,7 +28,7 @@ def test(
         bool, typer.Option("--update", help="Write what comes out as what is expected.")
     ] = False,
 ) -> None:
-    """Run the tests in pipelines/tests/: inputs, and what must come out of them."""
+    """Run the tests of a pipeline, or of all: pipelines/tests/ has inputs and expected outputs."""
     session: Session = context.obj
     began = time.monotonic()
     definitions = asking.definitions_of(session)

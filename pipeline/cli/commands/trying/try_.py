@@ -15,6 +15,7 @@ from rich.text import Text
 
 from pipeline.cli import uploads
 from pipeline.cli.exits import CommandError, Exit
+from pipeline.cli.project.completion import PipelineArgument
 from pipeline.cli.session import Session
 from pipeline.cli.trying import asking, items, surroundings, whole
 from pipeline.cli.trying import shell as shells
@@ -35,7 +36,6 @@ _ITEMS_SHOWN = 8
 _DEBUG_PORT = 5678  # of debugpy, as editors know it
 
 
-Pipeline = Annotated[str, typer.Argument(help="Name of the pipeline.")]
 _File = Annotated[Path | None, typer.Argument(help="A local file, the input of the run.")]
 _Parameters = Annotated[
     list[str] | None,
@@ -59,7 +59,7 @@ _Port = Annotated[int, typer.Option("--port", min=1, max=65_535, help="Where --d
 
 def try_(  # noqa: PLR0913 - each is an option of the command
     context: typer.Context,
-    pipeline: Pipeline,
+    pipeline: PipelineArgument,
     file: _File = None,
     *,
     parameter: _Parameters = None,
