@@ -22,8 +22,9 @@ from pipeline.handlers.doors.access import Gate
 from pipeline.handlers.engine import Engine, log
 from pipeline.handlers.running import versions
 from pipeline.handlers.starting import lost_events
+from pipeline.ports.world import Ports
 from pipeline.reloading import Broken, Reloading
-from pipeline.settings import HttpAccess, SettingMissing, Settings
+from pipeline.settings import HttpAccess, Patience, SettingMissing, Settings
 
 APP_ROOT = Path(__file__).resolve().parent.parent
 _OBJECTS = 50_000  # that are made between two looks for cycles; 2,000 by default
@@ -131,6 +132,18 @@ def build(settings: Settings) -> Engine:
         time_limit=settings.time_limit,
         pin=settings.pin,
         retention=settings.retention,
+    )
+
+
+def on_this_machine(root: Path, catalogue: Catalogue, ports: Ports) -> Engine:
+    """Build an engine over ports of this machine; `root` has the files of task_scripts/.
+
+    A task that asks for a GPU runs on the processor if there is none.
+    """
+    folder = root / "task_scripts"
+    files = deployed(folder, catalogue.programs)
+    return Engine(
+        ports, catalogue, Patience(), files, archives(folder), local=True, gpu_optional=True
     )
 
 

@@ -1,4 +1,4 @@
-"""Finds the files that go with a list: they become the blobs that the list names."""
+"""Finds the files that become the blobs of items: those that a list names, or that lie there."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -20,11 +20,11 @@ def files(pipeline: Pipeline, folder: Path) -> list[Listed]:
 
     Raises CommandError.
     """
-    manifest = pipeline.split.manifest
-    if manifest is None or manifest.container is None:
+    listing = pipeline.split.manifest or pipeline.split.blobs
+    if listing is None or listing.container is None:
         raise CommandError(
-            f"--with is for pipelines whose input lists blobs (split.manifest.container), and "
-            f"{pipeline.name} splits {pipeline.split.kind}.",
+            "--with is for pipelines whose items are blobs (split.manifest.container or "
+            f"split.blobs.container), and {pipeline.name} splits {pipeline.split.kind}.",
             Exit.USAGE,
         )
     if not folder.is_dir():
@@ -35,6 +35,6 @@ def files(pipeline: Pipeline, folder: Path) -> list[Listed]:
         raise CommandError(f"{folder} has no files to upload.", Exit.USAGE)
     above = whole.parent
     return [
-        Listed(file, BlobRef(manifest.container, file.relative_to(above).as_posix()))
+        Listed(file, BlobRef(listing.container, file.relative_to(above).as_posix()))
         for file in found
     ]

@@ -160,7 +160,7 @@ def preview(
     if definition.split.on_node is not None:
         raise CommandError(
             f"The split of {definition.name} is a program that runs on a node: "
-            "its items are known only after it has run.",
+            "its items are known only after it has run. `fanfare try` runs it here.",
         )
     engine, now = _engine(catalogue, source), datetime.now(UTC)
     run = Run(

@@ -26,6 +26,8 @@ class Group:
 ENTRIES: Mapping[str, str | Group] = {
     "init": "project.init:init",
     "new": "project.new:new",
+    "try": "trying.try_:try_",
+    "test": "trying.test:test",
     "up": "up_down:up",
     "down": "up_down:down",
     "dev": "dev:dev",

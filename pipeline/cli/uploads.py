@@ -111,23 +111,25 @@ def by_request(order: Order) -> bool:
     return order.pipeline.trigger.blob is None
 
 
+def stranger(order: Order, file: Path) -> str:
+    """Say why a file would start no run of the pipeline by its name, or return ""."""
+    trigger, name = order.pipeline.trigger.blob, blob_name(order, file)
+    if trigger is None or trigger.matches(trigger.container, name):
+        return ""
+    wanted = f"{trigger.prefix}*" + (f" with {', '.join(trigger.suffix)}" * bool(trigger.suffix))
+    return f"{name!a} would start no run: {order.pipeline.name} accepts {wanted}"
+
+
 def _check_file(order: Order, file: Path) -> None:
     if not file.is_file():
         raise CommandError(f"There is no file {file}.", Exit.USAGE)
     if file.stat().st_size == 0:
         raise CommandError(f"{file} is empty: an empty blob starts no run.", Exit.USAGE)
-    trigger, name = order.pipeline.trigger.blob, blob_name(order, file)
+    trigger = order.pipeline.trigger.blob
     if trigger is None:
         return
-    if not trigger.matches(trigger.container, name):
-        wanted = f"{trigger.prefix}*" + (
-            f" with {', '.join(trigger.suffix)}" * bool(trigger.suffix)
-        )
-        raise CommandError(
-            f"{name!a} would start no run: {order.pipeline.name} accepts {wanted}. "
-            "Give such a name with --name.",
-            Exit.USAGE,
-        )
+    if why := stranger(order, file):
+        raise CommandError(f"{why}. Give such a name with --name.", Exit.USAGE)
     if Api.PUT_BLOCK_LIST not in trigger.apis:
         raise CommandError(
             f"Pipeline {order.pipeline.name} does not accept PutBlockList, which this command "

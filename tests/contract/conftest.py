@@ -3,6 +3,8 @@
 import base64
 import itertools
 import json
+import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,10 @@ from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
 
 from pipeline.adapters.connect import connect
+from pipeline.adapters.machine.blobs import FolderBlobs
+from pipeline.adapters.machine.listener import HOST, Listener
 from pipeline.domain.runs.messages import Queue
-from pipeline.domain.runs.naming import CONTAINERS
+from pipeline.domain.runs.naming import CONTAINERS, BlobRef
 from pipeline.ledger.layout import TABLES
 from pipeline.settings import Settings
 from tests.contract.batch.worlds import BatchService, FakeBatchWorld
@@ -58,6 +62,28 @@ class Fakes:
 
     def published(self):
         return self.fake.events.published[-1]
+
+
+class InFolder(Fakes):
+    """The fakes, with the blobs of `fanfare try` in a folder, which nodes read by HTTP."""
+
+    def __init__(self, folder):
+        super().__init__()
+        listening = socket.create_server((HOST, 0))
+        endpoint = f"http://{HOST}:{listening.getsockname()[1]}/fanfare"
+        self.blobs = FolderBlobs(folder, self.fake.clock, endpoint)
+        self.listener = Listener(listening, self.blobs)
+        ports = {"blobs": self.blobs, "writer": self.blobs, "signer": self.blobs}
+        self.ports = replace(self.fake.ports, **ports)
+
+    def upload(self, container, name, content, metadata):
+        self.blobs.upload(BlobRef(container, name), [content], metadata=metadata)
+
+    def fetch(self, url):
+        """Read a blob as a node does, by its URL alone."""
+        answer = requests.get(url, timeout=30)
+        answer.raise_for_status()
+        return answer.content
 
 
 class Services:
@@ -149,9 +175,14 @@ def services(storage, topic):
     services.close()
 
 
-@pytest.fixture(params=["fake", "service"])
-def world(request):
-    return Fakes() if request.param == "fake" else request.getfixturevalue("services")
+@pytest.fixture(params=["fake", "folder", "service"])
+def world(request, tmp_path):
+    if request.param == "folder":
+        world = InFolder(tmp_path)
+        yield world
+        world.listener.close()
+    else:
+        yield Fakes() if request.param == "fake" else request.getfixturevalue("services")
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ _ENGINE = ("function_app.py", "host.json", "requirements.txt", "pipeline", "task
 _NOT_IN_AZURE = frozenset({"cli"})
 _PROJECT = ("pipelines", "pools", "task_scripts")
 _NOT_A_PART = frozenset({"__pycache__"})
+_TESTS = ("pipelines", "tests")  # golden tests, which run where the project is written
 _PLATFORM = ("--python-platform", "x86_64-manylinux_2_28", "--python-version", "3.13")
 _INSTALL = ("pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:")
 _LAST_WORDS = 500
@@ -121,7 +122,7 @@ def _files(root: Path, names: tuple[str, ...]) -> Iterator[Path]:
         for path in [part] if part.is_file() else sorted(part.rglob("*")):
             parts = path.relative_to(root).parts
             hidden = any(one.startswith(".") or one in _NOT_A_PART for one in parts)
-            if path.is_file() and not hidden:
+            if path.is_file() and not hidden and parts[:2] != _TESTS:
                 yield path
 
 

@@ -38,12 +38,17 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The data of a file, the line of everything in it, and what is wrong with its form."""
+    """The data of a file, the line of everything in it, and what is wrong with its form.
+
+    `places` says from which character to which each value lies in the text; of a block, comments
+    that follow it are part.
+    """
 
     file: str
     data: dict[str, Plain]
     lines: dict[Where, int]
     problems: tuple[Problem, ...] = ()
+    places: dict[Where, tuple[int, int]] = field(default_factory=dict)
 
     def problem(self, where: Where, reason: str) -> Problem:
         """Make a problem with the line of a place, or of what encloses it."""
@@ -69,12 +74,13 @@ def dotted(where: Where) -> str:
     return text
 
 
-def read_document(path: Path) -> Document:
+def read_document(path: Path, folder: str = "") -> Document:
     """Read a definition file; what can be read of it has its problems beside it.
 
-    Raises UnreadableFile for what is no file of YAML, or no regular file: a pipe would never end.
+    Problems name the file in `folder`, by default in the one that it is in. Raises UnreadableFile
+    for what is no file of YAML, or no regular file: a pipe would never end.
     """
-    name = f"{path.parent.name}/{path.name}"
+    name = f"{folder or path.parent.name}/{path.name}"
     try:
         if not path.is_file():
             raise UnreadableFile([Problem(name, 0, "", "is not a regular file")])
@@ -102,7 +108,7 @@ def parse_document(name: str, raw: bytes) -> Document:
         raise UnreadableFile([Problem(name, 0 if node is None else 1, "", reason)])
     reading = _Reading(name)
     data = reading.mapping(node, ())
-    return Document(name, data, reading.lines, tuple(reading.problems))
+    return Document(name, data, reading.lines, tuple(reading.problems), reading.places)
 
 
 class _Refused(Exception):
@@ -153,9 +159,10 @@ def _yaml_problem(name: str, error: yaml.YAMLError) -> Problem:
 
 @dataclass(slots=True)
 class _Reading:
-    """Turns nodes into plain data, and collects lines and problems."""
+    """Turns nodes into plain data, and collects lines, places and problems."""
 
     file: str
+    places: dict[Where, tuple[int, int]] = field(default_factory=dict)
     lines: dict[Where, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
@@ -182,6 +189,7 @@ class _Reading:
         """Read any node."""
         line = node.start_mark.line + 1
         self.lines.setdefault(where, line)
+        self.places[where] = (node.start_mark.index, node.end_mark.index)
         if isinstance(node, yaml.MappingNode) and node.tag == _CORE + "map":
             return self.mapping(node, where)
         if isinstance(node, yaml.SequenceNode) and node.tag == _CORE + "seq":

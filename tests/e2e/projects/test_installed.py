@@ -48,7 +48,9 @@ def run(cwd: Path, *command: object, **more: str) -> subprocess.CompletedProcess
 def installed(tmp_path_factory) -> Installed:
     """Install the wheel as `uv tool install` does."""
     folder = tmp_path_factory.mktemp("installed")
-    built = run(ROOT, UV, "build", "--quiet", "--wheel", "--out-dir", folder)
+    built = run(
+        ROOT, UV, "build", "--quiet", "--python", sys.executable, "--wheel", "--out-dir", folder
+    )
     assert built.returncode == 0, built.stderr
     (wheel,) = folder.glob("*.whl")
     where = {"UV_TOOL_DIR": str(folder / "tools"), "UV_TOOL_BIN_DIR": str(folder / "bin")}
@@ -70,7 +72,8 @@ def test_a_stranger_gets_an_answer_from_what_would_be_deployed(installed):
         names = packed.namelist()
     assert {"function_app.py", "host.json", "pipelines/shout.yaml"} <= set(names)
     assert ".python_packages/lib/site-packages/azure/batch/__init__.py" in names
-    assert not [one for one in names if one.startswith(("pipeline/cli/", "emulators/"))]
+    left = ("pipeline/cli/", "emulators/", "pipelines/tests/")
+    assert not [one for one in names if one.startswith(left)]
     installed("up", "--app", made["zip"])
     try:
         answer = installed.json("run", "shout", "samples/poem.txt")
@@ -89,6 +92,14 @@ def test_a_stranger_gets_an_answer_from_what_would_be_deployed(installed):
         installed("run", "shout", "samples/poem.txt", "--name", "shout/again.txt")
     finally:
         installed("down")
+
+
+def test_a_stranger_tries_and_tests_without_a_stack(installed):
+    installed("init", "small")
+    small = Installed(installed.program, installed.folder / "small")
+    assert small.json("test")["passed"] == 1
+    told = small.json("try", "shout", "samples/poem.txt", "--item", "1")
+    assert [file["text"] for file in told["outputs"]] == ["VIOLETS ARE BLUE"]
 
 
 def test_the_same_project_makes_the_same_package(installed):

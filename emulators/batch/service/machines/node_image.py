@@ -66,3 +66,7 @@ class NodeImage:
 def _packages() -> list[str]:
     """Return the folders with the packages of this Python."""
     return [folder for folder in site.getsitepackages() if Path(folder).is_dir()]
+
+
+if __name__ == "__main__":  # the folder in which another program keeps such an image
+    NodeImage(Path(sys.argv[1])).make()

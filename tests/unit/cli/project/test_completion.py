@@ -32,6 +32,8 @@ def project(tmp_path, monkeypatch):
         ("fanfare re", {"redrive", "resume"}, {"plan"}),
         ("fanfare run sho", {"shout", "show-all"}, {"samples"}),
         ("fanfare plan shou", {"shout"}, {"show-all"}),
+        ("fanfare try shou", {"shout"}, {"show-all"}),
+        ("fanfare test shou", {"shout"}, {"show-all"}),
         ("fanfare run shout --tim", {"--timeout"}, {"--wait"}),
         ("fanfare ledger re", {"rebuild"}, {"export"}),
     ],

@@ -1,0 +1,1 @@
+"""The commands that try pipelines without a stack."""

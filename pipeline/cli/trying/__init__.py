@@ -1,0 +1,1 @@
+"""Tries a pipeline without a stack: what `fanfare try` and `fanfare test` do."""

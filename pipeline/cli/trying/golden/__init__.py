@@ -1,0 +1,1 @@
+"""Golden tests of pipelines: cases in `pipelines/tests/`, run as `fanfare try` runs pipelines."""
