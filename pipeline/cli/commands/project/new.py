@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli import requirements
+from pipeline.cli.commands.trying.try_ import first_item
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.project.folder import Project
 from pipeline.cli.project.scaffold import Scaffold
@@ -65,10 +66,13 @@ def new(  # noqa: PLR0913 - each is an option of the command
     arguments: Annotated[
         str, typer.Option(help="Arguments of the script, such as '{input} {output}'.")
     ] = "",
+    tries: Annotated[
+        bool, typer.Option("--try/--no-try", help="Try it at once; never with --json.")
+    ] = True,
 ) -> None:
-    """Write a pipeline for a script: it looks at both, chooses, and says why.
+    """Write a pipeline for a script: look at both, choose, say why, and try it on the sample.
 
-    It runs neither. Where two ways fit equally it asks, or takes the first and names the others.
+    Where two ways fit equally it asks, or takes the first and names the others.
     """
     session: Session = context.obj
     project = session.project
@@ -76,7 +80,15 @@ def new(  # noqa: PLR0913 - each is an option of the command
     given = Given(split or "", assemble or "", tuple(shlex.split(arguments)))
     proposal = _chosen(session, _proposal(session, (name, script, sample), given), given)
     written = _write(session, proposal, script)
-    _show(session, proposal, written, sample)
+    tries = tries and not session.as_json
+    file = shlex.quote(str(sample))
+    following = f"fanfare up; fanfare run {name} {file}" if tries else f"fanfare try {name} {file}"
+    _show(session, proposal, written, following)
+    if tries:
+        code = first_item(session, name, sample)
+        if code is not Exit.OK:
+            session.note(f"Correct the script or pipelines/{name}.yaml, then try it again.")
+            raise typer.Exit(code)
 
 
 def _check(name: str, project: Project, sample: Path) -> None:
@@ -176,8 +188,7 @@ def _environment(session: Session, proposal: Proposal) -> dict[str, bytes]:
     return {f"{here}.in": text.encode(), f"{here}.txt": pinned.encode()}
 
 
-def _show(session: Session, proposal: Proposal, written: Sequence[str], sample: Path) -> None:
-    following = f"fanfare try {proposal.name} {shlex.quote(str(sample))}"
+def _show(session: Session, proposal: Proposal, written: Sequence[str], following: str) -> None:
     choices = proposal.choices.values()
     answer = {
         "pipeline": proposal.name,

@@ -96,6 +96,14 @@ def try_(  # noqa: PLR0913 - each is an option of the command
         raise typer.Exit(code)
 
 
+def first_item(session: Session, pipeline: str, file: Path) -> Exit:
+    """Try the first item of a file, show how it ended, and return the exit code."""
+    definitions = asking.definitions_of(session)
+    order = Order(definitions.catalogue.pipeline(pipeline), {}, None)
+    attempt = asking.attempt_of(order, file, None)
+    return _Wanted(session, definitions, attempt, 0, keep=False, began=time.monotonic()).one()
+
+
 @dataclass(frozen=True)
 class _Wanted:
     """One use of the command."""

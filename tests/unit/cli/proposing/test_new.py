@@ -35,7 +35,7 @@ class New:
         (self.root / name).write_bytes(content)
 
     def __call__(self, *words, **how):
-        return CliRunner().invoke(fanfare, ["new", *words], **how)
+        return CliRunner().invoke(fanfare, ["new", *words, "--no-try"], **how)
 
     def definition(self, name):
         return definitions(Project(self.root)).pipeline(name)
