@@ -3,6 +3,9 @@ state, with remedies that name the target."""
 
 from dataclasses import replace
 from itertools import islice
+from typing import Annotated
+
+import typer
 
 from pipeline.cli.exits import CommandError
 from pipeline.cli.session import Session
@@ -11,6 +14,7 @@ from pipeline.ledger import index, listing, runs
 from pipeline.ledger.listing import Listing
 
 LATEST = "latest"
+RunArgument = Annotated[str, typer.Argument(help="Run id, the start of one, or `latest`.")]
 _SEARCHED = 200  # runs of each pipeline
 _NOTED = 3  # damaged rows, each in a line
 

@@ -10,6 +10,7 @@ from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.trigger import Api
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.naming import BlobRef
+from pipeline.domain.texts.visible import visible
 from pipeline.handlers.starting.lost_events import event_of
 from pipeline.handlers.starting.start import blob_key, start_for_request
 from pipeline.ledger import runs
@@ -56,6 +57,19 @@ def check(order: Order, files: Sequence[Path]) -> None:
         )
     for file in files:
         _check_file(order, file)
+    _check_names(order, files)
+
+
+def _check_names(order: Order, files: Sequence[Path]) -> None:
+    """Refuse two files that would become the same blob: the second would replace the first."""
+    names = [file.name for file in files]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None and not by_request(order):
+        raise CommandError(
+            f"Two files are called {visible(twice)} and would become the same blob: "
+            "start them one after the other, each with a --name of its own.",
+            Exit.USAGE,
+        )
 
 
 def start_by_request(session: Session, order: Order, file: Path | None, advance: Advance) -> str:

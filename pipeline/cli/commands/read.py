@@ -9,9 +9,8 @@ from typing import Annotated
 import typer
 
 from pipeline.bootstrap import APP_ROOT
-from pipeline.cli.commands.run import RunArgument
 from pipeline.cli.exits import CommandError, Exit
-from pipeline.cli.lookup import listed, run_named, standing_of
+from pipeline.cli.lookup import RunArgument, listed, run_named, standing_of
 from pipeline.cli.session import Session
 from pipeline.cli.views import items as display_items
 from pipeline.cli.views import runs as display

@@ -10,16 +10,19 @@ import typer
 from rich.console import Group, RenderableType
 
 from pipeline.cli import listing, uploads
+from pipeline.cli.commands import up_down
 from pipeline.cli.edits import note_edits, refuse_edits
-from pipeline.cli.exits import Exit
+from pipeline.cli.exits import CommandError, Exit
+from pipeline.cli.fetching.fetch import fetch_if_there
 from pipeline.cli.follow import follow, verdict_of
 from pipeline.cli.listing import Listed
-from pipeline.cli.lookup import run_named
+from pipeline.cli.lookup import RunArgument, run_named
 from pipeline.cli.project.completion import PipelineArgument
 from pipeline.cli.session import Deadline, Session
 from pipeline.cli.uploads import Order
 from pipeline.cli.views.page import Page
 from pipeline.cli.views.transfers import transfer
+from pipeline.domain.runs import naming
 from pipeline.handlers.collecting.standing import Standing, failed_items, manifest_of
 from pipeline.handlers.doors import http
 from pipeline.handlers.ending import steer
@@ -29,13 +32,28 @@ _FAILURES_SHOWN = 3
 _WATCHED = 50
 _IDLE_POLL_S = 1.0
 
-RunArgument = Annotated[str, typer.Argument(help="Run id, the start of one, or `latest`.")]
 WaitOption = Annotated[
     bool, typer.Option("--wait/--no-wait", help="Follow to the end, or return at once.")
 ]
 TimeoutOption = Annotated[
     float | None,
     typer.Option("--timeout", help="End after this many seconds, with code 4; work goes on."),
+]
+
+
+_Parameters = Annotated[
+    list[str] | None,
+    typer.Option("-p", "--parameter", help="name=value; give one for each parameter."),
+]
+_With = Annotated[
+    Path | None,
+    typer.Option("--with", help="Folder of blobs that the file lists: upload them first."),
+]
+_AsDeployed = Annotated[
+    bool, typer.Option("--as-deployed", help="Ignore local edits: run what the app has.")
+]
+_Into = Annotated[
+    Path | None, typer.Option("--get", metavar="DIR", help="Then fetch the output into DIR.")
 ]
 
 
@@ -46,26 +64,25 @@ def run(  # noqa: PLR0913 - each is an option of the command
         list[Path] | None, typer.Argument(help="Files to upload; one run each.")
     ] = None,
     *,
-    parameter: Annotated[
-        list[str] | None,
-        typer.Option("-p", "--parameter", help="name=value; give one for each parameter."),
-    ] = None,
+    parameter: _Parameters = None,
     name: Annotated[str | None, typer.Option(help="Name of the uploaded blob.")] = None,
-    folder: Annotated[
-        Path | None,
-        typer.Option("--with", help="Folder of blobs that the file lists: upload them first."),
-    ] = None,
+    folder: _With = None,
     key: Annotated[
         str | None, typer.Option(help="Idempotency key: the same key starts only one run.")
     ] = None,
-    as_deployed: Annotated[
-        bool, typer.Option("--as-deployed", help="Ignore local edits: run what the app has.")
-    ] = False,
+    as_deployed: _AsDeployed = False,
+    into: _Into = None,
     wait: WaitOption = True,
     timeout: TimeoutOption = None,
 ) -> None:
-    """Start runs of a pipeline, one for each file, and follow them to their end."""
+    """Start runs of a pipeline, one for each file, and follow them to their end.
+
+    The local stack is started if it is the target and is down. With several files, `--get` makes a
+    folder for each.
+    """
     session: Session = context.obj
+    _check_folder(into, wait=wait)
+    up_down.ensure_up(session)
     deadline = Deadline.begun(session, timeout)
     definition = session.engine.catalogue.pipeline(pipeline)
     order = Order(definition, uploads.parse_parameters(parameter or []), name, key)
@@ -76,10 +93,35 @@ def run(  # noqa: PLR0913 - each is an option of the command
     _upload_listed(session, listed)
     wanted: Sequence[Path | None] = files or [None]
     started = [_start(session, order, file, deadline) for file in wanted]
-    if wait:
-        finish(session, started, deadline)
-    else:
+    if not wait:
         session.answer({"runs": started}, "\n".join(started))
+        return
+    code = finished(session, started, deadline)
+    if into:
+        for one, place in zip(started, _places(into, files or [], started), strict=True):
+            fetch_if_there(session, one, place)
+    leave(code)
+
+
+def _check_folder(into: Path | None, *, wait: bool) -> None:
+    """Refuse, before anything starts, a folder that cannot take the output."""
+    if into and not wait:
+        raise CommandError("--get needs the end of the run: leave out --no-wait.", Exit.USAGE)
+    if into and (into / naming.MANIFEST).exists():
+        raise CommandError(
+            f"{into} has the output of an earlier run: name another folder.", Exit.USAGE
+        )
+
+
+def _places(into: Path, files: Sequence[Path], started: Sequence[str]) -> list[Path]:
+    """Return where the output of each run goes: a folder by the name of its input if several."""
+    if len(started) == 1:
+        return [into]
+    names = [file.name for file in files]
+    return [
+        into / (file.name if names.count(file.name) == 1 else f"{file.name}-{run}")
+        for file, run in zip(files, started, strict=True)
+    ]
 
 
 def redrive(
@@ -121,6 +163,11 @@ def watch(
 
 def finish(session: Session, started: Sequence[str], deadline: Deadline) -> None:
     """Follow runs to their end, print how they ended, and exit with the code for it."""
+    leave(finished(session, started, deadline))
+
+
+def finished(session: Session, started: Sequence[str], deadline: Deadline) -> Exit:
+    """Follow runs to their end, print how they ended, and return the code for it."""
     try:
         standings = follow(session, started, deadline)
     except KeyboardInterrupt:
@@ -129,7 +176,11 @@ def finish(session: Session, started: Sequence[str], deadline: Deadline) -> None
     views = [http.view(where.run, where.obstacle) for where in standings]
     pages = [] if session.as_json else [_page(session, where) for where in standings]
     session.answer(views[0] if len(views) == 1 else {"runs": views}, Group(*pages))
-    code = verdict_of(standings)
+    return verdict_of(standings)
+
+
+def leave(code: Exit) -> None:
+    """End the command with a code."""
     if code is not Exit.OK:
         raise typer.Exit(code)
 

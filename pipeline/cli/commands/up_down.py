@@ -20,7 +20,7 @@ from pipeline.cli.stack.config import Json, Wishes
 from pipeline.cli.stack.packaged import unpacked
 from pipeline.cli.stack.process import LocalStack, write_private
 from pipeline.cli.stack.stamp import engine_stamp
-from pipeline.cli.target import render_env
+from pipeline.cli.target import StackDown, render_env
 from pipeline.cli.views import stack as stack_display
 from pipeline.domain.definitions.pool import Pool, local_body
 from pipeline.domain.pools.formula import render_formula
@@ -98,6 +98,21 @@ def down(
     stopped = stop(session, session.stack(data), force=force)
     text = "The local stack is down; its data stays." if stopped else "The local stack was not up."
     session.answer({"stopped": stopped}, text)
+
+
+def ensure_up(session: Session) -> None:
+    """Start the local stack of the project if no target is named and it is down; it stays up."""
+    try:
+        session.engine  # noqa: B018 - it is made at its first use
+    except StackDown:
+        if session.target is not None:
+            raise
+        stack = session.stack()
+        bring_up(session, stack, Wishes())
+        stack.release()
+        session.note(
+            f"The local stack was down, so it was started; `{stack.command('down')}` ends it."
+        )
 
 
 def stop(session: Session, stack: LocalStack, *, force: bool) -> bool:

@@ -93,3 +93,16 @@ def test_a_new_pool_is_made_by_the_command_that_is_printed(fanfare):
     before = fanfare.json("up")["pid"]
     assert answer(fanfare, name="shout/d.txt")
     assert fanfare.json("up")["pid"] == before  # nothing was restarted
+
+
+def test_a_run_starts_a_stack_that_is_down_and_fetches_the_answer(fanfare):
+    fanfare("down")
+    done = fanfare.plainly("run", "shout", "samples/poem.txt", "--get", "answer", "--json")
+    assert done.returncode == Exit.OK, done.stderr
+    assert len((fanfare.cwd / "answer/loud.txt").read_text().splitlines()) == 2
+    said = fanfare.refusal("run", "shout", "samples/poem.txt", "--get", "answer", code=Exit.USAGE)
+    assert "name another folder" in said
+    fanfare("down")
+    # Whoever names a target means what runs there.
+    said = fanfare.refusal("run", "shout", "samples/poem.txt", code=Exit.UNREACHABLE)
+    assert "is not up" in said

@@ -1,8 +1,6 @@
 """`fanfare get`, `verify` and `open`: the output of a run on this machine."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -10,19 +8,17 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from pipeline.cli.commands.run import RunArgument
 from pipeline.cli.exits import Exit
-from pipeline.cli.fetching import checking, getting
-from pipeline.cli.fetching.checking import Advance
+from pipeline.cli.fetching import checking
 from pipeline.cli.fetching.committed import Committed, committed
 from pipeline.cli.fetching.desktop import cache_folder, can_be_looked_at, open_there
+from pipeline.cli.fetching.fetch import fetch, shown
 from pipeline.cli.fetching.folder import Folder
 from pipeline.cli.fetching.getting import Fetched
-from pipeline.cli.lookup import run_named
+from pipeline.cli.lookup import RunArgument, run_named
 from pipeline.cli.session import Session
 from pipeline.cli.views import outputs as display
 from pipeline.cli.views import wording
-from pipeline.cli.views.transfers import transfer
 from pipeline.domain.outputs.agreement import Agreement
 from pipeline.domain.texts.visible import visible
 
@@ -40,7 +36,7 @@ def get(
     """Fetch a run's output into a folder; a second call goes on where the first was cut off."""
     session: Session = context.obj
     output = committed(session, run_named(session, run))
-    fetched = _fetch(session, output, folder or Path(output.folder_name), replace=replace)
+    fetched = fetch(session, output, folder or Path(output.folder_name), replace=replace)
     total = f"{wording.count(len(fetched.files), 'file')}, {wording.size(output.manifest.bytes)}"
     there = f", {fetched.kept:,} of them were there" if fetched.kept else ""
     answer = {
@@ -64,7 +60,7 @@ def verify(
     with Folder.opened(folder) as opened:
         manifest = checking.manifest_in(opened)
         files = checking.files_of(manifest)
-        with _shown(session, "check", manifest.bytes) as advance:
+        with shown(session, "check", manifest.bytes) as advance:
             found = checking.judged(opened, files, advance)
         found += checking.extra(opened, files)
     agrees = all(one.agreement is Agreement.OK for one in found)
@@ -89,7 +85,7 @@ def open(  # the name of the command
     """Open a run's output: fetch it into a cache, and show its file or folder."""
     session: Session = context.obj
     output = committed(session, run_named(session, run))
-    fetched = _fetch(session, output, _cache(session, output), replace=True)
+    fetched = fetch(session, output, _cache(session, output), replace=True)
     path, opened = _shown_path(fetched), False
     if not only_print:
         chosen = _safe(session, path)
@@ -102,32 +98,6 @@ def open(  # the name of the command
 def _whole(text: str) -> Text:
     """Keep a path on one line, so that it can be copied."""
     return Text(text, no_wrap=True, overflow="ignore")
-
-
-def _fetch(session: Session, output: Committed, folder: Path, *, replace: bool) -> Fetched:
-    if not session.lively:
-        files = wording.count(len(output.manifest.files), "file")
-        session.note(
-            f"Fetching {files}, {wording.size(output.manifest.bytes)}, into {visible(str(folder))}"
-        )
-    blobs = session.engine.ports.blobs
-    fetched = getting.get(
-        blobs, output, folder, lambda text, total: _shown(session, text, total), replace=replace
-    )
-    if fetched.unknown:
-        files = wording.count(fetched.unknown, "file")
-        session.note(f"The manifest has no SHA-256 of {files}: only sizes were compared.")
-    return fetched
-
-
-@contextmanager
-def _shown(session: Session, text: str, total: int) -> Iterator[Advance]:
-    """Show progress if a person watches, and there is something to do."""
-    if not session.lively or not total:
-        yield lambda _: None
-        return
-    with transfer(session.out, text, total) as advance:
-        yield advance
 
 
 def _cache(session: Session, output: Committed) -> Path:

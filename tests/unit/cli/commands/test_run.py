@@ -162,3 +162,33 @@ def test_watching_nothing_says_so(cli):
 def test_errors_in_json_are_json(cli):
     result = cli("show", "job-0", "--json")
     assert json.loads(result.stderr)["code"] == result.exit_code == Exit.FAILED
+
+
+def test_two_files_that_would_become_one_blob_are_refused_before_any_upload(cli, tmp_path):
+    (tmp_path / "other").mkdir()
+    first, second = cli.file("a.txt"), cli.file("other/a.txt")
+    result = cli("run", "job", first, second)
+    assert result.exit_code == 2
+    assert "Two files are called a.txt" in result.stderr
+    assert cli.app.all_runs() == []
+
+
+def test_the_output_is_fetched_when_the_run_has_ended(cli, tmp_path):
+    result = cli("run", "job", cli.file(), "--get", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "out/all.txt").read_bytes()
+    again = cli("run", "job", cli.file("b.txt"), "--get", tmp_path / "out")
+    assert again.exit_code == 2
+    assert "has the output of an earlier run: name another folder" in again.stderr
+    assert len(cli.app.all_runs()) == 1
+
+
+def test_each_of_several_files_gets_a_folder_by_its_name(cli, tmp_path):
+    result = cli("run", "job", cli.file("a.txt"), cli.file("b.txt"), "--get", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.txt", "b.txt"]
+
+
+def test_an_output_cannot_be_fetched_without_waiting_for_it(cli, tmp_path):
+    result = cli("run", "job", cli.file(), "--get", tmp_path / "out", "--no-wait")
+    assert (result.exit_code, "leave out --no-wait" in result.stderr) == (2, True)
