@@ -164,15 +164,20 @@ def listed(app: FakeApp) -> None:
     app.settle()
 
 
-def sliced(app: FakeApp) -> None:
-    """Plan with so little time that each invocation draws a few items."""
+def sliced(app: FakeApp, pipeline: str = "sliced") -> None:
+    """Plan and assemble with so little time that each invocation takes a few items."""
     app.hurry(timedelta(seconds=30), timedelta(seconds=1))
     app.world.blobs.per_page = 3
     for number in range(SLICED):
         app.world.blobs.put("input", f"sliced/{number}")
-    body = json.dumps({"pipeline": "sliced"}).encode()
+    body = json.dumps({"pipeline": pipeline}).encode()
     app.insist(lambda: http.start_run(app.engine, body, "key-1"))
     app.settle()
+
+
+def joined(app: FakeApp) -> None:
+    """Let the app join what Storage joins in the other stories."""
+    sliced(app, "joined")
 
 
 def copied(app: FakeApp) -> None:
@@ -219,6 +224,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario("request", request, content=_SUM, items=2),
         Scenario("listed", listed, content=_ALL, items=MANY),
         Scenario("sliced", sliced, content=_ALL[: 2 * SLICED], items=SLICED),
+        Scenario("joined", joined, content=_ALL[: 2 * SLICED], items=SLICED),
         Scenario("copied", copied, content=_ALL[: 2 * SLICED], items=SLICED),
         Scenario("no-job-slot", no_job_slot, content=b"0\n", items=1, runs=2, quota=1),
     )
