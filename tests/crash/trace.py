@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.handlers.assembling import assemblers, copying, staging
 from pipeline.handlers.collecting import indexing
+from pipeline.handlers.mending import reconcile
 from tests.crash.scenarios import SCENARIOS
 from tests.depth import more
 from tests.fakes.crash import Injector
@@ -42,13 +43,15 @@ FEW_ITEMS, FEW_BYTES = 5, 10
 def small_limits() -> Iterator[None]:
     """Let the smallest outputs pass through the app, and others be copied or joined by Storage.
 
-    Runs of more than five items are gathered and assembled in slices.
+    Runs of more than five items are gathered and assembled in slices, and the sweep compares more
+    than two tasks in slices.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(copying, "SMALL", 5)
         patch.setattr(indexing, "FEW", FEW_ITEMS)
         patch.setattr(assemblers, "STREAMED", FEW_BYTES)
         patch.setattr(staging, "_AT_ONCE", 2)
+        patch.setattr(reconcile, "AT_ONCE", 2)
         yield
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
+from itertools import batched
 
 from pipeline.domain.outputs.item_ends import ItemEnds
 from pipeline.domain.outputs.kept_parts import Outputs
@@ -32,6 +33,7 @@ from pipeline.handlers.tenure import Elsewhere, TimeIsUp
 from pipeline.ledger import progress, runs, tasks
 from pipeline.ledger.runs import Held
 
+_ROWS = 1_000  # that are looked at together
 _COLLECTING = frozenset({State.SUBMITTING, State.RUNNING})
 _DECIDING = frozenset({State.ASSEMBLING, State.COMMITTING})
 
@@ -109,12 +111,18 @@ def _decide(engine: Engine, held: Held, made: Chosen | OnNode | Verdict) -> None
 
 
 def _restore_rows(engine: Engine, run: Run, planned: int) -> None:
-    """Restore missing or damaged rows from their receipts; the sweep does the rest."""
-    results = tasks.results(engine.ports.tables, run.id, run.generation)
-    units = dict.fromkeys(naming.unit_name(number) for number in range(planned))
-    for result in results:
-        units.pop(result.unit, None)
-    settle_unheard(engine, run, {unit: unheard(unit) for unit in units})
+    """Restore missing or damaged rows from their receipts, while time lasts.
+
+    The sweep does the rest.
+    """
+    for some in batched(range(planned), _ROWS, strict=False):
+        numbers = range(some[0], some[-1] + 1)
+        units = dict.fromkeys(naming.unit_name(number) for number in numbers)
+        for result in tasks.results(engine.ports.tables, run.id, run.generation, numbers):
+            units.pop(result.unit, None)
+        settle_unheard(engine, run, {unit: unheard(unit) for unit in units})
+        if engine.time_is_up:
+            return
 
 
 def _complete(engine: Engine, run: Run) -> bool:

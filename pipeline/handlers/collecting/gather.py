@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 
+from pipeline.domain.notation.prefixes import shared_prefix
 from pipeline.domain.outputs.item_ends import ItemEnds
 from pipeline.domain.outputs.item_index import ItemState, Unwritten
 from pipeline.domain.outputs.parts import Part, Parts
@@ -185,7 +186,8 @@ class _Uploaded:
 
     def __init__(self, engine: Engine, names: Generation, numbers: range) -> None:
         self._folder = names.outputs()
-        listed = engine.ports.blobs.list(naming.WORK, self._folder + _shared(numbers))
+        ends = [naming.unit_name(number)[1:] for number in (numbers.start, numbers.stop - 1)]
+        listed = engine.ports.blobs.list(naming.WORK, self._folder + shared_prefix(ends))
         self._units = itertools.groupby(listed, lambda facts: self._unit(facts.ref.name))
         self._next = next(self._units, None)
 
@@ -200,10 +202,3 @@ class _Uploaded:
     def _unit(self, name: str) -> str:
         """Return the unit in the name of an output, below the prefix of all numbered tasks."""
         return name[len(self._folder) - 1 :].partition("/")[0]
-
-
-def _shared(numbers: range) -> str:
-    """Return the digits with which the names of all these tasks begin."""
-    ends = (naming.unit_name(number)[1:] for number in (numbers.start, numbers.stop - 1))
-    alike = itertools.takewhile(lambda both: both[0] == both[1], zip(*ends, strict=True))
-    return "".join(digit for digit, _ in alike)
