@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from pipeline.domain.outputs.archive import zipped
 from pipeline.handlers.doors import http
 from pipeline.handlers.ending import steer
 from pipeline.handlers.starting.tick import on_tick
@@ -175,9 +176,9 @@ def sliced(app: FakeApp, pipeline: str = "sliced") -> None:
     app.settle()
 
 
-def joined(app: FakeApp) -> None:
-    """Let the app join what Storage joins in the other stories."""
-    sliced(app, "joined")
+def archived(app: FakeApp) -> None:
+    """Let the app make what Storage joins in the other stories."""
+    sliced(app, "archived")
 
 
 def copied(app: FakeApp) -> None:
@@ -198,6 +199,7 @@ def followed(app: FakeApp) -> None:
 
 _ALL = b"".join(b"%d\n" % number for number in range(MANY))
 _FEW = b"0\n1\n"
+_ARCHIVE = b"".join(zipped((f"{n:06}/part.txt", [b"%d\n" % n]) for n in range(SLICED)))
 _SUM = b'{\n  "total": 30\n}\n'
 SCENARIOS: Mapping[str, Scenario] = {
     scenario.name: scenario
@@ -224,7 +226,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario("request", request, content=_SUM, items=2),
         Scenario("listed", listed, content=_ALL, items=MANY),
         Scenario("sliced", sliced, content=_ALL[: 2 * SLICED], items=SLICED),
-        Scenario("joined", joined, content=_ALL[: 2 * SLICED], items=SLICED),
+        Scenario("archived", archived, content=_ARCHIVE, items=SLICED),
         Scenario("copied", copied, content=_ALL[: 2 * SLICED], items=SLICED),
         Scenario("no-job-slot", no_job_slot, content=b"0\n", items=1, runs=2, quota=1),
     )

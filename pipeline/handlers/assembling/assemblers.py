@@ -6,13 +6,16 @@ A table from kind to function; each returns its files, or OnNode while a program
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
+
+from pydantic import TypeAdapter
 
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.stages import TextFormat
 from pipeline.domain.outputs import concatenate
-from pipeline.domain.outputs.archive import check_members, zipped
+from pipeline.domain.outputs.archive import Member, Zip, check_members, zipped
 from pipeline.domain.outputs.blocks import MOST
 from pipeline.domain.outputs.concatenate import Joiner
 from pipeline.domain.outputs.content_types import content_type_of
@@ -28,8 +31,9 @@ from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
 from pipeline.domain.texts.strict_json import Json, parse
 from pipeline.errors import Permanent
+from pipeline.handlers import kept
 from pipeline.handlers.assembling.contents import contents, pieces
-from pipeline.handlers.assembling.staging import BLOCK, Begun, Staged, cut
+from pipeline.handlers.assembling.staging import BLOCK, Begun, Staged, Way, cut
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.planning import inputs
 from pipeline.handlers.running import stages
@@ -41,6 +45,8 @@ AT_ONCE = 5_000  # parts that are joined in one invocation
 MAX_JSON = 16 << 20
 MAX_PART = 8 << 30  # bytes that pass through the app within a third of an invocation's time
 MAX_STREAMED = MOST * BLOCK * 3 // 4  # the last block of a slice may be short
+_ZIPPED, _MEMBERS = "zipped", "a list of members"
+_LISTED = TypeAdapter(list[Member])
 _FEWER = "let the items of the pipeline be larger, or write fewer files"
 _TYPES = {
     TextFormat.TEXT: "text/plain; charset=utf-8",
@@ -78,7 +84,8 @@ class Assembly:
             if begun and part.size > MAX_PART:
                 raise concatenate.AssembleError(
                     f"{label} has {part.size >> 30:,} GiB, and the app reads at most "
-                    f"{MAX_PART >> 30} GiB of one: use `format: plain`, or let items be smaller"
+                    f"{MAX_PART >> 30} GiB of one: let items be smaller, or use `format: plain` "
+                    "or a program"
                 )
             yield part, concatenate.Part(label, _verified(part, label, chunks))
 
@@ -119,7 +126,7 @@ def _concatenate(assembly: Assembly) -> list[AssembledFile]:
     if file.begun.slices:
         joiner.learn(part for _, part in assembly.streams())
     joined = ((part, joiner.join(content)) for part, content in assembly.streams(file.begun))
-    return [_made(chosen.name, file.stream(joined, kind), kind)]
+    return [_made(chosen.name, file.stream(joined, kind, Way()), kind)]
 
 
 def _check_streamed(assembly: Assembly) -> None:
@@ -127,7 +134,7 @@ def _check_streamed(assembly: Assembly) -> None:
     if assembly.parts.most_bytes > MAX_STREAMED:
         raise concatenate.AssembleError(
             f"the outputs have {assembly.parts.most_bytes >> 30:,} GiB, and the app joins at most "
-            f"{MAX_STREAMED >> 30:,} GiB of them: use `format: plain`, or a program"
+            f"{MAX_STREAMED >> 30:,} GiB of them: use `format: plain` or a program"
         )
 
 
@@ -135,11 +142,31 @@ def _zip(assembly: Assembly) -> list[AssembledFile]:
     chosen = assembly.definition.assemble.zip
     if chosen is None:
         return []
-    names = output_names(assembly.parts)
-    check_members(names)
-    contents = (part.chunks for _, part in assembly.streams())
-    members = zip(names, contents, strict=True)
-    return [_upload(assembly, chosen.name, zipped(members), "application/zip")]
+    kind, names = "application/zip", output_names(assembly.parts)
+    if not assembly.large:
+        check_members(names)
+        contents = (part.chunks for _, part in assembly.streams())
+        return [_upload(assembly, chosen.name, zipped(zip(names, contents, strict=True)), kind)]
+    file = assembly.staged(chosen.name)
+    if not file.begun.slices:
+        check_members(names)
+        _check_streamed(assembly)
+    return [_made(chosen.name, _zip_on(assembly, file, names, kind), kind)]
+
+
+def _zip_on(assembly: Assembly, file: Staged, names: list[str], kind: str) -> BlobFacts:
+    """Go on with an archive after the members that are in it."""
+    engine, run = assembly.engine, assembly.run
+    lists = (kept.read(engine, run, _ZIPPED, one, _MEMBERS) for one in file.begun.kept)
+    before = [member for content in lists for member in _LISTED.validate_json(content)]
+    with closing(Zip(before)) as archive:
+
+        def keep() -> list[str]:
+            return [kept.keep(engine, run, _ZIPPED, _LISTED.dump_json(archive.members))]
+
+        left = zip(names[len(before) :], assembly.streams(file.begun), strict=True)
+        members = ((part, archive.add(name, content.chunks)) for name, (part, content) in left)
+        return file.stream(members, kind, Way(archive.end, keep))
 
 
 def _reduce(assembly: Assembly) -> list[AssembledFile]:

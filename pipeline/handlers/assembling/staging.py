@@ -28,12 +28,15 @@ _AT_ONCE = 64  # pieces between two looks at the time
 class Begun(Stored):
     """What is staged of a file: all of so many outputs since an item's first one.
 
-    `slices` tells how many blocks each invocation staged.
+    `slices` tells how many blocks each invocation staged, and `kept` are digests of what else each
+    knew of them. A file that is `complete` has only to be committed.
     """
 
     slices: tuple[tuple[str, int], ...] = ()
     item: int = 0
     outputs: int = 0
+    kept: tuple[str, ...] = ()
+    complete: bool = False
 
     @property
     def blocks(self) -> int:
@@ -43,6 +46,14 @@ class Begun(Stored):
     def ids(self) -> list[str]:
         """Return the ids of the blocks."""
         return [block_id(whose, n) for whose, blocks in self.slices for n in range(blocks)]
+
+
+@dataclass(frozen=True)
+class Way:
+    """How outputs become a file: what ends it, and what to keep of those that passed, by digest."""
+
+    end: Callable[[], bytes] = bytes
+    keep: Callable[[], Sequence[str]] = tuple
 
 
 @dataclass
@@ -74,9 +85,11 @@ class Staged:
         return self._commit(content_type, new=new)
 
     def stream(
-        self, outputs: Iterable[tuple[Part, Iterator[bytes]]], content_type: str
+        self, outputs: Iterable[tuple[Part, Iterator[bytes]]], content_type: str, way: "Way"
     ) -> BlobFacts:
         """Write what outputs become, each whole within one invocation. Raises TimeIsUp."""
+        if self.begun.complete:
+            return self._commit(content_type)
         with ThreadPoolExecutor(_AHEAD, thread_name_prefix="stage") as pool:
             blocks = _Blocks(self, pool)
             for part, chunks in outputs:
@@ -87,7 +100,10 @@ class Staged:
                 self.tenure.renew()
                 if self.engine.time_is_up:
                     blocks.flush()
+                    kept = (*self.begun.kept, *way.keep())
+                    self.begun = self.begun.model_copy(update={"kept": kept})
                     raise self._sent_on()
+            blocks.add(way.end())
             blocks.flush()
         return self._commit(content_type)
 
@@ -108,7 +124,8 @@ class Staged:
 
         If some are gone, the next invocation begins anew. Raises LeaseLost.
         """
-        self.begun, self.blocks = self._now(), 0
+        self.begun = self._now().model_copy(update={"complete": True})
+        self.blocks = 0
         self.note(self.begun)
         writer = self.engine.ports.writer
         try:

@@ -62,6 +62,19 @@ def test_an_output_is_the_same_in_slices(app_with, caplog, how):
     assert any("are staged" in why for why in said)
 
 
+def test_an_archive_is_the_same_in_slices(app_with):
+    definition = RANGE + "assemble: {zip: {name: all.zip}}\n"
+    program = lambda item: [(f"{item.id}.txt", b"x" * 1000)]  # noqa: E731
+    whole = app_with(definition, program=program)
+    whole.upload("lines/a.txt", b"x")
+    whole.settle()
+    app = started(app_with, definition, program)
+    app.settle()
+    run = app.only_run()
+    assert content_of(app, run) == content_of(whole, whole.only_run())
+    assert len([name for name in app.world.blobs.names("engine") if "/zipped/" in name]) > 1
+
+
 def test_a_redrive_in_slices_adds_what_failed_before(app_with):
     fails = lambda item: Failure() if item.id % 3 == 0 else [("a.txt", b"%d\n" % item.id)]  # noqa: E731
     app = started(app_with, text("text"), fails)
@@ -163,7 +176,7 @@ def test_more_than_may_pass_through_the_app_is_refused_before_it_is_read(app_wit
     app.settle()
     run = app.only_run()
     assert (run.state, run.cause) == ("failed", "program-failed")
-    assert "use `format: plain`, or a program" in run.error
+    assert "use `format: plain` or a program" in run.error
 
 
 def test_one_output_that_is_too_large_for_the_app_is_named(app_with, monkeypatch):
