@@ -22,7 +22,7 @@ from tests.fakes.world import ROUTES
 FILE = Path(__file__).resolve().parents[1] / "pipeline/metered.json"
 SIZES = ((1000, 1), (1000, 10), (2000, 10))
 _FREE = {"delete"}  # deleting a blob is free
-_BLOB_WRITES = {"write", "upload", "compose", "copy", "snapshot", "list"}
+_BLOB_WRITES = {"write", "upload", "stage", "commit", "copy", "snapshot", "list"}
 _HOST = 2  # the host receives and deletes each message
 _TIMER_STATUS = 1  # the host notes in a blob when a timer ran and when it is due again
 

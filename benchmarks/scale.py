@@ -29,7 +29,7 @@ from tests.fakes.definitions import written
 SIZES = (1_000, 10_000, 100_000)
 BUNDLES = (100, 1_000)
 GROWTH, WRITES, DEAREST, REQUESTS = 1.2, 0.03, 1.0, 100
-_WRITING = {"write", "upload", "copy", "compose", "snapshot"}
+_WRITING = {"write", "upload", "copy", "stage", "commit", "snapshot"}
 _READING = {"read", "stream", "head"}
 console = Console(highlight=False)
 

@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from pipeline.domain.outputs.blocks import MOST as MAX_BLOCKS
 from pipeline.errors import Permanent
+from pipeline.ports.blobs import MAX_PIECE, Piece
 from pipeline.ports.tables import Insert, Operation, Remove, Replace, Row, Value
 
 MAX_OPERATIONS = 100
@@ -16,7 +18,6 @@ MAX_TRANSACTION_BYTES = 4 * 1024 * 1024
 MAX_PROPERTIES = 252
 MAX_MESSAGE_BYTES = 64 * 1024
 MAX_EVENT_BYTES = 1024 * 1024
-MAX_BLOCKS = 50_000
 MAX_BLOB_NAME = 1024
 
 _MAX_KEY_BYTES = 1024
@@ -93,6 +94,13 @@ def check_parts(count: int) -> None:
     """Raise Permanent for more blocks than a blob can have."""
     if count > MAX_BLOCKS:
         raise Permanent(f"A blob has at most {MAX_BLOCKS} blocks, not {count}.")
+
+
+def length_of(piece: Piece) -> int:
+    """Return the length of a piece. Raises Permanent unless it is one that a block can have."""
+    if piece.length is None or not 0 < piece.length <= MAX_PIECE:
+        raise Permanent(f"A piece has 1 to {MAX_PIECE} bytes, not {piece.length}.")
+    return piece.length
 
 
 @functools.lru_cache(1_000)  # the names of columns are few

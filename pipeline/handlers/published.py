@@ -39,10 +39,14 @@ def read_page(
     return ReadPage(Page.model_validate_json(content), plan.page(number), content)
 
 
-def check_pages(engine: Engine, plan: PublishedPlan) -> None:
-    """Compare all pages with what was published: nodes worked by them. Raises PlanSpoiled."""
+def check_pages(engine: Engine, plan: PublishedPlan, tasks: range) -> None:
+    """Compare the pages of some tasks with what was published: nodes worked by them.
+
+    Raises PlanSpoiled.
+    """
     expected = PageDigests(engine, plan)
-    for some in batched(range(plan.pages), digests.PER_LIST, strict=False):
+    pages = range(tasks.start // PAGE_SIZE, -(-tasks.stop // PAGE_SIZE))
+    for some in batched(pages, digests.PER_LIST, strict=False):
         wanted = [(number, expected.of(number)) for number in some]
         for _ in abreast.each(lambda page: _content(engine, plan, *page), wanted):
             pass

@@ -101,9 +101,14 @@ def find(tables: Tables, run: str, generation: int, unit: str) -> HeldTask | Non
     return HeldTask(_result(row), row.etag, row.values) if row else None
 
 
-def results(tables: Tables, run: str, generation: int) -> Iterator[TaskResult]:
-    """Yield the results of the plan's tasks, in order of their numbers."""
-    return readable(tables.query(TASKS, partition(run, generation), "t", "u"), _result)
+def results(
+    tables: Tables, run: str, generation: int, numbers: range | None = None
+) -> Iterator[TaskResult]:
+    """Yield the results of the plan's tasks, or of a range of them, in order of their numbers."""
+    first, before = "t", "u"
+    if numbers is not None:
+        first, before = naming.unit_name(numbers.start), naming.unit_name(numbers.stop)
+    return readable(tables.query(TASKS, partition(run, generation), first, before), _result)
 
 
 def _finish_group(

@@ -28,6 +28,9 @@ class BlobFacts:
     grows: bool = False
 
 
+MAX_PIECE = 256 << 20  # bytes
+
+
 @dataclass(frozen=True)
 class Piece:
     """A blob, or the part of it that begins at `offset` and has `length` bytes."""
@@ -110,10 +113,20 @@ class BlobWriter(Protocol):
         With `only_new` a blob that exists stays as it is. Raises Conflict then.
         """
 
-    def compose(self, ref: BlobRef, parts: Sequence[Piece], content_type: str = "") -> BlobFacts:
-        """Join up to 50,000 blobs of this account, or parts of such, in the service.
+    def stage(self, ref: BlobRef, block: str, content: bytes | Piece) -> None:
+        """Keep bytes, or a piece of a blob of this account, as a block of a blob that is to be.
 
-        They are committed by one block list.
+        A piece has a length, of 1 byte to `MAX_PIECE`. The block stays, whatever becomes of this
+        process, until `commit` takes it, or for a week. Ids of one blob's blocks have one length.
+        Raises NotFound.
+        """
+
+    def commit(
+        self, ref: BlobRef, blocks: Sequence[str], content_type: str = "", *, only_new: bool = False
+    ) -> BlobFacts:
+        """Make a blob of up to 50,000 blocks, which are staged or in the blob already.
+
+        Raises Conflict if one of them is not there, or with `only_new` if the blob exists.
         """
 
     def copy(self, source: BlobRef, target: BlobRef, content_type: str = "") -> BlobFacts:

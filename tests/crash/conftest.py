@@ -1,13 +1,13 @@
-"""The smallest outputs pass through the app, the others are copied: both are crashed."""
+"""Limits are so small that the stories meet both sides of them."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.crash.trace import both_ways_of_copying
+from tests.crash.trace import small_limits
 
 
 @pytest.fixture(autouse=True)
-def copying() -> Iterator[None]:
-    with both_ways_of_copying():
+def limits() -> Iterator[None]:
+    with small_limits():
         yield

@@ -54,6 +54,7 @@ assemble: {program: {program: join.py, secrets: {JOIN: my-vault/join}}}
 _PIPELINES = {
     "listed": LISTED,
     "sliced": SLICED,
+    "archived": SLICED.replace("concatenate: {format: plain, name: all.txt}", "zip: {name: a.zip}"),
     "lines": LINES,
     "tolerant": LINES.replace("lines/", "tolerant/") + "tolerance: {failed_items: 1}\n",
     "range": RANGE,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from pipeline.domain.outputs.archive import zipped
 from pipeline.handlers.doors import http
 from pipeline.handlers.ending import steer
 from pipeline.handlers.starting.tick import on_tick
@@ -164,15 +165,20 @@ def listed(app: FakeApp) -> None:
     app.settle()
 
 
-def sliced(app: FakeApp) -> None:
-    """Plan with so little time that each invocation draws a few items."""
+def sliced(app: FakeApp, pipeline: str = "sliced") -> None:
+    """Plan and assemble with so little time that each invocation takes a few items."""
     app.hurry(timedelta(seconds=30), timedelta(seconds=1))
     app.world.blobs.per_page = 3
     for number in range(SLICED):
         app.world.blobs.put("input", f"sliced/{number}")
-    body = json.dumps({"pipeline": "sliced"}).encode()
+    body = json.dumps({"pipeline": pipeline}).encode()
     app.insist(lambda: http.start_run(app.engine, body, "key-1"))
     app.settle()
+
+
+def archived(app: FakeApp) -> None:
+    """Let the app make what Storage joins in the other stories."""
+    sliced(app, "archived")
 
 
 def copied(app: FakeApp) -> None:
@@ -193,6 +199,7 @@ def followed(app: FakeApp) -> None:
 
 _ALL = b"".join(b"%d\n" % number for number in range(MANY))
 _FEW = b"0\n1\n"
+_ARCHIVE = b"".join(zipped((f"{n:06}/part.txt", [b"%d\n" % n]) for n in range(SLICED)))
 _SUM = b'{\n  "total": 30\n}\n'
 SCENARIOS: Mapping[str, Scenario] = {
     scenario.name: scenario
@@ -219,6 +226,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario("request", request, content=_SUM, items=2),
         Scenario("listed", listed, content=_ALL, items=MANY),
         Scenario("sliced", sliced, content=_ALL[: 2 * SLICED], items=SLICED),
+        Scenario("archived", archived, content=_ARCHIVE, items=SLICED),
         Scenario("copied", copied, content=_ALL[: 2 * SLICED], items=SLICED),
         Scenario("no-job-slot", no_job_slot, content=b"0\n", items=1, runs=2, quota=1),
     )

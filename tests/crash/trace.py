@@ -4,7 +4,11 @@ import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipeline.handlers.assembling import copying
+import pytest
+
+from pipeline.handlers.assembling import assemblers, copying, staging
+from pipeline.handlers.collecting import indexing
+from pipeline.handlers.mending import reconcile
 from tests.crash.scenarios import SCENARIOS
 from tests.depth import more
 from tests.fakes.crash import Injector
@@ -32,12 +36,23 @@ READS = frozenset(
 )
 
 
+FEW_ITEMS, FEW_BYTES = 5, 10
+
+
 @contextmanager
-def both_ways_of_copying() -> Iterator[None]:
-    """Let the smallest outputs pass through the app, and others be copied by Storage."""
-    before, copying.SMALL = copying.SMALL, 5
-    yield
-    copying.SMALL = before
+def small_limits() -> Iterator[None]:
+    """Let the smallest outputs pass through the app, and others be copied or joined by Storage.
+
+    Runs of more than five items are gathered and assembled in slices, and the sweep compares more
+    than two tasks in slices.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(copying, "SMALL", 5)
+        patch.setattr(indexing, "FEW", FEW_ITEMS)
+        patch.setattr(assemblers, "STREAMED", FEW_BYTES)
+        patch.setattr(staging, "_AT_ONCE", 2)
+        patch.setattr(reconcile, "AT_ONCE", 2)
+        yield
 
 
 @functools.cache
@@ -46,7 +61,7 @@ def calls(name: str) -> tuple[Where, ...]:
     injector, scenario = Injector(), SCENARIOS[name]
     app = scenario.app()
     app.through(injector.ports(app.world.ports))
-    with both_ways_of_copying():
+    with small_limits():
         scenario.story(app)
     return tuple(sorted((call.port, call.verb, call.nth) for call in injector.trace))
 

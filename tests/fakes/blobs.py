@@ -62,6 +62,8 @@ class FakeBlobs:
         self._blobs: dict[BlobRef, Stored] = {}
         self._sorted: dict[str, list[str]] = {}  # names of a container, in order
         self._snapshots: dict[BlobRef, list[BlobRef]] = {}
+        self._staged: dict[BlobRef, dict[str, bytes]] = {}
+        self._blocks: dict[tuple[BlobRef, str], dict[str, bytes]] = {}  # of a version
         self._subscribers: list[Subscriber] = []
         self.per_page = 5000
 
@@ -137,10 +139,30 @@ class FakeBlobs:
             raise Conflict(f"The blob {ref.name} exists.")
         return self._store(ref, content, "PutBlockList", content_type, metadata).facts(ref)
 
-    def compose(self, ref: BlobRef, parts: Sequence[Piece], content_type: str = "") -> BlobFacts:
-        limits.check_parts(len(parts))
-        content = b"".join(self._get(p.ref).content[p.offset : p.end] for p in parts)
-        return self._store(ref, content, "PutBlockList", content_type=content_type).facts(ref)
+    def stage(self, ref: BlobRef, block: str, content: bytes | Piece) -> None:
+        if isinstance(content, Piece):
+            whole = self._get(content.ref).content
+            content = whole[content.offset : content.offset + limits.length_of(content)]
+        staged = self._staged.setdefault(_in_container(ref), {})
+        if any(len(other) != len(block) for other in staged):
+            raise Permanent("InvalidBlobOrBlock: ids of blocks have one length.")
+        staged[block] = content
+
+    def commit(
+        self, ref: BlobRef, blocks: Sequence[str], content_type: str = "", *, only_new: bool = False
+    ) -> BlobFacts:
+        limits.check_parts(len(blocks))
+        if only_new and _in_container(ref) in self._blobs:
+            raise Conflict(f"The blob {ref.name} exists.")
+        present = self._blobs.get(_in_container(ref))
+        known = self._blocks.get((ref, present.etag), {}) if present else {}
+        known = known | self._staged.get(ref, {})
+        if not known.keys() >= set(blocks):
+            raise Conflict(f"A block of the blob {ref.name} is gone.")
+        content = b"".join(known[block] for block in blocks)
+        made = self._store(ref, content, "PutBlockList", content_type)
+        self._blocks[ref, made.etag] = {block: known[block] for block in blocks}
+        return made.facts(ref)
 
     def copy(self, source: BlobRef, target: BlobRef, content_type: str = "") -> BlobFacts:
         if present := self.head(target):
@@ -273,6 +295,7 @@ class FakeBlobs:
         kept = content if isinstance(content, bytes) else bytes(content)
         stored = self._created(ref, kept, api)
         stored = replace(stored, etag=etag, content_type=kind, metadata=metadata or {})
+        self._staged.pop(_in_container(ref), None)
         self.hold(_in_container(ref), stored)
         for subscriber in self._subscribers:
             subscriber(self.created_event(ref, api))

@@ -57,6 +57,8 @@ class FolderBlobs:
         self._numbers, self._lock = itertools.count(1), RLock()
         self._versions: dict[BlobRef, Version] = {}
         self._sorted: dict[str, list[str]] = {}  # names of a container, in order
+        self._staged: dict[BlobRef, dict[str, Path]] = {}  # blocks, by their ids
+        self._blocks: dict[Path, dict[str, Path]] = {}  # those of a version that has some
         self.hear: Hear = lambda _: None
 
     def head(self, ref: BlobRef) -> BlobFacts | None:
@@ -167,11 +169,30 @@ class FolderBlobs:
             shutil.copyfile(path, target)
         self._keep(ref, target)
 
-    def compose(self, ref: BlobRef, parts: Sequence[Piece], content_type: str = "") -> BlobFacts:
-        """Join blobs, or parts of them."""
-        limits.check_parts(len(parts))
-        pieces = (chunk for p in parts for chunk in self.stream(p.ref, p.offset, p.length))
-        return self._keep(ref, self._filled(pieces), content_type).facts(ref)
+    def stage(self, ref: BlobRef, block: str, content: bytes | Piece) -> None:
+        """Keep bytes, or a piece of a blob, as a block of a blob that is to be. Raises NotFound."""
+        chunks: Iterable[bytes] = [content] if isinstance(content, bytes) else self._piece(content)
+        path = self._filled(chunks)
+        with self._lock:
+            self._staged.setdefault(_checked(ref), {})[block] = path
+
+    def commit(
+        self, ref: BlobRef, blocks: Sequence[str], content_type: str = "", *, only_new: bool = False
+    ) -> BlobFacts:
+        """Make a blob of blocks, which are staged or in the blob already. Raises Conflict."""
+        limits.check_parts(len(blocks))
+        with self._lock:
+            present = self._versions.get(_checked(ref))
+            if only_new and present:
+                raise Conflict(f"The blob {ref.name} exists.")
+            before = self._blocks.get(present.path, {}) if present else {}
+            known = before | self._staged.get(ref, {})
+            if not known.keys() >= set(blocks):
+                raise Conflict(f"A block of the blob {ref.name} is gone.")
+            found = [known[block] for block in blocks]
+            path = self._filled(chunk for one in found for chunk in _chunks(one, 0, None))
+            self._blocks[path] = dict(zip(blocks, found, strict=True))
+            return self._keep(ref, path, content_type).facts(ref)
 
     def copy(self, source: BlobRef, target: BlobRef, content_type: str = "") -> BlobFacts:
         """Copy unless the target exists; return the target's facts either way. Raises NotFound."""
@@ -226,8 +247,12 @@ class FolderBlobs:
                 before.created if before else now.replace(microsecond=0),
             )
             self._versions[ref] = version
+            self._staged.pop(ref, None)
         self.hear(version.facts(ref))
         return version
+
+    def _piece(self, piece: Piece) -> Iterator[bytes]:
+        return self.stream(piece.ref, piece.offset, limits.length_of(piece))
 
     def _filled(self, chunks: Iterable[bytes]) -> Path:
         path = self._next()

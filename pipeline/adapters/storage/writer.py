@@ -1,6 +1,5 @@
 """Blob Storage through azure-storage-blob: the writes; each is committed as a whole."""
 
-import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,8 +15,9 @@ from pipeline.adapters import limits
 from pipeline.adapters.clock import SystemClock
 from pipeline.adapters.storage import blobs
 from pipeline.adapters.storage.blobs import MIB, AzureBlobs, canonical, facts_of
-from pipeline.adapters.storage.sources import RANGE, Sources, cannot_read, granting, spans
-from pipeline.adapters.translate import code_of, status_of, translated
+from pipeline.adapters.storage.sources import RANGE, Sources, granting, spans
+from pipeline.adapters.translate import code_of, translated
+from pipeline.domain.outputs.blocks import block_id
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.errors import Conflict, NotFound, Permanent, Transient
 from pipeline.ports.blobs import BlobFacts, Piece
@@ -28,7 +28,6 @@ _STAGING = 16
 _AHEAD = 4  # blocks of a stream in memory at a time
 # Reasons to refuse a snapshot that pass with time.
 _PASSING = frozenset({"SnapshotOperationRateExceeded", "PendingCopyOperation"})
-_PERHAPS_ITS_SIZE = (400, 411, 413, 416)
 
 
 class _Condition(TypedDict, total=False):
@@ -95,26 +94,41 @@ class AzureBlobWriter:
             for content in _blocks(chunks):
                 if len(staged) == _AHEAD:
                     staged.popleft().result()
-                ids.append(_block_id(token, len(ids)))
+                ids.append(block_id(token, len(ids)))
                 staged.append(self._pool.submit(_stage, client, ids[-1], content))
             for future in staged:
                 future.result()
             return self._commit(ref, ids, content_type, dict(metadata or {}), only_new=only_new)
 
-    def compose(self, ref: BlobRef, parts: Sequence[Piece], content_type: str = "") -> BlobFacts:
-        """Join up to 50,000 blobs of this account, or parts of such, in the service.
+    def stage(self, ref: BlobRef, block: str, content: bytes | Piece) -> None:
+        """Keep bytes, or a piece of a blob of this account, as a block of a blob that is to be.
 
-        They are committed by one block list.
+        A piece has a length, of 1 byte to `MAX_PIECE`. The block stays, whatever becomes of this
+        process, until `commit` takes it, or for a week. Ids of one blob's blocks have one length.
+        Raises NotFound.
         """
-        limits.check_parts(len(parts))
-        client, token = self._reader.client(ref), self._token()
+        client = self._reader.client(ref)
+        with translated(f"stage a block of a blob of {ref.container}"):
+            if isinstance(content, bytes):
+                _stage(client, block, content)
+            else:
+                span = (content.offset, limits.length_of(content))
+                self._sources.stage(client, content.ref, block, span)
 
-        def stage(number: int) -> list[str]:
-            return self._stage_part(client, parts[number], token, number)
+    def commit(
+        self, ref: BlobRef, blocks: Sequence[str], content_type: str = "", *, only_new: bool = False
+    ) -> BlobFacts:
+        """Make a blob of up to 50,000 blocks, which are staged or in the blob already.
 
-        with translated(f"compose a blob of {ref.container}"):
-            ids = [block for blocks in self._pool.map(stage, range(len(parts))) for block in blocks]
-            return self._commit(ref, ids, content_type)
+        Raises Conflict if one of them is not there, or with `only_new` if the blob exists.
+        """
+        with translated(f"commit a blob of {ref.container}"):
+            try:
+                return self._commit(ref, blocks, content_type, only_new=only_new)
+            except HttpResponseError as error:
+                if code_of(error) != "InvalidBlockList":
+                    raise
+                raise Conflict(f"A block of the blob {ref.name} is gone.") from error
 
     def copy(self, source: BlobRef, target: BlobRef, content_type: str = "") -> BlobFacts:
         """Copy within the account unless the target exists; return the target's facts either way.
@@ -175,7 +189,7 @@ class AzureBlobWriter:
             cut = list(spans(source.size, self._span))
 
             def stage(number: int) -> str:
-                block = _block_id(token, number)
+                block = block_id(token, number)
                 self._sources.stage(client, source.ref, block, cut[number])
                 return block
 
@@ -187,33 +201,6 @@ class AzureBlobWriter:
                 metadata=dict(source.metadata),
                 only_new=True,
             )
-
-    def _stage_part(self, client: BlobClient, part: Piece, token: str, number: int) -> list[str]:
-        """Stage one part, mostly as one block; return its blocks."""
-        block = _block_id(token, number)
-        if part.length is not None:
-            return self._stage_spans(client, part, part.length, (token, number))
-        try:
-            self._sources.stage(client, part.ref, block)
-        except HttpResponseError as error:
-            # An empty part has no block, a huge one several: both are rare, so ask only now.
-            perhaps_its_size = status_of(error) in _PERHAPS_ITS_SIZE or cannot_read(error)
-            facts = self._reader.head(part.ref) if perhaps_its_size else None
-            if facts is None or 0 < facts.size <= self._span:
-                raise
-        else:
-            return [block]
-        return self._stage_spans(client, part, facts.size, (token, number))
-
-    def _stage_spans(
-        self, client: BlobClient, part: Piece, length: int, ident: tuple[str, int]
-    ) -> list[str]:
-        """Stage so many bytes of a part, by spans; return its blocks."""
-        ids = []
-        for piece, (offset, size) in enumerate(spans(length, self._span)):
-            ids.append(_block_id(*ident, piece + 1))
-            self._sources.stage(client, part.ref, ids[-1], (part.offset + offset, size))
-        return ids
 
     def _commit(
         self,
@@ -262,11 +249,6 @@ def _unchanged(etag: str | None) -> _Condition:
 
 def _stage(client: BlobClient, block: str, content: bytes) -> None:
     client.stage_block(block, content, length=len(content))
-
-
-def _block_id(token: str, number: int, piece: int = 0) -> str:
-    """Return an id of fixed length; two writers with the same ids would commit a mixture."""
-    return hashlib.sha256(f"{token}/{number}/{piece}".encode()).hexdigest()[:32]
 
 
 def _settings(content_type: str) -> ContentSettings | None:

@@ -4,7 +4,7 @@ A text that comes out is UTF-8 without a byte order mark, and each of its record
 feed. docs/pipelines.md lists what else counts as what.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pipeline.domain.definitions.stages import Concatenate, TextFormat
@@ -32,24 +32,46 @@ class Part:
 
 def concatenate(how: Concatenate, parts: Iterable[Part]) -> Iterator[bytes]:
     """Yield the joined output. Raises AssembleError, which names the part that does not fit."""
-    return _JOINERS[how.format](how, parts)
-
-
-def _plain(_how: Concatenate, parts: Iterable[Part]) -> Iterator[bytes]:
+    joiner = Joiner(how)
     for part in parts:
-        yield from part.chunks
+        yield from joiner.join(part)
 
 
-def _text(how: Concatenate, parts: Iterable[Part]) -> Iterator[bytes]:
-    for part in parts:
+class Joiner:
+    """Joins parts, one after another."""
+
+    def __init__(self, how: Concatenate) -> None:
+        self._how = how
+        self._fields = Fields(how.delimiter.encode(), how.quote.encode())
+        self._table = _Table(self._fields) if how.format is TextFormat.CSV and how.header else None
+
+    def join(self, part: Part) -> Iterator[bytes]:
+        """Yield what a part adds to the output. Raises AssembleError, which names the part."""
+        if self._how.format is TextFormat.PLAIN:
+            yield from part.chunks
+            return
         with _Naming(part):
-            yield from _ended(record.content for record in lines(_utf8(how, part)))
+            yield from _ended(self._records(part))
 
+    def learn(self, parts: Iterable[Part]) -> None:
+        """Read again what the first of the parts say about the others, to go on after some."""
+        if self._table is None:
+            return
+        for part in parts:
+            with _Naming(part):
+                if self._table.learn(rows(_utf8(self._how, part), self._fields)):
+                    return
 
-def _jsonl(how: Concatenate, parts: Iterable[Part]) -> Iterator[bytes]:
-    for part in parts:
-        with _Naming(part):
-            yield from _ended(_json(record) for record in lines(_utf8(how, part)))
+    def _records(self, part: Part) -> Iterator[bytes]:
+        text = _utf8(self._how, part)
+        match self._how.format:
+            case TextFormat.JSONL:
+                return map(_json, lines(text))
+            case TextFormat.CSV:
+                found = rows(text, self._fields)
+                return self._table.take(found) if self._table else (r.content for r in found)
+            case _:
+                return (record.content for record in lines(text))
 
 
 def _json(record: Record) -> bytes:
@@ -60,21 +82,19 @@ def _json(record: Record) -> bytes:
     return record.content
 
 
-def _csv(how: Concatenate, parts: Iterable[Part]) -> Iterator[bytes]:
-    fields = Fields(how.delimiter.encode(), how.quote.encode())
-    table = _Table(fields)
-    for part in parts:
-        with _Naming(part):
-            found = rows(_utf8(how, part), fields)
-            yield from _ended(table.take(found) if how.header else (r.content for r in found))
-
-
 class _Table:
     """The columns that the first header named, and the rows of all parts in that order."""
 
     def __init__(self, fields: Fields) -> None:
         self._fields = fields
         self._columns: list[str] | None = None
+
+    def learn(self, found: Iterator[Record]) -> bool:
+        """Take the columns from the header of a part; return whether it has one."""
+        header = next(found, None)
+        if header is not None:
+            self._columns = self._fields.values(header.content)
+        return header is not None
 
     def take(self, found: Iterator[Record]) -> Iterator[bytes]:
         """Yield the rows of a part, and the header before those of the first."""
@@ -154,11 +174,3 @@ def _ended(contents: Iterable[bytes]) -> Iterator[bytes]:
             held, size = [], 0
     if held:
         yield b"".join(held)
-
-
-_JOINERS: dict[TextFormat, Callable[[Concatenate, Iterable[Part]], Iterator[bytes]]] = {
-    TextFormat.PLAIN: _plain,
-    TextFormat.TEXT: _text,
-    TextFormat.CSV: _csv,
-    TextFormat.JSONL: _jsonl,
-}

@@ -1,15 +1,33 @@
 """How the items of a run ended: a byte for each, and a bounded number of failures in full."""
 
+import zlib
+from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Iterator
+from typing import Self
 
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.results import ItemOutcome, ItemResult
+from pipeline.domain.runs.stored import Stored
 
 _TAIL = 500  # characters that are kept of a failure
 _UNKNOWN, _EMPTY, _OUTPUT, _FAILED = range(4)  # a failed item has the code of its cause: 3 or more
 _CAUSES = (None, *Cause)
 _CODES = {cause: _FAILED + place for place, cause in enumerate(_CAUSES)}
+
+
+class KeptEnds(Stored):
+    """The ends of items as they are stored: a byte for each, packed, and failures.
+
+    Such a byte is a place in `causes`, which are those of the release that wrote it.
+    """
+
+    codes: str = ""
+    causes: tuple[Cause | None, ...] = _CAUSES
+    failures: tuple[ItemResult, ...] = ()
+    firsts: tuple[ItemResult, ...] = ()
+    peak_memory: int = 0
+    peak_disk: int = 0
 
 
 class ItemEnds:
@@ -25,6 +43,30 @@ class ItemEnds:
         self._failures = dict[int, ItemResult]()
         self._firsts = dict[Cause | None, ItemResult]()
         self.peak_memory = self.peak_disk = 0
+
+    @classmethod
+    def of(cls, kept: KeptEnds) -> Self:
+        """Go on from what was kept."""
+        ends = cls()
+        theirs = bytes(range(_FAILED, _FAILED + len(kept.causes)))
+        table = bytes.maketrans(theirs, bytes(_CODES[cause] for cause in kept.causes))
+        codes = zlib.decompress(b64decode(kept.codes)) if kept.codes else b""
+        ends._codes = bytearray(codes.translate(table))
+        ends._failures = {item.id: item for item in kept.failures}
+        ends._firsts = {item.cause: item for item in kept.firsts}
+        ends.peak_memory, ends.peak_disk = kept.peak_memory, kept.peak_disk
+        return ends
+
+    @property
+    def kept(self) -> KeptEnds:
+        """What to keep in order to go on from it."""
+        return KeptEnds(
+            codes=b64encode(zlib.compress(self._codes, 1)).decode(),
+            failures=tuple(self._failures.values()),
+            firsts=tuple(self._firsts.values()),
+            peak_memory=self.peak_memory,
+            peak_disk=self.peak_disk,
+        )
 
     def add(self, item: ItemResult) -> None:
         """Take how an item ended in an execution of it."""

@@ -88,11 +88,21 @@ class IndexChunk:
 
     def put(self, state: ItemState) -> None:
         """Take how an item stands, unless it has succeeded."""
-        place = state.item - self.number * CHUNK
-        missing = (place + 1) * _RECORD.size - len(self._records)
-        self._records.extend(bytes(max(0, missing)))
-        if state.state != "open" and self._records[place * _RECORD.size] != _SUCCEEDED:
-            _RECORD.pack_into(self._records, place * _RECORD.size, *self._packed(state))
+        place = self._room(state)
+        if self._records[place] != _SUCCEEDED:
+            self.judge(state)
+
+    def judge(self, state: ItemState) -> None:
+        """Take how an item ended, whatever was known before."""
+        place = self._room(state)
+        if state.state != "open":
+            _RECORD.pack_into(self._records, place, *self._packed(state))
+
+    def _room(self, state: ItemState) -> int:
+        """Return where the record of an item is, and make room up to there."""
+        place = (state.item - self.number * CHUNK) * _RECORD.size
+        self._records.extend(bytes(max(0, place + _RECORD.size - len(self._records))))
+        return place
 
     def states(self) -> Iterator[ItemState]:
         """Yield how each item stands, in order, up to the last that is known."""

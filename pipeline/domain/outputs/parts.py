@@ -75,6 +75,20 @@ class Parts(Collection[Part]):
         for part in parts:
             self._append(part)
 
+    @property
+    def most_bytes(self) -> int:
+        """How many bytes they have at most: an item may have parts in place of others."""
+        return sum(self._sizes)
+
+    @property
+    def count(self) -> int:
+        """How many there are at most."""
+        return len(self._items)
+
+    def since(self, item: int) -> Iterator[Part]:
+        """Yield the parts of an item and of those after it."""
+        return (part for part in self if part.item >= item)
+
     def __len__(self) -> int:
         return len(self._items) if self._ordered else sum(1 for _ in self._numbers())
 

@@ -1,8 +1,12 @@
 """Assembles a run when all of its tasks are over: verify, judge, assemble, commit, conclude."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
+from itertools import batched
 
 from pipeline.domain.outputs.item_ends import ItemEnds
+from pipeline.domain.outputs.kept_parts import Outputs
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import State
@@ -14,19 +18,22 @@ from pipeline.errors import FanfareError, NotFound, NotYet, Permanent, Transient
 from pipeline.handlers.assembling import alias, assemblers, commit
 from pipeline.handlers.assembling.assemblers import Assembly
 from pipeline.handlers.assembling.commit import Chosen, Committed
-from pipeline.handlers.assembling.copying import MAX_FILES, Elsewhere, Spoiled, TimeIsUp
-from pipeline.handlers.collecting import indexing
+from pipeline.handlers.assembling.copying import MAX_FILES
+from pipeline.handlers.assembling.fan_in import FanIn
 from pipeline.handlers.collecting.accounts import Counts, Outcomes, count
-from pipeline.handlers.collecting.gather import Gathered, Rejected, gather, total_items
+from pipeline.handlers.collecting.gather import Gathered, Rejected, total_items
 from pipeline.handlers.collecting.receipts import settle_unheard
 from pipeline.handlers.ending.conclude import Verdict, conclude, fail
 from pipeline.handlers.engine import Engine, context, log
-from pipeline.handlers.running.confirming import await_completion, batch_word
+from pipeline.handlers.kept import Spoiled
+from pipeline.handlers.running.confirming import await_completion
 from pipeline.handlers.running.reexecution import execute_anew, overrule, unheard
 from pipeline.handlers.running.stages import OnNode, StageFailed
+from pipeline.handlers.tenure import Elsewhere, TimeIsUp
 from pipeline.ledger import progress, runs, tasks
 from pipeline.ledger.runs import Held
 
+_ROWS = 1_000  # that are looked at together
 _COLLECTING = frozenset({State.SUBMITTING, State.RUNNING})
 _DECIDING = frozenset({State.ASSEMBLING, State.COMMITTING})
 
@@ -60,20 +67,38 @@ def assemble(message: RunMessage, engine: Engine) -> None:
 
 
 def _assemble(engine: Engine, held: Held) -> None:
-    gathered = gather(
-        engine, held.run, batch_word(engine, held.run, range(held.run.executions + 1))
-    )
-    if held.run.plan and gathered.heard < held.run.plan.tasks:
-        _restore_rows(engine, held.run, held.run.plan.tasks)
-        raise NotYet(f"The rows of some tasks of {held.run.id} are missing or damaged.")
+    with ExitStack() as stack:
+        fan_in = FanIn(engine, held.run, stack)
+        gathered, outputs = fan_in.gather()
+        if not fan_in.settled:
+            try:
+                final = _is_final(engine, held.run, gathered)
+            except (NotYet, TimeIsUp):
+                fan_in.begin_anew()
+                raise
+            if not final:
+                fan_in.begin_anew()
+                return
+            fan_in.settle()
+        made = _make_output(fan_in, gathered, outputs)
+    _decide(engine, held, made)
+
+
+def _is_final(engine: Engine, run: Run, gathered: Gathered) -> bool:
+    """Return whether no result will change: else further executions will ask for assembly.
+
+    Raises NotYet, and TimeIsUp if there are more executions to begin.
+    """
+    if run.plan and gathered.heard < run.plan.tasks:
+        _restore_rows(engine, run, run.plan.tasks)
+        raise NotYet(f"The rows of some tasks of {run.id} are missing or damaged.")
     await_completion(engine, gathered.unfinished)
-    if _execute_rejected_anew(engine, held.run, gathered.rejected) or gathered.retrying:
-        return
-    if _execute_lost_anew(engine, held.run, gathered.lost):
-        return  # the receipts of the further executions will ask for assembly
-    if total_items(held.run) > indexing.FEW:
-        indexing.write_judged(engine, held.run, gathered.index)
-    made = _make_output(engine, held.run, gathered)
+    if _execute_rejected_anew(engine, run, gathered.rejected) or gathered.retrying:
+        return False
+    return not _execute_lost_anew(engine, run, gathered.lost)
+
+
+def _decide(engine: Engine, held: Held, made: Chosen | OnNode | Verdict) -> None:
     if isinstance(made, OnNode):
         log.info("Assembler runs on a node", extra=context(held.run, "assemble"))
     elif isinstance(made, Verdict):
@@ -86,12 +111,18 @@ def _assemble(engine: Engine, held: Held) -> None:
 
 
 def _restore_rows(engine: Engine, run: Run, planned: int) -> None:
-    """Restore missing or damaged rows from their receipts; the sweep does the rest."""
-    results = tasks.results(engine.ports.tables, run.id, run.generation)
-    units = dict.fromkeys(naming.unit_name(number) for number in range(planned))
-    for result in results:
-        units.pop(result.unit, None)
-    settle_unheard(engine, run, {unit: unheard(unit) for unit in units})
+    """Restore missing or damaged rows from their receipts, while time lasts.
+
+    The sweep does the rest.
+    """
+    for some in batched(range(planned), _ROWS, strict=False):
+        numbers = range(some[0], some[-1] + 1)
+        units = dict.fromkeys(naming.unit_name(number) for number in numbers)
+        for result in tasks.results(engine.ports.tables, run.id, run.generation, numbers):
+            units.pop(result.unit, None)
+        settle_unheard(engine, run, {unit: unheard(unit) for unit in units})
+        if engine.time_is_up:
+            return
 
 
 def _complete(engine: Engine, run: Run) -> bool:
@@ -102,27 +133,41 @@ def _complete(engine: Engine, run: Run) -> bool:
 
 
 def _execute_rejected_anew(engine: Engine, run: Run, rejected: list[Rejected]) -> bool:
-    """Start further executions of tasks whose receipt Batch contradicts, or let them fail."""
+    """Start further executions of tasks whose receipt Batch contradicts, or let them fail.
+
+    Raises TimeIsUp: the others are found again.
+    """
     begun = False
     for result, why in rejected:
         if execute_anew(engine, run, result, Cause.RECEIPT_INVALID, why):
             begun = True
         else:
             overrule(engine, run, result, Cause.RECEIPT_INVALID, why)
+        if engine.time_is_up:
+            raise TimeIsUp("Some of the tasks that Batch contradicts are handled.")
     return begun
 
 
 def _execute_lost_anew(engine: Engine, run: Run, lost: list[TaskResult]) -> bool:
-    """Handle tasks with missing outputs: wait, start another execution, or let them fail."""
+    """Handle tasks with missing outputs: wait, start another execution, or let them fail.
+
+    Raises TimeIsUp: the others are found again.
+    """
     for result in lost:
         if result.at and engine.now - result.at <= engine.patience.upload:
             raise NotYet(f"Some outputs of {result.unit} are not uploaded yet.")
     why = "an output that the receipt names never arrived"
-    return any([execute_anew(engine, run, r, Cause.OUTPUT_LOST, why) for r in lost])
+    begun = False
+    for result in lost:
+        begun = execute_anew(engine, run, result, Cause.OUTPUT_LOST, why) or begun
+        if begun and engine.time_is_up:  # to be told that it may not be executed takes no time
+            raise TimeIsUp("Some of the tasks that lost outputs are executed anew.")
+    return begun
 
 
-def _make_output(engine: Engine, run: Run, gathered: Gathered) -> Chosen | OnNode | Verdict:
-    """Assemble the output, or return the Verdict of a run that fails."""
+def _make_output(fan_in: FanIn, gathered: Gathered, outputs: Outputs) -> Chosen | OnNode | Verdict:
+    """Assemble the output, or return the Verdict of a run that fails. Raises TimeIsUp."""
+    engine, run = fan_in.engine, fan_in.run
     definition, total = engine.definition(run), total_items(run)
     failed = total - gathered.ends.successes
     outcomes = Outcomes.of(gathered.ends, total)
@@ -130,10 +175,11 @@ def _make_output(engine: Engine, run: Run, gathered: Gathered) -> Chosen | OnNod
     missing = missing_of(gathered.ends.failures())
     if not definition.tolerance.allows(failed, total):
         return _failure(*_blame(gathered.ends, total), missing, counts)
-    if definition.assemble.kind == "none" and (why := _too_many(len(gathered.parts))):
+    if definition.assemble.kind == "none" and (why := _too_many(len(outputs))):
         return _failure(Cause.OUTPUT_UNUSABLE, why, missing, counts)  # before it lists them
     folder = run.names.assembled(engine.token())
-    assembly = Assembly(engine, run, definition, gathered.parts, folder)
+    staged = partial(fan_in.staged, outputs)
+    assembly = Assembly(engine, run, definition, outputs, folder, staged)
     try:
         files = assemblers.assemble(assembly)
     except Permanent as error:

@@ -6,13 +6,20 @@ A table from kind to function; each returns its files, or OnNode while a program
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
+
+from pydantic import TypeAdapter
 
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.stages import TextFormat
 from pipeline.domain.outputs import concatenate
-from pipeline.domain.outputs.archive import check_members, zipped
+from pipeline.domain.outputs.archive import Member, Zip, check_members, zipped
+from pipeline.domain.outputs.blocks import MOST
+from pipeline.domain.outputs.concatenate import Joiner
 from pipeline.domain.outputs.content_types import content_type_of
+from pipeline.domain.outputs.kept_parts import Outputs
 from pipeline.domain.outputs.parts import Part
 from pipeline.domain.outputs.reduce import reduce_parts
 from pipeline.domain.plans.delivery import check_count
@@ -24,7 +31,9 @@ from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
 from pipeline.domain.texts.strict_json import Json, parse
 from pipeline.errors import Permanent
+from pipeline.handlers import kept
 from pipeline.handlers.assembling.contents import contents, pieces
+from pipeline.handlers.assembling.staging import BLOCK, Begun, Staged, Way, cut
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.planning import inputs
 from pipeline.handlers.running import stages
@@ -32,8 +41,12 @@ from pipeline.handlers.running.stages import OnNode
 from pipeline.ports.blobs import BlobFacts
 
 STREAMED = 32 << 20
-MAX_COMPOSED = 50_000
+AT_ONCE = 5_000  # parts that are joined in one invocation
 MAX_JSON = 16 << 20
+MAX_PART = 8 << 30  # bytes that pass through the app within a third of an invocation's time
+MAX_STREAMED = MOST * BLOCK * 3 // 4  # the last block of a slice may be short
+_ZIPPED, _MEMBERS = "zipped", "a list of members"
+_LISTED = TypeAdapter(list[Member])
 _FEWER = "let the items of the pipeline be larger, or write fewer files"
 _TYPES = {
     TextFormat.TEXT: "text/plain; charset=utf-8",
@@ -44,23 +57,37 @@ _TYPES = {
 
 @dataclass(frozen=True)
 class Assembly:
-    """What an assembler gets."""
+    """What an assembler gets; it makes its files in a folder of its own, or in slices."""
 
     engine: Engine
     run: Run
     definition: Pipeline
-    parts: Collection[Part]
+    parts: Outputs
     folder: str
+    staged: Callable[[str], Staged]
+
+    @property
+    def large(self) -> bool:
+        """Whether what passes through the app may take more than one invocation."""
+        return self.parts.most_bytes > STREAMED or self.parts.count > AT_ONCE
 
     def ref(self, name: str) -> BlobRef:
         """Return the blob of a file in the assembler's own folder."""
         return BlobRef(naming.ENGINE, f"{self.folder}/{name}")
 
-    def streams(self) -> Iterator[concatenate.Part]:
-        """Yield the content of the parts, one after another."""
-        for part, chunks in contents(self.engine.ports.blobs, self.parts):
+    def streams(self, begun: Begun | None = None) -> Iterator[tuple[Part, concatenate.Part]]:
+        """Yield the parts with their content, one after another, from what is staged on."""
+        since = self.parts.since(begun.item) if begun else iter(self.parts)
+        left = islice(since, begun.outputs if begun else 0, None)
+        for part, chunks in contents(self.engine.ports.blobs, left):
             label = f"{part.name} of item {part.item}"
-            yield concatenate.Part(label, _verified(part, label, chunks))
+            if begun and part.size > MAX_PART:
+                raise concatenate.AssembleError(
+                    f"{label} has {part.size >> 30:,} GiB, and the app reads at most "
+                    f"{MAX_PART >> 30} GiB of one: let items be smaller, or use `format: plain` "
+                    "or a program"
+                )
+            yield part, concatenate.Part(label, _verified(part, label, chunks))
 
 
 def _verified(part: Part, label: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -85,26 +112,61 @@ def _concatenate(assembly: Assembly) -> list[AssembledFile]:
     if chosen is None:
         return []
     kind = _TYPES.get(chosen.format) or content_type_of(chosen.name)
-    large = sum(part.size for part in assembly.parts) > STREAMED
-    composed = pieces(assembly.parts) if chosen.format is TextFormat.PLAIN and large else []
-    if 0 < len(composed) <= MAX_COMPOSED:
-        writer = assembly.engine.ports.writer
-        facts = writer.compose(assembly.ref(chosen.name), composed, kind)
-        return [_made(chosen.name, facts, kind)]
-    return [
-        _upload(assembly, chosen.name, concatenate.concatenate(chosen, assembly.streams()), kind)
-    ]
+    if not assembly.large:
+        joiner = Joiner(chosen)
+        chunks = (chunk for _, part in assembly.streams() for chunk in joiner.join(part))
+        return [_upload(assembly, chosen.name, chunks, kind)]
+    file = assembly.staged(chosen.name)
+    if chosen.format is TextFormat.PLAIN and assembly.parts.most_bytes > STREAMED:
+        composed = list(islice(cut(pieces(assembly.parts)), MOST + 1))
+        if len(composed) <= MOST:
+            return [_made(chosen.name, file.compose(composed, kind), kind)]
+    _check_streamed(assembly)
+    joiner = Joiner(chosen)
+    if file.begun.slices:
+        joiner.learn(part for _, part in assembly.streams())
+    joined = ((part, joiner.join(content)) for part, content in assembly.streams(file.begun))
+    return [_made(chosen.name, file.stream(joined, kind, Way()), kind)]
+
+
+def _check_streamed(assembly: Assembly) -> None:
+    """Raise AssembleError for what is too large to pass through the app, before any of it does."""
+    if assembly.parts.most_bytes > MAX_STREAMED:
+        raise concatenate.AssembleError(
+            f"the outputs have {assembly.parts.most_bytes >> 30:,} GiB, and the app joins at most "
+            f"{MAX_STREAMED >> 30:,} GiB of them: use `format: plain` or a program"
+        )
 
 
 def _zip(assembly: Assembly) -> list[AssembledFile]:
     chosen = assembly.definition.assemble.zip
     if chosen is None:
         return []
-    names = output_names(assembly.parts)
-    check_members(names)
-    contents = (part.chunks for part in assembly.streams())
-    members = zip(names, contents, strict=True)
-    return [_upload(assembly, chosen.name, zipped(members), "application/zip")]
+    kind, names = "application/zip", output_names(assembly.parts)
+    if not assembly.large:
+        check_members(names)
+        contents = (part.chunks for _, part in assembly.streams())
+        return [_upload(assembly, chosen.name, zipped(zip(names, contents, strict=True)), kind)]
+    file = assembly.staged(chosen.name)
+    if not file.begun.slices:
+        check_members(names)
+        _check_streamed(assembly)
+    return [_made(chosen.name, _zip_on(assembly, file, names, kind), kind)]
+
+
+def _zip_on(assembly: Assembly, file: Staged, names: list[str], kind: str) -> BlobFacts:
+    """Go on with an archive after the members that are in it."""
+    engine, run = assembly.engine, assembly.run
+    lists = (kept.read(engine, run, _ZIPPED, one, _MEMBERS) for one in file.begun.kept)
+    before = [member for content in lists for member in _LISTED.validate_json(content)]
+    with closing(Zip(before)) as archive:
+
+        def keep() -> list[str]:
+            return [kept.keep(engine, run, _ZIPPED, _LISTED.dump_json(archive.members))]
+
+        left = zip(names[len(before) :], assembly.streams(file.begun), strict=True)
+        members = ((part, archive.add(name, content.chunks)) for name, (part, content) in left)
+        return file.stream(members, kind, Way(archive.end, keep))
 
 
 def _reduce(assembly: Assembly) -> list[AssembledFile]:
@@ -115,7 +177,7 @@ def _reduce(assembly: Assembly) -> list[AssembledFile]:
         if part.size > MAX_JSON:
             size = f"{part.size:,} bytes; the limit for JSON is {MAX_JSON:,}"
             raise Permanent(f"{part.name} of item {part.item} has {size}.")
-    objects = ((part.label, _json(part)) for part in assembly.streams())
+    objects = ((part.label, _json(part)) for _, part in assembly.streams())
     reduced = reduce_parts(chosen.fields, objects)
     content = json.dumps(reduced, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"
     return [_upload(assembly, chosen.name, [content], "application/json")]

@@ -16,9 +16,10 @@ from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
 from pipeline.domain.runs.stored import Stored
 from pipeline.errors import Conflict, NotFound
-from pipeline.handlers.assembling.copying import Spoiled, copy_all
+from pipeline.handlers.assembling.copying import copy_all
 from pipeline.handlers.collecting.accounts import Counts
 from pipeline.handlers.engine import Engine
+from pipeline.handlers.kept import Spoiled
 
 _JSON = "application/json"
 

@@ -59,18 +59,18 @@ def _begun(pool: ThreadPoolExecutor, blobs: Blobs, together: Sequence[Part]) -> 
     return lambda: [content.result()]
 
 
-def pieces(parts: Iterable[Part]) -> list[Piece]:
-    """Return what a composed blob is made of; parts that lie one after another are one piece."""
-    made: list[Piece] = []
+def pieces(parts: Iterable[Part]) -> Iterator[Piece]:
+    """Yield what a composed blob is made of; parts that lie one after another are one piece."""
+    last: Piece | None = None
     for part in parts:
-        last = made[-1] if made else None
-        if part.offset is None:
-            made.append(Piece(part.ref))
-        elif last and last.ref == part.ref and last.end == part.offset:
-            made[-1] = Piece(part.ref, last.offset, (part.end or 0) - last.offset)
-        else:
-            made.append(Piece(part.ref, part.offset, part.size))
-    return made
+        if last and part.offset is not None and last.ref == part.ref and last.end == part.offset:
+            last = Piece(part.ref, last.offset, (last.length or 0) + part.size)
+            continue
+        if last:
+            yield last
+        last = Piece(part.ref, part.offset or 0, part.size)
+    if last:
+        yield last
 
 
 def _neighbours(parts: Iterable[Part]) -> Iterator[Sequence[Part]]:

@@ -6,75 +6,61 @@ digest, and the cursor of the step has those digests.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
-from datetime import datetime
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from pipeline.domain.outputs.content_types import content_type_of
 from pipeline.domain.runs.manifest import AssembledFile, Digest, OutputFile
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
-from pipeline.errors import Conflict, FanfareError, NotFound, Permanent
+from pipeline.errors import Conflict, Permanent
+from pipeline.handlers import kept
+from pipeline.handlers.assembling.large import LARGE, copy_large
 from pipeline.handlers.engine import Engine
-from pipeline.ledger.steps import slices
-from pipeline.ledger.steps.slices import Busy, Cursor, LongStep
+from pipeline.handlers.tenure import Tenure, TimeIsUp, holding
 
 SMALL = 4 << 20  # bytes
 MAX_FILES = 100_000
 _FEW, _SLICE = 16, 400  # files
-_SLICE_BYTES = 4 << 30  # a minute, at the speed at which an instance reads
 _COPIERS = 8
-_RENEWED_S = 20
+_STEP = "copied"
 _COPIES = TypeAdapter(tuple[OutputFile, ...])
 _DIGESTS = TypeAdapter(tuple[str, ...])
-
-
-class Elsewhere(FanfareError):
-    """Another instance does this step, and its lease lives until a time."""
-
-    def __init__(self, message: str, until: datetime) -> None:
-        super().__init__(message)
-        self.until = until
-
-
-class TimeIsUp(FanfareError):
-    """The step goes on in another invocation."""
-
-
-class Spoiled(Permanent):
-    """A record of the commit was deleted or changed by someone else."""
 
 
 def copy_all(engine: Engine, run: Run, files: Sequence[AssembledFile]) -> tuple[OutputFile, ...]:
     """Copy the files, several at a time, and describe the copies.
 
-    One instance at a time copies many files. Raises Elsewhere, TimeIsUp, NotFound, Spoiled, or
-    Permanent for bytes not as claimed.
+    One instance at a time copies many or large files. Raises Elsewhere, TimeIsUp, NotFound,
+    Spoiled, or Permanent for bytes not as claimed.
     """
-    if len(files) <= _FEW and sum(file.size for file in files) <= _SLICE_BYTES:
+    if len(files) <= _FEW and sum(file.size for file in files) <= LARGE:
         return tuple(_copy(engine, file, run) for file in files)
-    held = slices.take(engine.ports.tables, LongStep.of(run, "commit"), engine.token(), engine.now)
-    if isinstance(held, Busy):
-        raise Elsewhere(f"Another instance commits the output of {run.id}.", held.until)
-    copies = _Copies(engine, run, held)
-    if not held.finished:
-        with copies.released(), _copiers() as pool:
-            for some in _cut(files[held.position :]):
-                if engine.time_is_up:
-                    raise TimeIsUp(f"{copies.number:,} of {len(files):,} files are copied.")
-                copies.add(pool.submit(_copy, engine, file, run) for file in some)
-            copies.finish()
-    return copies.all()
+    with holding(engine, run, "commit") as tenure:
+        copies = _Copies(engine, run, tenure)
+        if not tenure.finished:
+            with _copiers() as pool:
+                for some in _cut(files[tenure.position :]):
+                    if engine.time_is_up:
+                        raise TimeIsUp(f"{tenure.position:,} of {len(files):,} files are copied.")
+                    if some[0].size > LARGE:
+                        copies.add([_copy(engine, some[0], run, tenure)])
+                        continue
+                    begun = [pool.submit(_copy, engine, file, run) for file in some]
+                    tenure.wait(begun)
+                    copies.add([one.result() for one in begun])
+            tenure.finish()
+        return copies.all()
 
 
 def _cut(files: Iterable[AssembledFile]) -> Iterator[list[AssembledFile]]:
-    """Cut files into slices by number and size: each file is read to compute its digest."""
+    """Cut files into slices by number and size, since each is read; a large one is alone."""
     some: list[AssembledFile] = []
     size = 0
     for file in files:
-        if some and (len(some) == _SLICE or size + file.size > _SLICE_BYTES):
+        if some and (len(some) == _SLICE or size + file.size > LARGE):
             yield some
             some, size = [], 0
         some.append(file)
@@ -96,73 +82,41 @@ def _copiers() -> Iterator[ThreadPoolExecutor]:
 class _Copies:
     """What was copied, slice by slice."""
 
-    def __init__(self, engine: Engine, run: Run, cursor: Cursor) -> None:
-        self._engine, self._run, self._cursor = engine, run, cursor
-        self._digests = _DIGESTS.validate_json(cursor.body or "[]")
+    def __init__(self, engine: Engine, run: Run, tenure: Tenure) -> None:
+        self._engine, self._run, self._tenure = engine, run, tenure
+        self._digests = _DIGESTS.validate_json(tenure.body or "[]")
 
-    @property
-    def number(self) -> int:
-        """How many files are copied."""
-        return self._cursor.position
-
-    @contextmanager
-    def released(self) -> Iterator[None]:
-        """Let another invocation go on at once, however this block ends."""
-        try:
-            yield
-        finally:
-            if not self._cursor.finished:
-                with suppress(FanfareError):  # it expires by itself
-                    slices.release(self._engine.ports.tables, self._cursor, self._engine.now)
-
-    def add(self, begun: Iterable[Future[OutputFile]]) -> None:
-        """Wait for a slice's copies, and record them. Raises LeaseLost."""
-        work = list(begun)
-        while wait(work, _RENEWED_S).not_done:
-            self._advance(self.number)
-        content = _COPIES.dump_json(tuple(one.result() for one in work))
-        digest = hashlib.sha256(content).hexdigest()
-        ref = self._run.names.kept("copied", digest)
-        self._engine.ports.writer.write(ref, content, content_type="application/json")
-        self._digests = (*self._digests, digest)
-        self._advance(self.number + len(work))
-
-    def finish(self) -> None:
-        """Record that all files are copied. Raises LeaseLost."""
-        cursor, now = self._cursor, self._engine.now
-        self._cursor = slices.finish(
-            self._engine.ports.tables, cursor, now, cursor.position, cursor.body
-        )
+    def add(self, copies: Sequence[OutputFile]) -> None:
+        """Record a slice's copies. Raises LeaseLost."""
+        content = _COPIES.dump_json(tuple(copies))
+        self._digests = (*self._digests, kept.keep(self._engine, self._run, _STEP, content))
+        body = _DIGESTS.dump_json(self._digests).decode()
+        self._tenure.note(self._tenure.position + len(copies), body)
 
     def all(self) -> tuple[OutputFile, ...]:
         """Read what was recorded. Raises Spoiled."""
         return tuple(copy for digest in self._digests for copy in self._read(digest))
 
-    def _advance(self, position: int) -> None:
-        body = _DIGESTS.dump_json(self._digests).decode()
-        tables = self._engine.ports.tables
-        self._cursor = slices.advance(tables, self._cursor, self._engine.now, position, body)
-
     def _read(self, digest: str) -> tuple[OutputFile, ...]:
-        ref = self._run.names.kept("copied", digest)
-        try:
-            content = self._engine.ports.blobs.read(ref)
-            if hashlib.sha256(content).hexdigest() == digest:
-                return _COPIES.validate_json(content)
-        except (NotFound, ValidationError) as error:
-            raise Spoiled(f"The blob {ref.name}, a list of copies, was deleted.") from error
-        raise Spoiled(f"The blob {ref.name}, a list of copies, was changed.")
+        content = kept.read(self._engine, self._run, _STEP, digest, "a list of copies")
+        return _COPIES.validate_json(content)
 
 
-def _copy(engine: Engine, file: AssembledFile, run: Run) -> OutputFile:
+def _copy(
+    engine: Engine, file: AssembledFile, run: Run, tenure: Tenure | None = None
+) -> OutputFile:
     """Copy one file unless it is there, and describe the bytes that are in the output now.
 
-    Raises NotFound, or Permanent for bytes that are not those that were made.
+    A large one needs the step. Raises what `copy_large` does, or Permanent for bytes that are not
+    those that were made.
     """
     target = run.names.output(file.name)
     kind = file.content_type or content_type_of(file.name)
     put = _copied if file.size > SMALL else _put
-    etag, digest, size = put(engine, file, target, kind)
+    if tenure is not None:
+        etag, digest, size = copy_large(engine, run, tenure, file, kind)
+    else:
+        etag, digest, size = put(engine, file, target, kind)
     if size != file.size or digest != (file.claimed or digest):
         raise Permanent(
             f"{file.name!a} is not what was made: {size:,} bytes with SHA-256 {digest[:12]}… "

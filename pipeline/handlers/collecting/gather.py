@@ -1,10 +1,12 @@
 """Gathers the results of all items over all generations, and compares them with Storage."""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 
+from pipeline.domain.notation.prefixes import shared_prefix
 from pipeline.domain.outputs.item_ends import ItemEnds
 from pipeline.domain.outputs.item_index import ItemState, Unwritten
 from pipeline.domain.outputs.parts import Part, Parts
@@ -20,6 +22,9 @@ from pipeline.handlers.running import confirming
 from pipeline.handlers.running.confirming import BatchWord
 from pipeline.ledger import tasks
 
+_MOST = 10_000
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
 type Rejected = tuple[TaskResult, str]
 
 
@@ -30,12 +35,13 @@ class Gathered:
     Of the present generation, `heard` counts the units that have a row, `devices` what they ran on,
     `seconds` is the sum over its tasks, and `index` how its items ended. `lost` holds those with
     missing outputs, `rejected` those whose receipt Batch contradicts, with its words, and
-    `unfinished` those with a receipt that Batch has not completed.
+    `unfinished` the last one with a receipt that Batch has not completed. Of the lost and of the
+    rejected there are at most 10,000: once some are executed anew, the others are found again.
     """
 
     ends: ItemEnds = field(default_factory=ItemEnds)
     parts: Parts = field(default_factory=Parts)
-    retrying: list[TaskResult] = field(default_factory=list)
+    retrying: bool = False
     index: Unwritten = field(default_factory=Unwritten)
     lost: list[TaskResult] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
@@ -48,41 +54,76 @@ class Gathered:
 def gather(engine: Engine, run: Run, word: BatchWord | None = None) -> Gathered:
     """Read the results of every generation; a later failure never replaces a success.
 
-    With `word` the receipts of the present generation are compared with it.
+    With `word` the receipts of the present generation are compared with it. It takes as long as it
+    takes: `gathering` does it in slices.
     """
     gathered = Gathered(devices=Devices(run.devices))
-    for generation, plan in generations(run):
-        names, present = Generation(run.id, generation), generation == run.generation
+    for generation, _ in generations(run):
+        for _ in taken(engine, run, word, gathered, Place(generation)):
+            pass
+    return gathered
+
+
+@dataclass(frozen=True)
+class Place:
+    """A task of a generation, by its number."""
+
+    generation: int = 0
+    task: int = 0
+
+
+def taken(
+    engine: Engine, run: Run, word: BatchWord | None, gathered: Gathered, since: Place
+) -> Generator[Place]:
+    """Take the results of a generation from a task on; after each, yield the place of the next."""
+    present = since.generation == run.generation
+    plan = next(plan for number, plan in generations(run) if number == since.generation)
+    names, planned = Generation(run.id, since.generation), published.PlannedItems(engine, plan)
+    for numbers in _ranges(since.task, plan.tasks):
         if present and plan.bundle:  # else each page is read for its items
-            published.check_pages(engine, plan)
-        uploaded, planned = _Uploaded(engine, names), published.PlannedItems(engine, plan)
-        results = tasks.results(engine.ports.tables, run.id, generation)
+            published.check_pages(engine, plan, numbers)
+        uploaded = _Uploaded(engine, names, numbers)
+        results = tasks.results(engine.ports.tables, run.id, since.generation, numbers)
         for result, read in all_items(engine, planned, results):
-            items, why = read(), word.contradicts(result) if word and present else ""
-            if why:
-                items = tuple(confirming.rejected(item, why) for item in items)
+            why = word.contradicts(result) if word and present else ""
+            items = tuple(confirming.rejected(i, why) for i in read()) if why else read()
             there = uploaded.of(result.unit)
             judged, whole = _take(items, partial(_output, names, result), there, gathered)
             if present:
                 gathered.index.put(ItemState.of(item, result.node) for item in judged)
-                slim = result.model_copy(update={"items": ()})
-                _note(gathered, slim, why, whole=whole)
-                if word and word.has_open(result):
-                    gathered.unfinished.append(slim)
-    return gathered
+                _note(gathered, result, why, word, whole=whole)
+            yield replace(since, task=(naming.unit_number(result.unit) or 0) + 1)
+        yield replace(since, task=numbers.stop)
 
 
-def _note(gathered: Gathered, result: TaskResult, why: str, *, whole: bool) -> None:
+def _ranges(first: int, before: int) -> Iterator[range]:
+    """Cut tasks into ranges of 1,000, 100, 10 or one: their names have one prefix."""
+    while first < before:
+        size = next(size for size in (1000, 100, 10, 1) if first % size == 0)
+        yield range(first, min(first + size, before))
+        first += size
+
+
+def _note(
+    gathered: Gathered, result: TaskResult, why: str, word: BatchWord | None, *, whole: bool
+) -> None:
     """Count a unit of the present generation, and note what is wrong with it."""
+    slim = result.model_copy(update={"items": ()})
     gathered.heard += 1
     gathered.seconds += result.seconds
     gathered.devices.add(result.device)
     if result.state is TaskState.RETRYING:
-        gathered.retrying.append(result)
-    elif why:
-        gathered.rejected.append((result, why))
-    elif not whole:
-        gathered.lost.append(result)
+        gathered.retrying = True
+    elif why and len(gathered.rejected) < _MOST:
+        gathered.rejected.append((slim, why))
+    elif not why and not whole and len(gathered.lost) < _MOST:
+        gathered.lost.append(slim)
+    if word and word.has_open(result):
+        gathered.unfinished = [max([slim, *gathered.unfinished], key=_since)]
+
+
+def _since(result: TaskResult) -> datetime:
+    return result.at or _LONG_AGO
 
 
 def generations(run: Run) -> Iterator[tuple[int, PublishedPlan]]:
@@ -141,11 +182,12 @@ def lost(item: ItemResult) -> ItemResult:
 
 
 class _Uploaded:
-    """The outputs in Storage, unit by unit: both the listing and the rows are in that order."""
+    """The outputs of a range of tasks in Storage: the listing and the rows are in one order."""
 
-    def __init__(self, engine: Engine, names: Generation) -> None:
+    def __init__(self, engine: Engine, names: Generation, numbers: range) -> None:
         self._folder = names.outputs()
-        listed = engine.ports.blobs.list(naming.WORK, self._folder)
+        ends = [naming.unit_name(number)[1:] for number in (numbers.start, numbers.stop - 1)]
+        listed = engine.ports.blobs.list(naming.WORK, self._folder + shared_prefix(ends))
         self._units = itertools.groupby(listed, lambda facts: self._unit(facts.ref.name))
         self._next = next(self._units, None)
 

@@ -25,7 +25,7 @@ from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.published import PlannedItems
 from pipeline.ledger import tasks
 
-FEW = 5_000  # items of a run without an index
+FEW = 5_000  # items of a run without an index, which is gathered at once
 EVERY = timedelta(seconds=5)
 
 
@@ -61,9 +61,13 @@ def _write(engine: Engine, run: Run, chunk: IndexChunk) -> None:
 
 
 def write_judged(engine: Engine, run: Run, judged: Unwritten) -> None:
-    """Write how the items of the present generation ended, whatever was written before."""
+    """Write how some items of the present generation ended, whatever was written of them before."""
     for chunk in judged.take(engine.now):
-        engine.ports.writer.write(_ref(run.names, chunk.number), chunk.encode())
+        ref = _ref(run.names, chunk.number)
+        present = _read(engine, ref, chunk.number) or IndexChunk(chunk.number)
+        for state in chunk.states():
+            present.judge(state)
+        engine.ports.writer.write(ref, present.encode())
 
 
 def states(engine: Engine, run: Run) -> Iterator[ItemState]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import partial
 
+from pipeline.domain.notation.prefixes import shared_prefix
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.events import parse_blob_created
 from pipeline.domain.runs.lifecycle import State
@@ -157,14 +158,20 @@ def settle(
 
 
 def settle_unheard(engine: Engine, run: Run, unheard: Unheard) -> set[str]:
-    """Count receipts whose events were lost; return the units that have a result now."""
+    """Count receipts whose events were lost; return the units that have a result now.
+
+    They are listed by the beginning that the names of the units share.
+    """
+    if not unheard:
+        return set()
     counted = {unit: past.execution for unit, past in unheard.items() if unit not in STAGE_STEPS}
     if counted and not engine.definition(run).task.has_runner:
         ends.record_unheard(engine, run, counted)
-    only = next(iter(unheard)) if len(unheard) == 1 else ""
     found = {
         path
-        for facts in engine.ports.blobs.list(naming.RECEIPTS, run.names.receipts(only))
+        for facts in engine.ports.blobs.list(
+            naming.RECEIPTS, run.names.receipts(shared_prefix(unheard))
+        )
         if (path := naming.parse_receipt_path(facts.ref.name))
         and path.unit in unheard
         and not unheard[path.unit].rejects(path.attempt)

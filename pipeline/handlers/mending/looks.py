@@ -1,12 +1,14 @@
 """Spares Batch questions whose answer is known: a sweep asks once, and not about runs that move."""
 
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import cast
 
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.run import Run
+from pipeline.domain.waiting.reports import TaskEnd
 from pipeline.handlers.engine import Engine
 from pipeline.ledger import index, progress
 from pipeline.ledger.index import ActiveEntry
@@ -39,6 +41,36 @@ def once(engine: Engine) -> Engine:
     """Return the engine of one sweep, for which Batch reports each job and pool once."""
     cluster = cast(Cluster, _Once(engine.ports.cluster))
     return replace(engine, ports=replace(engine.ports, cluster=cluster))
+
+
+def reported_once(engine: Engine) -> Engine:
+    """Return an engine for which Batch lists the tasks of each job once, for all looks at them."""
+    cluster = cast(Cluster, _Lists(engine.ports.cluster))
+    return replace(engine, ports=replace(engine.ports, cluster=cluster))
+
+
+class _Lists:
+    """The lists of a job's tasks, as they were at the first look."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self.unconfirmed = cache(cluster.unconfirmed)
+        self._failures, self._ends = dict[str, list[TaskEnd]](), dict[str, list[TaskEnd]]()
+
+    def failures(self, job: str, ended_before: datetime) -> Iterator[TaskEnd]:
+        if job not in self._failures:
+            self._failures[job] = list(self._cluster.failures(job, ended_before))
+        return iter(self._failures[job])
+
+    def ends(self, job: str, since: datetime | None = None) -> Iterator[TaskEnd]:
+        if since is not None:
+            return self._cluster.ends(job, since)
+        if job not in self._ends:
+            self._ends[job] = list(self._cluster.ends(job))
+        return iter(self._ends[job])
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._cluster, name)
 
 
 class _Once:

@@ -11,37 +11,78 @@ from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.failures import RUNNER_CODES, cause_of
 from pipeline.domain.runs.lifecycle import State
+from pipeline.domain.runs.progress import Bitmap
 from pipeline.domain.runs.results import TaskResult, TaskState, failed_task
 from pipeline.domain.runs.run import Run
 from pipeline.domain.waiting.reports import JobReport, TaskEnd
 from pipeline.handlers import published
 from pipeline.handlers.collecting import receipts
 from pipeline.handlers.collecting.receipts import Unheard
-from pipeline.handlers.engine import Engine
+from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.mending import preparations
+from pipeline.handlers.mending.looks import reported_once
 from pipeline.handlers.running import delivery, executions, journals, reexecution
+from pipeline.handlers.tenure import Elsewhere, Tenure, holding
 from pipeline.ledger import progress, tasks
 
+AT_ONCE = 1_000  # tasks that are looked at together
 _STAGE_OF = {State.PLANNING: naming.SPLIT, State.ASSEMBLING: naming.ASSEMBLE}
 _JOB_WORKS = frozenset({"active", "enabling", "disabled", "disabling"})
 
 
 def reconcile_tasks(engine: Engine, run: Run) -> None:
-    """Find tasks that ended without a counted receipt; settle them by receipt or Batch's report."""
+    """Find tasks that ended without a counted receipt; settle them by receipt or Batch's report.
+
+    Of many tasks it takes a thousand after another, and the next sweep goes on where the time of
+    this one is up. One invocation at a time does so.
+    """
     if run.plan is None:
         return
-    rows = {r.unit: r for r in tasks.results(engine.ports.tables, run.id, run.generation)}
-    _catch_up(engine, run, [r.unit for r in rows.values() if r.state is TaskState.DONE])
+    if run.plan.tasks <= AT_ONCE:
+        _reconcile(engine, run, range(run.plan.tasks), _known(engine, run))
+        return
+    try:
+        with holding(engine, run, "reconcile") as tenure:
+            _go_on(reported_once(engine), run, run.plan.tasks, tenure)
+    except Elsewhere:
+        log.info("Run left to another sweep", extra=context(run, "reconcile"))
+
+
+def _go_on(engine: Engine, run: Run, tasks_: int, tenure: Tenure) -> None:
+    """Reconcile from where the last sweep ended, until the last task or until the time is up."""
+    known, first = _known(engine, run), tenure.position
+    while first < tasks_:
+        numbers = range(first, min(first + AT_ONCE, tasks_))
+        # A task that lost its outputs is counted, and executed anew all the same.
+        whole = not run.executions and all(number in known for number in numbers)
+        if whole or _reconcile(engine, run, numbers, known):
+            first = numbers.stop
+        tenure.renew()
+        if engine.time_is_up:
+            log.info("Sweep goes on later", extra={**context(run, "reconcile"), "task": first})
+            break
+    tenure.note(first if first < tasks_ else 0, "")
+
+
+def _known(engine: Engine, run: Run) -> Bitmap:
+    return progress.union(engine.ports.tables, run.id, run.generation, "tasks")
+
+
+def _reconcile(engine: Engine, run: Run, numbers: range, known: Bitmap) -> bool:
+    """Reconcile some tasks; return False if the time was up before the last."""
+    results = tasks.results(engine.ports.tables, run.id, run.generation, numbers)
+    rows = {r.unit: r.model_copy(update={"items": ()}) for r in results}
+    _catch_up(engine, run, known, [r.unit for r in rows.values() if r.state is TaskState.DONE])
     unheard = {
         unit: rows.get(unit) or reexecution.unheard(unit)
-        for unit in _submitted(engine, run)
+        for unit in _submitted(engine, run, numbers)
         if unit not in rows or rows[unit].state is TaskState.RETRYING
     }
     unheard = _without(unheard, receipts.settle_unheard(engine, run, unheard))
     patient = {unit for unit, result in unheard.items() if not _is_due(engine, result)}
     due = [result for unit, result in unheard.items() if unit not in patient and result.execution]
     reexecution.submit(engine, run, *due)
-    _settle_ends(engine, run, _without(unheard, patient))
+    return _settle_ends(engine, run, _without(unheard, patient))
 
 
 def reconcile_stage(engine: Engine, run: Run) -> None:
@@ -54,20 +95,16 @@ def reconcile_stage(engine: Engine, run: Run) -> None:
     _settle_ends(engine, run, _without(unheard, receipts.settle_unheard(engine, run, unheard)))
 
 
-def _catch_up(engine: Engine, run: Run, done: list[str]) -> None:
+def _catch_up(engine: Engine, run: Run, known: Bitmap, done: list[str]) -> None:
     """Count tasks whose rows exist but are not in the progress: an invocation died in between."""
-    known = progress.union(engine.ports.tables, run.id, run.generation, "tasks")
     behind = [unit for unit in done if (naming.unit_number(unit) or 0) not in known]
     if behind:
         receipts.count(engine, run, behind)
 
 
-def _submitted(engine: Engine, run: Run) -> Iterable[str]:
+def _submitted(engine: Engine, run: Run, numbers: range) -> Iterable[str]:
     """Name the tasks that Batch got: those of the submitted pages."""
-    if run.plan is None:
-        return ()
     pages = progress.union(engine.ports.tables, run.id, run.generation, "pages")
-    numbers = range(run.plan.tasks)
     return (naming.unit_name(number) for number in numbers if number // PAGE_SIZE in pages)
 
 
@@ -80,27 +117,36 @@ def _without(unheard: Unheard, units: Collection[str]) -> dict[str, TaskResult]:
     return {unit: result for unit, result in unheard.items() if unit not in units}
 
 
-def _settle_ends(engine: Engine, run: Run, unheard: Unheard) -> None:
-    """Settle tasks without a receipt that ended in Batch, or that will never run there."""
+def _settle_ends(engine: Engine, run: Run, unheard: Unheard) -> bool:
+    """Settle tasks without a receipt that ended in Batch, or that will never run there.
+
+    Returns False if the time was up before the last: the others are found again.
+    """
     by_job: dict[str, dict[str, TaskResult]] = defaultdict(dict)
     for unit, result in unheard.items():
         stage = unit if naming.unit_number(unit) is None else ""
         job = run.names.job(result.execution, stage)
         by_job[job][unit] = result
     failed, planned = list[TaskResult](), published.PlannedItems(engine, run.plan)
+    ended, handled = list[tuple[TaskResult, Cause, str]](), set[str]()
     for job, units in sorted(by_job.items()):
         ends = _failures(engine, run, job, units)
         ends |= _silent(engine, run, job, _without(units, ends))
-        for unit, (cause, why) in sorted(ends.items()):
-            if not reexecution.execute_anew(engine, run, units[unit], cause, why):
-                expected = planned.of(unit)
-                failed.append(_failed(engine, run, unit, expected, (cause, why)))
+        ended += [(units[unit], *end) for unit, end in sorted(ends.items())]
+    for seen, cause, why in ended:
+        handled.add(seen.unit)
+        if not reexecution.execute_anew(engine, run, seen, cause, why):
+            expected = planned.of(seen.unit)
+            failed.append(_failed(engine, run, seen.unit, expected, (cause, why)))
+        if engine.time_is_up:
+            break
     numbered = [result for result in failed if naming.unit_number(result.unit) is not None]
     receipts.record(engine, run, numbered)
     for result in failed:
         if result not in numbered:
             tasks.finish(engine.ports.tables, run.id, run.generation, [result])
             reexecution.submit(engine, run, result)
+    return len(handled) == len(ended)
 
 
 def _failures(engine: Engine, run: Run, job: str, units: Unheard) -> dict[str, tuple[Cause, str]]:

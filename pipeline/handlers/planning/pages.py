@@ -36,13 +36,16 @@ def resolve_parameters(engine: Engine, run: Run) -> dict[str, Scalar]:
     return definition.resolve_parameters(given)
 
 
-def drawing(engine: Engine, run: Run, bookmark: Bookmark) -> Work | OnNode:
+def drawing(
+    engine: Engine, run: Run, bookmark: Bookmark, done: ItemEnds | None = None
+) -> Work | OnNode:
     """Draw the items of a generation from a bookmark on, or return OnNode for a split program.
 
-    Raises PlanError and other Permanent errors, at the call or after some items.
+    `done` is how items ended in the generations before, if the caller knows. Raises PlanError and
+    other Permanent errors, at the call or after some items.
     """
     if run.earlier:
-        return _remaining(engine, run, bookmark)
+        return _remaining(engine, run, bookmark, done or gather.gather(engine, run).ends)
     return split(engine, run, engine.definition(run), bookmark)
 
 
@@ -64,10 +67,9 @@ def _pages(template: Template, work: Work) -> Iterator[Page]:
         yield page
 
 
-def _remaining(engine: Engine, run: Run, bookmark: Bookmark) -> Work:
+def _remaining(engine: Engine, run: Run, bookmark: Bookmark, done: ItemEnds) -> Work:
     """Return the items of the last plan that did not succeed; a redrive executes these."""
     last = run.earlier[-1].plan
-    done = gather.gather(engine, run).ends
     cut = published.read_page(engine, last, 0).page.cut if last.pages else None
     return Work(_undone(engine, last, done, bookmark), cut)
 

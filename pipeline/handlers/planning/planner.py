@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from pipeline.domain.outputs.item_ends import ItemEnds
 from pipeline.domain.plans import digests
 from pipeline.domain.plans.digests import Digests
 from pipeline.domain.plans.plan import Page
@@ -22,11 +23,13 @@ from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import PublishedPlan, Run
 from pipeline.domain.runs.stored import Stored
 from pipeline.errors import FanfareError
+from pipeline.handlers.collecting.gathering import former_ends
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.planning import inputs, pages
 from pipeline.handlers.planning.draft import Draft, Template
 from pipeline.handlers.planning.work import Bookmark, Drawn
 from pipeline.handlers.running.stages import OnNode
+from pipeline.handlers.tenure import Elsewhere, TimeIsUp
 from pipeline.ledger import runs
 from pipeline.ledger.runs import Held
 from pipeline.ledger.steps import slices
@@ -62,14 +65,22 @@ def make(engine: Engine, held: Held) -> PublishedPlan | OnNode | GoesOn:
     Raises PlanError and other Permanent errors, LeaseLost if another invocation took over, and
     Conflict if the run has moved on.
     """
-    run, now = held.run, engine.now
-    taken = slices.take(engine.ports.tables, step_of(run), engine.token(), now)
+    run = held.run
+    try:
+        done = former_ends(engine, run) if run.earlier else None
+    except TimeIsUp:
+        engine.wake(Step.PLAN, run)
+        return GoesOn()
+    except Elsewhere as error:
+        engine.wake_at(Step.PLAN, run, error.until)
+        return GoesOn()
+    taken = slices.take(engine.ports.tables, step_of(run), engine.token(), engine.now)
     if isinstance(taken, Busy):
         engine.wake_at(Step.PLAN, run, taken.until)
         return GoesOn()
     if taken.finished:
         return PublishedPlan.model_validate_json(taken.body)
-    planner = _Planner(engine, held, taken)
+    planner = _Planner(engine, held, taken, done)
     try:
         return planner.work()
     except FanfareError:
@@ -92,8 +103,8 @@ def is_at_work(engine: Engine, run: Run) -> bool:
 class _Planner:
     """One invocation's work on a plan."""
 
-    def __init__(self, engine: Engine, held: Held, cursor: Cursor) -> None:
-        self._engine, self._held, self._cursor = engine, held, cursor
+    def __init__(self, engine: Engine, held: Held, cursor: Cursor, done: ItemEnds | None) -> None:
+        self._engine, self._held, self._cursor, self._done = engine, held, cursor, done
         self._renewed, self._stopped = engine.now, False
         self._bundle = engine.definition(held.run).bundle.items
         new = Sofar(folder=held.run.names.plan(engine.token()))
@@ -103,7 +114,7 @@ class _Planner:
     def work(self) -> PublishedPlan | OnNode | GoesOn:
         """Draw items and write pages until the split ends, or the time is up."""
         engine, run, bookmark = self._engine, self._held.run, self._sofar.bookmark
-        work = pages.drawing(engine, run, bookmark)
+        work = pages.drawing(engine, run, bookmark, self._done)
         if isinstance(work, OnNode):
             self.give_back()
             return work

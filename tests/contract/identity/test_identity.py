@@ -129,7 +129,9 @@ def test_parts_become_one_blob_although_azurite_reads_no_source_by_token(ports):
     ports.writer.write(one, b"one")
     ports.writer.write(two, b"two")
     whole = BlobRef("output", "whole")
-    ports.writer.compose(whole, [Piece(one), Piece(two), Piece(one)])
+    for block, piece in (("a", Piece(one, 0, 3)), ("b", Piece(two, 0, 3))):
+        ports.writer.stage(whole, block, piece)
+    ports.writer.commit(whole, ["a", "b", "a"])
     assert ports.blobs.read(whole) == b"onetwoone"
 
 

@@ -9,7 +9,7 @@ from pipeline.adapters.storage.sources import Grant, Sources
 from pipeline.adapters.storage.writer import AzureBlobWriter
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.errors import Conflict, NotFound, Permanent
-from pipeline.ports.blobs import Piece
+from pipeline.ports.blobs import MAX_PIECE, Piece
 
 MIB = 1024 * 1024
 
@@ -108,43 +108,72 @@ def test_an_upload_of_what_has_to_be_new_leaves_an_existing_blob_alone(ports, fr
 
 
 @WRITERS
-def test_composing_joins_parts_in_order_snapshots_and_empty_ones_too(ports, writer, write):
-    one, empty, two = write("1 ü", b"one"), write("0", b""), write("2", b"two")
+def test_blocks_of_bytes_and_of_pieces_are_joined_in_order(ports, writer, write):
+    one, two = write("1 ü", b"one"), write("2", b"two")
     pinned = ports.writer.snapshot(one, ports.blobs.head(one).etag)
     ports.writer.write(one, b"changed")
     target = replace(one, name=f"{one.name}-all")
-    parts = [Piece(pinned), Piece(empty), Piece(two, 1, 2), Piece(pinned), Piece(two, 1, 0)]
-    facts = writer.compose(target, parts, "text/plain")
-    assert ports.blobs.read(target) == b"onewoone"
-    assert (facts.size, facts.content_type) == (8, "text/plain")
+    writer.stage(target, "a" * 32, Piece(pinned, 0, 3))
+    writer.stage(target, "b" * 32, Piece(two, 1, 2))
+    writer.stage(target, "c" * 32, b"!")
+    facts = writer.commit(target, ["c" * 32, "b" * 32, "a" * 32, "c" * 32], "text/plain")
+    assert ports.blobs.read(target) == b"!woone!"
+    assert (facts.size, facts.content_type) == (7, "text/plain")
     assert facts == ports.blobs.head(target)
 
 
 @WRITERS
-def test_composing_a_missing_part_is_not_found_and_leaves_no_blob(ports, writer, write):
-    one = write("1", b"one")
-    target = replace(one, name=f"{one.name}-all")
+def test_a_block_of_a_missing_blob_is_not_found(ports, writer, fresh):
+    gone = BlobRef("work", f"{fresh}-gone")
     with pytest.raises(NotFound):
-        writer.compose(target, [Piece(one), Piece(replace(one, name="gone"))])
-    assert ports.blobs.head(target) is None
+        writer.stage(BlobRef("work", fresh), "a" * 32, Piece(gone, 0, 3))
+    assert ports.blobs.head(BlobRef("work", fresh)) is None
 
 
 @WRITERS
-def test_composing_joins_parts_larger_than_what_is_held_in_memory(ports, writer, fresh):
-    parts = [BlobRef("work", f"{fresh}/{number}") for number in range(3)]
-    contents = [b"abcdefg" * MIB, b"", b"hijk" * MIB + b"l"]
-    for part, content in zip(parts, contents, strict=True):
-        ports.writer.upload(part, [content])
-    target = BlobRef("output", fresh)
-    writer.compose(target, [*map(Piece, parts), Piece(parts[0], 3, 2 * MIB + 1)])
-    part = contents[0][3 : 2 * MIB + 4]
-    assert b"".join(ports.blobs.stream(target)) == b"".join([*contents, part])
+def test_a_block_may_be_larger_than_what_is_held_in_memory(ports, writer, fresh):
+    source, target = BlobRef("work", f"{fresh}/1"), BlobRef("output", fresh)
+    content = b"abcdefg" * MIB
+    ports.writer.upload(source, [content])
+    writer.stage(target, "a" * 32, Piece(source, 3, 6 * MIB))
+    writer.commit(target, ["a" * 32])
+    assert b"".join(ports.blobs.stream(target)) == content[3 : 6 * MIB + 3]
 
 
-def test_composing_takes_fifty_thousand_parts_and_no_more(ports, fresh):
-    parts = [Piece(BlobRef("work", "a"))] * 50_001
+def test_blocks_that_were_committed_may_be_committed_again(ports, fresh):
+    ref = BlobRef("work", fresh)
+    for number in range(3):
+        ports.writer.stage(ref, f"{number:032}", b"%d" % number)
+    blocks = [f"{number:032}" for number in range(3)]
+    first = ports.writer.commit(ref, blocks)
+    again = ports.writer.commit(ref, blocks)
+    assert (ports.blobs.read(ref), again.size) == (b"012", 3)
+    assert first.etag != again.etag
+    with pytest.raises(Conflict):
+        ports.writer.commit(ref, blocks, only_new=True)
+
+
+def test_a_block_that_nobody_staged_conflicts_and_leaves_no_blob(ports, fresh):
+    ref = BlobRef("work", fresh)
+    ports.writer.stage(ref, "a" * 32, b"a")
+    with pytest.raises(Conflict):
+        ports.writer.commit(ref, ["a" * 32, "b" * 32])
+    assert ports.blobs.head(ref) is None
+
+
+def test_a_blob_of_no_blocks_is_empty(ports, fresh):
+    assert ports.writer.commit(BlobRef("work", fresh), []).size == 0
+
+
+def test_a_commit_takes_fifty_thousand_blocks_and_no_more(ports, fresh):
     with pytest.raises(Permanent):
-        ports.writer.compose(BlobRef("work", fresh), parts)
+        ports.writer.commit(BlobRef("work", fresh), ["a" * 32] * 50_001)
+
+
+@pytest.mark.parametrize("length", [0, None, MAX_PIECE + 1])
+def test_a_piece_has_a_length_that_a_block_can_have(ports, fresh, length):
+    with pytest.raises(Permanent):
+        ports.writer.stage(BlobRef("work", fresh), "a" * 32, Piece(BlobRef("work", "a"), 0, length))
 
 
 def test_a_copy_keeps_content_type_and_metadata(world, ports, fresh):

@@ -29,6 +29,7 @@ from pipeline.handlers.assembling import assemblers
 from pipeline.handlers.planning import pages, splits, texts
 from pipeline.handlers.starting import lost_events, tick
 from pipeline.ports.batch import InputFile, TaskSpec
+from pipeline.ports.blobs import MAX_PIECE
 from pipeline.settings import Patience
 from task_scripts.runtime import runner_attempt, runner_guard, runner_item, runner_receipt
 from task_scripts.runtime.secrecy import runner_capture
@@ -36,7 +37,7 @@ from tests.repo.pages import pipelines_page as page
 from tests.repo.pages.pipelines_runs import app_of, output_of, run_of, start
 from tests.unit.handlers.nodes import times_out
 
-KIB, MIB = 1 << 10, 1 << 20
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 PROSE = " ".join(page.prose().split())
 START = "trigger: {http: true}\npool: cpu\n"
 FED = "trigger: {blob: {container: input, prefix: p/}}\npool: cpu\n"
@@ -67,8 +68,10 @@ def says(sentence: str) -> None:
         f"A record has at most {records.MAX_RECORD // MIB} MiB",
         f"record of more than {records.MAX_RECORD // MIB} MiB",
         f"The file has at most {splits.MAX_ITEMS_JSON // MIB} MiB",
-        f"Above {assemblers.STREAMED // MIB} MiB Storage joins up to "
-        f"{assemblers.MAX_COMPOSED:,} files",
+        f"Above {assemblers.STREAMED // MIB} MiB Storage joins up to {limits.MAX_BLOCKS:,} files",
+        f"and a larger one as one for each {MAX_PIECE // MIB} MiB",
+        f"at most {assemblers.MAX_PART // GIB} GiB of each file, and "
+        f"{assemblers.MAX_STREAMED // GIB} GiB of all",
         f"a JSON object of at most {assemblers.MAX_JSON // MIB} MiB",
         f"Numbers count up to {reduce.LARGEST:g}".replace("e+", "e"),
         f"the first {runner_capture.HEAD_BYTES // KIB} KiB and the last "
@@ -278,7 +281,3 @@ def test_skipping_drops_all_missed_ticks_but_the_first(tmp_path):
     app.world.clock.advance(minutes=45)
     tick.on_tick(app.engine)
     assert len(app.all_runs()) == 1
-
-
-def test_a_blob_takes_as_many_blocks_as_are_composed():
-    assert assemblers.MAX_COMPOSED == limits.MAX_BLOCKS

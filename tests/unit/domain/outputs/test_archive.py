@@ -3,7 +3,7 @@ import zipfile
 
 import pytest
 
-from pipeline.domain.outputs.archive import check_members, zipped
+from pipeline.domain.outputs.archive import Member, Zip, check_members, zipped
 from pipeline.domain.outputs.concatenate import AssembleError
 
 
@@ -16,6 +16,18 @@ def test_members_have_their_bytes_and_the_archive_is_always_the_same():
             "a.txt": b"xy",
             "b/c.txt": b"",
         }
+
+
+@pytest.mark.parametrize("at", range(5))
+def test_an_archive_goes_on_after_the_members_that_are_written(at):
+    members = [("a.txt", [b"x" * 5000, b"y"]), ("ü/c.txt", []), ("d", [b"z"]), ("日本", [b"x"])]
+    first = Zip()
+    made = b"".join(chunk for member in members[:at] for chunk in first.add(*member))
+    kept = [Member.model_validate_json(member.model_dump_json()) for member in first.members]
+    then = Zip(kept)
+    made += b"".join(chunk for member in members[at:] for chunk in then.add(*member)) + then.end()
+    assert made == b"".join(zipped(members))
+    assert [member.name for member in then.members] == [name for name, _ in members[at:]]
 
 
 @pytest.mark.parametrize(

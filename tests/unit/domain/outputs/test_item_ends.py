@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.outputs.item_ends import ItemEnds
+from pipeline.domain.outputs.item_ends import ItemEnds, KeptEnds
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.results import ItemOutcome, ItemOutput, ItemResult
 
@@ -76,3 +76,29 @@ def test_peaks_are_those_of_all_executions():
     ends.add(failure(0, memory=9, disk=1))
     ends.add(success(0, memory=3, disk=4))
     assert (ends.peak_memory, ends.peak_disk) == (9, 4)
+
+
+@given(results=RESULTS, at=st.integers(0, 20))
+def test_ends_go_on_from_what_was_kept(results, at):
+    whole, first = ItemEnds(), ItemEnds()
+    for result in results:
+        whole.add(result)
+    for result in results[:at]:
+        first.add(result)
+    then = ItemEnds.of(KeptEnds.model_validate_json(first.kept.model_dump_json()))
+    for result in results[at:]:
+        then.add(result)
+    assert then.kept == whole.kept
+    assert list(then.failures()) == list(whole.failures())
+    assert all(then.first(cause) == whole.first(cause) for cause in whole.causes)
+
+
+def test_causes_that_a_later_release_puts_elsewhere_keep_their_meaning():
+    ends = ItemEnds()
+    ends.add(failure(0, Cause.NODE_LOST))
+    ends.add(failure(1, Cause.TIMED_OUT))
+    before = ends.kept
+    swapped = {Cause.NODE_LOST: Cause.TIMED_OUT, Cause.TIMED_OUT: Cause.NODE_LOST}
+    there = tuple(swapped.get(cause, cause) for cause in before.causes)
+    found = ItemEnds.of(before.model_copy(update={"causes": there, "failures": ()}))
+    assert [item.cause for item in found.failures()] == [Cause.TIMED_OUT, Cause.NODE_LOST]

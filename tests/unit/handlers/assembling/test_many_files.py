@@ -147,7 +147,7 @@ def test_a_list_of_copies_that_was_harmed_ends_the_run(app, harm):
 
 
 def test_few_files_need_no_lease(app_with, monkeypatch):
-    monkeypatch.setattr(copying, "slices", None)
+    monkeypatch.setattr(copying, "holding", None)
     app = app_with(NONE, program=lambda _item: [("a.txt", b"x")])
     app.upload("lines/a.txt", b"one\n")
     app.settle()
@@ -165,7 +165,7 @@ def test_more_files_than_an_output_may_have_are_refused_with_the_way_out(app, mo
 
 
 def test_large_files_make_small_slices(app, monkeypatch):
-    monkeypatch.setattr(copying, "_SLICE_BYTES", 20)
+    monkeypatch.setattr(copying, "LARGE", 20)
     writer = Counting(app.world.ports.writer)
     app.through(replace(app.world.ports, writer=writer))
     app.upload("lines/a.txt", b"one\n")

@@ -90,7 +90,7 @@ def test_an_assembler_program_gets_each_part_as_a_file(app_with):
 
 def test_parts_that_lie_one_after_another_are_composed_as_one(app_with, monkeypatch):
     monkeypatch.setattr(assemblers, "STREAMED", 10)
-    composed = []
+    staged = []
     app = app_with(LINES + BUNDLED)
     writer = app.world.ports.writer
 
@@ -98,15 +98,15 @@ def test_parts_that_lie_one_after_another_are_composed_as_one(app_with, monkeypa
         def __getattr__(self, name):
             return getattr(writer, name)
 
-        def compose(self, ref, parts, kind):
-            composed.append(list(parts))
-            return writer.compose(ref, parts, kind)
+        def stage(self, ref, block, content):
+            staged.append(content)
+            writer.stage(ref, block, content)
 
     app.through(replace(app.world.ports, writer=Watching()))
     app.upload("lines/a.txt", TEXT)
     app.settle()
     assert content_of(app, app.only_run()) == TEXT
-    assert [len(parts) for parts in composed] == [3]
+    assert len(staged) == 3
 
 
 def test_a_pack_is_read_in_one_pass(app_with):

@@ -1,0 +1,188 @@
+"""What is assembled in slices is what one invocation would make."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.handlers.assembling import assemblers, staging
+from pipeline.handlers.collecting import gathering, indexing
+from pipeline.handlers.ending import steer
+from pipeline.handlers.planning import planner
+from pipeline.ledger.steps import slices
+from pipeline.ledger.steps.slices import LongStep
+from tests.fakes.node import Failure
+from tests.unit.handlers.conftest import BLOB, content_of
+
+ITEMS = 12
+LIMIT, A_LOOK = timedelta(seconds=30), timedelta(seconds=1)
+RANGE = BLOB + "split: {range: {stop: 12, step: 1}}\nbundle: {items: 2, pack: false}\n"
+ROWS = {
+    "plain": lambda item: b"%d\r\n" % item.id,
+    "text": lambda item: b"%d\r\n\n" % item.id,
+    "csv": lambda item: b"a,b\n%d,x\n" % item.id if item.id % 2 else b"b,a\nx,%d\n" % item.id,
+    "jsonl": lambda item: b'{"n": %d}' % item.id,
+}
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch):
+    """Let everything be large."""
+    monkeypatch.setattr(indexing, "FEW", 5)
+    monkeypatch.setattr(assemblers, "STREAMED", 10)
+    monkeypatch.setattr(gathering, "PER_CHUNK", 3)
+    monkeypatch.setattr(staging, "_AT_ONCE", 2)
+
+
+def text(how: str, more: str = "") -> str:
+    return RANGE + f"assemble: {{concatenate: {{format: {how}, name: all.txt}}}}\n" + more
+
+
+def started(app_with, definition: str, program):
+    """Return an app whose invocations take a few items only, with a run that began."""
+    app = app_with(definition, program=program)
+    app.hurry(LIMIT, A_LOOK)
+    app.upload("lines/a.txt", b"x")
+    return app
+
+
+@pytest.mark.parametrize("how", ROWS)
+def test_an_output_is_the_same_in_slices(app_with, caplog, how):
+    program = lambda item: [("part.txt", ROWS[how](item))]  # noqa: E731 - of this format
+    whole = app_with(text(how), program=program)
+    whole.upload("lines/a.txt", b"x")
+    whole.settle()
+    caplog.set_level("INFO", "fanfare")
+    app = started(app_with, text(how), program)
+    app.settle()
+    assert content_of(app, app.only_run()) == content_of(whole, whole.only_run())
+    said = [record.why for record in caplog.records if record.message == "Step sent on"]
+    assert any("tasks are gathered" in why for why in said)
+    assert any("are staged" in why for why in said)
+
+
+def test_an_archive_is_the_same_in_slices(app_with):
+    definition = RANGE + "assemble: {zip: {name: all.zip}}\n"
+    program = lambda item: [(f"{item.id}.txt", b"x" * 1000)]  # noqa: E731
+    whole = app_with(definition, program=program)
+    whole.upload("lines/a.txt", b"x")
+    whole.settle()
+    app = started(app_with, definition, program)
+    app.settle()
+    run = app.only_run()
+    assert content_of(app, run) == content_of(whole, whole.only_run())
+    assert len([name for name in app.world.blobs.names("engine") if "/zipped/" in name]) > 1
+
+
+def test_a_redrive_in_slices_adds_what_failed_before(app_with):
+    fails = lambda item: Failure() if item.id % 3 == 0 else [("a.txt", b"%d\n" % item.id)]  # noqa: E731
+    app = started(app_with, text("text"), fails)
+    app.settle()
+    assert app.only_run().state == "failed"
+    app.program = lambda item: [("a.txt", b"%d\n" % item.id)]
+    steer.redrive(app.engine, app.only_run().id)
+    app.settle()
+    run = app.only_run()
+    assert (run.state, run.plan.items) == ("succeeded", 4)
+    assert content_of(app, run) == b"".join(b"%d\n" % n for n in range(ITEMS))
+
+
+def test_a_redrive_gathers_its_former_results_once(app_with, monkeypatch):
+    app = started(app_with, text("text"), lambda _item: Failure())
+    app.settle()
+    steer.redrive(app.engine, app.only_run().id)
+    read, taken = [], gathering.taken
+
+    def noting(engine, run, *more):
+        for place in taken(engine, run, *more):
+            read.append(place)
+            yield place
+
+    monkeypatch.setattr(gathering, "taken", noting)
+    while app.pump():
+        pass
+    run = app.only_run()
+    assert run.plan.items == ITEMS
+    assert slices.read(app.world.tables, planner.step_of(run)).turn > 4
+    assert read == sorted(read, key=lambda place: place.task), "it was gathered again"
+    assert {place.task for place in read} == set(range(1, 7))
+
+
+@pytest.mark.parametrize("harm", ["changed", "deleted"])
+def test_what_was_gathered_and_is_harmed_ends_the_run(app_with, harm):
+    app = started(app_with, text("text"), lambda item: [("a.txt", b"%d\n" % item.id)])
+    app.pump()
+    app.run_tasks()
+    while not (found := [n for n in app.world.blobs.names("engine") if "/gathered/" in n]):
+        app.take("receipts") or app.take("work")
+    for name in found:
+        if harm == "deleted":
+            app.world.blobs.remove("engine", name)
+        else:
+            app.world.blobs.write(BlobRef("engine", name), b"{}")
+    app.settle()
+    run = app.only_run()
+    assert (run.state, run.cause) == ("failed", "output-unusable")
+    assert f"was {harm}" in run.error
+
+
+def test_one_invocation_at_a_time_assembles(app_with):
+    app = started(app_with, text("text"), lambda item: [("a.txt", b"%d\n" % item.id)])
+    app.pump()
+    app.run_tasks()
+    run = app.only_run()
+    later = app.engine.now + timedelta(minutes=10)
+    slices.take(app.world.tables, LongStep.of(run, "assemble"), "other", later)
+    while app.only_run().state == "running":
+        app.pump()
+    app.pump()
+    assert app.only_run().state == "assembling"
+    assert not [name for name in app.world.blobs.names("engine") if "/gathered/" in name]
+    app.settle()
+    assert app.only_run().state == "succeeded"
+
+
+class Losing:
+    """A writer whose blocks vanish once, as if another invocation had committed."""
+
+    def __init__(self, app) -> None:
+        self._app, self._writer, self.times = app, app.engine.ports.writer, 1
+
+    def __getattr__(self, name):
+        return getattr(self._writer, name)
+
+    def commit(self, ref, *more, **named):
+        if self.times:
+            self.times -= 1
+            self._app.world.blobs.write(ref, b"")
+            self._app.world.blobs.delete(ref)
+        return self._writer.commit(ref, *more, **named)
+
+
+def test_a_file_whose_blocks_vanished_begins_anew_in_another_folder(app_with):
+    app = started(app_with, text("plain"), lambda item: [("a.txt", b"%d\n" % item.id)])
+    app.through(replace(app.engine.ports, writer=Losing(app)))
+    app.settle()
+    run = app.only_run()
+    assert run.state == "succeeded", run.error
+    assert content_of(app, run) == b"".join(b"%d\n" % n for n in range(ITEMS))
+    assert app.engine.ports.writer.times == 0
+
+
+def test_more_than_may_pass_through_the_app_is_refused_before_it_is_read(app_with, monkeypatch):
+    monkeypatch.setattr(assemblers, "MAX_STREAMED", 20)
+    app = started(app_with, text("text"), lambda item: [("a.txt", b"%d\n" % item.id)])
+    app.settle()
+    run = app.only_run()
+    assert (run.state, run.cause) == ("failed", "program-failed")
+    assert "use `format: plain` or a program" in run.error
+
+
+def test_one_output_that_is_too_large_for_the_app_is_named(app_with, monkeypatch):
+    monkeypatch.setattr(assemblers, "MAX_PART", 2)
+    app = started(app_with, text("text"), lambda item: [("a.txt", b"%d\n" % item.id)])
+    app.settle()
+    run = app.only_run()
+    assert run.state == "failed"
+    assert "a.txt of item 10 has" in run.error
