@@ -13,22 +13,25 @@ from pipeline.cli import listing, uploads
 from pipeline.cli.commands import up_down
 from pipeline.cli.edits import note_edits, refuse_edits
 from pipeline.cli.exits import CommandError, Exit
-from pipeline.cli.fetching.fetch import fetch_if_there
+from pipeline.cli.fetching.fetch import fetch_all
 from pipeline.cli.follow import follow, verdict_of
 from pipeline.cli.listing import Listed
 from pipeline.cli.lookup import RunArgument, run_named
 from pipeline.cli.project.completion import PipelineArgument
 from pipeline.cli.session import Deadline, Session
 from pipeline.cli.uploads import Order
+from pipeline.cli.views import runs as display
 from pipeline.cli.views.page import Page
 from pipeline.cli.views.transfers import transfer
 from pipeline.domain.runs import naming
+from pipeline.domain.runs.lifecycle import State
 from pipeline.handlers.collecting.standing import Standing, failed_items, manifest_of
 from pipeline.handlers.doors import http
 from pipeline.handlers.ending import steer
 from pipeline.ledger import index
 
 _FAILURES_SHOWN = 3
+_PAGES_SHOWN = 2  # of runs that were started together
 _WATCHED = 50
 _IDLE_POLL_S = 1.0
 
@@ -98,8 +101,8 @@ def run(  # noqa: PLR0913 - each is an option of the command
         return
     code = finished(session, started, deadline)
     if into:
-        for one, place in zip(started, _places(into, files or [], started), strict=True):
-            fetch_if_there(session, one, place)
+        places = _places(into, files or [], started)
+        fetch_all(session, dict(zip(started, places, strict=True)), into)
     leave(code)
 
 
@@ -174,9 +177,19 @@ def finished(session: Session, started: Sequence[str], deadline: Deadline) -> Ex
         session.note(f"The work continues. To follow it: fanfare watch {started[0]}")
         raise
     views = [http.view(where.run, where.obstacle) for where in standings]
-    pages = [] if session.as_json else [_page(session, where) for where in standings]
-    session.answer(views[0] if len(views) == 1 else {"runs": views}, Group(*pages))
+    shown = [] if session.as_json else _ends(session, standings)
+    session.answer(views[0] if len(views) == 1 else {"runs": views}, Group(*shown))
     return verdict_of(standings)
+
+
+def _ends(session: Session, standings: Sequence[Standing]) -> list[RenderableType]:
+    """Draw each run on a page, or many as a list and the pages of some that failed."""
+    if len(standings) <= _PAGES_SHOWN:
+        return [_page(session, where) for where in standings]
+    failed = [where for where in standings if where.run.state is not State.SUCCEEDED]
+    pages = [_page(session, where) for where in failed[:_PAGES_SHOWN]]
+    ran = [where.run for where in standings]
+    return [display.run_table(ran, session.engine.now, session.out.width), *pages]
 
 
 def leave(code: Exit) -> None:

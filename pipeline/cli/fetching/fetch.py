@@ -1,6 +1,6 @@
 """Fetches the output of a run with progress, and says what could not be compared."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,16 +15,25 @@ from pipeline.domain.texts.visible import visible
 from pipeline.ledger import runs
 
 
-def fetch_if_there(session: Session, run: str, folder: Path) -> None:
-    """Fetch what a run has committed; a run without output is left out."""
-    if runs.need(session.engine.ports.tables, run).run.output:
-        fetched = fetch(session, committed(session, run), folder, replace=False)
-        session.note(f"Its output is in {visible(str(fetched.folder))}.")
+def fetch_all(session: Session, folders: Mapping[str, Path], into: Path) -> None:
+    """Fetch what runs have committed, each into its folder; runs without output are left out."""
+    tables = session.engine.ports.tables
+    with_output = {run: at for run, at in folders.items() if runs.need(tables, run).run.output}
+    for run, folder in with_output.items():
+        fetch(session, committed(session, run), folder, replace=False, told=len(folders) == 1)
+    if with_output:
+        outputs = wording.count(len(with_output), "output")
+        session.note(f"{outputs} fetched into {visible(str(into))}.")
 
 
-def fetch(session: Session, output: Committed, folder: Path, *, replace: bool) -> Fetched:
-    """Fetch an output into a folder. Raises CommandError."""
-    if not session.lively:
+def fetch(
+    session: Session, output: Committed, folder: Path, *, replace: bool, told: bool = True
+) -> Fetched:
+    """Fetch an output into a folder; `told` says so where nobody sees progress.
+
+    Raises CommandError.
+    """
+    if told and not session.lively:
         files = wording.count(len(output.manifest.files), "file")
         session.note(
             f"Fetching {files}, {wording.size(output.manifest.bytes)}, into {visible(str(folder))}"

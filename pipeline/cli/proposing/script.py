@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pipeline.cli.proposing.packages import packages_of
-from pipeline.cli.proposing.uses import Use, assigned, use_of
+from pipeline.cli.proposing.uses import WRAPPERS, Use, assigned, called, use_of
 
 _INPUTS = re.compile(r"in|input|src|source|file|filename|image|photo|picture|video|pdf|csv|doc")
 _LINES = re.compile(r"line|row|record|word|name|key|number|text|url")
@@ -131,10 +131,16 @@ def _variable(tree: ast.Module, argument: ast.expr) -> str:
     """Return the name of the variable that an argument is put into, perhaps as a path."""
     wanted = ast.dump(argument)
     for name, value in assigned(tree):
-        inner = value.args[0] if isinstance(value, ast.Call) and value.args else value
-        if ast.dump(inner) == wanted:
+        if ast.dump(_unwrapped(value)) == wanted:
             return name
     return ""
+
+
+def _unwrapped(value: ast.expr) -> ast.expr:
+    match value:
+        case ast.Call(func=function, args=[inner]) if called(function) in WRAPPERS:
+            return inner
+    return value
 
 
 def _is_whole(node: ast.expr) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-_WRAPPERS = frozenset({"Path", "PurePath", "str", "fspath", "abspath", "realpath", "expanduser"})
+WRAPPERS = frozenset({"Path", "PurePath", "str", "fspath", "abspath", "realpath", "expanduser"})
 _JOINS = frozenset({"join", "joinpath"})
 _MAKES_FOLDERS = frozenset({"makedirs", "mkdir"})
 # Calls that write the file that they are given, and the ending that it then has.
@@ -75,7 +75,7 @@ class _References:
                 return name in self._known
             case ast.Attribute(value=ast.Name(), attr=name) if f".{name}" in self._known:
                 return True
-            case ast.Call(func=function, args=[only]) if _name(function) in _WRAPPERS:
+            case ast.Call(func=function, args=[only]) if called(function) in WRAPPERS:
                 return only in self
             case ast.expr():
                 return ast.dump(node) in self._known
@@ -93,9 +93,9 @@ def _told(node: ast.AST, references: _References) -> Iterator[Use]:
         case ast.Call(func=ast.Attribute(value=owner, attr=name)) if owner in references:
             yield from _method(name, node)
         case ast.Call(func=function, args=[first, *rest]) if first in references:
-            yield from _call(_name(function), rest, node)
+            yield from _call(called(function), rest, node)
         case ast.Call(func=function, args=[_, second, *_]) if second in references:
-            if _name(function) in ("copy", "copyfile", "imwrite", "move"):
+            if called(function) in ("copy", "copyfile", "imwrite", "move"):
                 yield Use(writes_file=True)
 
 
@@ -113,7 +113,7 @@ def _method(name: str, node: ast.Call) -> Iterator[Use]:
 
 
 def _call(name: str, rest: list[ast.expr], node: ast.Call) -> Iterator[Use]:
-    if name in _WRAPPERS | _JOINS and rest:
+    if name in WRAPPERS | _JOINS and rest:
         yield Use(is_folder=True, names=_constant(rest[0]))
     elif name in _MAKES_FOLDERS:
         yield Use(is_folder=True)
@@ -139,7 +139,8 @@ def _named(text: object) -> tuple[str, ...]:
     return (text,) if isinstance(text, str) and PurePosixPath(text).suffix else ()
 
 
-def _name(function: ast.expr) -> str:
+def called(function: ast.expr) -> str:
+    """Return the last name of what is called."""
     match function:
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name

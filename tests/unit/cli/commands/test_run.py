@@ -3,6 +3,7 @@
 import json
 
 from pipeline.cli.exits import Exit
+from tests.fakes.app import echo
 from tests.fakes.node import Failure
 from tests.unit.cli.conftest import LINES
 
@@ -192,3 +193,18 @@ def test_each_of_several_files_gets_a_folder_by_its_name(cli, tmp_path):
 def test_an_output_cannot_be_fetched_without_waiting_for_it(cli, tmp_path):
     result = cli("run", "job", cli.file(), "--get", tmp_path / "out", "--no-wait")
     assert (result.exit_code, "leave out --no-wait" in result.stderr) == (2, True)
+
+
+def test_many_runs_are_listed_and_only_failures_get_a_page(cli):
+    cli.app.program = lambda item: Failure(tail="no luck") if "three" in str(item) else echo(item)
+    files = [cli.file(f"{n}.txt", b"one\n" if n else b"three\n") for n in range(3)]
+    result = cli("run", "job", *files)
+    assert result.exit_code == 1
+    assert result.stdout.count("shows all of it") == 1
+    assert result.stdout.count("✔ succeeded") == 2
+
+
+def test_outputs_of_many_runs_are_told_in_one_line(cli, tmp_path):
+    files = [cli.file(f"{n}.txt") for n in range(3)]
+    result = cli("run", "job", *files, "--get", tmp_path / "out")
+    assert result.stderr == f"3 outputs fetched into {tmp_path}/out.\n"
