@@ -51,6 +51,7 @@ ENTRIES: Mapping[str, str | Group] = {
     "cost": "cost:cost",
     "sample": "sample:sample",
     "env": "env:env",
+    "use": "project.use:use",
     "package": "project.package:package",
     "mcp": "mcp:mcp",
     "schema": "read:schema",

@@ -17,6 +17,7 @@ from rich.status import Status
 from pipeline.cli import target
 from pipeline.cli.checks import Ward
 from pipeline.cli.exits import CommandError, Exit
+from pipeline.cli.project import targets
 from pipeline.cli.project.folder import Project, chosen
 from pipeline.cli.stack.process import LocalStack
 from pipeline.cli.target import caller, connect, definitions
@@ -28,11 +29,11 @@ from pipeline.handlers.engine import Engine
 from pipeline.settings import SettingMissing, Settings
 
 _PIPE_WIDTH = 240
-_TARGET_HELP = "Env file of a deployment, such as .azure/NAME/.env; default: the local stack."
+_TARGET_HELP = "Environment of azd, or env file; default: what `fanfare use` says, or local."
 _PROJECT_HELP = "Folder with pipelines/ and pools/; default: the one around the current folder."
 _COMMON: dict[str, tuple[object, object]] = {
     "target": (
-        Annotated[Path | None, typer.Option("--target", metavar="FILE", help=_TARGET_HELP)],
+        Annotated[str | None, typer.Option("--target", metavar="TARGET", help=_TARGET_HELP)],
         None,
     ),
     "project": (
@@ -69,6 +70,26 @@ class Session:
     def definitions(self) -> Catalogue:
         """Read the definitions of the project. Raises DefinitionError."""
         return self.catalogue(self.project)
+
+    def aim(self, named: str | None) -> None:
+        """Choose the target: the one that is named, or that the project has saved.
+
+        Raises CommandError if there is no such target.
+        """
+        project = self._project_if_any()
+        if named is not None:
+            self.target = None if named == targets.LOCAL else targets.resolved(named, project)
+        elif self.target is None and project:
+            saved = targets.saved(project)
+            if saved != targets.LOCAL:
+                self.target = targets.path_of(saved, project)
+                self.note(f"target: {saved}")
+
+    def _project_if_any(self) -> Project | None:
+        try:
+            return self.project
+        except CommandError:
+            return None
 
     def stack(self, data: Path | None = None) -> LocalStack:
         """Return the local stack of a folder, by default that of the target."""
@@ -161,10 +182,11 @@ def command[**P](function: Callable[P, None]) -> Callable[..., None]:
     @functools.wraps(function)
     def carry_out(*args: P.args, **kwargs: P.kwargs) -> None:
         session: Session = cast("typer.Context", kwargs["context"]).obj
-        session.target = cast("Path | None", kwargs.pop("target")) or session.target
+        named = cast("str | None", kwargs.pop("target"))
         session.folder = cast("Path | None", kwargs.pop("project")) or session.folder
         session.as_json = bool(kwargs.pop("as_json"))
         try:
+            session.aim(named)
             function(*args, **kwargs)
         except FanfareError as error:
             raise typer.Exit(session.fail(error)) from error

@@ -1,0 +1,61 @@
+"""The target that a project uses: the local stack, or a deployment that `fanfare use` has saved."""
+
+from pathlib import Path
+
+from pipeline.cli.exits import CommandError, Exit
+from pipeline.cli.project.folder import Project
+
+LOCAL = "local"
+_FILE = ".fanfare-target"  # git leaves it out: each person chooses
+_LONGEST = 4096
+
+
+def resolved(name: str, project: Project | None) -> Path:
+    """Return the env file, or folder of a stack, that a name means: a path, or what azd knows.
+
+    Raises CommandError.
+    """
+    path = Path(name)
+    if path.exists():
+        return path
+    if project and name in environments(project):
+        return _environment(project, name)
+    known = ", ".join(environments(project) if project else []) or "none yet"
+    raise CommandError(
+        f"There is no target {name}: name an env file, or an environment of azd (here: {known}).",
+        Exit.UNREACHABLE,
+    )
+
+
+def path_of(saved: str, project: Project) -> Path:
+    """Return the path of a saved target, which may have gone since."""
+    return Path(saved) if Path(saved).is_absolute() else _environment(project, saved)
+
+
+def environments(project: Project) -> list[str]:
+    """Name the environments that azd keeps in the project."""
+    return sorted(path.parent.name for path in (project.root / ".azure").glob("*/.env"))
+
+
+def saved(project: Project) -> str:
+    """Return the target that was saved, or `local`."""
+    try:
+        text = (project.root / _FILE).read_text("utf-8")[:_LONGEST].strip()
+    except (FileNotFoundError, UnicodeDecodeError):
+        return LOCAL
+    return text or LOCAL
+
+
+def save(project: Project, name: str) -> None:
+    """Save a target for the commands that name none; `local` forgets it. Raises CommandError."""
+    file = project.root / _FILE
+    if name == LOCAL:
+        file.unlink(missing_ok=True)
+        return
+    found = resolved(name, project)
+    kept = name if name in environments(project) else str(found.resolve())
+    file.write_text(f"{kept}\n", "utf-8")
+
+
+def _environment(project: Project, name: str) -> Path:
+    return project.root / ".azure" / name / ".env"
