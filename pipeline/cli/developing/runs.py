@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from pipeline.cli.developing.files import Kind, Told
+from pipeline.cli.developing.live import Live
 from pipeline.cli.lookup import standing_of
 from pipeline.cli.session import Session
 from pipeline.cli.views import runs as display
@@ -23,6 +24,7 @@ class Runs:
         self._session = session
         self._over = {(run.id, run.generation) for run in self._latest() if run.over}
         self._lines: dict[str, str] = {}
+        self._live = Live(session)
 
     def look(self) -> Iterator[Told]:
         """Tell of each run whose state or progress has changed."""
@@ -43,6 +45,7 @@ class Runs:
             self._lines[run] = line
             facts = {"run": run, "state": str(found.run.state), "done": found.done}
             yield Told(Kind.RUN, line, facts)
+        yield from self._live.look(found.run)
         if found.run.over:
             self._over.add((run, found.run.generation))
             yield from self._ended(found)

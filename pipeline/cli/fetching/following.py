@@ -49,7 +49,7 @@ def follow(session: Session, run: Run, unit: str, tail: "Tail", deadline: Deadli
     while not over:
         try:
             over = _over(session, run, unit)
-            tail.read(session, _job(session, run, unit), unit)
+            tail.read(session, job_of(session, run, unit), unit)
             failures = 0
         except Transient:
             failures, over = failures + 1, False
@@ -84,7 +84,7 @@ def _over(session: Session, run: Run, unit: str) -> bool:
     return row is not None and row.result.state is TaskState.DONE
 
 
-def _job(session: Session, run: Run, unit: str) -> str:
+def job_of(session: Session, run: Run, unit: str) -> str:
     """Name the job of a unit's present execution."""
     row = tasks.find(session.engine.ports.tables, run.id, run.generation, unit)
     stage = unit if unit in naming.STAGES else ""

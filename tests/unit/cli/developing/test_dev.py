@@ -105,3 +105,18 @@ def test_what_several_items_printed_is_told_once(runs, cli):
     cli.app.settle()
     told = [one.text for one in runs.look() if one.kind is Kind.LOG]
     assert told == ["items 0, 1 failed: program-failed", "  Traceback: no such column"]
+
+
+def test_what_tasks_print_is_told_while_they_run(runs, cli):
+    cli.app.upload("lines/b.txt", b"one\n")
+    cli.app.pump()
+    (run,) = [run for run in cli.app.all_runs() if not run.over]
+    batch = cli.app.world.batch
+    job = run.names.job(0)
+    batch.start_task(job, "t000000")
+    files = batch.files
+    files[job, "t000000", "wd/live.txt"] = b"== item 0, try 1: begins\nstep 1\nstep"
+    told = [one.text for one in runs.look() if one.kind is Kind.LOG]
+    assert told == ["t000000: == item 0, try 1: begins", "t000000: step 1"]
+    files[job, "t000000", "wd/live.txt"] += b" 2\n"
+    assert [one.text for one in runs.look()] == ["t000000: step 2"]
