@@ -110,14 +110,6 @@ def deletion(topic: Topic, name: str) -> str:
     )  # fmt: skip
 
 
-def listing(topic: Topic) -> str:
-    """Write the command that lists all subscriptions of the topic."""
-    return _line(
-        "az", "eventgrid", "event-subscription", "list", "--source-resource-id", topic.id,
-        "-o", "table",
-    )  # fmt: skip
-
-
 def _create(topic: Topic, wanted: Wanted, *target: str) -> str:
     types, pipelines = wanted.filter.event_types, wanted.filter.pipelines
     only = [

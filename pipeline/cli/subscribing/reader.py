@@ -53,14 +53,14 @@ class Reader:
                 yield message
 
 
-def read(reader: Reader, limit: int) -> int:
+def read(session: Session, reader: Reader, limit: int) -> int:
     """Show up to `limit` messages; return how many. Raises CommandError without the queue."""
     try:
         return reader.look(limit)
     except NotFound as error:
+        command = session.addressed(f"fanfare subscribe --queue {reader.queue}")
         raise CommandError(
-            f"There is no queue {reader.queue}: `fanfare subscribe --queue {reader.queue}` makes "
-            "one that gets completion events."
+            f"There is no queue {reader.queue}: `{command}` makes one that gets completion events."
         ) from error
 
 
@@ -69,10 +69,11 @@ def follow(session: Session, reader: Reader) -> None:
 
     Raises CommandError when a look cannot see further, and Transient when the queue is away.
     """
+    session.note(f"Waiting for events in the queue {reader.queue}. Ctrl-C ends it.")
     failures = 0
     while True:
         try:
-            read(reader, MAX_PEEKED)
+            read(session, reader, MAX_PEEKED)
             failures = 0
         except Transient:
             failures += 1

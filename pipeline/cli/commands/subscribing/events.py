@@ -44,7 +44,7 @@ def events(
     reader = Reader(queues, _queue_of(session, queue), _Printer(session), take)
     if following:
         follow(session, reader)
-    shown = read(reader, limit)
+    shown = read(session, reader, limit)
     if not shown:
         session.note(f"No event waits in the queue {reader.queue}.")
     elif reader.full:

@@ -3,16 +3,18 @@
 import json
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.session import Session
-from pipeline.cli.stack.config import TOPIC, Json
+from pipeline.cli.stack.config import COMPLETIONS, TOPIC
 from pipeline.cli.stack.grid import EventGrid
-from pipeline.cli.subscribing import azure, local
-from pipeline.cli.subscribing.endpoints import base_of, checked_queue, checked_url
+from pipeline.cli.subscribing import azure
+from pipeline.cli.subscribing.described import described
+from pipeline.cli.subscribing.endpoints import checked_queue, checked_url
+from pipeline.cli.subscribing.local import Subscriptions
 from pipeline.cli.subscribing.wanted import Filter, Verdict, Wanted, checked_name, named
 from pipeline.cli.views import subscriptions as display
 
@@ -49,7 +51,7 @@ def subscribe(  # noqa: PLR0913 - each is an option of the command
     It lasts until `fanfare unsubscribe`. A deployment is never changed: --print gives the commands.
     """
     session: Session = context.obj
-    if listing and (url or queue or name or pipeline or verdict):
+    if listing and (url or queue or name or pipeline or verdict or printed):
         raise CommandError("--list lists all subscriptions: give nothing else.", Exit.USAGE)
     if listing:
         _list(session)
@@ -72,8 +74,10 @@ def unsubscribe(
     session: Session = context.obj
     checked_name(name)
     if _is_local(session):
+        there = _local(session)
+        there.need(name)
         if not printed:
-            local.unsubscribe(EventGrid.of(session.stack()), name)
+            there.unsubscribe(name)
         text = f"Would end the subscription {name}." if printed else f"Ended {name}."
         session.answer({"name": name, "ended": not printed}, text)
         return
@@ -87,9 +91,9 @@ def _wanted(
     session: Session, url: str | None, queue: str | None, name: str | None, only: Filter
 ) -> Wanted:
     """Check what was asked for, before anything is done. Raises CommandError."""
-    catalogue = session.definitions() if only.pipelines else None
-    for pipeline in only.pipelines:
-        if catalogue is not None:
+    if only.pipelines:
+        catalogue = session.definitions()
+        for pipeline in only.pipelines:
             catalogue.pipeline(pipeline)
     target = checked_url(url, public=not _is_local(session)) if url is not None else ""
     into = checked_queue(queue) if queue is not None else ""
@@ -99,7 +103,7 @@ def _wanted(
 def _make(session: Session, wanted: Wanted) -> None:
     if not _is_local(session):
         raise _only_printed()
-    grid = EventGrid.of(session.stack())
+    there = _local(session)
 
     def prepare() -> None:
         if wanted.queue:
@@ -107,14 +111,12 @@ def _make(session: Session, wanted: Wanted) -> None:
             provision.create_queue(session.settings(), wanted.queue)
 
     with session.busy(f"Asking {wanted.target} whether it takes events"):
-        new = local.subscribe(grid, wanted, prepare)
-    answer = {**_row(wanted.name, wanted.properties()), "already": not new}
-    there = "" if new else "Nothing changed. "
+        new = there.subscribe(wanted, prepare)
+    answer = {**described(wanted.name, wanted.properties()), "already": not new}
+    before = "" if new else "Nothing changed. "
+    told = f"{before}The events of {wanted.filter.words()} go to {wanted.target}."
     end = session.addressed(f"fanfare unsubscribe {wanted.name}")
-    session.answer(
-        answer,
-        f"{there}The events of {wanted.filter.words()} go to {wanted.target}. To end that: {end}",
-    )
+    session.answer(answer, told if wanted.name == COMPLETIONS else f"{told} To end that: {end}")
 
 
 def _print(session: Session, wanted: Wanted) -> None:
@@ -135,12 +137,20 @@ def _print(session: Session, wanted: Wanted) -> None:
 
 
 def _list(session: Session) -> None:
-    if not _is_local(session):
-        command = azure.listing(azure.Topic.of(session.values()))
-        raise CommandError(f"The subscriptions of a deployment are Azure's: ask with `{command}`.")
-    found = EventGrid.of(session.stack()).subscriptions(TOPIC)
-    rows = [_row(name, properties) for name, properties in sorted(found.items())]
+    rows = [described(name, properties) for name, properties in sorted(_found(session).items())]
     session.answer({"subscriptions": rows}, display.table(rows))
+
+
+def _found(session: Session) -> Mapping[str, Mapping[str, object]]:
+    if _is_local(session):
+        return _local(session).all()
+    topic = azure.Topic.of(session.values())
+    with session.busy("Asking Azure who is told"):
+        return session.subscriptions(topic.subscription, topic.group, topic.name)
+
+
+def _local(session: Session) -> Subscriptions:
+    return Subscriptions(EventGrid.of(session.stack()), session.addressed)
 
 
 def _is_local(session: Session) -> bool:
@@ -153,19 +163,3 @@ def _only_printed() -> CommandError:
         "prints what does.",
         Exit.USAGE,
     )
-
-
-def _row(name: str, properties: Mapping[str, Json]) -> dict[str, object]:
-    """Describe a subscription for people and programs, without the query of its URL."""
-    destination = cast("Mapping[str, Mapping[str, str]]", properties["destination"])
-    target = destination["properties"]
-    only = cast("Mapping[str, list[str]]", properties.get("filter") or {})
-    filters = cast("list[Mapping[str, list[str]]]", only.get("advancedFilters") or [])
-    return {
-        "name": name,
-        "target": base_of(target["endpointUrl"])
-        if "endpointUrl" in target
-        else f"the queue {target.get('queueName')}",
-        "pipelines": [value for each in filters for value in each.get("values", [])],
-        "verdicts": [kind.rpartition(".")[2] for kind in only.get("includedEventTypes", [])],
-    }

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli.exits import Exit
 from pipeline.cli.main import app as fanfare
+from pipeline.cli.session import Session
 from pipeline.cli.target import render_env
 
 GROUP = "/subscriptions/s-1/resourceGroups/rg-shop/providers"
@@ -31,9 +32,10 @@ URL = "https://example.org/hook?code=a&b='c"
 
 @pytest.fixture
 def run(tmp_path):
-    def with_values(values, *arguments):
+    def with_values(values, *arguments, obj=None):
         (tmp_path / ".env").write_text(render_env(values))
-        return CliRunner().invoke(fanfare, [*arguments, "--target", str(tmp_path / ".env")])
+        command = [*arguments, "--target", str(tmp_path / ".env")]
+        return CliRunner().invoke(fanfare, command, obj=obj)
 
     return with_values
 
@@ -108,11 +110,57 @@ def test_without_print_nothing_is_done_and_that_is_no_success(run, arguments):
     assert "Nothing was changed" in told.stderr and "--print" in told.stderr
 
 
-def test_the_end_and_the_list_are_commands_of_the_azure_cli(run):
+def test_the_end_is_a_command_of_the_azure_cli(run):
     ended = json.loads(run(VALUES, "unsubscribe", "desk", "--print", "--json").stdout)
     assert options(ended["commands"][0]) == {"--source-resource-id": [TOPIC], "--name": ["desk"]}
-    listed = run(VALUES, "subscribe", "--list")
-    assert listed.exit_code == Exit.FAILED and TOPIC in listed.stderr
+
+
+HELD = {
+    "shop": {
+        "destination": {
+            "endpointType": "WebHook",
+            "properties": {"endpointBaseUrl": "https://example.org/hook"},
+        },
+        "filter": {
+            "includedEventTypes": ["fanfare.run.failed"],
+            "advancedFilters": [
+                {"operatorType": "StringIn", "key": "data.pipeline", "values": ["a", "b"]}
+            ],
+        },
+    },
+    "desk": {
+        "destination": None,
+        "deliveryWithResourceIdentity": {
+            "destination": {
+                "endpointType": "StorageQueue",
+                "properties": {"resourceId": ACCOUNT, "queueName": "desk"},
+            },
+        },
+    },
+    "lake": {
+        "destination": {"endpointType": "EventHub", "properties": {"resourceId": "/x/hubs/h"}}
+    },
+    "odd\x1b[31m": {"filter": [], "destination": "none"},
+}
+
+
+def test_the_list_is_read_from_azure(run):
+    asked = []
+
+    def subscriptions(*where):
+        asked.append(where)
+        return HELD
+
+    session = Session(subscriptions=subscriptions)
+    rows = json.loads(run(VALUES, "subscribe", "--list", "--json", obj=session).stdout)
+    assert asked == [("s-1", "rg-shop", "fanfare-runs-abc")]
+    assert [tuple(row.values()) for row in rows["subscriptions"]] == [
+        ("desk", "the queue desk", [], []),
+        ("lake", "EventHub h", [], []),
+        ("odd\\x1b[31m", "somewhere", [], []),
+        ("shop", "https://example.org/hook", ["a", "b"], ["failed"]),
+    ]
+    assert "shop" in run(VALUES, "subscribe", "--list", obj=session).stdout
 
 
 @pytest.mark.parametrize("name", ["AZURE_SUBSCRIPTION_ID", "AZURE_STORAGE_ACCOUNT"])

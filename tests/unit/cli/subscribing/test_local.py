@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.cli.exits import CommandError
 from pipeline.cli.stack.config import COMPLETIONS, TOPIC
-from pipeline.cli.subscribing import local
+from pipeline.cli.subscribing.local import Subscriptions
 from pipeline.cli.subscribing.wanted import Filter, Verdict, Wanted
 from tests.fakes.events import FakeGrid
 
@@ -27,7 +27,8 @@ def prepared():
 
 @pytest.fixture
 def subscribe(grid, prepared):
-    return lambda wanted: local.subscribe(grid, wanted, lambda: prepared.append(wanted.target))
+    there = Subscriptions(grid, "{} --target data".format)
+    return lambda wanted: there.subscribe(wanted, lambda: prepared.append(wanted.target))
 
 
 def test_the_same_command_twice_changes_nothing(grid, subscribe):
@@ -44,7 +45,7 @@ def test_a_target_that_was_deleted_is_made_again(subscribe, prepared):
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        (Wanted("desk", queue="desk", filter=FAILED), "fanfare unsubscribe desk"),
+        (Wanted("desk", queue="desk", filter=FAILED), "`fanfare unsubscribe desk --target data`"),
         (Wanted("again", queue="desk"), "The subscription desk .* would come twice"),
         (Wanted(COMPLETIONS, queue=COMPLETIONS, filter=FAILED), "gets all events"),
     ],
@@ -69,12 +70,13 @@ def test_an_endpoint_without_the_handshake_is_told_what_it_has_to_answer(grid, s
 
 def test_a_subscription_ends_and_is_then_unknown(grid, subscribe):
     subscribe(HOOK)
-    local.unsubscribe(grid, "hook")
+    there = Subscriptions(grid, str)
+    there.unsubscribe("hook")
     with pytest.raises(CommandError, match=r"no subscription hook \(there are: completions"):
-        local.unsubscribe(grid, "hook")
+        there.unsubscribe("hook")
 
 
 def test_the_own_subscription_of_the_stack_stays(grid):
     with pytest.raises(CommandError, match="the local stack's own"):
-        local.unsubscribe(grid, COMPLETIONS)
+        Subscriptions(grid, str).unsubscribe(COMPLETIONS)
     assert grid.find(TOPIC, COMPLETIONS)
