@@ -21,7 +21,11 @@ def events(
     context: typer.Context,
     queue: Annotated[
         str | None,
-        typer.Option("--queue", help="Queue to read; on a local stack by default `completions`."),
+        typer.Option(
+            "--queue",
+            metavar="NAME",
+            help="Queue to read; on a local stack by default `completions`.",
+        ),
     ] = None,
     *,
     following: Annotated[

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.exits import CommandError, Exit
+from pipeline.cli.project.completion import pipelines
 from pipeline.cli.session import Session
 from pipeline.cli.stack.config import COMPLETIONS, TOPIC
 from pipeline.cli.stack.grid import EventGrid
@@ -21,23 +22,33 @@ from pipeline.cli.views import subscriptions as display
 PrintOption = Annotated[
     bool, typer.Option("--print", help="Change nothing: print what would make or end it.")
 ]
+PipelinesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--pipeline",
+        metavar="NAME",
+        help="Only runs of this one; repeatable.",
+        autocompletion=pipelines,
+    ),
+]
 
 
 def subscribe(  # noqa: PLR0913 - each is an option of the command
     context: typer.Context,
     url: Annotated[
-        str | None, typer.Argument(help="URL that gets each event; it answers the handshake.")
+        str | None,
+        typer.Argument(metavar="URL", help="What gets each event; it must answer the handshake."),
     ] = None,
     *,
     queue: Annotated[
-        str | None, typer.Option("--queue", help="Put the events into this queue instead.")
+        str | None,
+        typer.Option("--queue", metavar="NAME", help="Put the events into this queue instead."),
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--name", help="Its name; default: made from the target.")
+        str | None,
+        typer.Option("--name", metavar="NAME", help="Its name; default: made from the target."),
     ] = None,
-    pipeline: Annotated[
-        list[str] | None, typer.Option("--pipeline", help="Only runs of this one; repeatable.")
-    ] = None,
+    pipeline: PipelinesOption = None,
     verdict: Annotated[
         list[Verdict] | None, typer.Option("--verdict", help="Only such ends; repeatable.")
     ] = None,
