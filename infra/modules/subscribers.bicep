@@ -1,4 +1,5 @@
 // Who is told of completed runs. All but web hooks are delivered to as the topic's own identity.
+// Each may have a `filter`, as Event Grid has it: only the events that pass it are delivered.
 param topicName string
 param subscribers array
 
@@ -13,6 +14,7 @@ resource webhooks 'Microsoft.EventGrid/topics/eventSubscriptions@2025-02-15' = [
     name: subscriber.name
     properties: {
       eventDeliverySchema: 'CloudEventSchemaV1_0'
+      filter: contains(subscriber, 'filter') ? subscriber.filter : {}
       destination: {
         endpointType: 'WebHook'
         properties: {
@@ -31,6 +33,7 @@ resource queues 'Microsoft.EventGrid/topics/eventSubscriptions@2025-02-15' = [
     name: subscriber.name
     properties: {
       eventDeliverySchema: 'CloudEventSchemaV1_0'
+      filter: contains(subscriber, 'filter') ? subscriber.filter : {}
       deliveryWithResourceIdentity: {
         identity: {
           type: 'SystemAssigned'
@@ -54,6 +57,7 @@ resource serviceBus 'Microsoft.EventGrid/topics/eventSubscriptions@2025-02-15' =
     name: subscriber.name
     properties: {
       eventDeliverySchema: 'CloudEventSchemaV1_0'
+      filter: contains(subscriber, 'filter') ? subscriber.filter : {}
       deliveryWithResourceIdentity: {
         identity: {
           type: 'SystemAssigned'
@@ -76,6 +80,7 @@ resource eventHubs 'Microsoft.EventGrid/topics/eventSubscriptions@2025-02-15' = 
     name: subscriber.name
     properties: {
       eventDeliverySchema: 'CloudEventSchemaV1_0'
+      filter: contains(subscriber, 'filter') ? subscriber.filter : {}
       deliveryWithResourceIdentity: {
         identity: {
           type: 'SystemAssigned'

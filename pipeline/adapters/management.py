@@ -73,6 +73,14 @@ class Management:
             if found.get("registrationState") == "Registered"
         }
 
+    def subscriptions(self, topic: str) -> dict[str, Body]:
+        """Return the properties of the event subscriptions of a custom topic, by name."""
+        path = f"{self._group}/providers/Microsoft.EventGrid/topics/{topic}/eventSubscriptions"
+        return {
+            str(found.get("name")): _mapping(found.get("properties"))
+            for found in self._all(path, _TOPICS)
+        }
+
     def roles(self, bearer: Bearer) -> list[Assignment] | None:
         """Return the roles of an identity of the deployment, or None if it does not exist."""
         principals = self._principals(bearer)

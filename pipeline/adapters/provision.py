@@ -52,6 +52,15 @@ def provision(
     return [name for (name, _), new in zip(steps, made, strict=True) if new]
 
 
+def create_queue(settings: Settings, name: str) -> None:
+    """Create a queue of a subscriber, unless it is there. Raises Transient."""
+    account = storage_account(settings)
+    credential = account.credential(settings)
+    service = QueueServiceClient(account.queue, credential, transport=transport_to(account.queue))
+    with translated(f"create the queue {name}"):
+        _unless_there((name, partial(service.create_queue, name)))
+
+
 def mend_pools(settings: Settings, pool_bodies: Sequence[Mapping[str, object]]) -> list[str]:
     """Remove broken nodes, and give its formula to each pool without one that works.
 

@@ -4,7 +4,7 @@ import functools
 import inspect
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,6 +52,9 @@ class Session:
     catalogue: Callable[[Project], Catalogue] = definitions
     caller: Callable[[Path | None, Engine], Asker] = caller
     ward: Callable[[float], Ward] | None = None  # what `doctor` checks in tests
+    subscriptions: Callable[[str, str, str], Mapping[str, Mapping[str, object]]] = (
+        target.subscriptions
+    )
     cache: Path | None = None  # where tests let `open` fetch, and what they let it open with
     open_there: Callable[[Path], bool] | None = None
     sleep: Callable[[float], None] = time.sleep

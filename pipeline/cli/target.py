@@ -14,6 +14,7 @@ from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.project.folder import Project, current
 from pipeline.cli.stack.process import LocalStack
 from pipeline.domain.catalogue.catalogue import Catalogue, load_catalogue
+from pipeline.domain.health.findings import Deployment
 from pipeline.domain.runs.asking.askers import Asker, AskerKind
 from pipeline.domain.waiting.remedies import BETWEEN, BY_HAND
 from pipeline.handlers.engine import Engine
@@ -45,6 +46,15 @@ def caller(target: Path | None, engine: Engine) -> Asker:
     from pipeline.adapters.identity import callers  # noqa: PLC0415 see above
 
     return callers.of_login(settings_of(target))
+
+
+def subscriptions(subscription: str, group: str, topic: str) -> Mapping[str, Mapping[str, object]]:
+    """Read the event subscriptions of a deployment's topic, with the user's own login."""
+    # As above: it needs the SDK.
+    from pipeline.adapters import management  # noqa: PLC0415
+
+    where = Deployment(subscription=subscription, group=group)
+    return management.connect(where).subscriptions(topic)
 
 
 def os_user() -> Asker:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
+MAX_PEEKED = 32  # the service shows no more, and always the first
+
 
 @dataclass(frozen=True)
 class QueueMessage:
@@ -26,6 +28,12 @@ class Queues(Protocol):
 
     def receive(self, queue: str, limit: int) -> list[QueueMessage]:
         """Receive up to `limit` messages, in calls of 32, and hide them for five minutes."""
+
+    def peek(self, queue: str, limit: int) -> list[QueueMessage]:
+        """Return up to `limit` of the first 32 visible messages, and leave them as they are.
+
+        They have no receipt, so they cannot be deleted by it.
+        """
 
     def delete(self, queue: str, message: QueueMessage) -> None:
         """Delete a received message; one that is gone or was redelivered is fine."""

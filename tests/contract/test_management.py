@@ -76,6 +76,16 @@ def test_sizes_come_over_all_pages_of_this_server_alone(plane, arm):
     assert plane.sizes() == {"standard_d2s_v5": Size("F", 1), "standard_d2s_v6": Size("", 2)}
 
 
+def test_the_subscriptions_of_a_topic_come_by_name(plane):
+    path = f"{GROUP}/Microsoft.EventGrid/topics/t-1/eventSubscriptions"
+    held = {"destination": {"endpointType": "WebHook"}}
+    Arm.bodies[path] = {"value": [{"name": "shop", "properties": held}, {"name": "odd"}]}
+    assert plane.subscriptions("t-1") == {"shop": held, "odd": {}}
+    assert Arm.asked == [f"{path}?api-version=2025-02-15"]
+    with pytest.raises(Refused):
+        plane.subscriptions("t-2")
+
+
 def test_only_registered_providers_count(plane):
     Arm.bodies["/subscriptions/s/providers"] = {
         "value": [

@@ -18,6 +18,10 @@ class FakeQueues(MemoryQueues):
         if held and held.receipt == message.receipt:
             held.visible_at = self._clock.now() + delay
 
+    def create(self, queue: str) -> None:
+        """Create a queue of a subscriber; nothing if it is there."""
+        self._queues.setdefault(queue, {})
+
     def kept(self, queue: str) -> list[Stored]:
         """Return every message, hidden or not, in the order of sending."""
         return list(self._messages(queue).values())

@@ -6,6 +6,8 @@ from itertools import takewhile
 
 import pytest
 
+from pipeline.cli.subscribing import azure
+from pipeline.cli.subscribing.wanted import Filter, Verdict, Wanted
 from pipeline.domain.health.findings import Deployment
 from tests.infra.deployment import ROOT
 
@@ -32,7 +34,21 @@ OPTIONS = {
         "--parameters",
         "--validation-level",
     },
+    "eventgrid event-subscription create": {
+        "--source-resource-id",
+        "--name",
+        "--event-delivery-schema",
+        "--endpoint-type",
+        "--endpoint",
+        "--delivery-identity",
+        "--delivery-identity-endpoint-type",
+        "--delivery-identity-endpoint",
+        "--included-event-types",
+        "--advanced-filter",
+    },
+    "eventgrid event-subscription delete": {"--source-resource-id", "--name"},
     "eventgrid system-topic event-subscription list": {"-g", "--system-topic-name"},
+    "eventgrid topic show": {"-g", "-n"},
     "functionapp list-flexconsumption-locations": set(),
     "functionapp list-flexconsumption-runtimes": {"-l", "--runtime"},
     "functionapp restart": {"-g", "-n"},
@@ -40,6 +56,12 @@ OPTIONS = {
     "identity federated-credential create": set(),
     "login": set(),
     "provider register": {"-n"},
+    "role assignment create": {
+        "--role",
+        "--scope",
+        "--assignee-principal-type",
+        "--assignee-object-id",
+    },
     "role assignment list": {"--resource-group", "--include-inherited", "--all"},
     "storage blob list": {"-c", "--account-name", "--auth-mode"},
     "storage entity show": {
@@ -49,6 +71,7 @@ OPTIONS = {
         "--account-name",
         "--auth-mode",
     },
+    "storage queue create": {"-n", "--account-name", "--auth-mode"},
     "storage message peek": {"-q", "--num-messages", "--account-name", "--auth-mode"},
 }
 ANYWHERE = {"-o", "--query"}
@@ -60,7 +83,7 @@ DOCTOR = (
     "domain/health/azure.py",
     "cli/checks.py",
 )
-GUIDES = ("docs/deploy.md", "docs/doctor.md", "docs/http.md", "README.md")
+GUIDES = ("docs/deploy.md", "docs/doctor.md", "docs/http.md", "docs/subscribing.md", "README.md")
 WORKFLOWS = tuple(str(p.relative_to(ROOT)) for p in (ROOT / ".github/workflows").glob("*.yml"))
 
 
@@ -92,7 +115,17 @@ def commands_of(text):
         yield name, {w for w in words if re.fullmatch(r"--?[a-z][a-z-]*", w)} - ANYWHERE
 
 
+def texts_of_subscribing():
+    """Return what `fanfare subscribe` and `unsubscribe` print for a deployment."""
+    topic = azure.Topic("S", "G", "A", "T")
+    only = Filter(("word-count",), (Verdict.FAILED,))
+    wanted = Wanted("n", "https://example.org/"), Wanted("n", queue="desk", filter=only)
+    yield from (command for each in wanted for command in azure.commands(topic, each))
+    yield azure.deletion(topic, "n")
+
+
 def every_text():
+    yield from texts_of_subscribing()
     yield from (text for text in texts_of_the_doctor() if re.search(r"\baz [a-z]", text))
     for name in (*GUIDES, *WORKFLOWS):
         yield (ROOT / name).read_text("utf-8")

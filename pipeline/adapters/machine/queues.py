@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pipeline.adapters import limits
 from pipeline.domain.runs.messages import RETIRED, Queue, poison_of
 from pipeline.errors import NotFound
-from pipeline.ports.queues import QueueMessage
+from pipeline.ports.queues import MAX_PEEKED, QueueMessage
 from pipeline.ports.world import Clock
 
 HIDDEN = timedelta(minutes=5)
@@ -47,14 +47,17 @@ class MemoryQueues:
         """Receive up to `limit` messages, and hide them for five minutes."""
         return self.hand_out(queue, limit, HIDDEN)
 
+    def peek(self, queue: str, limit: int) -> list[QueueMessage]:
+        """Return up to `limit` of the first 32 visible messages, and leave them as they are."""
+        first = self._visible(queue)[: min(limit, MAX_PEEKED)]
+        return [QueueMessage(s.id, s.body, "", s.dequeue_count) for s in first]
+
     def hand_out(self, queue: str, limit: int, hidden: timedelta) -> list[QueueMessage]:
         """Hide up to `limit` messages for a time, and return them."""
-        messages = self._messages(queue)
-        if not messages:
+        if not self._messages(queue):
             return []
         now = self._clock.now()
-        visible = [s for s in messages.values() if s.visible_at <= now]
-        taken = sorted(visible, key=lambda stored: stored.visible_at)[:limit]
+        taken = self._visible(queue)[:limit]
         for stored in taken:
             stored.visible_at = now + hidden
             stored.receipt = f"receipt-{next(self._numbers)}"
@@ -71,6 +74,12 @@ class MemoryQueues:
     def next_visible(self, queue: str) -> datetime | None:
         """Return when the next message becomes visible."""
         return min((s.visible_at for s in self._messages(queue).values()), default=None)
+
+    def _visible(self, queue: str) -> list[Stored]:
+        """Return the messages that nobody holds, in the order in which they became visible."""
+        now = self._clock.now()
+        visible = [s for s in self._messages(queue).values() if s.visible_at <= now]
+        return sorted(visible, key=lambda stored: stored.visible_at)
 
     def _messages(self, queue: str) -> dict[str, Stored]:
         if queue not in self._queues:

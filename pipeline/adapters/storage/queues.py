@@ -13,7 +13,7 @@ from pipeline.adapters import limits
 from pipeline.adapters.identity.credentials import storage_account
 from pipeline.adapters.translate import code_of, translate, translated
 from pipeline.adapters.transport import transport_to
-from pipeline.ports.queues import QueueMessage
+from pipeline.ports.queues import MAX_PEEKED, QueueMessage
 from pipeline.settings import Settings
 
 _HIDDEN_S = 300
@@ -64,6 +64,22 @@ class AzureQueues:
                 str(message.pop_receipt),
                 int(message.dequeue_count or 1),
             )
+
+    def peek(self, queue: str, limit: int) -> list[QueueMessage]:
+        """Return up to `limit` of the first 32 visible messages, and leave them as they are.
+
+        They have no receipt, so they cannot be deleted by it.
+        """
+        if limit < 1:
+            return []
+        with translated(f"look into {queue}"):
+            found = self._queue(queue).peek_messages(min(limit, MAX_PEEKED))
+        return [
+            QueueMessage(
+                str(message.id), _decode(str(message.content)), "", int(message.dequeue_count or 0)
+            )
+            for message in found
+        ]
 
     def delete(self, queue: str, message: QueueMessage) -> None:
         """Delete a received message; one that is gone or was redelivered is fine."""

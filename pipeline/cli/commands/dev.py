@@ -42,6 +42,7 @@ def dev(context: typer.Context, data: up_down.DataOption = None) -> None:
         up_down.bring_up(session, stack, Wishes())
         session.target = stack.data
         session.note("Following this project and its runs. Ctrl-C ends it.")
+        session.note(f"To have a program told of ended runs: {stack.against('subscribe URL')}")
         _follow(session)
     except KeyboardInterrupt:
         session.note("The local stack stays up." if stays else "Stopping the local stack.")

@@ -10,13 +10,14 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPException
 from pathlib import Path
 from typing import cast
-from urllib.parse import quote, urlsplit
 
 from pipeline.cli.exits import CommandError
+from pipeline.cli.stack.calls import call
 from pipeline.cli.stack.config import Json
+from pipeline.cli.stack.grid import EventGrid
 from pipeline.cli.stack.process import LocalStack
 
 # In the order in which they need each other, with what must answer.
@@ -27,9 +28,9 @@ _PROBES: Mapping[str, tuple[str, ...]] = {
     "functions": ("endpoint",),
 }
 _RUNS = "/api/runs/none"  # answered by the worker, not by the host alone
-_ANSWER_S, _TRIES = 10.0, 2
+_TRIES = 2
 _BACK_S, _SAVE_S, _POLL_S = 60.0, 5.0, 0.2
-_OK, _SERVER_FAULT = 200, 500
+_SERVER_FAULT = 500
 
 type Sleep = Callable[[float], None]
 
@@ -49,17 +50,12 @@ def revive(stack: LocalStack, sleep: Sleep = time.sleep) -> list[str]:
 
 def resubscribe(stack: LocalStack, eventgrid: Mapping[str, Json]) -> list[str]:
     """Create the event subscriptions that are missing or were changed; return their names."""
-    base, key = _endpoints(stack)["eventgrid"]["endpoint"], {"aeg-sas-key": stack.keys().eventgrid}
-    made = []
+    grid, made = EventGrid.of(stack), []
     for entry in cast("list[dict[str, Json]]", eventgrid["eventSubscriptions"]):
         topic, name, wanted = str(entry["topic"]), str(entry["name"]), entry["properties"]
-        url = f"{base}/subscriptions/{quote(topic, safe='')}/{quote(name, safe='')}"
-        status, found = _request("GET", url, headers=key)
-        if status == _OK and _has(found.get("properties"), wanted):
+        if _has(grid.find(topic, name), wanted):
             continue
-        status, found = _request("PUT", url, {"properties": wanted}, key)
-        if status >= 400:  # noqa: PLR2004 the class of HTTP errors
-            raise CommandError(f"The event subscription {name} cannot be created: {found}.")
+        grid.create(topic, name, wanted)
         made.append(name)
     return made
 
@@ -107,7 +103,7 @@ def _is_there(pid: int) -> bool:
 def _worker(stack: LocalStack, _host: int) -> list[int]:
     """Return the process that runs the app, as its host tells; none if the host is silent."""
     with suppress(OSError, HTTPException):
-        _, told = _request("GET", f"{_endpoints(stack)['functions']['endpoint']}/health")
+        _, told = call("GET", f"{_endpoints(stack)['functions']['endpoint']}/health")
         worker = told.get("worker_pid")
         return [worker] if isinstance(worker, int) else []
     return []
@@ -150,28 +146,9 @@ def _answers(stack: LocalStack, name: str) -> bool:
 def _status(url: str, headers: Mapping[str, str] | None = None) -> int:
     """Request a URL; return the status, or 0 without an answer."""
     try:
-        return _request("GET", url, headers=headers)[0]
+        return call("GET", url, headers=headers)[0]
     except (OSError, HTTPException):
         return 0
-
-
-def _request(
-    method: str, url: str, body: Json = None, headers: Mapping[str, str] | None = None
-) -> tuple[int, dict[str, Json]]:
-    """Call a service on this machine, without a proxy; an answer that is not JSON is {}."""
-    parts = urlsplit(url)
-    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=_ANSWER_S)
-    try:
-        content = None if body is None else json.dumps(body)
-        kind = {"Content-Type": "application/json"} if content else {}
-        connection.request(method, parts.path, content, {**kind, **(headers or {})})
-        reply = connection.getresponse()
-        with suppress(ValueError):
-            found = json.loads(reply.read())
-            return reply.status, found if isinstance(found, dict) else {}
-        return reply.status, {}
-    finally:
-        connection.close()
 
 
 def _has(found: object, wanted: object) -> bool:

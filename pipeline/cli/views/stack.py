@@ -85,6 +85,7 @@ def _connecting(
         *((f"    {upload}", "") for upload in uploads),
         ("    az storage blob list -c output -o table", ""),
         (f"  next              {stack.against(following)}", "dim"),
+        (f"  be told           {stack.against('subscribe URL')}", "dim"),
         (f"  then              {stack.command('down')}", "dim"),
     ]
     return [Text(text, style=style, no_wrap=True, overflow="ignore") for text, style in lines]

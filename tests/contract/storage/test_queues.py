@@ -24,6 +24,24 @@ def test_a_received_message_is_hidden(ports, queue):
     assert ports.queues.receive(queue, 10) == []
 
 
+def test_a_look_leaves_messages_as_they_are(ports, queue):
+    for body in ("a", "b", "c"):
+        ports.queues.send(queue, body)
+    looked = ports.queues.peek(queue, 2)
+    assert [(m.body, m.receipt, m.dequeue_count) for m in looked] == [("a", "", 0), ("b", "", 0)]
+    assert [m.id for m in ports.queues.peek(queue, 2)] == [m.id for m in looked]
+    assert bodies(ports.queues.receive(queue, 10)) == ["a", "b", "c"]
+
+
+def test_a_look_sees_the_first_32_visible_messages(ports, queue):
+    for number in range(34):
+        ports.queues.send(queue, str(number))
+    assert bodies(ports.queues.peek(queue, 1000)) == [str(number) for number in range(32)]
+    ports.queues.receive(queue, 33)
+    assert bodies(ports.queues.peek(queue, 1000)) == ["33"]
+    assert ports.queues.peek(queue, 0) == []
+
+
 def test_many_messages_come_in_one_call_up_to_the_limit(ports, queue):
     for number in range(40):
         ports.queues.send(queue, str(number))
@@ -87,3 +105,5 @@ def test_a_missing_queue_is_not_found(ports):
         ports.queues.send("nonesuch", "a")
     with pytest.raises(NotFound):
         ports.queues.receive("nonesuch", 1)
+    with pytest.raises(NotFound):
+        ports.queues.peek("nonesuch", 1)

@@ -1,0 +1,1 @@
+"""The commands about completion events: who gets them, and what came."""
