@@ -8,7 +8,7 @@ import azure.functions as func
 
 from pipeline import bootstrap
 from pipeline.domain.runs.messages import Queue
-from pipeline.handlers.doors import access, dispatch, http, timers
+from pipeline.handlers.doors import access, dispatch, files, http, timers
 
 bootstrap.configure_logging(logging.getLogger("fanfare"))
 bootstrap.load()
@@ -102,6 +102,26 @@ def redrive_run(req: func.HttpRequest) -> func.HttpResponse:
         req,
         access.Operation.REDRIVE,
         lambda by: http.redrive_run(bootstrap.engine().asked_by(by), req.route_params["run"]),
+    )
+
+
+@app.route(route="runs/{run}/outputs", methods=["GET"])
+def list_outputs(req: func.HttpRequest) -> func.HttpResponse:
+    """List the files of a run's output."""
+    asked = req.route_params["run"], req.params.get("skip"), req.params.get("limit")
+    return _reply(
+        req, access.Operation.DOWNLOAD, lambda _: files.outputs(bootstrap.engine(), *asked)
+    )
+
+
+@app.route(route="uploads", methods=["POST"])
+def start_upload(req: func.HttpRequest) -> func.HttpResponse:
+    """Say where to upload the input of a run."""
+    encoding = req.headers.get("Content-Encoding")
+    return _reply(
+        req,
+        access.Operation.UPLOAD,
+        lambda by: files.upload(bootstrap.engine().asked_by(by), req.get_body(), encoding),
     )
 
 

@@ -44,8 +44,8 @@ PARTS = (
     ),
     Part(
         "fuzzing",
-        "a hundred new requests for each operation of Batch",
-        (*PYTEST, "tests/emulators/batch/wire/test_fuzz.py"),
+        "new requests: a hundred for each operation of Batch, a thousand for each of the app",
+        (*PYTEST, "tests/emulators/batch/wire/test_fuzz.py", "tests/e2e/interface"),
     ),
     Part(
         "containers",

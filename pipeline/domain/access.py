@@ -26,6 +26,8 @@ class Operation(StrEnum):
     SHOW = "show a run"
     CANCEL = "cancel a run"
     REDRIVE = "redrive a run"
+    UPLOAD = "upload an input"
+    DOWNLOAD = "download outputs"
 
 
 NEEDED: Mapping[Operation, Role] = {
@@ -34,6 +36,9 @@ NEEDED: Mapping[Operation, Role] = {
     Operation.SHOW: Role.READER,
     Operation.CANCEL: Role.OPERATOR,
     Operation.REDRIVE: Role.OPERATOR,
+    Operation.UPLOAD: Role.OPERATOR,
+    # An operator can have any blob read by a program anyway; a reader sees runs, not their data.
+    Operation.DOWNLOAD: Role.OPERATOR,
 }
 # An operator may also read.
 _SATISFIED_BY: Mapping[Role, frozenset[str]] = {

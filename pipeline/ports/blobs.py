@@ -78,10 +78,16 @@ class Blobs(Protocol):
 
 
 class Signer(Protocol):
-    """Signs the URLs by which nodes reach blobs."""
+    """Signs the URLs by which nodes and callers reach blobs."""
 
     def reading(self, url: str, until: datetime) -> str:
         """Return the URL of a blob, or of a snapshot, with the right to read it until a time.
+
+        Raises Permanent for a URL outside the account.
+        """
+
+    def creating(self, url: str, until: datetime) -> str:
+        """Return the URL of a blob with the right to create it until a time, and no other right.
 
         Raises Permanent for a URL outside the account.
         """

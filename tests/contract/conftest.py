@@ -45,6 +45,8 @@ def pytest_configure(config):
 class Fakes:
     """The fakes; the test moves the clock."""
 
+    has_callers = True
+
     def __init__(self):
         self.fake = fake_ports()
         self.ports = self.fake.ports
@@ -60,12 +62,26 @@ class Fakes:
         """Read a blob as a node does, by its URL alone."""
         return self.fake.blobs.read(self.fake.blobs.at(url))
 
+    def reads(self, url):
+        """Return whether a URL alone reads its blob."""
+        return self.fake.blobs.permits(url, "r")
+
+    def put(self, url, content):
+        """Create a blob as a caller does, by its URL alone; return whether that worked."""
+        ref = self.fake.blobs.at(url)
+        if not self.fake.blobs.permits(url, "c") or self.fake.blobs.head(ref):
+            return False
+        self.fake.blobs.put(ref.container, ref.name, content)
+        return True
+
     def published(self):
         return self.fake.events.published[-1]
 
 
 class InFolder(Fakes):
     """The fakes, with the blobs of `fanfare try` in a folder, which nodes read by HTTP."""
+
+    has_callers = False  # a trial is no app that somebody asks over HTTP
 
     def __init__(self, folder):
         super().__init__()
@@ -88,6 +104,8 @@ class InFolder(Fakes):
 
 class Services:
     """The adapters over the emulators; the raw clients play the users and the time."""
+
+    has_callers = True
 
     def __init__(self, storage, settings):
         self.settings = settings
@@ -121,6 +139,15 @@ class Services:
         answer = requests.get(url, timeout=30)
         answer.raise_for_status()
         return answer.content
+
+    def reads(self, url):
+        """Return whether a URL alone reads its blob."""
+        return requests.get(url, timeout=30).ok
+
+    def put(self, url, content):
+        """Create a blob as a caller does, by its URL alone; return whether that worked."""
+        headers = {"x-ms-blob-type": "BlockBlob"}
+        return requests.put(url, content, headers=headers, timeout=30).ok
 
     def published(self):
         """Return the event that arrives in the topic's queue."""

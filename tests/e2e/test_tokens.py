@@ -20,6 +20,8 @@ ROUTES = [
     ("GET", "/api/runs/x"),
     ("POST", "/api/runs/x/cancel"),
     ("POST", "/api/runs/x/redrive"),
+    ("GET", "/api/runs/x/outputs"),
+    ("POST", "/api/uploads"),
 ]
 
 

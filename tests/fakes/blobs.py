@@ -108,10 +108,10 @@ class FakeBlobs:
     # --- the signing port
 
     def reading(self, url: str, until: datetime) -> str:
-        if not url.startswith(f"{ENDPOINT}/"):
-            raise Permanent(f"A node cannot be given {url[:200]!a}: it is no blob of the account.")
-        signed = urlencode({"se": until.isoformat(), "sp": "r", "sig": "fake+signature="})
-        return f"{url}{'&' if '?' in url else '?'}{signed}"
+        return _signed(url, "r", until)
+
+    def creating(self, url: str, until: datetime) -> str:
+        return _signed(url, "c", until)
 
     # --- the writing port
 
@@ -252,6 +252,11 @@ class FakeBlobs:
         """Call `subscriber` with an Event Grid event for each blob created from now on."""
         self._subscribers.append(subscriber)
 
+    def permits(self, url: str, permission: str) -> bool:
+        """Return whether a signed URL was signed for its blob and this permission."""
+        signed = parse_qs(urlsplit(url).query).get("sig")
+        return signed == [_signature(url, permission)]
+
     def at(self, url: str) -> BlobRef:
         """Return the blob of a URL in this account."""
         return _at(url)
@@ -343,3 +348,16 @@ def _in_container(ref: BlobRef) -> BlobRef:
     if ref.container not in CONTAINERS:
         raise NotFound(f"There is no container {ref.container}.")
     return ref
+
+
+def _signature(url: str, permission: str) -> str:
+    path = url.partition("?")[0]
+    return hashlib.sha256(f"{path} {permission}".encode()).hexdigest()
+
+
+def _signed(url: str, permission: str, until: datetime) -> str:
+    if not url.startswith(f"{ENDPOINT}/"):
+        raise Permanent(f"Nobody can be given {url[:200]!a}: it is no blob of the account.")
+    signature = _signature(url, permission)
+    signed = urlencode({"se": until.isoformat(), "sp": permission, "sig": signature})
+    return f"{url}{'&' if '?' in url else '?'}{signed}"

@@ -41,7 +41,7 @@ class Admin:
         router.add_get("/admin/host/status", self._status)
         router.add_get("/admin/functions", self._list)
         router.add_post("/admin/functions/{name}", self._start)
-        router.add_route("*", "/admin/{operation:.*}", self._not_implemented)
+        router.add_route("*", "/admin/{operation:(?s:.*)}", self._not_implemented)
 
     def _check(self, request: web.Request) -> None:
         if self._keys is not None and not self._keys.allows("admin", "", given_key(request)):

@@ -146,7 +146,7 @@ class FunctionsHost:
         application.router.add_get("/health", self._health)
         application.router.add_route("*", PATH, webhook.handle)
         Admin(self.functions, self._invocations, keys).add_routes(application.router)
-        application.router.add_route("*", "/{path:.*}", http.handle)
+        application.router.add_route("*", "/{path:(?s:.*)}", http.handle)
         application.on_startup.append(self._listen)
         application.on_cleanup.append(self._close)
         return application

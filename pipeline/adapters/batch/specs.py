@@ -123,7 +123,7 @@ class Specs:
             file_pattern=upload.pattern,
             destination=OutputFileDestination(
                 container=OutputFileBlobContainerDestination(
-                    container_url=self._signatures.creating(upload.container, until),
+                    container_url=self._signatures.creating_in(upload.container, until),
                     path=upload.folder,
                 )
             ),

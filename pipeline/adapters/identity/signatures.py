@@ -61,27 +61,37 @@ class Signatures:
         self._protocol = "https" if endpoint.startswith("https:") else None
         # A task shares most of its URLs with others.
         self.reading = lru_cache(_REMEMBERED)(self._reading)
-        self.creating = lru_cache(_REMEMBERED)(self._creating)
+        self.creating_in = lru_cache(_REMEMBERED)(self._creating_in)
 
     def _reading(self, url: str, until: datetime) -> str:
         """Sign the URL of a blob, or of a snapshot, for reading it.
 
         Raises Permanent for a URL outside the account.
         """
+        return self._signed(url, BlobSasPermissions(read=True), until)
+
+    def creating(self, url: str, until: datetime) -> str:
+        """Sign the URL of a blob for creating it, and for nothing else.
+
+        Raises Permanent for a URL outside the account.
+        """
+        return self._signed(url, BlobSasPermissions(create=True), until)
+
+    def _signed(self, url: str, permission: BlobSasPermissions, until: datetime) -> str:
         container, name, snapshot = self._blob_of(url)
         token = generate_blob_sas(
             self._account,
             container,
             name,
             snapshot=snapshot,
-            permission=BlobSasPermissions(read=True),
+            permission=permission,
             expiry=until,
             protocol=self._protocol,
             **self._signer(until),
         )
         return f"{url}{'&' if snapshot else '?'}{token}"
 
-    def _creating(self, container: str, until: datetime) -> str:
+    def _creating_in(self, container: str, until: datetime) -> str:
         """Return the URL of a container with the right to create blobs, and no other right."""
         token = generate_container_sas(
             self._account,
@@ -104,7 +114,7 @@ class Signatures:
         path, _, query = url.removeprefix(f"{self._endpoint}/").partition("?")
         container, _, name = path.partition("/")
         if not (inside and container and name):
-            raise Permanent(f"A node cannot be given {url[:200]!a}: it is no blob of the account.")
+            raise Permanent(f"Nobody can be given {url[:200]!a}: it is no blob of the account.")
         return container, unquote(name), parse_qs(query).get("snapshot", [None])[0]
 
 

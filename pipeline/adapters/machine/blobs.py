@@ -110,6 +110,10 @@ class FolderBlobs:
         signed = urlencode({"se": until.isoformat(), "sp": "r", "sig": self._signature})
         return f"{url}{'&' if '?' in url else '?'}{signed}"
 
+    def creating(self, url: str, until: datetime) -> str:
+        """Refuse: a trial has no callers who upload. Raises Permanent."""
+        raise Permanent(f"Nobody uploads to a trial: {url[:200]!a} is not signed until {until}.")
+
     def opens(self, url: str) -> BlobRef | None:
         """Return the blob that a signed URL opens, or None if it does not."""
         sent = parse_qs(urlsplit(url).query).get("sig", [""])[0]

@@ -90,6 +90,10 @@ class _Signing:
             self._serving = Listener(self._listening, self._blobs)
         return self._blobs.reading(url, until)
 
+    def creating(self, url: str, until: datetime) -> str:
+        """Refuse: nobody calls a trial over HTTP."""
+        return self._blobs.creating(url, until)
+
     def close(self) -> None:
         """End serving."""
         if self._serving is not None:

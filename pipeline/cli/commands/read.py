@@ -23,7 +23,7 @@ from pipeline.domain.catalogue.schema import (
 )
 from pipeline.handlers.collecting import indexing
 from pipeline.handlers.collecting.standing import failed_items, manifest_of
-from pipeline.handlers.doors import http
+from pipeline.handlers.doors import http, openapi
 from pipeline.handlers.running.versions import unlike_the_run
 from pipeline.ledger import index, listing, runs
 
@@ -37,12 +37,14 @@ class ItemWord(StrEnum):
 
 
 _FAILURES_SHOWN = 10
-SCHEMA_FOLDER = APP_ROOT / "docs/schemas"
+_DOCS = APP_ROOT / "docs"
+_OPENAPI = "openapi"
 _SCHEMAS = {
     "pipeline": pipeline_schema,
     "pool": pool_schema,
     "manifest": manifest_schema,
     "completion-event": completion_schema,
+    _OPENAPI: openapi.document,
 }
 
 
@@ -120,11 +122,15 @@ def schema(
     context: typer.Context,
     kind: Annotated[
         str | None,
-        typer.Argument(help="Print only this: pipeline, pool, manifest or completion-event."),
+        typer.Argument(
+            help="Print only this: pipeline, pool, manifest, completion-event or openapi."
+        ),
     ] = None,
-    folder: Annotated[Path, typer.Option(help="Folder to write them to.")] = SCHEMA_FOLDER,
+    folder: Annotated[
+        Path | None, typer.Option(help="Folder to write them to; default: those of the engine.")
+    ] = None,
 ) -> None:
-    """Write JSON Schemas of pipelines, pools, manifests and events, for editors and validators."""
+    """Write JSON Schemas of pipelines, pools, manifests and events, and the OpenAPI document."""
     session: Session = context.obj
     if kind is not None:
         if kind not in _SCHEMAS:
@@ -132,9 +138,9 @@ def schema(
             raise CommandError(f"There is no schema of {kind!r} (known: {known}).", Exit.USAGE)
         typer.echo(json.dumps(_SCHEMAS[kind](), indent=2))
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = {name: folder / f"{name}.schema.json" for name in _SCHEMAS}
+    paths = {name: _path(name, folder) for name in _SCHEMAS}
     for name, path in paths.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(_SCHEMAS[name](), indent=2) + "\n", "utf-8")
     hint = "\n".join(
         [
@@ -144,3 +150,10 @@ def schema(
         ]
     )
     session.answer({name: str(path) for name, path in paths.items()}, hint)
+
+
+def _path(name: str, folder: Path | None) -> Path:
+    """Return the file of a schema: it is published beside the others, or the page of HTTP."""
+    if name == _OPENAPI:
+        return (folder or _DOCS) / "openapi.json"
+    return (folder or _DOCS / "schemas") / f"{name}.schema.json"

@@ -1,29 +1,32 @@
 """The HTTP interface: checks a request, carries it out, and answers with plain data.
 
 POST /api/runs, GET /api/runs[?pipeline=&limit=], GET /api/runs/{id},
-POST /api/runs/{id}/cancel|redrive. docs/http.md is the page for callers.
+POST /api/runs/{id}/cancel|redrive; `files` has uploads and outputs. docs/http.md is the page for
+callers, and `openapi` describes all this for programs.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.main import IncEx
 
 from pipeline.domain.catalogue.catalogue import DefinitionError
-from pipeline.domain.definitions.parameters import ScalarValue
-from pipeline.domain.definitions.types import ContainerName
-from pipeline.domain.notation.spelling import nearest
-from pipeline.domain.runs import naming
 from pipeline.domain.runs.asking.askers import Asker
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.obstacles import Obstacle
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict, FanfareError, NotFound, Permanent, Transient
+from pipeline.handlers.doors.bodies import (
+    InputBlob,
+    Packed,
+    StartRequest,
+    TooLarge,
+    check_key,
+    read,
+)
 from pipeline.handlers.ending import steer
 from pipeline.handlers.engine import Engine, log
 from pipeline.handlers.starting.admission import TooManyWaiting
@@ -36,12 +39,7 @@ from pipeline.ledger.rows import Unreadable
 from pipeline.ports.blobs import BlobFacts
 from pipeline.settings import SettingMissing
 
-MAX_BODY = 64 << 10
-MAX_KEY = 200
 LISTED, MAX_LISTED, _MOST_DIGITS = 20, 200, 9
-# A caller's input is read with the app's own rights and handed to the caller's tasks. So it cannot
-# come from containers of the engine or the Functions host (`azure-webjobs-secrets` holds keys).
-_HOST_CONTAINERS = "azure-webjobs-"
 
 
 @dataclass(frozen=True)
@@ -56,44 +54,6 @@ class Reply:
 type Action = Callable[[], Reply]
 
 
-def _usable(key: str) -> str:
-    if not key.strip():
-        raise ValueError("it is empty: leave it out, or give it a value")
-    if not key.isprintable():
-        raise ValueError("it may have printable characters only, no control characters")
-    return key
-
-
-def _nameable(name: str) -> str:
-    if "\0" in name:
-        raise ValueError("the name of a blob cannot have the character NUL")
-    return name
-
-
-def _open_to_callers(container: str) -> str:
-    if container in naming.RESERVED or container.startswith(_HOST_CONTAINERS):
-        raise ValueError(f"container {container} cannot hold inputs: the app uses it itself")
-    return container
-
-
-class _InputBlob(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    container: Annotated[ContainerName, AfterValidator(_open_to_callers)]
-    name: Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_nameable)]
-
-
-class _StartRequest(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    pipeline: str = Field(max_length=32)
-    input: _InputBlob | None = None
-    parameters: dict[str, ScalarValue] = Field(default_factory=dict, max_length=50)
-    idempotency_key: (
-        Annotated[str, Field(min_length=1, max_length=MAX_KEY), AfterValidator(_usable)] | None
-    ) = None
-
-
 def start_run(
     engine: Engine, body: bytes, idempotency_key: str | None, encoding: str | None = None
 ) -> Reply:
@@ -103,15 +63,9 @@ def start_run(
     is a new run. A body in an `encoding` is refused: the host unpacks none, and neither do we.
     Raises Conflict when the key started a run with another input or other parameters.
     """
-    if encoding and encoding.strip().lower() != "identity":
-        text = f"The header Content-Encoding ({encoding[:50]!a}) is not supported"
-        return Reply(415, {"error": f"{text}: send the JSON unpacked.", "retry": False})
-    if len(body) > MAX_BODY:
-        text = f"The request has {len(body):,} bytes; the limit is {MAX_BODY:,}."
-        return Reply(413, {"error": text, "retry": False})
-    request = _read(body)
+    request = read(StartRequest, body, encoding)
     if idempotency_key is not None:
-        _check_key(idempotency_key)
+        check_key(idempotency_key)
     pipeline = engine.catalogue.pipeline(request.pipeline)
     if not pipeline.trigger.http:
         raise Permanent(
@@ -126,7 +80,7 @@ def start_run(
 
 def list_runs(engine: Engine, pipeline: str | None = None, limit: str | None = None) -> Reply:
     """List the latest runs of one pipeline or of all."""
-    tables, count = engine.ports.tables, _limit(limit)
+    tables, count = engine.ports.tables, whole_number("limit", limit, LISTED, 1, MAX_LISTED)
     if pipeline and pipeline not in index.pipelines(tables):
         engine.catalogue.pipeline(pipeline)
     return Reply(200, listed(listing.latest(tables, pipeline, count)))
@@ -176,6 +130,8 @@ def answering(action: Action) -> Reply:
 _SERVER_ERROR = 500
 _LATER_S = 60  # the sweep admits waiting runs every minute
 _STATUSES: tuple[tuple[type[FanfareError], int], ...] = (
+    (TooLarge, 413),
+    (Packed, 415),
     (SettingMissing, 500),
     (DefinitionError, 500),
     (Unreadable, 500),
@@ -191,44 +147,23 @@ def _status(error: FanfareError) -> int:
     return next((status for kind, status in _STATUSES if isinstance(error, kind)), _SERVER_ERROR)
 
 
-def _read(body: bytes) -> _StartRequest:
-    try:
-        return _StartRequest.model_validate_json(body or b"{}")
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))[:100] or "body"
-        why = first["msg"].removeprefix("Value error, ")
-        if first["type"] == "extra_forbidden":
-            known = _InputBlob if first["loc"][0] == "input" else _StartRequest
-            why = f"no such field{nearest(str(first['loc'][-1]), known.model_fields)}"
-        raise Permanent(f"The request is invalid: {where}: {why}") from error
-
-
-def _check_key(key: str) -> None:
-    if len(key) > MAX_KEY:
-        raise Permanent(f"The header Idempotency-Key has more than {MAX_KEY} characters.")
-    try:
-        _usable(key)
-    except ValueError as error:
-        raise Permanent(f"The header Idempotency-Key is invalid: {error}.") from error
-
-
-def _digest(request: _StartRequest) -> str:
+def _digest(request: StartRequest) -> str:
     """Digest a request's content, to tell a duplicate from another request with its key."""
     content = request.model_dump(mode="json", include={"input", "parameters"})
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:20]
 
 
-def _limit(text: str | None) -> int:
+def whole_number(name: str, text: str | None, default: int, least: int, most: int) -> int:
+    """Read a number of the query; without text it is the default. Raises Permanent."""
     if not text:
-        return LISTED
+        return default
     short = text if len(text) <= _MOST_DIGITS else ""
-    if not (short.isascii() and short.isdecimal() and 0 < int(short) <= MAX_LISTED):
-        raise Permanent(f"limit must be a whole number from 1 to {MAX_LISTED}.")
+    if not (short.isascii() and short.isdecimal() and least <= int(short) <= most):
+        raise Permanent(f"{name} must be a whole number from {least} to {most}.")
     return int(short)
 
 
-def _find(engine: Engine, blob: _InputBlob) -> BlobFacts:
+def _find(engine: Engine, blob: InputBlob) -> BlobFacts:
     facts = engine.ports.blobs.head(BlobRef(blob.container, blob.name))
     if facts is None:
         raise NotFound(f"There is no blob {blob.name!a} in container {blob.container}.")
@@ -236,13 +171,13 @@ def _find(engine: Engine, blob: _InputBlob) -> BlobFacts:
 
 
 # What only the engine needs, such as the secret from which addresses of receipts follow.
-_OF_PLANS: dict[str, bool] = {"container": True, "sha256": True}
-_INTERNAL: dict[str, IncEx | bool] = {
+OF_PLANS: dict[str, bool] = {"container": True, "sha256": True}
+INTERNAL: dict[str, IncEx | bool] = {
     **dict.fromkeys(("definition", "step", "seal", "chosen"), True),
-    "plan": _OF_PLANS,
-    "earlier": {"__all__": {"plan": _OF_PLANS}},
+    "plan": OF_PLANS,
+    "earlier": {"__all__": {"plan": OF_PLANS}},
 }
-_LISTED = (
+OF_A_LIST = (
     "id", "pipeline", "generation", "state", "created_at", "ended_at", "purged_at",
     "why", "obstacle", "cause", "succeeded", "failed",
 )  # fmt: skip
@@ -258,13 +193,13 @@ def listed(found: Listing) -> dict[str, object]:
 
 def summary(run: Run) -> dict[str, object]:
     """Render a run for a list."""
-    return run.model_dump(mode="json", include=set(_LISTED)) | {"by": _plain(run.by)}
+    return run.model_dump(mode="json", include=set(OF_A_LIST)) | {"by": _plain(run.by)}
 
 
 def view(run: Run, obstacle: Obstacle | None) -> dict[str, object]:
     """Render a whole run, without the fields that only the engine needs."""
     noted = run.waits_for(obstacle, run.step) if obstacle else run
-    shown: dict[str, object] = json.loads(noted.model_dump_json(exclude=_INTERNAL))
+    shown: dict[str, object] = json.loads(noted.model_dump_json(exclude=INTERNAL))
     return shown | {"by": _plain(run.by), "cancelled_by": _plain(run.cancelled_by)}
 
 

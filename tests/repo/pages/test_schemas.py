@@ -11,6 +11,7 @@ from pipeline.domain.catalogue.schema import (
     pipeline_schema,
     pool_schema,
 )
+from pipeline.handlers.doors import openapi
 
 FOLDER = Path(__file__).resolve().parents[3] / "docs/schemas"
 SCHEMAS = {
@@ -33,6 +34,11 @@ def rendered(name: str) -> str:
 def test_a_published_schema_is_that_of_the_code(name):
     written = path_of(name).read_text("utf-8") if path_of(name).exists() else ""
     assert written == rendered(name), "run `fanfare schema`"
+
+
+def test_the_published_document_of_the_http_interface_is_that_of_the_code():
+    written = FOLDER.parent / "openapi.json"
+    assert written.read_text("utf-8") == json.dumps(openapi.document(), indent=2) + "\n"
 
 
 def test_only_these_schemas_are_published():

@@ -91,3 +91,10 @@ def test_a_web_hook_that_microsofts_library_could_not_read_is_500_without_a_body
     kind = {"aeg-event-type": "SubscriptionValidation", **JSON}
     found = opened(steady_host, "POST", path, body, **kind)
     assert (found.status, found.text) == (500, "")
+
+
+@pytest.mark.parametrize("end", ["%0A", "a%0Ab", "%0D%0A", "%C2%85"])
+def test_a_line_end_in_a_path_is_a_character_as_any_other(steady_host, end):
+    found = opened(steady_host, "POST", f"/api/items/7/{end}", b"x")
+    assert (found.status, json.loads(found.text)["id"]) == (201, "7")
+    assert opened(steady_host, "GET", f"/admin/{end}").status == 501

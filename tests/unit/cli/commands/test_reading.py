@@ -215,7 +215,8 @@ def test_a_plan_refuses_what_cannot_work(cli_with, definition, file, why):
 def test_schemas_are_written_for_editors(cli, tmp_path):
     written = cli.json("schema", "--folder", tmp_path / "s")
     assert json.loads((tmp_path / "s/pipeline.schema.json").read_text())["title"]
-    assert set(written) == {"pipeline", "pool", "manifest", "completion-event"}
+    assert set(written) == {"pipeline", "pool", "manifest", "completion-event", "openapi"}
+    assert json.loads((tmp_path / "s/openapi.json").read_text())["openapi"] == "3.1.0"
     assert json.loads(cli("schema", "pool").stdout)["title"] == "Fanfare pool"
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.domain.catalogue.catalogue import DefinitionError
 from pipeline.errors import Conflict, Permanent, Transient
-from pipeline.handlers.doors import http
+from pipeline.handlers.doors import bodies, http
 from pipeline.handlers.starting import admission
 from pipeline.settings import SettingMissing
 from tests.fakes.crash import Injector
@@ -140,7 +140,7 @@ def test_a_malformed_body_is_400_and_says_where(app, body, says):
 
 
 def test_a_body_that_is_too_large_is_413(app):
-    reply = posted(app, b" " * (http.MAX_BODY + 1))
+    reply = posted(app, b" " * (bodies.MAX_BODY + 1))
     assert (reply.status, reply.body["retry"]) == (413, False)
 
 
