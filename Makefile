@@ -21,7 +21,7 @@ $(VENV)/.ready: requirements/dev.txt scripts/find-python
 	@grep -A80 '^uv==' requirements/dev.txt | awk 'NR > 1 && /^[a-z]/ { exit } { print }' > $(VENV)/uv.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(VENV)/bin/uv pip install --quiet --require-hashes -r requirements/dev.txt
-	@echo $(CURDIR) > $$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/fanfare.pth
+	@printf '%s\n' $(CURDIR) $(CURDIR)/client/src > $$($(PY) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/fanfare.pth
 	@printf '#!%s\nfrom pipeline.cli.main import main\n\nmain()\n' "$(CURDIR)/$(PY)" > $(VENV)/bin/fanfare && chmod +x $(VENV)/bin/fanfare
 	@touch $@
 
@@ -131,9 +131,10 @@ bench-scale: setup
 	@$(PY) -m benchmarks.idling
 	@$(PY) -m benchmarks
 
-# The engine as an application, for `uv tool install`; the same sources make the same file.
+# The engine as an application, for `uv tool install`, and the client; the same sources make the same files.
 wheel: $(VENV)/.ready
 	@SOURCE_DATE_EPOCH=1577836800 $(VENV)/bin/uv build --quiet --wheel --out-dir dist
+	@SOURCE_DATE_EPOCH=1577836800 $(VENV)/bin/uv build --quiet --wheel --out-dir dist client
 
 lock:
 	@sh scripts/lock

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = ("pipeline", "emulators", "task_scripts")
+PROGRAMS = ("pipeline", "emulators", "task_scripts", "fanfare")
 FILES = [
     path
     for folder in ("scripts", "benchmarks", "tests")
