@@ -5,15 +5,13 @@ import contextlib
 import hashlib
 import io
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fanfare import AsyncFanfare, Conflict, Fanfare, NotFound, Refused
 
-from pipeline.cli.target import render_env
-from tests.e2e.local import ROOT, Stack
+from tests.e2e.local import ROOT
 from tests.patience import stretched
 
 README = (ROOT / "client/README.md").read_text("utf-8")
@@ -22,16 +20,6 @@ PROGRAMS = [
 ]
 POEM = b"roses are red\nviolets are blue\n"
 pytestmark = pytest.mark.timeout(200)
-
-
-@pytest.fixture(scope="module")
-def project(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a project whose stack is up, as its user has it."""
-    folder = tmp_path_factory.mktemp("project")
-    (folder / ".fanfare").symlink_to(stack.local.data)
-    (folder / ".fanfare/app.env").write_text(render_env(stack.local.app_settings()), "utf-8")
-    shutil.copytree(ROOT / "pipeline/cli/project/template/samples", folder / "samples")
-    return folder
 
 
 @pytest.fixture(scope="module")
