@@ -13,6 +13,7 @@ import httpx
 from pipeline.handlers.doors import files, http
 from pipeline.handlers.doors.http import Reply
 from tests.fakes.app import FakeApp
+from tests.fakes.identity.signatures import permits
 
 APP, KEY = "https://app.example.org", "k-1"
 STORAGE = "https://account.blob.core.windows.net"
@@ -92,9 +93,9 @@ class Site:
         ref = blobs.at(url)
         if "x-functions-key" in request.headers or "authorization" in request.headers:
             return httpx.Response(400, text="a credential beside a signature")
-        if request.method == "GET" and blobs.permits(url, "r"):
+        if request.method == "GET" and permits(url, "r"):
             return httpx.Response(200, content=blobs.read(ref))
-        wanted = blobs.permits(url, "c") and request.headers["x-ms-blob-type"] == "BlockBlob"
+        wanted = permits(url, "c") and request.headers["x-ms-blob-type"] == "BlockBlob"
         if request.method != "PUT" or not wanted or blobs.head(ref):
             return httpx.Response(403, text="<Error/>")
         blobs.put(ref.container, ref.name, request.content)

@@ -24,6 +24,7 @@ from pipeline.ledger.layout import TABLES
 from pipeline.settings import Settings
 from tests.contract.batch.worlds import BatchService, FakeBatchWorld
 from tests.emulators.storage.processes import KEY, in_file, running, storage_flags
+from tests.fakes.identity.signatures import permits
 from tests.fakes.world import fake_ports
 from tests.patience import until
 
@@ -64,12 +65,12 @@ class Fakes:
 
     def reads(self, url):
         """Return whether a URL alone reads its blob."""
-        return self.fake.blobs.permits(url, "r")
+        return permits(url, "r")
 
     def put(self, url, content):
         """Create a blob as a caller does, by its URL alone; return whether that worked."""
         ref = self.fake.blobs.at(url)
-        if not self.fake.blobs.permits(url, "c") or self.fake.blobs.head(ref):
+        if not permits(url, "c") or self.fake.blobs.head(ref):
             return False
         self.fake.blobs.put(ref.container, ref.name, content)
         return True

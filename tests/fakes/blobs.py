@@ -7,13 +7,14 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from pipeline.adapters import limits
 from pipeline.domain.runs.naming import CONTAINERS, BlobRef
 from pipeline.errors import Conflict, NotFound, Permanent
 from pipeline.ports.blobs import BlobFacts, ListedPage, Piece
 from tests.fakes.clock import FakeClock
+from tests.fakes.identity.signatures import signed
 
 ENDPOINT = "http://127.0.0.1:10000/fanfare"
 TOPIC = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/fanfare"
@@ -108,10 +109,10 @@ class FakeBlobs:
     # --- the signing port
 
     def reading(self, url: str, until: datetime) -> str:
-        return _signed(url, "r", until)
+        return signed(url, "r", until, ENDPOINT)
 
     def creating(self, url: str, until: datetime) -> str:
-        return _signed(url, "c", until)
+        return signed(url, "c", until, ENDPOINT)
 
     # --- the writing port
 
@@ -252,11 +253,6 @@ class FakeBlobs:
         """Call `subscriber` with an Event Grid event for each blob created from now on."""
         self._subscribers.append(subscriber)
 
-    def permits(self, url: str, permission: str) -> bool:
-        """Return whether a signed URL was signed for its blob and this permission."""
-        signed = parse_qs(urlsplit(url).query).get("sig")
-        return signed == [_signature(url, permission)]
-
     def at(self, url: str) -> BlobRef:
         """Return the blob of a URL in this account."""
         return _at(url)
@@ -348,16 +344,3 @@ def _in_container(ref: BlobRef) -> BlobRef:
     if ref.container not in CONTAINERS:
         raise NotFound(f"There is no container {ref.container}.")
     return ref
-
-
-def _signature(url: str, permission: str) -> str:
-    path = url.partition("?")[0]
-    return hashlib.sha256(f"{path} {permission}".encode()).hexdigest()
-
-
-def _signed(url: str, permission: str, until: datetime) -> str:
-    if not url.startswith(f"{ENDPOINT}/"):
-        raise Permanent(f"Nobody can be given {url[:200]!a}: it is no blob of the account.")
-    signature = _signature(url, permission)
-    signed = urlencode({"se": until.isoformat(), "sp": permission, "sig": signature})
-    return f"{url}{'&' if '?' in url else '?'}{signed}"
