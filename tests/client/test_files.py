@@ -57,6 +57,11 @@ def test_an_output_of_many_pages_is_listed_whole(client, site):
     assert [f.name for f in client.outputs("r").files] == [f"{n:04}.txt" for n in range(2500)]
 
 
+def test_a_name_that_an_output_does_not_have_is_a_key_error(client, site):
+    with pytest.raises(KeyError, match="loud"):
+        client.outputs(finished(client, site))["loud.txt"]
+
+
 def test_a_run_without_output_is_a_conflict(client):
     with pytest.raises(Conflict, match="has no output"):
         client.outputs(client.start("job", b"one\n"))

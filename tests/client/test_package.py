@@ -7,7 +7,10 @@ import sys
 import tomllib
 from pathlib import Path
 
+import fanfare
 from fanfare import AsyncFanfare, Fanfare
+
+import pipeline
 
 FOLDER = Path(__file__).resolve().parents[2] / "client"
 SOURCES = sorted((FOLDER / "src/fanfare").glob("*.py"))
@@ -51,6 +54,10 @@ def test_its_syntax_is_that_of_python_3_10():
 
 def test_it_is_typed():
     assert (FOLDER / "src/fanfare/py.typed").exists()
+
+
+def test_it_has_the_version_of_the_engine_beside_which_it_was_tested():
+    assert fanfare.__version__ == pipeline.__version__
 
 
 def test_both_clients_have_the_same_methods_and_arguments():

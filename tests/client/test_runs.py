@@ -125,6 +125,23 @@ def test_an_answer_that_is_not_fanfares_is_an_error_and_no_crash(client, site, b
         client.runs()
 
 
+@pytest.mark.parametrize("body", ["<html>", "[]", '{"url": 1}', '{"files": [1]}', "null", "7"])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.start("job", b"one\n"),
+        lambda client: client.start("job"),
+        lambda client: client.outputs("r"),
+        lambda client: client.run("r"),
+    ],
+    ids=["upload", "start", "outputs", "run"],
+)
+def test_no_operation_trusts_an_answer(client, site, ask, body):
+    site.once(lambda _: httpx.Response(200, text=body))
+    with pytest.raises(Unreachable, match="check the URL"):
+        ask(client)
+
+
 def test_a_file_that_is_not_there_or_empty_is_refused_before_anything_is_sent(client, site):
     for file in ("nowhere.txt", b""):
         with pytest.raises(Refused):

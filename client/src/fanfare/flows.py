@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -12,7 +12,7 @@ from fanfare.effects import Flow, Now, Send, Sleep, Token, Work
 from fanfare.errors import FanfareError, Refused, TimedOut, Unreachable
 from fanfare.files import Target, read_digest, targets
 from fanfare.retries import NEVER, Retries
-from fanfare.values import OutputFile, Outputs, Run, outputs_of, run_of, runs_of
+from fanfare.values import OutputFile, Outputs, Run, page_of, place_of, run_of, runs_of
 from fanfare.wire import Answer, NoAnswer, Request, error_of, lost
 
 T = TypeVar("T")
@@ -126,17 +126,18 @@ def wait(app: App, run: str, timeout_s: float | None) -> Flow[Run]:
 
 
 def outputs(app: App, run: str) -> Flow[Outputs]:
-    """List the files of a run's output. Raises Conflict if it has none, and NotFound."""
-    pages: list[Any] = []
-    files = 0
+    """List the files of a run's output, page by page. Raises Conflict if it has none, NotFound."""
+    found: Outputs | None = None
     while True:
-        asked = app.request("GET", "runs", _id(run), "outputs", skip=files)
-        page = (yield from ask(app, asked)).json()
-        found = outputs_of([*pages, page])
-        pages.append(page)
-        if len(found.files) >= page.get("total", 0) or len(found.files) == files:
+        files = found.files if found else ()
+        asked = app.request("GET", "runs", _id(run), "outputs", skip=len(files))
+        page = page_of((yield from ask(app, asked)).json())
+        if found and page.part.generation != found.generation:
+            found = None  # it was redriven meanwhile: its output is another one
+            continue
+        found = replace(page.part, files=(*files, *page.part.files))
+        if not page.part.files or len(found.files) >= page.total:
             return found
-        files = len(found.files)
 
 
 def save(app: App, files: tuple[OutputFile, ...], folder: Path) -> Flow[list[Path]]:
@@ -216,7 +217,7 @@ def exchange(request: Request, retries: Retries, sink: Any = None) -> Flow[Answe
         attempt += 1
 
 
-def _uploaded(app: App, order: Order) -> Flow[Any]:
+def _uploaded(app: App, order: Order) -> Flow[Mapping[str, Any]]:
     """Bring the file where the app says, unless it is there; return it as the input of a run."""
     size, sha256 = yield Work(lambda: read_digest(order.file))
     if size == 0:
@@ -228,12 +229,13 @@ def _uploaded(app: App, order: Order) -> Flow[Any]:
         )
     body = {"name": _file_name(order), "sha256": sha256}
     for last in (*[False] * (_UPLOADS - 1), True):
-        place = (yield from ask(app, app.request("POST", "uploads", body=body))).json()
-        if place["uploaded"]:
-            return place["input"]
+        answer = yield from ask(app, app.request("POST", "uploads", body=body))
+        place = place_of(answer.json())
+        if place.uploaded:
+            return place.input
         sent = Request(
             "PUT",
-            place["url"],
+            place.url,
             headers={"x-ms-blob-type": "BlockBlob", "content-length": str(size)},
             content=order.file,
             repeatable=False,
@@ -247,7 +249,7 @@ def _uploaded(app: App, order: Order) -> Flow[Any]:
                 raise
             yield Sleep(app.retries.first_s)
         else:
-            return place["input"]
+            return place.input
     raise AssertionError("unreachable")
 
 

@@ -67,7 +67,10 @@ class Outputs:
     expires_at: datetime
 
     def __getitem__(self, name: str) -> OutputFile:
-        return next(file for file in self.files if file.name == name)
+        for file in self.files:
+            if file.name == name:
+                return file
+        raise KeyError(name)
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,23 @@ class CompletionEvent:
     def ok(self) -> bool:
         """Whether the run succeeded."""
         return self.verdict == "succeeded"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the app wants an upload: the signed URL, and the input as a start names it."""
+
+    uploaded: bool
+    url: str = field(repr=False)
+    input: Json
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some files of an output, and how many it has."""
+
+    part: Outputs
+    total: int
 
 
 def run_of(answer: Any) -> Run:  # noqa: ANN401 - JSON of a stranger
@@ -114,15 +134,22 @@ def runs_of(answer: Any) -> list[Run]:  # noqa: ANN401 - JSON of a stranger
         return [run_of(each) for each in answer["runs"]]
 
 
-def outputs_of(pages: list[Any]) -> Outputs:
-    """Put the pages of an output together. Raises Unreachable if they are none."""
+def place_of(answer: Any) -> Place:  # noqa: ANN401 - JSON of a stranger
+    """Read where an upload goes. Raises Unreachable if the answer does not say it."""
+    with _Reading("place of an upload"):
+        return Place(answer["uploaded"] is True, _text(answer["url"]), answer["input"])
+
+
+def page_of(answer: Any) -> Page:  # noqa: ANN401 - JSON of a stranger
+    """Read a page of an output. Raises Unreachable if it is none."""
     with _Reading("list of files"):
-        return Outputs(
-            run=_text(pages[0]["run"]),
-            generation=int(pages[0]["generation"]),
-            files=tuple(_file(each) for page in pages for each in page["files"]),
-            expires_at=min(moment(page["expires_at"]) for page in pages),
+        part = Outputs(
+            run=_text(answer["run"]),
+            generation=int(answer["generation"]),
+            files=tuple(_file(each) for each in answer["files"]),
+            expires_at=moment(answer["expires_at"]),
         )
+        return Page(part, int(answer["total"]))
 
 
 def event_of(event: Any) -> CompletionEvent:  # noqa: ANN401 - JSON of a stranger
