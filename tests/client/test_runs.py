@@ -149,6 +149,11 @@ def test_a_file_that_is_not_there_or_empty_is_refused_before_anything_is_sent(cl
     assert site.asked == []
 
 
+def test_a_start_without_the_input_that_is_needed_is_refused(client):
+    with pytest.raises(Refused, match="splits its input"):
+        client.start("job")
+
+
 @pytest.mark.parametrize("run", ["", ".", "..", "a/b", "../runs", "?x=1#"])
 def test_a_strange_run_id_asks_for_no_other_route(client, site, run):
     with pytest.raises(FanfareError) as refused:

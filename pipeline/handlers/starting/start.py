@@ -16,7 +16,7 @@ from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.messages import EventMessage, Step
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Input, Origin, OriginKind, Run
-from pipeline.errors import Conflict
+from pipeline.errors import Conflict, Permanent
 from pipeline.handlers import backups, probe
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.starting import admission
@@ -183,8 +183,8 @@ def start_for_request(
     """Start the run of a caller's idempotency key, or find it.
 
     Parameters of the request take precedence over those in the input's metadata. `request` is a
-    digest of the request. Raises InvalidParameters, TooManyWaiting for a new run, and Conflict if
-    another request used the key.
+    digest of the request. Raises InvalidParameters, Permanent for a new run that lacks its input,
+    TooManyWaiting for a new run, and Conflict if another request used the key.
     """
     described = pipeline.parameters_in(source.ref, source.metadata) if source else {}
     given = pipeline.resolve_parameters({**described, **parameters})
@@ -192,6 +192,7 @@ def start_for_request(
     origin = Origin(kind=OriginKind.REQUEST, key=key, at=engine.now, request=request)
     taken = input_of(source, engine.ports.blobs.url(source.ref)) if source else None
     if runs.load(engine.ports.tables, naming.run_id(pipeline.name, key)) is None:
+        _check_input(pipeline, taken)
         admission.check_room(engine, pipeline)
     started = start(engine, pipeline, origin, taken, given)
     earlier = started.run.origin.request
@@ -199,6 +200,15 @@ def start_for_request(
         text = f"The key {idempotency_key!a} started run {started.run.id} with another request."
         raise Conflict(f"{text} Use a new key for a new request.")
     return started
+
+
+def _check_input(pipeline: Pipeline, source: Input | None) -> None:
+    """Raise Permanent before a run costs anything that could only fail."""
+    if source is None and pipeline.split.needs_input:
+        raise Permanent(
+            f"Pipeline {pipeline.name} splits its input ({pipeline.split.kind}): name a blob as "
+            "`input`."
+        )
 
 
 def input_of(facts: BlobFacts, url: str) -> Input:

@@ -25,6 +25,7 @@ from pipeline.domain.plans import arguments, delivery, split
 from pipeline.domain.plans.plan import PlannedInput
 from pipeline.domain.runs import announcement, manifest, naming
 from pipeline.domain.texts import records
+from pipeline.errors import Permanent
 from pipeline.handlers.assembling import assemblers
 from pipeline.handlers.planning import pages, splits, texts
 from pipeline.handlers.starting import lost_events, tick
@@ -158,10 +159,13 @@ def test_placeholders_without_a_value_load_and_fail(tmp_path, task):
     assert "The item has no value for" in run.error
 
 
-def test_a_request_without_the_input_that_a_split_needs_fails(tmp_path):
-    says("A request that names no input ends with `plan-failed`")
+def test_a_request_without_the_input_that_a_split_needs_is_refused(tmp_path):
+    says("A request that names none is refused then, and starts no run")
     text = START + NONE + "split: {lines: {}}\ntask: {command: ['true']}\n"
-    assert ended(tmp_path, text)[1].cause == "plan-failed"
+    app = app_of(tmp_path, {"p": text}, {})
+    with pytest.raises(Permanent, match="splits its input"):
+        start(app, "p", {})
+    assert app.all_runs() == []
 
 
 def test_items_that_batch_ended_before_they_finished_are_timed_out(tmp_path):

@@ -89,7 +89,10 @@ def test_it_asks_before_it_changes_anything(cli):
 def test_the_command_of_a_refused_start_cures(cli):
     cli.finished()
     lose(cli.app, "runs")
-    engine, body = cli.app.engine, b'{"pipeline": "job", "idempotency_key": "a"}'
+    cli.app.upload("other/a.txt", b"one\n")
+    source = {"container": "input", "name": "other/a.txt"}
+    body = json.dumps({"pipeline": "job", "idempotency_key": "a", "input": source}).encode()
+    engine = cli.app.engine
     refused = answering(lambda: start_run(engine, body, None))
     assert (refused.status, refused.body["retry"]) == (503, True)
     (command,) = re.findall(r"run `(fanfare [^`]+)`", str(refused.body["error"]))

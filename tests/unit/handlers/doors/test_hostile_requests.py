@@ -112,7 +112,9 @@ def test_a_packed_body_is_415_and_says_to_send_it_unpacked(app, encoding):
 
 @pytest.mark.parametrize("encoding", [None, "", "identity", " Identity "])
 def test_a_body_that_is_not_packed_is_read(app, encoding):
-    assert start(app, encoding=encoding).status == 202
+    app.upload("other/a.txt", b"one\n")
+    body = b'{"pipeline": "job", "input": {"container": "input", "name": "other/a.txt"}}'
+    assert start(app, body, encoding=encoding).status == 202
 
 
 def test_a_wrong_request_starts_nothing(app):

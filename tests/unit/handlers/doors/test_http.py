@@ -250,10 +250,11 @@ def test_a_limit_that_is_not_a_number_is_400(app, limit):
 
 
 def test_a_passing_error_is_503_and_says_that_retrying_helps(app):
+    body = json.dumps({"pipeline": "job", "input": INPUT}).encode()
     for verb, action in [
         ("get", lambda: http.show_run(app.engine, "job-" + "0" * 20)),
         ("query", lambda: http.list_runs(app.engine)),
-        ("transact", lambda: http.start_run(app.engine, b'{"pipeline": "job"}', "key")),
+        ("transact", lambda: http.start_run(app.engine, body, "key")),
     ]:
         broken(app, verb, Transient("read a row: 503 ServerBusy"))
         reply = http.answering(action)
@@ -322,3 +323,10 @@ def failing(error):
         raise error
 
     return act
+
+
+def test_a_run_that_lacks_its_input_is_400_before_it_starts(app):
+    reply = start(app, "a key")
+    assert (reply.status, reply.body["retry"]) == (400, False)
+    assert "job splits its input (lines): name a blob as `input`" in reply.body["error"]
+    assert listed(app).body["runs"] == []

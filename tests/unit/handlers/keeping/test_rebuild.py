@@ -161,8 +161,9 @@ def test_nothing_starts_while_the_ledger_is_lost_and_everything_afterwards(app_w
     app.settle()
     lose(app, *TABLES)
     pipeline = app.engine.catalogue.pipeline("job")
+    facts = app.world.blobs.head(BlobRef("input", "lines/a.txt"))
     with pytest.raises(LedgerLost, match="run `fanfare ledger rebuild --yes`"):
-        start_for_request(app.engine, pipeline, "key", None, {})
+        start_for_request(app.engine, pipeline, "key", facts, {})
     app.world.queues.send(
         "blob-events", json.dumps(app.world.blobs.created_event(BlobRef("input", "lines/a.txt")))
     )
