@@ -10,7 +10,7 @@ from pipeline.domain.plans import split
 from pipeline.domain.runs import announcement, manifest, results
 from pipeline.domain.texts import records
 from pipeline.handlers.assembling import assemblers, copying
-from pipeline.handlers.doors import http
+from pipeline.handlers.doors import bodies
 from pipeline.handlers.planning import pages, texts
 from pipeline.handlers.starting import lost_events
 from task_scripts.runtime import runner_item
@@ -51,7 +51,7 @@ LIMITS = {
     "missing items that an event names": announcement.MAX_MISSING,
     "missing items that a manifest names": manifest.MAX_MISSING,
     "bytes of an event": announcement.MAX_BYTES,
-    "bytes of an HTTP request": http.MAX_BODY,
+    "bytes of an HTTP request": bodies.MAX_BODY,
     "characters of the name of an output": runner_item.MAX_NAME,
 }
 
