@@ -24,6 +24,7 @@ from pipeline.handlers.tenure import Tenure, TimeIsUp, holding
 SMALL = 4 << 20  # bytes
 MAX_FILES = 100_000
 _FEW, _SLICE = 16, 400  # files
+_LISTS = 100  # of copies, before they become one: the cursor is bounded, and has their digests
 _COPIERS = 8
 _STEP = "copied"
 _COPIES = TypeAdapter(tuple[OutputFile, ...])
@@ -88,14 +89,19 @@ class _Copies:
 
     def add(self, copies: Sequence[OutputFile]) -> None:
         """Record a slice's copies. Raises LeaseLost."""
-        content = _COPIES.dump_json(tuple(copies))
-        self._digests = (*self._digests, kept.keep(self._engine, self._run, _STEP, content))
+        self._digests = (*self._digests, self._keep(copies))
+        if len(self._digests) > _LISTS:
+            self._digests = (self._keep(self.all()),)
         body = _DIGESTS.dump_json(self._digests).decode()
         self._tenure.note(self._tenure.position + len(copies), body)
 
     def all(self) -> tuple[OutputFile, ...]:
         """Read what was recorded. Raises Spoiled."""
         return tuple(copy for digest in self._digests for copy in self._read(digest))
+
+    def _keep(self, copies: Sequence[OutputFile]) -> str:
+        content = _COPIES.dump_json(tuple(copies))
+        return kept.keep(self._engine, self._run, _STEP, content)
 
     def _read(self, digest: str) -> tuple[OutputFile, ...]:
         content = kept.read(self._engine, self._run, _STEP, digest, "a list of copies")

@@ -175,6 +175,18 @@ def test_large_files_make_small_slices(app, monkeypatch):
     assert (app.only_run().state, writer.writes, writer.copies) == ("succeeded", MANY, 0)
 
 
+def test_the_lists_of_very_many_slices_fit_the_cursor(app, monkeypatch):
+    monkeypatch.setattr(copying, "LARGE", 3)  # so that most files are a slice of their own
+    monkeypatch.setattr(slices, "MAX_BODY", 8_000)
+    app.upload("lines/a.txt", b"one\n")
+    app.settle()
+    run = app.only_run()
+    assert run.state == "succeeded", run.error
+    assert [file["name"] for file in manifest_of(app, run)["files"]] == [
+        f"{number:03}.txt" for number in range(MANY)
+    ]
+
+
 def test_who_meets_a_commit_that_goes_on_asks_again_when_its_lease_ends(app):
     committing(app, fails_after=0)
     run = app.only_run()
