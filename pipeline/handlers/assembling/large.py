@@ -79,7 +79,7 @@ class _Copy:
 
     def _digest(self) -> Sha256:
         """Read the copy from where the last invocation ended. Raises TimeIsUp."""
-        found = Sha256.of(self.sofar.digest)
+        found = self._begun()
         for chunk in self.engine.ports.blobs.stream(self.target, found.size):
             found.update(chunk)
             self.tenure.renew()
@@ -87,6 +87,13 @@ class _Copy:
                 self._note(digest=found.kept)
                 raise TimeIsUp(f"{found.size:,} bytes of {self.target.name} are read.")
         return found
+
+    def _begun(self) -> Sha256:
+        """Go on with the digest, or begin it: a Python without OpenSSL's library cannot go on."""
+        try:
+            return Sha256.of(self.sofar.digest)
+        except ValueError:
+            return Sha256()
 
     def _note_begun(self, begun: Begun | None) -> None:
         self._note(begun=begun or Begun())

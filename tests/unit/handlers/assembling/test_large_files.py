@@ -101,3 +101,20 @@ def test_without_kept_digests_a_large_file_is_read_in_one_go(made, monkeypatch):
     app, reading = made(JOINED)
     assert app.only_run().state == "succeeded"
     assert reading.begun == [0]
+
+
+def test_a_digest_that_another_python_kept_begins_anew(made, monkeypatch):
+    note = large._Copy._note
+
+    def noted(copy, **changes):
+        note(copy, **changes)
+        if changes.get("digest"):  # the next invocation runs elsewhere
+            monkeypatch.setattr(sha256, "_LIBRARY", None)
+
+    monkeypatch.setattr(large._Copy, "_note", noted)
+    app, reading = made(JOINED)
+    run = app.only_run()
+    assert run.state == "succeeded", run.error
+    (file,) = manifest_of(app, run)["files"]
+    assert file["digest"]["value"] == hashlib.sha256(CONTENT * ITEMS).hexdigest()
+    assert reading.begun == [0, 0]
