@@ -8,7 +8,7 @@ from typing import cast
 
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.run import Run
-from pipeline.domain.waiting.reports import TaskEnd
+from pipeline.domain.waiting.reports import TaskEnd, Unconfirmed
 from pipeline.handlers.engine import Engine
 from pipeline.ledger import index, progress
 from pipeline.ledger.index import ActiveEntry
@@ -43,31 +43,40 @@ def once(engine: Engine) -> Engine:
     return replace(engine, ports=replace(engine.ports, cluster=cluster))
 
 
-def reported_once(engine: Engine) -> Engine:
-    """Return an engine for which Batch lists the tasks of each job once, for all looks at them."""
-    cluster = cast(Cluster, _Lists(engine.ports.cluster))
+def reported_once(engine: Engine, job: str) -> Engine:
+    """Return an engine for which Batch lists the tasks of a job once, for all looks at them.
+
+    Other jobs are listed each time: to those of further executions the looks themselves add tasks.
+    """
+    cluster = cast(Cluster, _Lists(engine.ports.cluster, job))
     return replace(engine, ports=replace(engine.ports, cluster=cluster))
 
 
 class _Lists:
     """The lists of a job's tasks, as they were at the first look."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-        self.unconfirmed = cache(cluster.unconfirmed)
-        self._failures, self._ends = dict[str, list[TaskEnd]](), dict[str, list[TaskEnd]]()
+    def __init__(self, cluster: Cluster, job: str) -> None:
+        self._cluster, self._job = cluster, job
+        self._unconfirmed = cache(cluster.unconfirmed)
+        self._failures: list[TaskEnd] | None = None
+        self._ends: list[TaskEnd] | None = None
+
+    def unconfirmed(self, job: str) -> Unconfirmed:
+        return (self._unconfirmed if job == self._job else self._cluster.unconfirmed)(job)
 
     def failures(self, job: str, ended_before: datetime) -> Iterator[TaskEnd]:
-        if job not in self._failures:
-            self._failures[job] = list(self._cluster.failures(job, ended_before))
-        return iter(self._failures[job])
+        if job != self._job:
+            return self._cluster.failures(job, ended_before)
+        if self._failures is None:
+            self._failures = list(self._cluster.failures(job, ended_before))
+        return iter(self._failures)
 
     def ends(self, job: str, since: datetime | None = None) -> Iterator[TaskEnd]:
-        if since is not None:
+        if since is not None or job != self._job:
             return self._cluster.ends(job, since)
-        if job not in self._ends:
-            self._ends[job] = list(self._cluster.ends(job))
-        return iter(self._ends[job])
+        if self._ends is None:
+            self._ends = list(self._cluster.ends(job))
+        return iter(self._ends)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._cluster, name)

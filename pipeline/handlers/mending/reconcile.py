@@ -5,6 +5,8 @@ The truth about a task is its receipt; for a task that completed without one, Ba
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from functools import partial
+from typing import NamedTuple
 
 from pipeline.domain.plans.plan import PAGE_SIZE
 from pipeline.domain.runs import naming
@@ -30,6 +32,16 @@ _STAGE_OF = {State.PLANNING: naming.SPLIT, State.ASSEMBLING: naming.ASSEMBLE}
 _JOB_WORKS = frozenset({"active", "enabling", "disabled", "disabling"})
 
 
+class _Seen(NamedTuple):
+    """What the ledger says before Batch is asked: tasks that are counted, and submitted pages.
+
+    Tasks that are submitted later are not in what Batch lists, and have not ended.
+    """
+
+    known: Bitmap
+    pages: Bitmap
+
+
 def reconcile_tasks(engine: Engine, run: Run) -> None:
     """Find tasks that ended without a counted receipt; settle them by receipt or Batch's report.
 
@@ -39,23 +51,23 @@ def reconcile_tasks(engine: Engine, run: Run) -> None:
     if run.plan is None:
         return
     if run.plan.tasks <= AT_ONCE:
-        _reconcile(engine, run, range(run.plan.tasks), _known(engine, run))
+        _reconcile(engine, run, range(run.plan.tasks), _seen(engine, run))
         return
     try:
         with holding(engine, run, "reconcile") as tenure:
-            _go_on(reported_once(engine), run, run.plan.tasks, tenure)
+            _go_on(reported_once(engine, run.names.job()), run, run.plan.tasks, tenure)
     except Elsewhere:
         log.info("Run left to another sweep", extra=context(run, "reconcile"))
 
 
 def _go_on(engine: Engine, run: Run, tasks_: int, tenure: Tenure) -> None:
     """Reconcile from where the last sweep ended, until the last task or until the time is up."""
-    known, first = _known(engine, run), tenure.position
+    seen, first = _seen(engine, run), tenure.position
     while first < tasks_:
         numbers = range(first, min(first + AT_ONCE, tasks_))
         # A task that lost its outputs is counted, and executed anew all the same.
-        whole = not run.executions and all(number in known for number in numbers)
-        if whole or _reconcile(engine, run, numbers, known):
+        whole = not run.executions and all(number in seen.known for number in numbers)
+        if whole or _reconcile(engine, run, numbers, seen):
             first = numbers.stop
         tenure.renew()
         if engine.time_is_up:
@@ -64,18 +76,19 @@ def _go_on(engine: Engine, run: Run, tasks_: int, tenure: Tenure) -> None:
     tenure.note(first if first < tasks_ else 0, "")
 
 
-def _known(engine: Engine, run: Run) -> Bitmap:
-    return progress.union(engine.ports.tables, run.id, run.generation, "tasks")
+def _seen(engine: Engine, run: Run) -> _Seen:
+    marked = partial(progress.union, engine.ports.tables, run.id, run.generation)
+    return _Seen(marked("tasks"), marked("pages"))
 
 
-def _reconcile(engine: Engine, run: Run, numbers: range, known: Bitmap) -> bool:
+def _reconcile(engine: Engine, run: Run, numbers: range, seen: _Seen) -> bool:
     """Reconcile some tasks; return False if the time was up before the last."""
     results = tasks.results(engine.ports.tables, run.id, run.generation, numbers)
     rows = {r.unit: r.model_copy(update={"items": ()}) for r in results}
-    _catch_up(engine, run, known, [r.unit for r in rows.values() if r.state is TaskState.DONE])
+    _catch_up(engine, run, seen.known, [r.unit for r in rows.values() if r.state is TaskState.DONE])
     unheard = {
         unit: rows.get(unit) or reexecution.unheard(unit)
-        for unit in _submitted(engine, run, numbers)
+        for unit in _submitted(seen.pages, numbers)
         if unit not in rows or rows[unit].state is TaskState.RETRYING
     }
     unheard = _without(unheard, receipts.settle_unheard(engine, run, unheard))
@@ -102,9 +115,8 @@ def _catch_up(engine: Engine, run: Run, known: Bitmap, done: list[str]) -> None:
         receipts.count(engine, run, behind)
 
 
-def _submitted(engine: Engine, run: Run, numbers: range) -> Iterable[str]:
+def _submitted(pages: Bitmap, numbers: range) -> Iterable[str]:
     """Name the tasks that Batch got: those of the submitted pages."""
-    pages = progress.union(engine.ports.tables, run.id, run.generation, "pages")
     return (naming.unit_name(number) for number in numbers if number // PAGE_SIZE in pages)
 
 
