@@ -5,7 +5,7 @@ import gc
 import json
 import logging
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from time import time
@@ -49,12 +49,15 @@ def _engine() -> Reloading[Engine]:
         from pipeline.adapters.telemetry import traces as telemetry  # noqa: PLC0415
 
         telemetry.configure(settings)
+    root = settings.definitions
+    look: Callable[[], str] = functools.partial(stamp, root) if settings.reload else str
+    seen = look()
     built = build(settings)
     versions.note(built)
-    root = settings.definitions
     return Reloading(
         built,
-        (lambda: stamp(root)) if settings.reload else str,
+        seen,
+        look,
         lambda before: _again(before, root),
         _report,
     )

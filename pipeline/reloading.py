@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from pipeline.errors import FanfareError
+from pipeline.errors import FanfareError, Transient
 
 type Broken = FanfareError | OSError
 
@@ -11,20 +11,22 @@ type Broken = FanfareError | OSError
 class Reloading[T]:
     """A value of files. While they are broken, the last one that could be made is kept.
 
-    `stamp` changes with the files. `again` makes the new value of the old one; its error is
-    reported once for each change.
+    `first` was made of files of which `seen` was the stamp before they were read. `stamp` changes
+    with the files. `again` makes the new value of the old one; its error is reported once for each
+    change, but a `Transient` one each time, since it is tried again.
     """
 
     def __init__(
         self,
         first: T,
+        seen: str,
         stamp: Callable[[], str],
         again: Callable[[T], T],
         report: Callable[[Broken], None],
     ) -> None:
         self._value = first
         self._stamp, self._again, self._report = stamp, again, report
-        self._seen = stamp()
+        self._seen = seen
         self._alone = threading.Lock()
 
     def current(self) -> T:
@@ -32,9 +34,12 @@ class Reloading[T]:
         with self._alone:
             found = self._stamp()
             if found != self._seen:
-                self._seen = found
                 try:
                     self._value = self._again(self._value)
+                except Transient as error:
+                    self._report(error)
+                    return self._value
                 except (FanfareError, OSError) as error:
                     self._report(error)
+                self._seen = found
             return self._value

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from pipeline.errors import Permanent
+from pipeline.errors import Permanent, Transient
 from pipeline.reloading import Reloading
 
 
@@ -28,7 +28,7 @@ def files():
 
 @pytest.fixture
 def value(files):
-    return Reloading("first", lambda: files.stamp, files.again, files.reported.append)
+    return Reloading("first", files.stamp, lambda: files.stamp, files.again, files.reported.append)
 
 
 def test_unchanged_files_are_not_read_again(files, value):
@@ -49,6 +49,20 @@ def test_broken_files_are_reported_once_and_the_last_good_value_stays(files, val
     assert files.reported == [error]
     files.stamp, files.broken = "3", None
     assert value.current() == "first>3"
+
+
+def test_a_change_that_only_a_busy_service_kept_out_is_tried_again(files, value):
+    files.stamp, files.broken = "2", Transient("The service is busy.")
+    assert value.current() == "first"
+    files.broken = None
+    assert value.current() == "first>2"
+    assert [str(error) for error in files.reported] == ["The service is busy."]
+
+
+def test_a_change_while_the_first_value_was_made_is_noticed(files):
+    seen, files.stamp = files.stamp, "2"
+    value = Reloading("first", seen, lambda: files.stamp, files.again, files.reported.append)
+    assert value.current() == "first>2"
 
 
 def test_many_threads_read_a_change_once(files, value):
