@@ -107,7 +107,7 @@ def results(
     """Yield the results of the plan's tasks, or of a range of them, in order of their numbers."""
     first, before = "t", "u"
     if numbers is not None:
-        first, before = naming.unit_name(numbers.start), naming.unit_name(numbers.stop)
+        first, before = naming.unit_name(numbers.start), naming.unit_name(numbers.stop - 1) + "~"
     return readable(tables.query(TASKS, partition(run, generation), first, before), _result)
 
 

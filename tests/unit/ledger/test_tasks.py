@@ -121,3 +121,9 @@ def test_generations_and_stages_are_kept_apart(tables):
     assert [row.unit for row in tasks.results(tables, RUN, 2)] == ["t000007"]
     assert tasks.find(tables, RUN, 1, "split") is not None
     assert tasks.find(tables, RUN, 2, "split") is None
+
+
+def test_a_range_may_end_with_the_last_task_that_has_a_name(tables):
+    tasks.finish(tables, RUN, 1, [result(999_998), result(999_999)])
+    found = tasks.results(tables, RUN, 1, range(999_999, 1_000_000))
+    assert [one.unit for one in found] == ["t999999"]
