@@ -20,6 +20,7 @@ from pipeline.handlers.assembling.assemblers import Assembly
 from pipeline.handlers.assembling.commit import Chosen, Committed
 from pipeline.handlers.assembling.copying import MAX_FILES
 from pipeline.handlers.assembling.fan_in import FanIn
+from pipeline.handlers.collecting import gather
 from pipeline.handlers.collecting.accounts import Counts, Outcomes, count
 from pipeline.handlers.collecting.gather import Gathered, Rejected, total_items
 from pipeline.handlers.collecting.receipts import settle_unheard
@@ -145,6 +146,8 @@ def _execute_rejected_anew(engine: Engine, run: Run, rejected: list[Rejected]) -
             overrule(engine, run, result, Cause.RECEIPT_INVALID, why)
         if engine.time_is_up:
             raise TimeIsUp("Some of the tasks that Batch contradicts are handled.")
+    if not begun and len(rejected) >= gather.MOST:
+        raise TimeIsUp("There may be more tasks that Batch contradicts.")
     return begun
 
 

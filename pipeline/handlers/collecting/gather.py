@@ -22,7 +22,7 @@ from pipeline.handlers.running import confirming
 from pipeline.handlers.running.confirming import BatchWord
 from pipeline.ledger import tasks
 
-_MOST = 10_000
+MOST = 10_000  # tasks of one kind that are noted
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 type Rejected = tuple[TaskResult, str]
@@ -114,9 +114,9 @@ def _note(
     gathered.devices.add(result.device)
     if result.state is TaskState.RETRYING:
         gathered.retrying = True
-    elif why and len(gathered.rejected) < _MOST:
+    elif why and len(gathered.rejected) < MOST:
         gathered.rejected.append((slim, why))
-    elif not why and not whole and len(gathered.lost) < _MOST:
+    elif not why and not whole and len(gathered.lost) < MOST:
         gathered.lost.append(slim)
     if word and word.has_open(result):
         gathered.unfinished = [max([slim, *gathered.unfinished], key=_since)]

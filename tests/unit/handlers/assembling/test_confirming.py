@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from pipeline.handlers.collecting import gather
 from pipeline.handlers.ending import steer
 from pipeline.ports.batch import TaskSpec
 from tests.fakes.app import FakeApp
@@ -62,6 +63,20 @@ def test_a_redrive_does_not_rely_on_a_receipt_that_batch_contradicted(app_with):
     steer.redrive(app.engine, app.only_run().id)
     app.settle()
     assert (app.only_run().state, ran["t000000"]) == ("succeeded", 3)
+    assert b"forged" not in content_of(app, app.only_run())
+
+
+def test_a_redrive_relies_on_no_such_receipt_however_many_there_are(app_with, monkeypatch):
+    monkeypatch.setattr(gather, "MOST", 2)
+    app = app_with()
+    app.upload("lines/a.txt", b"line\n" * 5)
+    ran = scripted(app, {f"t{n:06d}": [forging(app), forging(app)] for n in range(5)})
+    app.settle()
+    run = app.only_run()
+    assert (run.state, run.failed) == ("failed", 5)
+    steer.redrive(app.engine, run.id)
+    app.settle()
+    assert (app.only_run().state, set(ran.values())) == ("succeeded", {3})
     assert b"forged" not in content_of(app, app.only_run())
 
 
