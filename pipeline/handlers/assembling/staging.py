@@ -94,8 +94,8 @@ class Staged:
             blocks = _Blocks(self, pool)
             for part, chunks in outputs:
                 for chunk in chunks:
-                    if blocks.add(chunk):
-                        self.tenure.renew()
+                    blocks.add(chunk)
+                    self.tenure.renew()  # even if it fills no block: bytes may become nearly none
                 self._pass(part)
                 self.tenure.renew()
                 if self.engine.time_is_up:
@@ -155,14 +155,12 @@ class _Blocks:
         self._file, self._pool = file, pool
         self._held, self._begun = bytearray(), deque[Future[None]]()
 
-    def add(self, chunk: bytes) -> bool:
-        """Take the next bytes; return whether that filled a block."""
+    def add(self, chunk: bytes) -> None:
+        """Take the next bytes."""
         self._held += chunk
-        before = self._file.blocks
         while len(self._held) >= BLOCK:
             self._stage(bytes(self._held[:BLOCK]))
             del self._held[:BLOCK]
-        return self._file.blocks > before
 
     def flush(self) -> None:
         """Stage what is left, and wait until all is staged."""

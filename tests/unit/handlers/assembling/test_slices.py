@@ -6,12 +6,13 @@ from datetime import timedelta
 import pytest
 
 from pipeline.domain.runs.naming import BlobRef
-from pipeline.handlers.assembling import assemblers, staging
+from pipeline.handlers.assembling import assemblers, contents, staging
 from pipeline.handlers.collecting import gathering, indexing
 from pipeline.handlers.ending import steer
 from pipeline.handlers.planning import planner
 from pipeline.ledger.steps import slices
 from pipeline.ledger.steps.slices import LongStep
+from tests.fakes import blobs
 from tests.fakes.node import Failure
 from tests.unit.handlers.conftest import BLOB, content_of
 
@@ -168,6 +169,37 @@ def test_a_file_whose_blocks_vanished_begins_anew_in_another_folder(app_with):
     assert run.state == "succeeded", run.error
     assert content_of(app, run) == b"".join(b"%d\n" % n for n in range(ITEMS))
     assert app.engine.ports.writer.times == 0
+
+
+class Slow:
+    """Blobs of which each read takes ten seconds; another invocation tries to take the step."""
+
+    def __init__(self, app) -> None:
+        self._app, self._blobs, self.taken = app, app.world.ports.blobs, []
+
+    def __getattr__(self, name):
+        return getattr(self._blobs, name)
+
+    def stream(self, ref, *more):
+        for chunk in self._blobs.stream(ref, *more):
+            self._app.world.clock.advance(seconds=10)
+            if ref.container == "work":
+                step, now = LongStep.of(self._app.only_run(), "assemble"), self._app.engine.now
+                self.taken.append(slices.take(self._app.world.tables, step, "other", now))
+            yield chunk
+
+
+def test_a_step_is_kept_while_an_output_becomes_nearly_nothing(app_with, monkeypatch):
+    monkeypatch.setattr(contents, "_AHEAD", 10)
+    monkeypatch.setattr(blobs, "CHUNK", 10_000)
+    definition = RANGE + "assemble: {zip: {name: all.zip}}\n"
+    app = app_with(definition, program=lambda _item: [("a.txt", bytes(100_000))])
+    slow = Slow(app)
+    app.through(replace(app.world.ports, blobs=slow))
+    app.upload("lines/a.txt", b"x")
+    app.settle()
+    assert app.only_run().state == "succeeded", app.only_run().error
+    assert {type(found) for found in slow.taken} == {slices.Busy}
 
 
 def test_more_than_may_pass_through_the_app_is_refused_before_it_is_read(app_with, monkeypatch):
