@@ -80,14 +80,12 @@ class Assembly:
         since = self.parts.since(begun.item) if begun else iter(self.parts)
         left = islice(since, begun.outputs if begun else 0, None)
         for part, chunks in contents(self.engine.ports.blobs, left):
-            label = f"{part.name} of item {part.item}"
-            if begun and part.size > MAX_PART:
-                raise concatenate.AssembleError(
-                    f"{label} has {part.size >> 30:,} GiB, and the app reads at most "
-                    f"{MAX_PART >> 30} GiB of one: let items be smaller, or use `format: plain` "
-                    "or a program"
-                )
+            label = _label(part)
             yield part, concatenate.Part(label, _verified(part, label, chunks))
+
+
+def _label(part: Part) -> str:
+    return f"{part.name} of item {part.item}"
 
 
 def _verified(part: Part, label: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -121,10 +119,11 @@ def _concatenate(assembly: Assembly) -> list[AssembledFile]:
         composed = list(islice(cut(pieces(assembly.parts)), MOST + 1))
         if len(composed) <= MOST:
             return [_made(chosen.name, file.compose(composed, kind), kind)]
-    _check_streamed(assembly)
     joiner = Joiner(chosen)
     if file.begun.slices:
         joiner.learn(part for _, part in assembly.streams())
+    else:
+        _check_streamed(assembly)
     joined = ((part, joiner.join(content)) for part, content in assembly.streams(file.begun))
     return [_made(chosen.name, file.stream(joined, kind, Way()), kind)]
 
@@ -135,6 +134,12 @@ def _check_streamed(assembly: Assembly) -> None:
         raise concatenate.AssembleError(
             f"the outputs have {assembly.parts.most_bytes >> 30:,} GiB, and the app joins at most "
             f"{MAX_STREAMED >> 30:,} GiB of them: use `format: plain` or a program"
+        )
+    if large := next((part for part in assembly.parts if part.size > MAX_PART), None):
+        raise concatenate.AssembleError(
+            f"{_label(large)} has {large.size >> 30:,} GiB, and the app reads at most "
+            f"{MAX_PART >> 30} GiB of one: let items be smaller, or use `format: plain` "
+            "or a program"
         )
 
 

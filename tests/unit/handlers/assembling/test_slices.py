@@ -13,6 +13,7 @@ from pipeline.handlers.planning import planner
 from pipeline.ledger.steps import slices
 from pipeline.ledger.steps.slices import LongStep
 from tests.fakes import blobs
+from tests.fakes.crash import Injector
 from tests.fakes.node import Failure
 from tests.unit.handlers.conftest import BLOB, content_of
 
@@ -211,10 +212,16 @@ def test_more_than_may_pass_through_the_app_is_refused_before_it_is_read(app_wit
     assert "use `format: plain` or a program" in run.error
 
 
-def test_one_output_that_is_too_large_for_the_app_is_named(app_with, monkeypatch):
+def test_one_output_that_is_too_large_for_the_app_is_named_before_any_is_read(
+    app_with, monkeypatch
+):
     monkeypatch.setattr(assemblers, "MAX_PART", 2)
     app = started(app_with, text("text"), lambda item: [("a.txt", b"%d\n" % item.id)])
+    calls = Injector()
+    app.through(calls.ports(app.engine.ports))
     app.settle()
+    assert "stream" not in {call.verb for call in calls.trace if call.port == "blobs"}
+    assert "stage" not in {call.verb for call in calls.trace if call.port == "writer"}
     run = app.only_run()
     assert run.state == "failed"
     assert "a.txt of item 10 has" in run.error
