@@ -34,15 +34,25 @@ _SEARCH = ENGINE.model_copy(update={"name": "search for lost events"})
 
 
 def activate(engine: Engine) -> None:
-    """Note the time from which each new pipeline's blobs are watched: now."""
+    """Note the time from which each new pipeline's blobs are watched: now.
+
+    A damaged row keeps no other pipeline from it. Raises Transient.
+    """
     for pipeline in engine.catalogue.pipelines.values():
         if pipeline.trigger.blob is None:
             continue
-        unknown = watermarks.watched(engine.ports.tables, pipeline.name) is None
-        if unknown and not backups.is_lost(engine, pipeline.name):
-            # Storage reports a blob's time in whole seconds.
-            now = engine.now.replace(microsecond=0)
-            _record(engine, pipeline, Watched(activated=now, swept=now))
+        try:
+            _activate(engine, pipeline)
+        except Permanent as error:
+            log.warning("Trigger not activated", extra=_about(pipeline, reason=str(error)))
+
+
+def _activate(engine: Engine, pipeline: Pipeline) -> None:
+    unknown = watermarks.watched(engine.ports.tables, pipeline.name) is None
+    if unknown and not backups.is_lost(engine, pipeline.name):
+        # Storage reports a blob's time in whole seconds.
+        now = engine.now.replace(microsecond=0)
+        _record(engine, pipeline, Watched(activated=now, swept=now))
 
 
 def sweep_events(engine: Engine) -> int:

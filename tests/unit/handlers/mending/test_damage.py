@@ -4,7 +4,10 @@ import logging
 
 import pytest
 
+from pipeline.handlers.starting import lost_events
+from pipeline.ledger import watermarks
 from pipeline.ledger.layout import POOLS, PROGRESS, RUNS, TASKS
+from pipeline.ports.tables import Remove
 from tests.unit.handlers.conftest import LINES
 
 LIMITED = LINES + "max_concurrent_runs: 1\n"
@@ -55,6 +58,18 @@ def test_damaged_rows_of_tasks_are_restored_from_receipts(app_with, table):
     assert damage(app, table, "t")
     app.settle()
     assert (app.only_run().state, app.only_run().succeeded) == ("succeeded", 3)
+
+
+def test_a_damaged_row_of_a_trigger_keeps_no_other_pipeline_from_its_activation(app_with, caplog):
+    app = app_with(LINES, also={"later": LINES.replace("lines/", "later/")})
+    lost_events.activate(app.engine)
+    (other,) = (row for row in rows(app, RUNS, "!events") if row.partition == "later")
+    app.world.tables.transact(RUNS, "later", [Remove(other.key)])
+    damage(app, RUNS, "!events")
+    with caplog.at_level(logging.WARNING):
+        lost_events.activate(app.engine)
+    assert watermarks.watched(app.world.tables, "later")
+    assert "Trigger not activated" in caplog.text
 
 
 def test_a_damaged_row_is_logged_with_its_key(app_with, caplog):
