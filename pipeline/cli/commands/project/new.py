@@ -29,6 +29,7 @@ from pipeline.cli.proposing.proposal import (
 )
 from pipeline.cli.proposing.sample import sample_of
 from pipeline.cli.session import Session
+from pipeline.cli.stack.signals import end_in_order
 from pipeline.domain.catalogue.catalogue import DefinitionError
 from pipeline.domain.definitions.types import FILE_NAME
 
@@ -89,6 +90,7 @@ def new(  # noqa: PLR0913 - each is an option of the command
     following = f"fanfare up{where}; {running}" if tries else trying
     _show(session, proposal, written, following)
     if tries:
+        end_in_order()
         code = first_item(session, name, sample)
         if code is not Exit.OK:
             session.note(f"Correct the script or pipelines/{name}.yaml, then try it again.")
