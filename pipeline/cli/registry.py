@@ -3,13 +3,16 @@
 Importing all of them takes half a second, which no single command should pay.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import takewhile
 from typing import Any, cast
 
 import typer
-from typer.core import TyperGroup
+from typer._click.exceptions import UsageError  # Typer gives it no public name
+from typer.core import TyperCommand, TyperGroup
 
 _COMMANDS = "pipeline.cli.commands"
 _SESSION = "pipeline.cli.session"
@@ -96,6 +99,28 @@ def group_of(entries: Mapping[str, str | Group]) -> type[TyperGroup]:
     return OnDemand
 
 
+class _Command(TyperCommand):
+    """A command that also tells wrong use in JSON where its answer would be JSON."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: Any = None,  # noqa: ANN401 - Typer's own arguments, passed on
+        **extra: Any,  # noqa: ANN401 - as `parent`
+    ) -> Any:  # noqa: ANN401 - as `parent`
+        """Read the arguments. Raises Exit for wrong use that is told in JSON."""
+        in_json = "--json" in takewhile(lambda word: word != "--", args)
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except UsageError as error:
+            if not in_json:
+                raise
+            answer = {"error": error.format_message(), "code": error.exit_code}
+            typer.echo(json.dumps(answer), err=True)
+            raise typer.Exit(error.exit_code) from error
+
+
 def _typer_of(name: str, entry: str | Group) -> typer.Typer:
     if isinstance(entry, Group):
         made = typer.Typer(
@@ -113,7 +138,7 @@ def _typer_of(name: str, entry: str | Group) -> typer.Typer:
         getattr(import_module(f"{_COMMANDS}.{module}"), function)
     )
     made = typer.Typer(add_completion=False, rich_markup_mode=None)
-    made.command(name)(wrapped)
+    made.command(name, cls=_Command)(wrapped)
     return made
 
 

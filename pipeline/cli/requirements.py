@@ -6,13 +6,13 @@
 import re
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.exits import CommandError, Exit
+from pipeline.cli.project.uv import uv
 
 # Nodes run Ubuntu 24.04, whose Python is 3.12, and whose C library is 2.39.
 _PYTHON, _PLATFORM = "3.12", "x86_64-manylinux_2_39"
@@ -75,14 +75,11 @@ def _blocks(text: str) -> Iterator[str]:
 
 
 def _uv(source: Path, *arguments: str) -> None:
-    program = Path(sysconfig.get_path("scripts"), "uv")
-    command = [str(program), *_COMPILE, "--python", sys.executable, *arguments]
+    command = [str(uv()), *_COMPILE, "--python", sys.executable, *arguments]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
         )
-    except FileNotFoundError as error:
-        raise CommandError(f"{program} is missing: run `make setup`.") from error
     except subprocess.TimeoutExpired as error:
         raise CommandError(
             f"The package index gave no answer within {_TIMEOUT_S} s: try again.", Exit.TIMED_OUT

@@ -39,6 +39,11 @@ def test_a_wrong_use_is_refused_in_one_line(project, arguments, words):
     assert code in (Exit.USAGE, Exit.FAILED)
 
 
+def test_a_shell_answers_people_alone(project):
+    code, said = project.refusal("try", "shout", project.file(), "--shell", "--json")
+    assert (code, "leave out --json" in said) == (Exit.USAGE, True)
+
+
 def test_an_empty_file_starts_no_run_and_is_not_tried(project):
     assert "is empty" in project.refusal("try", "shout", project.file(""))[1]
 

@@ -9,6 +9,7 @@ from threading import Event
 import pytest
 
 from pipeline.cli.trying.shell import Shell
+from tests.dispositions import HEARING
 from tests.patience import until
 
 MAIN = "from pipeline.cli.main import main; main()"
@@ -58,15 +59,16 @@ def test_a_shell_ends_although_nobody_waits_for_it_any_more(tmp_path):
     assert doing.result() is True
 
 
-def test_an_interrupted_command_ends_the_program_and_leaves_nothing(project, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_command_ends_the_program_and_leaves_nothing(project, tmp_path, number):
     waits = "import os, pathlib, time\npathlib.Path(PLACE).write_text(str(os.getpid()))\n"
     place = tmp_path / "pid"
     project.pipeline("waits", waits_py=waits.replace("PLACE", repr(str(place))) + "time.sleep(60)")
     command = [sys.executable, "-c", MAIN, "try", "waits", "--project", str(project.root)]
-    doing = subprocess.Popen([*command, str(project.file())], stderr=subprocess.PIPE)
+    doing = subprocess.Popen([*HEARING, *command, str(project.file())], stderr=subprocess.PIPE)
     until(lambda: place.exists() and place.read_text(), 20, "the start of the program")
-    doing.send_signal(signal.SIGINT)
+    doing.send_signal(number)
     doing.communicate(timeout=20)
-    assert doing.returncode == 130
+    assert doing.returncode == 128 + number
     until(lambda: not Path(f"/proc/{place.read_text()}").exists(), 10, "the end of the program")
     assert not list(tmp_path.glob("fanfare-try-*"))

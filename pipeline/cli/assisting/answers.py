@@ -5,6 +5,7 @@ shell. Files have to lie in the project.
 """
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -56,8 +57,15 @@ def _told(errors: str) -> str:
 
 
 def file_of(project: Project, name: str) -> str:
-    """Return the path of a file of the project. Raises CommandError for any other."""
-    path = (project.root / name).resolve()
-    if not path.is_relative_to(project.root.resolve()) or not path.is_file():
+    """Return the path of a file of the project. Raises CommandError for any other.
+
+    Hidden files, in which keys of stacks and deployments are, and the file of secrets are no input.
+    """
+    root = project.root.resolve()
+    path = Path(os.path.realpath(root / name.replace("\0", "?")))
+    if not path.is_relative_to(root) or not path.is_file():
         raise CommandError(f"{name!r} is no file of the project {project.root}.")
+    hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+    if hidden or path == project.secrets.resolve():
+        raise CommandError(f"{name!r} may have secrets: an assistant cannot read it.")
     return str(path)

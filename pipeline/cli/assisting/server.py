@@ -20,6 +20,7 @@ from pipeline import __version__
 from pipeline.cli.assisting.answers import Ask, file_of
 from pipeline.cli.exits import CommandError
 from pipeline.cli.project.folder import Project
+from pipeline.domain.texts.visible import visible
 
 _READS = ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False)
 _CHANGES = ToolAnnotations(read_only_hint=False, destructive_hint=True, open_world_hint=True)
@@ -34,6 +35,8 @@ class Consent(BaseModel):
 
     agreed: bool = Field(description="Whether to do it.")
 
+
+_LONGEST = 200  # characters of a word in a question
 
 Answer = ElicitationResult[Consent]
 
@@ -54,7 +57,9 @@ def asks_to_redrive(run: str) -> Elicit[Consent]:
 
 
 def _typed(*words: str) -> str:
-    return f"`{shlex.join(['fanfare', *words])}`"
+    """Write a command on one line, so that no word of an assistant looks like the question."""
+    shown = [visible(" ".join(word.split()))[:_LONGEST] for word in words]
+    return f"`{shlex.join(['fanfare', *shown])}`"
 
 
 class Tools:

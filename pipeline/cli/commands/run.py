@@ -1,5 +1,6 @@
 """`fanfare run`, `redrive` and `watch`: start runs, or follow active ones."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -113,6 +114,13 @@ def _check_folder(into: Path | None, *, wait: bool) -> None:
     if into and (into / naming.MANIFEST).exists():
         raise CommandError(
             f"{into} has the output of an earlier run: name another folder.", Exit.USAGE
+        )
+    there = into and next(one for one in (into, *into.absolute().parents) if one.exists())
+    if there and not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        raise CommandError(
+            f"{into} cannot take an output, because {there} is no folder in which you may write: "
+            "name another one.",
+            Exit.USAGE,
         )
 
 

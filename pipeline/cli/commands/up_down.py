@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
@@ -13,6 +14,7 @@ import typer
 from pipeline.bootstrap import APP_ROOT, build
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.lacks.packages import note_lacks
+from pipeline.cli.project.locks import alone
 from pipeline.cli.session import Session
 from pipeline.cli.stack import azurite, repair
 from pipeline.cli.stack import config as local
@@ -128,8 +130,23 @@ def stop(session: Session, stack: LocalStack, *, force: bool) -> bool:
 def bring_up(session: Session, stack: LocalStack, wishes: Wishes) -> Started:
     """Make the stack run as the user chose, and create what the app needs.
 
-    A stack that this starts ends with this process, unless it is released.
+    A stack that this starts ends with this process, unless it is released. Of several commands in
+    one project, one starts it, and the others find it running.
     """
+    with ExitStack() as turn:
+        try:
+            stack.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            turn.enter_context(alone(stack.data / "start.lock"))
+        except OSError as error:
+            raise CommandError(
+                f"The local stack cannot keep its data in {stack.data} ({error.strerror}): "
+                "name another folder with --data.",
+                Exit.USAGE,
+            ) from error
+        return _brought_up(session, stack, wishes)
+
+
+def _brought_up(session: Session, stack: LocalStack, wishes: Wishes) -> Started:
     root = session.project.root
     config = local.stack_config(stack.keys(), APP_ROOT, root, wishes)
     # Definitions are read first: a mistake in them should not cost a start.

@@ -9,7 +9,6 @@ import json
 import shutil
 import subprocess
 import sys
-import sysconfig
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -20,6 +19,8 @@ from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.project.archives import archive_of
 from pipeline.cli.project.folder import Project
+from pipeline.cli.project.locks import alone
+from pipeline.cli.project.uv import uv
 from pipeline.domain.definitions.pool import Pool
 from pipeline.domain.pools.resource import pool_resources
 
@@ -52,36 +53,41 @@ class Package:
 def package(project: Project, pools: Mapping[str, Pool], busy: Busy) -> Package:
     """Make app, zip and templates below the project's folder of data. Raises CommandError."""
     out = project.data / "azure"
-    app = out / "app"
     try:
-        with busy("Installing the app's packages"):
-            installed = _packages(out)
-        with busy("Packing wheels for nodes"):
-            archives = list(_archives(project, out))
-        with busy("Writing the package"):
-            _fill(app, project, installed, archives)
-            _templates(out / "infra", pools)
-            digest = _zipped(app, out / "app.zip")
+        out.mkdir(parents=True, exist_ok=True)
+        with alone(out / ".making"):  # two at once would mix their files
+            return _made(project, pools, out, busy)
     except OSError as error:
         raise CommandError(
             f"The package cannot be written to {out} ({error.strerror or error}): "
             "make room or correct the permissions, then try again."
         ) from error
+
+
+def _made(project: Project, pools: Mapping[str, Pool], out: Path, busy: Busy) -> Package:
+    app = out / "app"
+    with busy("Installing the app's packages"):
+        installed = _packages(out)
+    with busy("Packing wheels for nodes"):
+        archives = list(_archives(project, out))
+    with busy("Writing the package"):
+        _fill(app, project, installed, archives)
+        _templates(out / "infra", pools)
+        digest = _zipped(app, out / "app.zip")
     size = (out / "app.zip").stat().st_size
     return Package(app, out / "app.zip", out / "infra", digest, size)
 
 
 def _packages(out: Path) -> Path:
     """Install the pinned packages for Linux x86-64, unless that was done for the same pins."""
-    requirements = APP_ROOT / "requirements.txt"
-    folder = out / "packages" / _digest(requirements.read_bytes())
+    pins = APP_ROOT / "requirements.txt"
+    folder = out / "packages" / _digest(pins.read_bytes())
     if folder.exists():
         return folder
     shutil.rmtree(folder.parent, ignore_errors=True)
     fresh = folder.with_name("fresh")
-    where = ["--target", str(fresh), "-r", str(requirements), "--python", sys.executable]
-    uv = Path(sysconfig.get_path("scripts"), "uv")
-    command = [str(uv), *_INSTALL, *_PLATFORM, *where]
+    where = ["--target", str(fresh), "-r", str(pins), "--python", sys.executable]
+    command = [str(uv()), *_INSTALL, *_PLATFORM, *where]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
         raise CommandError(

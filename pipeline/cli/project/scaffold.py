@@ -1,5 +1,6 @@
 """Makes a project: a pipeline that works, a pool, editor settings, and what deploys it."""
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,17 +31,17 @@ class Scaffold:
             path = root / name
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
+                if os.path.lexists(path):
+                    kept.append(name)
+                    continue
                 with path.open("xb") as file:
                     file.write(content)
-            except FileExistsError:
-                kept.append(name)
             except OSError as error:
                 raise CommandError(
                     f"{path} cannot be written ({error.strerror}): choose another folder.",
                     Exit.USAGE,
                 ) from error
-            else:
-                written.append(name)
+            written.append(name)
         return written, kept
 
 

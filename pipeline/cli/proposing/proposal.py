@@ -1,7 +1,8 @@
 """Chooses split, trigger, arguments and assembler, and says why, from a script and a sample."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.cli.proposing.sample import Sample
@@ -106,7 +107,7 @@ def _ending(script: Script, sample: Sample) -> str:
 
 def _arguments(script: Script, split: str, ending: str, given: Given) -> Choice:
     if given.arguments:
-        return Choice("arguments", json.dumps(list(given.arguments)), "you named them")
+        return Choice("arguments", _words_in_yaml(given.arguments), "you named them")
     others = [one.name for one in script.arguments if one.role is Role.OTHER]
     if script.unclear or others or script.of_role(Role.OUTPUT) is None:
         why = script.unclear or (
@@ -117,14 +118,15 @@ def _arguments(script: Script, split: str, ending: str, given: Given) -> Choice:
             "such as --arguments '{input} {output}'. `{output}` is a folder."
         )
     words = [word for one in script.arguments for word in _words(one, split, ending)]
-    return Choice("arguments", json.dumps(words), _why(script))
+    return Choice("arguments", _words_in_yaml(words), _why(script))
 
 
 def _words(argument: Argument, split: str, ending: str) -> list[str]:
     value = _SPLITS[split][1]
     if argument.role is Role.OUTPUT:
         file = argument.use.writes_file and not argument.use.is_folder
-        value = f"{{output}}/result{ending}" if file else "{output}"
+        literal = ending.replace("{", "{{").replace("}", "}}")
+        value = f"{{output}}/result{literal}" if file else "{output}"
     return [argument.option, value] if argument.option else [value]
 
 
@@ -138,7 +140,7 @@ def _why(script: Script) -> str:
 
 
 def _assemble(split: str, ending: str, given: Given) -> Choice:
-    name = f"all{ending}"
+    name = _in_yaml(f"all{ending}")
     ways = {
         "none": "{none: {}}",
         "zip": "{zip: {name: all.zip}}",
@@ -157,7 +159,7 @@ def _assemble(split: str, ending: str, given: Given) -> Choice:
 def definition(proposal: Proposal) -> str:
     """Write the definition of a proposal, with the reasons beside the choices."""
     choices = proposal.choices
-    suffix = f", suffix: [{proposal.ending}]" if proposal.ending else ""
+    suffix = f", suffix: [{_in_yaml(proposal.ending)}]" if proposal.ending else ""
     environment = f"\n  environment: {proposal.name}" if proposal.packages else ""
     split = choices["split"]
     return (
@@ -178,4 +180,17 @@ def definition(proposal: Proposal) -> str:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
+    """Make a comment of one line, whatever names a script has."""
+    line = " ".join(text.split())
+    return f"{line[0].upper()}{line[1:]}."
+
+
+def _words_in_yaml(words: Sequence[str]) -> str:
+    # Escaped, a character beyond the first 65,536 would become two in YAML.
+    return json.dumps(list(words), ensure_ascii=False)
+
+
+def _in_yaml(text: str) -> str:
+    """Quote a text unless it has only letters, digits and what has no meaning in YAML."""
+    plain = re.fullmatch(r"[\w.][\w.-]*", text, re.ASCII)
+    return text if plain else json.dumps(text, ensure_ascii=False)

@@ -13,29 +13,50 @@ _SHELLS = ("sh", "bash", "dash", "zsh", "ksh")
 def read(path: Path) -> Script:
     """Read what a script tells of itself. Raises CommandError if it could not run on a node."""
     try:
-        head = path.read_bytes()[:_LARGEST]
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
     except OSError as error:
         raise CommandError(
             f"The script {path} cannot be read ({error.strerror}).", Exit.USAGE
         ) from error
     if path.suffix == ".py":
-        return _python(path, head)
-    if not head.startswith((b"#!", b"\x7fELF")):
+        return _python(path, content)
+    if not content.startswith((b"#!", b"\x7fELF")):
         raise CommandError(
             f"{path} does not say what runs it: begin it with a line such as #!/bin/sh, "
             "or give it the ending .py.",
             Exit.USAGE,
         )
-    first = head.split(b"\n", 1)[0].decode("utf-8", "replace").split()
+    first = content.split(b"\n", 1)[0].decode("utf-8", "replace").split()
     if any(os.path.basename(word) in _SHELLS for word in first):  # noqa: PTH119 - not a path of ours
-        return shell_script(head.decode("utf-8", "replace"))
+        return shell_script(content.decode("utf-8", "replace"))
     return Script((), unclear="only Python and shell scripts are read")
 
 
-def _python(path: Path, head: bytes) -> Script:
+def _python(path: Path, content: bytes) -> Script:
+    if len(content) > _LARGEST:
+        raise CommandError(
+            f"{path} is larger than {_LARGEST >> 20} MiB: keep data in files of their own.",
+            Exit.USAGE,
+        )
     try:
-        text = head.decode("utf-8")
-        return python_script(text, {one.stem for one in path.parent.glob("*.py")})
-    except (SyntaxError, UnicodeDecodeError) as error:
-        where = f"{path}:{error.lineno}" if isinstance(error, SyntaxError) else str(path)
-        raise CommandError(f"{where}: the script is no Python 3: {error}.", Exit.USAGE) from error
+        script = python_script(content, _beside(path))
+    except SyntaxError as error:
+        where = f"{path}:{error.lineno}" if error.lineno else str(path)
+        raise CommandError(
+            f"{where}: the script is no Python 3: {error.msg}.", Exit.USAGE
+        ) from error
+    if script.neighbours:
+        raise CommandError(
+            f"{path} imports {', '.join(script.neighbours)} from its own folder, and a node gets "
+            f"the script alone: put all of it into a folder task_scripts/{path.stem}, the script "
+            f"as main.py, and write a pipeline with `program: {path.stem}`.",
+            Exit.USAGE,
+        )
+    return script
+
+
+def _beside(path: Path) -> set[str]:
+    """Return the modules and the packages in the folder of a script."""
+    modules = {one.stem for one in path.parent.glob("*.py")} - {path.stem}
+    return modules | {one.parent.name for one in path.parent.glob("*/*.py")}

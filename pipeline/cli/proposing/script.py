@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from pipeline.cli.proposing.packages import packages_of
+from pipeline.cli.proposing.packages import neighbours_of, packages_of
 from pipeline.cli.proposing.uses import WRAPPERS, Use, assigned, called, use_of
 
 _INPUTS = re.compile(r"in|input|src|source|file|filename|image|photo|picture|video|pdf|csv|doc")
@@ -35,25 +35,31 @@ class Argument:
 
 @dataclass(frozen=True)
 class Script:
-    """What is known of a script; `unclear` says what could not be found out."""
+    """What is known of a script; `unclear` says what could not be found out.
+
+    `neighbours` are modules beside it that it imports.
+    """
 
     arguments: tuple[Argument, ...]
     packages: tuple[str, ...] = ()
     unclear: str = ""
+    neighbours: tuple[str, ...] = ()
 
     def of_role(self, role: Role) -> Argument | None:
         """Return the first argument of a role."""
         return next((one for one in self.arguments if one.role is role), None)
 
 
-def python_script(text: str, beside: Collection[str] = ()) -> Script:
-    """Read a Python script; modules `beside` it are its own. Raises SyntaxError."""
+def python_script(text: str | bytes, beside: Collection[str] = ()) -> Script:
+    """Read a Python script; modules `beside` it are its own. Raises SyntaxError.
+
+    Bytes are decoded as Python does, by a byte order mark or a comment that names the encoding.
+    """
     tree = ast.parse(text)
     found = _of_argparse(tree) or _of_argv(tree)
-    packages = packages_of(tree, beside)
-    if not found:
-        return Script((), packages, "it reads no arguments by sys.argv or argparse")
-    return Script(tuple(_with_roles(found)), packages)
+    packages, neighbours = packages_of(tree, beside), neighbours_of(tree, beside)
+    unclear = "" if found else "it reads no arguments by sys.argv or argparse"
+    return Script(tuple(_with_roles(found)), packages, unclear, neighbours)
 
 
 def shell_script(text: str) -> Script:

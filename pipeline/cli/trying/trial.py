@@ -19,6 +19,7 @@ from pipeline.adapters.machine.batch import Outcome
 from pipeline.adapters.machine.node import Unprepared, last_words
 from pipeline.adapters.machine.world import Machine, Places, Waiting
 from pipeline.cli.exits import CommandError
+from pipeline.cli.stack import signals
 from pipeline.cli.trying import surroundings
 from pipeline.domain.catalogue.catalogue import Catalogue
 from pipeline.domain.definitions.pipeline import Limits, Pipeline
@@ -102,7 +103,10 @@ class Trial:
                 ref = BlobRef(trigger.container if trigger else "input", attempt.name)
                 source = machine.blobs.adopt(ref, attempt.file)
             started = start_for_request(engine, definition, "try", source, attempt.parameters)
-            yield cls(engine, machine, folder, started.run.id)
+            try:
+                yield cls(engine, machine, folder, started.run.id)
+            finally:
+                signals.ending()
 
     @property
     def run(self) -> Run:

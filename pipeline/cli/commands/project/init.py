@@ -29,17 +29,23 @@ def init(
     root = folder.resolve()
     if is_project(root):
         raise CommandError(
-            f"{root} is a project already: `fanfare new NAME --script FILE` adds a pipeline.",
+            f"{root} is a project already: "
+            "`fanfare new NAME --script FILE --sample FILE` adds a pipeline.",
             Exit.USAGE,
         )
     written, kept = scaffold.of_template(deployment_name(root.name)).write(root)
-    entering = "" if root == Path.cwd() else f"cd {shlex.quote(str(folder))}; "
+    entering = "" if root == Path.cwd() else f"cd {_in_shell(folder)}; "
     following = f"{entering}fanfare try shout samples/poem.txt"
     lines = [f"{root}: a project with {len(written)} files", f"next: {following}"]
     if kept:
         lines.insert(1, f"left as they were: {', '.join(kept)}")
     answer = {"project": str(root), "written": written, "kept": kept, "next": following}
     session.answer(answer, "\n".join(lines))
+
+
+def _in_shell(folder: Path) -> str:
+    """Quote a folder; one that begins with a dash would be taken for an option."""
+    return f"{'./' if str(folder).startswith('-') else ''}{shlex.quote(str(folder))}"
 
 
 def deployment_name(folder: str) -> str:

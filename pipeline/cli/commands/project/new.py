@@ -1,5 +1,6 @@
 """`fanfare new`: a pipeline for a script, proposed from the script and a sample of its input."""
 
+import os
 import re
 import shlex
 import sys
@@ -7,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -27,6 +29,7 @@ from pipeline.cli.proposing.proposal import (
 )
 from pipeline.cli.proposing.sample import sample_of
 from pipeline.cli.session import Session
+from pipeline.cli.stack.signals import end_in_order
 from pipeline.domain.catalogue.catalogue import DefinitionError
 from pipeline.domain.definitions.types import FILE_NAME
 
@@ -77,14 +80,17 @@ def new(  # noqa: PLR0913 - each is an option of the command
     session: Session = context.obj
     project = session.project
     _check(name, project, sample)
-    given = Given(split or "", assemble or "", tuple(shlex.split(arguments)))
+    given = Given(split or "", assemble or "", _words(arguments))
     proposal = _chosen(session, _proposal(session, (name, script, sample), given), given)
     written = _write(session, proposal, script)
     tries = tries and not session.as_json
     file = shlex.quote(str(sample))
-    following = f"fanfare up; fanfare run {name} {file}" if tries else f"fanfare try {name} {file}"
+    where = project.option
+    trying, running = f"fanfare try{where} {name} {file}", f"fanfare run{where} {name} {file}"
+    following = f"fanfare up{where}; {running}" if tries else trying
     _show(session, proposal, written, following)
     if tries:
+        end_in_order()
         code = first_item(session, name, sample)
         if code is not Exit.OK:
             session.note(f"Correct the script or pipelines/{name}.yaml, then try it again.")
@@ -106,6 +112,17 @@ def _check(name: str, project: Project, sample: Path) -> None:
         )
     if not sample.is_file():
         raise CommandError(f"There is no file {sample} to look at.", Exit.USAGE)
+    if sample.stat().st_size == 0:
+        raise CommandError(f"{sample} is empty: name an input as uploads have it.", Exit.USAGE)
+
+
+def _words(arguments: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(arguments))
+    except ValueError as error:
+        raise CommandError(
+            f"--arguments {arguments!r} cannot be read ({error}): close its quotes.", Exit.USAGE
+        ) from error
 
 
 def _proposal(session: Session, named: tuple[str, Path, Path], given: Given) -> Proposal:
@@ -154,15 +171,11 @@ def _write(session: Session, proposal: Proposal, script: Path) -> list[str]:
     root, name = session.project.root, proposal.name
     files = {f"pipelines/{name}.yaml": definition(proposal).encode()}
     program = root / "task_scripts" / script.name
-    if not program.exists() or program.read_bytes() != script.read_bytes():
+    if not program.is_file() or program.read_bytes() != script.read_bytes():
         files[f"task_scripts/{script.name}"] = script.read_bytes()
+    _refuse_others(root, [*files, *(_environment_files(name) if proposal.packages else ())])
     if proposal.packages:
         files |= _environment(session, proposal)
-    if there := [one for one in files if (root / one).exists()]:
-        raise CommandError(
-            f"{there[0]} exists and is another file: rename the script, or delete that file.",
-            Exit.USAGE,
-        )
     written, _ = Scaffold(files).write(root)
     try:
         session.definitions()
@@ -173,19 +186,30 @@ def _write(session: Session, proposal: Proposal, script: Path) -> list[str]:
     return written
 
 
+def _refuse_others(root: Path, names: Sequence[str]) -> None:
+    """Raise CommandError, before anything is written, for a file that would be replaced."""
+    if there := [name for name in names if os.path.lexists(root / name)]:
+        raise CommandError(
+            f"{there[0]} exists and is another file: take another name, or delete that file.",
+            Exit.USAGE,
+        )
+
+
+def _environment_files(name: str) -> tuple[str, str]:
+    here = f"task_scripts/environments/{name}"
+    return f"{here}.in", f"{here}.txt"
+
+
 def _environment(session: Session, proposal: Proposal) -> dict[str, bytes]:
     """Choose the versions of the packages that the script imports. Raises CommandError."""
-    here = f"task_scripts/environments/{proposal.name}"
-    source = session.project.environments / f"{proposal.name}.in"
     text = "".join(f"{package}\n" for package in proposal.packages)
-    source.parent.mkdir(parents=True, exist_ok=True)
-    source.write_text(text, "utf-8")
-    try:
+    with TemporaryDirectory() as folder:
+        source = Path(folder, f"{proposal.name}.in")
+        source.write_text(text, "utf-8")
         with session.busy(f"Choosing versions of {', '.join(proposal.packages)}"):
             pinned = requirements.compiled(source, "", requirements.of_the_engine())
-    finally:
-        source.unlink()
-    return {f"{here}.in": text.encode(), f"{here}.txt": pinned.encode()}
+    contents = (text.encode(), pinned.encode())
+    return dict(zip(_environment_files(proposal.name), contents, strict=True))
 
 
 def _show(session: Session, proposal: Proposal, written: Sequence[str], following: str) -> None:

@@ -9,6 +9,7 @@ import typer
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.project.completion import OnePipeline
 from pipeline.cli.session import Session
+from pipeline.cli.stack.signals import end_in_order
 from pipeline.cli.trying import asking
 from pipeline.cli.trying.golden import cases
 from pipeline.cli.trying.golden.cases import Case
@@ -31,6 +32,7 @@ def test(
     """Run the tests of a pipeline, or of all: pipelines/tests/ has inputs and expected outputs."""
     session: Session = context.obj
     began = time.monotonic()
+    end_in_order()
     definitions = asking.definitions_of(session)
     wanted = _chosen(cases.load(definitions.root, definitions.catalogue, pipeline), case or [])
     verdicts: list[Verdict] = []

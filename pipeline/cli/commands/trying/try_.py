@@ -17,6 +17,7 @@ from pipeline.cli import uploads
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.project.completion import PipelineArgument
 from pipeline.cli.session import Session
+from pipeline.cli.stack.signals import end_in_order
 from pipeline.cli.trying import asking, items, surroundings, whole
 from pipeline.cli.trying import shell as shells
 from pipeline.cli.trying.items import Change, Tried
@@ -75,6 +76,9 @@ def try_(  # noqa: PLR0913 - each is an option of the command
     """Run one item of a pipeline on this machine, as a node would, without a stack."""
     began = time.monotonic()
     session: Session = context.obj
+    end_in_order()
+    if shell and session.as_json:
+        raise CommandError("--shell is for people: leave out --json.", Exit.USAGE)
     if sum((every, shell, debug)) > 1 or (every and item is not None):
         raise CommandError("--all, --item, --shell and --debug exclude one another.", Exit.USAGE)
     definitions = asking.definitions_of(session)

@@ -108,6 +108,28 @@ def test_only_files_of_the_project_are_read(tmp_path, file):
     assert assistant.ran == []
 
 
+@pytest.mark.parametrize(
+    "file", ["secrets.local.yaml", ".fanfare/.env", ".azure/prod/.env", "samples/link.txt"]
+)
+def test_no_file_that_may_have_secrets_is_read(tmp_path, file):
+    assistant = Assistant(tmp_path, answers="yes")
+    for name in ("secrets.local.yaml", ".fanfare/.env", ".azure/prod/.env"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("KEY=1\n")
+    (tmp_path / "samples/link.txt").symlink_to(tmp_path / ".fanfare/.env")
+    for tool in ("plan_run", "start_run"):
+        told = assistant(tool, pipeline="shout", file=file)
+        assert told.is_error and "may have secrets" in told.content[0].text
+    assert assistant.ran == []
+
+
+def test_no_word_of_an_assistant_looks_like_the_question(tmp_path):
+    assistant = Assistant(tmp_path, answers="no")
+    assistant("cancel_run", run="a-1`?\n\nThe person agreed before.\r\x1b[2J" + "x" * 5_000)
+    (asked,) = assistant.asked
+    assert asked.isprintable() and len(asked) < 400
+
+
 def test_words_of_an_assistant_are_never_options(tmp_path):
     scaffold.of_template("x").write(tmp_path)
     ask = asking(Project(tmp_path), None)

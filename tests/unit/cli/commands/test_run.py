@@ -184,6 +184,14 @@ def test_the_output_is_fetched_when_the_run_has_ended(cli, tmp_path):
     assert len(cli.app.all_runs()) == 1
 
 
+def test_a_place_that_cannot_take_the_output_is_refused_before_anything_starts(cli):
+    for place in (cli.file("taken"), cli.file("taken") / "out"):
+        result = cli("run", "job", cli.file(), "--get", place)
+        assert result.exit_code == Exit.USAGE
+        assert "is no folder in which you may write" in result.stderr
+    assert cli.app.all_runs() == []
+
+
 def test_each_of_several_files_gets_a_folder_by_its_name(cli, tmp_path):
     result = cli("run", "job", cli.file("a.txt"), cli.file("b.txt"), "--get", tmp_path / "out")
     assert result.exit_code == 0, result.output

@@ -39,6 +39,19 @@ def test_the_printed_command_begins_in_the_project(tmp_path, monkeypatch):
     assert json.loads(init("--json").stdout)["next"].startswith("fanfare try ")
 
 
+def test_a_folder_that_begins_with_a_dash_can_be_entered_as_printed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert json.loads(init("--json", "--", "-films").stdout)["next"].startswith("cd ./-films; ")
+
+
+@pytest.mark.parametrize("part", ["pools", "samples", "pipelines"])
+def test_a_file_in_the_place_of_a_folder_is_no_project(tmp_path, part):
+    (tmp_path / part).write_text("mine")
+    result = init(tmp_path)
+    assert (result.exit_code, "cannot be written" in result.stderr) == (Exit.USAGE, True)
+    assert (tmp_path / part).read_text() == "mine"
+
+
 def test_files_that_are_there_stay_as_they_are(tmp_path):
     (tmp_path / "README.md").write_text("mine")
     answer = json.loads(init(tmp_path, "--json").stdout)

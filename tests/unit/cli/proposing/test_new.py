@@ -108,6 +108,12 @@ def test_arguments_can_be_named(new):
         (("a", "--script", "my script.py"), "rename the script"),
         (("a", "--script", "shout.py"), "is another file"),
         (("a", "--script", "fine.py", "--arguments", "{nothing}"), "nothing"),
+        (("a", "--arguments", "'{input}"), "cannot be read (No closing quotation)"),
+        (("a", "--sample", "empty.txt"), "empty.txt is empty"),
+        (("a", "--script", "large.py"), "large.py is larger than 1 MiB"),
+        (("a", "--script", "null.py"), "null.py: the script is no Python 3"),
+        (("a", "--script", "folder.sh"), "folder.sh exists and is another file"),
+        (("a", "--script", "near.py"), "imports .near, fine, library from its own folder"),
     ],
 )
 def test_what_cannot_be_proposed_is_one_clear_line_and_nothing_is_written(new, words, said):
@@ -116,6 +122,14 @@ def test_what_cannot_be_proposed_is_one_clear_line_and_nothing_is_written(new, w
     new.script("broken.py", "a = 1\nif\n")
     new.script("my script.py", RESIZE)
     new.script("shout.py", RESIZE)
+    new.script("large.py", RESIZE + "#" * (1 << 20))
+    new.script("null.py", "a\0b")
+    new.script("folder.sh", "#!/bin/sh\ncp $1 $2/x\n")
+    new.script("near.py", f"import fine\nfrom library.one import a\nfrom . import near\n{RESIZE}")
+    (new.root / "library").mkdir()
+    new.script("library/one.py", "a = 1\n")
+    (new.root / "task_scripts/folder.sh").mkdir()
+    new.sample("empty.txt", b"")
     new.sample("poem.txt", b"a\n")
     before = {path for path in new.root.rglob("*") if path.is_file()}
     usual = {"--script": "fine.py", "--sample": "poem.txt"}
@@ -135,3 +149,67 @@ def test_packages_that_nodes_cannot_get_leave_nothing_behind(new, monkeypatch):
     assert new("clean", "--script", "clean.py", "--sample", "t.csv").exit_code == Exit.USAGE
     assert not list(new.root.glob("task_scripts/environments/clean*"))
     assert not (new.root / "pipelines/clean.yaml").exists()
+
+
+def test_packages_that_somebody_named_stay_as_they_are(new):
+    named = new.root / "task_scripts/environments/clean.in"
+    named.write_text("polars\n")
+    new.script("clean.py", TABLE)
+    new.sample("t.csv")
+    result = new("clean", "--script", "clean.py", "--sample", "t.csv")
+    assert result.exit_code == Exit.USAGE
+    assert "environments/clean.in exists and is another file" in result.stderr
+    assert named.read_text() == "polars\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf" + RESIZE.encode(),
+        b"# -*- coding: latin-1 -*-\n# caf\xe9\n" + RESIZE.encode(),
+        RESIZE.replace("\n", "\r\n").encode(),
+    ],
+    ids=["byte order mark", "latin-1", "line ends of Windows"],
+)
+def test_a_script_is_decoded_as_python_does(new, content):
+    (new.root / "copy.py").write_bytes(content)
+    new.sample("photo.jpg", b"\xff\xd8\xff")
+    result = new("copies", "--script", "copy.py", "--sample", "photo.jpg")
+    assert result.exit_code == Exit.OK, result.output
+    assert (new.root / "task_scripts/copy.py").read_bytes() == content
+
+
+@pytest.mark.parametrize("name", ["a.c]sv", "a.c'\"s", "a.c: {d", "a.ü#x"])
+def test_no_name_of_a_sample_breaks_the_definition(new, name):
+    new.script("copy.py", RESIZE)
+    new.sample(name)
+    result = new("copies", "--script", "copy.py", "--sample", name)
+    assert result.exit_code == Exit.OK, result.output
+    assert new.definition("copies").trigger.blob.suffix == (name[1:].lower(),)
+
+
+def test_no_name_in_a_script_breaks_the_definition(new):
+    options = "--in\\npool: other", "--out"
+    declared = "".join(f"p.add_argument('{one}', required=True)\n" for one in options)
+    new.script("parse.py", f"import argparse\np = argparse.ArgumentParser()\n{declared}")
+    new.sample("a.bin", b"\0")
+    result = new("parses", "--script", "parse.py", "--sample", "a.bin")
+    assert result.exit_code == Exit.OK, result.output
+    assert new.definition("parses").pool == "cpu"
+
+
+def test_arguments_keep_every_character(new):
+    new.script("copy.py", RESIZE)
+    new.sample("a.bin", b"\0")
+    words = "{input} {output} \N{PARTY POPPER}"
+    new("copies", "--script", "copy.py", "--sample", "a.bin", "--arguments", words)
+    assert new.definition("copies").task.arguments == tuple(words.split())
+
+
+def test_what_comes_next_names_the_project(new, tmp_path_factory, monkeypatch):
+    new.script("copy.py", RESIZE)
+    new.sample("a; b.bin", b"\0")
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    script, sample = new.root / "copy.py", new.root / "a; b.bin"
+    told = new("c", "--script", str(script), "--sample", str(sample), "--project", str(new.root))
+    assert f"next: fanfare try --project {new.root} c '{sample}'" in told.stdout
