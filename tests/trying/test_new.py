@@ -38,7 +38,7 @@ def test_the_proposal_works_on_its_sample(project, script, text, sample, content
     result = new(project, script, text, sample, content)
     assert result.exit_code == Exit.OK, result.output
     assert answer in result.output
-    assert f"next: fanfare up; fanfare run mine {sample}" in result.output
+    assert f"next: fanfare run mine {sample} --get answer" in result.output
 
 
 def test_a_script_that_fails_is_shown_with_what_to_correct(project):

@@ -91,7 +91,9 @@ def _split(script: Script, sample: Sample, given: Given) -> Choice:
         return Choice(
             "split", "whole", "the script reads a file, and may need all of it", ("lines",)
         )
-    return Choice("split", "whole", f"a {sample.ending or 'file'} cannot be cut into parts")
+    kind = f"a {sample.ending or 'file'}"
+    why = "the script reads a whole file" if sample.is_text else f"{kind} cannot be cut into parts"
+    return Choice("split", "whole", why)
 
 
 def _ending(script: Script, sample: Sample) -> str:

@@ -85,16 +85,19 @@ def new(  # noqa: PLR0913 - each is an option of the command
     written = _write(session, proposal, script)
     tries = tries and not session.as_json
     file = shlex.quote(str(sample))
-    where = project.option
-    trying, running = f"fanfare try{where} {name} {file}", f"fanfare run{where} {name} {file}"
-    following = f"fanfare up{where}; {running}" if tries else trying
-    _show(session, proposal, written, following)
+    trying = f"fanfare try{project.option} {name} {file}"
+    _show(session, proposal, written, trying)
     if tries:
         end_in_order()
         code = first_item(session, name, sample)
         if code is not Exit.OK:
-            session.note(f"Correct the script or pipelines/{name}.yaml, then try it again.")
+            session.note(
+                f"Correct the script or pipelines/{name}.yaml, then try it again: {trying}"
+            )
             raise typer.Exit(code)
+        session.out.print(f"next: fanfare run{project.option} {name} {file} --get answer")
+    elif not session.as_json:
+        session.out.print(f"next: {trying}")
 
 
 def _check(name: str, project: Project, sample: Path) -> None:
@@ -225,4 +228,4 @@ def _show(session: Session, proposal: Proposal, written: Sequence[str], followin
     lines += [f"{one.key:9} {one.value}   {one.why}" for one in choices]
     if proposal.packages:
         lines.append(f"packages  {', '.join(proposal.packages)}   the script imports them")
-    session.answer(answer, "\n".join([*lines, f"next: {following}"]))
+    session.answer(answer, "\n".join(lines))
