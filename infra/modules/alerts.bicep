@@ -1,7 +1,7 @@
 // What a person should be told of at once, by mail: main.bicep makes no rule where nobody reads it, since rules cost money.
 // Sentences are those that the engine logs, which a test compares.
 param location string
-param tags object
+param tags { *: string }
 param insightsId string
 param systemTopicId string
 param topicId string

@@ -1,6 +1,6 @@
 // The virtual network of privateNetwork=true: one subnet for the app, one for nodes, one for private endpoints.
 param location string
-param tags object
+param tags { *: string }
 param token string
 
 resource nodeRules 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
@@ -113,5 +113,7 @@ resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
   }
 }
 
+output networkId string = network.id
+output endpointSubnetId string = '${network.id}/subnets/endpoints'
 output functionSubnetId string = '${network.id}/subnets/functions'
 output nodeSubnetId string = '${network.id}/subnets/nodes'

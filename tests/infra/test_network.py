@@ -56,12 +56,13 @@ def test_event_grid_comes_in_as_a_trusted_service_with_the_topics_own_identity()
 def test_the_app_and_the_nodes_are_in_the_network():
     main = load(MAIN)
     given = {name: made.body["params"] for name, made in main.modules.items()}
-    assert "network.outputs.functionSubnetId" in given["functions"]["functionSubnetId"].text
-    assert "network.outputs.nodeSubnetId" in given["pools"]["nodeSubnetId"].text
+    assert "network.?outputs.functionSubnetId" in given["functions"]["functionSubnetId"].text
+    assert "network.?outputs.nodeSubnetId" in given["pools"]["nodeSubnetId"].text
+    assert "network.?outputs.endpointSubnetId" in given["endpoints"]["subnetId"].text
     (network,) = resources("Microsoft.Network/virtualNetworks")
     subnets = {s["name"]: s["properties"] for s in network.body["properties"]["subnets"]}
     outputs = " ".join(str(value) for value in module("network").outputs.values())
-    assert set(re.findall(r"/subnets/(\w+)", outputs)) == {"functions", "nodes"} <= set(subnets)
+    assert set(re.findall(r"/subnets/(\w+)", outputs)) == set(subnets)
     (delegation,) = subnets["functions"]["delegations"]
     assert delegation["properties"]["serviceName"] == "Microsoft.App/environments"
     assert subnets["nodes"]["defaultOutboundAccess"] is False
