@@ -209,6 +209,10 @@ module endpoints 'modules/endpoints.bicep' = if (privateNetwork) {
     topicId: topics.outputs.topicId
     siteId: functions.outputs.siteId
   }
+  // Both change the storage account, which refuses a second change while it makes the first.
+  dependsOn: [
+    events
+  ]
 }
 
 module pools 'modules/pools.bicep' = {
@@ -225,9 +229,12 @@ module pools 'modules/pools.bicep' = {
 module events 'modules/events.bicep' = {
   name: 'events'
   scope: group
-  // A subscription is refused while the topic's identity may not yet write to queue and container.
+  // A subscription is refused while the topic's identity may not yet write to queue and container. Roles take
+  // minutes to spread: what takes minutes, and needs no subscription, goes first.
   dependsOn: [
     roles
+    functions
+    pools
   ]
   params: {
     storageAccountName: storage.outputs.accountName
@@ -251,8 +258,10 @@ module subscriberRoles 'modules/subscriber-role.bicep' = [
 module completion 'modules/subscribers.bicep' = {
   name: 'subscribers'
   scope: group
+  // The same holds for the roles on what subscribers have.
   dependsOn: [
     subscriberRoles
+    functions
   ]
   params: {
     topicName: topics.outputs.topicName

@@ -82,6 +82,19 @@ def test_no_module_waits_for_itself():
         visit(symbol, ())
 
 
+@pytest.mark.parametrize(
+    ("module", "first"),
+    [
+        ("events", {"roles", "functions", "pools"}),
+        ("completion", {"subscriberRoles", "functions"}),
+        ("endpoints", {"events"}),
+    ],
+)
+def test_what_a_fresh_role_or_a_busy_account_would_refuse_is_made_late(module, first):
+    waits = load(MAIN).modules[module].body["dependsOn"]
+    assert {each.text for each in waits} == first
+
+
 def test_files_that_templates_load_are_there():
     for path in FILES:
         for name in re.findall(r"loadJsonContent\('([^']+)'\)", path.read_text("utf-8")):
