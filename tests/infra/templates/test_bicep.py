@@ -132,6 +132,7 @@ def test_what_does_not_parse_is_seen(source):
     [
         "Microsoft.EventGrid/systemTopics/eventSubscriptions",
         "Microsoft.Network/privateEndpoints",
+        "Microsoft.Network/virtualNetworks/subnets",
         "Microsoft.Network/privateEndpoints/privateDnsZoneGroups",
     ],
 )
