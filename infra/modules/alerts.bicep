@@ -25,6 +25,13 @@ var metrics = [
     metric: 'DroppedEventCount'
   }
   {
+    name: 'fanfare-untold'
+    text: 'Event Grid dropped a completion event: a subscriber refused it, or did not take it for a day. The run itself is complete.'
+    scope: topicId
+    namespace: 'Microsoft.EventGrid/topics'
+    metric: 'DroppedEventCount'
+  }
+  {
     name: 'fanfare-publish'
     text: 'The completion topic refused an event.'
     scope: topicId

@@ -36,8 +36,8 @@ def test_the_subscribers_of_the_guide_are_those_that_the_template_knows():
 
 def test_the_guide_counts_alerts_and_endpoints_right():
     alerts = module("alerts")
-    assert "three rules on metrics" in GUIDE
-    assert len(alerts.variables["metrics"]) == 3
+    assert "four rules on metrics" in GUIDE
+    assert len(alerts.variables["metrics"]) == 4
     kinds = re.findall(r'message (?:has|matches regex) @?"[^"]+", "([^"]+)"', QUERY)
     assert len(kinds) == 5
     assert all(kind in GUIDE for kind in kinds)
