@@ -85,6 +85,7 @@ lint: $(VENV)/.ready $(VENV)/infra/.met
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-cache > $(VENV)/imports.txt || (cat $(VENV)/imports.txt; exit 1)
 	@$(VENV)/bin/vulture
+	@$(PY) scripts/templates.py
 
 # Checkov is large and slow: it has an environment of its own, and `make check` asks it again only when the templates have changed.
 infra:
@@ -116,6 +117,7 @@ images: $(VENV)/.ready
 
 render: $(VENV)/.ready
 	@$(PY) scripts/render_pools.py
+	@$(PY) scripts/templates.py --write
 	@$(PY) scripts/render_obstacles.py
 	@$(PY) scripts/render_readme.py
 

@@ -1,4 +1,6 @@
-// Fanfare in one resource group. Written for the syntax that the offline checks read (tests/infra); never compiled or deployed by its makers.
+// Fanfare in one resource group. Compiled and linted by `make check`; never deployed by its makers.
+import { subscriber } from 'modules/subscriber-types.bicep'
+
 targetScope = 'subscription'
 
 @minLength(1)
@@ -33,10 +35,10 @@ param privateNetwork bool = false
 param gpuPools bool = false
 
 @description('Who is told of completed runs beside the ledger: see docs/deploy.md, "Subscribers".')
-param subscribers array = []
+param subscribers subscriber[] = []
 
 @description('Resource ids of the key vaults whose secrets programs may get: see docs/deploy.md, "Secrets". Each has to use Azure RBAC.')
-param keyVaults array = []
+param keyVaults string[] = []
 
 @description('Client id of the app registration that callers of the HTTP functions get tokens for; empty: the HTTP functions stay closed.')
 param httpClientId string = ''
@@ -82,10 +84,8 @@ var tags = {
   'azd-env-name': environmentName
 }
 
-// Where the targets of subscribers lie; web hooks have none.
-var targets = [
-  for subscriber in subscribers: contains(subscriber, 'resourceId') ? subscriber.resourceId : subscription().id
-]
+// Whom the topic reaches as its own identity: web hooks have neither a resource nor a role.
+var reached = filter(subscribers, each => each.kind != 'webhook')
 
 resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
   name: 'rg-${environmentName}'
@@ -202,14 +202,16 @@ module endpoints 'modules/endpoints.bicep' = if (privateNetwork) {
     location: location
     tags: tags
     token: token
-    networkName: 'vnet-${token}'
+    networkId: network.?outputs.networkId ?? ''
+    subnetId: network.?outputs.endpointSubnetId ?? ''
     storageAccountId: storage.outputs.accountId
     batchAccountId: batch.outputs.accountId
     topicId: topics.outputs.topicId
     siteId: functions.outputs.siteId
   }
+  // Both change the storage account, which refuses a second change while it makes the first.
   dependsOn: [
-    network
+    events
   ]
 }
 
@@ -219,7 +221,7 @@ module pools 'modules/pools.bicep' = {
   params: {
     batchAccountName: batch.outputs.accountName
     nodeIdentityId: identities.outputs.nodeId
-    nodeSubnetId: privateNetwork ? network.outputs.nodeSubnetId : ''
+    nodeSubnetId: network.?outputs.nodeSubnetId ?? ''
     gpuPools: gpuPools
   }
 }
@@ -227,9 +229,12 @@ module pools 'modules/pools.bicep' = {
 module events 'modules/events.bicep' = {
   name: 'events'
   scope: group
-  // A subscription is refused while the topic's identity may not yet write to queue and container.
+  // A subscription is refused while the topic's identity may not yet write to queue and container. Roles take
+  // minutes to spread: what takes minutes, and needs no subscription, goes first.
   dependsOn: [
     roles
+    functions
+    pools
   ]
   params: {
     storageAccountName: storage.outputs.accountName
@@ -238,13 +243,13 @@ module events 'modules/events.bicep' = {
 }
 
 module subscriberRoles 'modules/subscriber-role.bicep' = [
-  for (subscriber, index) in subscribers: if (subscriber.kind != 'webhook') {
-    name: 'subscriber-role-${subscriber.name}'
+  for each in reached: {
+    name: 'subscriber-role-${each.name}'
     // Targets may lie in other groups: resource ids are /subscriptions/S/resourceGroups/G/providers/...
-    scope: resourceGroup(split(targets[index], '/')[2], split('${targets[index]}/resourceGroups/none', '/')[4])
+    scope: resourceGroup(split(each.resourceId, '/')[2], split(each.resourceId, '/')[4])
     params: {
-      kind: subscriber.kind
-      resourceId: targets[index]
+      kind: each.kind
+      resourceId: each.resourceId
       topicPrincipalId: topics.outputs.topicPrincipalId
     }
   }
@@ -253,8 +258,10 @@ module subscriberRoles 'modules/subscriber-role.bicep' = [
 module completion 'modules/subscribers.bicep' = {
   name: 'subscribers'
   scope: group
+  // The same holds for the roles on what subscribers have.
   dependsOn: [
     subscriberRoles
+    functions
   ]
   params: {
     topicName: topics.outputs.topicName
@@ -273,7 +280,7 @@ module functions 'modules/functions.bicep' = {
     tags: tags
     token: token
     privateNetwork: privateNetwork
-    functionSubnetId: privateNetwork ? network.outputs.functionSubnetId : ''
+    functionSubnetId: network.?outputs.functionSubnetId ?? ''
     storageAccountName: storage.outputs.accountName
     deploymentContainer: storage.outputs.deploymentContainer
     batchEndpoint: batch.outputs.endpoint

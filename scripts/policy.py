@@ -1,46 +1,47 @@
-"""Checks infra/ against checkov's policies, except those that are skipped here for a reason.
+"""Checks infra/main.json against checkov's policies, except those that are skipped for a reason.
 
 `policy.py CHECKOV`. Fails on a policy that is not met, on a skip that is no longer needed, and on a
-file that checkov cannot parse: checkov itself would ignore that file.
+file that checkov cannot parse: checkov itself would ignore that file. It reads what the templates
+compile to, since its parser of Bicep lacks much of the language.
 """
 
 import json
-import shutil
+import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-INFRA = Path(__file__).resolve().parents[1] / "infra"
-# Bicep has this decorator since 0.38, but checkov's parser does not: it is removed from the copy.
-UNKNOWN = "@onlyIfNotExists()\n"
+COMPILED = Path(__file__).resolve().parents[1] / "infra" / "main.json"
+MODULE = "Microsoft.Resources/deployments"
 PUBLIC = (
     "public endpoints are the default; privateNetwork=true closes them, and identities guard both"
 )
 SKIPS = {
-    ("CKV_AZURE_193", "Microsoft.EventGrid/topics.topic"): PUBLIC,
-    ("CKV_AZURE_222", "Microsoft.Web/sites.site"): PUBLIC,
-    ("CKV_AZURE_35", "Microsoft.Storage/storageAccounts.account"): PUBLIC,
-    ("CKV_AZURE_225", "Microsoft.Web/serverfarms.plan"): (
+    ("CKV_AZURE_193", "Microsoft.EventGrid/topics"): PUBLIC,
+    ("CKV_AZURE_222", "Microsoft.Web/sites"): PUBLIC,
+    ("CKV_AZURE_35", "Microsoft.Storage/storageAccounts"): PUBLIC,
+    ("CKV_AZURE_225", "Microsoft.Web/serverfarms"): (
         "zones cost idle instances; runs survive the loss of one, since all state is in storage"
     ),
-    ("CKV_AZURE_17", "Microsoft.Web/sites.site"): (
+    ("CKV_AZURE_17", "Microsoft.Web/sites"): (
         "callers bring Entra tokens, and certificates would be secrets to keep"
     ),
-    ("CKV_AZURE_212", "Microsoft.Web/sites.site"): "Flex Consumption scales from and to zero",
-    ("CKV_AZURE_213", "Microsoft.Web/sites.site"): (
+    ("CKV_AZURE_212", "Microsoft.Web/sites"): "Flex Consumption scales from and to zero",
+    ("CKV_AZURE_213", "Microsoft.Web/sites"): (
         "Flex Consumption replaces instances itself, and a probe would keep one running"
     ),
-    ("CKV_AZURE_78", "Microsoft.Web/sites.site"): (
+    ("CKV_AZURE_78", "Microsoft.Web/sites"): (
         "Flex Consumption refuses ftpsState; the policy `ftp` accepts no password"
     ),
-    ("CKV_AZURE_206", "Microsoft.Storage/storageAccounts.account"): (
+    ("CKV_AZURE_206", "Microsoft.Storage/storageAccounts"): (
         "locally redundant is the cheapest; whoever needs more changes one line, the sku"
     ),
-    ("CKV_AZURE_43", "Microsoft.Storage/storageAccounts.account"): (
-        "checkov reads 'st${token}' as the name; uniqueString gives 13 letters and digits"
+    ("CKV_AZURE_43", "Microsoft.Storage/storageAccounts"): (
+        "checkov reads an expression as the name; uniqueString gives 13 letters and digits"
     ),
-    ("CKV_AZURE_76", "Microsoft.Batch/batchAccounts.account"): (
+    ("CKV_AZURE_76", "Microsoft.Batch/batchAccounts"): (
         "the account stores no data of users; a key vault would be a secret to keep"
     ),
 }
@@ -50,7 +51,9 @@ def problems(report: dict) -> list[str]:
     """Return what is wrong according to checkov's report."""
     summary = report["summary"]
     found = {
-        (check["check_id"], check["resource"]): f"{check['check_name']} ({check['file_path']})"
+        (check["check_id"], type_of(check["resource"])): (
+            f"{check['check_name']} ({check['file_path']})"
+        )
         for check in report["results"]["failed_checks"]
     }
     faults = [f"{i} {what}: {found[i, what]}" for i, what in sorted(set(found) - set(SKIPS))]
@@ -62,15 +65,28 @@ def problems(report: dict) -> list[str]:
     return faults
 
 
+def type_of(resource: str) -> str:
+    """Return the type of a resource that checkov names TYPE.NAME."""
+    return re.sub(r"^([\w.]+/[\w/]+)\..*", r"\1", resource, flags=re.DOTALL)
+
+
+def parts(template: dict, name: str = "main") -> Iterator[tuple[str, dict]]:
+    """Yield a name and a template for main.bicep and each module, with what each makes."""
+    made = template["resources"]
+    named = made if isinstance(made, dict) else {str(i): each for i, each in enumerate(made)}
+    own = [r for r in named.values() if r["type"] != MODULE and not r.get("existing")]
+    yield name, {**template, "resources": own}
+    for symbol, resource in named.items():
+        if resource["type"] == MODULE:
+            yield from parts(resource["properties"]["template"], f"{name}-{symbol}")
+
+
 def report_of(checkov: str) -> dict:
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(shutil.copytree(INFRA, Path(folder) / "infra"))
-        for path in copy.rglob("*.bicep"):
-            path.write_text(path.read_text("utf-8").replace(UNKNOWN, ""), "utf-8")
-        command = [checkov, "--framework", "bicep", "--skip-download", "--quiet", "-o", "json"]
-        done = subprocess.run(
-            [*command, "-d", str(copy)], capture_output=True, text=True, check=False
-        )
+        for name, part in parts(json.loads(COMPILED.read_text("utf-8"))):
+            (Path(folder) / f"{name}.json").write_text(json.dumps(part, indent=2), "utf-8")
+        command = [checkov, "--framework", "arm", "--skip-download", "--quiet", "-o", "json"]
+        done = subprocess.run([*command, "-d", folder], capture_output=True, text=True, check=False)
     try:
         report = json.loads(done.stdout)
     except ValueError:

@@ -1,7 +1,7 @@
 // What a person should be told of at once, by mail: main.bicep makes no rule where nobody reads it, since rules cost money.
 // Sentences are those that the engine logs, which a test compares.
 param location string
-param tags object
+param tags { *: string }
 param insightsId string
 param systemTopicId string
 param topicId string
@@ -22,6 +22,13 @@ var metrics = [
     text: 'Event Grid dropped a storage event; the hourly sweep starts its run.'
     scope: systemTopicId
     namespace: 'Microsoft.EventGrid/systemTopics'
+    metric: 'DroppedEventCount'
+  }
+  {
+    name: 'fanfare-untold'
+    text: 'Event Grid dropped a completion event: a subscriber refused it, or did not take it for a day. The run itself is complete.'
+    scope: topicId
+    namespace: 'Microsoft.EventGrid/topics'
     metric: 'DroppedEventCount'
   }
   {

@@ -1,6 +1,9 @@
 // The Batch account: Entra only, auto-storage without a key. Its pools are in pools.bicep.
 param location string
-param tags object
+param tags { *: string }
+// uniqueString makes 13 characters; a token of any length could make the name of the account too short.
+@minLength(13)
+@maxLength(13)
 param token string
 param privateNetwork bool
 param storageAccountId string

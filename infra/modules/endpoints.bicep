@@ -1,8 +1,9 @@
 // Private endpoints of all that app and nodes talk to, with the DNS zones that lead there.
 param location string
-param tags object
+param tags { *: string }
 param token string
-param networkName string
+param networkId string
+param subnetId string
 param storageAccountId string
 param batchAccountId string
 param topicId string
@@ -62,10 +63,6 @@ var zoneNames = [
   'privatelink.azurewebsites.net'
 ]
 
-resource network 'Microsoft.Network/virtualNetworks@2024-05-01' existing = {
-  name: networkName
-}
-
 resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [
   for name in zoneNames: {
     name: name
@@ -83,7 +80,7 @@ resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01
     properties: {
       registrationEnabled: false
       virtualNetwork: {
-        id: network.id
+        id: networkId
       }
     }
   }
@@ -98,12 +95,14 @@ resource privateEndpoints 'Microsoft.Network/privateEndpoints@2024-05-01' = [
     tags: tags
     properties: {
       subnet: {
-        id: '${network.id}/subnets/endpoints'
+        id: subnetId
       }
       privateLinkServiceConnections: [
         {
           name: endpoint.name
           properties: {
+            // Each target is a parameter; the rule does not look through the loop's variable.
+            #disable-next-line use-resource-id-functions
             privateLinkServiceId: endpoint.target
             groupIds: [
               endpoint.group

@@ -45,8 +45,7 @@ resource subscriptions 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025
         }
       }
       eventDeliverySchema: 'EventGridSchema'
-      // Quoted for the offline checks, whose parser takes it for the function.
-      'filter': subscription.properties['filter']
+      filter: subscription.properties.filter
       retryPolicy: subscription.properties.retryPolicy
     }
   }

@@ -1,6 +1,6 @@
 // The function app on Flex Consumption. Its settings are those that pipeline/settings.py and the host read, and a test compares.
 param location string
-param tags object
+param tags { *: string }
 param token string
 param privateNetwork bool
 param functionSubnetId string
@@ -177,10 +177,11 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
   }
 }
 
-// No password opens the deployment endpoints: azd deploys with its own token. The service asks for a location, which its types do not know.
+// No password opens the deployment endpoints: azd deploys with its own token.
 resource ftp 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
   parent: site
   name: 'ftp'
+  // The service asks for a location ("The parameter location has an invalid value"), which its types do not know.
   #disable-next-line BCP187
   location: location
   properties: {
@@ -191,6 +192,7 @@ resource ftp 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01'
 resource scm 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
   parent: site
   name: 'scm'
+  // The service asks for a location ("The parameter location has an invalid value"), which its types do not know.
   #disable-next-line BCP187
   location: location
   properties: {

@@ -1,6 +1,6 @@
 // Three identities: who the app is, who the nodes are, who the Batch account is to its auto-storage.
 param location string
-param tags object
+param tags { *: string }
 param token string
 
 resource app 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {

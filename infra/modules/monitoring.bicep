@@ -1,6 +1,6 @@
 // Logs and traces: one workspace, one Application Insights component, no key.
 param location string
-param tags object
+param tags { *: string }
 param token string
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {

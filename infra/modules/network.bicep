@@ -1,6 +1,6 @@
 // The virtual network of privateNetwork=true: one subnet for the app, one for nodes, one for private endpoints.
 param location string
-param tags object
+param tags { *: string }
 param token string
 
 resource nodeRules 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
@@ -72,46 +72,60 @@ resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
         '10.70.0.0/16'
       ]
     }
-    subnets: [
-      {
-        name: 'functions'
-        properties: {
-          addressPrefix: '10.70.0.0/24'
-          networkSecurityGroup: {
-            id: endpointRules.id
-          }
-          delegations: [
-            {
-              name: 'flex-consumption'
-              properties: {
-                serviceName: 'Microsoft.App/environments'
-              }
-            }
-          ]
-        }
-      }
-      {
-        name: 'endpoints'
-        properties: {
-          addressPrefix: '10.70.1.0/24'
-          networkSecurityGroup: {
-            id: endpointRules.id
-          }
-        }
-      }
-      {
-        name: 'nodes'
-        properties: {
-          addressPrefix: '10.70.16.0/20'
-          defaultOutboundAccess: false
-          networkSecurityGroup: {
-            id: nodeRules.id
-          }
-        }
-      }
-    ]
   }
 }
 
-output functionSubnetId string = '${network.id}/subnets/functions'
-output nodeSubnetId string = '${network.id}/subnets/nodes'
+// Each a resource of its own: in a list of the network, the next deployment would delete what an operator has added beside them.
+var subnets = [
+  {
+    name: 'functions'
+    properties: {
+      addressPrefix: '10.70.0.0/24'
+      networkSecurityGroup: {
+        id: endpointRules.id
+      }
+      delegations: [
+        {
+          name: 'flex-consumption'
+          properties: {
+            serviceName: 'Microsoft.App/environments'
+          }
+        }
+      ]
+    }
+  }
+  {
+    name: 'endpoints'
+    properties: {
+      addressPrefix: '10.70.1.0/24'
+      networkSecurityGroup: {
+        id: endpointRules.id
+      }
+    }
+  }
+  {
+    name: 'nodes'
+    properties: {
+      addressPrefix: '10.70.16.0/20'
+      defaultOutboundAccess: false
+      networkSecurityGroup: {
+        id: nodeRules.id
+      }
+    }
+  }
+]
+
+// One by one: a network refuses a second subnet while it makes the first.
+@batchSize(1)
+resource parts 'Microsoft.Network/virtualNetworks/subnets@2024-05-01' = [
+  for subnet in subnets: {
+    parent: network
+    name: subnet.name
+    properties: subnet.properties
+  }
+]
+
+output networkId string = network.id
+output functionSubnetId string = parts[0].id
+output endpointSubnetId string = parts[1].id
+output nodeSubnetId string = parts[2].id

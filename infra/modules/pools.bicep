@@ -7,14 +7,16 @@ param gpuPools bool
 
 var pools = json(replace(string(loadJsonContent('../pools.json')), '{nodeIdentity}', nodeIdentityId))
 // Without public addresses, nodes reach storage and Batch through private endpoints, and nothing else.
-var network = empty(nodeSubnetId) ? {} : {
-  networkConfiguration: {
-    subnetId: nodeSubnetId
-    publicIPAddressConfiguration: {
-      provision: 'NoPublicIPAddresses'
+var network = empty(nodeSubnetId)
+  ? {}
+  : {
+      networkConfiguration: {
+        subnetId: nodeSubnetId
+        publicIPAddressConfiguration: {
+          provision: 'NoPublicIPAddresses'
+        }
+      }
     }
-  }
-}
 
 resource account 'Microsoft.Batch/batchAccounts@2025-06-01' existing = {
   name: batchAccountName

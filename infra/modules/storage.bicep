@@ -1,6 +1,9 @@
 // The storage account: everything that a run is. Names are those of pipeline/settings.py, which a test compares.
 param location string
-param tags object
+param tags { *: string }
+// uniqueString makes 13 characters; a token of any length could make the name of the account too short.
+@minLength(13)
+@maxLength(13)
 param token string
 param privateNetwork bool
 param workRetentionDays int

@@ -1,39 +1,35 @@
 // Who is told of completed runs. All but web hooks are delivered to as the topic's own identity.
 // Each may have a `filter`, as Event Grid has it: only the events that pass it are delivered.
+import { subscriber } from 'subscriber-types.bicep'
+
 param topicName string
-param subscribers array
+param subscribers subscriber[]
 
 resource topic 'Microsoft.EventGrid/topics@2025-02-15' existing = {
   name: topicName
 }
 
 // { kind: 'webhook', name, endpoint }; endpoint answers the CloudEvents handshake when this is deployed.
-resource webhooks 'Microsoft.EventGrid/topics/eventSubscriptions@2025-02-15' = [
-  for subscriber in subscribers: if (subscriber.kind == 'webhook') {
-    parent: topic
-    name: subscriber.name
-    properties: {
-      eventDeliverySchema: 'CloudEventSchemaV1_0'
-      filter: contains(subscriber, 'filter') ? subscriber.filter : {}
-      destination: {
-        endpointType: 'WebHook'
-        properties: {
-          endpointUrl: subscriber.endpoint
-          minimumTlsVersionAllowed: '1.2'
-        }
-      }
+module webhooks 'webhook.bicep' = [
+  for each in subscribers: if (each.kind == 'webhook') {
+    name: 'webhook-${each.name}'
+    params: {
+      topicName: topicName
+      name: each.name
+      endpoint: each.endpoint
+      filter: each.?filter ?? {}
     }
   }
 ]
 
 // { kind: 'queue', name, resourceId: a storage account's, queueName }
 resource queues 'Microsoft.EventGrid/topics/eventSubscriptions@2025-02-15' = [
-  for subscriber in subscribers: if (subscriber.kind == 'queue') {
+  for each in subscribers: if (each.kind == 'queue') {
     parent: topic
-    name: subscriber.name
+    name: each.name
     properties: {
       eventDeliverySchema: 'CloudEventSchemaV1_0'
-      filter: contains(subscriber, 'filter') ? subscriber.filter : {}
+      filter: each.?filter ?? {}
       deliveryWithResourceIdentity: {
         identity: {
           type: 'SystemAssigned'
@@ -41,8 +37,8 @@ resource queues 'Microsoft.EventGrid/topics/eventSubscriptions@2025-02-15' = [
         destination: {
           endpointType: 'StorageQueue'
           properties: {
-            resourceId: subscriber.resourceId
-            queueName: subscriber.queueName
+            resourceId: each.resourceId
+            queueName: each.queueName
           }
         }
       }
@@ -52,12 +48,12 @@ resource queues 'Microsoft.EventGrid/topics/eventSubscriptions@2025-02-15' = [
 
 // { kind: 'serviceBus', name, resourceId: a queue's in a Service Bus namespace }
 resource serviceBus 'Microsoft.EventGrid/topics/eventSubscriptions@2025-02-15' = [
-  for subscriber in subscribers: if (subscriber.kind == 'serviceBus') {
+  for each in subscribers: if (each.kind == 'serviceBus') {
     parent: topic
-    name: subscriber.name
+    name: each.name
     properties: {
       eventDeliverySchema: 'CloudEventSchemaV1_0'
-      filter: contains(subscriber, 'filter') ? subscriber.filter : {}
+      filter: each.?filter ?? {}
       deliveryWithResourceIdentity: {
         identity: {
           type: 'SystemAssigned'
@@ -65,7 +61,7 @@ resource serviceBus 'Microsoft.EventGrid/topics/eventSubscriptions@2025-02-15' =
         destination: {
           endpointType: 'ServiceBusQueue'
           properties: {
-            resourceId: subscriber.resourceId
+            resourceId: each.resourceId
           }
         }
       }
@@ -75,12 +71,12 @@ resource serviceBus 'Microsoft.EventGrid/topics/eventSubscriptions@2025-02-15' =
 
 // { kind: 'eventHub', name, resourceId: an event hub's }
 resource eventHubs 'Microsoft.EventGrid/topics/eventSubscriptions@2025-02-15' = [
-  for subscriber in subscribers: if (subscriber.kind == 'eventHub') {
+  for each in subscribers: if (each.kind == 'eventHub') {
     parent: topic
-    name: subscriber.name
+    name: each.name
     properties: {
       eventDeliverySchema: 'CloudEventSchemaV1_0'
-      filter: contains(subscriber, 'filter') ? subscriber.filter : {}
+      filter: each.?filter ?? {}
       deliveryWithResourceIdentity: {
         identity: {
           type: 'SystemAssigned'
@@ -88,7 +84,7 @@ resource eventHubs 'Microsoft.EventGrid/topics/eventSubscriptions@2025-02-15' = 
         destination: {
           endpointType: 'EventHub'
           properties: {
-            resourceId: subscriber.resourceId
+            resourceId: each.resourceId
           }
         }
       }

@@ -1,6 +1,6 @@
 // The two topics: what the storage account tells (system topic), and what runs announce (custom topic).
 param location string
-param tags object
+param tags { *: string }
 param token string
 param privateNetwork bool
 param storageAccountName string

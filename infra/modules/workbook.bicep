@@ -1,6 +1,6 @@
 // What runs did, at a glance: a workbook over the engine's logs.
 param location string
-param tags object
+param tags { *: string }
 param insightsId string
 
 resource workbook 'Microsoft.Insights/workbooks@2022-04-01' = {

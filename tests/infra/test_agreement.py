@@ -228,6 +228,12 @@ def test_sentences_that_alerts_and_workbook_look_for_are_logged():
     assert {s for s in sentences if f'"{s}' not in code} == set()
 
 
+def test_events_that_event_grid_drops_are_told_for_both_topics():
+    metrics = module("alerts").variables["metrics"]
+    dropped = {m["scope"].text for m in metrics if m["metric"] == "DroppedEventCount"}
+    assert dropped == {"systemTopicId", "topicId"}
+
+
 def test_no_template_reads_a_key():
     for path in FILES:
         assert not re.search(

@@ -25,9 +25,7 @@ OPTIONS = {
     "batch pool list": set(),
     "batch pool show": {"--pool-id"},
     "batch pool supported-images list": set(),
-    "bicep build": {"--file", "--stdout"},
     "bicep install": {"--version"},
-    "bicep lint": {"--file"},
     "deployment sub what-if": {
         "--location",
         "--template-file",

@@ -26,19 +26,18 @@ def test_the_subscribers_of_the_guide_are_those_that_the_template_knows():
     samples = {sample["kind"]: sample for sample in json.loads(shown)}
     assert "`filter`" in GUIDE and "filter" in samples["webhook"]
     source = module("subscribers").path.read_text("utf-8")
-    assert set(samples) == set(re.findall(r"subscriber\.kind == '(\w+)'", source))
+    assert set(samples) == set(re.findall(r"each\.kind == '(\w+)'", source))
     roles = module("subscriber-role").path.read_text("utf-8")
     assert set(samples) - {"webhook"} == set(re.findall(r"kind == '(\w+)'", roles))
-    for block in source.split("resource ")[2:]:
-        (kind,) = re.findall(r"subscriber\.kind == '(\w+)'", block)
-        taken = set(re.findall(r"subscriber\.(\w+)", block))
-        assert taken == {*samples[kind], "filter"}
+    for block in re.split(r"\n(?=module|resource)", source)[2:]:
+        (kind,) = re.findall(r"each\.kind == '(\w+)'", block)
+        assert set(re.findall(r"each\.\??(\w+)", block)) == {*samples[kind], "filter"}
 
 
 def test_the_guide_counts_alerts_and_endpoints_right():
     alerts = module("alerts")
-    assert "three rules on metrics" in GUIDE
-    assert len(alerts.variables["metrics"]) == 3
+    assert "four rules on metrics" in GUIDE
+    assert len(alerts.variables["metrics"]) == 4
     kinds = re.findall(r'message (?:has|matches regex) @?"[^"]+", "([^"]+)"', QUERY)
     assert len(kinds) == 5
     assert all(kind in GUIDE for kind in kinds)

@@ -1,7 +1,5 @@
 """privateNetwork=true: every public endpoint is closed, and each has a private endpoint."""
 
-import re
-
 from tests.infra.deployment import MAIN, module, resources
 from tests.infra.templates.bicep import Expression, load
 
@@ -53,15 +51,29 @@ def test_event_grid_comes_in_as_a_trusted_service_with_the_topics_own_identity()
         assert subscription.body["properties"][way]["identity"] == {"type": "SystemAssigned"}
 
 
+def test_what_an_operator_adds_to_the_network_stays_when_it_is_deployed_again():
+    """A list of subnets in the network would be the whole list: it deletes all others."""
+    (network,) = resources("Microsoft.Network/virtualNetworks")
+    (subnet,) = resources("Microsoft.Network/virtualNetworks/subnets")
+    assert set(network.body["properties"]) == {"addressSpace"}
+    assert subnet.body["parent"].text == "network"
+
+
 def test_the_app_and_the_nodes_are_in_the_network():
     main = load(MAIN)
     given = {name: made.body["params"] for name, made in main.modules.items()}
-    assert "network.outputs.functionSubnetId" in given["functions"]["functionSubnetId"].text
-    assert "network.outputs.nodeSubnetId" in given["pools"]["nodeSubnetId"].text
-    (network,) = resources("Microsoft.Network/virtualNetworks")
-    subnets = {s["name"]: s["properties"] for s in network.body["properties"]["subnets"]}
-    outputs = " ".join(str(value) for value in module("network").outputs.values())
-    assert set(re.findall(r"/subnets/(\w+)", outputs)) == {"functions", "nodes"} <= set(subnets)
+    assert "network.?outputs.functionSubnetId" in given["functions"]["functionSubnetId"].text
+    assert "network.?outputs.nodeSubnetId" in given["pools"]["nodeSubnetId"].text
+    assert "network.?outputs.endpointSubnetId" in given["endpoints"]["subnetId"].text
+    subnets = {s["name"]: s["properties"] for s in module("network").variables["subnets"]}
+    outputs = {name: value.text for name, value in module("network").outputs.items()}
+    assert list(subnets) == ["functions", "endpoints", "nodes"]
+    assert outputs.pop("networkId") == "network.id"
+    assert outputs == {
+        "functionSubnetId": "parts[0].id",
+        "endpointSubnetId": "parts[1].id",
+        "nodeSubnetId": "parts[2].id",
+    }
     (delegation,) = subnets["functions"]["delegations"]
     assert delegation["properties"]["serviceName"] == "Microsoft.App/environments"
     assert subnets["nodes"]["defaultOutboundAccess"] is False

@@ -1,6 +1,8 @@
 """The evaluation of checkov's report; `make check` runs checkov itself."""
 
-from scripts.policy import SKIPS, problems
+import json
+
+from scripts.policy import COMPILED, MODULE, SKIPS, parts, problems
 
 
 def report(failed=(), *, parsing_errors=0, resources=80):
@@ -8,7 +10,7 @@ def report(failed=(), *, parsing_errors=0, resources=80):
         "summary": {"parsing_errors": parsing_errors, "resource_count": resources},
         "results": {
             "failed_checks": [
-                {"check_id": i, "resource": what, "check_name": "so", "file_path": "/a.bicep"}
+                {"check_id": i, "resource": what, "check_name": "so", "file_path": "/a.json"}
                 for i, what in failed
             ]
         },
@@ -20,7 +22,7 @@ def test_a_skipped_policy_is_not_a_problem():
 
 
 def test_a_policy_that_is_not_met_is_a_problem():
-    assert problems(report([*SKIPS, ("CKV_1", "a.b")])) == ["CKV_1 a.b: so (/a.bicep)"]
+    assert problems(report([*SKIPS, ("CKV_1", "A.b/c.[d('e')]")])) == ["CKV_1 A.b/c: so (/a.json)"]
 
 
 def test_a_file_that_cannot_be_parsed_is_a_problem_although_checkov_ignores_it():
@@ -38,3 +40,10 @@ def test_a_report_about_nothing_is_a_problem():
 
 def test_every_reason_says_something():
     assert all(len(reason) > 20 for reason in SKIPS.values())
+
+
+def test_every_resource_that_a_deployment_makes_is_shown_to_checkov():
+    text = COMPILED.read_text("utf-8")
+    shown = [r for _, part in parts(json.loads(text)) for r in part["resources"]]
+    made = text.count('"apiVersion": ') - text.count(f'"type": "{MODULE}"')
+    assert len(shown) == made - text.count('"existing": true') > 50

@@ -146,9 +146,13 @@ def _link(source: str, target: str) -> None:
 
 
 def _templates(folder: Path, pools: Mapping[str, Pool]) -> None:
-    """Copy the engine's templates, with the pools of the project."""
+    """Copy the engine's templates, with the pools of the project.
+
+    What they compile to has other pools, and their lint rules must not stop a deployment.
+    """
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(APP_ROOT / "infra", folder)
+    own = shutil.ignore_patterns("main.json", "bicepconfig.json")
+    shutil.copytree(APP_ROOT / "infra", folder, ignore=own)
     (folder / "pools.json").write_text(json.dumps(pool_resources(pools), indent=2) + "\n", "utf-8")
 
 

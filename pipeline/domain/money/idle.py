@@ -41,7 +41,7 @@ FREE = (
     "Microsoft.Network/virtualNetworks",
 )
 # What a parameter of the deployment adds, in the numbers that `infra/` creates.
-LOG_ALERTS, METRIC_ALERTS, ENDPOINTS, ZONES = 1, 3, 7, 6
+LOG_ALERTS, METRIC_ALERTS, ENDPOINTS, ZONES = 1, 4, 7, 6
 OPTIONS: dict[str, tuple[tuple[str, float, str], ...]] = {
     "alertEmail": (
         ("log alerts", LOG_ALERTS, "log-alert-month"),

@@ -45,15 +45,17 @@ class File:
     variables: dict[str, object] = field(default_factory=dict)
     resources: dict[str, Declaration] = field(default_factory=dict)
     modules: dict[str, Declaration] = field(default_factory=dict)
+    types: set[str] = field(default_factory=set)  # declared or imported
+    imports: set[str] = field(default_factory=set)  # paths of files
     outputs: dict[str, object] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
-    bound: set[str] = field(default_factory=set)  # loop variables
+    bound: set[str] = field(default_factory=set)  # variables of loops and lambdas
     called: set[str] = field(default_factory=set)
     read_outputs: set[tuple[str, str]] = field(default_factory=set)
 
     @property
     def declared(self) -> set[str]:
-        return {*self.parameters, *self.variables, *self.resources, *self.modules}
+        return {*self.parameters, *self.variables, *self.resources, *self.modules, *self.types}
 
 
 @cache
@@ -119,7 +121,19 @@ def _module(file: File, node: Node, decorators: tuple[str, ...]) -> None:
     file.modules[found.symbol] = found
 
 
+def _type(file: File, node: Node, _decorators: tuple[str, ...]) -> None:
+    file.types.add(_text(node.named_children[0]))
+
+
+def _import(file: File, node: Node, _decorators: tuple[str, ...]) -> None:
+    *names, path = node.named_children
+    file.types |= {_text(name) for name in names}
+    file.imports.add(str(value_of(path)))
+
+
 _READERS = {
+    "import_functionality": _import,
+    "type_declaration": _type,
     "parameter_declaration": _parameter,
     "variable_declaration": _variable,
     "output_declaration": _output,
@@ -195,15 +209,25 @@ def _note_names(file: File, node: Node) -> None:
     """Note the names that expressions use, except keys and names after a dot."""
     file.bound |= {
         _text(n) for n in _walk(node) if n.type in ("loop_variable", "loop_enumerator")
-    } | {_text(n.named_children[0]) for n in _walk(node) if n.type == "for_statement"}
+    } | {
+        _text(n.named_children[0])
+        for n in _walk(node)
+        if n.type in ("for_statement", "lambda_expression")
+    }
     for found in _walk(node):
         if found.type == "identifier" and not _names_something(found):
+            if _decorates(found.parent):
+                continue
             call = found.parent.type == "call_expression" and found.parent.children[0] == found
             (file.called if call else file.used).add(_text(found))
         if found.type == "member_expression":
-            parts = _text(found).split(".")
+            parts = _text(found).replace(".?", ".").split(".")
             if len(parts) == 3 and parts[1] == "outputs":
                 file.read_outputs.add((parts[0], parts[2]))
+
+
+def _decorates(node: Node) -> bool:
+    return node.type == "call_expression" and node.parent.type == "decorator"
 
 
 def _names_something(node: Node) -> bool:

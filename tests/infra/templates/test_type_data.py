@@ -22,6 +22,7 @@ UNCHECKED = {
     "Microsoft.Network/privateDnsZones@2024-06-01",
     "Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2024-05-01",
     "Microsoft.Network/privateEndpoints@2024-05-01",
+    "Microsoft.Network/virtualNetworks/subnets@2024-05-01",
     "Microsoft.Network/virtualNetworks@2024-05-01",
     "Microsoft.Resources/resourceGroups@2024-03-01",
     "Microsoft.ServiceBus/namespaces/queues@2022-10-01-preview",

@@ -1,0 +1,122 @@
+"""What Bicep itself says of the templates, where it is installed; `make check` asks it the same."""
+
+import json
+import os
+import re
+import shutil
+from itertools import pairwise
+
+import pytest
+
+from pipeline.cli.project import package
+from scripts import templates
+from tests.infra.deployment import FILES, INFRA, ROOT
+
+WARNING = "var unused = 1\n"
+GENERATOR = {"name": "bicep", "version": "0.49.2.1234", "templateHash": "1"}
+
+
+@pytest.fixture(scope="module")
+def bicep():
+    found = templates.compiler(os.environ)
+    if not found:
+        pytest.skip(templates.NO_COMPILER)
+    return found
+
+
+@pytest.fixture
+def copy(tmp_path):
+    return shutil.copytree(INFRA, tmp_path / "infra")
+
+
+def program(folder, version):
+    """Make a program that says its version as Bicep does."""
+    path = folder / "bicep"
+    path.write_text(f"#!/bin/sh\necho 'Bicep CLI version {version} (abcdef)'\n", "utf-8")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_the_compiler_has_no_complaint_and_main_json_is_in_step(bicep):
+    assert templates.problems(bicep) == []
+    if not templates.comparable(bicep):
+        pytest.skip("another version of Bicep made infra/main.json: it is not compared")
+
+
+def test_each_kind_of_problem_is_found(bicep, copy):
+    main = copy / "main.bicep"
+    main.write_text(main.read_text("utf-8") + WARNING + "var  spaced = unused\n", "utf-8")
+    (copy / "modules" / "workbook.bicep").write_text("param\n", "utf-8")
+    found = "\n".join(templates.problems(bicep, copy))
+    assert "Error no-unused-vars" in found
+    assert "infra/modules/workbook.bicep(1,6) : Error BCP" in found
+    assert "main.bicep: not as `bicep format` writes it" in found
+
+
+def test_another_compiled_template_is_found_and_written_anew(bicep, copy):
+    compiled = copy / templates.COMPILED
+    text = compiled.read_text("utf-8")
+    changed = text.replace(templates.compiled_by(text), templates.version_of(bicep))
+    compiled.write_text(changed.replace('"Hot"', '"Cool"'), "utf-8")
+    (problem,) = templates.problems(bicep, copy)
+    assert "run `make render`" in problem
+    templates.write(bicep, copy)
+    assert '"Cool"' not in compiled.read_text("utf-8")
+
+
+def test_what_another_version_compiles_is_not_compared(tmp_path):
+    made = templates.compiled_by((INFRA / templates.COMPILED).read_text("utf-8"))
+    assert templates.comparable(program(tmp_path, made))
+    assert not templates.comparable(program(tmp_path, "9.9.9"))
+
+
+def test_a_compiled_template_names_its_compiler_once_and_has_no_digest():
+    nested = {"properties": {"template": {"metadata": {"_generator": GENERATOR}, "resources": []}}}
+    template = {"metadata": {"_generator": GENERATOR}, "resources": [nested]}
+    assert json.loads(templates.stable(json.dumps(template))) == {
+        "metadata": {"_generator": {"name": "bicep", "version": "0.49.2"}},
+        "resources": [{"properties": {"template": {"resources": []}}}],
+    }
+
+
+def test_bicep_is_the_one_that_is_named_else_the_one_on_the_path(tmp_path):
+    path = program(tmp_path, "1.2.3")
+    assert templates.compiler({"BICEP": path, "PATH": ""}) == path
+    assert templates.compiler({"PATH": str(tmp_path)}) == path
+    assert templates.compiler({"PATH": ""}) is None
+    assert templates.version_of(path) == "1.2.3"
+
+
+def test_a_named_bicep_that_is_not_there_is_an_error_and_no_skip(tmp_path):
+    with pytest.raises(ValueError, match="which is no program: correct or unset it"):
+        templates.compiler({"BICEP": str(tmp_path / "bicep"), "PATH": ""})
+
+
+def test_every_rule_fails_except_those_that_say_why_they_are_off():
+    lines = (INFRA / "bicepconfig.json").read_text("utf-8").splitlines()
+    levels = [(i, line) for i, line in enumerate(lines) if '"level"' in line]
+    assert len(levels) > 40
+    for i, line in levels:
+        reason = lines[i - 1].strip().startswith("// ")
+        assert ('"error"' in line, reason) in ((True, False), (False, True)), line
+
+
+def test_nothing_is_suppressed_without_a_reason_above_it():
+    for path in FILES:
+        lines = [line.strip() for line in path.read_text("utf-8").splitlines()]
+        for above, line in pairwise(["", *lines]):
+            assert "#disable" not in line or above.startswith("// "), (path.name, line)
+
+
+def test_a_project_gets_neither_the_rules_nor_a_template_with_pools_of_others(tmp_path):
+    package._templates(tmp_path / "infra", {})
+    names = {path.name for path in INFRA.rglob("*.*")}
+    made = {path.name for path in (tmp_path / "infra").rglob("*.*")}
+    assert names - made == {templates.COMPILED, "bicepconfig.json"}
+    assert json.loads((tmp_path / "infra" / "pools.json").read_text("utf-8")) == []
+
+
+def test_the_workflow_has_the_compiler_that_made_main_json():
+    text = (ROOT / ".github" / "workflows" / "infra.yml").read_text("utf-8")
+    made = templates.compiled_by((INFRA / templates.COMPILED).read_text("utf-8"))
+    assert set(re.findall(r"az bicep install --version v([\d.]+)", text)) == {made}
