@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 INFRA = Path(__file__).resolve().parents[1] / "infra"
+_WORK = "work"
 COMPILED = "main.json"
 NO_COMPILER = "no `bicep` on the PATH or in BICEP"
 
@@ -52,7 +53,9 @@ def stable(template: str) -> str:
     version = content["metadata"]["_generator"]["version"].split("+")[0]
     content = _without_generators(content)
     content["metadata"] = {"_generator": {"name": "bicep", "version": plain(version)}}
-    return json.dumps(content, indent=2) + "\n"
+    written = json.dumps(content, indent=2) + "\n"
+    # As event-subscriptions.json spells this container: not like a path of a machine.
+    return written.replace(f"/{_WORK}/", f"/{_WORK}\\/")
 
 
 def plain(version: str) -> str:
