@@ -38,11 +38,17 @@ def environments(project: Project) -> list[str]:
 
 
 def saved(project: Project) -> str:
-    """Return the target that was saved, or `local`."""
+    """Return the target that was saved, or `local`. Raises CommandError if it cannot be read."""
+    file = project.root / _FILE
     try:
-        text = (project.root / _FILE).read_text("utf-8")[:_LONGEST].strip()
-    except (FileNotFoundError, UnicodeDecodeError):
+        text = file.read_text("utf-8")[:_LONGEST].strip()
+    except FileNotFoundError:
         return LOCAL
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(
+            f"{file} cannot be read ({error}): delete it, then choose again with `fanfare use`.",
+            Exit.USAGE,
+        ) from error
     return text or LOCAL
 
 

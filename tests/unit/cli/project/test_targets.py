@@ -81,3 +81,12 @@ def test_what_commands_work_on_is_said_where_it_does_not_mix_with_the_answer(pro
     result = CliRunner().invoke(fanfare, ["ls"])
     assert "target: dev" in result.stderr
     assert "target: dev" not in result.stdout
+
+
+@pytest.mark.parametrize("damaged", ["folder", "bytes"])
+def test_a_choice_that_cannot_be_read_is_never_taken_for_the_local_stack(project, damaged):
+    file = project.root / ".fanfare-target"
+    file.mkdir() if damaged == "folder" else file.write_bytes(b"\xff\x00")
+    result = CliRunner().invoke(fanfare, ["ls"])
+    assert result.exit_code == Exit.USAGE
+    assert f"{file} cannot be read" in result.stderr and "delete it" in result.stderr
