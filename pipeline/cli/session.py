@@ -50,7 +50,7 @@ class Session:
 
     connect: Callable[[Path | None, Project], Engine] = connect
     catalogue: Callable[[Project], Catalogue] = definitions
-    caller: Callable[[Path | None, Engine], Asker] = caller
+    caller: Callable[[Path | None, Engine, Project], Asker] = caller
     ward: Callable[[float], Ward] | None = None  # what `doctor` checks in tests
     subscriptions: Callable[[str, str, str], Mapping[str, Mapping[str, object]]] = (
         target.subscriptions
@@ -118,7 +118,7 @@ class Session:
     @functools.cached_property
     def steering(self) -> Engine:
         """The engine for commands that start or change runs: it records who uses the command."""
-        return self.engine.asked_by(self.caller(self.target, self.engine))
+        return self.engine.asked_by(self.caller(self.target, self.engine, self.project))
 
     @property
     def lively(self) -> bool:
@@ -206,6 +206,15 @@ def command[**P](function: Callable[P, None]) -> Callable[..., None]:
     kinds = {name: kind for name, (kind, _) in _COMMON.items()}
     carry_out.__annotations__ = {**function.__annotations__, **kinds}
     return carry_out
+
+
+WaitOption = Annotated[
+    bool, typer.Option("--wait/--no-wait", help="Follow to the end, or return at once.")
+]
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option("--timeout", help="End after this many seconds, with code 4; work goes on."),
+]
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def connect(target: Path | None, project: Project | None = None) -> Engine:
     return build(settings_of(target, project))
 
 
-def caller(target: Path | None, engine: Engine) -> Asker:
+def caller(target: Path | None, engine: Engine, project: Project) -> Asker:
     """Return who uses the command line: the login in Azure, the operating system's user here.
 
     Raises Transient without a login.
@@ -45,7 +45,7 @@ def caller(target: Path | None, engine: Engine) -> Asker:
     # It needs the SDK, which takes half a second that no other command should pay.
     from pipeline.adapters.identity import callers  # noqa: PLC0415 see above
 
-    return callers.of_login(settings_of(target))
+    return callers.of_login(settings_of(target, project))
 
 
 def subscriptions(subscription: str, group: str, topic: str) -> Mapping[str, Mapping[str, object]]:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Mapping
 from importlib import import_module
-from itertools import chain
 
 import typer
 from rich.text import Text
@@ -18,6 +17,7 @@ from pipeline.domain.definitions.pool import Pool
 from pipeline.errors import Transient
 
 _POLL_S = 0.2
+_RUNS_POLL_S = 1.0  # each look at runs is many requests
 _PATIENCE = 50  # looks in a row at which the stack may not answer
 _STYLES: Mapping[Kind, str] = {
     Kind.SAVED: "dim",
@@ -39,11 +39,11 @@ def dev(context: typer.Context, data: up_down.DataOption = None) -> None:
     stays = stack.running()
     end_in_order()
     try:
-        up_down.bring_up(session, stack, Wishes())
+        started = up_down.bring_up(session, stack, Wishes())
         session.target = stack.data
         session.note("Following this project and its runs. Ctrl-C ends it.")
         session.note(f"To have a program told of ended runs: {stack.against('subscribe URL')}")
-        _follow(session)
+        _follow(session, started.catalogue.pools)
     except KeyboardInterrupt:
         session.note("The local stack stays up." if stays else "Stopping the local stack.")
     finally:
@@ -51,19 +51,22 @@ def dev(context: typer.Context, data: up_down.DataOption = None) -> None:
             up_down.stop(session, stack, force=False)
 
 
-def _follow(session: Session) -> None:
+def _follow(session: Session, pools: Mapping[str, Pool]) -> None:
     """Tell of saved files and of runs until the stack is gone for long. Raises Transient."""
     provision = import_module("pipeline.adapters.provision")
 
     def prepare(pools: Mapping[str, Pool]) -> None:
         provision.provision(session.settings(), up_down.bodies_of(pools))
 
-    files, failures = Files(session.project, session.definitions, prepare), 0
+    files = Files(session.project, session.definitions, prepare, pools)
     _tell(session, files.first())
-    runs = Runs(session)
+    runs, failures, looked = Runs(session), 0, 0.0
     while True:
         try:
-            _tell(session, chain(files.look(), runs.look()))
+            _tell(session, files.look())
+            if session.monotonic() - looked >= _RUNS_POLL_S:
+                looked = session.monotonic()
+                _tell(session, runs.look())
             failures = 0
         except Transient:
             failures += 1

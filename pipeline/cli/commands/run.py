@@ -19,7 +19,7 @@ from pipeline.cli.follow import follow, verdict_of
 from pipeline.cli.listing import Listed
 from pipeline.cli.lookup import RunArgument, run_named
 from pipeline.cli.project.completion import PipelineArgument
-from pipeline.cli.session import Deadline, Session
+from pipeline.cli.session import Deadline, Session, TimeoutOption, WaitOption
 from pipeline.cli.uploads import Order
 from pipeline.cli.views import runs as display
 from pipeline.cli.views.page import Page
@@ -35,15 +35,6 @@ _FAILURES_SHOWN = 3
 _PAGES_SHOWN = 2  # of runs that were started together
 _WATCHED = 50
 _IDLE_POLL_S = 1.0
-
-WaitOption = Annotated[
-    bool, typer.Option("--wait/--no-wait", help="Follow to the end, or return at once.")
-]
-TimeoutOption = Annotated[
-    float | None,
-    typer.Option("--timeout", help="End after this many seconds, with code 4; work goes on."),
-]
-
 
 _Parameters = Annotated[
     list[str] | None,

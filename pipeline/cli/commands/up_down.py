@@ -24,6 +24,7 @@ from pipeline.cli.stack.process import LocalStack, write_private
 from pipeline.cli.stack.stamp import engine_stamp
 from pipeline.cli.target import StackDown, render_env
 from pipeline.cli.views import stack as stack_display
+from pipeline.domain.catalogue.catalogue import Catalogue
 from pipeline.domain.definitions.pool import Pool, local_body
 from pipeline.domain.pools.formula import render_formula
 from pipeline.handlers.doors import timers
@@ -47,6 +48,7 @@ class Started:
     stack: LocalStack
     values: dict[str, str]
     already: bool
+    catalogue: Catalogue
     mended: tuple[str, ...] = ()
 
 
@@ -75,17 +77,19 @@ def up(  # noqa: PLR0913 - each is an option of the command
     if profile not in ("benign", "awkward"):
         raise CommandError(f"The profile must be benign or awkward, not {profile!r}.", Exit.USAGE)
     stack = session.stack(data)
-    note_lacks(session, session.definitions().pools.values())
+    # First: a mistake in them should cost neither data nor a start.
+    catalogue = session.definitions()
+    note_lacks(session, catalogue.pools.values())
     if fresh:
         stop(session, stack, force=False)
         stack.erase()
     package = unpacked(app, stack.data) if app else None
-    started = bring_up(session, stack, Wishes(profile, seed, port, package))
+    started = bring_up(session, stack, Wishes(profile, seed, port, package), catalogue)
     stack.release()
     answer = {
         **stack_display.answer(stack), "already": started.already, "mended": list(started.mended),
     }  # fmt: skip
-    example = stack_display.example_of(session.definitions().pipelines)
+    example = stack_display.example_of(catalogue.pipelines)
     shown = stack_display.shown(stack, answer, started.values, example)
     session.answer(answer, shown)
 
@@ -127,7 +131,9 @@ def stop(session: Session, stack: LocalStack, *, force: bool) -> bool:
     return True
 
 
-def bring_up(session: Session, stack: LocalStack, wishes: Wishes) -> Started:
+def bring_up(
+    session: Session, stack: LocalStack, wishes: Wishes, catalogue: Catalogue | None = None
+) -> Started:
     """Make the stack run as the user chose, and create what the app needs.
 
     A stack that this starts ends with this process, unless it is released. Of several commands in
@@ -143,19 +149,19 @@ def bring_up(session: Session, stack: LocalStack, wishes: Wishes) -> Started:
                 "name another folder with --data.",
                 Exit.USAGE,
             ) from error
-        return _brought_up(session, stack, wishes)
+        return _brought_up(session, stack, wishes, catalogue or session.definitions())
 
 
-def _brought_up(session: Session, stack: LocalStack, wishes: Wishes) -> Started:
-    root = session.project.root
-    config = local.stack_config(stack.keys(), APP_ROOT, root, wishes)
-    # Definitions are read first: a mistake in them should not cost a start.
-    pools = bodies_of(session.definitions().pools)
+def _brought_up(
+    session: Session, stack: LocalStack, wishes: Wishes, catalogue: Catalogue
+) -> Started:
+    config = local.stack_config(stack.keys(), APP_ROOT, session.project.root, wishes)
+    pools = bodies_of(catalogue.pools)
     stamp, stamp_file = engine_stamp(APP_ROOT, repr(config)), stack.data / "app.stamp"
     if stack.running():
         changed = _text(stamp_file) != stamp
         if not changed and (mended := _mended(session, stack, config, pools)) is not None:
-            return Started(stack, _settings_of(stack), already=True, mended=mended)
+            return Started(stack, _settings_of(stack), True, catalogue, mended)
         if changed:
             session.note("The engine or a setting changed since the stack started: restarting it.")
         stop(session, stack, force=not changed)
@@ -172,7 +178,7 @@ def _brought_up(session: Session, stack: LocalStack, wishes: Wishes) -> Started:
             _expect_ticks(values)
     write_private(stack.env, render_env(values))
     write_private(stamp_file, stamp)  # last: it means that the start came to its end
-    return Started(stack, values, already=False)
+    return Started(stack, values, already=False, catalogue=catalogue)
 
 
 def _mended(

@@ -33,7 +33,8 @@ class Told:
 class Files:
     """The files of a project since the last look.
 
-    `prepare` gets the pools when definitions can be read again: a new pool has to be made.
+    `prepare` gets the pools when they are others than the `pools` that are there: a new one has to
+    be made.
     """
 
     def __init__(
@@ -41,10 +42,11 @@ class Files:
         project: Project,
         read: Callable[[], Catalogue],
         prepare: Callable[[Mapping[str, Pool]], None],
+        pools: Mapping[str, Pool],
     ) -> None:
         self._project, self._read, self._prepare = project, read, prepare
         self._facts: Facts = facts_of(project.root)
-        self._pools: Mapping[str, Pool] = {}
+        self._pools = pools
 
     def first(self) -> Iterator[Told]:
         """Tell what there is now."""

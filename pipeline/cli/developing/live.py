@@ -26,11 +26,19 @@ class Live:
         if run.state is State.RUNNING and run.plan and run.plan.tasks <= _MOST_TASKS:
             for number in range(run.plan.tasks):
                 yield from self._of_task(run, naming.unit_name(number))
+            return
+        for key in [one for one in self._tails if one[:2] == (run.id, run.generation)]:
+            yield from self._of_task(run, key[2])
+            self._tails.pop(key).end()
+            yield from self._told(run, key[2])
 
     def _of_task(self, run: Run, unit: str) -> Iterator[Told]:
         key = (run.id, run.generation, unit)
         tail = self._tails.setdefault(key, Tail(self._lines.append))
         tail.read(self._session, job_of(self._session, run, unit), unit)
+        yield from self._told(run, unit)
+
+    def _told(self, run: Run, unit: str) -> Iterator[Told]:
         lines, self._lines[:] = list(self._lines), []
         for line in lines:
             yield Told(Kind.LOG, f"{unit}: {visible(line)}", {"run": run.id, "unit": unit})

@@ -1,6 +1,7 @@
 """Tells of runs: each change of their state, and what their failed items printed."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from pipeline.cli.developing.files import Kind, Told
 from pipeline.cli.developing.live import Live
@@ -11,9 +12,9 @@ from pipeline.domain.runs.run import Run
 from pipeline.domain.texts.visible import visible
 from pipeline.errors import FanfareError
 from pipeline.handlers.collecting.standing import FailedItem, Standing, failed_items
-from pipeline.ledger import listing
+from pipeline.ledger import index
 
-_LOOKED_AT = 30  # latest runs
+_LOOKED_AT = 30  # latest runs of a pipeline
 _FAILURES_SHOWN = 3
 
 
@@ -22,18 +23,27 @@ class Runs:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._over = {(run.id, run.generation) for run in self._latest() if run.over}
+        going = set(self._going())
+        self._over = {run for run in self._recent() if run not in going}
         self._lines: dict[str, str] = {}
         self._live = Live(session)
 
     def look(self) -> Iterator[Told]:
         """Tell of each run whose state or progress has changed."""
-        for run in reversed(self._latest()):
-            if (run.id, run.generation) not in self._over:
-                yield from self._changed(run.id)
+        going = list(self._going())
+        self._over -= set(going)  # one that was redriven goes on
+        new = [run for run in reversed(self._recent()) if run not in self._over]
+        for run in dict.fromkeys([*new, *going]):
+            yield from self._changed(run)
 
-    def _latest(self) -> list[Run]:
-        return listing.latest(self._session.engine.ports.tables, None, _LOOKED_AT).runs
+    def _going(self) -> Iterator[str]:
+        return index.active(self._session.engine.ports.tables)
+
+    def _recent(self) -> list[str]:
+        """Return the latest runs of each pipeline, by their ids alone."""
+        tables = self._session.engine.ports.tables
+        lists = [islice(index.recent(tables, one), _LOOKED_AT) for one in index.pipelines(tables)]
+        return [run for found in lists for run in found]
 
     def _changed(self, run: str) -> Iterator[Told]:
         try:
@@ -47,7 +57,7 @@ class Runs:
             yield Told(Kind.RUN, line, facts)
         yield from self._live.look(found.run)
         if found.run.over:
-            self._over.add((run, found.run.generation))
+            self._over.add(run)
             yield from self._ended(found)
 
     def _ended(self, found: Standing) -> Iterator[Told]:

@@ -28,8 +28,12 @@ class Committed:
 
 
 def committed(session: Session, run_id: str) -> Committed:
+    """Read the output of a run that has to be over. Raises CommandError."""
+    return output_of(session, ended(session, run_id))
+
+
+def output_of(session: Session, run: Run) -> Committed:
     """Read the output of a run. Raises CommandError if it has none, or if somebody changed it."""
-    run = ended(session, run_id)
     if run.output is None:
         raise CommandError(f"Run {run.id} {run.state} without an output: {_why(session, run)}.")
     content = _manifest(session, run)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.cli.fetching import getting
 from pipeline.cli.fetching.checking import Advance
-from pipeline.cli.fetching.committed import Committed, committed
+from pipeline.cli.fetching.committed import Committed, output_of
 from pipeline.cli.fetching.getting import Fetched
 from pipeline.cli.session import Session
 from pipeline.cli.views import wording
@@ -17,12 +17,15 @@ from pipeline.ledger import runs
 
 def fetch_all(session: Session, folders: Mapping[str, Path], into: Path) -> None:
     """Fetch what runs have committed, each into its folder; runs without output are left out."""
-    tables = session.engine.ports.tables
-    with_output = {run: at for run, at in folders.items() if runs.need(tables, run).run.output}
-    for run, folder in with_output.items():
-        fetch(session, committed(session, run), folder, replace=False, told=len(folders) == 1)
-    if with_output:
-        outputs = wording.count(len(with_output), "output")
+    tables, fetched = session.engine.ports.tables, 0
+    for id_, folder in folders.items():
+        run = runs.need(tables, id_).run
+        if run.output:
+            found = output_of(session, run)
+            fetch(session, found, folder, replace=False, told=len(folders) == 1)
+            fetched += 1
+    if fetched:
+        outputs = wording.count(fetched, "output")
         session.note(f"{outputs} fetched into {visible(str(into))}.")
 
 

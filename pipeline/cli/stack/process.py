@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -30,8 +30,6 @@ _READY_S = 150.0
 _STOP_S = 40.0
 _POLL_S = 0.05
 _LAST_WORDS = 2000
-
-type Tick = Callable[[], None]
 
 
 class LocalStack:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.exits import CommandError
+from pipeline.cli.fetching.desktop import cache_folder
 from pipeline.cli.stack import signals
 
 _IMAGE = "emulators.batch.service.machines.node_image"
@@ -25,9 +26,8 @@ def cache() -> Path:
 
     It belongs to one Python and one PATH, of which the image tells. Raises CommandError.
     """
-    above = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     here = json.dumps([sys.executable, sys.version, os.environ.get("PATH", "")])
-    folder = Path(above, "fanfare", f"node-{hashlib.sha256(here.encode()).hexdigest()[:12]}")
+    folder = cache_folder() / f"node-{hashlib.sha256(here.encode()).hexdigest()[:12]}"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:

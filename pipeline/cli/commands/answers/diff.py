@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.exits import CommandError, Exit
-from pipeline.cli.fetching.committed import committed, ended
+from pipeline.cli.fetching.committed import ended, output_of
 from pipeline.cli.lookup import run_named
 from pipeline.cli.session import Session, exit_code
 from pipeline.cli.views import comparison as display
@@ -55,7 +55,7 @@ def _side(session: Session, run_id: str) -> Side:
         )
     if run.output is None:
         return Side(run)
-    return Side(run, {file.name: file for file in committed(session, run.id).manifest.files})
+    return Side(run, {file.name: file for file in output_of(session, run).manifest.files})
 
 
 def _digest(session: Session, run: Run) -> str:

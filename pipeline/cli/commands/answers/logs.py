@@ -7,12 +7,11 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from pipeline.cli.commands.run import TimeoutOption
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.fetching.following import Tail, follow, unit_to_follow
 from pipeline.cli.fetching.logs import Log, failed_units, logs_of, unit_named, unit_of_item
 from pipeline.cli.lookup import RunArgument, run_named
-from pipeline.cli.session import Deadline, Session
+from pipeline.cli.session import Deadline, Session, TimeoutOption
 from pipeline.cli.views import wording
 from pipeline.domain.runs.obstacles import Obstacle
 from pipeline.domain.runs.run import Run

@@ -195,7 +195,8 @@ class _Wanted:
             *([Text("  log", "dim"), view.log(log)] if log else []),
             self._took(tried.result.seconds),
         ]
-        self.session.answer({**answer, **self._kept(trial, tried.outputs)}, Group(*shown))
+        self._keep(trial, tried.outputs)
+        self.session.answer(answer, Group(*shown))
 
     def _answer_whole(self, trial: Trial, ended: Whole) -> None:
         run, files = ended.run, _files(trial, ended.outputs)
@@ -214,7 +215,8 @@ class _Wanted:
             *([view.outputs(files)] if ended.succeeded else []),
             self._took(None),
         ]
-        self.session.answer({**answer, **self._kept(trial, ended.outputs)}, Group(*shown))
+        self._keep(trial, ended.outputs)
+        self.session.answer(answer, Group(*shown))
 
     def _facts(self, run: Run, trial: Trial) -> dict[str, object]:
         facts = {"pipeline": run.pipeline, "parameters": run.parameters}
@@ -226,11 +228,10 @@ class _Wanted:
     def _folder(self, trial: Trial) -> str:
         return str(trial.folder) if self.keep else ""
 
-    def _kept(self, trial: Trial, outputs: Sequence[Part]) -> dict[str, object]:
+    def _keep(self, trial: Trial, outputs: Sequence[Part]) -> None:
         """Write the outputs into the folder if it is kept."""
         if self.keep:
             items.write_outputs(trial, outputs, trial.folder / "outputs")
-        return {}
 
     def _took(self, program: float | None) -> Text:
         of = "" if program is None else f", {program:.2f} s of it in the program"

@@ -1,6 +1,7 @@
 """Commands that change runs record who uses them, and `fanfare show` tells."""
 
 from pipeline.adapters.identity.callers import of_token
+from pipeline.cli.project.folder import current
 from pipeline.cli.target import caller, os_user
 from pipeline.domain.runs.asking.askers import AskerKind
 from pipeline.handlers.engine import Engine
@@ -63,7 +64,7 @@ def test_on_this_machine_the_user_is_that_of_the_process_whatever_the_environmen
     monkeypatch.setenv("LOGNAME", "somebody-else")
     monkeypatch.setenv("USER", "somebody-else")
     here = Engine(cli.app.engine.ports, cli.app.engine.catalogue, None, {}, local=True)
-    assert caller(None, here) == expected
+    assert caller(None, here, current()) == expected
     assert expected.kind is AskerKind.USER
     assert expected.id.startswith(f"{expected.name}@")
 

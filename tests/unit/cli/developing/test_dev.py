@@ -8,6 +8,7 @@ from pipeline.cli.project import scaffold
 from pipeline.cli.project.folder import Project
 from pipeline.cli.session import Session
 from pipeline.cli.target import definitions
+from pipeline.handlers.ending import steer
 from tests.fakes.node import Failure
 
 
@@ -18,7 +19,7 @@ class Saved:
         self.root, self.prepared = root, []
         scaffold.of_template("x").write(root)
         project = Project(root)
-        self.files = Files(project, lambda: definitions(project), self._prepare)
+        self.files = Files(project, lambda: definitions(project), self._prepare, {})
 
     def _prepare(self, pools):
         self.prepared.append(sorted(pools))
@@ -120,3 +121,29 @@ def test_what_tasks_print_is_told_while_they_run(runs, cli):
     assert told == ["t000000: == item 0, try 1: begins", "t000000: step 1"]
     files[job, "t000000", "wd/live.txt"] += b" 2\n"
     assert [one.text for one in runs.look()] == ["t000000: step 2"]
+
+
+def test_what_a_task_printed_last_is_told_when_the_run_goes_on(runs, cli):
+    cli.app.upload("lines/b.txt", b"one\n")
+    cli.app.pump()
+    (run,) = [run for run in cli.app.all_runs() if not run.over]
+    job, live = run.names.job(0), "wd/live.txt"
+    cli.app.world.batch.start_task(job, "t000000")
+    cli.app.world.batch.files[job, "t000000", live] = b"step 1\n"
+    list(runs.look())
+    cli.app.world.batch.files[job, "t000000", live] += b"step 2\nno end of line"
+    cli.app.settle()
+    told = [one.text for one in runs.look() if one.kind is Kind.LOG]
+    assert told == ["t000000: step 2", "t000000: no end of line"]
+
+
+def test_a_run_that_is_redriven_is_told_again(runs, cli):
+    cli.app.program = lambda _item: Failure(tail="no")
+    cli.app.upload("lines/b.txt", b"one\n")
+    cli.app.settle()
+    list(runs.look())
+    assert list(runs.look()) == []
+    (run,) = [run for run in cli.app.all_runs() if run.failed]
+    steer.redrive(cli.app.engine, run.id)
+    cli.app.pump()
+    assert [one.kind for one in runs.look()] == [Kind.RUN]
