@@ -21,6 +21,7 @@ from pipeline.cli.project.archives import archive_of
 from pipeline.cli.project.folder import Project
 from pipeline.cli.project.locks import alone
 from pipeline.cli.project.uv import uv
+from pipeline.domain.catalogue.stamp import DEFINITIONS, files_of
 from pipeline.domain.definitions.pool import Pool
 from pipeline.domain.pools.resource import pool_resources
 
@@ -28,8 +29,6 @@ from pipeline.domain.pools.resource import pool_resources
 PACKAGES = ".python_packages/lib/site-packages"
 _ENGINE = ("function_app.py", "host.json", "requirements.txt", "pipeline", "task_scripts/runtime")
 _NOT_IN_AZURE = frozenset({"cli"})
-_PROJECT = ("pipelines", "pools", "task_scripts")
-_NOT_A_PART = frozenset({"__pycache__"})
 _TESTS = ("pipelines", "tests")  # golden tests, which run where the project is written
 _PLATFORM = ("--python-platform", "x86_64-manylinux_2_28", "--python-version", "3.13")
 _INSTALL = ("pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:")
@@ -112,24 +111,19 @@ def _archives(project: Project, out: Path) -> Iterator[Path]:
 
 def _fill(app: Path, project: Project, packages: Path, archives: list[Path]) -> None:
     shutil.rmtree(app, ignore_errors=True)
-    for root, names in ((APP_ROOT, _ENGINE), (project.root, _PROJECT)):
-        for path in _files(root, names):
-            if root != APP_ROOT or not _NOT_IN_AZURE & set(path.relative_to(root).parts):
+    for root, names in ((APP_ROOT, _ENGINE), (project.root, DEFINITIONS)):
+        for path in files_of(root, names):
+            if _belongs(root, path.relative_to(root).parts):
                 _copy(path, app / path.relative_to(root))
     for path in archives:
         _copy(path, app / "task_scripts" / "environments" / path.name)
     shutil.copytree(packages, app / PACKAGES, copy_function=_link)
 
 
-def _files(root: Path, names: tuple[str, ...]) -> Iterator[Path]:
-    """Yield the files of parts of a folder, without hidden ones and what Python compiled."""
-    for name in names:
-        part = root / name
-        for path in [part] if part.is_file() else sorted(part.rglob("*")):
-            parts = path.relative_to(root).parts
-            hidden = any(one.startswith(".") or one in _NOT_A_PART for one in parts)
-            if path.is_file() and not hidden and parts[:2] != _TESTS:
-                yield path
+def _belongs(root: Path, parts: tuple[str, ...]) -> bool:
+    """Return whether a file of the engine or the project is a part of the app."""
+    engines = root == APP_ROOT and _NOT_IN_AZURE & set(parts)
+    return not engines and parts[:2] != _TESTS
 
 
 def _copy(source: Path, target: Path) -> None:

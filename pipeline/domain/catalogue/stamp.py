@@ -14,7 +14,7 @@ type Facts = Mapping[str, tuple[int, int, int]]
 def facts_of(root: Path, parts: Sequence[str] = DEFINITIONS) -> Facts:
     """Return what tells versions of the files in parts of a folder apart; parts may be absent."""
     found = {}
-    for path in _files(root, parts):
+    for path in files_of(root, parts):
         try:
             facts = path.stat()
         except FileNotFoundError:  # deleted a moment ago
@@ -35,7 +35,7 @@ def changed(before: Facts, after: Facts) -> list[str]:
     return sorted(name for name in names if before.get(name) != after.get(name))
 
 
-def _files(root: Path, parts: Sequence[str]) -> Iterator[Path]:
+def files_of(root: Path, parts: Sequence[str]) -> Iterator[Path]:
     """Yield files in order, without hidden ones, which editors write beside those they change."""
     for name in parts:
         part = root / name
