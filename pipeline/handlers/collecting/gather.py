@@ -81,7 +81,7 @@ def taken(
     names, planned = Generation(run.id, since.generation), published.PlannedItems(engine, plan)
     for numbers in _ranges(since.task, plan.tasks):
         if present and plan.bundle:  # else each page is read for its items
-            published.check_pages(engine, plan, numbers)
+            planned.check_pages(numbers)
         uploaded = _Uploaded(engine, names, numbers)
         results = tasks.results(engine.ports.tables, run.id, since.generation, numbers)
         for result, read in all_items(engine, planned, results):

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.domain.plans import digests
 from pipeline.domain.runs.messages import Queue, parse_event
 from pipeline.handlers.collecting import receipts
+from pipeline.handlers.collecting.gather import Gathered, Place, taken
 from pipeline.handlers.ending import steer
 from pipeline.handlers.published import PlannedItems
 from tests.fakes.node import Failure
@@ -15,16 +17,17 @@ BUNDLED = LINES + "bundle: {items: 4}\ntolerance: {failed_items: 50%}\n"
 
 
 class Counting:
-    """The blobs; counts the reads of pages."""
+    """The blobs; counts the reads of pages, and of lists of their digests."""
 
     def __init__(self, blobs) -> None:
-        self._blobs, self.pages = blobs, 0
+        self._blobs, self.pages, self.lists = blobs, 0, 0
 
     def __getattr__(self, name):
         return getattr(self._blobs, name)
 
     def read(self, ref, *args):
         self.pages += "/p-0" in ref.name
+        self.lists += "/d-0" in ref.name
         return self._blobs.read(ref, *args)
 
 
@@ -55,6 +58,19 @@ def test_receipts_are_counted_without_a_page_and_assembly_checks_each_once(app_w
     app.settle()
     assert app.only_run().state == "succeeded"
     assert counting.pages == app.only_run().plan.pages == 1
+
+
+def test_a_list_of_digests_is_read_once_for_all_ranges_of_tasks(app_with, monkeypatch):
+    monkeypatch.setattr(digests, "FEW", 0)
+    app = app_with(BUNDLED)
+    app.upload("lines/a.txt", b"line\n" * 100)
+    app.pump()
+    run = app.only_run()
+    counting = Counting(app.world.blobs)
+    app.through(replace(app.world.ports, blobs=counting))
+    since = Place(run.generation, task=1)  # the ranges before task 10 have one task each
+    ranges = list(taken(app.engine, run, None, Gathered(), since))
+    assert (len(ranges), counting.pages, counting.lists) == (11, 11, 1)
 
 
 def test_the_items_of_a_redrive_are_not_in_order(app_with):
