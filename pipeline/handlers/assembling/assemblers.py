@@ -135,6 +135,8 @@ def _check_streamed(assembly: Assembly) -> None:
             f"the outputs have {assembly.parts.most_bytes >> 30:,} GiB, and the app joins at most "
             f"{MAX_STREAMED >> 30:,} GiB of them: use `format: plain` or a program"
         )
+    if assembly.parts.most_bytes <= MAX_PART:
+        return  # no part is larger than all together
     if large := next((part for part in assembly.parts if part.size > MAX_PART), None):
         raise concatenate.AssembleError(
             f"{_label(large)} has {large.size >> 30:,} GiB, and the app reads at most "

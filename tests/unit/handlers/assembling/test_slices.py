@@ -225,3 +225,17 @@ def test_one_output_that_is_too_large_for_the_app_is_named_before_any_is_read(
     run = app.only_run()
     assert run.state == "failed"
     assert "a.txt of item 10 has" in run.error
+
+
+def test_parts_that_are_small_together_are_not_read_to_be_measured(app_with, monkeypatch):
+    def reads() -> int:
+        app = started(app_with, text("text"), lambda item: [("a.txt", b"%d\n" % item.id)])
+        real, read = app.world.blobs.read, []
+        app.world.blobs.read = lambda ref, *args: read.append(ref.name) or real(ref, *args)
+        app.settle()
+        assert app.only_run().state == "succeeded", app.only_run().error
+        return sum("/gathered/" in name for name in read)
+
+    unmeasured = reads()
+    monkeypatch.setattr(assemblers, "MAX_PART", 5)  # of 26 bytes
+    assert unmeasured < reads()
