@@ -98,7 +98,7 @@ def check_parts(count: int) -> None:
 
 def length_of(piece: Piece) -> int:
     """Return the length of a piece. Raises Permanent unless it is one that a block can have."""
-    if piece.length is None or not 0 < piece.length <= MAX_PIECE:
+    if not 0 < piece.length <= MAX_PIECE:
         raise Permanent(f"A piece has 1 to {MAX_PIECE} bytes, not {piece.length}.")
     return piece.length
 

@@ -33,16 +33,16 @@ MAX_PIECE = 256 << 20  # bytes
 
 @dataclass(frozen=True)
 class Piece:
-    """A blob, or the part of it that begins at `offset` and has `length` bytes."""
+    """The part of a blob that begins at `offset` and has `length` bytes."""
 
     ref: BlobRef
-    offset: int = 0
-    length: int | None = None
+    offset: int
+    length: int
 
     @property
-    def end(self) -> int | None:
-        """Where the part ends, or None at the blob's end."""
-        return None if self.length is None else self.offset + self.length
+    def end(self) -> int:
+        """Where the part ends."""
+        return self.offset + self.length
 
 
 @dataclass(frozen=True)

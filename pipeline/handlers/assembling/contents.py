@@ -63,8 +63,8 @@ def pieces(parts: Iterable[Part]) -> Iterator[Piece]:
     """Yield what a composed blob is made of; parts that lie one after another are one piece."""
     last: Piece | None = None
     for part in parts:
-        if last and part.offset is not None and last.ref == part.ref and last.end == part.offset:
-            last = Piece(part.ref, last.offset, (last.length or 0) + part.size)
+        if last and last.ref == part.ref and last.end == part.offset:
+            last = Piece(part.ref, last.offset, last.length + part.size)
             continue
         if last:
             yield last

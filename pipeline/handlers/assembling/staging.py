@@ -181,6 +181,5 @@ class _Blocks:
 def cut(pieces: Iterable[Piece]) -> Iterator[Piece]:
     """Cut pieces into such as one block can have; an empty one has no block."""
     for piece in pieces:
-        length = piece.length or 0
-        for offset in range(0, length, MAX_PIECE):
-            yield Piece(piece.ref, piece.offset + offset, min(MAX_PIECE, length - offset))
+        for offset in range(0, piece.length, MAX_PIECE):
+            yield Piece(piece.ref, piece.offset + offset, min(MAX_PIECE, piece.length - offset))
