@@ -46,12 +46,10 @@ class Sources:
         self._reader = reader
         self._grant = grant
 
-    def stage(
-        self, target: BlobClient, source: BlobRef, block: str, span: tuple[int, int] | None = None
-    ) -> None:
-        """Stage a source, or the span (offset, length) of it, as one block of the target."""
+    def stage(self, target: BlobClient, source: BlobRef, block: str, span: tuple[int, int]) -> None:
+        """Stage the span (offset, length) of a source, up to 256 MiB, as a block of the target."""
         url, authorization = self._signed(source)
-        offset, length = span or (None, None)
+        offset, length = span
         try:
             target.stage_block_from_url(
                 block,
@@ -61,8 +59,9 @@ class Sources:
                 source_authorization=authorization,
             )
         except HttpResponseError as error:
-            if not cannot_read(error) or not self._carry(target, source, block, span):
+            if not _cannot_read(error):
                 raise
+            self._carry(target, source, block, span)
 
     def copy(self, target: BlobClient, source: BlobRef) -> None:
         """Copy a source of at most 256 MiB in one call, unless the target exists."""
@@ -75,17 +74,13 @@ class Sources:
         )
 
     def _carry(
-        self, target: BlobClient, source: BlobRef, block: str, span: tuple[int, int] | None
-    ) -> bool:
-        """Stage a source by reading it here; return False if it does not fit one block."""
-        client = self._reader.client(source)
-        found = client.get_blob_properties()
-        offset, length = span or (0, found.size)
-        if not 0 < length <= RANGE:
-            return False
-        with open_span(client, found.etag, offset, length) as content:
+        self, target: BlobClient, source: BlobRef, block: str, span: tuple[int, int]
+    ) -> None:
+        """Stage a span of a source by reading it here."""
+        client, (offset, length) = self._reader.client(source), span
+        etag = client.get_blob_properties().etag
+        with open_span(client, etag, offset, length) as content:
             target.stage_block(block, content, length=length)
-        return True
 
     def _signed(self, source: BlobRef) -> tuple[str, str | None]:
         url, grant = self._reader.url(source), self._grant()
@@ -94,7 +89,7 @@ class Sources:
         return f"{url}{'&' if source.snapshot else '?'}{grant.query}", grant.authorization
 
 
-def cannot_read(error: HttpResponseError) -> bool:
+def _cannot_read(error: HttpResponseError) -> bool:
     """Return whether the service was not allowed to read the source of a copy."""
     return status_of(error) in _DENIED and code_of(error) == "CannotVerifyCopySource"
 
