@@ -1,8 +1,9 @@
-"""Asks the container engine of this machine for an image that it has."""
+"""Finds the container engines of this machine, and asks them for an image that they have."""
 
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator
 
 from pipeline.domain.definitions.images import parts_of
 from pipeline.ports.images import ImageFacts
@@ -11,12 +12,17 @@ _ENGINES = ("podman", "docker")
 _TIMEOUT_S = 20
 
 
+def programs() -> Iterator[str]:
+    """Yield the paths of this machine's container engines, the one to prefer first."""
+    return filter(None, map(shutil.which, _ENGINES))
+
+
 def find(image: str) -> ImageFacts | None:
     """Return what this machine's engine has under a name, or None if it has nothing.
 
     Nodes of the local stack use the same engine, and never pull what it has.
     """
-    for engine in filter(shutil.which, _ENGINES):
+    for engine in programs():
         try:
             done = subprocess.run(
                 [engine, "image", "inspect", image],

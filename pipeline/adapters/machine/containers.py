@@ -2,23 +2,20 @@
 
 import os
 import shlex
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.adapters.images.engine import programs
 from pipeline.errors import ImageRefused
 from pipeline.ports.batch import Container, TaskSpec
-
-_ENGINES = ("podman", "docker")
 
 
 def engine() -> str:
     """Return the program of a container engine. Raises ImageRefused without one."""
-    for name in _ENGINES:
-        if found := shutil.which(name):
-            return found
+    if program := next(programs(), None):
+        return program
     raise ImageRefused(
         "The pipeline's program runs in a container image, and this machine has neither podman "
         "nor docker: install one (`sudo apt-get install --yes podman`), then try again."
