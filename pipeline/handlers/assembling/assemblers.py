@@ -111,8 +111,7 @@ def _concatenate(assembly: Assembly) -> list[AssembledFile]:
         return []
     kind = _TYPES.get(chosen.format) or content_type_of(chosen.name)
     if not assembly.large:
-        joiner = Joiner(chosen)
-        chunks = (chunk for _, part in assembly.streams() for chunk in joiner.join(part))
+        chunks = concatenate.concatenate(chosen, (part for _, part in assembly.streams()))
         return [_upload(assembly, chosen.name, chunks, kind)]
     file = assembly.staged(chosen.name)
     if chosen.format is TextFormat.PLAIN and assembly.parts.most_bytes > STREAMED:
