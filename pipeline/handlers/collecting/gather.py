@@ -108,18 +108,22 @@ def _note(
     gathered: Gathered, result: TaskResult, why: str, word: BatchWord | None, *, whole: bool
 ) -> None:
     """Count a unit of the present generation, and note what is wrong with it."""
-    slim = result.model_copy(update={"items": ()})
     gathered.heard += 1
     gathered.seconds += result.seconds
     gathered.devices.add(result.device)
     if result.state is TaskState.RETRYING:
         gathered.retrying = True
     elif why and len(gathered.rejected) < MOST:
-        gathered.rejected.append((slim, why))
+        gathered.rejected.append((_slim(result), why))
     elif not why and not whole and len(gathered.lost) < MOST:
-        gathered.lost.append(slim)
+        gathered.lost.append(_slim(result))
     if word and word.has_open(result):
-        gathered.unfinished = [max([slim, *gathered.unfinished], key=_since)]
+        gathered.unfinished = [max([_slim(result), *gathered.unfinished], key=_since)]
+
+
+def _slim(result: TaskResult) -> TaskResult:
+    """Return a result without its items: thousands may be noted."""
+    return result.model_copy(update={"items": ()})
 
 
 def _since(result: TaskResult) -> datetime:
