@@ -19,6 +19,7 @@ from pipeline.adapters.machine.node import MakeImage, Node
 from pipeline.adapters.machine.queues import MemoryQueues
 from pipeline.adapters.machine.tables import MemoryTables
 from pipeline.adapters.secrets.local import LocalSecrets
+from pipeline.domain.runs.events import BLOB_CREATED
 from pipeline.domain.runs.messages import Queue
 from pipeline.domain.runs.naming import RECEIPTS
 from pipeline.errors import ImageRefused
@@ -204,7 +205,7 @@ def _event(facts: BlobFacts, url: str) -> dict[str, object]:
     return {
         "topic": f"/subscriptions/{os.getpid()}",
         "subject": f"/blobServices/default/containers/{facts.ref.container}/blobs/{facts.ref.name}",
-        "eventType": "Microsoft.Storage.BlobCreated",
+        "eventType": BLOB_CREATED,
         "id": facts.etag,
         "eventTime": facts.modified.isoformat().replace("+00:00", "Z"),
         "data": {
