@@ -8,10 +8,11 @@ from collections.abc import Buffer, Generator, Iterable, Iterator
 from contextlib import closing
 
 from pipeline.domain.outputs.concatenate import AssembleError
+from pipeline.domain.outputs.file_names import DEVICES
 from pipeline.domain.runs.stored import Stored
 
 # Names that Windows cannot create, with any extension, and characters that it does not allow.
-_DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])(\.|$)", re.IGNORECASE)
+_DEVICE = re.compile(rf"({DEVICES})(\.|$)", re.IGNORECASE)
 _FORBIDDEN = re.compile(r'[<>:"|?*\\\x00-\x1f]')
 _LONGEST_NAME = 65_535  # bytes; its length has 16 bits
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -73,7 +74,7 @@ def _check_member(name: str) -> None:
     for part in name.split("/"):
         if part in {"", ".", ".."}:
             raise AssembleError(f"{_shown(name)} cannot be in an archive: it has a part {part!r}")
-        if _FORBIDDEN.search(part) or _DEVICES.match(part) or part.endswith((" ", ".")):
+        if _FORBIDDEN.search(part) or _DEVICE.match(part) or part.endswith((" ", ".")):
             raise AssembleError(
                 f"{_shown(name)} cannot be unpacked on Windows: {_shown(part)} is reserved there, "
                 "or has a character that is; rename it, or use `assemble: none`"

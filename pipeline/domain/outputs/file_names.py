@@ -13,11 +13,12 @@ from pipeline.domain.runs.naming import MANIFEST
 from pipeline.domain.texts.visible import visible
 from pipeline.errors import Permanent
 
+DEVICES = r"con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]"  # of Windows, a pattern
 MARK = ".fanfare-"  # names of files that are not complete yet begin with it
 _LONGEST = 255  # bytes of one part of a path, on all common file systems
 _SHOWN = 120
 _DRIVE = re.compile(r"[A-Za-z]:")
-_DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(?:[.:].*)?")
+_DEVICE = re.compile(rf"(?:{DEVICES}) *(?:[.:].*)?")
 _WHOLE: tuple[tuple[Callable[[str], object], str], ...] = (
     (lambda name: not name.isprintable(), "has a control character"),
     (lambda name: "\\" in name, "has a backslash, which some systems take for a folder"),
