@@ -19,6 +19,7 @@ WAITERS = 2  # workers that begin with tests that wait
 _TOGETHER = (
     "tests/e2e/awkward/test_kills.py",
     "tests/e2e/awkward/",
+    "tests/e2e/interface/",
     "tests/e2e/tasks/",
     "tests/emulators/functions/",
     "tests/emulators/eventgrid/",

@@ -1,12 +1,14 @@
 """How the tests are dealt out: what waits and what computes run beside each other."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from tests.balance import Shares, turn_of, waits
+from tests.balance import Shares, share_of, turn_of, waits
 
+ROOT = Path(__file__).resolve().parents[2]
 WAIT = ("tests/e2e/test_cli.py::test_up", "tests/e2e/awkward/test_acts.py::test_lines[seed-7]")
 COMPUTE = ("tests/unit/test_one.py::test_it", "tests/unit/test_two.py::test_it")
 MATRIX = ("tests/crash/test_matrix.py::test_a", "tests/crash/test_matrix.py::test_b")
@@ -62,6 +64,14 @@ def test_two_workers_begin_with_what_waits_and_the_others_with_what_computes(wor
 def test_every_test_is_dealt_out_once(workers):
     told = [test for worker in workers for test in worker.told]
     assert sorted(told) == sorted((*WAIT, *COMPUTE, *MATRIX))
+
+
+def test_tests_that_share_a_stack_are_one_share():
+    folders = [path.parent.relative_to(ROOT) for path in ROOT.glob("tests/e2e/*/conftest.py")]
+    assert folders
+    for folder in folders:
+        shares = {share_of(f"{folder}/test_{file}.py::test_it") for file in ("one", "two")}
+        assert shares == {f"{folder}/"}
 
 
 def test_the_crash_matrix_fills_the_end():
