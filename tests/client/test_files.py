@@ -5,8 +5,10 @@ import hashlib
 import httpx
 import pytest
 from fanfare import Conflict, Damaged, OutputFile, Unreachable
+from fanfare.effects import Send, Sleep
 from fanfare.files import path_below
-from fanfare.wire import Request
+from fanfare.flows import App, read
+from fanfare.wire import Answer, NoAnswer, Request
 
 from tests.client.site import APP
 
@@ -140,6 +142,37 @@ def test_a_download_that_breaks_begins_anew_with_a_bound(client, site, tmp_path)
     with pytest.raises(Unreachable):
         client.download(file(), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 502, 503, 504])
+def test_a_download_that_storage_refuses_for_a_moment_is_repeated(client, site, status):
+    site.once(lambda _: httpx.Response(status, text="busy"))
+    site.once(serves(b"abc"))
+    assert client.read(file()) == b"abc"
+
+
+def test_a_download_pauses_as_long_as_storage_asks_and_begins_anew():
+    flow = read(App(APP), file())
+    first = next(flow)
+    assert isinstance(first, Send)
+    assert flow.send(Answer(503, {"retry-after": "7"}, b"")) == Sleep(7.0)
+    again = next(flow)
+    again.sink(b"a")
+    assert isinstance(flow.throw(NoAnswer("reset", sent=True)), Sleep)
+    last = next(flow)
+    last.sink(b"abc")
+    finish = flow.send(Answer(200, {}, b""))
+    finish.action()
+    with pytest.raises(StopIteration) as ended:
+        next(flow)
+    assert ended.value.value == b"abc"
+
+
+def test_a_download_for_which_storage_asks_a_long_pause_is_not_repeated(client, site):
+    site.once(lambda _: httpx.Response(503, headers={"Retry-After": "60"}))
+    with pytest.raises(Unreachable) as refused:
+        client.read(file())
+    assert (refused.value.retry, len(site.asked)) == (True, 1)
 
 
 def test_signed_urls_are_in_no_message_and_in_no_representation(client, site, tmp_path):

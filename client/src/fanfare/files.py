@@ -79,6 +79,7 @@ class Target:
 
     def begin(self) -> None:
         """Forget what came before, and be ready. Raises Damaged, OSError."""
+        self.close()
         if self._file.sha256 is None:
             raise Damaged(
                 f"The file {self._file.name[:200]!a} has no SHA-256, as outputs of release 0.1: "

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -161,22 +161,11 @@ def download(app: App, file: OutputFile, target: Target) -> Flow[None]:
     After a failure it begins anew, as often as the retries say.
     """
     asked = Request("GET", file.url, signed=True)
-    attempt = 0
-    while True:
-        target.begin()
-        try:
-            yield from exchange(asked, NEVER, target.write)
-        except Unreachable as error:
-            pause = app.retries.pause_s(attempt) if error.retry else None
-            if pause is None:
-                raise
-            yield Sleep(pause)
-            attempt += 1
-        else:
-            yield Work(target.finish)
-            return
-        finally:
-            target.close()
+    try:
+        yield from exchange(asked, app.retries, target.write, target.begin)
+        yield Work(target.finish)
+    finally:
+        target.close()
 
 
 def ask(app: App, request: Request) -> Flow[Answer]:
@@ -193,12 +182,22 @@ def ask(app: App, request: Request) -> Flow[Answer]:
     return (yield from exchange(made, app.retries))
 
 
-def exchange(request: Request, retries: Retries, sink: Any = None) -> Flow[Answer]:  # noqa: ANN401 - as in Send
-    """Make a request until it has a good answer. Raises the error of the last answer."""
+def exchange(
+    request: Request,
+    retries: Retries,
+    sink: Callable[[bytes], object] | None = None,
+    begin: Callable[[], object] | None = None,
+) -> Flow[Answer]:
+    """Make a request until it has a good answer. Raises the error of the last answer.
+
+    The body goes to `sink`; `begin` is called before each attempt, so that the sink can forget.
+    """
     attempt = 0
     while True:
         asked_s = 0.0
         error: FanfareError
+        if begin:
+            begin()
         try:
             answer: Answer = yield Send(request, sink)
         except NoAnswer as reason:
