@@ -93,7 +93,7 @@ def events(queue: Queue, retries: Retries, timeout_s: float | None, hidden_s: in
 
 def _receive(queue: Queue, retries: Retries, hidden_s: int) -> Flow[_Message | None]:
     url = f"{queue.url}/messages?numofmessages=1&visibilitytimeout={hidden_s}"
-    request = yield from _allowed(queue, Request("GET", url, signed=True))
+    request = yield from _allowed(queue, Request("GET", url))
     answer = yield from exchange(request, retries)
     return message_of(answer.content)
 
@@ -101,7 +101,7 @@ def _receive(queue: Queue, retries: Retries, hidden_s: int) -> Flow[_Message | N
 def _delete(queue: Queue, retries: Retries, message: _Message) -> Flow[None]:
     receipt = quote(message.receipt, safe="")
     url = f"{queue.url}/messages/{quote(message.id, safe='')}?popreceipt={receipt}"
-    request = yield from _allowed(queue, Request("DELETE", url, signed=True))
+    request = yield from _allowed(queue, Request("DELETE", url))
     try:
         yield from exchange(request, retries)
     except NotFound:

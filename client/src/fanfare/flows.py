@@ -96,7 +96,7 @@ def redrive(app: App, run: str) -> Flow[Run]:
     before = yield from show(app, run)
     asked = app.request("POST", "runs", _id(run), "redrive")
     try:
-        answer = yield from ask(app, _once(asked))
+        answer = yield from ask(app, replace(asked, repeatable=False))
     except Unreachable:
         after = yield from show(app, run)
         if after.generation > before.generation:
@@ -160,7 +160,7 @@ def download(app: App, file: OutputFile, target: Target) -> Flow[None]:
 
     After a failure it begins anew, as often as the retries say.
     """
-    asked = Request("GET", file.url, signed=True)
+    asked = Request("GET", file.url)
     try:
         yield from exchange(asked, app.retries, target.write, target.begin)
         yield Work(target.finish)
@@ -176,10 +176,7 @@ def ask(app: App, request: Request) -> Flow[Answer]:
     elif app.scope:
         token = yield Token(app.scope)
         headers["authorization"] = f"Bearer {token}"
-    made = Request(
-        request.method, request.url, request.params, headers, request.content, request.repeatable
-    )
-    return (yield from exchange(made, app.retries))
+    return (yield from exchange(replace(request, headers=headers), app.retries))
 
 
 def exchange(
@@ -238,7 +235,6 @@ def _uploaded(app: App, order: Order) -> Flow[Mapping[str, Any]]:
             headers={"x-ms-blob-type": "BlockBlob", "content-length": str(size)},
             content=order.file,
             repeatable=False,
-            signed=True,
         )
         try:
             yield from exchange(sent, NEVER)
@@ -256,12 +252,6 @@ def _file_name(order: Order) -> str:
     if order.name:
         return order.name
     return order.file.name if isinstance(order.file, Path) else "input"
-
-
-def _once(request: Request) -> Request:
-    return Request(
-        request.method, request.url, request.params, request.headers, request.content, False
-    )
 
 
 def _id(run: str) -> str:

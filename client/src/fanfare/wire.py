@@ -26,7 +26,7 @@ class Request:
     """One HTTP request.
 
     `content` is bytes, or a file whose bytes are sent. A `repeatable` request does the same when it
-    is made twice. `signed` means that the URL is the credential, so key and token stay away.
+    is made twice.
     """
 
     method: str
@@ -35,7 +35,6 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     content: bytes | Path | None = None
     repeatable: bool = True
-    signed: bool = False
 
 
 @dataclass(frozen=True)
