@@ -11,23 +11,12 @@ import httpx
 from fanfare.errors import Refused
 from fanfare.events import Queue
 from fanfare.flows import App
+from fanfare.local import LOOPBACK
 from fanfare.retries import Retries
+from fanfare.tokens import AccessToken
 from fanfare.values import Run
 
 CONNECT_S, READ_S = 10.0, 60.0
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-
-
-class AccessToken(Protocol):
-    """A token and when it expires, in seconds since 1970."""
-
-    @property
-    def token(self) -> str:
-        """The text of the token."""
-
-    @property
-    def expires_on(self) -> int:
-        """When it expires."""
 
 
 class Credential(Protocol):
@@ -68,7 +57,7 @@ class Access:
     @property
     def is_remote(self) -> bool:
         """Whether the app is on another machine, so that proxies may be on the way."""
-        return urlsplit(self.app.url).hostname not in _LOOPBACK
+        return urlsplit(self.app.url).hostname not in LOOPBACK
 
 
 def access(
@@ -78,7 +67,7 @@ def access(
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
         raise Refused(f"{url!r} is not the address of an app, such as https://NAME.example.org.")
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise Refused(f"{url} is not encrypted: key or token could be read. Use https.")
     if bool(key) == tokens:
         raise Refused("Give either `key`, as for the local stack, or `credential`, as for Azure.")

@@ -12,7 +12,7 @@ from fanfare.errors import Unreachable
 from fanfare.events import Queue
 
 DATA, COMPLETIONS = ".fanfare", "completions"
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _SETTING = re.compile(r'^AzureWebJobsStorage="((?:[^"\\]|\\.)*)"$', re.MULTILINE)
 
 
@@ -51,7 +51,7 @@ def find(folder: str | Path) -> LocalApp:
 
 
 def _on_this_machine(url: str) -> str:
-    if urlsplit(url).hostname not in _LOOPBACK:
+    if urlsplit(url).hostname not in LOOPBACK:
         raise ValueError(f"{url!r:.80} is not on this machine")
     return url
 

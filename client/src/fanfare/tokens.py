@@ -6,12 +6,16 @@ from typing import Protocol
 _EARLY_S = 300
 
 
-class _Issued(Protocol):
-    @property
-    def token(self) -> str: ...
+class AccessToken(Protocol):
+    """A token and when it expires, in seconds since 1970."""
 
     @property
-    def expires_on(self) -> int: ...
+    def token(self) -> str:
+        """The text of the token."""
+
+    @property
+    def expires_on(self) -> int:
+        """When it expires."""
 
 
 class Tokens:
@@ -25,7 +29,7 @@ class Tokens:
         token, until = self._held.get(scope, ("", 0.0))
         return token if time.time() < until - _EARLY_S else None
 
-    def keep(self, scope: str, issued: _Issued) -> str:
+    def keep(self, scope: str, issued: AccessToken) -> str:
         """Keep a token and return its text."""
         self._held[scope] = issued.token, float(issued.expires_on)
         return issued.token
