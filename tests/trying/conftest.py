@@ -1,20 +1,16 @@
 """A project of small pipelines, and the command line that tries them."""
 
-import functools
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from typer import testing
-from typer.main import get_command
-from typer.testing import CliRunner, Result
 
 from pipeline.cli.main import app as fanfare
 from pipeline.cli.session import Session
+from tests.commands import CliRunner, Result
 from tests.fakes.definitions import POOL
 
-testing._get_command = functools.cache(get_command)
 LINES = """
 trigger: {blob: {container: input, prefix: lines/, suffix: .txt}}
 parameters: {times: {type: integer, default: 1, minimum: 1}}

@@ -1,26 +1,21 @@
 """The command line over the fakes: while a command sleeps, the world continues."""
 
-import functools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from typer import testing
-from typer.main import get_command
-from typer.testing import CliRunner, Result
 
 from pipeline.cli.main import app as fanfare
 from pipeline.cli.project.folder import Project
 from pipeline.cli.session import Session
 from pipeline.domain.runs.asking.askers import Asker, AskerKind
 from pipeline.handlers.mending import sweep
+from tests.commands import CliRunner, Result
 from tests.fakes.app import FakeApp
 from tests.fakes.definitions import written
 
-# The runner of Typer would build the whole command anew for each call.
-testing._get_command = functools.cache(get_command)
 LINES = """
 trigger: {blob: {container: input, prefix: lines/}, http: true}
 split: {lines: {}}

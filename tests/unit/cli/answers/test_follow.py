@@ -1,6 +1,7 @@
 """`fanfare logs --follow`: the lines of a running task, as they come."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -123,9 +124,8 @@ class Silent:
 
 
 def silent(cli, times):
-    ports = cli.app.engine.ports
     cluster = Silent(cli.app.world.batch, times)
-    cli.app.through(type(ports)(**{**vars(ports), "cluster": cluster}))
+    cli.app.through(replace(cli.app.engine.ports, cluster=cluster))
 
 
 def test_a_service_that_does_not_answer_for_a_moment_is_asked_again(cli):

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,7 @@ class Cut:
 
 
 def through(cli, blobs):
-    ports = cli.app.engine.ports
-    cli.app.through(type(ports)(**{**vars(ports), "blobs": blobs}))
+    cli.app.through(replace(cli.app.engine.ports, blobs=blobs))
     return blobs
 
 

@@ -24,9 +24,9 @@ def put_log(cli, run, unit, text, attempt="0"):
 def test_logs_print_failed_items_with_control_characters_spelt_out(cli_with):
     cli = cli_with(program=lambda item: Failure() if item.id == 1 else [("p", b"x")])
     run = cli.finished()
-    text = b"== item 1, try 1: program-failed, 0.1 s\n\x1b]0;owned\x07oops\n"
-    cli.app.world.blobs.put("work", f"{run}/g1/log/t000001/l-{'0' * 16}.txt", text)
-    cli.app.world.blobs.put("work", f"{run}/g1/log/t000000/l-{'1' * 16}.txt", b"fine\n")
+    text = "== item 1, try 1: program-failed, 0.1 s\n\x1b]0;owned\x07oops\n"
+    put_log(cli, run, "t000001", text)
+    put_log(cli, run, "t000000", "fine\n", attempt="1")
     result = cli("logs", run)
     assert "\\x1b]0;owned\\x07oops" in result.stdout and "fine" not in result.stdout
     assert "fine" in cli("logs", run, "0").stdout
