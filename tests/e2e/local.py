@@ -14,7 +14,8 @@ from pipeline import bootstrap
 from pipeline.adapters.provision import provision
 from pipeline.cli.stack import config as local
 from pipeline.cli.stack.config import Wishes
-from pipeline.cli.stack.process import LocalStack
+from pipeline.cli.stack.process import LocalStack, write_private
+from pipeline.cli.target import render_env
 from pipeline.domain.definitions.pool import local_body
 from pipeline.domain.pools.formula import render_formula
 from pipeline.domain.runs import naming
@@ -66,7 +67,7 @@ class Stack:
         self._received: dict[str, dict[str, object]] = {}
 
     def start(self) -> None:
-        """Start all services and create what the app needs."""
+        """Start all services and create what the app needs; app.env comes last, as from `up`."""
         config = local.stack_config(self.local.keys(), ROOT, ROOT, self._wishes)
         settings = config["settings"]
         assert isinstance(settings, dict)
@@ -95,6 +96,7 @@ class Stack:
         # Else the first tick does, and a blob of before it whose event is lost is never found.
         lost_events.activate(self.engine)
         timers.note(self.engine)
+        write_private(self.local.env, render_env(values))
 
     def stop(self) -> None:
         """Stop all services, if they run."""

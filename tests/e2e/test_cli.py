@@ -24,9 +24,9 @@ from pipeline.ledger.layout import RUNS
 from pipeline.ports.tables import Remove
 from pipeline.settings import Settings
 from tests.depth import EVERYTHING, more
+from tests.e2e.local import ROOT
 from tests.patience import stretched
 
-ROOT = Path(__file__).resolve().parents[2]
 MAIN = "from pipeline.cli.main import main; main()"
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from tests.depth import EVERYTHING
 from tests.dispositions import HEARING
+from tests.e2e.local import ROOT
 from tests.patience import until
 
-ROOT = Path(__file__).resolve().parents[2]
 UP = "from pipeline.cli.main import main; main()"
 INNER = """
 import subprocess

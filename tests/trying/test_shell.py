@@ -10,9 +10,9 @@ import pytest
 
 from pipeline.cli.trying.shell import Shell
 from tests.dispositions import HEARING
+from tests.e2e.test_cli import MAIN
 from tests.patience import until
 
-MAIN = "from pipeline.cli.main import main; main()"
 WORDS = "to be or not to be\n"
 
 

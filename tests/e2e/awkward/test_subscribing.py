@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli.stack.process import write_private
-from pipeline.cli.target import render_env
 from pipeline.domain.runs.announcement import completion_event
 from pipeline.domain.runs.run import Run
 from tests.e2e.local import ROOT, Stack
@@ -32,15 +30,13 @@ def program(name: str) -> str:
 
 @pytest.fixture
 def fanfare(stack: Stack) -> Fanfare:
-    write_private(stack.local.env, render_env(stack.local.app_settings()))
     return Fanfare(stack.local.data)
 
 
 @pytest.fixture
 def folder(stack: Stack, tmp_path: Path) -> Path:
     """Return a folder from which the programs of the page find the stack."""
-    (tmp_path / ".fanfare").mkdir()
-    (tmp_path / ".fanfare/app.env").write_text(render_env(stack.local.app_settings()), "utf-8")
+    (tmp_path / ".fanfare").symlink_to(stack.local.data)
     return tmp_path
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli.target import render_env
 from tests.e2e.local import ROOT, Stack
 
 TEMPLATE = ROOT / "pipeline/cli/project/template"
@@ -30,6 +29,5 @@ def project(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a project whose stack is up, as its user has it."""
     folder = tmp_path_factory.mktemp("project")
     (folder / ".fanfare").symlink_to(stack.local.data)
-    (folder / ".fanfare/app.env").write_text(render_env(stack.local.app_settings()), "utf-8")
     shutil.copytree(TEMPLATE / "samples", folder / "samples")
     return folder

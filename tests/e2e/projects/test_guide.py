@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_cli import MAIN, ROOT
+from tests.e2e.local import ROOT
+from tests.e2e.test_cli import MAIN
 from tests.patience import stretched
 
 GUIDE = ROOT / "docs" / "guide"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli.exits import Exit
-from tests.e2e.test_cli import ROOT
+from tests.e2e.local import ROOT
 from tests.patience import stretched
 
 UV = Path(sys.executable).with_name("uv")

@@ -2,24 +2,19 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
-from pipeline.cli.target import render_env
 from pipeline.handlers.starting.start import start_for_request
 from pipeline.ledger import runs
-from tests.e2e.local import Stack
-
-ROOT = Path(__file__).resolve().parents[3]
-MAIN = "from pipeline.cli.main import main; main()"
+from tests.e2e.local import ROOT, Stack
+from tests.e2e.test_cli import MAIN
 
 
 def test_a_line_is_there_while_its_program_goes_on(stack: Stack, tmp_path):
     gate, engine = tmp_path / "gate", stack.engine
     pipeline = engine.catalogue.pipelines["chatty"]
     run_id = start_for_request(engine, pipeline, "chatty", None, {"gate": str(gate)}).run.id
-    target = tmp_path / "target.env"
-    target.write_text(render_env(stack.local.app_settings()))
-    arguments = ["logs", run_id, "0", "--follow", "--timeout", "100", "--target", str(target)]
+    target = str(stack.local.data)
+    arguments = ["logs", run_id, "0", "--follow", "--timeout", "100", "--target", target]
     command = [sys.executable, "-c", MAIN, *arguments]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as followed:
         assert followed.stdout is not None
