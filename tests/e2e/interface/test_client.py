@@ -60,9 +60,16 @@ def test_a_large_file_is_uploaded_by_both_clients(app: Fanfare, project: Path, t
 
     async def again():
         async with AsyncFanfare.local(project) as other:
-            return await other.start("shout", big, key="big")
+            # What the first client uploaded would not be uploaded again.
+            larger = tmp_path / "larger.txt"
+            larger.write_bytes(b"y" * 9_000_001 + b"\n")
+            second = await other.start("shout", larger, key="larger")
+            await other.cancel(second)
+            return second, await other.start("shout", big, key="big")
 
-    assert asyncio.run(again()).id == first.id
+    second, found = asyncio.run(again())
+    assert (second.id == first.id, second.raw["input"]["size"]) == (False, 9_000_002)
+    assert found.id == first.id
 
 
 def test_refusals_are_typed(app: Fanfare):
