@@ -11,7 +11,7 @@ from pipeline.domain.runs import naming
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.results import TaskState
 from pipeline.domain.runs.run import Run
-from pipeline.domain.texts.logs import part_of
+from pipeline.domain.texts.logs import part_of, rest_of
 from pipeline.errors import Transient
 from pipeline.ledger import runs, tasks
 
@@ -21,6 +21,7 @@ LIVE_FILES = ("wd/live.txt", "stdout.txt", "stderr.txt")
 _PATIENCE = 10  # polls in a row that may fail
 _SAY_AFTER_S = 10.0
 _HEADING = re.compile(rb"== item (\d+), try \d+: ")
+_BEGINS = b": begins"
 _LONGEST = 64 << 10  # bytes of a line; a longer one is shown in pieces
 _STAGE_OF = {State.PLANNING: naming.SPLIT, State.ASSEMBLING: naming.ASSEMBLE}
 
@@ -61,9 +62,23 @@ def follow(session: Session, run: Run, unit: str, tail: "Tail", deadline: Deadli
                 said = True
             deadline.check(f"{unit} of run {run.id} has not ended")
             session.sleep(POLL_S)
+    if tail.begun is not None:  # the node was gone before the end of its file
+        _print_rest(session, run, unit, tail)
     tail.end()
     if not tail.printed:
         _print_log(session, run, unit, tail)
+
+
+def _print_rest(session: Session, run: Run, unit: str, tail: "Tail") -> None:
+    """Print from the log in Storage what did not come while the task ran."""
+    rest: list[str] = []
+    for log in logs_of(session, run, unit):  # one of each attempt: the last counts
+        text = log.text if tail.item is None else part_of(log.text, tail.item)
+        rest = rest_of(text, tail.begun or 0, tail.seen) or rest
+    if rest:
+        tail.drop()
+    for line in rest:
+        tail.out(line)
 
 
 def _print_log(session: Session, run: Run, unit: str, tail: "Tail") -> None:
@@ -93,11 +108,16 @@ def job_of(session: Session, run: Run, unit: str) -> str:
 
 @dataclass
 class Tail:
-    """What was printed of each file, up to which byte; with `item` only what belongs to it."""
+    """What was printed of each file, up to which byte; with `item` only what belongs to it.
+
+    `begun` is the item of which a try has begun and not ended, and `seen` counts its lines.
+    """
 
     out: Print
     item: int | None = None
     printed: bool = False
+    begun: int | None = None
+    seen: int = 0
     _job: str = ""
     _offsets: dict[str, int] = field(default_factory=dict)
     _begun: dict[str, bytes] = field(default_factory=dict)
@@ -123,6 +143,10 @@ class Tail:
         """Print what came without the end of its line."""
         for rest in filter(None, self._begun.values()):
             self._line(rest)
+        self.drop()
+
+    def drop(self) -> None:
+        """Forget what came without the end of its line."""
         self._begun.clear()
 
     def _new(self, session: Session, unit: str, path: str) -> Iterator[bytes]:
@@ -140,8 +164,17 @@ class Tail:
             yield found.content
 
     def _line(self, line: bytes) -> None:
-        if self.item is not None and (heading := _HEADING.match(line)):
+        heading = _HEADING.match(line)
+        if heading and self.item is not None:
             self._shows = int(heading[1]) == self.item
         if self._shows:
+            self._count(heading, line)
             self.printed = True
             self.out(line.decode("utf-8", "replace"))
+
+    def _count(self, heading: re.Match[bytes] | None, line: bytes) -> None:
+        if heading is None:
+            self.seen += 1
+            return
+        self.begun = int(heading[1]) if line.endswith(_BEGINS) else None
+        self.seen = 0

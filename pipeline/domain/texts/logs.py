@@ -29,6 +29,20 @@ def part_of(text: str, item: int) -> str:
     return "".join(wanted) if len(entries) > 1 or wanted else text
 
 
+def rest_of(text: str, item: int, seen: int) -> list[str]:
+    """Return the lines of a log that come after the first `seen` ones of an item's last try.
+
+    A log has a heading before what a try printed, and who saw a try begin does not know it.
+    """
+    entries = [entry for entry in _ENTRY.split(text) if entry]
+    mine = [n for n, entry in enumerate(entries) if entry.startswith(f"== item {item}, try ")]
+    if not mine:
+        return []
+    heading, *printed = entries[mine[-1]].splitlines()
+    later = [line for entry in entries[mine[-1] + 1 :] for line in entry.splitlines()]
+    return [*printed[seen:], heading, *later]
+
+
 def folded(texts: Sequence[str]) -> list[str]:
     """Show a traceback that comes again only once, with its count; its last line always stays.
 

@@ -162,3 +162,29 @@ def test_a_task_that_prints_nothing_says_where_to_look(cli):
 def test_it_follows_one_task_alone(cli, arguments):
     Printing(cli, [])
     assert "only one" in refusal(cli, "logs", "latest", *arguments, "--follow", code=Exit.USAGE)
+
+
+LOGGED = HEAD.format(0, "succeeded, 0.2 s") + "first\nsecond\nthird\n"
+
+
+@pytest.mark.parametrize("came", ["first\n", "first\nsec", ""])
+def test_lines_that_a_node_took_with_it_come_from_the_log(cli, came):
+    task = Printing(cli, [(HEAD.format(0, "begins") + came).encode()])
+
+    def gone(end=task.end):
+        task.batch.files.clear()
+        (run,) = cli.app.all_runs()
+        name = f"{run.id}/g1/log/t000000/l-{'0' * 16}.txt"
+        cli.app.world.blobs.put("work", name, LOGGED.encode())
+        end()
+
+    task.end = gone
+    begins, *rest = printed(cli, "0")
+    assert begins == "== item 0, try 1: begins"
+    assert rest == ["first", "second", "third", "== item 0, try 1: succeeded, 0.2 s"]
+
+
+def test_nothing_comes_twice_if_the_file_was_read_to_its_end(cli):
+    text = HEAD.format(0, "begins") + "first\n\n" + HEAD.format(0, "succeeded, 0.2 s")
+    Printing(cli, [text.encode()])
+    assert printed(cli, "0") == text.splitlines()
