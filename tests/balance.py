@@ -39,6 +39,7 @@ _WAIT = (
     "tests/faults/test_stack.py",
     "tests/emulators/storage/",
     "tests/emulators/stack/",
+    "tests/emulators/batch/live/",
     "tests/emulators/batch/service/",
     "tests/emulators/batch/page/",
     "tests/unit/cli/test_signals.py",

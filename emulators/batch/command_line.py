@@ -74,6 +74,13 @@ _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
         },
         "--pool-quota": {"type": _COUNT, "default": 100, "help": "pools that the account may have"},
         "--node-quota": {"type": _COUNT, "default": 100, "help": "nodes that the account may have"},
+        "--joinable-subnet": {
+            "action": "append",
+            "default": [],
+            "type": str.lower,
+            "metavar": "RESOURCE_ID",
+            "help": "subnet that pools may join; may be repeated; without it they may join any",
+        },
         "--dedicated-core-quota": {
             "type": _COUNT,
             "default": None,
@@ -244,6 +251,7 @@ def read_options(argv: list[str]) -> tuple[int, Options, _keys.Key]:
     if given["applications"] is not None and not given["applications"].is_dir():
         parser.error(f"--applications {given['applications']} is not a folder")
     given["allowed_hosts"] = frozenset(given.pop("allowed_host"))
+    given["joinable_subnets"] = frozenset(given.pop("joinable_subnet"))
     try:
         key = _keys.take_key(given["key"], argv, given["data"])
     except _keys.KeyUnusable as error:

@@ -51,3 +51,4 @@ class Options:
     cert: Path | None = None
     key_file: Path | None = None
     allowed_hosts: frozenset[str] = frozenset()
+    joinable_subnets: frozenset[str] = frozenset()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from emulators.batch.document import Doc
+from emulators.batch.model.addresses import node_addresses
 from emulators.batch.model.stateful import Stateful
 from emulators.batch.model.states import NodeState
 
@@ -70,7 +71,7 @@ class Node(Stateful[NodeState]):
             "stateTransitionTime": self.since,
             "lastBootTime": self.booted or self.created,
             "allocationTime": self.created,
-            "ipAddress": f"10.0.{self.number // 250}.{self.number % 250 + 4}",
+            **node_addresses(self.number, pool),
             "affinityId": f"TVM:{self.id}",
             "vmSize": pool.get("vmSize", ""),
             "totalTasksRun": self.total_run,

@@ -8,7 +8,7 @@ from emulators.batch.document import Doc
 _USER: Doc = {"autoUser": {"scope": "pool", "elevationLevel": "nonadmin"}}
 _DISK: Doc = {"caching": "none", "storageAccountType": "standard_lrs"}
 # Secrets that open something; the service shows them to nobody.
-_SECRET = frozenset({"password", "sshPrivateKey", "accountKey", "sasKey"})
+_SECRET = frozenset({"password", "sshPrivateKey", "accountKey", "sasKey", "protectedSettings"})
 
 
 def shown_settings(spec: Doc) -> Doc:

@@ -31,7 +31,8 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How one attempt of a task ended; `phase` says whether before, in or after its process."""
+    """How one attempt of a task ended; `phase` says whether before, in or after its process,
+    or that it still waited for a node."""
 
     exit_code: int | None = None
     failure: Failure | None = None
@@ -99,6 +100,9 @@ def consequences(exit_conditions: Doc | None, ending: Ending) -> Consequences:
     service."""
     succeeded = ending.failure is None
     options = next(_matching(exit_conditions or {}, ending), {})
+    if ending.phase == "waiting":
+        # A task that never ran met no exit condition; the service leaves its job alone.
+        return Consequences("none", satisfies=False)
     job_action = str(options.get("jobAction") or ("none" if succeeded else "terminate")).lower()
     dependency = str(
         options.get("dependencyAction") or ("satisfy" if succeeded else "block")
@@ -122,6 +126,6 @@ def _matching(conditions: Doc, ending: Ending) -> Iterator[Doc]:
         yield conditions["default"]
 
 
-def ended_by_user() -> Ending:
+def ended_by_user(phase: str = "process") -> Ending:
     """Return the ending of a task that a user ended."""
-    return Ending(failure=Failure("TaskEnded", "Task Was Ended by User Request"))
+    return Ending(failure=Failure("TaskEnded", "Task Was Ended by User Request"), phase=phase)

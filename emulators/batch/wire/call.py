@@ -85,15 +85,13 @@ type Handler = Callable[[Emulator, Call], Reply]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One operation: its name in the SDK, its path, its success status; without a handler it
-    answers 501."""
+    """One operation: its name in the SDK, its path, its success status."""
 
     operation: str
     method: str
     path: str
     status: int
-    handler: Handler | None = None
-    why_not: str = ""
+    handler: Handler
 
 
 def numbered(documents: Callable[[], list[Doc]]) -> Callable[[int], Iterable[tuple[int, Doc]]]:

@@ -2,6 +2,8 @@
 
 from emulators.batch.document import Doc
 from emulators.batch.errors import BatchError
+from emulators.batch.model.addresses import login_settings
+from emulators.batch.model.extensions import node_extension, node_extensions
 from emulators.batch.model.node import READY, Node
 from emulators.batch.model.pool import Pool
 from emulators.batch.model.pool_settings import shown_settings
@@ -147,15 +149,26 @@ def delete_node_user(app: Emulator, call: Call) -> Reply:
 
 
 def list_node_extensions(app: Emulator, call: Call) -> Reply:
-    """List the extensions of a node; an emulated node has none."""
-    _find(app, call)
-    return call.listed("nodeextensions", properties.NONE, numbered(list))
+    """List the extensions of a node."""
+    pool, _ = _find(app, call)
+    shown = shown_settings(pool.spec)
+    walk = numbered(lambda: node_extensions(shown))
+    return call.listed("nodeextensions", properties.NONE, walk)
 
 
 def get_node_extension(app: Emulator, call: Call) -> Reply:
-    """Refuse, because an emulated node has no extensions."""
-    _find(app, call)
-    raise BatchError("ResourceNotFound")
+    """Show one extension of a node."""
+    pool, _ = _find(app, call)
+    found = node_extension(shown_settings(pool.spec), call.params["extensionName"])
+    return call.one("nodeextensions", found)
+
+
+def get_node_remote_login_settings(app: Emulator, call: Call) -> Reply:
+    """Tell where a user would log in; nothing listens there."""
+    pool, node = _find(app, call)
+    metadata = described(call.base, "ComputeNodeGetRemoteLoginSettingsResult")
+    shown = login_settings(node.number, pool.spec)
+    return Reply(body={"odata.metadata": metadata, **shown})
 
 
 def upload_node_logs(app: Emulator, call: Call) -> Reply:
@@ -167,7 +180,6 @@ def upload_node_logs(app: Emulator, call: Call) -> Reply:
 
 
 _NODE = "/pools/{poolId}/nodes/{nodeId}"
-_NO_LOGIN = "An emulated node is a folder on this machine; there is nothing to log in to."
 ROUTES = (
     Route("create_node_user", "POST", f"{_NODE}/users", 201, create_node_user),
     Route("delete_node_user", "DELETE", f"{_NODE}/users/{{userName}}", 200, delete_node_user),
@@ -192,7 +204,7 @@ ROUTES = (
         "GET",
         f"{_NODE}/remoteloginsettings",
         200,
-        why_not=_NO_LOGIN,
+        get_node_remote_login_settings,
     ),
     Route(
         "upload_node_logs",

@@ -86,8 +86,6 @@ class Shell:
         heeded = counting(lower, contract.conditions)
         await self._disturb(route, path, "before", headers)
         body = await read_body(request)
-        if route.handler is None:
-            raise BatchError("NotImplemented", f"{route.operation}: {route.why_not}")
         if contract.takes:
             body = validate(contract.takes, body)
         call = Call(

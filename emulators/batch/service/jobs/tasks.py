@@ -98,7 +98,7 @@ class Tasks:
         if run is not None:
             run.interrupt(ended_by_user())
         else:
-            complete_task(self._ctx, job, task, ended_by_user())
+            complete_task(self._ctx, job, task, ended_by_user("waiting"))
 
     def reactivate(self, job: Job, task: Task) -> None:
         """Let a failed task run again."""

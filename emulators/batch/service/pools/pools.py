@@ -61,6 +61,7 @@ class Pools:
         dedicated, spot = _targets(body)
         self._check_packages(body)
         _check_slots(body)
+        self._check_subnet(body)
         if scales:
             _check_autoscale(ctx, body)
         pool = Pool(
@@ -88,6 +89,7 @@ class Pools:
             detail = f"{fixed[0]} can be updated only when the pool is empty."
             raise BatchError("OperationInvalidForCurrentState", detail)
         _check_slots({**pool.spec, **body})
+        self._check_subnet(body)
         pool.spec |= {name: body[name] for name in (*_ALWAYS, *fixed) if name in body}
         self._fit_managers(pool)
         self._edited(pool)
@@ -111,6 +113,14 @@ class Pools:
             if self._ctx.catalogue.find(one) is None:
                 name = str(one.get("applicationId"))
                 raise BatchError("InvalidApplicationPackageReferences", ApplicationId=name)
+
+    def _check_subnet(self, body: Doc) -> None:
+        """Refuse a subnet that the account may not join, where the options name some."""
+        wanted = (body.get("networkConfiguration") or {}).get("subnetId")
+        joinable = self._ctx.options.joinable_subnets
+        if wanted and joinable and wanted.rstrip("/").lower() not in joinable:
+            reason = "The subnet does not exist, or the Batch service may not join it."
+            raise invalid("subnetId", wanted, reason)
 
     def resize(self, pool: Pool, body: Doc) -> None:
         """Give a pool of fixed size another size."""

@@ -4,6 +4,7 @@ from emulators.batch.scheduler.verdict import (
     Ending,
     Failure,
     consequences,
+    ended_by_user,
     process_ended,
     shall_retry,
 )
@@ -15,6 +16,14 @@ def test_only_a_non_zero_exit_is_tried_again() -> None:
     assert shall_retry(process_ended(1), 99, -1)
     assert not shall_retry(process_ended(0), 0, 5)
     assert not shall_retry(Ending(failure=Failure("BlobNotFound", ""), phase="before"), 0, 5)
+
+
+def test_a_task_that_is_ended_before_it_ran_met_no_exit_condition() -> None:
+    conditions = {"default": {"jobAction": "disable", "dependencyAction": "satisfy"}}
+    waiting, running = ended_by_user("waiting"), ended_by_user()
+    assert consequences(conditions, waiting).job_action == "none"
+    assert not consequences(conditions, waiting).satisfies
+    assert consequences(conditions, running).job_action == "disable"
 
 
 def test_exit_conditions_decide_and_exit_codes_beat_upload_errors() -> None:

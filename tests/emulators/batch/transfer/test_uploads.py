@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from azure.batch import models
-from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import ContainerClient
 
 from tests.emulators.batch.running import Azurite, Emulator, shell
@@ -149,17 +148,24 @@ def test_no_log_of_a_time_without_a_line_is_uploaded(
     assert emulator.client.upload_node_logs("p", node.id, options).number_of_files_uploaded == 0
 
 
-def test_logs_for_a_container_that_nothing_opens_are_refused(
+def test_logs_for_a_container_that_nothing_opens_are_accepted_and_the_node_notes_why_none_came(
     emulator: Emulator, container: ContainerClient
 ) -> None:
     node = next(iter(emulator.client.list_nodes("p")))
-    options = models.UploadBatchServiceLogsOptions(
-        container_url=container.url, start_time=datetime.now(UTC)
-    )
-    with pytest.raises(HttpResponseError) as error:
-        emulator.client.upload_node_logs("p", node.id, options)
-    assert error.value.error.code == "InvalidPropertyValue"
-    assert "neither a SAS nor an identity" in str(error.value)
+    began = datetime.now(UTC) - timedelta(hours=1)
+    bare = models.UploadBatchServiceLogsOptions(container_url=container.url, start_time=began)
+    assert emulator.client.upload_node_logs("p", node.id, bare).number_of_files_uploaded == 1
+
+    def noted() -> bool:
+        options = models.UploadBatchServiceLogsOptions(
+            container_url=container.url, identity_reference=identity(), start_time=began
+        )
+        told = emulator.client.upload_node_logs("p", node.id, options)
+        name = f"{told.virtual_directory_name}/agent-debug.log"
+        blob = until(lambda: name in container.list_blob_names()) and container.download_blob(name)
+        return b"neither a SAS nor an identity" in blob.readall()
+
+    until(noted)
 
 
 def test_no_secret_of_a_url_that_is_none_is_told(emulator: Emulator) -> None:

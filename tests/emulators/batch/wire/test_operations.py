@@ -212,11 +212,44 @@ def test_stopping_a_resize_that_is_over_is_a_conflict(emulator: Emulator, pool: 
     assert error.value.error.code == "OperationInvalidForCurrentState"
 
 
-def test_a_node_has_no_extensions(emulator: Emulator, pool: str) -> None:
-    node = idle_node(emulator, pool)
-    assert list(emulator.client.list_node_extensions(pool, node)) == []
+def test_a_node_has_the_extensions_of_its_pool_and_the_services_own(emulator: Emulator) -> None:
+    wanted = {
+        "name": "vault",
+        "publisher": "Microsoft.Azure.KeyVault",
+        "type": "KeyVaultForLinux",
+        "protectedSettings": {"token": "hush"},
+    }
+    machine = {
+        "imageReference": {"publisher": "debian", "offer": "debian-12", "sku": "12"},
+        "nodeAgentSKUId": "batch.node.debian 12",
+        "extensions": [wanted],
+    }
+    body = {
+        "id": "extended",
+        "vmSize": "standard_d2s_v5",
+        "virtualMachineConfiguration": machine,
+        "targetDedicatedNodes": 1,
+    }
+    assert send(emulator, "POST", "/pools", body).status_code == 201
+    client, node = emulator.client, idle_node(emulator, "extended")
+    listed = list(client.list_node_extensions("extended", node))
+    assert [one.vm_extension.name for one in listed] == ["vault", "batchNodeExtension"]
+    found = client.get_node_extension("extended", node, "vault")
+    assert "nothing was installed" in found.instance_view.statuses[0].message
+    assert "hush" not in send(emulator, "GET", "/pools/extended").text()
+    assert found.vm_extension.protected_settings is None
     with pytest.raises(ResourceNotFoundError):
-        emulator.client.get_node_extension(pool, node, "none")
+        client.get_node_extension("extended", node, "none")
+
+
+def test_a_user_would_log_in_to_a_node_where_its_endpoint_for_logins_is(
+    emulator: Emulator, pool: str
+) -> None:
+    node = emulator.client.get_node(pool, idle_node(emulator, pool))
+    (endpoint,) = node.endpoint_configuration.inbound_endpoints
+    settings = emulator.client.get_node_remote_login_settings(pool, node.id)
+    assert settings.remote_login_ip_address == endpoint.public_ip_address
+    assert settings.remote_login_port == endpoint.frontend_port
 
 
 @pytest.fixture

@@ -62,8 +62,14 @@ def test_an_endpoint_may_carry_the_account_as_prefix(emulator: Emulator, pool: s
 
 
 def test_what_is_not_implemented_names_itself(emulator: Emulator) -> None:
+    hidden = models.BatchPublicIpAddressConfiguration(
+        ip_address_provisioning_type="nopublicipaddresses"
+    )
+    network = models.NetworkConfiguration(public_ip_address_configuration=hidden)
+    emulator.add_pool("hidden", network_configuration=network)
+    (node,) = emulator.client.list_nodes("hidden")
     with pytest.raises(HttpResponseError) as error:
-        emulator.client.get_node_remote_login_settings("pool", "node")
+        emulator.client.get_node_remote_login_settings("hidden", node.id)
     assert error.value.status_code == 501
     assert "get_node_remote_login_settings" in str(error.value)
 

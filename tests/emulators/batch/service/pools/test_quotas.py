@@ -9,11 +9,16 @@ from azure.core.exceptions import HttpResponseError
 from emulators.batch.vm_sizes import cores_of, processor_of
 from tests.emulators.batch.running import Emulator
 
+SUBNET = (
+    "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/{}"
+)
+
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     flags = ("--dedicated-core-quota", "10", "--low-priority-core-quota", "5", "--pool-quota", "2")
-    running = Emulator(tmp_path_factory.mktemp("quotas"), *flags)
+    subnets = ("--joinable-subnet", SUBNET.format("ours"))
+    running = Emulator(tmp_path_factory.mktemp("quotas"), *flags, *subnets)
     yield running
     assert running.stop() == 0
 
@@ -109,3 +114,15 @@ def test_one_pool_too_many_is_refused_and_an_auto_pool_says_so_at_its_job(
 )
 def test_the_name_of_a_size_tells_its_processor(size: str, processor: str) -> None:
     assert processor_of(size) == processor
+
+
+def test_a_pool_joins_only_a_subnet_that_the_account_may_join(emulator: Emulator) -> None:
+    emulator.add_pool("in", network_configuration=in_subnet(SUBNET.format("OURS")))
+    with pytest.raises(HttpResponseError) as error:
+        emulator.add_pool("out", network_configuration=in_subnet(SUBNET.format("theirs")))
+    assert error.value.error.code == "InvalidPropertyValue"
+    assert "may not join it" in str([one.message for one in error.value.error.details])
+
+
+def in_subnet(subnet_id: str) -> models.NetworkConfiguration:
+    return models.NetworkConfiguration(subnet_id=subnet_id)
