@@ -138,10 +138,6 @@ def _no_account(intent: Intent, replies: Replies) -> str:
     return ""
 
 
-def _no_policy(_: Intent, replies: Replies) -> str:
-    return replies[Ask.ASSIGNMENTS].trouble
-
-
 QUESTIONS: Mapping[Ask, Question] = {
     Ask.LOGIN: Question(_login, needs=(), wave=0),
     Ask.PROVIDERS: Question(
@@ -167,7 +163,7 @@ QUESTIONS: Mapping[Ask, Question] = {
     Ask.APP_NAME: Question(_app_name, _PLACE),
     Ask.BATCH_NAME: Question(_batch_name, _PLACE),
     Ask.ASSIGNMENTS: Question(asked(("policy", "assignment", "list"))),
-    Ask.DEFINITIONS: Question(asked(("policy", "definition", "list")), wave=2, idle=_no_policy),
-    Ask.SETS: Question(asked(("policy", "set-definition", "list")), wave=2, idle=_no_policy),
+    Ask.DEFINITIONS: Question(asked(("policy", "definition", "list"))),
+    Ask.SETS: Question(asked(("policy", "set-definition", "list"))),
     Ask.IMAGES: Question(_images, _PLACE, wave=2, idle=_no_account),
 }  # fmt: skip

@@ -1,5 +1,7 @@
 """Judges the subscription: login, resource providers, the deployer's rights, what exists there."""
 
+from collections.abc import Collection, Iterable
+
 from pipeline.domain.health.azure import PROVIDERS
 from pipeline.domain.preflight.findings import Found, Intent, Row, State, row, rows, text
 from pipeline.domain.waiting.remedies import BY_HAND
@@ -51,10 +53,7 @@ def rights(intent: Intent, assignments: object) -> list[Found]:
 
     The assignments are those at the subscription or above, also of the deployer's groups.
     """
-    held: dict[str, Row] = {}
-    for one in rows(assignments):
-        name = one.get("roleDefinitionName")
-        held[name if isinstance(name, str) else text(one, "roleDefinitionId")] = one
+    held = _held(rows(assignments))
     lacks = [
         (what, role)
         for what, roles, role in (
@@ -65,14 +64,24 @@ def rights(intent: Intent, assignments: object) -> list[Found]:
     ]
     if lacks:
         return [_lack(*one, held, intent) for one in lacks]
-    free = [name for name in _ASSIGNERS & set(held) if not held[name].get("condition")]
-    if not free:
-        why = f"{', '.join(sorted(_ASSIGNERS & set(held)))} has a condition, which may refuse roles"
+    assigners = sorted(_ASSIGNERS & set(held))
+    if not any(held[name] for name in assigners):
+        why = f"{', '.join(assigners)} has a condition, which may refuse roles"
         return [Found("rights", State.WARNS, why, _shown(intent))]
     return [Found("rights", State.OK, f"{', '.join(sorted(held))} on the subscription")]
 
 
-def _lack(what: str, role: str, held: dict[str, Row], intent: Intent) -> Found:
+def _held(assignments: Iterable[Row]) -> dict[str, bool]:
+    """Return the roles that somebody has, and whether one assignment of each is unconditional."""
+    held: dict[str, bool] = {}
+    for one in assignments:
+        named = one.get("roleDefinitionName")
+        role = named if isinstance(named, str) else text(one, "roleDefinitionId")
+        held[role] = held.get(role, False) or not one.get("condition")
+    return held
+
+
+def _lack(what: str, role: str, held: Collection[str], intent: Intent) -> Found:
     """Report a right that no known role gives; a role of the organisation itself may give it."""
     known = _MAKERS | _ASSIGNERS | {"Reader"}
     others = sorted(set(held) - known)

@@ -124,6 +124,13 @@ def test_a_policy_that_denies_nothing_of_ours_is_no_finding(preflight, harmless)
     assert preflight.found()["policies"]["state"] == "ok"
 
 
+def test_a_role_with_and_without_a_condition_counts_as_one_without(preflight):
+    free = {name: value for name, value in BOUND.items() if name != "condition"}
+    for held in ([BOUND, free], [free, BOUND]):
+        preflight.az.answer("role assignment list", held)
+        assert preflight.found()["rights"]["state"] == "ok"
+
+
 def test_an_initiative_denies_by_the_parameter_that_its_assignment_gives(preflight):
     (given,) = preflight.az.answers["policy assignment list"]
     changed = given | {"parameters": {"sharedKeyEffect": {"value": "Deny"}}}
