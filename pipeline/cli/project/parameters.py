@@ -17,6 +17,19 @@ def python_version(project: Project) -> str:
     return str(value) if value else PYTHON
 
 
+def subscribers(project: Project) -> frozenset[str] | None:
+    """Name the subscribers that the parameters declare; None if that is not known here.
+
+    Raises CommandError for a broken file.
+    """
+    parameters = _parameters(project)
+    declared = parameters.get("subscribers", {"value": []})
+    listed = declared.get("value") if isinstance(declared, Mapping) else None
+    if not parameters or not isinstance(listed, list):
+        return None
+    return frozenset(str(one.get("name")) for one in listed if isinstance(one, Mapping))
+
+
 def _parameters(project: Project) -> Mapping[str, object]:
     path = next((file for name in _FILES if (file := project.root / name).is_file()), None)
     if path is None:
