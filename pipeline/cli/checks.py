@@ -12,6 +12,7 @@ from typing import Protocol
 from pipeline.domain.definitions.pool import Pool
 from pipeline.domain.health import azure as health_azure
 from pipeline.domain.health import findings as health
+from pipeline.domain.health import lifetimes
 from pipeline.domain.health import machine as health_machine
 from pipeline.domain.health import pools as health_pools
 from pipeline.domain.health import quotas as health_quotas
@@ -165,7 +166,8 @@ def _pools(ward: Ward) -> list[Finding]:
             found.append(Finding(f"pool {name}", Level.OK, what))
             continue
         found += health_pools.pool(pool, pool_id, report, ward.where, engine.now)
-        found.append(health_azure.retirement(pool, today, ward.where))
+        found.append(lifetimes.image(pool, today, ward.where))
+        found.append(lifetimes.size(pool, today, ward.where))
     return found
 
 

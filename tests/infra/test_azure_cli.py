@@ -105,6 +105,7 @@ DOCTOR = (
     "domain/health/findings.py",
     "domain/health/pools.py",
     "domain/health/azure.py",
+    "domain/health/lifetimes.py",
     "domain/health/subscribers.py",
     "domain/preflight/machines.py",
     "domain/preflight/policies.py",

@@ -36,7 +36,7 @@ CHECKS: Mapping[str, Check] = {
     "VM sizes": Check((A.SIZES,), machines.sizes),
     "core quota": Check((A.ACCOUNTS, A.SIZES), machines.cores),
     "images": Check((A.IMAGES,), machines.images),
-    "support of images": Check((), machines.retirements),
+    "support of images and sizes": Check((), machines.ends),
     "name of storage account": Check((A.STORAGE_NAME, A.RESOURCES), region.storage_name),
     "name of function app": Check((A.APP_NAME, A.RESOURCES), region.app_name),
     "name of Batch account": Check((A.BATCH_NAME, A.RESOURCES), region.batch_name),

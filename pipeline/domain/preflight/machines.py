@@ -5,11 +5,11 @@ quotas apply, and those of the subscription, which `az vm list-usage` shows, do 
 (https://learn.microsoft.com/azure/batch/batch-quota-limit#core-quotas).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 from pipeline.domain.definitions.pool import Pool
-from pipeline.domain.health import azure as health_azure
+from pipeline.domain.health import lifetimes
 from pipeline.domain.health import quotas as health_quotas
 from pipeline.domain.health.findings import Deployment, Finding, Level
 from pipeline.domain.health.quotas import Quotas, Size
@@ -173,13 +173,14 @@ def _image(pool: Pool, there: Mapping[tuple[str, ...], Row], intent: Intent) -> 
     return Found(check, State.OK, f"Batch lists {image.offer} {image.sku}")
 
 
-def retirements(intent: Intent) -> list[Found]:
-    """Judge the images by the table of announced ends of support; nothing is asked."""
-    return list(_retirements(intent))
-
-
-def _retirements(intent: Intent) -> Iterator[Found]:
-    for pool in intent.pools:
-        told = health_azure.retirement(pool, intent.today, _deployment(intent))
-        state = _STATES.get(told.level, State.WARNS)
-        yield Found(f"support of pool {pool.name}'s image", state, told.what, told.mend)
+def ends(intent: Intent) -> list[Found]:
+    """Judge images and sizes by the table of announced ends of support; nothing is asked."""
+    where = _deployment(intent)
+    return [
+        Found(
+            f"support of {told.check}", _STATES.get(told.level, State.WARNS), told.what, told.mend
+        )
+        for pool in intent.pools
+        for judge in (lifetimes.image, lifetimes.size)
+        for told in [judge(pool, intent.today, where)]
+    ]

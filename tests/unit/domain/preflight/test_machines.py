@@ -45,6 +45,13 @@ def test_spot_nodes_of_a_size_without_spot_capacity_never_come():
     assert (found.state, "no spot" in found.evidence) == (State.WARNS, True)
 
 
-def test_an_image_whose_support_ends_is_warned_of_before_any_account_is_there():
-    later = Intent("s", "demo", "westeurope", pools=(pool(),), today=date(2026, 12, 1))
-    assert [found.state for found in machines.retirements(later)] == [State.OK]
+@pytest.mark.parametrize(
+    ("changes", "states"),
+    [
+        ({}, [State.OK, State.OK]),
+        ({"size": "Standard_NV6"}, [State.OK, State.WARNS]),
+    ],
+)
+def test_ends_of_support_are_told_before_any_account_is_there(changes, states):
+    intent = Intent("s", "demo", "westeurope", pools=(pool(**changes),), today=INTENT.today)
+    assert [found.state for found in machines.ends(intent)] == states
