@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup clients az demo demo-all test test-all test-gpu check lint infra unit bench bench-batch bench-scale bench-workloads render archives images wheel lock clean
+.PHONY: setup clients az demo demo-all test test-all test-gpu check lint infra unit bench bench-batch bench-scale bench-workloads render archives preflight images wheel lock clean
 setup: $(READY)
 
 $(VENV)/.ready: requirements/dev.txt scripts/find-python
@@ -119,6 +119,10 @@ bench: setup
 
 archives: $(VENV)/.ready
 	@$(PY) scripts/archives.py
+
+# A hook of `azd up`. It stops there for what Azure would refuse, but not where az is not logged in (3).
+preflight: $(VENV)/.ready
+	@$(VENV)/bin/fanfare preflight $${AZURE_ENV_NAME:+--target .azure/$$AZURE_ENV_NAME} || test $$? -eq 3
 
 # Images of the pipelines that run in containers; needs mmdebstrap, and Podman or Docker.
 images: $(VENV)/.ready

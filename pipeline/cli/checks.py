@@ -1,6 +1,6 @@
 """The checks of `fanfare doctor`: each reads one thing, and the domain judges it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -12,10 +12,12 @@ from typing import Protocol
 from pipeline.domain.definitions.pool import Pool
 from pipeline.domain.health import azure as health_azure
 from pipeline.domain.health import findings as health
+from pipeline.domain.health import lifetimes
 from pipeline.domain.health import machine as health_machine
 from pipeline.domain.health import pools as health_pools
 from pipeline.domain.health import quotas as health_quotas
 from pipeline.domain.health import roles as health_roles
+from pipeline.domain.health import subscribers as health_subscribers
 from pipeline.domain.health.findings import Deployment, Finding, Level, QueueReading
 from pipeline.domain.health.quotas import Machines, Quotas, Size
 from pipeline.domain.health.roles import Assignment, Bearer
@@ -58,13 +60,15 @@ class Management(Protocol):
     def sizes(self) -> dict[str, Size]: ...  # noqa: D102
     def providers(self) -> set[str]: ...  # noqa: D102
     def roles(self, bearer: Bearer) -> list[Assignment] | None: ...  # noqa: D102
+    def subscriptions(self, topic: str) -> Mapping[str, object]: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
 class Ward:
     """The deployment that is checked; `management` is None if it has no management plane.
 
-    `folder` has the data of a local stack.
+    `folder` has the data of a local stack. `declared` names the subscribers of the project's
+    parameters, if it has any parameters.
     """
 
     engine: Engine
@@ -75,6 +79,7 @@ class Ward:
     sleep: Callable[[float], None]
     patience_s: float = 60.0
     folder: Path | None = None
+    declared: Collection[str] | None = None
 
 
 type Check = Callable[[Ward], list[Finding]]
@@ -161,7 +166,8 @@ def _pools(ward: Ward) -> list[Finding]:
             found.append(Finding(f"pool {name}", Level.OK, what))
             continue
         found += health_pools.pool(pool, pool_id, report, ward.where, engine.now)
-        found.append(health_azure.retirement(pool, today, ward.where))
+        found.append(lifetimes.image(pool, today, ward.where))
+        found.append(lifetimes.size(pool, today, ward.where))
     return found
 
 
@@ -285,6 +291,15 @@ def _roles(ward: Ward, bearer: Bearer) -> list[Finding]:
     return health_roles.roles(bearer, ward.management.roles(bearer), ward.where)
 
 
+def _subscribers(ward: Ward) -> list[Finding]:
+    topic = ward.where.topic
+    if ward.management is None or not topic:
+        said = "`fanfare subscribe --list` shows those of a local stack"
+        return [Finding("subscribers", Level.AZURE, said)]
+    there = ward.management.subscriptions(topic)
+    return health_subscribers.subscribers(there, ward.declared, topic, ward.where)
+
+
 CHECKS: dict[str, Check] = {
     "endpoints": _reachable,
     "clock": _clock,
@@ -296,6 +311,7 @@ CHECKS: dict[str, Check] = {
     "role: Batch": _may_batch,
     **{f"roles of {bearer}": partial(_roles, bearer=bearer) for bearer in Bearer},
     "providers": _providers,
+    "subscribers": _subscribers,
     "quotas": _account,
     "pools": _pools,
     **{f"events of {name}": partial(_delivered, container=name) for name in naming.PROBED},

@@ -53,6 +53,7 @@ ENTRIES: Mapping[str, str | Group] = {
     "pause": "steer:pause",
     "resume": "steer:resume",
     "purge": "steer:purge",
+    "preflight": "preflight:preflight",
     "doctor": "doctor:doctor",
     "cost": "cost:cost",
     "sample": "sample:sample",

@@ -87,6 +87,11 @@ def delivers_nothing(world: World) -> None:
     world.app.loses = lambda _: True
 
 
+@seed("subscription", "undeclared-in-azure")
+def undeclared(world: World) -> None:
+    world.doctor.management.subscribers = {"shop", "former"}
+
+
 @seed("subscription", "dead-letters")
 @seed("subscription", "dead-letters-in-azure")
 def dead_letters(world: World) -> None:

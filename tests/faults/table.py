@@ -116,6 +116,7 @@ subscription | to-another-queue            | events of input         | doctor | 
 subscription | delivers-nothing-in-azure   | events of input         | doctor | az      | memory
 subscription | dead-letters                | dead-letter             | doctor | person  | memory
 subscription | dead-letters-in-azure       | dead-letter             | doctor | az      | memory
+subscription | undeclared-in-azure         | subscribers             | doctor | az      | memory
 subscription | topic-refuses               | announcements           | doctor | person  | memory
 subscription | event-grid-hangs            | topic                   | doctor | fanfare | stack
 host         | hangs                       | events of input         | doctor | fanfare | stack

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.domain.preflight.questions import QUESTIONS
 from tests.faults.remedies import commands
 from tests.faults.table import Kind
 from tests.faults.test_memory import HERE, outcome_of
+from tests.infra.test_azure_cli import questions_of_the_preflight
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv/az/bin/python"
@@ -54,6 +56,13 @@ def test_a_fault_in_azure_has_commands_of_az(fault):
 def test_the_parser_of_az_takes_every_printed_command(complaints):
     lines = {" ".join(argv): argv for fault in IN_AZURE for argv in printed(fault)}
     assert len(lines) > 10
+    assert {line: said for line, said in complaints(list(lines.values())).items() if said} == {}
+
+
+@pytest.mark.timeout(600)
+def test_the_parser_of_az_takes_every_question_of_the_preflight(complaints):
+    lines = {" ".join(words): ["az", *words] for words in questions_of_the_preflight()}
+    assert len(lines) == len(QUESTIONS)
     assert {line: said for line, said in complaints(list(lines.values())).items() if said} == {}
 
 

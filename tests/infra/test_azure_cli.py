@@ -9,22 +9,28 @@ import pytest
 from pipeline.cli.subscribing import azure
 from pipeline.cli.subscribing.wanted import Filter, Verdict, Wanted
 from pipeline.domain.health.findings import Deployment
+from pipeline.domain.preflight.findings import Intent, Reply
+from pipeline.domain.preflight.questions import QUESTIONS, Ask, names_of
 from tests.infra.deployment import ROOT
 
 # As `az COMMAND --help` of azure-cli 2.91.0 lists them; all commands have -o and --query.
 OPTIONS = {
     "account get-access-token": {"--scope"},
+    "account list": set(),
+    "account show": {"--subscription"},
     "account set": {"-s"},
     "ad app federated-credential create": {"--id", "--parameters"},
+    "batch account list": {"--subscription"},
     "batch account login": {"-n", "-g"},
     "batch account show": {"-n", "-g"},
-    "batch location list-skus": {"-l"},
+    "batch location list-skus": {"-l", "--subscription"},
+    "batch location quotas show": {"-l", "--subscription"},
     "batch node list": {"--pool-id"},
     "batch pool autoscale enable": {"--pool-id", "--auto-scale-formula"},
     "batch pool delete": {"--pool-id"},
     "batch pool list": set(),
     "batch pool show": {"--pool-id"},
-    "batch pool supported-images list": set(),
+    "batch pool supported-images list": {"--account-name", "--account-endpoint"},
     "bicep install": {"--version"},
     "deployment sub what-if": {
         "--location",
@@ -46,21 +52,40 @@ OPTIONS = {
     },
     "eventgrid event-subscription delete": {"--source-resource-id", "--name"},
     "eventgrid system-topic event-subscription list": {"-g", "--system-topic-name"},
+    "eventgrid topic event-subscription delete": {"-g", "--topic-name", "-n"},
     "eventgrid topic show": {"-g", "-n"},
-    "functionapp list-flexconsumption-locations": set(),
-    "functionapp list-flexconsumption-runtimes": {"-l", "--runtime"},
+    "functionapp list-flexconsumption-locations": {"--subscription"},
+    "functionapp list-flexconsumption-runtimes": {"-l", "--runtime", "--subscription"},
     "functionapp restart": {"-g", "-n"},
     "functionapp show": {"-g", "-n"},
+    "group list": {"--subscription"},
     "identity federated-credential create": set(),
     "login": set(),
-    "provider register": {"-n"},
+    "policy assignment list": {"--subscription"},
+    "policy definition list": {"--subscription"},
+    "policy set-definition list": {"--subscription"},
+    "provider list": {"--subscription"},
+    "provider register": {"-n", "--subscription"},
+    "resource list": {"--tag", "--subscription"},
+    "rest": {"--method", "--url", "--body"},
     "role assignment create": {
         "--role",
         "--scope",
+        "--assignee",
         "--assignee-principal-type",
         "--assignee-object-id",
     },
-    "role assignment list": {"--resource-group", "--include-inherited", "--all"},
+    "role assignment list": {
+        "--all",
+        "--assignee",
+        "--fill-principal-name",
+        "--include-groups",
+        "--include-inherited",
+        "--resource-group",
+        "--scope",
+        "--subscription",
+    },
+    "storage account check-name": {"-n", "--subscription"},
     "storage blob list": {"-c", "--account-name", "--auth-mode"},
     "storage entity show": {
         "-t",
@@ -71,6 +96,7 @@ OPTIONS = {
     },
     "storage queue create": {"-n", "--account-name", "--auth-mode"},
     "storage message peek": {"-q", "--num-messages", "--account-name", "--auth-mode"},
+    "vm list-usage": {"-l"},
 }
 ANYWHERE = {"-o", "--query"}
 # Batch's data plane: these commands must know the account.
@@ -79,6 +105,12 @@ DOCTOR = (
     "domain/health/findings.py",
     "domain/health/pools.py",
     "domain/health/azure.py",
+    "domain/health/lifetimes.py",
+    "domain/health/subscribers.py",
+    "domain/preflight/machines.py",
+    "domain/preflight/policies.py",
+    "domain/preflight/region.py",
+    "domain/preflight/subscription.py",
     "cli/checks.py",
 )
 GUIDES = ("docs/deploy.md", "docs/doctor.md", "docs/http.md", "docs/subscribing.md", "README.md")
@@ -122,8 +154,17 @@ def texts_of_subscribing():
     yield azure.deletion(topic, "n")
 
 
+def questions_of_the_preflight():
+    """Return the words of each question to `az`, about a deployment that has its account."""
+    intent = Intent("S", "demo", "westeurope", "P")
+    accounts = Reply([{"name": names_of(intent).batch, "accountEndpoint": "E"}])
+    for question in QUESTIONS.values():
+        yield question.words(intent, {Ask.ACCOUNTS: accounts})
+
+
 def every_text():
     yield from texts_of_subscribing()
+    yield from (f"az {' '.join(words)}" for words in questions_of_the_preflight())
     yield from (text for text in texts_of_the_doctor() if re.search(r"\baz [a-z]", text))
     for name in (*GUIDES, *WORKFLOWS):
         yield (ROOT / name).read_text("utf-8")
@@ -144,7 +185,8 @@ def test_who_is_sent_to_the_data_plane_of_batch_is_logged_in_to_the_account_firs
     """Without a login `az batch pool show` ends with: Specify batch account in command line …"""
     for text in every_text():
         for found in DATA_PLANE.finditer(text):
-            assert "az batch account login" in text[: found.start()], text
+            login = "az batch account login" in text[: found.start()]
+            assert login or "--account-endpoint" in text, text
 
 
 @pytest.mark.parametrize(

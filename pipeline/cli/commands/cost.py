@@ -1,6 +1,7 @@
 """`fanfare cost`: what an idle deployment costs, and what items cost besides their nodes."""
 
 from dataclasses import asdict
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 import typer
@@ -81,7 +82,7 @@ def cost(
         Text(f"  {worst:,.2f} {tariff.currency} if each receipt starts an invocation of its own"),
         Text(f"  nodes: {_nodes(nodes, tariff)}"),
     ]
-    session.answer(answer, Group(*rows, *_footnotes(measured)))
+    session.answer(answer, Group(*rows, *_footnotes(measured, tariff)))
 
 
 def _idle(month: list[Line], options: list[str], tariff: Prices) -> list[RenderableType]:
@@ -116,9 +117,24 @@ def _part(lines: list[Line], name: str = "total") -> dict[str, object]:
     return {name: costs.total(lines), "lines": [asdict(line) for line in lines]}
 
 
-def _footnotes(measured: Metered) -> list[RenderableType]:
+def _footnotes(measured: Metered, tariff: Prices) -> list[RenderableType]:
     source = f"  measured on {measured.date} with `{measured.command}`"
-    return [Text(), *(Text(line, "dim") for line in (_STAR, source, _LEFT_OUT))]
+    notes = [Text(line, "dim") for line in (_STAR, source, _LEFT_OUT)]
+    if warning := aged(tariff, datetime.now(UTC).date()):
+        notes.append(Text(warning, "yellow"))
+    return [Text(), *notes]
+
+
+def aged(tariff: Prices, today: date) -> str:
+    """Warn of prices that were noted long ago; empty if none was."""
+    old = tariff.old(today)
+    if not old:
+        return ""
+    since = tariff.meters[old[0]].date
+    return (
+        f"  {wording.count(len(old), 'price')} were noted more than 180 days ago, the oldest on "
+        f"{since}: compare pipeline/prices.yaml with Azure's price list"
+    )
 
 
 def _history(session: Session, pipeline: str) -> History:

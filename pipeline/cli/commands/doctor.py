@@ -13,6 +13,7 @@ from rich.text import Text
 
 from pipeline.cli.checks import CHECKS, Check, Ward
 from pipeline.cli.exits import Exit
+from pipeline.cli.project.parameters import subscribers
 from pipeline.cli.session import Session
 from pipeline.cli.target import StackDown
 from pipeline.cli.views import wording
@@ -72,7 +73,8 @@ def ward_of(session: Session, wait: float) -> Ward:
     more = ("AZURE_STORAGE_ACCOUNT", "AZURE_FUNCTION_APP", "AZURE_LOCATION")
     last = "FANFARE_NODE_IDENTITY"
     where = Deployment(*(values.get(name, "") for name in (*names, *more, last)))
-    where = replace(where, named=not (settings.local or where.managed))
+    topic = (urlsplit(settings.topic_endpoint).hostname or "").partition(".")[0]
+    where = replace(where, topic=topic, named=not (settings.local or where.managed))
     return Ward(
         session.engine,
         survey.connect(settings),
@@ -82,6 +84,7 @@ def ward_of(session: Session, wait: float) -> Ward:
         session.sleep,
         wait * 0.75,
         session.stack().data if settings.local else None,
+        None if settings.local else subscribers(session.project),
     )
 
 

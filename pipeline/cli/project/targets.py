@@ -1,5 +1,6 @@
 """The target that a project uses: the local stack, or a deployment that `fanfare use` has saved."""
 
+import json
 from pathlib import Path
 
 from pipeline.cli.exits import CommandError, Exit
@@ -35,6 +36,16 @@ def path_of(saved: str, project: Project) -> Path:
 def environments(project: Project) -> list[str]:
     """Name the environments that azd keeps in the project."""
     return sorted(path.parent.name for path in (project.root / ".azure").glob("*/.env"))
+
+
+def default_environment(project: Project) -> str:
+    """Name the environment that azd works on by default, or `local` if it has none."""
+    try:
+        config = json.loads((project.root / ".azure" / "config.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return LOCAL
+    named = config.get("defaultEnvironment") if isinstance(config, dict) else None
+    return str(named) if named in environments(project) else LOCAL
 
 
 def saved(project: Project) -> str:

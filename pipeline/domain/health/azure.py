@@ -1,11 +1,8 @@
-"""Judges which resource providers are registered, and which node agents lose their support."""
+"""Judges which resource providers are registered."""
 
 from collections.abc import Collection
-from datetime import date, timedelta
 
-from pipeline.domain.definitions.pool import Pool
-from pipeline.domain.health.findings import Deployment, Finding, Level
-from pipeline.domain.waiting.remedies import BY_HAND
+from pipeline.domain.health.findings import Finding, Level
 
 PROVIDERS = (
     "Microsoft.Storage",
@@ -16,12 +13,6 @@ PROVIDERS = (
     "Microsoft.Insights",
     "Microsoft.OperationalInsights",
 )
-# Announced ends of support, by the start of the node agent's SKU (Azure/Batch issue 200).
-RETIREMENTS = (
-    ("batch.node.ubuntu 20.04", date(2025, 4, 23)),
-    ("batch.node.ubuntu 22.04", date(2027, 6, 30)),
-)
-_WARNED = timedelta(days=365)
 
 
 def providers(registered: Collection[str]) -> Finding:
@@ -33,22 +24,3 @@ def providers(registered: Collection[str]) -> Finding:
     mend = "; ".join(f"az provider register -n {name}" for name in gone)
     why = "their resources cannot be created"
     return Finding("providers", Level.FAULT, f"not registered: {', '.join(gone)}", why, mend)
-
-
-def retirement(pool: Pool, today: date, where: Deployment) -> Finding:
-    """Judge how long the pool's node agent is supported, by the dated table above."""
-    check = f"image of pool {pool.name}"
-    for agent, end in RETIREMENTS:
-        if pool.image.agent.startswith(agent) and end - today < _WARNED:
-            past = end <= today
-            return Finding(
-                check,
-                Level.FAULT if past else Level.NOTE,
-                f"the support of {agent} {'ended' if past else 'ends'} on {end}",
-                "after that date new nodes do not start",
-                f"{where.batch_login}; az batch pool supported-images list; "
-                f"{BY_HAND}change `image` in pools/{pool.name}.yaml"
-                if where.managed
-                else f"{BY_HAND}change `image` in pools/{pool.name}.yaml",
-            )
-    return Finding(check, Level.OK, f"{pool.image.agent} is supported for another year or more")

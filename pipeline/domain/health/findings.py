@@ -54,6 +54,7 @@ class Deployment:
     app: str = ""
     location: str = ""
     node_identity: str = ""
+    topic: str = field(default="", kw_only=True)
     named: bool = field(default=False, kw_only=True)
 
     @property

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 from pydantic import Field
@@ -13,6 +13,7 @@ MILLION = 1_000_000  # items
 INSTANCE_MB = 2048  # of a function instance, as `infra/` deploys it
 EXECUTION_SECONDS = 1.0  # the least that an execution is billed for; the engine's take less
 GB_SECONDS = EXECUTION_SECONDS * INSTANCE_MB / 1024
+_FRESH = timedelta(days=180)
 # The naive design: for each item one message and one invocation at its start, and one at its end.
 NAIVE = {
     "event-grid-operation": 2.0,  # delivered; each blob that is written is published, too
@@ -49,6 +50,11 @@ class Prices(Strict):
     def beyond_free(self, meter: str, amount: float) -> float:
         """Return the cost of a month's amount, less the free grant of the subscription."""
         return self.of(meter, max(0.0, amount - self.meters[meter].free))
+
+    def old(self, today: date) -> list[str]:
+        """Name the meters whose price may have changed since it was noted, oldest first."""
+        aged = [(meter.date, name) for name, meter in self.meters.items()]
+        return [name for noted, name in sorted(aged) if today - noted > _FRESH]
 
 
 class Sample(Strict):

@@ -1,8 +1,10 @@
 """`fanfare cost`: an idle month, and items compared with the naive design."""
 
+from datetime import timedelta
+
 import pytest
 
-from pipeline.cli.commands.cost import metered, prices
+from pipeline.cli.commands.cost import aged, metered, prices
 from pipeline.cli.exits import Exit
 from pipeline.domain.money import idle
 from tests.unit.cli.conftest import LINES
@@ -89,6 +91,15 @@ def test_the_table_names_what_is_left_out_and_fits_a_terminal(cli):
     shown = cli("cost").stdout
     assert "Not included" in shown and "naive" in shown and "*" in shown
     assert all(len(line) <= 80 for line in shown.splitlines() if "operation" in line)
+
+
+def test_prices_that_were_noted_long_ago_are_warned_of():
+    tariff = prices()
+    noted = sorted(meter.date for meter in tariff.meters.values())
+    assert not aged(tariff, noted[0] + timedelta(days=180))
+    warning = aged(tariff, noted[-1] + timedelta(days=181))
+    assert f"{len(noted)} prices were noted more than 180 days ago" in warning
+    assert f"the oldest on {noted[0]}" in warning
 
 
 def test_an_unknown_pipeline_and_no_items_are_refused(cli):

@@ -27,7 +27,7 @@ from pipeline.ledger.layout import TABLES
 from tests.unit.domain.definitions.test_pool import pool
 from tests.unit.handlers.mending.test_outages import refusing
 
-AZURE = Deployment("s", "rg-x", "bax", "stx", "func-x", "westeurope")
+AZURE = Deployment("s", "rg-x", "bax", "stx", "func-x", "westeurope", topic="fanfare-runs-x")
 
 
 class FakeSurvey:
@@ -68,6 +68,13 @@ class FakeSurvey:
 class FakeManagement:
     """A healthy subscription."""
 
+    def __init__(self):
+        self.subscribers = {"shop"}
+
+    def subscriptions(self, topic):
+        assert topic == AZURE.topic
+        return {name: {} for name in self.subscribers}
+
     def quotas(self):
         return Quotas(100, 100, {}, False, 100, 100)
 
@@ -99,7 +106,7 @@ class Doctor:
     def ward(self, wait):
         urls = {"Batch": "https://batch", "topic": "https://topic"}
         parts = (self.app.engine, self.survey, self.management, AZURE, urls, self._sleep)
-        return Ward(*parts, patience_s=wait * 0.75)
+        return Ward(*parts, patience_s=wait * 0.75, declared={"shop"})
 
     def ask(self, *more):
         return CliRunner().invoke(fanfare, ["doctor", *more], obj=Session(ward=self.ward))
@@ -129,6 +136,32 @@ def test_without_a_management_plane_it_says_so(doctor):
     shown = doctor.ask()
     assert shown.exit_code == Exit.OK
     assert "only in Azure: a local stack has no quota of cores" in shown.stdout
+
+
+def test_who_was_taken_out_of_the_subscribers_still_gets_events(doctor):
+    doctor.management.subscribers = {"shop", "former"}
+    code, wrong = doctor.findings()
+    assert (code, wrong["subscribers"]["level"]) == (Exit.FAILED, "note")
+    assert wrong["subscribers"]["what"].startswith("former gets events")
+    command = "az eventgrid topic event-subscription delete -g rg-x --topic-name fanfare-runs-x"
+    assert wrong["subscribers"]["mend"].startswith(f"{command} -n former;")
+
+
+def test_a_subscriber_that_is_declared_and_gets_nothing_is_a_fault(doctor):
+    doctor.management.subscribers = set()
+    _, wrong = doctor.findings()
+    assert (wrong["subscribers"]["level"], wrong["subscribers"]["mend"]) == (
+        "fault",
+        "azd provision",
+    )
+
+
+def test_without_parameters_subscribers_are_counted(doctor):
+    whole = doctor.ward
+    doctor.ward = lambda wait: replace(whole(wait), declared=None)
+    told = json.loads(doctor.ask("--json").stdout)["findings"]
+    (found,) = [one for one in told if one["check"] == "subscribers"]
+    assert (found["level"], found["what"].startswith("1 get events")) == ("ok", True)
 
 
 def test_missing_events_are_found_and_the_probe_is_removed(doctor):

@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.domain.health import azure as health_azure
 from pipeline.domain.health import findings as health
+from pipeline.domain.health import lifetimes
 from pipeline.domain.health.azure import PROVIDERS
 from pipeline.domain.health.findings import Deployment, Level, QueueReading
 from tests.fakes.definitions import written
@@ -87,7 +88,35 @@ def test_a_provider_that_is_not_registered_is_reported():
 )
 def test_the_end_of_support_of_an_image_is_reported_a_year_before(agent, today, level):
     pool = a_pool(image=a_pool().image.model_copy(update={"agent": agent}))
-    assert health_azure.retirement(pool, today, AZURE).level is level
+    assert lifetimes.image(pool, today, AZURE).level is level
+
+
+@pytest.mark.parametrize(
+    ("size", "end"),
+    [
+        ("Standard_NV12_Promo", "2023-09-06"), ("STANDARD_NC6s_v3", "2025-09-30"),
+        ("Standard_D2", "2028-05-01"), ("Standard_D2_v2", "2028-05-01"),
+        ("Standard_DS13-4_v2", "2028-05-01"), ("Standard_L4s", "2028-05-01"),
+        ("Standard_F8s", "2028-11-15"), ("Standard_F8s_v2", "2028-11-15"),
+        ("Standard_L8s_v2", "2028-11-15"), ("Standard_GS5-16", "2028-11-15"),
+        ("Standard_A4m_v2", "2028-11-15"), ("Standard_B2ms", "2028-11-15"),
+    ],
+)  # fmt: skip
+def test_the_end_of_a_series_is_reported(size, end):
+    pool = a_pool(size=size)
+    before = date.fromisoformat(end) - timedelta(days=366)
+    assert lifetimes.size(pool, before, AZURE).level is Level.OK
+    assert lifetimes.size(pool, before + timedelta(days=2), AZURE).level is Level.NOTE
+    gone = lifetimes.size(pool, date.fromisoformat(end), AZURE)
+    assert (gone.level, end in gone.what) == (Level.FAULT, True)
+
+
+@pytest.mark.parametrize(
+    "size", ["D2s_v5", "D2_v3", "DS2_v3", "B2s_v2", "L8s_v3", "NC4as_T4_v3", "NV6ads_A10_v5"]
+)
+def test_a_series_without_an_announced_end_is_fine(size):
+    far = date(2035, 1, 1)
+    assert lifetimes.size(a_pool(size=f"Standard_{size}"), far, AZURE).level is Level.OK
 
 
 @pytest.mark.parametrize("time", ["2026-11-24T00:00:00Z", "nonsense", None, "2026-11-24T00:00:00"])

@@ -1,0 +1,59 @@
+"""A stand-in for the Azure CLI: a program `az` that prints what was recorded, or what a test says.
+
+`answers.json` has what azure-cli 2.91.0 printed when its own code was run on bodies of Azure's REST
+interface, shortened. Bodies of Batch are from Azure/azure-cli, src/azure-cli/azure/cli/
+command_modules/batch/tests/latest/recordings/test_batch_general_arm_cmd.yaml; those of names from
+the examples of Azure/azure-rest-api-specs; policies have the shape of the built-in definitions of
+Azure/azure-policy. Sizes of the project's pools stand in place of recorded ones.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+RECORDED = Path(__file__).with_name("answers.json")
+_PROGRAM = """#!{python} -SEI
+import json, pathlib, sys, time
+here = pathlib.Path(__file__).parent
+with (here / "asked.jsonl").open("a") as log:
+    log.write(json.dumps(sys.argv[1:]) + "\\n")
+answers = json.loads((here / "answers.json").read_text())
+asked = " ".join(sys.argv[1:])
+known = [words for words in answers if all(w in asked for w in words.split(" ... "))]
+if not known:
+    sys.exit(f"ERROR: az has no answer to: {{asked}}")
+answer = answers[max(known, key=len)]
+if isinstance(answer, dict) and "refused" in answer:
+    print("ERROR:", answer["refused"], file=sys.stderr)
+    sys.exit(1)
+if isinstance(answer, dict) and "hangs_s" in answer:
+    time.sleep(answer["hangs_s"])
+print(answer["printed"] if isinstance(answer, dict) and "printed" in answer else json.dumps(answer))
+"""
+
+
+class StandIn:
+    """The program in a folder, which a test puts on the PATH."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.answers = json.loads(RECORDED.read_text("utf-8"))
+        program = folder / "az"
+        program.write_text(_PROGRAM.format(python=sys.executable), "utf-8")
+        program.chmod(0o755)
+        self.save()
+
+    def answer(self, words: str, content: object) -> None:
+        """Let a command print something else than what was recorded."""
+        assert words in self.answers, words
+        self.answers[words] = content
+        self.save()
+
+    def save(self) -> None:
+        (self.folder / "answers.json").write_text(json.dumps(self.answers), "utf-8")
+
+    @property
+    def asked(self) -> list[list[str]]:
+        """The words of each call."""
+        lines = (self.folder / "asked.jsonl").read_text("utf-8").splitlines()
+        return [json.loads(line) for line in lines]
