@@ -4,7 +4,9 @@ import re
 
 from pipeline.cli.commands.cost import metered, prices
 from pipeline.domain.money import idle
-from pipeline.domain.money.cost import INSTANCE_MB
+from pipeline.domain.money.cost import INSTANCE_MB, MILLION
+from pipeline.domain.money.prices import exactly
+from pipeline.domain.runs.messages import Queue
 from tests.infra.deployment import FILES, MAIN, MODULES, app_settings, module
 from tests.infra.templates.bicep import load
 
@@ -82,5 +84,30 @@ def test_the_page_on_costs_has_the_numbers_of_the_command():
     rows = re.findall(r"^\| `(\w+)`( \d+)? \| ([\d.]+) \|", page, re.MULTILINE)
     told = {f"{name}{size}": float(usd) for name, size, usd in rows}
     assert told == {name: round(usd, 2) for name, usd in idle.added(prices()).items()}
-    month = sum(line.cost for line in idle.month(prices(), metered().idle_minute))
-    assert f"{month:.2f} USD for what the timer asks" in page
+    month = {line.what: line.cost for line in idle.month(prices(), metered().idle_minute)}
+    rows = re.findall(r"^\| ([\w: ,-]+?) \| ([\d.]+) \| ([\d.]+) \|", page, re.MULTILINE)
+    shown = {what: (float(low), float(high)) for what, low, high in rows}
+    parts = {
+        what: (round(cost.low, 2), round(cost.high, 2))
+        for what, cost in {**month, "total": total_of(month.values())}.items()
+    }
+    assert {what: shown.get(what) for what in parts} == parts
+
+
+def total_of(costs):
+    return sum(costs, exactly(0))
+
+
+def test_the_page_on_costs_has_the_worked_example_of_a_million_tasks():
+    page = " ".join((MAIN.parents[1] / "docs/cost.md").read_text("utf-8").split())
+    counted = metered().of(MILLION, MILLION)
+    written, delivered = counted["blob-created"], counted["event-delivered"]
+    usd = prices().of("event-grid-operation", exactly(written + delivered)).low
+    assert f"{written / MILLION:.2f} million blobs" in page
+    assert f"{usd:.2f} USD for Event Grid" in page
+
+
+def test_as_many_instances_are_assumed_at_most_as_the_templates_allow():
+    text = MAIN.read_text("utf-8")
+    (most,) = re.findall(r"param maximumInstanceCount int = (\d+)", text)
+    assert prices().assumed("instances").high == int(most) * len(Queue)
