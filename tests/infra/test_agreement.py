@@ -66,6 +66,8 @@ READ_ELSEWHERE = {
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "host and exporter",
     "AzureWebJobs.on_blob_event.Disabled": "the host switches the function off",
     "PYTHON_THREADPOOL_THREAD_COUNT": "the Python worker",
+    "OTEL_TRACES_SAMPLER": "the host's exporter",
+    "OTEL_TRACES_SAMPLER_ARG": "the host's exporter",
 }
 
 

@@ -74,3 +74,12 @@ def test_the_app_has_three_queue_triggers():
     assert source.count("queue_trigger(") == 1
     assert "for _queue in Queue:\n    _on_queue(_queue)" in source
     assert len(Queue) == 3
+
+
+def test_nothing_samples_the_records_that_alerts_look_for():
+    """In this mode the host reads no samplingSettings: its exporter obeys the environment."""
+    assert HOST["telemetryMode"] == "OpenTelemetry"
+    assert "applicationInsights" not in HOST["logging"]
+    settings = app_settings()
+    assert settings["OTEL_TRACES_SAMPLER"] == "microsoft.fixed_percentage"
+    assert float(str(settings["OTEL_TRACES_SAMPLER_ARG"])) == 1
