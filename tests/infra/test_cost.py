@@ -7,7 +7,7 @@ from pipeline.domain.money import idle
 from pipeline.domain.money.cost import INSTANCE_MB, MILLION
 from pipeline.domain.money.prices import exactly
 from pipeline.domain.runs.messages import Queue
-from tests.infra.deployment import FILES, MAIN, MODULES, app_settings, module
+from tests.infra.deployment import ALERTS, FILES, MAIN, MODULES, app_settings, module
 from tests.infra.templates.bicep import load
 
 
@@ -35,7 +35,7 @@ def entries(module, name):
 def test_what_idles_is_counted_as_often_as_it_is_deployed():
     rules = [r for r in module("alerts").resources.values() if "QueryRules" in r.what]
     counted = [
-        len(rules), entries("alerts", "metrics"),
+        len(rules), len(ALERTS["metrics"]),
         entries("endpoints", "endpoints"), entries("endpoints", "zoneNames"),
     ]  # fmt: skip
     assert counted == [idle.LOG_ALERTS, idle.METRIC_ALERTS, idle.ENDPOINTS, idle.ZONES]
@@ -58,7 +58,8 @@ def test_what_costs_by_itself_is_deployed_only_with_its_parameter():
 
 def test_log_alerts_are_asked_at_the_pace_that_is_priced():
     (rule,) = [r for r in module("alerts").resources.values() if "QueryRules" in r.what]
-    assert rule.body["properties"]["evaluationFrequency"] == "PT15M"
+    assert rule.body["properties"]["evaluationFrequency"].text == "rules.log.frequency"
+    assert ALERTS["log"]["frequency"] == "PT15M"
 
 
 def test_the_instances_are_of_the_size_that_is_priced():
