@@ -130,6 +130,7 @@ images: $(VENV)/.ready
 
 render: $(VENV)/.ready
 	@$(PY) scripts/render_pools.py
+	@$(PY) scripts/render_alerts.py
 	@$(PY) scripts/templates.py --write
 	@$(PY) scripts/render_obstacles.py
 	@$(PY) scripts/render_readme.py

@@ -19,7 +19,7 @@ from benchmarks.machine import machine_line
 from benchmarks.operations import PIPELINE
 from pipeline.bootstrap import collect_seldom
 from pipeline.cli.commands.cost import metered, prices
-from pipeline.domain.money.cost import MILLION, bill
+from pipeline.domain.money.cost import MILLION, run_bill, total
 from pipeline.ports.batch import TaskSpec
 from pipeline.ports.world import Ports
 from tests.fakes.app import FakeApp, echo
@@ -160,8 +160,8 @@ def main() -> None:
 
 
 def _control_plane(bundle: int) -> None:
-    operations = metered().of(MILLION, -(-MILLION // bundle))
-    price = sum(line.cost for line in bill(operations, prices()))
+    tasks = -(-MILLION // bundle)
+    price = total(run_bill(metered().of(MILLION, tasks), tasks, prices())).low
     console.print(
         f"control plane of {MILLION:,} items {price:.2f} USD (goal ≤ {DEAREST:.2f}): "
         f"{_judged(price <= DEAREST)}\n"

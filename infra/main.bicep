@@ -46,6 +46,11 @@ param httpClientId string = ''
 @description('Address that alerts go to. Empty: there are no alerts, and `fanfare doctor` finds the same when it is asked.')
 param alertEmail string = ''
 
+@minValue(-1)
+@maxValue(4000)
+@description('Most GB of logs that are stored a day, about 2.76 USD each; -1: no cap. Beyond it alerts on the log are blind until the next day.')
+param logDailyCapGb int = 1
+
 @minValue(2)
 @maxValue(3650)
 @description('Days after the end of a run until its plan, logs, receipts and results are deleted; it cannot be redriven afterwards.')
@@ -110,6 +115,7 @@ module monitoring 'modules/monitoring.bicep' = {
     location: location
     tags: tags
     token: token
+    logDailyCapGb: logDailyCapGb
   }
 }
 

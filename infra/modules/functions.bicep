@@ -148,6 +148,15 @@ resource site 'Microsoft.Web/sites@2025-03-01' = {
           value: 'ClientId=${appClientId};Authorization=AAD'
         }
         {
+          // Else the host's exporter keeps five traces a second, and drops the log records of all others, which alerts look for.
+          name: 'OTEL_TRACES_SAMPLER'
+          value: 'microsoft.fixed_percentage'
+        }
+        {
+          name: 'OTEL_TRACES_SAMPLER_ARG'
+          value: '1'
+        }
+        {
           // Queues deliver here; the webhook would need a key.
           name: 'AzureWebJobs.on_blob_event.Disabled'
           value: 'true'

@@ -2,6 +2,7 @@
 param location string
 param tags { *: string }
 param token string
+param logDailyCapGb int
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
   name: 'log-${token}'
@@ -12,6 +13,10 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
       name: 'PerGB2018'
     }
     retentionInDays: 30
+    // Beyond it nothing is stored until the next day, not even what alerts look for; -1 is no cap.
+    workspaceCapping: {
+      dailyQuotaGb: logDailyCapGb
+    }
     features: {
       disableLocalAuth: true
     }

@@ -13,6 +13,7 @@ FILES = sorted(INFRA.rglob("*.bicep"))
 MODULES = {path.stem: path for path in FILES if path.parent.name == "modules"}
 MAIN = INFRA / "main.bicep"
 SUBSCRIPTIONS = json.loads((INFRA / "event-subscriptions.json").read_text("utf-8"))
+ALERTS = json.loads((INFRA / "alerts.json").read_text("utf-8"))
 POOLS = json.loads((INFRA / "pools.json").read_text("utf-8"))
 PARAMETERS = json.loads((INFRA / "main.parameters.json").read_text("utf-8"))["parameters"]
 AZD = yaml.safe_load((ROOT / "azure.yaml").read_text("utf-8"))

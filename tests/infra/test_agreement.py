@@ -10,6 +10,7 @@ from pipeline.adapters import management
 from pipeline.cli.commands.up_down import bodies_of
 from pipeline.cli.stack import config as local
 from pipeline.cli.target import definitions
+from pipeline.domain.health.alerts import Scope
 from pipeline.domain.health.azure import PROVIDERS
 from pipeline.domain.health.findings import SYSTEM_TOPIC
 from pipeline.domain.pools.resource import pool_resource, registries
@@ -25,8 +26,10 @@ from pipeline.domain.runs.naming import (
 from pipeline.handlers.running.executions import uploads
 from pipeline.ledger.layout import TABLES
 from pipeline.settings import HttpAccess, Settings
+from scripts import render_alerts
 from scripts.render_pools import rendered
 from tests.infra.deployment import (
+    ALERTS,
     AZD,
     FILES,
     INFRA,
@@ -66,6 +69,8 @@ READ_ELSEWHERE = {
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "host and exporter",
     "AzureWebJobs.on_blob_event.Disabled": "the host switches the function off",
     "PYTHON_THREADPOOL_THREAD_COUNT": "the Python worker",
+    "OTEL_TRACES_SAMPLER": "the host's exporter",
+    "OTEL_TRACES_SAMPLER_ARG": "the host's exporter",
 }
 
 
@@ -221,17 +226,24 @@ def test_the_app_runs_on_the_python_of_the_tests():
 
 def test_sentences_that_alerts_and_workbook_look_for_are_logged():
     code = "".join(p.read_text("utf-8") for p in sorted((ROOT / "pipeline").rglob("*.py")))
-    queries = module("alerts").path.read_text("utf-8")
+    queries = str(ALERTS["log"]["query"])
     queries += (INFRA / "workbook.json").read_text("utf-8").replace('\\"', '"')
     sentences = set(re.findall(r'message has "([^"]+)"', queries))
     assert len(sentences) > 4
     assert {s for s in sentences if f'"{s}' not in code} == set()
 
 
+def test_the_deployed_alerts_are_those_of_the_table():
+    written = render_alerts.PATH.read_text("utf-8")
+    assert written == render_alerts.rendered(), "run `make render`"
+
+
 def test_events_that_event_grid_drops_are_told_for_both_topics():
-    metrics = module("alerts").variables["metrics"]
-    dropped = {m["scope"].text for m in metrics if m["metric"] == "DroppedEventCount"}
-    assert dropped == {"systemTopicId", "topicId"}
+    metrics = ALERTS["metrics"]
+    dropped = {m["namespace"] for m in metrics if m["metric"] == "DroppedEventCount"}
+    assert dropped == set(Scope)
+    source = MODULES["alerts"].read_text("utf-8")
+    assert f"metric.namespace == '{Scope.TOPIC}' ? topicId : systemTopicId" in source
 
 
 def test_no_template_reads_a_key():

@@ -4,8 +4,10 @@ import re
 
 from pipeline.cli.commands.cost import metered, prices
 from pipeline.domain.money import idle
-from pipeline.domain.money.cost import INSTANCE_MB
-from tests.infra.deployment import FILES, MAIN, MODULES, app_settings, module
+from pipeline.domain.money.cost import INSTANCE_MB, MILLION
+from pipeline.domain.money.prices import exactly
+from pipeline.domain.runs.messages import Queue
+from tests.infra.deployment import ALERTS, FILES, MAIN, MODULES, app_settings, module
 from tests.infra.templates.bicep import load
 
 
@@ -33,7 +35,7 @@ def entries(module, name):
 def test_what_idles_is_counted_as_often_as_it_is_deployed():
     rules = [r for r in module("alerts").resources.values() if "QueryRules" in r.what]
     counted = [
-        len(rules), entries("alerts", "metrics"),
+        len(rules), len(ALERTS["metrics"]),
         entries("endpoints", "endpoints"), entries("endpoints", "zoneNames"),
     ]  # fmt: skip
     assert counted == [idle.LOG_ALERTS, idle.METRIC_ALERTS, idle.ENDPOINTS, idle.ZONES]
@@ -56,7 +58,8 @@ def test_what_costs_by_itself_is_deployed_only_with_its_parameter():
 
 def test_log_alerts_are_asked_at_the_pace_that_is_priced():
     (rule,) = [r for r in module("alerts").resources.values() if "QueryRules" in r.what]
-    assert rule.body["properties"]["evaluationFrequency"] == "PT15M"
+    assert rule.body["properties"]["evaluationFrequency"].text == "rules.log.frequency"
+    assert ALERTS["log"]["frequency"] == "PT15M"
 
 
 def test_the_instances_are_of_the_size_that_is_priced():
@@ -82,5 +85,30 @@ def test_the_page_on_costs_has_the_numbers_of_the_command():
     rows = re.findall(r"^\| `(\w+)`( \d+)? \| ([\d.]+) \|", page, re.MULTILINE)
     told = {f"{name}{size}": float(usd) for name, size, usd in rows}
     assert told == {name: round(usd, 2) for name, usd in idle.added(prices()).items()}
-    month = sum(line.cost for line in idle.month(prices(), metered().idle_minute))
-    assert f"{month:.2f} USD for what the timer asks" in page
+    month = {line.what: line.cost for line in idle.month(prices(), metered().idle_minute)}
+    rows = re.findall(r"^\| ([\w: ,-]+?) \| ([\d.]+) \| ([\d.]+) \|", page, re.MULTILINE)
+    shown = {what: (float(low), float(high)) for what, low, high in rows}
+    parts = {
+        what: (round(cost.low, 2), round(cost.high, 2))
+        for what, cost in {**month, "total": total_of(month.values())}.items()
+    }
+    assert {what: shown.get(what) for what in parts} == parts
+
+
+def total_of(costs):
+    return sum(costs, exactly(0))
+
+
+def test_the_page_on_costs_has_the_worked_example_of_a_million_tasks():
+    page = " ".join((MAIN.parents[1] / "docs/cost.md").read_text("utf-8").split())
+    counted = metered().of(MILLION, MILLION)
+    written, delivered = counted["blob-created"], counted["event-delivered"]
+    usd = prices().of("event-grid-operation", exactly(written + delivered)).low
+    assert f"{written / MILLION:.2f} million blobs" in page
+    assert f"{usd:.2f} USD for Event Grid" in page
+
+
+def test_as_many_instances_are_assumed_at_most_as_the_templates_allow():
+    text = MAIN.read_text("utf-8")
+    (most,) = re.findall(r"param maximumInstanceCount int = (\d+)", text)
+    assert prices().assumed("instances").high == int(most) * len(Queue)

@@ -1,14 +1,18 @@
 """The benchmarks start and count, so that a broken benchmark is noticed."""
 
 import json
+from collections import Counter
 
 from benchmarks import __main__ as bench
 from benchmarks import batch, metered
 from benchmarks.figures import Report, least, most, percentile
 from benchmarks.following import requests_in_an_hour
-from benchmarks.operations import operations_per_item
+from benchmarks.operations import PIPELINE, operations_per_item
 from benchmarks.stack import splits, submission
 from pipeline.domain.money.cost import Metered
+from pipeline.domain.runs.lifecycle import State
+from pipeline.ledger import listing
+from tests.repo.pages.pipelines_runs import app_of
 
 
 def test_calls_per_item_are_counted():
@@ -24,8 +28,30 @@ def test_what_fanfare_cost_prices_is_what_runs_ask_of_the_services():
 def test_an_estimate_between_the_samples_is_what_such_a_run_asks():
     measured = Metered.model_validate_json(metered.FILE.read_text("utf-8"))
     asked, estimate = metered.sample(1500, 5)["operations"], measured.of(1500, 300)
-    for meter in ("blob-write", "blob-read", "queue-operation", "event-grid-operation"):
+    for meter in ("blob-write", "blob-read", "queue-operation", "blob-created"):
         assert abs(estimate[meter] - asked[meter]) < 0.15 * asked[meter], meter
+
+
+PROGRAM = "import sys, pathlib; pathlib.Path(sys.argv[1], 'part.txt').write_text('x')\n"
+
+
+def test_the_node_that_is_counted_writes_as_many_blobs_as_the_real_runner(tmp_path):
+    counts = []
+    for real in (True, False):
+        folder = tmp_path / str(real)
+        app = app_of(folder, {"job": PIPELINE.format(bundle=1)}, {"work.py": PROGRAM})
+        app.execute = app.execute if real else None
+        written = []
+        app.world.blobs.subscribe(written.append)
+        app.upload("a.txt", b"line\n" * 3)
+        app.settle()
+        (run,) = listing.latest(app.world.tables, None, 5).runs
+        assert run.state is State.SUCCEEDED
+        counts.append(Counter(str(event["subject"]).split("/")[4] for event in written))
+    real, fake = counts
+    assert real == fake
+    assert real["receipts"] == 3
+    assert real["work"] == 3 * 2  # output and log
 
 
 def test_requests_that_follow_a_run_are_counted():

@@ -5,7 +5,7 @@ import re
 from datetime import timedelta
 
 from pipeline.cli.stack.config import Keys, Wishes, stack_config
-from pipeline.domain.money.cost import INSTANCE_MB
+from pipeline.domain.money.cost import INSTANCE_MB, POLLS_A_MINUTE
 from pipeline.domain.runs.messages import Queue
 from pipeline.domain.slices import SHARE
 from tests.infra.deployment import ROOT, app_settings
@@ -65,6 +65,7 @@ def test_the_worker_stays_small_at_full_concurrency():
 
 def test_polls_of_instances_that_live_all_month_cost_what_the_record_says():
     polls = len(Queue) * timedelta(hours=730) / span(QUEUES["maxPollingInterval"])
+    assert timedelta(minutes=1) / span(QUEUES["maxPollingInterval"]) == POLLS_A_MINUTE
     assert f"{polls / 1e6:.1f}\n  million polls: {polls * 0.004 / 10_000:.2f} USD" in RECORD
 
 
@@ -73,3 +74,12 @@ def test_the_app_has_three_queue_triggers():
     assert source.count("queue_trigger(") == 1
     assert "for _queue in Queue:\n    _on_queue(_queue)" in source
     assert len(Queue) == 3
+
+
+def test_nothing_samples_the_records_that_alerts_look_for():
+    """In this mode the host reads no samplingSettings: its exporter obeys the environment."""
+    assert HOST["telemetryMode"] == "OpenTelemetry"
+    assert "applicationInsights" not in HOST["logging"]
+    settings = app_settings()
+    assert settings["OTEL_TRACES_SAMPLER"] == "microsoft.fixed_percentage"
+    assert float(str(settings["OTEL_TRACES_SAMPLER_ARG"])) == 1

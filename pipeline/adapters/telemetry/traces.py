@@ -14,6 +14,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from pipeline.settings import Settings
 
@@ -36,7 +37,10 @@ def provider(settings: Settings) -> TracerProvider:
     """Make a provider that exports within a second, and the rest when the process ends."""
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    made = TracerProvider(resource=Resource.create({"service.name": "fanfare"}))
+    # Not the sampler of OTEL_TRACES_SAMPLER: that one is for the Functions host, whose names for
+    # samplers this SDK does not know.
+    resource = Resource.create({"service.name": "fanfare"})
+    made = TracerProvider(sampler=ALWAYS_ON, resource=resource)
     for exporter in _exporters(settings):
         reporting = _Reporting(exporter)
         made.add_span_processor(

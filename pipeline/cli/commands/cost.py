@@ -1,31 +1,43 @@
 """`fanfare cost`: what an idle deployment costs, and what items cost besides their nodes."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Annotated
 
 import typer
 import yaml
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.history import History, history
 from pipeline.cli.session import Session
+from pipeline.cli.views import cost as drawn
 from pipeline.cli.views import wording
+from pipeline.domain.definitions.room import slots_of
 from pipeline.domain.money import cost as costs
 from pipeline.domain.money import idle
-from pipeline.domain.money.cost import Line, Metered, Prices
+from pipeline.domain.money.cost import Line, Metered
+from pipeline.domain.money.nodes import NodeTime, node_time
+from pipeline.domain.money.prices import Prices
 from pipeline.errors import FanfareError
 
 _LEFT_OUT = (
-    "  Not included: stored data, telemetry, leases and polling of queues by the Functions host, "
-    "traffic. Free grants are deducted only from the idle month, as if nothing else used them. For "
-    "blobs, the naive design is assumed to need what the engine needs at one item per task; its "
-    "nodes are the same."
+    "  Not included: stored data, traffic, metrics of the host while runs work. Free grants are "
+    "deducted only from the low end of the idle month, as if nothing else used them; its high end "
+    "has none. For blobs, the naive design is assumed to need what the engine needs at one item "
+    "per task; its nodes are the same."
 )
 _STAR = "  * weak or unconfirmed price: pipeline/prices.yaml has the source and date of each price"
+
+
+@dataclass(frozen=True)
+class _Work:
+    """How many items a task carries, and the time and price of nodes, if a pipeline is named."""
+
+    bundle: int
+    nodes: NodeTime | None = None
+    per_hour: float | None = None
 
 
 def prices() -> Prices:
@@ -55,34 +67,34 @@ def cost(
 ) -> None:
     """Print the cost of an idle month, and of items compared with the naive design."""
     session: Session = context.obj
-    bundle, seconds, nodes = _work(session, pipeline, items, bundle)
     tariff, measured = prices(), metered()
+    work = _work(session, tariff, pipeline, (items, bundle))
     chosen = {"alertEmail": alerts, "privateNetwork": private_network}
     options = [name for name, wanted in chosen.items() if wanted]
     month = idle.month(tariff, measured.idle_minute, options)
-    ours = costs.bill(measured.of(items, -(-items // bundle)), tariff)
+    tasks = -(-items // work.bundle)
+    ours = costs.run_bill(measured.of(items, tasks), tasks, tariff)
     naive = costs.bill(costs.naive(measured, items), tariff)
-    worst = costs.total(ours) + costs.alone(tariff, -(-items // bundle))
     answer = {
         "currency": tariff.currency,
         "idle": {**_part(month, "month"), "options": options, "added": idle.added(tariff)},
         "items": items,
-        "items_per_task": bundle,
-        "control_plane": {**_part(ours), "at_worst": worst},
+        "items_per_task": work.bundle,
+        "control_plane": _part(ours),
         "naive": _part(naive),
-        "nodes": {"node_seconds": seconds, "cost": nodes},
+        "nodes": _nodes(work),
         "measured": {"date": str(measured.date), "command": measured.command},
+        "assumptions": {n: a.model_dump() for n, a in tariff.assumptions.items()},
         "prices": {n: m.model_dump(mode="json") for n, m in tariff.meters.items()},
     }
-    count = wording.count(items, "item")
+    count = f"{wording.count(items, 'item')}, {work.bundle} per task"
     rows: list[RenderableType] = [
         *_idle(month, options, tariff),
-        Text(f"{count}, {bundle} per task; naive: one message and invocation per item", "bold"),
-        _bill(_beside(ours, naive), tariff),
-        Text(f"  {worst:,.2f} {tariff.currency} if each receipt starts an invocation of its own"),
-        Text(f"  nodes: {_nodes(nodes, tariff)}"),
+        Text(f"{count}; naive: one message and invocation per item", "bold"),
+        drawn.bill(ours, tariff, {each.what: each for each in naive}),
+        drawn.nodes(work.nodes, work.per_hour, tariff.currency),
     ]
-    session.answer(answer, Group(*rows, *_footnotes(measured, tariff)))
+    session.answer(answer, Group(*rows, *_footnotes(tariff, measured)))
 
 
 def _idle(month: list[Line], options: list[str], tariff: Prices) -> list[RenderableType]:
@@ -90,39 +102,54 @@ def _idle(month: list[Line], options: list[str], tariff: Prices) -> list[Rendera
     given = f" with {' and '.join(options)}" if options else ""
     return [
         Text(f"A month without a run{given}", "bold"),
-        _bill([(line, None) for line in month], tariff),
+        drawn.bill(month, tariff),
         Text(),
-        Text("What a parameter of the deployment adds to such a month", "bold"),
-        _added(tariff),
+        Text("What a parameter of the deployment adds to the low end of such a month", "bold"),
+        drawn.added(idle.added(tariff), tariff.currency),
         Text(),
     ]
 
 
 def _work(
-    session: Session, pipeline: str | None, items: int, bundle: int | None
-) -> tuple[int, float | None, float | None]:
-    """Return the items per task, and the node-seconds and cost if earlier runs are known."""
+    session: Session, tariff: Prices, pipeline: str | None, asked: tuple[int, int | None]
+) -> _Work:
+    """Return the items per task, and the time of nodes if a pipeline is named.
+
+    `asked` holds the items, and the items per task if those of the pipeline do not count.
+    """
+    items, bundle = asked
     if pipeline is None:
-        return bundle or 1, None, None
+        return _Work(bundle or 1)
     catalogue = session.definitions()
     definition = catalogue.pipeline(pipeline)
+    pool, carried = catalogue.pools[definition.pool], bundle or definition.bundle.items
     an_item = _history(session, pipeline).node_seconds_per_item
-    seconds, per_hour = an_item and an_item * items, catalogue.pools[definition.pool].per_hour
-    if seconds is None or per_hour is None:
-        return bundle or definition.bundle.items, seconds, None
-    return bundle or definition.bundle.items, seconds, seconds * per_hour / 3600
+    slots = -(-items // carried) * slots_of(definition.task, pool)
+    nodes = node_time(tariff, pool, slots, an_item and an_item * items)
+    return _Work(carried, nodes, pool.per_hour)
 
 
 def _part(lines: list[Line], name: str = "total") -> dict[str, object]:
-    return {name: costs.total(lines), "lines": [asdict(line) for line in lines]}
+    return {name: asdict(costs.total(lines)), "lines": [asdict(line) for line in lines]}
 
 
-def _footnotes(measured: Metered, tariff: Prices) -> list[RenderableType]:
+def _nodes(work: _Work) -> dict[str, object]:
+    """Return what is known of the nodes; each is None while nothing is."""
+    nodes, per_hour = work.nodes, work.per_hour
+    cost = None if nodes is None or per_hour is None else asdict(nodes.cost(per_hour))
+    known = nodes is not None and nodes.work is not None
+    return {**(asdict(nodes) if nodes else {}), "work_known": known, "cost": cost}
+
+
+def _footnotes(tariff: Prices, measured: Metered) -> list[RenderableType]:
     source = f"  measured on {measured.date} with `{measured.command}`"
-    notes = [Text(line, "dim") for line in (_STAR, source, _LEFT_OUT)]
+    dates = sorted(meter.date for meter in tariff.meters.values())
+    priced = f"  prices of {dates[0]} to {dates[-1]}"
+    notes = [Text(line, "dim") for line in (_STAR, priced, source, _LEFT_OUT)]
     if warning := aged(tariff, datetime.now(UTC).date()):
         notes.append(Text(warning, "yellow"))
-    return [Text(), *notes]
+    heading = Text("Assumed, low to high", "bold")
+    return [Text(), heading, drawn.assumed(tariff), Text(), *notes]
 
 
 def aged(tariff: Prices, today: date) -> str:
@@ -143,40 +170,3 @@ def _history(session: Session, pipeline: str) -> History:
         return history(session.engine, pipeline)
     except FanfareError:
         return History()
-
-
-def _nodes(nodes: float | None, tariff: Prices) -> str:
-    if nodes is None:
-        return "unknown: name a pipeline that has run, and whose pool has a price"
-    return f"{wording.money(nodes, tariff.currency)}, estimated from earlier runs"
-
-
-def _beside(ours: list[Line], naive: list[Line]) -> list[tuple[Line, Line | None]]:
-    theirs = {line.meter: line for line in naive}
-    return [(line, theirs.get(line.meter)) for line in ours]
-
-
-def _added(tariff: Prices) -> RenderableType:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("  parameter", no_wrap=True)
-    table.add_column(tariff.currency, justify="right", no_wrap=True)
-    for name, more in idle.added(tariff).items():
-        table.add_row(f"  {name}", f"{more:,.2f}")
-    return table
-
-
-def _bill(rows: list[tuple[Line, Line | None]], tariff: Prices) -> RenderableType:
-    both = any(other for _, other in rows)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("  meter", no_wrap=True)
-    for name in ("amount", tariff.currency, *(("naive", tariff.currency) if both else ())):
-        table.add_column(name, justify="right", no_wrap=True)
-    for line, other in rows:
-        weak = tariff.meters[line.meter].confidence == "weak"
-        cells = [f"  {line.what}{'*' * weak}", f"{line.amount:,.0f}", f"{line.cost:,.2f}"]
-        more = [f"{other.amount:,.0f}", f"{other.cost:,.2f}"] if other else ["", ""]
-        table.add_row(*cells, *(more if both else []))
-    sums = ["  total", "", f"{sum(line.cost for line, _ in rows):,.2f}"]
-    theirs = ["", f"{sum(other.cost for _, other in rows if other):,.2f}"] if both else []
-    table.add_row(*sums, *theirs, style="bold")
-    return table

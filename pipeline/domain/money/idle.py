@@ -2,15 +2,20 @@
 
 from collections.abc import Collection, Mapping
 
-from pipeline.domain.money.cost import EXECUTION_SECONDS, INSTANCE_MB, Line, Prices, total
+from pipeline.domain.money.cost import (
+    COUNTED,
+    EXECUTION_SECONDS,
+    INSTANCE_MB,
+    KB_A_GB,
+    Line,
+    total,
+)
+from pipeline.domain.money.prices import Prices, Range, exactly
 from pipeline.domain.runs.messages import Queue
 
 HOURS, MINUTES = 730, 43_800  # of a month
 # Timers of the function app: one every minute, one every hour.
 TIMER_RUNS = MINUTES + HOURS
-# About every 10 s, the scale controller asks each queue that has a trigger for its length, whether
-# an instance lives or not (Azure/azure-functions-durable-extension issue 391).
-PROBES = len(Queue) * MINUTES * 6
 SIZES_MB = (512, 2048, 4096)  # of an instance
 
 # What is billed while idle. All else is free or billed by use; the storage account is billed by its
@@ -62,39 +67,62 @@ def month(
 ) -> list[Line]:
     """List what a month without a run costs, apart from stored data.
 
-    `minute` holds the timer's operations in Storage in one minute, by meter.
+    `minute` holds what the timer asks in one minute, by kind of operation.
     """
-    storage = {meter: amount * MINUTES for meter, amount in minute.items() if amount}
     chosen = [part for name, parts in OPTIONS.items() if name in options for part in parts]
     return [
         *_timers(prices, size_mb),
-        *(_line(prices, f"timers: {meter}", amount, meter) for meter, amount in storage.items()),
-        _line(prices, "probes of the queues", float(PROBES), "queue-operation"),
-        *(_line(prices, *part) for part in chosen),
+        *(
+            _line(prices, f"timers: {kind}", exactly(minute[kind] * MINUTES), meter)
+            for kind, (_, meter) in COUNTED.items()
+            if minute.get(kind)
+        ),
+        *_platform(prices, minute.get("log-record", 0.0)),
+        *(_line(prices, what, exactly(amount), meter) for what, amount, meter in chosen),
     ]
 
 
 def added(prices: Prices) -> dict[str, float]:
-    """Return what each option of the deployment, chosen alone, adds to a month."""
+    """Return what each option of the deployment, chosen alone, adds to the low end of a month."""
     sums = {
-        name: total([_line(prices, *part) for part in parts]) for name, parts in OPTIONS.items()
+        name: total(
+            _line(prices, what, exactly(amount), meter) for what, amount, meter in parts
+        ).low
+        for name, parts in OPTIONS.items()
     }
-    usual = total(_timers(prices, INSTANCE_MB))
+    usual = total(_timers(prices, INSTANCE_MB)).low
     sizes = {
-        f"instanceMemoryMB {size}": total(_timers(prices, size)) - usual
+        f"instanceMemoryMB {size}": total(_timers(prices, size)).low - usual
         for size in SIZES_MB
         if size != INSTANCE_MB
     }
     return {**sums, **sizes}
 
 
-def _timers(prices: Prices, size_mb: int) -> list[Line]:
-    gb_seconds = TIMER_RUNS * EXECUTION_SECONDS * size_mb / 1024
+def _platform(prices: Prices, records: float) -> list[Line]:
+    """List what the platform asks by itself; the engine adds so many log records a minute."""
+    starts = prices.assumed("host-starts") * prices.assumed("start-operations")
+    kb = prices.assumed("idle-log-kb") + prices.assumed("record-kb") * records
     return [
-        _line(prices, "timers: function-execution", float(TIMER_RUNS), "function-execution"),
-        _line(prices, "timers: function-gb-second", gb_seconds, "function-gb-second"),
+        _line(
+            prices,
+            "probes of the queues",
+            prices.assumed("probes") * (len(Queue) * MINUTES),
+            "queue-operation",
+        ),
+        _line(prices, "hosts: starts", starts * MINUTES, "blob-other"),
+        _line(prices, "hosts: locks", prices.assumed("leases") * MINUTES, "blob-other"),
+        _line(prices, "logs, GB", kb * (MINUTES / KB_A_GB), "log-gb"),
     ]
 
 
-def _line(prices: Prices, what: str, amount: float, meter: str) -> Line:
-    return Line(what, amount, prices.beyond_free(meter, amount), meter)
+def _timers(prices: Prices, size_mb: int) -> list[Line]:
+    gb_seconds = TIMER_RUNS * EXECUTION_SECONDS * size_mb / 1024
+    return [
+        _line(prices, "timers: executions", exactly(TIMER_RUNS), "function-execution"),
+        _line(prices, "timers: GB-seconds", exactly(gb_seconds), "function-gb-second"),
+    ]
+
+
+def _line(prices: Prices, what: str, amount: Range, meter: str) -> Line:
+    return Line(what, amount, prices.of_month(meter, amount), meter)

@@ -153,6 +153,8 @@ def _task_spec(
         uploads=uploaded(run, name, execution),
         environment={
             "FANFARE_TASK": str(task.number),
+            # The standard name for it: OpenTelemetry's specification of environment variables.
+            "TRACEPARENT": run.traceparent,
             **({"FANFARE_MISSING_GPU": "cpu"} if page.program.gpu and engine.gpu_optional else {}),
             **files.environment,
         },

@@ -5,6 +5,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
 from pipeline.adapters.telemetry import traces as telemetry
 from pipeline.settings import Settings
 from tests.patience import stretched
@@ -23,6 +25,17 @@ def test_a_dead_endpoint_slows_no_handler_and_is_logged_once(caplog):
         provider.shutdown()
     (told,) = caplog.records
     assert "Traces cannot be exported" in told.message
+
+
+def test_every_span_is_kept_whatever_the_environment_tells_the_host(monkeypatch, caplog):
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")
+    provider = telemetry.provider(settings(""))
+    unsampled = "00-" + "ab" * 16 + "-" + "cd" * 8 + "-00"
+    parent = TraceContextTextMapPropagator().extract({"traceparent": unsampled})
+    for context in (None, parent):
+        with provider.get_tracer("test").start_as_current_span("work", context) as span:
+            assert span.get_span_context().trace_flags.sampled
+    assert caplog.records == []
 
 
 def settings(endpoint: str) -> Settings:

@@ -168,6 +168,8 @@ def test_the_page_lists_the_variables_that_the_runner_sets(tmp_path):
     written = output_of(app, run_of(app, "p"), "env").decode()
     set_there = re.findall(r"^(FANFARE_\w+)=", written, re.MULTILINE)
     assert variables("FANFARE_") == {*set_there, "FANFARE_INPUT_URL"}  # with delivery url
+    assert variables("TRACE") == {"TRACEPARENT"}
+    assert f"TRACEPARENT={run_of(app, 'p').traceparent}\n" in written
 
 
 def test_the_page_lists_the_variables_that_the_local_stack_sets():

@@ -60,6 +60,7 @@ def test_a_command_of_an_image_is_one_task_an_item_with_files_named_from_its_fol
     assert first.container.options == ["--rm"]
     assert first.container.mounts == [Mount("Task")]
     assert {"HOME": "/tmp", "USER": "fanfare"}.items() <= first.environment.items()
+    assert first.environment["TRACEPARENT"] == app.only_run().traceparent
     assert (first.environment["FANFARE_ITEM"], job.spec.preparation) == ("1", "")
 
 

@@ -68,7 +68,7 @@ def test_up_to_the_limit_files_are_in_the_request_and_beyond_it_in_a_list(app_wi
     assert 600 < most < 1000
     app, spec = run_of(app_with, most)
     assert (len(spec.inputs), lists(app)) == (most + 3, [])
-    assert set(spec.environment) == {"FANFARE_TASK"}
+    assert set(spec.environment) == {"FANFARE_TASK", "TRACEPARENT"}
     app, spec = run_of(app_with, most + 1)
     assert [file.path for file in spec.inputs] == ["page.json", "parts.json", "files.jsonl"]
     (name,) = lists(app)
@@ -76,6 +76,7 @@ def test_up_to_the_limit_files_are_in_the_request_and_beyond_it_in_a_list(app_wi
     assert name.startswith(f"{run.id}/g1/files/assemble-x0-")
     assert spec.environment == {
         "FANFARE_TASK": "0",
+        "TRACEPARENT": run.traceparent,
         "FANFARE_FILES": "files.jsonl",
         "FANFARE_STORAGE": "http://127.0.0.1:10000",
     }
