@@ -80,7 +80,8 @@ class Gathering:
     @property
     def outputs(self) -> KeptParts:
         """The outputs that are gathered."""
-        return KeptParts(self._chunks, partial(_read, self._engine, self._run))
+        read = partial(_read, self._engine, self._run)
+        return KeptParts(self._chunks, read, self._gathered.ends)
 
     def go_on(self, word: BatchWord | None, tenure: Tenure) -> None:
         """Gather until it is over, or the time is up. Raises LeaseLost."""

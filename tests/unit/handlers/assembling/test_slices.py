@@ -90,6 +90,26 @@ def test_a_redrive_in_slices_adds_what_failed_before(app_with):
     assert content_of(app, run) == b"".join(b"%d\n" % n for n in range(ITEMS))
 
 
+def test_an_item_that_succeeds_without_output_has_none_of_an_earlier_generation(app_with):
+    fails = lambda item: Failure() if item.id == 0 else [("a.txt", b"old %d\n" % item.id)]  # noqa: E731
+    app = started(app_with, text("text"), fails)
+    app.settle()
+    (name,) = [name for name in app.world.blobs.names("work") if "/out/t000000/" in name]
+    late = BlobRef("work", name)
+    content = app.world.blobs.read(late)
+    app.world.blobs.remove(late.container, late.name)
+    app.program = lambda item: [] if item.id == 1 else [("a.txt", b"%d\n" % item.id)]
+    steer.redrive(app.engine, app.only_run().id)
+    while app.pump():
+        pass
+    assert app.only_run().plan.items == 2
+    app.world.blobs.write(late, content)  # it was only late
+    app.settle()
+    run = app.only_run()
+    assert (run.state, run.succeeded, run.without_output) == ("succeeded", ITEMS, 1)
+    assert content_of(app, run) == b"0\n" + b"".join(b"old %d\n" % n for n in range(2, ITEMS))
+
+
 def test_a_redrive_gathers_its_former_results_once(app_with, monkeypatch):
     app = started(app_with, text("text"), lambda _item: Failure())
     app.settle()
