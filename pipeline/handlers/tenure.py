@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from typing import Self
 
 from pipeline.domain.runs.run import Run
 from pipeline.errors import FanfareError
@@ -24,6 +25,15 @@ class Elsewhere(FanfareError):
         super().__init__(message)
         self.until = until
 
+    @classmethod
+    def of(cls, step: LongStep, until: datetime) -> Self:
+        """Say which step is done elsewhere, and until when at least."""
+        return cls(
+            f"Another instance does the step {step.name} of {step.run}: try again after "
+            f"{until:%H:%M:%S} UTC.",
+            until,
+        )
+
 
 class TimeIsUp(FanfareError):
     """The step goes on in another invocation."""
@@ -37,7 +47,7 @@ class Tenure:
 
     def __init__(self, engine: Engine, cursor: Cursor, within: "Tenure | None" = None) -> None:
         self._engine, self._cursor, self._renewed = engine, cursor, engine.now
-        self._within = within
+        self._within, self._gone = within, False
 
     @property
     def position(self) -> int:
@@ -62,12 +72,16 @@ class Tenure:
         self._cursor = slices.advance(self._engine.ports.tables, self._cursor, now, position, body)
         self._renewed = now
 
-    def renew(self) -> None:
-        """Keep the step, where a while has passed since the last write."""
+    def is_due(self, after: timedelta = _RENEWED) -> bool:
+        """Return whether a while has passed since the last write."""
+        return self._engine.now - self._renewed >= after
+
+    def renew(self, body: str | None = None, after: timedelta = _RENEWED) -> None:
+        """Keep the step where that is due, and record then what it has, if that is given."""
         if self._within:
             self._within.renew()
-        if self._engine.now - self._renewed >= _RENEWED:
-            self.note(self.position, self.body)
+        if self.is_due(after):
+            self.note(self.position, self.body if body is None else body)
 
     def wait[T](self, begun: Collection[Future[T]]) -> None:
         """Wait for calls, and keep the step meanwhile."""
@@ -79,20 +93,31 @@ class Tenure:
         tables, now, cursor = self._engine.ports.tables, self._engine.now, self._cursor
         self._cursor = slices.finish(tables, cursor, now, cursor.position, cursor.body)
 
+    def forget(self) -> None:
+        """Delete the cursor of a step that is done, and leaves nothing to know."""
+        slices.forget(self._engine.ports.tables, self._cursor.step)
+        self._gone = True
+
     def release(self) -> None:
         """Let another invocation go on at once, unless the step is done."""
-        if not self.finished:
+        if not (self.finished or self._gone):
             with suppress(FanfareError):  # it expires by itself
                 slices.release(self._engine.ports.tables, self._cursor, self._engine.now)
 
 
 @contextmanager
 def holding(engine: Engine, run: Run, name: str, within: Tenure | None = None) -> Iterator[Tenure]:
-    """Hold a step of a run during a with block. Raises Elsewhere."""
-    step = LongStep.of(run, name)
+    """Hold a step of a run's generation during a with block. Raises Elsewhere."""
+    with holding_step(engine, LongStep.of(run, name), within) as tenure:
+        yield tenure
+
+
+@contextmanager
+def holding_step(engine: Engine, step: LongStep, within: Tenure | None = None) -> Iterator[Tenure]:
+    """Hold any step during a with block. Raises Elsewhere."""
     taken = slices.take(engine.ports.tables, step, engine.token(), engine.now)
     if isinstance(taken, Busy):
-        raise Elsewhere(f"Another instance does the step {name} of {run.id}.", taken.until)
+        raise Elsewhere.of(step, taken.until)
     tenure = Tenure(engine, taken, within)
     try:
         yield tenure

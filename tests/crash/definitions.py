@@ -55,6 +55,9 @@ _PIPELINES = {
     "listed": LISTED,
     "sliced": SLICED,
     "archived": SLICED.replace("concatenate: {format: plain, name: all.txt}", "zip: {name: a.zip}"),
+    "reduced": SLICED.replace(
+        "concatenate: {format: plain, name: all.txt}", "reduce: {name: a.json, fields: {all: list}}"
+    ),
     "lines": LINES,
     "tolerant": LINES.replace("lines/", "tolerant/") + "tolerance: {failed_items: 1}\n",
     "range": RANGE,

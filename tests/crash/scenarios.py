@@ -166,6 +166,11 @@ def listed(app: FakeApp) -> None:
 
 
 def sliced(app: FakeApp, pipeline: str = "sliced") -> None:
+    begun_in_slices(app, pipeline)
+    app.settle()
+
+
+def begun_in_slices(app: FakeApp, pipeline: str) -> None:
     """Plan and assemble with so little time that each invocation takes a few items."""
     app.hurry(timedelta(seconds=30), timedelta(seconds=1))
     app.world.blobs.per_page = 3
@@ -173,12 +178,26 @@ def sliced(app: FakeApp, pipeline: str = "sliced") -> None:
         app.world.blobs.put("input", f"sliced/{number}")
     body = json.dumps({"pipeline": pipeline}).encode()
     app.insist(lambda: http.start_run(app.engine, body, "key-1"))
-    app.settle()
 
 
 def archived(app: FakeApp) -> None:
     """Let the app make what Storage joins in the other stories."""
     sliced(app, "archived")
+
+
+def cancelled_in_slices(app: FakeApp) -> None:
+    """Cancel a run of many items, which are counted in slices for its verdict."""
+    begun_in_slices(app, "sliced")
+    while not app.only_run().plan:
+        if not app.pump():
+            app.pass_time()
+    app.run_tasks()
+    app.insist(lambda: steer.cancel(app.engine, app.only_run().id))
+    app.settle()
+
+
+def reduced(app: FakeApp) -> None:
+    sliced(app, "reduced")
 
 
 def copied(app: FakeApp) -> None:
@@ -201,6 +220,9 @@ _ALL = b"".join(b"%d\n" % number for number in range(MANY))
 _FEW = b"0\n1\n"
 _ARCHIVE = b"".join(zipped((f"{n:06}/part.txt", [b"%d\n" % n]) for n in range(SLICED)))
 _SUM = b'{\n  "total": 30\n}\n'
+_SUM_IN_SLICES = b'{\n  "all": [\n    %s\n  ]\n}\n' % b",\n    ".join(
+    b"%d" % n for n in range(SLICED)
+)
 SCENARIOS: Mapping[str, Scenario] = {
     scenario.name: scenario
     for scenario in (
@@ -227,6 +249,8 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario("listed", listed, content=_ALL, items=MANY),
         Scenario("sliced", sliced, content=_ALL[: 2 * SLICED], items=SLICED),
         Scenario("archived", archived, content=_ARCHIVE, items=SLICED),
+        Scenario("reduced", reduced, content=_SUM_IN_SLICES, items=SLICED),
+        Scenario("cancelled-in-slices", cancelled_in_slices, ("cancelled",)),
         Scenario("copied", copied, content=_ALL[: 2 * SLICED], items=SLICED),
         Scenario("no-job-slot", no_job_slot, content=b"0\n", items=1, runs=2, quota=1),
     )

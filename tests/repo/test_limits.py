@@ -37,6 +37,7 @@ LIMITS = {
     "bytes of a manifest that lists inputs": texts.MAX_MANIFEST,
     "bytes of one record of a text": records.MAX_RECORD,
     "bytes of one JSON file for `reduce`": assemblers.MAX_JSON,
+    "bytes of what `reduce` makes of all files": assemblers.MAX_REDUCED,
     "bytes of one file that `concatenate` reads or `zip` packs": assemblers.MAX_PART,
     "bytes of a small output that shares a blob": results.MAX_PACKED,
     "bytes of a program, folder or file": programs.MAX_BYTES,

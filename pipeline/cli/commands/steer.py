@@ -244,7 +244,7 @@ def purge(
     with session.busy("Looking for what to delete"):
         chosen = _chosen(session, run, older_than)
         found = [purge_run.belongings(session.engine, one, output=output) for one in chosen]
-    blobs, total = sum(len(p.blobs) for p in found), sum(p.bytes for p in found)
+    blobs, total = sum(p.blobs for p in found), sum(p.bytes for p in found)
     answer = {"runs": [p.run.id for p in found], "blobs": blobs, "bytes": total, "done": False}
     text = ", ".join(
         (wording.count(len(found), "run"), wording.count(blobs, "blob"), wording.size(total))
@@ -253,10 +253,9 @@ def purge(
         session.answer(answer, f"{text} would be deleted.")
         return
     confirm(session, f"{text}: delete this for good?", yes=yes)
-    with progress(session, "Deleting", blobs) as advance:
+    with progress(session, "Deleting", blobs + sum(p.rows for p in found)) as advance:
         for one in found:
-            for _ in purge_run.carry_out(session.steering, one):
-                advance(1)
+            purge_run.carry_out(session.steering, one, advance)
     session.answer(answer | {"done": True}, f"{text} deleted.")
 
 

@@ -83,6 +83,10 @@ class ItemEnds:
         """Return whether an item has an end that counts as a success."""
         return item < len(self._codes) and self._codes[item] in (_EMPTY, _OUTPUT)
 
+    def is_empty(self, item: int) -> bool:
+        """Return whether an item succeeded, and wrote nothing when it did so last."""
+        return item < len(self._codes) and self._codes[item] == _EMPTY
+
     @property
     def known(self) -> int:
         """How many items an item can be among: one more than the highest number."""

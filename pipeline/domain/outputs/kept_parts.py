@@ -1,7 +1,7 @@
 """The outputs of a run's items, kept in chunks that are blobs, and read one after another.
 
 A chunk has parts of one generation, in the order of their items. An item has the parts of the last
-generation in which it succeeded.
+generation in which it succeeded. If it had no output there, no chunk says so, but its end does.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ from itertools import groupby, repeat
 from operator import attrgetter, itemgetter
 from typing import Self
 
+from pipeline.domain.outputs.item_ends import ItemEnds
 from pipeline.domain.outputs.parts import Part, Parts
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.stored import Stored
@@ -81,14 +82,19 @@ def encoded(generation: int, parts: Collection[Part]) -> tuple[Chunk, bytes]:
 
 
 class KeptParts(Collection[Part]):
-    """Parts in the order of their items; `read` returns the content of a chunk."""
+    """Parts in the order of their items, of which `ends` says how they ended.
 
-    def __init__(self, chunks: Iterable[Chunk], read: Callable[[Chunk], bytes]) -> None:
+    `read` returns the content of a chunk.
+    """
+
+    def __init__(
+        self, chunks: Iterable[Chunk], read: Callable[[Chunk], bytes], ends: ItemEnds
+    ) -> None:
         ordered = sorted(chunks, key=lambda chunk: (chunk.generation, chunk.first))
         self._generations = [
             list(some) for _, some in groupby(ordered, key=attrgetter("generation"))
         ]
-        self._read = read
+        self._read, self._ends = read, ends
 
     @property
     def most_bytes(self) -> int:
@@ -123,15 +129,16 @@ class KeptParts(Collection[Part]):
 
     @cached_property
     def _number(self) -> int:
-        if len(self._generations) == 1:
-            return sum(chunk.parts for chunk in self._generations[0])
+        if len(self._generations) == 1 and not self._ends.without_output:
+            return self.count
         return sum(1 for _ in self)
 
     def _of(self, chunks: Iterable[Chunk], item: int) -> Iterator[Part]:
         for chunk in chunks:
             if chunk.last >= item:
                 columns = _Columns.model_validate_json(self._read(chunk))
-                yield from (part for part in columns.parts() if part.item >= item)
+                since = (part for part in columns.parts() if part.item >= item)
+                yield from (part for part in since if not self._ends.is_empty(part.item))
 
 
 type Outputs = Parts | KeptParts

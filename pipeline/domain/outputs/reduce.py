@@ -3,15 +3,17 @@
 The same parts in the same order give the same bits, however they were bundled into tasks.
 """
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, Self, cast
 
 from pipeline.domain.definitions.stages import Reduction
 from pipeline.domain.outputs.concatenate import AssembleError
 from pipeline.domain.texts.strict_json import Json
 
+_FRACTIONS = 100  # that are held before they become few
 LARGEST = 1e150  # its square is still a finite double
 
 
@@ -20,21 +22,53 @@ class _Reducer(Protocol):
 
     def result(self) -> Json: ...
 
+    @property
+    def kept(self) -> Json: ...
+
+    @classmethod
+    def of(cls, kept: Json) -> Self: ...
+
+
+class Reducing:
+    """Parts being reduced, one after another; what is `kept` of them is enough to go on."""
+
+    def __init__(self, fields: Mapping[str, Reduction], kept: bytes = b"") -> None:
+        self._parts = 0
+        self._reducers = {name: _REDUCERS[reduction]() for name, reduction in fields.items()}
+        if kept:
+            self._parts, found = json.loads(kept)
+            for name, reducer in self._reducers.items():
+                self._reducers[name] = reducer.of(found[name])
+
+    def add(self, label: str, part: Json) -> None:
+        """Take the next part. Raises AssembleError with its label, and the field."""
+        if not isinstance(part, Mapping):
+            raise AssembleError(f"{label}: it is not a JSON object")
+        for name, reducer in self._reducers.items():
+            _add(reducer, name, label, part)
+        self._parts += 1
+
+    @property
+    def kept(self) -> bytes:
+        """What to keep in order to go on, in bytes that grow only with what the result lists."""
+        fields = {name: reducer.kept for name, reducer in self._reducers.items()}
+        return json.dumps([self._parts, fields]).encode()
+
+    def result(self) -> dict[str, Json]:
+        """Return what the parts become. Raises AssembleError."""
+        if not self._parts:
+            raise AssembleError("there are no parts to reduce")
+        return {name: _result(reducer, name) for name, reducer in self._reducers.items()}
+
 
 def reduce_parts(
     fields: Mapping[str, Reduction], parts: Iterable[tuple[str, Json]]
 ) -> dict[str, Json]:
     """Reduce the parts; each has a label for errors. Raises AssembleError with label and field."""
-    reducers = {name: _REDUCERS[reduction]() for name, reduction in fields.items()}
-    label = ""
+    reducing = Reducing(fields)
     for label, part in parts:
-        if not isinstance(part, Mapping):
-            raise AssembleError(f"{label}: it is not a JSON object")
-        for name, reducer in reducers.items():
-            _add(reducer, name, label, part)
-    if not label:
-        raise AssembleError("there are no parts to reduce")
-    return {name: _result(reducer, name) for name, reducer in reducers.items()}
+        reducing.add(label, part)
+    return reducing.result()
 
 
 def _add(reducer: _Reducer, name: str, label: str, part: Mapping[str, Json]) -> None:
@@ -65,7 +99,7 @@ def _number(value: Json) -> int | float:
 
 @dataclass(slots=True)
 class _Total:
-    """The sum of numbers; whole numbers stay exact."""
+    """The sum of numbers; whole numbers stay exact, and so do fractions until the end."""
 
     whole: int = 0
     fractions: list[float] = field(default_factory=list)
@@ -74,12 +108,37 @@ class _Total:
         number = _number(value)
         if isinstance(number, int):
             self.whole += number
-        else:
-            self.fractions.append(number)
+            return
+        self.fractions.append(number)
+        if len(self.fractions) > _FRACTIONS:
+            self.fractions = exact(self.fractions)
 
     def result(self) -> Json:
         # fsum rounds once, so the order of the parts has no effect.
         return math.fsum([self.whole, *self.fractions]) if self.fractions else self.whole
+
+    @property
+    def kept(self) -> Json:
+        return [self.whole, *exact(self.fractions)]
+
+    @classmethod
+    def of(cls, kept: Json) -> Self:
+        whole, *fractions = cast("list[int]", kept)
+        return cls(whole, [*fractions])
+
+
+def exact(numbers: Iterable[float]) -> list[float]:
+    """Return a few floats that have exactly the sum of the numbers (Shewchuk, 1997)."""
+    few: list[float] = []
+    for number in numbers:
+        rest, left = number, list[float]()
+        for one in few:
+            large, small = (rest, one) if abs(rest) >= abs(one) else (one, rest)
+            rest = large + small
+            if lost := small - (rest - large):
+                left.append(lost)
+        few = [*left, rest]
+    return few
 
 
 @dataclass(slots=True)
@@ -113,6 +172,18 @@ class _Sum:
             return {key: inner.result() for key, inner in self.by_key.items()}
         return self.total.result() if self.total else 0
 
+    @property
+    def kept(self) -> Json:
+        if self.by_key is not None:
+            return {key: inner.kept for key, inner in self.by_key.items()}
+        return self.total.kept if self.total else None
+
+    @classmethod
+    def of(cls, kept: Json) -> Self:
+        if isinstance(kept, dict):
+            return cls(by_key={key: cls.of(inner) for key, inner in kept.items()})
+        return cls(None if kept is None else _Total.of(kept))
+
 
 @dataclass(slots=True)
 class _Least:
@@ -124,6 +195,14 @@ class _Least:
 
     def result(self) -> Json:
         return self.least
+
+    @property
+    def kept(self) -> Json:
+        return self.least
+
+    @classmethod
+    def of(cls, kept: Json) -> Self:
+        return cls(cast("int | float | None", kept))
 
 
 @dataclass(slots=True)
@@ -137,6 +216,14 @@ class _Greatest:
     def result(self) -> Json:
         return self.greatest
 
+    @property
+    def kept(self) -> Json:
+        return self.greatest
+
+    @classmethod
+    def of(cls, kept: Json) -> Self:
+        return cls(cast("int | float | None", kept))
+
 
 @dataclass(slots=True)
 class _Count:
@@ -147,6 +234,14 @@ class _Count:
 
     def result(self) -> Json:
         return self.counted
+
+    @property
+    def kept(self) -> Json:
+        return self.counted
+
+    @classmethod
+    def of(cls, kept: Json) -> Self:
+        return cls(cast("int", kept))
 
 
 @dataclass(slots=True)
@@ -159,6 +254,14 @@ class _List:
     def result(self) -> Json:
         return self.values
 
+    @property
+    def kept(self) -> Json:
+        return self.values
+
+    @classmethod
+    def of(cls, kept: Json) -> Self:
+        return cls(cast("list[Json]", kept))
+
 
 @dataclass(slots=True)
 class _First:
@@ -170,6 +273,14 @@ class _First:
 
     def result(self) -> Json:
         return self.values[0]
+
+    @property
+    def kept(self) -> Json:
+        return self.values
+
+    @classmethod
+    def of(cls, kept: Json) -> Self:
+        return cls(cast("list[Json]", kept))
 
 
 @dataclass(slots=True)
@@ -202,6 +313,15 @@ class _Moments:
             "variance": variance,
             "standard_error": error,
         }
+
+    @property
+    def kept(self) -> Json:
+        return [self.n, self.mean, self.m2]
+
+    @classmethod
+    def of(cls, kept: Json) -> Self:
+        n, mean, m2 = cast("tuple[int, float, float]", kept)
+        return cls(n, mean, m2)
 
 
 def _moments(value: Json) -> tuple[int, float, float]:

@@ -24,7 +24,8 @@ from pipeline.handlers.collecting import gather
 from pipeline.handlers.collecting.accounts import Counts, Outcomes, count
 from pipeline.handlers.collecting.gather import Gathered, Rejected, total_items
 from pipeline.handlers.collecting.receipts import settle_unheard
-from pipeline.handlers.ending.conclude import Verdict, conclude, fail
+from pipeline.handlers.ending import early
+from pipeline.handlers.ending.conclude import Verdict, conclude, conclude_early, fail
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.kept import Spoiled
 from pipeline.handlers.running.confirming import await_completion
@@ -44,17 +45,11 @@ def assemble(message: RunMessage, engine: Engine) -> None:
     held = runs.need(engine.ports.tables, message.run)
     if held.run.generation != message.generation:
         return
-    if held.run.state in _COLLECTING and _complete(engine, held.run):
-        assembling = held.run.to(State.ASSEMBLING, engine.now, engine.token())
-        held = runs.move(engine.ports.tables, held, assembling)
     try:
-        if held.run.state is State.ASSEMBLING:
-            _assemble(engine, held)
-        elif held.run.state is State.COMMITTING:
-            _commit_chosen(engine, held)
+        _go_on(engine, held)
     except Elsewhere as error:
         log.info(
-            "Commit left to its instance",
+            "Step left to its instance",
             extra={**context(held.run, "assemble"), "why": str(error)},
         )
         engine.wake_at(Step.ASSEMBLE, held.run, error.until)
@@ -65,6 +60,20 @@ def assemble(message: RunMessage, engine: Engine) -> None:
         held = runs.need(engine.ports.tables, message.run)
         if held.run.generation == message.generation and held.run.state in _DECIDING:
             fail(engine, held, Cause.OUTPUT_UNUSABLE, str(error))
+
+
+def _go_on(engine: Engine, held: Held) -> None:
+    """Do what the run's state needs, unless it is noted how the run is to end."""
+    if not held.run.over and (noted := early.noted(engine, held.run)):
+        conclude_early(engine, held, noted)
+        return
+    if held.run.state in _COLLECTING and _complete(engine, held.run):
+        assembling = held.run.to(State.ASSEMBLING, engine.now, engine.token())
+        held = runs.move(engine.ports.tables, held, assembling)
+    if held.run.state is State.ASSEMBLING:
+        _assemble(engine, held)
+    elif held.run.state is State.COMMITTING:
+        _commit_chosen(engine, held)
 
 
 def _assemble(engine: Engine, held: Held) -> None:

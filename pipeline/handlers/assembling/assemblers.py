@@ -5,7 +5,7 @@ A table from kind to function; each returns its files, or OnNode while a program
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -13,7 +13,7 @@ from itertools import islice
 from pydantic import TypeAdapter
 
 from pipeline.domain.definitions.pipeline import Pipeline
-from pipeline.domain.definitions.stages import TextFormat
+from pipeline.domain.definitions.stages import Reduction, TextFormat
 from pipeline.domain.outputs import concatenate
 from pipeline.domain.outputs.archive import Member, Zip, check_members, zipped
 from pipeline.domain.outputs.blocks import MOST
@@ -21,7 +21,7 @@ from pipeline.domain.outputs.concatenate import Joiner
 from pipeline.domain.outputs.content_types import content_type_of
 from pipeline.domain.outputs.kept_parts import Outputs
 from pipeline.domain.outputs.parts import Part
-from pipeline.domain.outputs.reduce import reduce_parts
+from pipeline.domain.outputs.reduce import Reducing
 from pipeline.domain.plans.delivery import check_count
 from pipeline.domain.plans.files import local_name
 from pipeline.domain.plans.plan import PlannedInput
@@ -43,9 +43,11 @@ from pipeline.ports.blobs import BlobFacts
 STREAMED = 32 << 20
 AT_ONCE = 5_000  # parts that are joined in one invocation
 MAX_JSON = 16 << 20
+MAX_REDUCED = 64 << 20  # of what is held of a reduction
 MAX_PART = 8 << 30  # bytes that pass through the app within a third of an invocation's time
 MAX_STREAMED = MOST * BLOCK * 3 // 4  # the last block of a slice may be short
 _ZIPPED, _MEMBERS = "zipped", "a list of members"
+_REDUCED = "reduced"
 _LISTED = TypeAdapter(list[Member])
 _FEWER = "let the items of the pipeline be larger, or write fewer files"
 _TYPES = {
@@ -179,14 +181,64 @@ def _reduce(assembly: Assembly) -> list[AssembledFile]:
     chosen = assembly.definition.assemble.reduce
     if chosen is None:
         return []
-    for part in assembly.parts:
+    kind = "application/json"
+    if not assembly.large:
+        _check_json(assembly.parts)
+        reducing = Reducing(chosen.fields)
+        for _, part in assembly.streams():
+            reducing.add(part.label, _json(part))
+        return [_upload(assembly, chosen.name, [_reduced(reducing)], kind)]
+    file = assembly.staged(chosen.name)
+    if not file.begun.kept:
+        _check_json(assembly.parts)
+    return [_made(chosen.name, _reduce_on(assembly, chosen.fields, file, kind), kind)]
+
+
+def _reduce_on(
+    assembly: Assembly, fields: Mapping[str, Reduction], file: Staged, kind: str
+) -> BlobFacts:
+    """Go on after the outputs that are reduced, from what the last slice kept of them."""
+    engine, run = assembly.engine, assembly.run
+    last = file.begun.kept[-1:]
+    before = [kept.read(engine, run, _REDUCED, one, "what is reduced so far") for one in last]
+    reducing = Reducing(fields, b"".join(before))
+
+    def reduced() -> Iterator[tuple[Part, Iterator[bytes]]]:
+        passed = 0
+        for part, content in assembly.streams(file.begun):
+            reducing.add(content.label, _json(content))
+            passed += part.size
+            if passed >= MAX_REDUCED:
+                _checked(reducing.kept)
+                passed = 0
+            yield part, iter(())
+
+    def keep() -> list[str]:
+        return [kept.keep(engine, run, _REDUCED, _checked(reducing.kept))]
+
+    return file.stream(reduced(), kind, Way(lambda: _reduced(reducing), keep))
+
+
+def _check_json(parts: Iterable[Part]) -> None:
+    for part in parts:
         if part.size > MAX_JSON:
             size = f"{part.size:,} bytes; the limit for JSON is {MAX_JSON:,}"
             raise Permanent(f"{part.name} of item {part.item} has {size}.")
-    objects = ((part.label, _json(part)) for _, part in assembly.streams())
-    reduced = reduce_parts(chosen.fields, objects)
-    content = json.dumps(reduced, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"
-    return [_upload(assembly, chosen.name, [content], "application/json")]
+
+
+def _checked(content: bytes) -> bytes:
+    """Return what is kept of a reduction. Raises AssembleError if it is too much for memory."""
+    if len(content) > MAX_REDUCED:
+        raise concatenate.AssembleError(
+            f"what `reduce` makes has more than {MAX_REDUCED >> 20} MiB: use a program, or "
+            "`concatenate` with `format: jsonl`"
+        )
+    return content
+
+
+def _reduced(reducing: Reducing) -> bytes:
+    result = reducing.result()
+    return json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 
 def _json(part: concatenate.Part) -> Json:

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Self
 
@@ -15,11 +14,14 @@ from pipeline.domain.runs.manifest import Missing
 from pipeline.domain.runs.results import Devices, DeviceUse, ItemResult, TaskResult
 from pipeline.domain.runs.run import Run
 from pipeline.domain.runs.stored import Stored
-from pipeline.errors import Permanent
-from pipeline.handlers.collecting.gather import generations, total_items
-from pipeline.handlers.collecting.reading import all_items
+from pipeline.handlers.collecting.gather import (
+    Gathered,
+    Place,
+    generations,
+    reported,
+    total_items,
+)
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.published import PlannedItems
 from pipeline.ledger import tasks
 
 
@@ -94,23 +96,25 @@ def used(engine: Engine, run: Run, seconds: float) -> float:
 
 
 def tally(engine: Engine, run: Run, cause: Cause | None) -> tuple[Counts, list[Missing]]:
-    """Count a run that ends early, from what its tasks have reported so far.
+    """Count a run that ends early at once, from what its tasks have reported so far.
 
-    Also returns its first missing items; an item that never ended gets the cause of the verdict.
+    Of many items `tallied` counts what was gathered in slices.
     """
-    ends = ItemEnds()
-    seconds, devices = 0.0, Devices(run.devices)
-    for generation, plan in generations(run):
-        planned = PlannedItems(engine, plan)
-        results = tasks.results(engine.ports.tables, run.id, generation)
-        for result, read in all_items(engine, planned, results):
-            if generation == run.generation:
-                seconds += result.seconds
-                devices.add(result.device)
-            # A missing page or receipt must not keep the run from ending.
-            with suppress(Permanent):
-                for item in read():
-                    ends.add(item)
+    gathered = Gathered(devices=Devices(run.devices))
+    for generation, _ in generations(run):
+        for _ in reported(engine, run, None, gathered, Place(generation)):
+            pass
+    return tallied(engine, run, gathered, cause)
+
+
+def tallied(
+    engine: Engine, run: Run, gathered: Gathered, cause: Cause | None
+) -> tuple[Counts, list[Missing]]:
+    """Count a run that ends early, and return its first missing items, too.
+
+    An item that never ended gets the cause of the verdict.
+    """
+    ends = gathered.ends
     total = max(total_items(run), ends.known)
     failures = {item.id: item for item in itertools.islice(ends.failures(), MAX_MISSING)}
     left = (n for n in range(total) if not ends.succeeded(n))
@@ -118,7 +122,8 @@ def tally(engine: Engine, run: Run, cause: Cause | None) -> tuple[Counts, list[M
         Missing.of(failures[n]) if n in failures else Missing(item=n, cause=cause, tries=0)
         for n in itertools.islice(left, MAX_MISSING)
     ]
-    return count(engine, run, Outcomes.of(ends, total), seconds, devices), missing
+    outcomes = Outcomes.of(ends, total)
+    return count(engine, run, outcomes, gathered.seconds, gathered.devices), missing
 
 
 def peaks(items: Iterable[ItemResult]) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -15,6 +16,7 @@ from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.naming import BlobRef, Generation
 from pipeline.domain.runs.results import Devices, ItemOutcome, ItemResult, TaskResult, TaskState
 from pipeline.domain.runs.run import PublishedPlan, Run
+from pipeline.errors import Permanent
 from pipeline.handlers import published
 from pipeline.handlers.collecting.reading import Items, all_items
 from pipeline.handlers.engine import Engine
@@ -94,6 +96,31 @@ def taken(
                 _note(gathered, result, why, word, whole=whole)
             yield replace(since, task=(naming.unit_number(result.unit) or 0) + 1)
         yield replace(since, task=numbers.stop)
+
+
+def reported(
+    engine: Engine, run: Run, _word: BatchWord | None, gathered: Gathered, since: Place
+) -> Generator[Place]:
+    """Take what tasks reported of a generation, as `taken` does, but compare it with nothing.
+
+    So a page of the plan or a receipt that is gone keeps no run from its end.
+    """
+    present = since.generation == run.generation
+    plan = next(plan for number, plan in generations(run) if number == since.generation)
+    if since.task >= plan.tasks:
+        return
+    numbers, planned = range(since.task, plan.tasks), published.PlannedItems(engine, plan)
+    results = tasks.results(engine.ports.tables, run.id, since.generation, numbers)
+    for result, read in all_items(engine, planned, results):
+        items: Items = ()
+        with suppress(Permanent):
+            items = read()
+        for item in items:
+            gathered.ends.add(item)
+        if present:
+            gathered.index.put(ItemState.of(item, result.node) for item in items)
+            _note(gathered, result, "", None, whole=True)
+        yield replace(since, task=(naming.unit_number(result.unit) or 0) + 1)
 
 
 def _ranges(first: int, before: int) -> Iterator[range]:

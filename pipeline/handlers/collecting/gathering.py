@@ -4,6 +4,7 @@ What a slice gathered lies in blobs: outputs in chunks, and everything else in o
 all that the step has to keep.
 """
 
+from collections.abc import Callable, Generator
 from contextlib import closing
 from functools import partial
 
@@ -29,6 +30,8 @@ from pipeline.handlers.tenure import Tenure, TimeIsUp, holding
 
 _STEP = "gathered"
 
+type Walk = Callable[[Engine, Run, BatchWord | None, Gathered, Place], Generator[Place]]
+
 
 class _Sofar(Stored):
     """What is gathered so far, and the task with which it goes on."""
@@ -50,11 +53,20 @@ class _Sofar(Stored):
 class Gathering:
     """The gathering of a run's results, from where it was kept under a digest; "" begins it.
 
-    With `only_ends` it keeps no outputs.
+    With `only_ends` it keeps no outputs. `walk` says how results are taken, if not compared with
+    Storage.
     """
 
-    def __init__(self, engine: Engine, run: Run, digest: str, *, only_ends: bool = False) -> None:
-        self._engine, self._run, self._only_ends = engine, run, only_ends
+    def __init__(
+        self,
+        engine: Engine,
+        run: Run,
+        digest: str,
+        *,
+        only_ends: bool = False,
+        walk: Walk | None = None,
+    ) -> None:
+        self._engine, self._run, self._only_ends, self._walk = engine, run, only_ends, walk
         sofar = _Sofar(devices=run.devices)
         if digest:
             content = kept.read(engine, run, _STEP, digest, "what was gathered")
@@ -80,7 +92,8 @@ class Gathering:
     @property
     def outputs(self) -> KeptParts:
         """The outputs that are gathered."""
-        return KeptParts(self._chunks, partial(_read, self._engine, self._run))
+        read = partial(_read, self._engine, self._run)
+        return KeptParts(self._chunks, read, self._gathered.ends)
 
     def go_on(self, word: BatchWord | None, tenure: Tenure) -> None:
         """Gather until it is over, or the time is up. Raises LeaseLost."""
@@ -95,8 +108,8 @@ class Gathering:
 
     def _take(self, word: BatchWord | None, tenure: Tenure) -> bool:
         """Take results of one generation; return False if the time is up."""
-        walk = taken(self._engine, self._run, word, self._gathered, self._place)
-        with closing(walk) as places:
+        walk = self._walk or taken
+        with closing(walk(self._engine, self._run, word, self._gathered, self._place)) as places:
             for self._place in places:
                 if len(self._gathered.parts) >= PER_CHUNK:
                     self._keep_chunk()

@@ -14,6 +14,8 @@ from pipeline.domain.runs.run import Output, Run
 from pipeline.errors import FanfareError
 from pipeline.handlers import backups
 from pipeline.handlers.collecting.accounts import Counts, tally
+from pipeline.handlers.ending import early
+from pipeline.handlers.ending.early import Early
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.running import demand, secrets
 from pipeline.handlers.starting import admission
@@ -21,12 +23,15 @@ from pipeline.ledger import outbox, runs
 from pipeline.ledger.outbox import Unreleased
 from pipeline.ledger.runs import Held
 
+_LONGEST = 4000  # characters of an error
+
 
 @dataclass(frozen=True)
 class Verdict:
     """How a run ends, and what its event says.
 
-    Without `counts`, the counts and the missing items come from what the tasks reported.
+    Without `counts`, the counts and the missing items come from what the tasks reported. Those of a
+    large run are counted in slices before.
     """
 
     state: State
@@ -40,7 +45,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Ended:
-    """The run has its verdict."""
+    """The run has its verdict, or gets it as soon as its items are counted."""
 
     run: Run
 
@@ -48,6 +53,9 @@ class Ended:
 def conclude(engine: Engine, held: Held, verdict: Verdict) -> Ended:
     """Write the verdict and its event, announce it, and free what the run held. Raises Conflict."""
     now, counts, missing = engine.now, verdict.counts, verdict.missing
+    if counts is None and early.is_large(held.run):
+        early.begin(engine, held.run, _noted(held.run, verdict))
+        return Ended(held.run)
     if counts is None:
         counts, unfinished = tally(engine, held.run, verdict.cause)
         missing = [entry.model_dump(mode="json") for entry in unfinished]
@@ -56,7 +64,7 @@ def conclude(engine: Engine, held: Held, verdict: Verdict) -> Ended:
         now,
         engine.token(),
         cause=verdict.cause,
-        error=verdict.error[:4000],
+        error=verdict.error[:_LONGEST],
         output=verdict.output,
         obstacle=verdict.obstacle,
         ended_at=now,
@@ -68,6 +76,27 @@ def conclude(engine: Engine, held: Held, verdict: Verdict) -> Ended:
     log.info("Run ended", extra={**context(run, "conclude"), "cause": str(verdict.cause or "")})
     after_verdict(engine, concluded.run)
     return Ended(concluded.run)
+
+
+def _noted(run: Run, verdict: Verdict) -> Early:
+    return Early(
+        of=run.state,
+        state=verdict.state,
+        cause=verdict.cause,
+        error=verdict.error[:_LONGEST],
+        obstacle=verdict.obstacle,
+    )
+
+
+def conclude_early(engine: Engine, held: Held, noted: Early) -> None:
+    """Count the items of a large run that ends early, then conclude it as was noted.
+
+    Raises Elsewhere, TimeIsUp, and Conflict if the run has moved on.
+    """
+    counts, unfinished = early.count(engine, held.run)
+    missing = [entry.model_dump(mode="json") for entry in unfinished]
+    verdict = Verdict(noted.state, noted.cause, noted.error, None, missing, counts, noted.obstacle)
+    conclude(engine, runs.reread(engine.ports.tables, held), verdict)
 
 
 def fail(engine: Engine, held: Held, cause: Cause, error: str) -> Ended:

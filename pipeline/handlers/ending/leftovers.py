@@ -1,60 +1,170 @@
-"""What an ended run leaves besides its output, and its deletion in bounded pieces.
+"""What an ended run leaves besides its output, and its deletion in slices.
 
-What is deleted needs no cursor: the next piece begins with what is still there. So plans go last,
-each page after the pins that it names.
+One instance at a time deletes. Most of what is deleted needs no cursor: the next slice begins with
+what is still there. The pages of plans need one, since those that are gone have no list: it says
+which page, and which of its pins, comes next.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import batched
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import OriginKind, Run
+from pipeline.domain.runs.stored import Stored
 from pipeline.errors import Permanent
-from pipeline.handlers import published
+from pipeline.handlers import abreast, published
 from pipeline.handlers.collecting.gather import generations
 from pipeline.handlers.engine import Engine
+from pipeline.handlers.tenure import Tenure, holding_step
 from pipeline.ledger import index, runs, tasks
 from pipeline.ledger.rows import Unreadable, log_unreadable
+from pipeline.ledger.steps.slices import LongStep
 from pipeline.ports.blobs import BlobFacts
+
+_AT_ONCE = 64  # blobs between two looks at the time
+_ROWS = 500
+
+type Told = Callable[[int], object]
 
 
 @dataclass
 class Allowance:
-    """How much one invocation may still delete or look at, and until when."""
+    """How much one invocation may still delete or look at, and until when, if there is an end."""
 
     left: int
-    until: datetime
+    until: datetime | None = None
 
     def takes(self, engine: Engine, count: int = 1) -> bool:
         """Count so many pieces of work; return whether there was room for them."""
-        if self.left <= 0 or engine.now > self.until:
+        if self.left <= 0 or self.is_late(engine):
             return False
         self.left -= count
         return True
 
+    def is_late(self, engine: Engine) -> bool:
+        """Return whether the time is up."""
+        return self.until is not None and engine.now > self.until
 
-def erase(engine: Engine, run: Run, allowance: Allowance) -> bool:
-    """Delete what a purged run left, as far as the allowance goes; return whether that is all."""
-    for ref in _in_order(engine, run):
-        if not allowance.takes(engine):
-            return False
-        engine.ports.writer.delete(ref)
-    while allowance.takes(engine):
-        rows = max(1, allowance.left)
-        deleted = tasks.forget(engine.ports.tables, run.id, run.generation, rows)
-        allowance.takes(engine, deleted)
-        if deleted < rows:
-            return True
-    return False
+
+class _Place(Stored):
+    """What comes next of a run's plans: a page of a generation, and of its pins the first left."""
+
+    generation: int = 0
+    page: int = 0
+    pin: int = 0
+
+
+_FIRST = _Place()
+
+
+def erase(
+    engine: Engine,
+    run: Run,
+    allowance: Allowance,
+    told: Told = lambda _: None,
+    first: Iterable[BlobRef] = (),
+) -> bool:
+    """Delete what a purged run left, as far as the allowance goes; return whether that is all.
+
+    `told` hears how many blobs or rows each piece of work deleted. Blobs named by `first` come
+    first. Raises Elsewhere while another instance deletes.
+    """
+    with holding_step(engine, LongStep(run.id, 0, "purge")) as tenure:
+        erasure = _Erasure(engine, run, allowance, told, tenure)
+        done = (
+            erasure.of_blobs(first)
+            and erasure.of_plans()
+            and erasure.of_blobs(facts.ref for facts in belongings(engine, run, output=False))
+            and erasure.of_rows()
+            and erasure.of_blobs(input_copies(engine, run))  # these have no list of what is left
+        )
+        if done:
+            tenure.forget()
+        return done
+
+
+@dataclass
+class _Erasure:
+    """One invocation's deletion of what a run left. Its parts return whether they were all.
+
+    It deletes something even if the time is up, so that each slice gets on.
+    """
+
+    engine: Engine
+    run: Run
+    allowance: Allowance
+    told: Told
+    tenure: Tenure
+    deleted: int = 0
+
+    def of_blobs(self, refs: Iterable[BlobRef]) -> bool:
+        """Delete blobs, some at a time."""
+        groups = batched(refs, _AT_ONCE, strict=False)
+        return all(self._some(some) == len(some) for some in groups)
+
+    def of_plans(self) -> bool:
+        """Delete the pages of all plans, each after the pins that it names, from a place on."""
+        body = self.tenure.body
+        place = _Place.model_validate_json(body) if body else _Place()
+        for generation, number, (page, pins) in _pages(self.engine, self.run, place):
+            here = _Place(generation=generation, page=number)
+            if here.model_copy(update={"pin": place.pin}) == place:
+                here = place
+            refs = [*pins, page] if page else []
+            for some in batched(refs[here.pin :], _AT_ONCE, strict=False):
+                deleted = self._some(some)
+                here = here.model_copy(update={"pin": here.pin + deleted})
+                self.tenure.renew(here.model_dump_json())
+                if deleted < len(some):
+                    return self._stopped(here)
+            if self._is_over():
+                return self._stopped(here)
+        return True
+
+    def of_rows(self) -> bool:
+        """Delete the rows of tasks and progress."""
+        tables, run = self.engine.ports.tables, self.run
+        while not self._is_over():
+            rows = max(1, min(_ROWS, self.allowance.left))
+            deleted = tasks.forget(tables, run.id, run.generation, rows)
+            self._count(deleted)
+            if deleted < rows:
+                return True
+        return False
+
+    def _some(self, refs: tuple[BlobRef, ...]) -> int:
+        """Delete blobs that were asked for, or the first of them; return how many."""
+        if self._is_over():
+            return 0
+        refs = refs[: self.allowance.left]
+        for _ in abreast.each(self.engine.ports.writer.delete, refs):
+            pass
+        self._count(len(refs))
+        return len(refs)
+
+    def _is_over(self) -> bool:
+        late = self.deleted > 0 and self.allowance.is_late(self.engine)
+        return late or self.allowance.left <= 0
+
+    def _count(self, deleted: int) -> None:
+        self.deleted += deleted
+        self.allowance.left -= deleted
+        self.told(deleted)
+        self.tenure.renew()
+
+    def _stopped(self, place: _Place) -> bool:
+        self.tenure.note(self.tenure.position + 1, place.model_dump_json())
+        return False
 
 
 def item_pins(engine: Engine, run: Run) -> Iterator[BlobRef]:
     """Yield the snapshots that a run took of blobs for single items, as its plan names them."""
-    for _, pins in _pages(engine, run):
+    for _, _, (_, pins) in _pages(engine, run):
         yield from pins
 
 
@@ -82,28 +192,28 @@ def belongings(engine: Engine, run: Run, *, output: bool) -> Iterator[BlobFacts]
                 yield facts
 
 
-def _in_order(engine: Engine, run: Run) -> Iterator[BlobRef]:
-    yield from input_copies(engine, run)
-    for page, pins in _pages(engine, run):
-        yield from pins
-        yield page
-    for facts in belongings(engine, run, output=False):
-        yield facts.ref
+def _pages(
+    engine: Engine, run: Run, since: _Place = _FIRST
+) -> Iterator[tuple[int, int, tuple[BlobRef | None, list[BlobRef]]]]:
+    """Yield the pages of all plans from a place on, each with its generation, number and pins.
 
-
-def _pages(engine: Engine, run: Run) -> Iterator[tuple[BlobRef, list[BlobRef]]]:
-    """Yield the pages of all plans, each with the pins in it; a page that is gone is left out."""
-    for _, plan in generations(run):
+    Of one that is gone, or that another release wrote, there is neither.
+    """
+    for generation, plan in generations(run):
+        if generation < since.generation:
+            continue
         expected = published.PageDigests(engine, plan)
-        for number in range(plan.pages):
+        first = since.page if generation == since.generation else 0
+        for number in range(first, plan.pages):
             try:
                 read = published.read_page(engine, plan, number, expected)
             except (Permanent, ValueError):
-                continue  # it is gone, or another release wrote it
+                yield generation, number, (None, [])
+                continue
             urls = [blob.url for task in read.page.tasks for blob in task.inputs]
             refs = [_snapshot(engine, url) for url in urls if "?" in url]
             mine = {ref for ref in refs if ref and not (run.input and ref == run.input.ref)}
-            yield read.blob, sorted(mine)
+            yield generation, number, (read.blob, sorted(mine))
 
 
 def _snapshot(engine: Engine, url: str) -> BlobRef | None:

@@ -1,13 +1,12 @@
 """Deletes what an ended run left. Its row stays, so that no late event starts the run again.
 
-Only a command purges, and it has no time limit. One that was interrupted is repeated: the pages of
-the plan, which name the snapshots of the run's items, are deleted last.
+A command purges, in slices, and one that was interrupted is repeated. If nobody repeats it, the
+retention deletes the rest.
 """
 
+import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import batched
 
 from pydantic import ValidationError
 
@@ -18,48 +17,78 @@ from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict
 from pipeline.handlers import backups
+from pipeline.handlers.collecting.gather import generations
 from pipeline.handlers.ending import leftovers
+from pipeline.handlers.ending.leftovers import Allowance, Told
 from pipeline.handlers.engine import Engine, context, log
-from pipeline.ledger import runs, tasks
+from pipeline.ledger import runs
 from pipeline.ports.blobs import BlobFacts
 
-_AT_ONCE = 16
 
-
-@dataclass(frozen=True)
+@dataclass
 class Purge:
-    """The blobs of a run that are to be deleted."""
+    """What of a run is to be deleted: so many blobs, with so many bytes, and about so many rows."""
 
     run: Run
-    blobs: tuple[BlobRef, ...]
-    bytes: int
+    output: bool
+    blobs: int = 0
+    bytes: int = 0
+    rows: int = 0
 
 
 def belongings(engine: Engine, run: Run, *, output: bool) -> Purge:
-    """Find all blobs of a run. Raises Conflict if the run is active."""
+    """Count the blobs of a run. Raises Conflict if the run is active."""
     if not run.over:
         raise Conflict(f"Run {run.id} is {run.state}: run `fanfare cancel {run.id}` first.")
-    found = [*leftovers.belongings(engine, run, output=output)]
+    found = Purge(run, output, rows=sum(plan.tasks for _, plan in generations(run)))
+    for facts in leftovers.belongings(engine, run, output=output):
+        found.blobs += 1
+        found.bytes += facts.size
     if output:
-        found += _aliases(engine, run)
-    pins = [*leftovers.item_pins(engine, run), *leftovers.input_copies(engine, run)]
-    refs = [*pins, *(facts.ref for facts in found)]
-    return Purge(run, tuple(refs), sum(facts.size for facts in found))
+        aliases = _aliases(engine, run)
+        found.blobs += len(aliases)
+        found.bytes += sum(facts.size for facts in aliases)
+    for pins in (leftovers.item_pins(engine, run), leftovers.input_copies(engine, run)):
+        found.blobs += sum(1 for _ in pins)
+    return found
 
 
-def carry_out(engine: Engine, found: Purge) -> Iterator[BlobRef]:
-    """Delete the blobs, some at a time, and yield each one; a second call is harmless.
+def carry_out(engine: Engine, found: Purge, told: Told = lambda _: None) -> None:
+    """Delete a run's blobs and rows, slice by slice; a second call is harmless.
 
-    The run counts as purged before anything is deleted: nobody redrives it then.
+    The run counts as purged before anything is deleted: nobody redrives it then. `told` hears how
+    many were deleted, some at a time. Raises Elsewhere while another instance deletes.
     """
-    _note(engine, found.run.id)
-    delete = engine.ports.writer.delete
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="purge") as pool:
-        for group in batched(found.blobs, 4 * _AT_ONCE, strict=False):
-            for ref, _ in zip(group, pool.map(delete, group), strict=True):
-                yield ref
-    tasks.forget(engine.ports.tables, found.run.id, found.run.generation)
+    begin(engine, found.run.id)
+    while not go_on(engine.begun(), found, told):
+        pass
+
+
+def begin(engine: Engine, run_id: str) -> None:
+    """Note that a run is purged, and who asked for it. Raises Conflict, and NotFound."""
+    held = runs.need(engine.ports.tables, run_id)
+    run, now = held.run, engine.now
+    asked = run.asked_for(Act.PURGE, engine.by, now, run.generation)
+    changes = {"purged_at": now, "step": engine.token(), "asked": asked}
+    runs.move(engine.ports.tables, held, run.model_copy(update=changes))
+    log.info("Run purged", extra={**context(run, "purge"), "asked_by": str(engine.by)})
+
+
+def go_on(engine: Engine, found: Purge, told: Told = lambda _: None) -> bool:
+    """Delete a slice of a purged run's blobs and rows; return whether that was all of them."""
+    allowance = Allowance(sys.maxsize, engine.slice.ends)
+    first = _output(engine, found.run) if found.output else ()
+    if not leftovers.erase(engine, found.run, allowance, told, first):
+        return False
     backups.bury(engine, found.run)
+    return True
+
+
+def _output(engine: Engine, run: Run) -> Iterator[BlobRef]:
+    """Yield the blobs of a run's output, after the aliases that point at it."""
+    yield from (facts.ref for facts in _aliases(engine, run))
+    folder = naming.output_of_run(run.id)
+    yield from (facts.ref for facts in engine.ports.blobs.list(folder.container, folder.name))
 
 
 def _aliases(engine: Engine, run: Run) -> list[BlobFacts]:
@@ -76,12 +105,3 @@ def _points_at(engine: Engine, ref: BlobRef, run: Run) -> bool:
         return Manifest.model_validate_json(engine.ports.blobs.read(ref)).run == run.id
     except ValidationError:
         return False  # somebody else or another release wrote it: it must stay
-
-
-def _note(engine: Engine, run_id: str) -> None:
-    held = runs.need(engine.ports.tables, run_id)
-    run, now = held.run, engine.now
-    asked = run.asked_for(Act.PURGE, engine.by, now, run.generation)
-    changes = {"purged_at": now, "step": engine.token(), "asked": asked}
-    runs.move(engine.ports.tables, held, run.model_copy(update=changes))
-    log.info("Run purged", extra={**context(run, "purge"), "asked_by": str(engine.by)})

@@ -26,7 +26,6 @@ from pipeline.ledger.runs import Held
 from pipeline.ledger.watermarks import Watched
 
 WORK = 50_000  # blobs, rows and runs of one invocation
-_TIME = timedelta(minutes=3)  # a third of functionTimeout
 _SLACK = timedelta(days=1)  # most runs end within this time after their start
 _MARGIN = timedelta(hours=1)  # between a forgotten run and the watermark, and behind the search
 _SPAN = timedelta(days=1)  # of runs that are listed at once
@@ -34,17 +33,18 @@ _RETENTION = ENGINE.model_copy(update={"name": "retention"})
 
 
 def retain(engine: Engine, work: int = WORK) -> None:
-    """Shrink and forget runs of all pipelines that are old enough, up to a bound.
+    """Shrink and forget runs of all pipelines that are old enough, up to a bound, for one slice.
 
     The pipeline that is furthest behind comes first; the error of one does not stop the others.
     """
-    allowance = Allowance(work, engine.now + _TIME)
+    engine = engine.begun()
+    allowance = Allowance(work, engine.slice.ends)
     for pipeline in _furthest_behind_first(engine):
         with _apart(pipeline):
             _shrink_put_off(engine, pipeline, allowance)
             _shrink(engine, pipeline, allowance)
             _forget(engine, pipeline, allowance)
-    if allowance.left <= 0 or engine.now > allowance.until:
+    if allowance.left <= 0 or allowance.is_late(engine):
         log.warning("Retention is behind: the next hour goes on", extra={"action": "retention"})
 
 

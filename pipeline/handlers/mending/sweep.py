@@ -9,7 +9,7 @@ from pipeline.domain.runs.messages import AnnouncedEvent, AnnounceMessage, Step
 from pipeline.domain.runs.run import Run
 from pipeline.domain.waiting.verdicts import pool_failed
 from pipeline.errors import Conflict, FanfareError
-from pipeline.handlers.ending import steer
+from pipeline.handlers.ending import early, steer
 from pipeline.handlers.ending.conclude import Verdict, conclude, release
 from pipeline.handlers.engine import DefinitionUnreadable, Engine, context, log
 from pipeline.handlers.mending import looks, preparations, reconcile
@@ -105,6 +105,10 @@ def _end_or_go_on(engine: Engine, held: Held, entry: ActiveEntry) -> None:
         return
     preparations.give_up(engine, run)
     stale = engine.now - entry.asked(run.changed_at) > engine.patience.stale
+    if stale and early.noted(engine, run):
+        engine.wake(Step.ASSEMBLE, run)
+        index.note_asked(engine.ports.tables, entry.row, engine.now)
+        return
     if _STEPS[run.state](engine, held, stale):
         log.warning("Run does not move: the sweep asks again", extra=context(run, "sweep"))
         index.note_asked(engine.ports.tables, entry.row, engine.now)

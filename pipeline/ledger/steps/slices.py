@@ -16,7 +16,7 @@ from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict, Permanent
 from pipeline.ledger.layout import PROGRESS, partition
 from pipeline.ledger.rows import number, write
-from pipeline.ports.tables import Row, Tables, Value
+from pipeline.ports.tables import Remove, Row, Tables, Value
 
 TERM = timedelta(seconds=60)
 MAX_BODY = 32_000  # units of UTF-16, of which one column of a row holds 32,768
@@ -124,6 +124,11 @@ def finish(tables: Tables, cursor: Cursor, now: datetime, position: int, body: s
     """Record the result of the step: from now on it is what the cursor says. Raises LeaseLost."""
     done = replace(cursor, until=now, position=position, body=body, finished=True)
     return _write(tables, done)
+
+
+def forget(tables: Tables, step: LongStep) -> None:
+    """Delete a cursor that nobody needs any more; a second call is harmless."""
+    tables.transact(PROGRESS, step.partition, [Remove(step.key)])
 
 
 def _write(tables: Tables, cursor: Cursor) -> Cursor:

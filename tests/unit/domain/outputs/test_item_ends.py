@@ -42,6 +42,8 @@ def test_the_last_end_counts_but_no_failure_replaces_a_success(results):
         len(well), sum(not result.outputs for result in well),
     )  # fmt: skip
     assert [n for n in range(9) if ends.succeeded(n)] == sorted(result.id for result in well)
+    empty = sorted(result.id for result in well if not result.outputs)
+    assert [n for n in range(9) if ends.is_empty(n)] == empty
     for cause in ends.causes:
         assert ends.first(cause) == next(result for result in failed if result.cause is cause)
 

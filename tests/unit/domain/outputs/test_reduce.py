@@ -1,5 +1,6 @@
 import math
 import statistics
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.domain.definitions.stages import Reduction
 from pipeline.domain.outputs.concatenate import AssembleError
-from pipeline.domain.outputs.reduce import reduce_parts
+from pipeline.domain.outputs.reduce import Reducing, exact, reduce_parts
 from tests.unit.domain.quick import quick
 
 ALL = {reduction.value: reduction for reduction in Reduction}
@@ -48,6 +49,43 @@ def test_pooled_moments_are_those_of_all_values_together(groups):
 def test_a_sum_does_not_show_the_order_of_its_parts(values):
     found = reduced({"x": Reduction.SUM}, [{"x": value} for value in values])
     assert found == {"x": math.fsum(values)}
+
+
+values = st.integers(-(10**40), 10**40) | st.floats(-1e150, 1e150)
+
+
+@quick
+@given(
+    st.lists(st.tuples(values, st.dictionaries(st.sampled_from("ab"), values)), min_size=1),
+    st.data(),
+)
+def test_a_reduction_that_is_kept_and_gone_on_with_has_the_same_bits(parts, data):
+    fields = {name: reduction for name, reduction in ALL.items() if name != "moments"}
+    fields |= {"keys": Reduction.SUM, "pooled": Reduction.MOMENTS}
+    reducing, whole = Reducing(fields), Reducing(fields)
+    for number, (value, keys) in enumerate(parts):
+        pooled = float(value) % 1e9
+        part = dict.fromkeys(fields, value) | {"keys": {"a": keys}, "pooled": pooled}
+        for one in (reducing, whole):
+            one.add(f"part {number}", part)
+        if data.draw(st.booleans()):
+            reducing = Reducing(fields, reducing.kept)
+    assert repr(reducing.result()) == repr(whole.result())
+
+
+@quick
+@given(st.lists(st.floats(-1e150, 1e150), max_size=300))
+def test_a_few_floats_have_exactly_the_sum_of_many(numbers):
+    few = exact(numbers)
+    assert sum(map(Fraction, few)) == sum(map(Fraction, numbers))
+    assert len(few) <= 40
+
+
+def test_what_is_kept_of_a_sum_does_not_grow_with_the_parts():
+    reducing = Reducing({"x": Reduction.SUM})
+    for number in range(10_000):
+        reducing.add("part", {"x": number / 7})
+    assert len(reducing.kept) < 1000
 
 
 def test_a_sum_of_dictionaries_is_the_sum_of_each_key():

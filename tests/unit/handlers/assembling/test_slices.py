@@ -1,5 +1,7 @@
 """What is assembled in slices is what one invocation would make."""
 
+import json
+import math
 from dataclasses import replace
 from datetime import timedelta
 
@@ -77,6 +79,52 @@ def test_an_archive_is_the_same_in_slices(app_with):
     assert len([name for name in app.world.blobs.names("engine") if "/zipped/" in name]) > 1
 
 
+REDUCED = RANGE + (
+    "assemble: {reduce: {name: all.json, fields: {n: sum, all: list, x: sum, first: first}}}\n"
+)
+
+
+def numbers(item):
+    return [("a.json", b'{"n": %d, "all": %d, "x": 0.1, "first": %d}' % ((item.id,) * 3))]
+
+
+def test_a_reduction_is_the_same_in_slices(app_with):
+    whole = app_with(REDUCED, program=numbers)
+    whole.upload("lines/a.txt", b"x")
+    whole.settle()
+    app = started(app_with, REDUCED, numbers)
+    app.settle()
+    run = app.only_run()
+    assert content_of(app, run) == content_of(whole, whole.only_run())
+    assert json.loads(content_of(app, run)) == {
+        "n": 66, "all": [*range(ITEMS)], "x": math.fsum([0.1] * ITEMS), "first": 0,
+    }  # fmt: skip
+    assert len([name for name in app.world.blobs.names("engine") if "/reduced/" in name]) > 1
+
+
+def test_a_reduction_that_was_harmed_ends_the_run(app_with):
+    app = started(app_with, REDUCED, numbers)
+    app.pump()
+    app.run_tasks()
+    while not (found := [n for n in app.world.blobs.names("engine") if "/reduced/" in n]):
+        app.take("receipts") or app.take("work")
+    for name in found:
+        app.world.blobs.write(BlobRef("engine", name), b"{}")
+    app.settle()
+    run = app.only_run()
+    assert (run.state, run.cause) == ("failed", "program-failed")
+    assert "was changed" in run.error
+
+
+def test_a_reduction_that_does_not_fit_into_memory_is_refused(app_with, monkeypatch):
+    monkeypatch.setattr(assemblers, "MAX_REDUCED", 60)
+    app = started(app_with, REDUCED, numbers)
+    app.settle()
+    run = app.only_run()
+    assert (run.state, run.cause) == ("failed", "program-failed")
+    assert "use a program, or `concatenate` with `format: jsonl`" in run.error
+
+
 def test_a_redrive_in_slices_adds_what_failed_before(app_with):
     fails = lambda item: Failure() if item.id % 3 == 0 else [("a.txt", b"%d\n" % item.id)]  # noqa: E731
     app = started(app_with, text("text"), fails)
@@ -88,6 +136,26 @@ def test_a_redrive_in_slices_adds_what_failed_before(app_with):
     run = app.only_run()
     assert (run.state, run.plan.items) == ("succeeded", 4)
     assert content_of(app, run) == b"".join(b"%d\n" % n for n in range(ITEMS))
+
+
+def test_an_item_that_succeeds_without_output_has_none_of_an_earlier_generation(app_with):
+    fails = lambda item: Failure() if item.id == 0 else [("a.txt", b"old %d\n" % item.id)]  # noqa: E731
+    app = started(app_with, text("text"), fails)
+    app.settle()
+    (name,) = [name for name in app.world.blobs.names("work") if "/out/t000000/" in name]
+    late = BlobRef("work", name)
+    content = app.world.blobs.read(late)
+    app.world.blobs.remove(late.container, late.name)
+    app.program = lambda item: [] if item.id == 1 else [("a.txt", b"%d\n" % item.id)]
+    steer.redrive(app.engine, app.only_run().id)
+    while app.pump():
+        pass
+    assert app.only_run().plan.items == 2
+    app.world.blobs.write(late, content)  # it was only late
+    app.settle()
+    run = app.only_run()
+    assert (run.state, run.succeeded, run.without_output) == ("succeeded", ITEMS, 1)
+    assert content_of(app, run) == b"0\n" + b"".join(b"old %d\n" % n for n in range(2, ITEMS))
 
 
 def test_a_redrive_gathers_its_former_results_once(app_with, monkeypatch):

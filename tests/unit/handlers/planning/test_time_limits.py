@@ -11,6 +11,7 @@ from pipeline.domain.runs.messages import Queue
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.slices import SHARE
 from pipeline.handlers.doors import dispatch
+from pipeline.handlers.ending import purge, steer
 from pipeline.handlers.planning import planner
 from pipeline.handlers.published import PlanSpoiled, read_page
 from pipeline.handlers.running import submit
@@ -75,6 +76,47 @@ def test_a_hundred_thousand_items_end_in_slices(app_with):
     assert turns(app, slices.LongStep.of(run, "assemble")) > 6
     assert max(app.took) < LIMIT / SHARE + timedelta(seconds=1)
     assert max(app.sent) <= 1 + 32, "a slice of the plan, and ranges of pages"
+
+
+def test_a_cancelled_run_of_a_hundred_thousand_items_ends_in_slices(app_with):
+    app = timed(app_with(HUGE.replace("items: 100}", "items: 100, pack: false}")))
+    app.hops = True
+    run = begun(app, tasks=400)
+    assert app.survive(lambda: steer.cancel(app.engine, run.id))
+    assert app.only_run().state == "cancelling", "its items are counted in slices"
+    app.settle()
+    run = app.only_run()
+    assert (run.state, run.succeeded, run.failed) == ("cancelled", 40_000, 60_000)
+    assert turns(app, slices.LongStep.of(run, "early-end")) > 4
+    assert max(app.took) < LIMIT / SHARE + timedelta(seconds=1)
+    purged_in_slices(app, run)
+
+
+def purged_in_slices(app, run):
+    """Purge a run, each slice in an invocation of its own."""
+    app.took.clear()
+    whole: list[bool] = []
+    found = purge.belongings(app.engine, run, output=True)
+    purge.begin(app.engine, run.id)
+    while not whole or not whole[-1]:
+        assert app.survive(lambda: whole.append(purge.go_on(app.engine.begun(), found)))
+    assert len(whole) > 10
+    assert max(app.took) < LIMIT / SHARE + timedelta(seconds=1)
+    assert not any(app.world.blobs.names(container, run.id) for container in ("work", "receipts"))
+    assert app.world.tables.rows("tasks") == []
+
+
+def begun(app, tasks):
+    """Begin the one run, and let some of its tasks end."""
+    app.upload("lines/a.txt", b"x")
+    while app.pump():
+        pass
+    run, execute = app.only_run(), app.world.node(app.program)
+    for task in list(app.world.batch.active(run.job))[:tasks]:
+        app.world.batch.run_task(run.job, task, execute)
+    while app.pump():
+        pass
+    return run
 
 
 def turns(app, step):

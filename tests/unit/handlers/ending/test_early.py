@@ -1,0 +1,131 @@
+"""A large run that ends early gets its verdict once its items are counted, in slices."""
+
+from datetime import timedelta
+
+import pytest
+
+from pipeline.domain.runs.naming import BlobRef
+from pipeline.handlers.collecting import indexing
+from pipeline.handlers.ending import steer
+from pipeline.handlers.mending import sweep
+from pipeline.ledger import runs
+from pipeline.ledger.steps import slices
+from pipeline.ledger.steps.slices import Busy, LongStep
+from tests.unit.handlers.conftest import BLOB
+
+ITEMS = 24
+LIMIT, A_LOOK = timedelta(seconds=30), timedelta(seconds=1)
+RANGE = BLOB + (
+    "split: {range: {stop: 24, step: 1}}\nbundle: {items: 2, pack: false}\n"
+    "assemble: {concatenate: {format: text, name: all.txt}}\nlimits: {run: 1h}\n"
+)
+
+
+@pytest.fixture(autouse=True)
+def large(monkeypatch):
+    """Let every run be large."""
+    monkeypatch.setattr(indexing, "FEW", 5)
+
+
+@pytest.fixture
+def app(app_with):
+    """Return an app whose run has ended ten of its twelve tasks; invocations count a few."""
+    app = app_with(RANGE)
+    app.hurry(LIMIT, A_LOOK)
+    app.upload("lines/a.txt", b"x")
+    while app.pump():
+        pass
+    (job,) = app.world.batch.jobs
+    for task in list(app.world.batch.active(job))[:10]:
+        app.world.batch.run_task(job, task, app.world.node(app.program))
+    while app.pump():
+        pass
+    assert app.only_run().state == "running"
+    return app
+
+
+def step_of(app):
+    return LongStep.of(app.only_run(), "early-end")
+
+
+def turn(app):
+    return slices.read(app.world.tables, step_of(app)).turn
+
+
+def ended(app):
+    run = app.only_run()
+    return run.state, run.cause, run.succeeded, run.failed
+
+
+CANCELLED = ("cancelled", "cancelled", 20, 4)
+
+
+def test_a_cancelled_run_is_counted_in_slices(app):
+    assert steer.cancel(app.engine, app.only_run().id).state == "cancelling"
+    app.settle()
+    assert ended(app) == CANCELLED
+    assert turn(app) > 4
+    event = app.world.events.published[-1]
+    missing = event["data"]["missing"]
+    assert [(one["item"], one["cause"]) for one in missing] == [
+        (item, "cancelled") for item in range(20, ITEMS)
+    ]
+
+
+def test_a_run_that_reached_its_time_limit_is_counted_in_slices(app):
+    app.world.clock.advance(timedelta(hours=2))
+    sweep.sweep(app.engine)
+    assert app.only_run().state == "running"
+    app.settle()
+    assert ended(app) == ("failed", "run-timed-out", 20, 4)
+    assert "reached its time limit" in app.only_run().error
+
+
+def test_a_cancellation_is_heard_while_a_failure_is_counted(app):
+    app.world.clock.advance(timedelta(hours=2))
+    sweep.sweep(app.engine)
+    app.take("work")
+    assert app.only_run().state == "running"
+    steer.cancel(app.engine, app.only_run().id)
+    app.settle()
+    assert ended(app) == CANCELLED
+
+
+def test_the_sweep_asks_again_for_a_count_whose_messages_were_lost(app):
+    app.world.clock.advance(timedelta(hours=2))
+    sweep.sweep(app.engine)
+    assert app.lose("assemble")
+    app.settle()
+    assert ended(app)[:2] == ("failed", "run-timed-out")
+
+
+def test_a_count_that_was_harmed_begins_anew(app):
+    steer.cancel(app.engine, app.only_run().id)
+    app.take("work")
+    found = [name for name in app.world.blobs.names("engine") if "/gathered/" in name]
+    for name in found:
+        app.world.blobs.write(BlobRef("engine", name), b"{}")
+    assert found
+    app.settle()
+    assert ended(app) == CANCELLED
+
+
+def test_one_instance_at_a_time_counts(app):
+    steer.cancel(app.engine, app.only_run().id)
+    taken = slices.take(app.world.tables, step_of(app), "other", app.engine.now)
+    assert not isinstance(taken, Busy)
+    app.pump()
+    assert app.only_run().state == "cancelling"
+    app.settle()
+    assert ended(app) == CANCELLED
+
+
+def test_a_count_of_a_failure_does_not_end_a_run_that_is_being_committed(app):
+    app.world.clock.advance(timedelta(hours=2))
+    sweep.sweep(app.engine)
+    held = runs.need(app.world.tables, app.only_run().id)
+    now, token = app.engine.now, app.engine.token()
+    for state in ("assembling", "committing"):
+        held = runs.move(app.world.tables, held, held.run.to(state, now, token))
+    app.settle()
+    assert ended(app)[:2] == ("failed", "output-unusable"), "nothing was chosen"
