@@ -18,8 +18,10 @@ def note_edits(session: Session, pipeline: Pipeline) -> list[str]:
     return edited
 
 
-def refuse_edits(session: Session, pipeline: Pipeline) -> None:
+def refuse_edits(session: Session, pipeline: Pipeline, otherwise: str = "") -> None:
     """Refuse to start what the app would not run as it is here. Raises CommandError.
+
+    `otherwise` tells of an option of the command that starts it all the same.
 
     An app that was started just now notes its versions within seconds, so look more than once.
     """
@@ -28,9 +30,7 @@ def refuse_edits(session: Session, pipeline: Pipeline) -> None:
         with session.busy("An edited file is not deployed yet"):
             session.sleep(_POLL_S)
     if edited:
-        raise CommandError(
-            f"{_differ(session, edited)} To run what the app has: --as-deployed.", Exit.USAGE
-        )
+        raise CommandError(f"{_differ(session, edited)} {otherwise}".rstrip(), Exit.USAGE)
 
 
 def _edited(session: Session, pipeline: Pipeline) -> list[str]:

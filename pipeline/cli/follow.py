@@ -28,6 +28,7 @@ class _Watch:
     """What is known about the runs that are watched."""
 
     session: Session
+    quiet: bool
     seen: dict[str, Standing] = field(default_factory=dict)
     polls: int = 0
     failures: int = 0
@@ -55,8 +56,7 @@ class _Watch:
     def _take(self, run: str, found: Standing) -> None:
         known = self.seen.get(run)
         self.seen[run] = found
-        quiet = self.session.as_json or self.session.lively
-        if not quiet and (not known or display.plain_line(known) != display.plain_line(found)):
+        if not self.quiet and (not known or display.plain_line(known) != display.plain_line(found)):
             self.session.out.print(display.plain_line(found), soft_wrap=True)
 
     def draw(self, runs: Sequence[str]) -> Group:
@@ -69,14 +69,20 @@ class _Watch:
         return Group(*shown, *([Text(f"and {rest:,} more", "dim")] if rest else []))
 
 
-def follow(session: Session, runs: Sequence[str], deadline: Deadline) -> list[Standing]:
-    """Watch runs until all are over, and return their state. Raises CommandError on a timeout."""
-    watch = _Watch(session)
+def follow(
+    session: Session, runs: Sequence[str], deadline: Deadline, *, shown: bool = True
+) -> list[Standing]:
+    """Watch runs until all are over, and return their state; show them meanwhile if `shown`.
+
+    Raises CommandError on a timeout.
+    """
+    lively = shown and session.lively
+    watch = _Watch(session, quiet=session.as_json or session.lively or not shown)
     live = Live(console=session.out, transient=True, refresh_per_second=8)
-    with live if session.lively else nullcontext():
+    with live if lively else nullcontext():
         while True:
             watch.poll(runs)
-            if session.lively:
+            if lively:
                 live.update(watch.draw(runs))
             known = [watch.seen[run] for run in runs if run in watch.seen]
             if len(known) == len(runs) and all(where.run.over for where in known):

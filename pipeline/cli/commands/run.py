@@ -84,7 +84,7 @@ def run(  # noqa: PLR0913 - each is an option of the command
     uploads.check(order, files or [])
     listed = listing.files(definition, folder) if folder else []
     if not as_deployed:
-        refuse_edits(session, definition)
+        refuse_edits(session, definition, "To run what the app has: --as-deployed.")
     _upload_listed(session, listed)
     wanted: Sequence[Path | None] = files or [None]
     started = [_start(session, order, file, deadline) for file in wanted]

@@ -19,6 +19,7 @@ from pipeline.handlers.collecting import ends
 from pipeline.handlers.collecting.reading import receipt_of
 from pipeline.handlers.published import ReadPage
 from pipeline.handlers.running import executions
+from pipeline.ports.blobs import Blobs
 
 _LOG_BYTES = 8 << 20
 
@@ -88,16 +89,17 @@ def read_output(trial: Trial, part: Part, length: int | None = None) -> bytes:
     return trial.machine.blobs.read(part.ref, part.offset or 0, size)
 
 
-def write_outputs(trial: Trial, outputs: Iterable[Part], folder: Path) -> None:
-    """Write outputs into a folder by their names, which stay below it."""
+def write_outputs(blobs: Blobs, outputs: Iterable[Part], folder: Path) -> dict[str, Path]:
+    """Write outputs into a folder by their names, which stay below it; return where each lies."""
+    made: dict[str, Path] = {}
     for part in outputs:
         if not safe_name(part.name):
             continue  # a receipt with such a name is refused before
-        target = folder / part.name
+        made[part.name] = target = folder / part.name
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("wb") as file:
-            chunks = trial.machine.blobs.stream(part.ref, part.offset or 0, part.size)
-            file.writelines(chunks)
+            file.writelines(blobs.stream(part.ref, part.offset or 0, part.size))
+    return made
 
 
 def log_of(trial: Trial, run: Run, unit: str) -> str:

@@ -24,6 +24,11 @@ def difference(file: str, why: str, lines: Iterable[str]) -> RenderableType:
     return Group(head, *drawn)
 
 
+def where(commands: str) -> Text:
+    """Write the commands that show the run of a case."""
+    return Text(f"    to look at it: {commands}", "dim")
+
+
 def total(passed: int, failed: int, seconds: float) -> Text:
     """Write how many cases passed and failed."""
     text = Text(f"{passed:,} passed", "green" if passed and not failed else "")

@@ -231,7 +231,7 @@ class _Wanted:
     def _keep(self, trial: Trial, outputs: Sequence[Part]) -> None:
         """Write the outputs into the folder if it is kept."""
         if self.keep:
-            items.write_outputs(trial, outputs, trial.folder / "outputs")
+            items.write_outputs(trial.machine.blobs, outputs, trial.folder / "outputs")
 
     def _took(self, program: float | None) -> Text:
         of = "" if program is None else f", {program:.2f} s of it in the program"

@@ -134,6 +134,25 @@ class Case:
         """Return a file that the case names."""
         return self.path.parent / path
 
+    @property
+    def blob_name(self) -> str:
+        """The name of the input's blob, with the prefix of the trigger; "" without an input."""
+        given, trigger = self.body.input, self.pipeline.trigger.blob
+        if given is None:
+            return ""
+        return f"{trigger.prefix if trigger else ''}{given.name or Path(given.file or '').name}"
+
+    def given_in(self, folder: Path) -> Path | None:
+        """Return the input, if there is one: a text of the case is written into the folder."""
+        given = self.body.input
+        if given is None:
+            return None
+        if given.file:
+            return self.file(given.file)
+        file = folder / "input"
+        file.write_text(given.text or "", "utf-8")
+        return file
+
 
 def load(root: Path, catalogue: Catalogue, wanted: str | None = None) -> list[Case]:
     """Read the cases of all pipelines, or of one.
