@@ -54,6 +54,7 @@ ENTRIES: Mapping[str, str | Group] = {
     "resume": "steer:resume",
     "purge": "steer:purge",
     "doctor": "doctor:doctor",
+    "smoke": "smoke:smoke",
     "cost": "cost:cost",
     "sample": "sample:sample",
     "env": "env:env",
