@@ -14,6 +14,7 @@ from pipeline.cli.session import Session
 from pipeline.cli.smoking.boxes import lacks
 from pipeline.cli.smoking.hearing import listen
 from pipeline.cli.smoking.made import Made
+from pipeline.cli.smoking.proof import Answer, proven
 from pipeline.cli.smoking.report import Outcome, Step
 from pipeline.cli.smoking.steps import Smoke, cost
 from pipeline.cli.views import wording
@@ -39,6 +40,10 @@ def smoke(
     step_limit: Annotated[
         float, typer.Option("--step-limit", min=1, help="Seconds that each step may take.")
     ] = _FIRST_NODE_S,
+    prove: Annotated[
+        bool,
+        typer.Option("--prove", help="Also ask nodes what documentation does not tell (1 GiB)."),
+    ] = False,
 ) -> None:
     """Try a deployment with small runs on its pools, and remove them at the end.
 
@@ -53,18 +58,23 @@ def smoke(
         tell = status.update if status else lambda _: None
         made = Made(session, step_limit, lambda text: tell(wording.one_line(text, 100)))
         found: list[Step] = []
-        answer: dict[str, object] = {}
+        answers: list[Answer] = []
+        total: dict[str, object] = {}
         smoked = Smoke(made, pools, ear, partial(lacks, session), named=bool(pool))
         try:
             for step in smoked.steps():
                 found.append(_shown(session, step))
-            answer = dict(cost([*made.read()]))
+            if prove:
+                _note_who_answers(session)
+                answers = [_told(session, each) for each in proven(smoked)]
+            found.append(_shown(session, smoked.costs()))
+            total = dict(cost([*made.read()]))
         except KeyboardInterrupt:
             session.note("Interrupted: cancelling and removing what the smoke made.")
             raise
         finally:
             found.append(_shown(session, smoked.removal()))
-    _answer(session, found, answer)
+    _answer(session, found, {**total, **({"answers": [*map(asdict, answers)]} if prove else {})})
 
 
 def _chosen(session: Session, named: Sequence[str]) -> list[Pool]:
@@ -91,6 +101,19 @@ def _shown(session: Session, step: Step) -> Step:
     return step
 
 
+def _note_who_answers(session: Session) -> None:
+    if session.engine.local:
+        session.note("Here emulators answer: only a deployment settles these questions.")
+
+
+def _told(session: Session, answer: Answer) -> Answer:
+    """Print an answer as soon as it is there, unless all are printed as JSON at the end."""
+    if not session.as_json:
+        line = Text("· ", "cyan").append(answer.question, "bold").append(f"  {answer.answer}", "")
+        session.out.print(line, soft_wrap=True)
+    return answer
+
+
 def _lines(step: Step) -> Iterator[RenderableType]:
     sign, colour = _SIGNS[step.outcome]
     head = f" {step.step:<22} {wording.span(step.seconds):>7}  "
@@ -99,13 +122,13 @@ def _lines(step: Step) -> Iterator[RenderableType]:
         yield Text(f"  → {step.remedy}", "cyan")
 
 
-def _answer(session: Session, found: Sequence[Step], total: dict[str, object]) -> None:
+def _answer(session: Session, found: Sequence[Step], more: dict[str, object]) -> None:
     """Print the summary, and exit with 1 if a step failed."""
     counts = {kind: sum(step.outcome is kind for step in found) for kind in Outcome}
     ok = counts[Outcome.FAILED] == 0
     text = ", ".join(f"{number} {kind}" for kind, number in counts.items() if number)
-    total.pop("text", None)
-    answer = {"ok": ok, "steps": [asdict(step) for step in found], **total}
+    more.pop("text", None)
+    answer = {"ok": ok, "steps": [asdict(step) for step in found], **more}
     session.answer(answer, f"{text}. `fanfare ls {SMOKE}` lists the runs of all smokes.")
     if not ok:
         raise typer.Exit(Exit.FAILED)

@@ -11,7 +11,7 @@ from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.pool import Pool
 from pipeline.domain.definitions.types import SMOKE
 
-ANSWER = "answer.txt"
+ANSWER, ANSWERS = "answer.txt", "answers.json"
 SLEEP_S = 900
 _ONCE = {"range": {"stop": 1, "step": 1}}
 _LIMITS = {"item": "30m", "task": "1h", "run": "2h"}
@@ -31,6 +31,16 @@ def failing_once(pool: Pool) -> Pipeline:
     """Return the pipeline whose item fails until somebody redrives the run."""
     test = f'[ "$FANFARE_GENERATION" -gt 1 ] || exit 7; echo redriven >"$1/{ANSWER}"'
     return _of(pool, ["sh", "-c", test, "sh", "{output}"])
+
+
+def asking(pool: Pool) -> Pipeline:
+    """Return the pipeline whose input is a Python program, which writes answers."""
+    return _of(pool, ["python3", "{input}", "{output}"])
+
+
+def large(pool: Pool) -> Pipeline:
+    """Return the pipeline that writes 1 GiB."""
+    return _of(pool, ["sh", "-c", 'head -c 1073741824 /dev/zero >"$1/large.bin"', "sh", "{output}"])
 
 
 def image_of(pool: Pool) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from pipeline.cli.fetching.committed import output_of
+from pipeline.cli.session import Session
 from pipeline.cli.smoking import definitions
 from pipeline.cli.smoking.hearing import Deaf, Ear
 from pipeline.cli.smoking.made import Made, told
@@ -48,7 +49,10 @@ class Smoke:
         yield self.timed("completion event", self._event)
         yield self.timed("cancel", self._cancel)
         yield self.timed("redrive", self._redrive)
-        yield self.timed("cost", self._cost)
+
+    def costs(self) -> Step:
+        """Add up what all that was made has cost."""
+        return self.timed("cost", self._cost)
 
     def removal(self) -> Step:
         """Remove all that was made, also what heard the events."""
@@ -94,22 +98,13 @@ class Smoke:
         run = where.run
         if run.state is not State.SUCCEEDED:
             raise Hindered(told(run), where.remedy)
-        wrote = self._output(run, definitions.ANSWER).decode(errors="replace").strip()
+        wrote = output(self.made.session, run, definitions.ANSWER).decode(errors="replace").strip()
         if wrote != text.upper():
             raise Hindered(f"{run.id} wrote {wording.one_line(wrote)!a}, not its input in capitals")
         self.worked.append((pool, run))
         image = definitions.image_of(pool)
         inside = f" in a container of {image}" if image else ""
         return Found(Outcome.OK, f"{run.id} read its input on a node{inside}, and wrote its output")
-
-    def _output(self, run: Run, name: str) -> bytes:
-        """Read a file of a run's output, as its manifest names it. Raises Hindered."""
-        session = self.made.session
-        files = output_of(session, run).manifest.files
-        found = next((f.name for f in files if f.name.rpartition("/")[2] == name), None)
-        if found is None:
-            raise Hindered(f"{run.id} has no {name} in its output")
-        return session.engine.ports.blobs.read(run.names.output(found))
 
     def _event(self) -> Found:
         """Wait for the completion event of a run that succeeded."""
@@ -166,6 +161,15 @@ class Smoke:
         price = "" if total["currency"] else "; the pools have no price"
         nodes = "the start and the idle time of nodes come on top"
         return Found(Outcome.OK, f"{total['text']}{price}; {nodes}")
+
+
+def output(session: Session, run: Run, name: str) -> bytes:
+    """Read a file of a run's output, as its manifest names it. Raises Hindered."""
+    files = output_of(session, run).manifest.files
+    found = next((f.name for f in files if f.name.rpartition("/")[2] == name), None)
+    if found is None:
+        raise Hindered(f"{run.id} has no {name} in its output")
+    return session.engine.ports.blobs.read(run.names.output(found))
 
 
 def cost(found: Sequence[Run]) -> Mapping[str, object]:

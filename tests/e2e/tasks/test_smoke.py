@@ -38,3 +38,25 @@ def test_a_smoke_proves_run_event_cancellation_and_redrive_and_leaves_rows_alone
         assert (held := runs.load(tables, run)) and held.run.purged_at
         for container in naming.CONTAINERS:
             assert not list(blobs.list(container, run))
+
+
+def test_answers_of_nodes_and_agent_are_data_and_what_only_azure_knows_is_said(stack: Stack):
+    code, answer, _ = smoked(stack, "--pool", "cpu", "--prove")
+    found = {each["question"]: each["answer"] for each in answer["answers"]}
+    assert code == 0, json.dumps(answer, indent=1)
+    assert found["sp=c, a program creates a blob of 1 MB"] == "201 Created"
+    assert found["sp=c, a program writes over that blob"].startswith("403 ")
+    assert found["sp=c, a program uploads in blocks"] == "2 blocks of 1 MiB: 201 Created"
+    assert found["a snapshot by a signed URL"] == "200 OK"
+    assert found["the same without a signature"].startswith("403 ")
+    assert "workitems" in found["modes of the node's folders"]
+    assert "processes: " in found["users of task and agent"]
+    assert "bwrap" in found["separation of programs"]
+    link = found["the agent uploads a symbolic link that matches a pattern"]
+    assert "o-real.txt (5 B)" in link
+    only = [question for question, said in found.items() if said == "only in Azure"]
+    assert only == [
+        "sp=c, the agent uploads a file of 1 GiB",
+        "the agent reads a snapshot by identityReference",
+    ]
+    assert not [*stack.engine.ports.blobs.list(naming.WORK, "uploads/")]

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.cli.session import Session
 from pipeline.cli.target import render_env
+from pipeline.domain.definitions.types import SMOKE
 from pipeline.handlers.mending import sweep
 from pipeline.ledger import runs
 from tests.fakes.app import FakeApp
@@ -67,6 +68,10 @@ class Deployment(Cli):
         batch, node = self.app.world.batch, self.app.world.node(self.app.program)
         waiting = [(job, task) for job in list(batch.jobs) for task in batch.active(job)]
         for job, task in waiting:
+            if batch.jobs[job].spec.run == SMOKE:  # a task that no run has
+                batch.start_task(job, task)
+                batch.finish_task(job, task)
+                continue
             run = runs.need(self.app.engine.ports.tables, batch.jobs[job].spec.run).run
             if self.app.engine.definition(run).task.command[0] == "sleep":
                 batch.start_task(job, task)
