@@ -6,6 +6,7 @@ Every step accepts what exists already, so it may run twice.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 
 from azure.batch import BatchClient
@@ -14,7 +15,7 @@ from azure.batch.models import (
     BatchPoolCreateOptions,
     BatchPoolEnableAutoScaleOptions,
 )
-from azure.core.exceptions import ResourceExistsError
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
 from azure.storage.queue import QueueServiceClient
@@ -54,11 +55,20 @@ def provision(
 
 def create_queue(settings: Settings, name: str) -> None:
     """Create a queue of a subscriber, unless it is there. Raises Transient."""
+    with translated(f"create the queue {name}"):
+        _unless_there((name, partial(_queues(settings).create_queue, name)))
+
+
+def delete_queue(settings: Settings, name: str) -> None:
+    """Delete a queue with its messages; a missing one is fine. Raises Transient."""
+    with translated(f"delete the queue {name}"), suppress(ResourceNotFoundError):
+        _queues(settings).delete_queue(name)
+
+
+def _queues(settings: Settings) -> QueueServiceClient:
     account = storage_account(settings)
     credential = account.credential(settings)
-    service = QueueServiceClient(account.queue, credential, transport=transport_to(account.queue))
-    with translated(f"create the queue {name}"):
-        _unless_there((name, partial(service.create_queue, name)))
+    return QueueServiceClient(account.queue, credential, transport=transport_to(account.queue))
 
 
 def mend_pools(settings: Settings, pool_bodies: Sequence[Mapping[str, object]]) -> list[str]:
@@ -98,7 +108,7 @@ def _storage_steps(settings: Settings, queues: Iterable[str]) -> list[Step]:
     account = storage_account(settings)
     credential = account.credential(settings)
     blob = BlobServiceClient(account.blob, credential, transport=transport_to(account.blob))
-    queue = QueueServiceClient(account.queue, credential, transport=transport_to(account.queue))
+    queue = _queues(settings)
     table = TableServiceClient(
         account.table, credential=credential, transport=transport_to(account.table)
     )

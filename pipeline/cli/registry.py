@@ -55,6 +55,7 @@ ENTRIES: Mapping[str, str | Group] = {
     "purge": "steer:purge",
     "preflight": "preflight:preflight",
     "doctor": "doctor:doctor",
+    "smoke": "smoke:smoke",
     "cost": "cost:cost",
     "sample": "sample:sample",
     "env": "env:env",

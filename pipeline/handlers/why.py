@@ -91,11 +91,16 @@ def place_of(engine: Engine, run: Run) -> Place:
     return replace(place, provision=PROVISION_GPUS) if pool and pool.devices else place
 
 
-def pool_report(engine: Engine, run: Run) -> PoolReport:
-    """Ask Batch for a run's pool; one that is no longer defined counts as missing."""
+def pool_report(engine: Engine, run: Run, job: JobReport) -> PoolReport:
+    """Ask Batch for the pool of a run's job; one that is no longer defined counts as missing."""
     if run.pool not in engine.catalogue.pools:
         return PoolReport("")
-    return engine.ports.cluster.pool(engine.pool_id(run))
+    return engine.ports.cluster.pool(pool_of(engine, run, job))
+
+
+def pool_of(engine: Engine, run: Run, job: JobReport) -> str:
+    """Return the id of a job's pool, which may be of an earlier version of its definition."""
+    return job.pool or place_of(engine, run).pool_id
 
 
 def _ledger(engine: Engine, run: Run) -> Situation:
@@ -126,10 +131,10 @@ def jobs_at_work(engine: Engine, run: Run) -> list[str]:
 
 
 def _readings(engine: Engine, run: Run, jobs: Iterable[str]) -> Readings:
-    pool_id = place_of(engine, run).pool_id
     reports = {job: engine.ports.cluster.job(job) for job in jobs}
-    pool = pool_report(engine, run)
-    seen = Readings(JobReport.of_all(reports.values()), pool, pool_id)
+    together = JobReport.of_all(reports.values())
+    pool, pool_id = pool_report(engine, run, together), pool_of(engine, run, together)
+    seen = Readings(together, pool, pool_id, defined=place_of(engine, run).pool_id)
     if pool.counts.running and not pool.counts.idle and seen.job.active and not seen.job.running:
         seen = replace(seen, others=_others(engine, run))
     return replace(seen, words=_words(engine, reports, pool, pool_id))

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from pipeline.domain.definitions.types import SMOKE
 from pipeline.domain.runs.run import Run
 from pipeline.ledger import index, runs
 from pipeline.ledger.rows import Unreadable, log_unreadable
@@ -30,8 +31,8 @@ class Listing:
 
 
 def latest(tables: Tables, pipeline: str | None, limit: int) -> Listing:
-    """List the latest runs of a pipeline, or of all."""
-    names = [pipeline] if pipeline else index.pipelines(tables)
+    """List the latest runs of a pipeline, or of all but that of `fanfare smoke`."""
+    names = [pipeline] if pipeline else [n for n in index.pipelines(tables) if n != SMOKE]
     lists = [_read(tables, index.recent(tables, name), limit) for name in names]
     held = tuple(held for found in lists for held in found.held)
     return Listing(held, tuple(row for found in lists for row in found.damaged)).latest(limit)

@@ -56,7 +56,7 @@ class AzureCluster:
         """Report the job's state, its task counts, and how far its nodes are prepared."""
         with batch(f"look at the job {job}"):
             try:
-                found = self._client.get_job(job, select=["id", "state"])
+                found = self._client.get_job(job, select=["id", "state", "poolInfo"])
                 counts = self._client.get_job_task_counts(job).task_counts
             except ResourceNotFoundError:
                 return JobReport("")
@@ -69,6 +69,7 @@ class AzureCluster:
             counts.succeeded,
             counts.failed,
             preparation,
+            str((found.pool_info and found.pool_info.pool_id) or ""),
         )
 
     def failures(self, job: str, ended_before: datetime) -> Iterator[TaskEnd]:

@@ -133,6 +133,7 @@ class MemoryBatch:
             succeeded=sum(bool(task.outcome and task.outcome.succeeded) for task in tasks),
             failed=sum(bool(task.outcome and not task.outcome.succeeded) for task in tasks),
             preparation=found.preparation,
+            pool=found.spec.pool,
         )
 
     def failures(self, job: str, ended_before: datetime) -> Iterator[TaskEnd]:

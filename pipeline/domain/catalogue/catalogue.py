@@ -26,6 +26,7 @@ from pipeline.domain.definitions.pipeline import Pipeline, PipelineBody
 from pipeline.domain.definitions.pool import Pool, PoolBody
 from pipeline.domain.definitions.room import misfits
 from pipeline.domain.definitions.start_task import MAX_SCRIPT_BYTES, objection
+from pipeline.domain.definitions.types import SMOKE
 from pipeline.domain.notation.spelling import nearest
 from pipeline.errors import NotFound, Permanent
 
@@ -165,6 +166,8 @@ class _Loading:
         self, name: str, pipeline: Pipeline, pools: dict[str, Pool], known_pools: list[str]
     ) -> None:
         """Compare a pipeline with itself, its pool and the scripts."""
+        if name == SMOKE:
+            self.blame(name, (), "the name belongs to `fanfare smoke`: rename the file")
         # A wrong image was left out of a part: it is no image that is missing.
         boxes = () if name in self.parts else check_containers(pipeline, pools)
         for where, reason in (*check_pipeline(pipeline), *boxes, *check_gpus(pipeline, pools)):

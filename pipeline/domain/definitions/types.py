@@ -21,6 +21,7 @@ from pipeline.domain.notation.placeholders import NAME
 from pipeline.domain.texts.encodings import ENCODINGS
 
 FORMAT = 1  # of definition files
+SMOKE = "fanfare-smoke"  # the pipeline of `fanfare smoke`, which no file may define
 PIPELINE_NAME = r"[a-z][a-z0-9-]{0,31}"
 CONTAINER_NAME = r"[a-z0-9](?:[a-z0-9]|-(?!-)){1,61}[a-z0-9]"
 FILE_NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}"

@@ -20,6 +20,7 @@ class ObstacleCode(Word):
     STEP_FAILING = "step-failing"
     DEFINITION_UNREADABLE = "definition-unreadable"
     POOL_MISSING = "pool-missing"
+    POOL_REPLACED = "pool-replaced"
     POOL_RESIZING = "pool-resizing"
     POOL_NOT_SCALED = "pool-not-scaled"
     CORE_QUOTA = "core-quota"

@@ -9,6 +9,7 @@ from pipeline.domain.waiting.reports import JobReport, PoolReport, Trouble
 
 C = ObstacleCode
 _WORKS = frozenset({"active", "enabling"})
+_GONE = {"": "does not exist", "deleting": "is being deleted"}
 _DISABLED = frozenset({"disabled", "disabling"})
 # Batch's codes for a failed resize, in lower case: documentation and wire differ in case. Every
 # other code means RESIZE_FAILED, unless it mentions a quota.
@@ -29,7 +30,8 @@ type Found = tuple[ObstacleCode, str]
 class Readings:
     """Batch's reports about a run: its jobs as one, its pool, and other runs with tasks there.
 
-    `words` is the end of what a failed start task or preparation printed.
+    `defined` is the pool that the definition makes now, if that may be another one. `words` is the
+    end of what a failed start task or preparation printed.
     """
 
     job: JobReport
@@ -37,6 +39,7 @@ class Readings:
     pool_id: str
     others: Sequence[str] = ()
     words: str = ""
+    defined: str = ""
 
 
 def batch_obstacle(seen: Readings, now: datetime) -> Found | None:
@@ -57,8 +60,13 @@ def pool_obstacle(pool: PoolReport, pool_id: str, now: datetime) -> Found | None
 
 
 def _missing_pool(seen: Readings, _now: datetime) -> Iterator[Found]:
-    if not seen.pool.state:
-        yield C.POOL_MISSING, f"pool {seen.pool_id} does not exist"
+    if seen.pool.state not in _GONE:
+        return
+    gone = f"pool {seen.pool_id} {_GONE[seen.pool.state]}"
+    if seen.defined in ("", seen.pool_id):
+        yield C.POOL_MISSING, gone
+    else:
+        yield C.POOL_REPLACED, f"{gone}; the run began there, and new runs use {seen.defined}"
 
 
 def _job(seen: Readings, _now: datetime) -> Iterator[Found]:
@@ -133,7 +141,8 @@ def _queued(seen: Readings, _now: datetime) -> Iterator[Found]:
         return
     tasks = f"{_count(job.active, 'task')} queued"
     if not counts.usable:
-        wanted = f"no node yet, {pool.target_nodes} wanted"
+        off = "" if pool.formula else ", and its autoscale is off"
+        wanted = f"no node yet, {pool.target_nodes} wanted{off}"
         yield C.POOL_NOT_SCALED, f"{tasks}; pool {seen.pool_id} has {wanted}"
     elif counts.running and not counts.idle:
         names = f": {', '.join(seen.others)}" if seen.others else ""

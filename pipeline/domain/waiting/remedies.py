@@ -70,9 +70,15 @@ MEANINGS: dict[ObstacleCode, Meaning] = {
         "fanfare cancel {run}",
     ),
     C.POOL_MISSING: Meaning("the pool is not in the Batch account", "fanfare up", "{provision}"),
+    C.POOL_REPLACED: Meaning(
+        "the pool on which the run began was deleted, and its definition makes another one by now",
+        "fanfare cancel {run}; fanfare redrive {run}",
+    ),
     C.POOL_RESIZING: Meaning("the pool is getting or losing nodes", WAIT),
     C.POOL_NOT_SCALED: Meaning(
-        "the pool has no node, and Batch has not evaluated its formula yet", WAIT
+        "the pool has no node, and Batch has not evaluated its formula yet; while a run waits, the "
+        "engine gives the pool its formula again",
+        WAIT,
     ),
     C.CORE_QUOTA: Meaning(
         "the core quota of the Batch account is too small for the nodes that the pool wants",

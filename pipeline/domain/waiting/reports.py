@@ -66,7 +66,8 @@ class Preparation:
 class JobReport:
     """Batch's report about a job; state "" means that the job does not exist.
 
-    Batch counts a task as running while its node is still prepared for the job.
+    Batch counts a task as running while its node is still prepared for the job. `pool` is the id of
+    the pool that it works on.
     """
 
     state: str
@@ -75,6 +76,7 @@ class JobReport:
     succeeded: int = 0
     failed: int = 0
     preparation: Preparation = Preparation()
+    pool: str = ""
 
     @property
     def total(self) -> int:

@@ -16,6 +16,7 @@ C = ObstacleCode
 # time, so a run waits for them until its own limit.
 BROKEN: dict[ObstacleCode, Cause] = {
     C.POOL_MISSING: Cause.POOL_FAILED,
+    C.POOL_REPLACED: Cause.POOL_FAILED,
     C.AUTOSCALE_FAILED: Cause.POOL_FAILED,
     C.RESIZE_FAILED: Cause.POOL_FAILED,
     C.NODES_UNUSABLE: Cause.POOL_FAILED,
@@ -34,6 +35,18 @@ FAULTS = frozenset(BROKEN) | {
     C.STORAGE_NOT_ANSWERING,
     C.VAULT_NOT_ANSWERING,
 }
+
+# Tasks wait for nodes that nothing may bring: what their run asked of the pool counts for a while
+# only, and somebody may have given the pool another formula, or none.
+ASKS_AGAIN = frozenset(
+    {
+        C.POOL_NOT_SCALED,
+        C.AUTOSCALE_FAILED,
+        C.NO_CAPACITY,
+        C.CORE_QUOTA,
+        C.NODES_PREEMPTED,
+    }
+)
 
 
 def pool_failed(obstacle: Obstacle | None, now: datetime, patience: timedelta) -> Cause | None:

@@ -9,7 +9,7 @@ from pipeline.domain.runs.run import Run
 from pipeline.domain.waiting.reports import JobReport
 from pipeline.domain.waiting.verdicts import preparation_text, unpreparable
 from pipeline.handlers.engine import Engine, context, log
-from pipeline.handlers.why import jobs_at_work, place_of, pool_report
+from pipeline.handlers.why import jobs_at_work, pool_of, pool_report
 
 
 def give_up(engine: Engine, run: Run) -> None:
@@ -19,11 +19,12 @@ def give_up(engine: Engine, run: Run) -> None:
     """
     if run.obstacle is None or run.obstacle.code is not ObstacleCode.PREPARATION_FAILING:
         return
-    pool, patience = pool_report(engine, run), engine.patience
+    patience = engine.patience
     for job in jobs_at_work(engine, run):
         report = engine.ports.cluster.job(job)
         if report.state != "active":
             continue
+        pool = pool_report(engine, run, report)
         if unpreparable(report, pool, engine.now, patience.preparation, patience.pool):
             fields = {"job": job, "nodes": report.preparation.failures}
             log.warning(
@@ -37,5 +38,5 @@ def told(engine: Engine, run: Run, job: str, report: JobReport) -> str:
     """Say how the preparation of a job failed, in the installer's last words."""
     failed = report.preparation.failed
     node = failed.node if failed else ""
-    words = engine.ports.cluster.last_words(place_of(engine, run).pool_id, node, job)
+    words = engine.ports.cluster.last_words(pool_of(engine, run, report), node, job)
     return preparation_text(report, words)

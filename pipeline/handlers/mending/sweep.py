@@ -7,7 +7,7 @@ from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import STOPPABLE, State
 from pipeline.domain.runs.messages import AnnouncedEvent, AnnounceMessage, Step
 from pipeline.domain.runs.run import Run
-from pipeline.domain.waiting.verdicts import pool_failed
+from pipeline.domain.waiting.verdicts import ASKS_AGAIN, pool_failed
 from pipeline.errors import Conflict, FanfareError
 from pipeline.handlers.ending import early, steer
 from pipeline.handlers.ending.conclude import Verdict, conclude, release
@@ -248,6 +248,8 @@ def _say_why(engine: Engine, run_id: str) -> None:
     if held is None or held.run.over or held.run.idle_for(engine.now) < engine.patience.receipt:
         return
     obstacle = obstacle_to(engine, held.run)
+    if obstacle and obstacle.code in ASKS_AGAIN:
+        demand.renew(engine, held.run, _left(engine, held.run))
     if obstacle is None or obstacle == held.run.obstacle:
         return
     waits = held.run.waits_for(obstacle, engine.token())
@@ -257,3 +259,11 @@ def _say_why(engine: Engine, run_id: str) -> None:
         return  # it moved on, so the obstacle is outdated
     fields = {"obstacle": str(obstacle.code), "why": waits.why}
     log.info("Run waits", extra={**context(waits, "why"), **fields})
+
+
+def _left(engine: Engine, run: Run) -> int:
+    """Return how many tasks a run has open: those of its plan, or that of a stage program."""
+    if run.plan is None or run.state not in (State.SUBMITTING, State.RUNNING):
+        return 1
+    done = progress.union(engine.ports.tables, run.id, run.generation, "tasks").count()
+    return max(1, run.plan.tasks - done)

@@ -8,6 +8,7 @@ from pipeline.domain.pools.formula import Demand, render_formula
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict, Permanent, Transient
 from pipeline.handlers.engine import Engine, context, log
+from pipeline.handlers.why import jobs_at_work
 from pipeline.ledger import pools
 from pipeline.ledger.pools import Push
 
@@ -22,6 +23,21 @@ def register(engine: Engine, run: Run, tasks: int) -> None:
     except Conflict:
         log.debug("Demand was registered by another invocation", extra={"action": "demand"})
     push(engine, run.pool)
+
+
+def renew(engine: Engine, run: Run, tasks: int) -> None:
+    """Ask anew for a run whose tasks wait for nodes, once what it asked for has expired.
+
+    So a pool gets its formula back that somebody changed, or turned off. A job on the pool of an
+    earlier definition has no use of nodes elsewhere.
+    """
+    if run.pool not in engine.catalogue.pools:
+        return
+    jobs = (engine.ports.cluster.job(job) for job in jobs_at_work(engine, run))
+    here = any(job.pool in ("", engine.pool_id(run)) for job in jobs)
+    live = (demand.run for demand in pools.demands(engine.ports.tables, run.pool, engine.now))
+    if here and run.id not in live:
+        register(engine, run, tasks)
 
 
 def push(engine: Engine, pool_name: str) -> None:

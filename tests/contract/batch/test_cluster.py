@@ -70,8 +70,9 @@ def test_what_is_open_or_failed_is_told_and_what_succeeded_is_not(batch_world, p
     assert (found.failed["bad"].exit_code, found.failed["bad"].code) == (3, "FailureExitCode")
 
 
-def test_a_task_that_waits_is_open(ports, fresh):
+def test_a_job_tells_its_pool_and_a_task_that_waits_is_open(ports, fresh):
     ports.jobs.create(job_spec(fresh, IDLE))
+    assert ports.cluster.job(fresh).pool == IDLE
     ports.jobs.add(fresh, [task_spec("waits")])
     assert ports.cluster.unconfirmed(fresh).open == {"waits"}
     ports.jobs.terminate(fresh)

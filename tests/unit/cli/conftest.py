@@ -45,6 +45,11 @@ class Cli:
     _runner: CliRunner = field(default_factory=CliRunner)
 
     def __call__(self, *args: object, answer: str | None = None) -> Result:
+        session = self.session()
+        return self._runner.invoke(fanfare, [str(a) for a in args], input=answer, obj=session)
+
+    def session(self) -> Session:
+        """Make the surroundings of one command."""
         session = Session(
             connect=self._connect,
             catalogue=lambda _: self.app.engine.catalogue,
@@ -55,7 +60,7 @@ class Cli:
             monotonic=lambda: self.app.world.clock.now().timestamp(),
         )
         session.project = Here(self.folder)
-        return self._runner.invoke(fanfare, [str(a) for a in args], input=answer, obj=session)
+        return session
 
     def json(self, *args: object) -> dict:
         """Run a command with --json and parse its answer."""

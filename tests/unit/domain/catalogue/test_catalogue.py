@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.domain.catalogue.catalogue import load_catalogue
+from pipeline.domain.catalogue.catalogue import DefinitionError, load_catalogue
 from pipeline.domain.definitions.pipeline import Pipeline
 from tests.depth import more
 from tests.patience import stretched
@@ -19,6 +19,12 @@ def test_a_good_pipeline_loads_and_is_named_by_its_file(workshop):
     assert list(catalogue.pipelines) == ["demo"]
     assert catalogue.pipelines["demo"].trigger.blob.suffix == (".mp4",)
     assert catalogue.pools["cpu"].slots == 2
+
+
+def test_the_name_of_the_smoke_is_reserved(workshop):
+    workshop.pipeline("fanfare-smoke")
+    with pytest.raises(DefinitionError, match="belongs to `fanfare smoke`: rename the file"):
+        workshop.load()
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ def prepared(**more):
 
 CASES = {
     C.POOL_MISSING: (QUEUED, PoolReport(""), "pool cpu-1 does not exist"),
+    C.POOL_REPLACED: (QUEUED, PoolReport("deleting"), "pool cpu-1 is being deleted; the run began"),
     C.JOB_DISABLED: (JobReport("disabled", active=1), IDLE, "job is disabled"),
     C.JOB_OVER: (JobReport("completed", active=3), IDLE, "completed with 3 tasks left"),
     C.PREPARATION_FAILING: (prepared(failed=FAILED), IDLE, "on node node-1: FailureExitCode"),
@@ -85,7 +86,8 @@ def found(job, of_pool, **more):
 @pytest.mark.parametrize("code", CASES)
 def test_each_obstacle_has_its_evidence(code, request):
     job, of_pool, evidence = CASES[code]
-    told = found(job, of_pool, others=("a-1", "b-2"))
+    now = "cpu-2" if code is C.POOL_REPLACED else "cpu-1"
+    told = found(job, of_pool, others=("a-1", "b-2"), defined=now)
     assert told[0] is code
     assert evidence in told[1]
 
