@@ -141,9 +141,9 @@ class Made:
         self.until(lambda: self._is_released(run), f"for {run} to be released", _ENDING_S)
         over = runs.need(engine.ports.tables, run).run
         found = purge.belongings(engine, over, output=True)
-        deleted = sum(1 for _ in purge.carry_out(self.session.steering, found))
+        purge.carry_out(self.session.steering, found)
         self.purged += 1
-        return deleted
+        return found.blobs
 
     def _is_released(self, run: str) -> bool:
         tables = self.session.engine.ports.tables

@@ -38,7 +38,6 @@ _RECEIPT = re.compile(
 )
 _ADDRESS = re.compile(r"[a-z0-9]{5,8}/x([0-9]{1,4})-[0-9a-f]{32}")
 _OUTPUT = re.compile(r"o-([0-9a-f]{16})-[0-9]{1,6}")  # of an attempt, as the runner names it
-_JOURNAL = re.compile(r"(?:.*/)?p-([0-9a-f]{16})\.jsonl")
 PROBED = (INPUT, RECEIPTS)  # containers whose events the engine receives
 _UPLOADS, _PROBES, _LATEST, _BY_NAME = "uploads/", ".fanfare-doctor/", "latest", "by-name"
 _LONGEST_ALIAS = 900  # characters of an input's name; a blob name takes 1,024
@@ -258,16 +257,6 @@ def _receipt_path(match: re.Match[str], attempt: str) -> ReceiptPath | None:
 def execution_of(address: str) -> int:
     """Return the execution that an address belongs to; 0 for an address of an older release."""
     return int(match[1]) if (match := _ADDRESS.fullmatch(address)) else 0
-
-
-def journal_attempt(name: str) -> str | None:
-    """Return the attempt that a journal's name says, or None for another name."""
-    return match[1] if (match := _JOURNAL.fullmatch(name)) else None
-
-
-def journal_address(name: str) -> str:
-    """Return the address of the execution that left a journal."""
-    return name.partition("/journal/")[2].rpartition("/")[0]
 
 
 def is_output_of(blob: str, attempt: str) -> bool:

@@ -1,5 +1,6 @@
 """How tasks and items ended: receipts from nodes, and results as the ledger keeps them."""
 
+import re
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from enum import StrEnum
@@ -16,6 +17,7 @@ MAX_RECEIPT_BYTES = 1 << 20
 MAX_PACKED = 4 << 20  # bytes of an output that lies in a pack
 MOST_DEVICES = 16  # kinds that a run names
 ATTEMPTS = 64  # that one receipt may go on from
+_JOURNAL = re.compile(r"(?:.*/)?p-([0-9a-f]{16})\.jsonl")
 Attempts = tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")], ...]
 
 
@@ -172,9 +174,9 @@ class TaskResult(Stored):
     def address_of(self, blob: str) -> str:
         """Return where an output lies, which this execution or one that it goes on from left."""
         for journal in (self.journal, *(past.journal for past in self.repeats)):
-            attempt = naming.journal_attempt(journal)
+            attempt = journal_attempt(journal)
             if attempt and naming.is_output_of(blob, attempt):
-                return naming.journal_address(journal)
+                return journal_address(journal)
         return self.address or self.unit
 
     def rejects(self, attempt: str) -> bool:
@@ -244,3 +246,13 @@ def failed_items(items: tuple[int, ...], cause: Cause, why: str) -> tuple[ItemRe
     return tuple(
         ItemResult(id=i, outcome=ItemOutcome.FAILED, cause=cause, tail=why[:2000]) for i in items
     )
+
+
+def journal_attempt(name: str) -> str | None:
+    """Return the attempt that a journal's name says, or None for another name."""
+    return match[1] if (match := _JOURNAL.fullmatch(name)) else None
+
+
+def journal_address(name: str) -> str:
+    """Return the address of the execution that left a journal."""
+    return name.partition("/journal/")[2].rpartition("/")[0]

@@ -3,7 +3,7 @@
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.journals import MAX_JOURNAL_BYTES, Journal, parse_journal
 from pipeline.domain.runs.naming import BlobRef
-from pipeline.domain.runs.results import ReceiptInvalid
+from pipeline.domain.runs.results import ReceiptInvalid, journal_address, journal_attempt
 from pipeline.domain.runs.run import Run
 from pipeline.errors import NotFound
 from pipeline.handlers.engine import Engine, context, log
@@ -15,7 +15,7 @@ def furthest(
     """Return the journal of a unit that has the most items, and its blob's name; None if empty."""
     found: list[tuple[str, Journal]] = []
     for facts in engine.ports.blobs.list(naming.WORK, f"{run.names.journals(unit)}/"):
-        if not run.names.knows(naming.journal_address(facts.ref.name)):
+        if not run.names.knows(journal_address(facts.ref.name)):
             fields = {**context(run, "journals"), "journal": facts.ref.name}
             log.warning("Journal ignored: nobody was told to put it there", extra=fields)
             continue
@@ -36,7 +36,7 @@ def furthest(
 
 def read(engine: Engine, name: str, expected: tuple[int, ...]) -> Journal:
     """Read a journal. Raises ReceiptInvalid when it is malformed, gone, or of another task."""
-    attempt = naming.journal_attempt(name)
+    attempt = journal_attempt(name)
     if attempt is None:
         raise ReceiptInvalid("The name is not that of a journal.")
     try:
