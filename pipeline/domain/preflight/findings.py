@@ -134,3 +134,11 @@ def number(of: Row, key: str) -> int:
     if not isinstance(found, int):
         raise Unexpected(f"the answer has no {key!r}")
     return found
+
+
+def truth(of: Row, key: str) -> bool:
+    """Return whether something of an object is true. Raises Unexpected if it is missing."""
+    found = of.get(key)
+    if not isinstance(found, bool):
+        raise Unexpected(f"the answer has no {key!r}")
+    return found

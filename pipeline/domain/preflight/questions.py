@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pipeline.domain.preflight.findings import Intent, Reply, rows
+from pipeline.domain.preflight.findings import Intent, Reply, Unexpected, rows, text
 from pipeline.domain.preflight.names import Names
 
 _BATCH_API, _WEB_API = "2025-06-01", "2025-03-01"  # as infra/ has them
@@ -117,9 +117,9 @@ def _rest(url: str, name: str, kind: str) -> tuple[str, ...]:
 
 
 def own_account(intent: Intent, accounts: object) -> Mapping[str, object] | None:
-    """Return the Batch account of this deployment, if it was made before."""
+    """Return the Batch account of this deployment, if it was made before. Raises Unexpected."""
     wanted = names_of(intent).batch
-    return next((one for one in rows(accounts) if one.get("name") == wanted), None)
+    return next((one for one in rows(accounts) if text(one, "name") == wanted), None)
 
 
 def _images(intent: Intent, replies: Replies) -> tuple[str, ...]:
@@ -133,9 +133,11 @@ def _no_account(intent: Intent, replies: Replies) -> str:
     reply = replies[Ask.ACCOUNTS]
     if reply.trouble:
         return reply.trouble
-    if own_account(intent, reply.content) is None:
-        return "only a Batch account tells its images, and this one is not there yet"
-    return ""
+    try:
+        there = own_account(intent, reply.content)
+    except Unexpected as error:
+        return str(error)
+    return "" if there else "only a Batch account tells its images, and this one is not there yet"
 
 
 QUESTIONS: Mapping[Ask, Question] = {

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from pipeline.domain.preflight.findings import Found, Intent, State, row, rows, text
+from pipeline.domain.preflight.findings import Found, Intent, State, row, rows, text, truth
 from pipeline.domain.preflight.questions import names_of
 from pipeline.domain.waiting.remedies import BY_HAND
 
@@ -51,7 +51,7 @@ def batch_name(intent: Intent, answer: object, resources: object) -> list[Found]
 
 def _name(what: str, name: str, answer: object, resources: object) -> Found:
     check, told = f"name of {what}", row(answer)
-    if told.get("nameAvailable") is True:
+    if truth(told, "nameAvailable"):
         return Found(check, State.OK, f"{name} is free")
     if any(one.get("name") == name for one in rows(resources)):
         return Found(check, State.OK, f"{name} is this environment's own")

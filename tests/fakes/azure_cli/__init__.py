@@ -11,7 +11,11 @@ import json
 import sys
 from pathlib import Path
 
+from pipeline.domain.preflight.findings import Intent, Reply
+from pipeline.domain.preflight.questions import QUESTIONS, Ask
+
 RECORDED = Path(__file__).with_name("answers.json")
+ACCOUNT = Path(__file__).with_name("batch_account.json")
 _PROGRAM = """#!{python} -SEI
 import json, pathlib, sys, time
 here = pathlib.Path(__file__).parent
@@ -32,12 +36,36 @@ print(answer["printed"] if isinstance(answer, dict) and "printed" in answer else
 """
 
 
+def recorded() -> dict[str, object]:
+    """Return what was recorded, by the words of the commands."""
+    return json.loads(RECORDED.read_text("utf-8"))
+
+
+def account_of(name: str, **other: object) -> dict[str, object]:
+    """Return the recorded Batch account under another name."""
+    account = json.loads(ACCOUNT.read_text("utf-8")) | {"name": name} | other
+    return account | {"accountEndpoint": account["accountEndpoint"] % name}
+
+
+def replies_to(answers: dict[str, object], intent: Intent) -> dict[Ask, Reply]:
+    """Return the replies to all questions, as the program would print them."""
+    replies: dict[Ask, Reply] = {}
+    for ask, question in sorted(QUESTIONS.items(), key=lambda pair: pair[1].wave):
+        if why := question.idle(intent, replies):
+            replies[ask] = Reply(trouble=why)
+            continue
+        asked = " ".join(question.words(intent, replies))
+        known = [words for words in answers if all(w in asked for w in words.split(" ... "))]
+        replies[ask] = Reply(answers[max(known, key=len)])
+    return replies
+
+
 class StandIn:
     """The program in a folder, which a test puts on the PATH."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.answers = json.loads(RECORDED.read_text("utf-8"))
+        self.answers = recorded()
         program = folder / "az"
         program.write_text(_PROGRAM.format(python=sys.executable), "utf-8")
         program.chmod(0o755)

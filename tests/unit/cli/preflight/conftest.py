@@ -14,14 +14,13 @@ from pipeline.cli.session import Session
 from pipeline.cli.target import definitions
 from pipeline.domain.preflight.names import Names
 from tests.commands import CliRunner, Result
-from tests.fakes.azure_cli import StandIn
+from tests.fakes.azure_cli import StandIn, account_of
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 NAMES = Names.of(SUBSCRIPTION, "demo", "westeurope")
 ENV = (
     f'AZURE_ENV_NAME="demo"\nAZURE_LOCATION="westeurope"\nAZURE_SUBSCRIPTION_ID="{SUBSCRIPTION}"\n'
 )
-ACCOUNT = Path(__file__).parents[3] / "fakes/azure_cli/batch_account.json"
 
 
 @functools.cache
@@ -51,11 +50,9 @@ class Preflight:
         more = "".join(f'{name}="{value}"\n' for name, value in values.items())
         (self.root / ".azure/demo/.env").write_text(ENV + more, "utf-8")
 
-    def has_account(self, **other: object) -> None:
+    def has_account(self) -> None:
         """Let the environment have its Batch account already."""
-        account = json.loads(ACCOUNT.read_text("utf-8")) | {"name": NAMES.batch} | other
-        account["accountEndpoint"] %= NAMES.batch
-        self.az.answer("batch account list", [account])
+        self.az.answer("batch account list", [account_of(NAMES.batch)])
 
 
 @pytest.fixture
