@@ -1,11 +1,10 @@
 """The questions that a preflight asks: words for the Azure CLI, none of which changes anything.
 
-Their answers are those that azure-cli 2.91.0 prints. Its own code was run on recorded bodies of
-Azure's REST interface, of Azure/azure-cli, src/azure-cli/azure/cli/command_modules:
-batch/tests/latest/recordings/test_batch_general_arm_cmd.yaml (accounts, quotas, sizes) and
-storage/tests, role/tests, resource/tests (names, role assignments, providers, policies). The code
-of appservice/custom.py says what `list-flexconsumption-…` prints. Names of apps and of Batch
-accounts have no command: `az rest` asks as Azure/azure-rest-api-specs shows it.
+Their answers are those that azure-cli 2.91.0 prints. Its own code was run on bodies of Azure's REST
+interface: those of Batch follow a recording of Azure/azure-cli, src/azure-cli/azure/cli/
+command_modules/batch/tests/latest/recordings/test_batch_general_arm_cmd.yaml; the others were
+written from the fields that the CLI's code and public callers read. Names of apps and of Batch
+accounts have no command: `az rest` asks.
 """
 
 import json

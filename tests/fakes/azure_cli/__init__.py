@@ -1,10 +1,11 @@
 """A stand-in for the Azure CLI: a program `az` that prints what was recorded, or what a test says.
 
 `answers.json` has what azure-cli 2.91.0 printed when its own code was run on bodies of Azure's REST
-interface, shortened. Bodies of Batch are from Azure/azure-cli, src/azure-cli/azure/cli/
-command_modules/batch/tests/latest/recordings/test_batch_general_arm_cmd.yaml; those of names from
-the examples of Azure/azure-rest-api-specs; policies have the shape of the built-in definitions of
-Azure/azure-policy. Sizes of the project's pools stand in place of recorded ones.
+interface, shortened. Bodies of Batch follow Azure/azure-cli, src/azure-cli/azure/cli/
+command_modules/batch/tests/latest/recordings/test_batch_general_arm_cmd.yaml, with the sizes and
+quotas of the project's pools. Nobody recorded the others: that of Flex Consumption has the fields
+which the CLI's code reads, policies have the shape of built-in definitions (Azure/azure-policy),
+and name checks have the fields which public callers read.
 """
 
 import json
