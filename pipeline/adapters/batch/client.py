@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 
 from azure.batch import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import AzureError, HttpResponseError
-from azure.core.rest import HttpRequest
+from azure.core.pipeline import PipelineResponse
+from azure.core.pipeline.policies import RetryPolicy
+from azure.core.rest import HttpRequest, HttpResponse
 
 from pipeline.adapters.identity.credentials import identity
 from pipeline.adapters.translate import BATCH, code_of, status_of, translate
@@ -24,11 +27,26 @@ JOB_GONE = frozenset(
 _QUOTA = frozenset({"ActiveJobAndScheduleQuotaReached", "PoolQuotaReached"})
 _BUSY = frozenset({"PoolBeingResized", "PoolBeingCreated", "OperationInvalidForCurrentState"})
 _CONFLICT = 409
+_LONGEST_WAIT_S = 20.0  # three of them are a tenth of an invocation's time
+
+
+class _Retries(RetryPolicy[HttpRequest, HttpResponse]):
+    """The SDK's retries, but for a wait that belongs to a message and not to an invocation."""
+
+    def is_retry(self, settings: dict[str, Any], response: PipelineResponse[Any, Any]) -> bool:
+        """Return whether to sleep and try again; a throttled account may ask for hours."""
+        asked = self.get_retry_after(response) or 0.0
+        return asked <= _LONGEST_WAIT_S and super().is_retry(settings, response)
 
 
 @cache
 def connect(settings: Settings) -> BatchClient:
-    """Connect to the Batch account: with its key locally, with the app's identity in Azure."""
+    """Connect to the Batch account as `opened` does, once a process."""
+    return opened(settings)
+
+
+def opened(settings: Settings) -> BatchClient:
+    """Open a client of the Batch account: with its key locally, with an identity in Azure."""
     endpoint, key = settings.batch_endpoint, settings.batch_key
     credential = (
         AzureNamedKeyCredential(settings.batch_account, key)
@@ -40,7 +58,7 @@ def connect(settings: Settings) -> BatchClient:
         credential,
         api_version=API_VERSION,
         transport=transport_to_batch(endpoint),
-        retry_read=1,
+        retry_policy=_Retries(retry_read=1),
     )
 
 

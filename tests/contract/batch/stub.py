@@ -7,7 +7,10 @@ from tests import loopback
 
 
 class Stub:
-    """The received requests, and the function that answers the next ones."""
+    """The received requests, and the function that answers the next ones.
+
+    An answer is a status and a body, and perhaps headers.
+    """
 
     def __init__(self):
         self.endpoint = ""
@@ -35,11 +38,13 @@ def running_stub():
             body = json.loads(raw) if raw else None
             path = self.path.split("?")[0]
             stub.requests.append((self.command, path, body))
-            status, answer = stub.answer(self.command, path, body)
+            status, answer, *more = stub.answer(self.command, path, body)
             content = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
+            for name, value in dict(*more).items():
+                self.send_header(name, value)
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(content)
