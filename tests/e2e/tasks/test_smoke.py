@@ -1,13 +1,14 @@
 """`fanfare smoke` against a local stack: every part of it works once, and nothing is left."""
 
 import json
+import signal
 import subprocess
 import sys
 
 from pipeline.cli.stack.config import COMPLETIONS, TOPIC
 from pipeline.cli.stack.grid import EventGrid
 from pipeline.domain.runs import naming
-from pipeline.ledger import runs
+from pipeline.ledger import index, runs
 from tests.e2e.local import ROOT, Stack
 from tests.e2e.test_cli import MAIN
 
@@ -60,3 +61,18 @@ def test_answers_of_nodes_and_agent_are_data_and_what_only_azure_knows_is_said(s
         "the agent reads a snapshot by identityReference",
     ]
     assert not [*stack.engine.ports.blobs.list(naming.WORK, "uploads/")]
+
+
+def test_ctrl_c_cancels_what_goes_on_and_leaves_nothing(stack: Stack):
+    arguments = ["smoke", "--pool", "cpu", "--target", str(stack.local.data)]
+    command = [sys.executable, "-u", "-c", MAIN, *arguments]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as smoke:
+        assert smoke.stdout is not None
+        said = [next(line for line in smoke.stdout if "completion event" in line)]
+        smoke.send_signal(signal.SIGINT)
+        said += list(smoke.stdout)
+    assert smoke.returncode != 0
+    assert said[-1].startswith("✓ removal"), said
+    made = index.recent(stack.engine.ports.tables, "fanfare-smoke")
+    assert all(runs.need(stack.engine.ports.tables, run).run.purged_at for run in made)
+    assert list(EventGrid.of(stack.local).subscriptions(TOPIC)) == [COMPLETIONS]
