@@ -49,7 +49,7 @@ ENTRIES: Mapping[str, str | Group] = {
     "events": "subscribing.events:events",
     "cancel": "steer:cancel",
     "redrive": "run:redrive",
-    "backfill": "steer:backfill",
+    "backfill": "backfill:backfill",
     "pause": "steer:pause",
     "resume": "steer:resume",
     "purge": "steer:purge",

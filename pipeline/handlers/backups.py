@@ -78,16 +78,11 @@ def check_first(engine: Engine, pipeline: str) -> None:
         )
 
 
-def pipelines(engine: Engine) -> Iterator[str]:
-    """Yield the pipelines that have a backup of a run or of their marks, some more than once."""
+def with_marks(engine: Engine) -> Iterator[str]:
+    """Yield the pipelines that have a backup of their marks."""
     folder = backups.marks()
     for facts in engine.ports.blobs.list(folder.container, folder.name):
         yield backups.pipeline_of_marks(facts.ref.name)
-    folder = backups.folder()
-    for facts in engine.ports.blobs.list(folder.container, folder.name):
-        name = backups.parse_name(facts.ref.name)
-        if name and (pipeline := pipeline_of(name.run)):
-            yield pipeline
 
 
 def _has_any(engine: Engine, pipeline: str) -> bool:

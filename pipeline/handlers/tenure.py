@@ -47,7 +47,7 @@ class Tenure:
 
     def __init__(self, engine: Engine, cursor: Cursor, within: "Tenure | None" = None) -> None:
         self._engine, self._cursor, self._renewed = engine, cursor, engine.now
-        self._within, self._gone = within, False
+        self._within, self._over = within, False
 
     @property
     def position(self) -> int:
@@ -88,19 +88,25 @@ class Tenure:
         while wait(begun, _RENEWED.total_seconds()).not_done:
             self.note(self.position, self.body)
 
-    def finish(self) -> None:
-        """Record that the step is done, as it was noted last."""
+    def put_down(self, position: int, body: str) -> None:
+        """Record how far the step has come, and let another invocation go on at once."""
+        slices.put_down(self._engine.ports.tables, self._cursor, self._engine.now, position, body)
+        self._over = True
+
+    def finish(self, body: str | None = None) -> None:
+        """Record that the step is done, with its result, or as it was noted last."""
         tables, now, cursor = self._engine.ports.tables, self._engine.now, self._cursor
-        self._cursor = slices.finish(tables, cursor, now, cursor.position, cursor.body)
+        result = cursor.body if body is None else body
+        self._cursor = slices.finish(tables, cursor, now, cursor.position, result)
 
     def forget(self) -> None:
         """Delete the cursor of a step that is done, and leaves nothing to know."""
         slices.forget(self._engine.ports.tables, self._cursor.step)
-        self._gone = True
+        self._over = True
 
     def release(self) -> None:
         """Let another invocation go on at once, unless the step is done."""
-        if not (self.finished or self._gone):
+        if not (self.finished or self._over):
             with suppress(FanfareError):  # it expires by itself
                 slices.release(self._engine.ports.tables, self._cursor, self._engine.now)
 

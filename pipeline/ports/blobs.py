@@ -52,6 +52,13 @@ class ListedPage:
     marker: str
     blobs: Sequence[BlobFacts]
 
+    def after(self, name: str) -> Sequence[BlobFacts]:
+        """Return the blobs that come after one, which may be gone by now; all after ""."""
+        names = [facts.ref.name for facts in self.blobs]
+        if name in names:
+            return self.blobs[names.index(name) + 1 :]
+        return [facts for facts in self.blobs if facts.ref.name > name]
+
 
 class Blobs(Protocol):
     """Blob Storage: whole small blobs, streams, and listings."""

@@ -1,40 +1,30 @@
-"""`fanfare cancel`, `pause`, `resume`, `backfill`, `purge`: commands that change runs."""
+"""`fanfare cancel`, `pause`, `resume`, `purge`: commands that change runs."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from pipeline.cli.exits import CommandError, Exit
-from pipeline.cli.history import history
 from pipeline.cli.lookup import listed, run_named
-from pipeline.cli.project.completion import OnePipeline, PipelineArgument
+from pipeline.cli.project.completion import OnePipeline
 from pipeline.cli.session import Session
 from pipeline.cli.uploads import Advance
 from pipeline.cli.views import wording
-from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.notation.durations import parse_duration
 from pipeline.domain.runs.lifecycle import State
-from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
-from pipeline.domain.texts.visible import visible
 from pipeline.errors import Conflict
 from pipeline.handlers.doors import http
 from pipeline.handlers.ending import purge as purge_run
 from pipeline.handlers.ending import steer
-from pipeline.handlers.engine import Engine
-from pipeline.handlers.starting import admission, lost_events
-from pipeline.handlers.starting.lost_events import event_of, is_below_watermark, without_run
-from pipeline.handlers.starting.start import start_for_blob
+from pipeline.handlers.starting import admission
 from pipeline.ledger import index, listing, runs
-from pipeline.ledger.keeping import retention
-from pipeline.ports.blobs import BlobFacts
 
 _PURGED_AT_ONCE = 1000
-_LISTED = 5
 
 AllPipelines = Annotated[bool, typer.Option("--all", help="All pipelines.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
@@ -116,115 +106,6 @@ def _pipelines(session: Session, pipeline: str | None, everything: bool) -> list
     return sorted({*engine.catalogue.pipelines, *index.pipelines(engine.ports.tables)})
 
 
-def backfill(  # noqa: PLR0913 - each is an option of the command
-    context: typer.Context,
-    pipeline: PipelineArgument,
-    *,
-    newer_than: Annotated[
-        str | None, typer.Option(help="Only blobs younger than this, such as 7d or 12h.")
-    ] = None,
-    limit: Annotated[
-        int, typer.Option("-n", "--limit", min=1, help="At most this many runs.")
-    ] = 1000,
-    rerun: Annotated[
-        bool, typer.Option("--rerun", help="Also blobs so old that their runs may be forgotten.")
-    ] = False,
-    dry_run: DryRunOption = False,
-    yes: YesOption = False,
-) -> None:
-    """Start runs for blobs that are older than the pipeline, or whose events were lost."""
-    session: Session = context.obj
-    engine = session.engine
-    definition = engine.catalogue.pipeline(pipeline)
-    if definition.trigger.blob is None:
-        raise CommandError(
-            f"Pipeline {definition.name} has no blob trigger: nothing can be backfilled.",
-            Exit.USAGE,
-        )
-    since = engine.now - _duration(newer_than) if newer_than else datetime.min.replace(tzinfo=UTC)
-    with session.busy("Comparing blobs with runs"):
-        found, below = _without_run(engine, definition, since, limit, rerun=rerun)
-    answer, text = _backfill_facts(engine, definition.name, found)
-    if below and not rerun:
-        answer |= {"below_watermark": len(below)}
-        text = f"{text} {_left_out(engine, definition.name, len(below))}"
-    if dry_run or not found:
-        names = [f"  {visible(facts.ref.name)}" for facts in found[:_LISTED]]
-        session.answer(answer, "\n".join([text, *names]))
-        return
-    confirm(session, f"{text} Start their runs?", yes=yes)
-    started = _start_all(session, definition, found, {facts.ref for facts in below})
-    session.answer(
-        answer | {"started": started},
-        f"{wording.count(len(found), 'run')} started: `fanfare watch` follows them.",
-    )
-
-
-def _without_run(
-    engine: Engine, pipeline: Pipeline, since: datetime, limit: int, *, rerun: bool
-) -> tuple[list[BlobFacts], list[BlobFacts]]:
-    """List the blobs to start, and those below the watermark: with `rerun` they are among both."""
-    found: list[BlobFacts] = []
-    below: list[BlobFacts] = []
-    for facts in without_run(engine, pipeline, since, engine.now):
-        old = is_below_watermark(engine, pipeline, facts)
-        if old and len(below) < limit:
-            below.append(facts)
-        if not old or rerun:
-            found.append(facts)
-        if len(found) >= limit:
-            break
-    return found, below
-
-
-def _start_all(
-    session: Session, pipeline: Pipeline, found: Sequence[BlobFacts], below: set[BlobRef]
-) -> list[str]:
-    started = []
-    with progress(session, "Starting runs", len(found)) as advance:
-        for facts in found:
-            if facts.ref in below:
-                new = lost_events.rerun(session.steering, pipeline, facts)
-            else:
-                new = start_for_blob(session.steering, pipeline, event_of(session.engine, facts))
-            started.append(new.run.id)
-            advance(1)
-    return started
-
-
-def _left_out(engine: Engine, pipeline: str, count: int) -> str:
-    watermark = retention.watermark(engine.ports.tables, pipeline)
-    blobs = wording.count(count, "blob")
-    return (
-        f"{blobs} from before {watermark:%Y-%m-%d} left out: their runs may be forgotten, so they "
-        f"may have run; `fanfare backfill {pipeline} --rerun` starts them, too."
-    )
-
-
-def _backfill_facts(
-    engine: Engine, pipeline: str, found: Sequence[BlobFacts]
-) -> tuple[dict[str, object], str]:
-    """Describe what a backfill would start and what that may cost."""
-    known = history(engine, pipeline)
-    each = known.cost_per_run
-    expected = None if each is None else each * len(found)
-    about = "unknown" if expected is None else wording.money(expected, known.currency)
-    total = sum(facts.size for facts in found)
-    answer: dict[str, object] = {
-        "pipeline": pipeline,
-        "blobs": [f"{facts.ref.container}/{facts.ref.name}" for facts in found],
-        "bytes": total,
-        "expected_cost": expected,
-        "currency": known.currency or None,
-        "started": [],
-    }
-    size = wording.size(total)
-    return (
-        answer,
-        f"{wording.count(len(found), 'blob')} without a run, {size}; expected cost {about}.",
-    )
-
-
 def purge(
     context: typer.Context,
     run: Annotated[
@@ -285,12 +166,13 @@ def _chosen(session: Session, run: str | None, older_than: str | None) -> Sequen
     engine = session.engine
     if run is not None:
         return [runs.need(engine.ports.tables, run_named(session, run)).run]
-    before = engine.now - _duration(older_than or "")
+    before = engine.now - duration(older_than or "")
     latest = listed(session, listing.latest(engine.ports.tables, None, _PURGED_AT_ONCE))
     return [one for one in latest.runs if one.over and one.ended_at and one.ended_at < before]
 
 
-def _duration(text: str) -> timedelta:
+def duration(text: str) -> timedelta:
+    """Read a duration that somebody gave as an option. Raises CommandError."""
     try:
         return parse_duration(text)
     except ValueError as error:

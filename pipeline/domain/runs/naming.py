@@ -336,9 +336,4 @@ def alias_of_input(pipeline: str, name: str) -> BlobRef:
 def belongings(run: str, *, output: bool) -> list[BlobRef]:
     """Name the folders that hold all blobs of a run; its output only on request."""
     folders = [BlobRef(container, f"{run}/") for container in (WORK, RECEIPTS, ENGINE)]
-    return [*folders, output_of_run(run)] if output else folders
-
-
-def output_of_run(run: str) -> BlobRef:
-    """Name the folder of the outputs of all generations of a run."""
-    return BlobRef(OUTPUT, f"{pipeline_of(run)}/{run}/")
+    return [*folders, BlobRef(OUTPUT, f"{pipeline_of(run)}/{run}/")] if output else folders

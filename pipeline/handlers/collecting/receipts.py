@@ -28,7 +28,7 @@ from pipeline.handlers.tracing import span
 from pipeline.ledger import progress, runs, tasks
 from pipeline.ports.queues import QueueMessage
 
-DRAIN = 1000
+DRAIN = 250  # messages between two looks at the time
 _AT_ONCE = 10_000  # items whose results are held; each takes about 1.5 KB
 _COUNTING = frozenset({State.SUBMITTING, State.RUNNING, State.ASSEMBLING})
 
@@ -71,12 +71,16 @@ def _settle_all(engine: Engine, rung: Iterable[Doorbell]) -> Transient | None:
     for doorbell in rung:
         by_generation[doorbell.path.run, doorbell.path.generation].append(doorbell)
     unsettled: Transient | None = None
-    for (run, generation), doorbells in by_generation.items():
+    for number, ((run, generation), doorbells) in enumerate(by_generation.items()):
+        if number and engine.time_is_up:
+            _leave(engine, doorbells)
+            continue
         try:
             written = {doorbell.path for doorbell in doorbells if not doorbell.unwritten}
             unwritten = {doorbell.path for doorbell in doorbells if doorbell.unwritten}
-            settle(engine, run, generation, written, unwritten)
-            _delete(engine, doorbells)
+            late = settle(engine, run, generation, written, unwritten)
+            _delete(engine, [doorbell for doorbell in doorbells if doorbell.path not in late])
+            _leave(engine, [doorbell for doorbell in doorbells if doorbell.path in late])
         except Transient as error:
             _put_back(engine, doorbells, str(error))
             if doorbells[0].received is None:
@@ -105,6 +109,16 @@ def _delete(engine: Engine, doorbells: Iterable[Doorbell]) -> None:
     list(abreast.each(delete, received))
 
 
+def _leave(engine: Engine, doorbells: Iterable[Doorbell]) -> None:
+    """Let others handle messages now: this invocation has no time left for them.
+
+    Raises Transient; then they are redelivered in some minutes.
+    """
+    left = list(doorbells)
+    list(abreast.each(lambda one: engine.send(Queue.RECEIPTS, one.message), left))
+    _delete(engine, left)
+
+
 def _put_back(engine: Engine, doorbells: Iterable[Doorbell], why: str) -> None:
     """Put back messages that would otherwise stay hidden for minutes.
 
@@ -130,18 +144,19 @@ def settle(
     generation: int,
     paths: Set[ReceiptPath],
     unwritten: Set[ReceiptPath] = frozenset(),
-) -> None:
+) -> Set[ReceiptPath]:
     """Count receipts of one generation of a run, if it is the present one.
 
-    Those that the engine has to write itself are written first. The sweep handles permanent errors.
-    Raises Transient, and NotYet while Batch has not completed a task that announced its end.
+    Returns those for which no time is left: some are always counted. Those that the engine has to
+    write itself are written first. The sweep handles permanent errors. Raises Transient, and NotYet
+    while Batch has not completed a task that announced its end.
     """
     about: dict[str, object] = {"action": "receipts", "run": run_id, "generation": generation}
     try:
         held = runs.load(engine.ports.tables, run_id)
         if held is None or held.run.generation != generation or held.run.over:
             log.info("Receipts ignored: their generation is over", extra=about)
-            return
+            return frozenset()
         run, receipts = held.run, len(paths | unwritten)
         with span("receipts of a run", run.traceparent, run=run_id, receipts=receipts):
             expected = {path for path in paths | unwritten if run.names.knows(path.address)}
@@ -150,11 +165,13 @@ def settle(
                 log.warning("Receipt ignored: nobody was told to put it there", extra=fields)
             recorded = ends.record(engine, run, expected & unwritten)
             there = (expected & paths) | recorded.written
-            _settle_run(engine, run, sorted(there, key=lambda path: path.blob))
+            late = _settle_run(engine, run, sorted(there, key=lambda path: path.blob))
             if recorded.open:
                 raise NotYet(f"Batch has not completed {', '.join(recorded.open[:3])} yet.")
+            return late
     except Permanent as error:
         log.exception("Receipts not counted", extra={**about, "reason": str(error)})
+        return frozenset()
 
 
 def settle_unheard(engine: Engine, run: Run, unheard: Unheard) -> set[str]:
@@ -181,21 +198,26 @@ def settle_unheard(engine: Engine, run: Run, unheard: Unheard) -> set[str]:
     return {path.unit for path in found if ends.is_done(engine, run, path.unit)}
 
 
-def _settle_run(engine: Engine, run: Run, paths: list[ReceiptPath]) -> None:
+def _settle_run(engine: Engine, run: Run, paths: list[ReceiptPath]) -> Set[ReceiptPath]:
     staged = [path for path in paths if path.unit in STAGE_STEPS]
     for path in staged:
         _settle_stage(engine, run, path)
     counted = [path for path in paths if path.unit not in STAGE_STEPS]
     if run.plan is None or run.state not in _COUNTING or not counted:
-        return
+        return frozenset()
     items = _items_of(engine, run, counted)
     known = [path for path in counted if path.unit in items]
     heard: list[str] = []
+    late = set(known)
     for some in _portions(known, items):
+        if len(late) < len(known) and engine.time_is_up:
+            break
+        late -= set(some)
         results = _read_results(engine, run, some, items)
         heard += tasks.finish(engine.ports.tables, run.id, run.generation, results).units
         indexing.note(engine, run, results)
     count(engine, run, heard)
+    return late
 
 
 def _portions(

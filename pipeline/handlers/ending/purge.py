@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.asking.history import Act
+from pipeline.domain.runs.keeping import outputs
 from pipeline.domain.runs.manifest import Manifest
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
@@ -87,7 +88,7 @@ def go_on(engine: Engine, found: Purge, told: Told = lambda _: None) -> bool:
 def _output(engine: Engine, run: Run) -> Iterator[BlobRef]:
     """Yield the blobs of a run's output, after the aliases that point at it."""
     yield from (facts.ref for facts in _aliases(engine, run))
-    folder = naming.output_of_run(run.id)
+    folder = outputs.folder(run.id)
     yield from (facts.ref for facts in engine.ports.blobs.list(folder.container, folder.name))
 
 

@@ -41,7 +41,10 @@ _TOLD = 20  # reasons of each kind
 
 @dataclass
 class Rebuilt:
-    """What was put back, and what was refused, with reasons."""
+    """What was put back, and what was refused, with reasons.
+
+    `pipelines` are those of which runs were put back, `backed_up` those with backups of runs.
+    """
 
     runs: int = 0
     tombstones: int = 0
@@ -51,6 +54,7 @@ class Rebuilt:
     progress: int = 0
     refused: list[str] = field(default_factory=list)
     pipelines: set[str] = field(default_factory=set)
+    backed_up: list[str] = field(default_factory=list)
 
 
 def rebuild(engine: Engine) -> Iterator[Rebuilt]:
@@ -75,6 +79,9 @@ def _from_backups(engine: Engine, done: Rebuilt) -> Iterator[None]:
     known = (name for facts in listed if (name := names.parse_name(facts.ref.name)))
     for run, of_run in groupby(known, key=lambda name: name.run):
         yield
+        pipeline = naming.pipeline_of(run)
+        if pipeline and pipeline not in done.backed_up:
+            done.backed_up.append(pipeline)
         last = max(of_run, key=lambda name: name.rank)
         if runs.exists(engine.ports.tables, run):
             continue
@@ -154,7 +161,7 @@ def _marks_of(engine: Engine, pipeline: str) -> Marks | None:
 def _marks(engine: Engine, done: Rebuilt) -> Iterator[None]:
     """Put back the watermarks. Runs from before the first backup may be unknown: they lie below."""
     tables = engine.ports.tables
-    for pipeline in sorted(done.pipelines | set(backups.pipelines(engine))):
+    for pipeline in sorted({*done.pipelines, *done.backed_up, *backups.with_marks(engine)}):
         yield
         marks = _marks_of(engine, pipeline)
         recent = engine.now - engine.patience.lost_event

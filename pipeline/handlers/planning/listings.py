@@ -1,6 +1,6 @@
 """The split that makes an item of each blob below a prefix, and pins the blob for it."""
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,7 +10,7 @@ from pipeline.domain.runs.run import Run
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.planning import inputs
 from pipeline.handlers.planning.work import Bookmark, Drawn
-from pipeline.ports.blobs import BlobFacts, ListedPage
+from pipeline.ports.blobs import ListedPage
 
 KEPT = 20_000  # blobs whose facts are kept while they are counted, so they are listed only once
 
@@ -48,7 +48,7 @@ class Listing:
     def _items(self, pages: Iterable[ListedPage], bookmark: Bookmark) -> Iterator[Drawn]:
         taken = bookmark.name  # new blobs before it may have moved it to a later page
         for page in pages:
-            found = _after(page.blobs, taken) if taken else page.blobs
+            found = page.after(taken) if taken else page.blobs
             bookmark = bookmark.model_copy(update={"marker": page.marker, "name": taken})
             yield Drawn(bookmark)
             taken = "" if found else taken
@@ -67,11 +67,3 @@ class Listing:
         for page in self.engine.ports.blobs.list_pages(self.container, prefix, marker):
             found = [f for f in page.blobs if f.size > 0 and self.split.matches(f.ref.name)]
             yield ListedPage(page.marker, found)
-
-
-def _after(found: Sequence[BlobFacts], name: str) -> Sequence[BlobFacts]:
-    """Return the blobs of a page that come after one, which may be gone by now."""
-    names = [facts.ref.name for facts in found]
-    if name in names:
-        return found[names.index(name) + 1 :]
-    return [facts for facts in found if facts.ref.name > name]

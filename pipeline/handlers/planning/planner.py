@@ -8,7 +8,7 @@ import hashlib
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -22,18 +22,17 @@ from pipeline.domain.runs.messages import Step
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import PublishedPlan, Run
 from pipeline.domain.runs.stored import Stored
-from pipeline.errors import FanfareError
 from pipeline.handlers.collecting.gathering import former_ends
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.planning import inputs, pages
 from pipeline.handlers.planning.draft import Draft, Template
 from pipeline.handlers.planning.work import Bookmark, Drawn
 from pipeline.handlers.running.stages import OnNode
-from pipeline.handlers.tenure import Elsewhere, TimeIsUp
+from pipeline.handlers.tenure import Elsewhere, Tenure, TimeIsUp, holding_step
 from pipeline.ledger import runs
 from pipeline.ledger.runs import Held
 from pipeline.ledger.steps import slices
-from pipeline.ledger.steps.slices import Busy, Cursor, LongStep
+from pipeline.ledger.steps.slices import LongStep
 
 _WRITERS = 8
 _RENEWED = timedelta(seconds=15)
@@ -68,24 +67,15 @@ def make(engine: Engine, held: Held) -> PublishedPlan | OnNode | GoesOn:
     run = held.run
     try:
         done = former_ends(engine, run) if run.earlier else None
+        with holding_step(engine, step_of(run)) as tenure:
+            if tenure.finished:
+                return PublishedPlan.model_validate_json(tenure.body)
+            return _Planner(engine, held, tenure, done).work()
     except TimeIsUp:
         engine.wake(Step.PLAN, run)
-        return GoesOn()
     except Elsewhere as error:
         engine.wake_at(Step.PLAN, run, error.until)
-        return GoesOn()
-    taken = slices.take(engine.ports.tables, step_of(run), engine.token(), engine.now)
-    if isinstance(taken, Busy):
-        engine.wake_at(Step.PLAN, run, taken.until)
-        return GoesOn()
-    if taken.finished:
-        return PublishedPlan.model_validate_json(taken.body)
-    planner = _Planner(engine, held, taken, done)
-    try:
-        return planner.work()
-    except FanfareError:
-        planner.give_back()
-        raise
+    return GoesOn()
 
 
 def step_of(run: Run) -> LongStep:
@@ -103,20 +93,19 @@ def is_at_work(engine: Engine, run: Run) -> bool:
 class _Planner:
     """One invocation's work on a plan."""
 
-    def __init__(self, engine: Engine, held: Held, cursor: Cursor, done: ItemEnds | None) -> None:
-        self._engine, self._held, self._cursor, self._done = engine, held, cursor, done
-        self._renewed, self._stopped = engine.now, False
+    def __init__(self, engine: Engine, held: Held, tenure: Tenure, done: ItemEnds | None) -> None:
+        self._engine, self._held, self._tenure, self._done = engine, held, tenure, done
+        self._stopped = False
         self._bundle = engine.definition(held.run).bundle.items
         new = Sofar(folder=held.run.names.plan(engine.token()))
-        self._sofar = Sofar.model_validate_json(cursor.body) if cursor.body else new
+        self._sofar = Sofar.model_validate_json(tenure.body) if tenure.body else new
         self._digests = Digests(self._sofar.lists, self._sofar.sha256)
 
-    def work(self) -> PublishedPlan | OnNode | GoesOn:
-        """Draw items and write pages until the split ends, or the time is up."""
+    def work(self) -> PublishedPlan | OnNode:
+        """Draw items and write pages until the split ends. Raises TimeIsUp."""
         engine, run, bookmark = self._engine, self._held.run, self._sofar.bookmark
         work = pages.drawing(engine, run, bookmark, self._done)
         if isinstance(work, OnNode):
-            self.give_back()
             return work
         draft = self._draft(Template.of(engine, run, work.cut))
         with (
@@ -126,20 +115,16 @@ class _Planner:
             for drawn in found:
                 page = draft.add(drawn)
                 if page:
-                    self._hold()
+                    # When the lease is over, another owner writes the same pages.
+                    self._tenure.renew(after=2 * _RENEWED)
                     self._keep(writer, page)
                 bookmark = drawn.after
                 self._renew(writer, bookmark if page else None)
             if self._stopped:
-                return self._send_on(writer, draft.rest(), bookmark)
+                raise self._sent_on(writer, draft.rest(), bookmark)
             if page := draft.take():
                 self._keep(writer, page)
         return self._finish()
-
-    def give_back(self) -> None:
-        """Let the next invocation take the step at once."""
-        with suppress(FanfareError):
-            slices.release(self._engine.ports.tables, self._cursor, self._engine.now)
 
     def _is_enough(self, drawn: Drawn) -> bool:
         """Return whether to draw nothing more: the time is up, and the split has moved on."""
@@ -176,19 +161,14 @@ class _Planner:
     def _note(self, **changes: object) -> None:
         self._sofar = self._sofar.model_copy(update=changes)
 
-    def _hold(self) -> None:
-        """Renew a lease that is nearly over: after it, another owner writes the same pages."""
-        if self._engine.now - self._renewed >= 2 * _RENEWED:
-            self._advance(self._cursor.body)
-
     def _renew(self, writer: "_Writer", bookmark: Bookmark | None) -> None:
         """Keep the lease, and record a bookmark between pages; stop if the run has moved on."""
-        if self._engine.now - self._renewed < _RENEWED:
+        if not self._tenure.is_due(_RENEWED):
             return
-        body = self._cursor.body
+        body = self._tenure.body
         if bookmark is not None:
             body = self._recorded(writer, bookmark, None)
-        self._advance(body)
+        self._tenure.note(self._sofar.items, body)
         self._held = runs.reread(self._engine.ports.tables, self._held)
 
     def _recorded(self, writer: "_Writer", bookmark: Bookmark, rest: Page | None) -> str:
@@ -202,24 +182,17 @@ class _Planner:
         self._note(bookmark=bookmark, rest=digest, lists=lists, sha256=sha256)
         return self._sofar.model_dump_json()
 
-    def _advance(self, body: str) -> None:
-        now, tables = self._engine.now, self._engine.ports.tables
-        self._cursor = slices.advance(tables, self._cursor, now, self._sofar.items, body)
-        self._renewed = now
-
-    def _send_on(self, writer: "_Writer", rest: Page | None, bookmark: Bookmark) -> GoesOn:
-        """Record how far the plan is, and ask for the next slice."""
+    def _sent_on(self, writer: "_Writer", rest: Page | None, bookmark: Bookmark) -> TimeIsUp:
+        """Record how far the plan is. Raises Conflict if the run has moved on."""
         run, body = self._held.run, self._recorded(writer, bookmark, rest)
         runs.reread(self._engine.ports.tables, self._held)
-        now, tables = self._engine.now, self._engine.ports.tables
-        slices.put_down(tables, self._cursor, now, self._sofar.items, body)
-        self._engine.wake(Step.PLAN, run)
+        self._tenure.put_down(self._sofar.items, body)
         fields = {"items": self._sofar.items, "pages": self._sofar.pages}
         log.info("Plan goes on in another slice", extra={**context(run, "plan"), **fields})
-        return GoesOn()
+        return TimeIsUp(f"{self._sofar.items:,} items are planned.")
 
     def _finish(self) -> PublishedPlan:
-        sofar, tables = self._sofar, self._engine.ports.tables
+        sofar = self._sofar
         if self._digests.many and self._digests.pages:
             with _writing(self._engine) as writer:
                 self._keep_list(writer)
@@ -235,8 +208,7 @@ class _Planner:
             lists=found.lists,
             bundle=self._bundle if sofar.in_order else 0,
         )
-        body = plan.model_dump_json()
-        slices.finish(tables, self._cursor, self._engine.now, sofar.items, body)
+        self._tenure.finish(plan.model_dump_json())
         return plan
 
 

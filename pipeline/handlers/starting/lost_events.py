@@ -8,6 +8,7 @@ invocation does not suffice for goes on at the next one, where it stopped.
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from itertools import batched
 
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.trigger import BlobTrigger
@@ -18,7 +19,7 @@ from pipeline.domain.runs.keeping import outputs
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.stored import Stored
 from pipeline.errors import Conflict, FanfareError, Permanent
-from pipeline.handlers import backups
+from pipeline.handlers import abreast, backups
 from pipeline.handlers.engine import Engine, log
 from pipeline.handlers.starting.start import Started, blob_key, known, start_for_blob
 from pipeline.ledger import runs, watermarks
@@ -29,6 +30,7 @@ from pipeline.ledger.watermarks import Watched
 from pipeline.ports.blobs import BlobFacts
 
 MAX_STARTS = 100
+_AT_ONCE = 64  # blobs whose runs are looked up together
 _OVERLAP = timedelta(hours=1)
 _SEARCH = ENGINE.model_copy(update={"name": "search for lost events"})
 
@@ -130,7 +132,7 @@ def _search(
         search = search.model_copy(update={"marker": page.marker})
         if engine.time_is_up and page.marker != begun:
             return search, started
-        for facts in _unclaimed(engine, pipeline, page.blobs, (search.since, search.until)):
+        for facts in without_run(engine, pipeline, page.blobs, (search.since, search.until)):
             if tried == allowed:
                 log.error(
                     "Many blob events were lost: the next sweep starts the remaining runs",
@@ -193,9 +195,12 @@ def unclaimed(
 
     Those below the watermark are left out.
     """
-    for facts in without_run(engine, pipeline, since, until):
-        if not is_below_watermark(engine, pipeline, facts):
-            yield facts
+    trigger = pipeline.trigger.blob
+    if trigger is not None:
+        found = engine.ports.blobs.list(trigger.container, trigger.prefix)
+        for facts in without_run(engine, pipeline, found, (since, until)):
+            if not is_below_watermark(engine, pipeline, facts):
+                yield facts
 
 
 def is_below_watermark(engine: Engine, pipeline: Pipeline, facts: BlobFacts) -> bool:
@@ -203,7 +208,11 @@ def is_below_watermark(engine: Engine, pipeline: Pipeline, facts: BlobFacts) -> 
 
     The ETag and the time of a change tell nothing if only metadata was changed since then.
     """
-    watermark = retention.watermark(engine.ports.tables, pipeline.name)
+    return is_below(retention.watermark(engine.ports.tables, pipeline.name), facts)
+
+
+def is_below(watermark: datetime | None, facts: BlobFacts) -> bool:
+    """Return whether a blob is not younger than a watermark, if there is one."""
     first = min(facts.created or facts.modified, facts.modified)
     return watermark is not None and first <= watermark
 
@@ -220,30 +229,29 @@ def rerun(engine: Engine, pipeline: Pipeline, facts: BlobFacts) -> Started:
 
 
 def without_run(
-    engine: Engine, pipeline: Pipeline, since: datetime, until: datetime
-) -> Iterator[BlobFacts]:
-    """Yield the blobs of a time range that match and have no run that the ledger knows."""
-    trigger = pipeline.trigger.blob
-    if trigger is not None:
-        found = engine.ports.blobs.list(trigger.container, trigger.prefix)
-        yield from _unclaimed(engine, pipeline, found, (since, until))
-
-
-def _unclaimed(
     engine: Engine,
     pipeline: Pipeline,
     found: Iterable[BlobFacts],
     between: tuple[datetime, datetime],
 ) -> Iterator[BlobFacts]:
+    """Yield those of the blobs that match and have no run that the ledger knows.
+
+    They are complete since a time between two others. Several are looked up at a time.
+    """
     trigger, (since, until) = pipeline.trigger.blob, between
     assert trigger is not None  # noqa: S101 - the callers looked
-    for facts in found:
+
+    def is_due(facts: BlobFacts) -> bool:
         complete = _complete(trigger, facts)
-        if complete is None or not since <= complete <= until:
-            continue
+        return complete is not None and since <= complete <= until
+
+    def has_run(facts: BlobFacts) -> bool:
         run = naming.run_id(pipeline.name, blob_key(event_of(engine, facts)))
-        if runs.load(engine.ports.tables, run) is None and not known(engine, pipeline, facts):
-            yield facts
+        return bool(runs.load(engine.ports.tables, run)) or known(engine, pipeline, facts)
+
+    for some in batched(filter(is_due, found), _AT_ONCE, strict=False):
+        answers = abreast.each(has_run, some)
+        yield from (facts for facts, has in zip(some, answers, strict=True) if not has)
 
 
 def _complete(trigger: BlobTrigger, facts: BlobFacts) -> datetime | None:

@@ -80,6 +80,28 @@ def test_backfill_asks_first_and_starts_each_blob_once(cli):
     assert len(cli.app.all_runs()) == 2
 
 
+def test_a_backfill_goes_on_where_its_limit_was(cli):
+    lost_uploads(cli, 5)
+    first = cli.json("backfill", "job", "--limit", "2", "--yes")
+    assert (len(first["started"]), first["over"], first["goes_on_after"]) == (2, False, None)
+    assert "after these" in cli("backfill", "job", "--limit", "2", "--yes").stdout
+    dry = cli("backfill", "job", "--dry-run").stdout
+    assert "Going on after lines/3.txt, where a backfill stopped: 1 blob" in dry
+    last = cli.json("backfill", "job", "--yes")
+    assert (len(last["started"]), last["over"]) == (1, True)
+    assert len(cli.app.all_runs()) == 5
+    assert cli.json("backfill", "job", "--yes")["started"] == []
+
+
+def test_a_backfill_without_a_blob_left_begins_with_the_first_one_again(cli):
+    lost_uploads(cli, 3)
+    cli("backfill", "job", "--limit", "2", "--yes")
+    cli.app.upload("lines/2.txt", b"x\n")
+    cli.app.pump()  # its event was only late
+    assert cli.json("backfill", "job", "--yes")["goes_on_after"] == "lines/1.txt"
+    assert cli.json("backfill", "job", "--yes")["goes_on_after"] is None
+
+
 def test_purge_deletes_everything_but_the_tombstone(cli):
     run = cli.finished()
     event = cli.app.world.blobs.created_event(cli.app.world.blobs.at(cli.app.only_run().input.url))

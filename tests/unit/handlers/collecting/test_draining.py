@@ -55,3 +55,31 @@ def test_results_are_recorded_in_portions_and_counted_once(app, monkeypatch):
     monkeypatch.setattr(tasks, "finish", noting)
     assert ring(app) == TASKS
     assert max(portions) == 3
+
+
+def test_the_time_is_looked_at_within_what_was_taken(app, monkeypatch):
+    monkeypatch.setattr(receipts, "_AT_ONCE", 3)
+    monkeypatch.setattr(receipts, "DRAIN", 100)
+    app.hurry(timedelta(seconds=9), per_look=timedelta(seconds=1))
+    counted = ring(app)
+    assert 0 < counted < TASKS
+    left = app.world.queues.bodies(Queue.RECEIPTS)
+    assert len(left) == TASKS - counted, "others take them at once"
+    assert not any("tries" in body for body in left), "it was no failure"
+    app.settle()
+    assert app.only_run().state == "succeeded"
+
+
+def test_the_time_is_looked_at_between_the_receipts_of_two_runs(app_with):
+    app = app_with(LINES)
+    for number in range(TASKS):
+        app.upload(f"lines/{number}.txt", b"line\n")
+    app.pump()
+    app.run_tasks()
+    app.hurry(timedelta(seconds=30), per_look=timedelta(seconds=1))
+    (message,) = app.world.queues.receive(Queue.RECEIPTS, 1)
+    dispatch.handle(app.engine, Queue.RECEIPTS, message.body)
+    app.world.queues.delete(Queue.RECEIPTS, message)
+    assert 0 < len(app.world.queues.bodies(Queue.RECEIPTS)) < TASKS - 1
+    app.settle()
+    assert {run.state for run in app.all_runs()} == {"succeeded"}

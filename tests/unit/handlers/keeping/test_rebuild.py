@@ -2,11 +2,13 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 
 import pytest
 
+from pipeline.domain.runs.keeping import backups
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.handlers.backups import LedgerLost
 from pipeline.handlers.ending import steer
@@ -315,3 +317,22 @@ def test_a_run_that_waited_for_days_when_the_ledger_was_lost_is_started(app_with
     app.settle()
     names = sorted(run.input.name for run in app.all_runs())
     assert names == ["lines/first.txt", "lines/waits.txt"]
+
+
+def test_backups_are_listed_once(old):
+    app, listed = old(), []
+    blobs = app.world.ports.blobs
+
+    class Noting:
+        def __getattr__(self, name):
+            return getattr(blobs, name)
+
+        def list(self, container, prefix=""):
+            listed.append((container, prefix))
+            return blobs.list(container, prefix)
+
+    lose(app, *TABLES)
+    app.through(replace(app.world.ports, blobs=Noting()))
+    assert rebuilt(app).backed_up == ["job"]
+    folder = backups.folder()
+    assert listed.count((folder.container, folder.name)) == 1

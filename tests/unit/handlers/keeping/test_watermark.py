@@ -30,7 +30,8 @@ def forgotten(app):
 
 def left_over(app) -> list:
     pipeline = app.engine.catalogue.pipeline("job")
-    return list(without_run(app.engine, pipeline, EVER, app.engine.now))
+    found = app.world.blobs.list("input", "lines/")
+    return list(without_run(app.engine, pipeline, found, (EVER, app.engine.now)))
 
 
 def test_a_forgotten_run_leaves_nothing_in_the_ledger_and_no_backup(old):

@@ -15,6 +15,7 @@ from pipeline.handlers.ending import purge, steer
 from pipeline.handlers.planning import planner
 from pipeline.handlers.published import PlanSpoiled, read_page
 from pipeline.handlers.running import submit
+from pipeline.handlers.starting.backfill import Asked, go_on
 from pipeline.ledger.steps import slices
 from tests.fakes.app import FakeApp
 from tests.fakes.clock import FakeClock
@@ -104,6 +105,22 @@ def purged_in_slices(app, run):
     assert max(app.took) < LIMIT / SHARE + timedelta(seconds=1)
     assert not any(app.world.blobs.names(container, run.id) for container in ("work", "receipts"))
     assert app.world.tables.rows("tasks") == []
+
+
+def test_a_backfill_over_a_hundred_thousand_blobs_works_in_slices(app_with):
+    app = app_with(LARGE.replace("prefix: lines/", "prefix: lines/, suffix: [.txt]"))
+    app.loses = lambda _event: True
+    for number in range(ITEMS):
+        kind = "tmp" if number % 40 else "txt"
+        app.world.blobs.put("input", f"lines/{number:06}.{kind}", b"x")
+    app.world.clock.advance(minutes=1)
+    app = timed(app)
+    asked, done = Asked(app.engine.catalogue.pipeline("job")), []
+    while not done or not done[-1].over:
+        assert app.survive(lambda: done.append(go_on(app.engine.begun(), asked, ITEMS)))
+    assert sum(len(one.started) for one in done) == ITEMS / 40
+    assert len(done) > 6
+    assert max(app.took) < LIMIT / SHARE + timedelta(seconds=1)
 
 
 def begun(app, tasks):
