@@ -25,7 +25,7 @@ def _on_queue(queue: Queue) -> None:
     @app.queue_trigger(arg_name="message", queue_name=str(queue), connection=STORAGE)
     def on_message(message: func.QueueMessage) -> None:
         body, deliveries = message.get_body().decode(), message.dequeue_count or 1
-        dispatch.handle(bootstrap.engine(), queue, body, deliveries)
+        dispatch.handle(bootstrap.engine(), queue, body, deliveries, message.insertion_time)
 
 
 for _queue in Queue:

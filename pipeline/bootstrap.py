@@ -46,9 +46,10 @@ def _engine() -> Reloading[Engine]:
     settings = Settings.from_env(os.environ, APP_ROOT)
     if settings.otlp_endpoint or settings.insights_connection:
         # Imported only where it is needed: it doubles the time of a cold start.
-        from pipeline.adapters.telemetry import traces as telemetry  # noqa: PLC0415
+        from pipeline.adapters.telemetry import metrics, traces  # noqa: PLC0415
 
-        telemetry.configure(settings)
+        traces.configure(settings)
+        metrics.configure(settings)
     root = settings.definitions
     look: Callable[[], str] = functools.partial(stamp, root) if settings.reload else str
     seen = look()

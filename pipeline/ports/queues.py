@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Protocol
 
 MAX_PEEKED = 32  # the service shows no more, and always the first
+MISSING = "There is no queue {queue}; it can be made again (`fanfare doctor` says how)."
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class Queues(Protocol):
     def send(self, queue: str, body: str, delay: timedelta = timedelta()) -> QueueMessage:
         """Send a message that becomes visible after `delay`; return it, so that it can be deleted.
 
-        Nobody can delete it by that any more when somebody has received it.
+        Nobody can delete it by that any more when somebody has received it. A queue that is not
+        there is Transient: somebody deleted it, and whoever sends has to go on when it is back.
         """
 
     def receive(self, queue: str, limit: int) -> list[QueueMessage]:

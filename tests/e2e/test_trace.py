@@ -6,6 +6,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
@@ -21,13 +24,14 @@ STEPS = {"plan", "submit", "receipts of a run", "assemble", "announce"}
 
 
 class Collector(ThreadingHTTPServer):
-    """An OTLP endpoint that keeps every span that it receives."""
+    """An OTLP endpoint that keeps every span, and the names of the metrics, that it receives."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Export)
         self.spans: list[Span] = []
+        self.metrics: set[str] = set()
 
     @property
     def endpoint(self) -> str:
@@ -55,14 +59,21 @@ class _Export(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        assert self.path == "/v1/traces"
-        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-            for scope in resource.scope_spans:
-                self.server.spans += scope.spans
+        {"/v1/traces": self._traces, "/v1/metrics": self._metrics}[self.path](body)
         self.send_response(200)
         self.send_header("Content-Type", "application/x-protobuf")
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+    def _traces(self, body: bytes) -> None:
+        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+            for scope in resource.scope_spans:
+                self.server.spans += scope.spans
+
+    def _metrics(self, body: bytes) -> None:
+        for resource in ExportMetricsServiceRequest.FromString(body).resource_metrics:
+            for scope in resource.scope_metrics:
+                self.server.metrics |= {metric.name for metric in scope.metrics}
 
     def log_message(self, *_: object) -> None: ...
 
@@ -129,6 +140,12 @@ def test_what_goes_wrong_is_on_the_span_it_went_wrong_in(traced, collector):
         attribute.value.string_value for e in events(spans, "plan") for attribute in e.attributes
     ]
     assert any("plan-failed" in text for text in told)
+
+
+def test_verdicts_and_the_age_of_messages_are_exported_as_metrics(traced, collector):
+    traced.ended(traced.upload("acts/three.txt", b"ok a\n", "acts"))
+    wanted = {"fanfare.runs", "fanfare.items", "fanfare.node_seconds", "fanfare.message.age"}
+    until(lambda: wanted <= collector.metrics, 30, f"the metrics {wanted}")
 
 
 def name_of(collector: Collector, span_id: bytes) -> str:

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from pipeline.adapters import limits
 from pipeline.domain.runs.messages import RETIRED, Queue, poison_of
-from pipeline.errors import NotFound
-from pipeline.ports.queues import MAX_PEEKED, QueueMessage
+from pipeline.errors import NotFound, Transient
+from pipeline.ports.queues import MAX_PEEKED, MISSING, QueueMessage
 from pipeline.ports.world import Clock
 
 HIDDEN = timedelta(minutes=5)
@@ -38,6 +38,8 @@ class MemoryQueues:
     def send(self, queue: str, body: str, delay: timedelta = timedelta()) -> QueueMessage:
         """Send a message that becomes visible after `delay`."""
         limits.check_message(base64.b64encode(body.encode()).decode())
+        if queue not in self._queues:
+            raise Transient(MISSING.format(queue=queue))
         number = next(self._numbers)
         stored = Stored(f"m{number}", body, self._clock.now() + delay, f"sent-{number}")
         self._messages(queue)[stored.id] = stored

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import cache
 
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, ResourceNotFoundError
 from azure.storage.queue import QueueClient, QueueServiceClient
 
 from pipeline.adapters import limits
 from pipeline.adapters.identity.credentials import storage_account
-from pipeline.adapters.translate import code_of, translate, translated
+from pipeline.adapters.translate import STORAGE, code_of, translate, translated
 from pipeline.adapters.transport import transport_to
-from pipeline.ports.queues import MAX_PEEKED, QueueMessage
+from pipeline.errors import Transient
+from pipeline.ports.queues import MAX_PEEKED, MISSING, QueueMessage
 from pipeline.settings import Settings
 
 _HIDDEN_S = 300
@@ -30,15 +31,21 @@ class AzureQueues:
     def send(self, queue: str, body: str, delay: timedelta = timedelta()) -> QueueMessage:
         """Send a message that becomes visible after `delay`; return it, so that it can be deleted.
 
-        Nobody can delete it by that any more when somebody has received it.
+        Nobody can delete it by that any more when somebody has received it. A queue that is not
+        there is Transient: somebody deleted it, and whoever sends has to go on when it is back.
         """
         text = base64.b64encode(body.encode()).decode()
         limits.check_message(text)
         seconds = int(delay.total_seconds())
         with translated(f"send to {queue}"):
-            sent = self._queue(queue).send_message(
-                text, visibility_timeout=seconds, time_to_live=_NEVER
-            )
+            try:
+                sent = self._queue(queue).send_message(
+                    text, visibility_timeout=seconds, time_to_live=_NEVER
+                )
+            except ResourceNotFoundError as error:
+                missing = Transient(MISSING.format(queue=queue))
+                missing.service = STORAGE
+                raise missing from error
         return QueueMessage(str(sent.id), body, str(sent.pop_receipt), dequeue_count=0)
 
     def receive(self, queue: str, limit: int) -> list[QueueMessage]:

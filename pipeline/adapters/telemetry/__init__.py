@@ -1,1 +1,1 @@
-"""The export of traces."""
+"""The export of traces and metrics."""

@@ -5,8 +5,7 @@ Sources: OpenTelemetry's environment variables; azure-monitor-opentelemetry-expo
 """
 
 import logging
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import override
 
 from opentelemetry import trace
@@ -16,13 +15,11 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
+from pipeline.adapters.telemetry.reporting import Losses, quiet
 from pipeline.settings import Settings
 
 _EXPORT_EVERY_MS = 500
 _EXPORT_TIMEOUT_S = 2.0
-_REPORT_EVERY_S = 300.0
-# They log every failure; `_Reporting` logs one in five minutes.
-_TALKATIVE = ("opentelemetry.exporter", "opentelemetry.sdk._shared_internal", "azure.monitor")
 
 _log = logging.getLogger("fanfare")
 
@@ -35,8 +32,7 @@ def configure(settings: Settings) -> None:
 
 def provider(settings: Settings) -> TracerProvider:
     """Make a provider that exports within a second, and the rest when the process ends."""
-    for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    quiet()
     # Not the sampler of OTEL_TRACES_SAMPLER: that one is for the Functions host, whose names for
     # samplers this SDK does not know.
     resource = Resource.create({"service.name": "fanfare"})
@@ -68,30 +64,19 @@ class SpanLog(logging.Handler):
 class _Reporting(SpanExporter):
     """An exporter that logs at most one of its failures in five minutes."""
 
-    def __init__(self, exporter: SpanExporter, clock: Callable[[], float] = time.monotonic) -> None:
-        self._exporter, self._clock = exporter, clock
-        self._reported: float | None = None
+    def __init__(self, exporter: SpanExporter) -> None:
+        self._exporter, self._losses = exporter, Losses("Traces", exporter)
 
     @override
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         result = self._exporter.export(spans)
         if result is not SpanExportResult.SUCCESS:
-            self._report(len(spans))
+            self._losses.report(len(spans))
         return result
 
     @override
     def shutdown(self) -> None:
         self._exporter.shutdown()
-
-    def _report(self, lost: int) -> None:
-        now = self._clock()
-        if self._reported is not None and now - self._reported < _REPORT_EVERY_S:
-            return
-        self._reported = now
-        _log.warning(
-            "Traces cannot be exported; the work continues without them",
-            extra={"action": "telemetry", "exporter": type(self._exporter).__name__, "lost": lost},
-        )
 
 
 def _exporters(settings: Settings) -> list[SpanExporter]:

@@ -11,26 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pipeline.domain.runs.obstacles import ObstacleCode
+from pipeline.domain.waiting.verdicts import FAULTS
 
 SEVERITY = 2  # a warning, in Azure Monitor's scale from 0 to 4
 FREQUENCY, WINDOW = "PT15M", "PT1H"  # how often the log is asked, and about how long
-# What passes by no waiting. A run that waits for its tasks, or for its turn, is healthy.
-NEEDS_A_PERSON = (
-    ObstacleCode.POOL_MISSING,
-    ObstacleCode.CORE_QUOTA,
-    ObstacleCode.NO_CAPACITY,
-    ObstacleCode.RESIZE_FAILED,
-    ObstacleCode.AUTOSCALE_FAILED,
-    ObstacleCode.NODES_UNUSABLE,
-    ObstacleCode.START_TASK_FAILING,
-    ObstacleCode.IMAGE_FAILING,
-    ObstacleCode.PREPARATION_FAILING,
-    ObstacleCode.JOB_DISABLED,
-    ObstacleCode.DEFINITION_UNREADABLE,
-    ObstacleCode.BATCH_NOT_ANSWERING,
-    ObstacleCode.STORAGE_NOT_ANSWERING,
-    ObstacleCode.VAULT_NOT_ANSWERING,
-)
 _RUN = r"run\W+([a-z0-9-]+)"  # the field of a record that names its run
 
 
@@ -111,9 +95,10 @@ LOG = (
     ),
     LogAlert(
         "A run waits for a person",
-        "quota, capacity, image, start task, or a service that does not answer",
+        "quota, capacity, image, start task, a step that fails, or a service that does not answer",
         ("Run waits",),
-        NEEDS_A_PERSON,
+        # A run that waits for its tasks, or for its turn, is healthy.
+        tuple(code for code in ObstacleCode if code in FAULTS),
     ),
 )
 METRICS = (

@@ -6,6 +6,7 @@ poison queue. What a handler asks for is carried out by the same invocation whil
 """
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from pipeline.domain.runs.messages import (
     AnnounceMessage,
@@ -20,6 +21,7 @@ from pipeline.domain.runs.messages import (
     read,
 )
 from pipeline.errors import Conflict, FanfareError, Permanent, Transient
+from pipeline.handlers import metering
 from pipeline.handlers.assembling.assemble import assemble
 from pipeline.handlers.collecting.receipts import on_receipts
 from pipeline.handlers.doors import poison, timers
@@ -59,12 +61,21 @@ HANDLERS: Mapping[str, Handle] = {
 }
 
 
-def handle(engine: Engine, queue: Queue, body: str, deliveries: int = 1) -> None:
+def handle(
+    engine: Engine,
+    queue: Queue,
+    body: str,
+    deliveries: int = 1,
+    inserted: datetime | None = None,
+) -> None:
     """Handle one message of a queue; afterwards the host may delete it.
 
     `deliveries` counts how often the host has handed the message out. From the second on the
     invocation does one step alone, so that the step that ends instances is the one that is blamed.
+    `inserted` is when the message was put into the queue, if the host says so.
     """
+    if inserted is not None:
+        metering.taken(queue, inserted, engine.now)
     try:
         message = read(queue, body)
     except BadMessage as error:

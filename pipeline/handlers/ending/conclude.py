@@ -12,7 +12,7 @@ from pipeline.domain.runs.messages import AnnounceMessage, Step
 from pipeline.domain.runs.obstacles import Obstacle
 from pipeline.domain.runs.run import Output, Run
 from pipeline.errors import FanfareError
-from pipeline.handlers import backups
+from pipeline.handlers import backups, metering
 from pipeline.handlers.collecting.accounts import Counts, tally
 from pipeline.handlers.ending import early
 from pipeline.handlers.ending.early import Early
@@ -74,6 +74,7 @@ def conclude(engine: Engine, held: Held, verdict: Verdict) -> Ended:
     place = admission.leave_place(engine, run)
     concluded = runs.conclude(engine.ports.tables, held, run, event, *place)
     log.info("Run ended", extra={**context(run, "conclude"), "cause": str(verdict.cause or "")})
+    metering.ended(held.run, run)
     after_verdict(engine, concluded.run)
     return Ended(concluded.run)
 

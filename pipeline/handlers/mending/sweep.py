@@ -1,5 +1,6 @@
 """Finds lost messages and sends them again, through the same handlers and conditional moves."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
@@ -9,6 +10,7 @@ from pipeline.domain.runs.messages import AnnouncedEvent, AnnounceMessage, Step
 from pipeline.domain.runs.run import Run
 from pipeline.domain.waiting.verdicts import ASKS_AGAIN, pool_failed
 from pipeline.errors import Conflict, FanfareError
+from pipeline.handlers import metering
 from pipeline.handlers.ending import early, steer
 from pipeline.handlers.ending.conclude import Verdict, conclude, release
 from pipeline.handlers.engine import DefinitionUnreadable, Engine, context, log
@@ -34,11 +36,14 @@ def sweep(engine: Engine) -> bool:
     with apart("activation"):
         lost_events.activate(engine)
     tables, looking, checked = engine.ports.tables, looks.once(engine), 0
+    waiting: Counter[str] = Counter()
+    look_after = partial(_look_after, waiting)
     for pipeline in index.pipelines(tables):
         look = partial(_each, engine, pipeline)
         checked += look("outbox", partial(outbox.unannounced, tables), _announce)
         checked += look("ended", partial(outbox.unreleased, tables), release)
-        checked += _each(looking, pipeline, "runs", partial(index.activity, tables), _look_after)
+        checked += _each(looking, pipeline, "runs", partial(index.activity, tables), look_after)
+    metering.waiting(waiting)
     with apart("admission"):
         admission.admit_next(engine, count=_ADMITTED)
     for pool in engine.catalogue.pools:
@@ -78,11 +83,16 @@ def _announce(engine: Engine, entry: OutboxEntry) -> None:
     index.note_asked(engine.ports.tables, entry.row, engine.now)
 
 
-def _look_after(engine: Engine, entry: ActiveEntry) -> None:
-    """Handle one run, and note what it waits for, or the error that keeps the sweep from it."""
+def _look_after(waiting: Counter[str], engine: Engine, entry: ActiveEntry) -> None:
+    """Handle one run, and note what it waits for, or the error that keeps the sweep from it.
+
+    `waiting` counts the runs that wait, by obstacle.
+    """
     held = runs.load(engine.ports.tables, entry.run)
     if held is None or held.run.over:
         return
+    if held.run.obstacle:
+        waiting[str(held.run.obstacle.code)] += 1
     needed = looks.needed(engine, held.run, entry)
     if needed is None:
         return

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from pipeline.errors import NotFound, Permanent
+from pipeline.errors import NotFound, Permanent, Transient
 
 
 def bodies(messages):
@@ -100,9 +100,12 @@ def test_a_message_too_large_for_base64_in_64_kib_is_refused(ports, queue):
         ports.queues.send(queue, "x" * 49_153)
 
 
-def test_a_missing_queue_is_not_found(ports):
-    with pytest.raises(NotFound):
+def test_to_send_to_a_missing_queue_may_succeed_later(ports):
+    with pytest.raises(Transient, match=r"no queue nonesuch.*`fanfare doctor`"):
         ports.queues.send("nonesuch", "a")
+
+
+def test_a_missing_queue_is_not_found(ports):
     with pytest.raises(NotFound):
         ports.queues.receive("nonesuch", 1)
     with pytest.raises(NotFound):

@@ -11,6 +11,7 @@ from pipeline.domain.health import alerts
 from pipeline.domain.runs.messages import Queue
 from pipeline.domain.waiting.remedies import MEANINGS, WAIT
 from pipeline.domain.waiting.reports import PoolReport, Trouble
+from pipeline.domain.waiting.verdicts import FAULTS
 from pipeline.errors import Transient
 from pipeline.handlers.doors import dispatch, timers
 from pipeline.handlers.mending import sweep
@@ -108,7 +109,7 @@ def no_quota(app):
     minutes(app, 20)
 
 
-FAULTS = {
+SEEDS = {
     "A run is not announced": not_announced,
     "Gave up on a message": unrecognised,
     "A run does not move": does_not_move,
@@ -118,12 +119,12 @@ FAULTS = {
 
 
 def test_each_alert_has_its_fault():
-    assert list(FAULTS) == [alert.name for alert in alerts.LOG]
+    assert list(SEEDS) == [alert.name for alert in alerts.LOG]
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", SEEDS)
 def test_an_alert_fires_on_its_fault_alone(app_with, log, name):
-    FAULTS[name](app_with())
+    SEEDS[name](app_with())
     assert alerts.fired(log.messages) == {name}
 
 
@@ -165,7 +166,9 @@ def test_one_late_step_of_each_of_many_runs_is_no_run_that_does_not_move():
 
 
 def test_what_needs_a_person_has_a_remedy():
-    for code in alerts.NEEDS_A_PERSON:
+    codes = [code for alert in alerts.LOG for code in alert.obstacles]
+    assert set(codes) == FAULTS
+    for code in codes:
         meaning = MEANINGS[code]
         assert (meaning.azure or meaning.local) != WAIT, code
 
