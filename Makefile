@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup clients az demo demo-all test test-all test-gpu check lint infra unit bench bench-batch bench-scale bench-workloads render archives preflight images wheel lock clean
+.PHONY: setup clients az demo demo-all test test-all test-gpu check lint infra unit bench bench-batch bench-scale bench-workloads render archives preflight images stack-image wheel lock clean
 setup: $(READY)
 
 $(VENV)/.ready: requirements/dev.txt scripts/find-python
@@ -126,7 +126,11 @@ preflight: $(VENV)/.ready
 
 # Images of the pipelines that run in containers; needs mmdebstrap, and Podman or Docker.
 images: $(VENV)/.ready
-	@$(PY) scripts/workload_images.py
+	@$(PY) scripts/images/workloads.py
+
+# The local stack in a container (docs/ci.md); BASE names another image to build upon.
+stack-image: $(VENV)/.ready
+	@PYTHONPATH=$(CURDIR) $(PY) scripts/images/stack.py $(if $(BASE),--base $(BASE))
 
 render: $(VENV)/.ready
 	@$(PY) scripts/render_pools.py

@@ -53,6 +53,11 @@ PARTS = (
         (*PYTEST, "tests/emulators/batch/containers", "tests/e2e/tasks"),
     ),
     Part(
+        "stack image",
+        "the local stack in a container: built on Debian, and used as the page for CI says",
+        (*PYTEST, "tests/e2e/projects/test_stack_image.py"),
+    ),
+    Part(
         "videos",
         "the packets of all test videos against their frames, and hundreds of damaged ones",
         (*PYTEST, "tests/media"),

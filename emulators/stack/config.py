@@ -35,6 +35,7 @@ class StackConfig(BaseModel):
     clock_scale: float = Field(default=1.0, gt=0)
     wake: bool = True
     eventgrid_time_scale: float = Field(default=1.0, gt=0)
+    published: bool = False
     ports: dict[str, int] = Field(default_factory=dict)
     options: dict[ServiceName, list[str]] = Field(default_factory=dict)
     programs: dict[ServiceName, list[str]] = Field(default_factory=dict)

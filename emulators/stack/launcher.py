@@ -16,6 +16,7 @@ from emulators.stack.config import ServiceName, StackConfig
 from emulators.stack.ending import told_to_end
 from emulators.stack.errors import StackError
 from emulators.stack.files import write_private
+from emulators.stack.forward import forwarding, own_addresses
 from emulators.stack.ports import choose_ports
 from emulators.stack.services import Services
 
@@ -56,7 +57,8 @@ class Stack:
         self._config = config
         self._data = data
         self._state = data / "stack.json"
-        self._services = Services(config, data, choose_ports(data / "ports.json", config.ports))
+        self._ports = choose_ports(data / "ports.json", config.ports)
+        self._services = Services(config, data, self._ports)
         self._children: list[Child] = []
         self._changed = asyncio.Event()
 
@@ -75,8 +77,10 @@ class Stack:
             await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if starting.done():
                 starting.result()
-                self._tell()
-                await self._watch(stopping, saving)
+                addresses = own_addresses() if self._config.published else []
+                async with forwarding(addresses, self._ports.values()):
+                    self._tell()
+                    await self._watch(stopping, saving)
         finally:
             for task in (starting, stopping, saving):
                 task.cancel()

@@ -13,7 +13,8 @@ from fanfare import AsyncFanfare, Fanfare
 import pipeline
 
 FOLDER = Path(__file__).resolve().parents[2] / "client"
-SOURCES = sorted((FOLDER / "src/fanfare").glob("*.py"))
+FIXTURES = FOLDER / "src/fanfare/testing/__init__.py"
+SOURCES = sorted((FOLDER / "src/fanfare").rglob("*.py"))
 
 
 def imported(path):
@@ -26,9 +27,15 @@ def imported(path):
 
 
 def test_it_imports_itself_httpx_and_the_standard_library():
-    found = {name for path in SOURCES for name in imported(path)}
+    found = {name for path in SOURCES if path != FIXTURES for name in imported(path)}
     assert len(SOURCES) > 10
     assert found - sys.stdlib_module_names == {"fanfare", "httpx"}
+
+
+def test_only_its_fixtures_import_pytest_and_pytest_finds_them_by_an_entry_point():
+    assert set(imported(FIXTURES)) - sys.stdlib_module_names == {"fanfare", "pytest"}
+    project = tomllib.loads((FOLDER / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["entry-points"]["pytest11"] == {"fanfare": "fanfare.testing"}
 
 
 def test_import_fanfare_pulls_in_nothing_of_the_engine():

@@ -1,12 +1,15 @@
 """`fanfare env`: the requirements file of an environment, with versions and hashes."""
 
 import re
+from pathlib import Path
 from typing import Annotated, cast
 
 import typer
 
+from pipeline.bootstrap import APP_ROOT
 from pipeline.cli import requirements
 from pipeline.cli.exits import CommandError, Exit
+from pipeline.cli.project.folder import Project
 from pipeline.cli.session import Session
 from pipeline.domain.definitions.types import FILE_NAME
 
@@ -45,5 +48,12 @@ def env(
     ]
     archive = target.with_suffix(".zip")
     if archive.exists() and text != before:
-        shown.append("Its archive is older: run `make archives`.")
+        shown.append(_remedy(archive, session.project))
     session.answer({"file": str(target), "packages": found}, "\n".join(shown))
+
+
+def _remedy(archive: Path, project: Project) -> str:
+    """Say what to do about an archive of other packages: only the engine's checkout has make."""
+    if project.root == APP_ROOT:
+        return "Its archive is older: run `make archives`."
+    return f"{archive.name} is older: delete it. `fanfare package` makes one for a deployment."

@@ -38,6 +38,10 @@ DataOption = Annotated[
     Path | None,
     typer.Option("--data", help="Folder of the local stack's data; default: the project's."),
 ]
+PortOption = Annotated[
+    int,
+    typer.Option(min=0, max=65_500, help="First of seven consecutive ports; 0: any free ports."),
+]
 _DEFAULT = Wishes()
 
 
@@ -60,12 +64,7 @@ def up(  # noqa: PLR0913 - each is an option of the command
         str, typer.Option(help="benign, or awkward: services misbehave as real ones may.")
     ] = _DEFAULT.profile,
     seed: Annotated[int, typer.Option(help="Random seed of the awkward profile.")] = 0,
-    port: Annotated[
-        int,
-        typer.Option(
-            min=0, max=65_500, help="First of seven consecutive ports; 0: any free ports."
-        ),
-    ] = 0,
+    port: PortOption = 0,
     app: Annotated[
         Path | None,
         typer.Option("--app", metavar="ZIP", help="Run what `fanfare package` has made."),

@@ -9,6 +9,7 @@ from pipeline.domain.runs import naming
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.run import Run
 from pipeline.domain.texts.visible import visible
+from pipeline.ledger import tasks
 
 _MOST_TASKS = 4  # of a run that is followed: more would drown what matters
 
@@ -35,7 +36,8 @@ class Live:
     def _of_task(self, run: Run, unit: str) -> Iterator[Told]:
         key = (run.id, run.generation, unit)
         tail = self._tails.setdefault(key, Tail(self._lines.append))
-        tail.read(self._session, job_of(self._session, run, unit), unit)
+        row = tasks.find(self._session.engine.ports.tables, run.id, run.generation, unit)
+        tail.read(self._session, job_of(run, unit, row), unit)
         yield from self._told(run, unit)
 
     def _told(self, run: Run, unit: str) -> Iterator[Told]:

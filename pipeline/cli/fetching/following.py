@@ -14,6 +14,7 @@ from pipeline.domain.runs.run import Run
 from pipeline.domain.texts.logs import part_of, rest_of
 from pipeline.errors import Transient
 from pipeline.ledger import runs, tasks
+from pipeline.ledger.tasks import HeldTask
 
 POLL_S = 1.0
 # Of a task, on its node: what the runner writes, and the streams of a task without it.
@@ -49,8 +50,9 @@ def follow(session: Session, run: Run, unit: str, tail: "Tail", deadline: Deadli
     failures, over, began, said = 0, False, session.monotonic(), False
     while not over:
         try:
-            over = _over(session, run, unit)
-            tail.read(session, job_of(session, run, unit), unit)
+            row = tasks.find(session.engine.ports.tables, run.id, run.generation, unit)
+            over = _over(session, run, row)
+            tail.read(session, job_of(run, unit, row), unit)
             failures = 0
         except Transient:
             failures, over = failures + 1, False
@@ -89,19 +91,16 @@ def _print_log(session: Session, run: Run, unit: str, tail: "Tail") -> None:
             tail.out(line)
 
 
-def _over(session: Session, run: Run, unit: str) -> bool:
+def _over(session: Session, run: Run, row: HeldTask | None) -> bool:
     """Return whether a unit has a result, or will have none: its run is over, or redriven."""
-    tables = session.engine.ports.tables
-    held = runs.need(tables, run.id).run
+    held = runs.need(session.engine.ports.tables, run.id).run
     if held.over or held.generation != run.generation:
         return True
-    row = tasks.find(tables, run.id, run.generation, unit)
     return row is not None and row.result.state is TaskState.DONE
 
 
-def job_of(session: Session, run: Run, unit: str) -> str:
-    """Name the job of a unit's present execution."""
-    row = tasks.find(session.engine.ports.tables, run.id, run.generation, unit)
+def job_of(run: Run, unit: str, row: HeldTask | None) -> str:
+    """Name the job of a unit's present execution, of which its row tells."""
     stage = unit if unit in naming.STAGES else ""
     return run.names.job(row.result.execution if row else 0, stage)
 

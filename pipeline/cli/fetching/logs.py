@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.session import Session
+from pipeline.cli.views import wording
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.run import PublishedPlan, Run
 from pipeline.handlers.collecting.standing import failed_items
@@ -42,16 +43,28 @@ def failed_units(session: Session, run: Run) -> list[str]:
     return list(dict.fromkeys(found.unit for found in failed))
 
 
-def unit_named(task: str) -> str:
-    """Return the unit that a person names by its number or its name. Raises CommandError."""
-    if task.isascii() and task.isdecimal():
-        return naming.unit_name(int(task))
-    known = task in (naming.SPLIT, naming.ASSEMBLE) or naming.unit_number(task) is not None
-    if not known:
+def unit_named(run: Run, task: str) -> str:
+    """Return the unit that a person names by its number or its name.
+
+    Raises CommandError for one that the plan of the run's generation does not have.
+    """
+    if task in naming.STAGES:
+        return task
+    plain = task.isascii() and task.isdecimal()
+    number = int(task) if plain else naming.unit_number(task)
+    if number is None:
         raise CommandError(
             f"{task!r} is not a task: give its number, `split` or `assemble`.", Exit.USAGE
         )
-    return task
+    plan = plan_of(run)
+    if plan and number >= plan.tasks:
+        last = f" to {plan.tasks - 1:,}" if plan.tasks > 1 else ""
+        raise CommandError(
+            f"Generation {run.generation} of run {run.id} has no task {task}: "
+            f"it has {wording.count(plan.tasks, 'task')}, 0{last}.",
+            Exit.USAGE,
+        )
+    return naming.unit_name(number)
 
 
 def unit_of_item(session: Session, run: Run, item: int) -> str:

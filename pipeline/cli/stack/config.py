@@ -99,6 +99,7 @@ class Wishes:
     seed: int = 0
     port: int = 0
     app: Path | None = None  # an unpacked package, which has definitions of its own
+    published: bool = False  # the ports answer on this machine's other addresses, too
 
 
 def stack_config(keys: Keys, app_root: Path, definitions: Path, wishes: Wishes) -> dict[str, Json]:
@@ -117,6 +118,7 @@ def stack_config(keys: Keys, app_root: Path, definitions: Path, wishes: Wishes) 
         "identities": [],  # as in Azure, the nodes' identity opens nothing
         "profile": wishes.profile,
         "seed": wishes.seed,
+        "published": wishes.published,
         "ports": {name: wishes.port + n for n, name in enumerate(PORTS)} if wishes.port else {},
         "options": {"batch": [*_QUICK_POOLS, *_ANY_MACHINE]},
     }

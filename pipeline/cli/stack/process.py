@@ -158,6 +158,14 @@ class LocalStack:
         self.env.unlink(missing_ok=True)
         self.state.unlink(missing_ok=True)
 
+    def function_key(self) -> str:
+        """Return the key that opens the app's HTTP functions; "" if there is none."""
+        try:
+            found = json.loads((self.data / "functions" / "keys.json").read_text("utf-8"))
+            return str(found["host"]["default"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
+
     def app_settings(self) -> dict[str, str]:
         """Return the app settings that the running stack has filled in."""
         path = self.data / "functions-settings.json"

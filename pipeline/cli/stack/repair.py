@@ -4,7 +4,6 @@ It looks at the services themselves. What was right at the start may have been d
 not answer any more.
 """
 
-import json
 import os
 import signal
 import time
@@ -46,6 +45,11 @@ def revive(stack: LocalStack, sleep: Sleep = time.sleep) -> list[str]:
     """
     _until(lambda: bool(_pids(stack)), "The local stack does not say what runs", sleep)
     return [name for name in _PROBES if name in _pids(stack) and _revived(stack, name, sleep)]
+
+
+def silent(stack: LocalStack) -> list[str]:
+    """Name the services that do not answer, and change nothing."""
+    return [name for name in _PROBES if not _answers(stack, name)]
 
 
 def resubscribe(stack: LocalStack, eventgrid: Mapping[str, Json]) -> list[str]:
@@ -139,7 +143,7 @@ def _answers(stack: LocalStack, name: str) -> bool:
         return False
     if name != "functions":
         return True
-    status = _status(f"{endpoints['endpoint']}{_RUNS}", {"x-functions-key": _key(stack)})
+    status = _status(f"{endpoints['endpoint']}{_RUNS}", {"x-functions-key": stack.function_key()})
     return 0 < status < _SERVER_FAULT
 
 
@@ -176,11 +180,3 @@ def _is_service(pid: int, data: Path) -> bool:
     except OSError:
         return False
     return str(data) in arguments.split("\0")
-
-
-def _key(stack: LocalStack) -> str:
-    try:
-        keys = json.loads((stack.data / "functions" / "keys.json").read_text("utf-8"))
-        return str(keys["host"]["default"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""

@@ -15,6 +15,7 @@ from pipeline.errors import Permanent
 _CHUNK = 1 << 20
 _DIGEST = re.compile(r"([0-9a-f]{64})(?:\s|$)")
 _DIGEST_BYTES = 512
+_REMEDY = "make it anew with `fanfare package` (in a checkout of the engine: `make archives`)"
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class Archive:
             raise self._unreadable(error) from error
         if found.hexdigest() != digest:
             raise Permanent(
-                f"{self._name} is damaged, or newer than {self.path.name}.sha256: run "
-                "`make archives`, deploy, then redrive the run."
+                f"{self._name} is damaged, or newer than {self.path.name}.sha256: {_REMEDY}, "
+                "deploy, then redrive the run."
             )
 
     def _told(self) -> str | None:
@@ -55,7 +56,7 @@ class Archive:
         return found[1] if found else None
 
     def _unreadable(self, error: OSError) -> Permanent:
-        return Permanent(f"{self._name} cannot be read ({error.strerror}): run `make archives`.")
+        return Permanent(f"{self._name} cannot be read ({error.strerror}): {_REMEDY}.")
 
     @property
     def _name(self) -> str:

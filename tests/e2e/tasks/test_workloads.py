@@ -10,7 +10,7 @@ from pipeline.cli.samples import scene, video
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.run import Run
 from pipeline.handlers.starting.start import start_for_request
-from scripts import workload_images
+from scripts.images import workloads as workload_images
 from scripts.media_check import frames_and_ssim
 from tests import images
 from tests.depth import EVERYTHING

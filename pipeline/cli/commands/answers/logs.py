@@ -68,7 +68,7 @@ def _named(session: Session, run: Run, task: str | None, item: int | None) -> st
     """Return the unit that a person names by its task or an item; "" if nobody named one."""
     if item is not None:
         return unit_of_item(session, run, item)
-    return unit_named(task) if task else ""
+    return unit_named(run, task) if task else ""
 
 
 def _follow(session: Session, run: Run, unit: str, item: int | None, deadline: Deadline) -> None:

@@ -18,14 +18,18 @@ _LONGEST_NAME = 32
 def init(
     context: typer.Context,
     folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Folder of the project; default: this one.")
-    ] = Path(),
+        Path | None,
+        typer.Argument(metavar="[DIR]", help="Folder of the project; default: this one."),
+    ] = None,
 ) -> None:
     """Make a project: a pipeline that works, a pool, editor settings, and what deploys it.
 
     Files that are already there stay as they are.
     """
     session: Session = context.obj
+    if folder and session.folder:
+        raise CommandError("Name the folder once: as DIR, or with --project.", Exit.USAGE)
+    folder = folder or session.folder or Path()
     root = folder.resolve()
     if is_project(root):
         raise CommandError(

@@ -8,6 +8,7 @@ import pytest
 from pipeline.cli.exits import Exit
 from pipeline.cli.fetching.following import LIVE_FILES
 from pipeline.errors import Transient
+from pipeline.ledger.layout import TASKS
 from tests.unit.cli.answers.conftest import SEPARATE, refusal
 
 LIVE, OUT, _ = LIVE_FILES
@@ -53,6 +54,39 @@ def printed(cli, *arguments) -> list[str]:
 def test_new_lines_come_as_they_are_printed_and_it_ends_with_the_task(cli):
     Printing(cli, [b"first\nsec", b"ond\n", b"", b"no end of line"])
     assert printed(cli, "0") == ["first", "second", "no end of line"]
+
+
+class Counted:
+    """Tables that note which rows of tasks are read."""
+
+    def __init__(self, tables):
+        self._tables, self.rows = tables, []
+
+    def __getattr__(self, name):
+        return getattr(self._tables, name)
+
+    def get(self, table, partition, key):
+        if table == TASKS:
+            self.rows.append(key)
+        return self._tables.get(table, partition, key)
+
+
+def test_the_row_of_the_task_is_read_once_a_poll(cli):
+    printing = Printing(cli, [b"first\n", b"second\n", b"third\n"])
+    counted = Counted(cli.app.engine.ports.tables)
+    polls, advance = [], printing.advance
+
+    def sleep(seconds):
+        polls.append(counted.rows.count("t000000"))
+        counted.rows.clear()
+        advance(seconds)
+        counted.rows.clear()
+
+    cli._sleep = sleep
+    cli.app.through(replace(cli.app.engine.ports, tables=counted))
+    printed(cli, "0")
+    assert len(polls) > 3
+    assert set(polls) == {1}
 
 
 def test_a_run_with_one_task_needs_no_name(cli):

@@ -66,6 +66,20 @@ def test_one_item_is_printed_without_its_neighbours(cli_with):
     assert "has no item 3" in refusal(cli, "logs", run, "--item", "3", code=Exit.USAGE)
 
 
+@pytest.mark.parametrize("task", ["99", "t000099", "3"])
+def test_a_task_that_the_run_does_not_have_is_refused_with_those_it_has(cli, task):
+    run = cli.finished()
+    said = refusal(cli, "logs", run, task, code=Exit.USAGE)
+    assert f"Generation 1 of run {run} has no task {task}: it has 3 tasks, 0 to 2." in said
+
+
+def test_a_task_that_a_run_does_not_have_is_not_followed(cli):
+    cli.app.upload("lines/a.txt", b"one\n")
+    cli.app.pump()
+    said = refusal(cli, "logs", "latest", "1", "--follow", code=Exit.USAGE)
+    assert said.endswith("has no task 1: it has 1 task, 0.")
+
+
 def test_an_item_of_a_redriven_generation_is_found_where_it_is(cli_with):
     cli = cli_with(BUNDLED.replace("failed_items: 3", "failed_items: 0"))
     cli.app.program = lambda item: Failure() if item.id == 2 else [("p", b"x")]

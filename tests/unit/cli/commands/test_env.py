@@ -116,3 +116,11 @@ def test_an_environment_without_a_list_of_packages_is_refused(cli, written, name
     result = cli("env", name)
     assert result.exit_code == Exit.USAGE
     assert "(environments: mine)" in result.output
+
+
+def test_an_archive_that_is_older_now_is_told_with_what_works_in_a_project(cli, index, written):
+    target = written("tool-a")
+    target.with_suffix(".zip").write_bytes(b"PK")
+    told = cli("env", "mine").stdout
+    assert "mine.zip is older: delete it. `fanfare package` makes one for a deployment" in told
+    assert "make archives" not in told

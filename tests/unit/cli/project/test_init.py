@@ -59,6 +59,21 @@ def test_files_that_are_there_stay_as_they_are(tmp_path):
     assert (tmp_path / "README.md").read_text() == "mine"
 
 
+def test_the_folder_may_be_named_as_for_every_other_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    answer = json.loads(init("--project", "films", "--json").stdout)
+    assert answer["project"] == str(tmp_path / "films")
+    assert answer["next"].startswith("cd films; ")
+    assert not (tmp_path / "pipelines").exists()
+
+
+def test_two_names_of_the_folder_are_refused(tmp_path):
+    result = init(tmp_path / "a", "--project", tmp_path / "b")
+    assert result.exit_code == Exit.USAGE
+    assert "Name the folder once" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_project_is_not_made_anew(tmp_path):
     init(tmp_path)
     result = init(tmp_path)

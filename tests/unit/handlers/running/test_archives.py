@@ -134,7 +134,7 @@ def test_an_archive_with_another_digest_than_is_told_is_not_published(app_with, 
     run = app.only_run()
     assert run.state is State.FAILED
     assert "environments/tools.zip is damaged, or newer than tools.zip.sha256" in run.error
-    assert "`make archives`" in run.error
+    assert "`fanfare package`" in run.error and "in a checkout of the engine" in run.error
     assert not [name for name in app.world.blobs.names("scripts") if name.endswith("tools.zip")]
 
 

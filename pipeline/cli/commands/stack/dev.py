@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from importlib import import_module
+from typing import Annotated
 
 import typer
 from rich.text import Text
@@ -28,7 +29,16 @@ _STYLES: Mapping[Kind, str] = {
 }
 
 
-def dev(context: typer.Context, data: up_down.DataOption = None) -> None:
+def dev(
+    context: typer.Context,
+    data: up_down.DataOption = None,
+    *,
+    port: up_down.PortOption = 0,
+    published: Annotated[
+        bool,
+        typer.Option("--published", help="In a container: answer on its published ports, too."),
+    ] = False,
+) -> None:
     """Start the local stack, and follow what you save and what runs, until Ctrl-C.
 
     What is saved is what the next run uses. Mistakes in definitions appear at once, with file and
@@ -39,7 +49,7 @@ def dev(context: typer.Context, data: up_down.DataOption = None) -> None:
     stays = stack.running()
     end_in_order()
     try:
-        started = up_down.bring_up(session, stack, Wishes())
+        started = up_down.bring_up(session, stack, Wishes(port=port, published=published))
         session.target = stack.data
         session.note("Following this project and its runs. Ctrl-C ends it.")
         session.note(f"To have a program told of ended runs: {stack.against('subscribe URL')}")

@@ -1,6 +1,6 @@
 """Builds container images for the workloads: Debian, Python and the tool, without a registry.
 
-`python scripts/workload_images.py render` gives `localhost/fanfare-render:1`; without a name, all.
+`python scripts/images/workloads.py render` gives `localhost/fanfare-render:1`; without a name, all.
 Debian's packages come by mmdebstrap from the mirrors of this machine or DEBIAN_MIRROR, those of
 Python from the pinned requirements of an environment.
 """
@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-ENVIRONMENTS = Path(__file__).resolve().parents[1] / "task_scripts/environments"
+ENVIRONMENTS = Path(__file__).resolve().parents[2] / "task_scripts/environments"
 SUITE, PYTHON = "trixie", "3.13"
 MIRROR = "http://deb.debian.org/debian"
 _PACKAGES = f"usr/local/lib/python{PYTHON}/dist-packages"

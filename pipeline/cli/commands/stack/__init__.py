@@ -1,0 +1,1 @@
+"""Commands of the local stack besides `fanfare up` and `down`."""

@@ -1,0 +1,1 @@
+"""Commands of the local stack, without one that runs."""
