@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from pipeline.cli.doors.door import Advance
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.history import history
 from pipeline.cli.lookup import listed, run_named
 from pipeline.cli.project.completion import OnePipeline, PipelineArgument
 from pipeline.cli.session import Session
-from pipeline.cli.uploads import Advance
 from pipeline.cli.views import wording
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.notation.durations import parse_duration
@@ -54,7 +54,7 @@ def cancel(
     if (run is None) != everything:
         raise CommandError("Name a run, or give --all.", Exit.USAGE)
     if run is not None:
-        ended = steer.cancel(session.steering, run_named(session, run))
+        ended = session.door.cancel(run_named(session, run))
         session.answer(http.view(ended, None), f"Run {ended.id} is {ended.state}.")
         return
     found = sorted(listing.going(session.engine.ports.tables).runs, key=_waiting_first)
@@ -144,7 +144,7 @@ def backfill(  # noqa: PLR0913 - each is an option of the command
     since = engine.now - _duration(newer_than) if newer_than else datetime.min.replace(tzinfo=UTC)
     with session.busy("Comparing blobs with runs"):
         found, below = _without_run(engine, definition, since, limit, rerun=rerun)
-    answer, text = _backfill_facts(engine, definition.name, found)
+    answer, text = _backfill_facts(session, definition.name, found)
     if below and not rerun:
         answer |= {"below_watermark": len(below)}
         text = f"{text} {_left_out(engine, definition.name, len(below))}"
@@ -202,10 +202,10 @@ def _left_out(engine: Engine, pipeline: str, count: int) -> str:
 
 
 def _backfill_facts(
-    engine: Engine, pipeline: str, found: Sequence[BlobFacts]
+    session: Session, pipeline: str, found: Sequence[BlobFacts]
 ) -> tuple[dict[str, object], str]:
     """Describe what a backfill would start and what that may cost."""
-    known = history(engine, pipeline)
+    known = history(session.door, pipeline)
     each = known.cost_per_run
     expected = None if each is None else each * len(found)
     about = "unknown" if expected is None else wording.money(expected, known.currency)
@@ -286,7 +286,7 @@ def _chosen(session: Session, run: str | None, older_than: str | None) -> Sequen
     if run is not None:
         return [runs.need(engine.ports.tables, run_named(session, run)).run]
     before = engine.now - _duration(older_than or "")
-    latest = listed(session, listing.latest(engine.ports.tables, None, _PURGED_AT_ONCE))
+    latest = listed(session, session.door.latest(None, _PURGED_AT_ONCE))
     return [one for one in latest.runs if one.over and one.ended_at and one.ended_at < before]
 
 

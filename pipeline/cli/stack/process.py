@@ -4,7 +4,6 @@ The stack holds a lock on its folder as long as it lives. The lock, not a proces
 it runs.
 """
 
-import fcntl
 import json
 import os
 import select
@@ -54,6 +53,10 @@ class LocalStack:
 
     def running(self) -> bool:
         """Return whether a stack holds the folder."""
+        try:
+            import fcntl  # noqa: PLC0415 - Windows has none, and no local stack
+        except ImportError:
+            return False
         try:
             with (self.data / "stack.lock").open("rb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
