@@ -1,4 +1,4 @@
-"""Runs `fanfare` in a child where modules that only Unix has cannot be imported, as on Windows."""
+"""Runs `fanfare` in a child that lacks what only Unix has: modules, flags, calls by handles."""
 
 import subprocess
 import sys
@@ -7,32 +7,34 @@ from pathlib import Path
 
 from tests.patience import stretched
 
-# The standard library may ask for some of them, and goes on without.
-UNIX = ("fcntl", "pwd", "grp", "resource", "termios", "tty", "syslog")
+# The standard library asks for some of them, and goes on without.
+MODULES = ("fcntl", "pwd", "grp", "resource", "termios", "tty", "syslog")
+NAMES = ("O_NOFOLLOW", "O_DIRECTORY", "O_NONBLOCK", "getuid", "geteuid", "getgid", "fwalk", "fork")
 _CHILD = f"""
-import sys
+import os, sys
 from importlib.abc import MetaPathFinder
 
 class OnlyUnix(MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
-        if name in {UNIX!r}:
+        if name in {MODULES!r}:
             raise ImportError(f"There is no module {{name}} on this system.")
 
-for name in {UNIX!r}:
+for name in {MODULES!r}:
     sys.modules.pop(name, None)
 sys.meta_path.insert(0, OnlyUnix())
+for name in {NAMES!r}:
+    delattr(os, name)
+os.supports_dir_fd.clear()
+os.supports_fd.clear()
 from pipeline.cli.main import main
 main()
 """
 
 
-def fanfare(
-    *words: str, cwd: Path, environ: Mapping[str, str], whole: bool = False
-) -> subprocess.CompletedProcess[str]:
-    """Run a command; a `whole` one has every module, for comparison."""
-    code = "from pipeline.cli.main import main; main()" if whole else _CHILD
+def fanfare(*words: str, cwd: Path, environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a command."""
     return subprocess.run(
-        [sys.executable, "-c", code, *words],
+        [sys.executable, "-c", _CHILD, *words],
         cwd=cwd,
         env=dict(environ),
         capture_output=True,

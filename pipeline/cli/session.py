@@ -4,6 +4,7 @@ import functools
 import inspect
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -117,10 +118,9 @@ class Session:
                 "environment of azd or an env file as --target.",
                 Exit.USAGE,
             )
-        project = self.project_if_any()
         if self.url:
-            return target.address_of_url(self.url, project, os.environ)
-        return None if self.direct else target.address_of(self.target, project)
+            return target.address_of_url(self.url, self.project_if_any(), os.environ)
+        return None if self.direct else target.address_of(self.target)
 
     @functools.cached_property
     def door(self) -> Door:
@@ -189,7 +189,7 @@ class Session:
     def answer(self, content: object, shown: RenderableType) -> None:
         """Print the answer, as JSON for programs or rendered for people."""
         if self.as_json:
-            typer.echo(json.dumps(content, indent=2, default=str, ensure_ascii=False))
+            typer.echo(json.dumps(content, indent=2, default=str, ensure_ascii=not _takes_all()))
         else:
             self.out.print(shown, crop=False)
 
@@ -213,6 +213,11 @@ class Session:
             self.err.print("error:", style="bold red", end=" ")
             self.err.print(str(error), markup=False, soft_wrap=True)
         return code
+
+
+def _takes_all() -> bool:
+    """Return whether the output takes every character, unlike a code page of Windows."""
+    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
 
 
 def exit_code(error: FanfareError) -> Exit:

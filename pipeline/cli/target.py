@@ -15,7 +15,7 @@ from pipeline.cli.doors.door import Door
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.project.folder import Project, current
 from pipeline.cli.project.targets import Target
-from pipeline.cli.stack.process import LocalStack
+from pipeline.cli.stack.process import ENV, LOCK, LocalStack
 from pipeline.domain.catalogue.catalogue import Catalogue, load_catalogue
 from pipeline.domain.health.findings import Deployment
 from pipeline.domain.health.roles import NAMES, Role
@@ -63,9 +63,9 @@ def caller(target: Path | None, engine: Engine, project: Project) -> Asker:
     return callers.of_login(settings_of(target, project))
 
 
-def address_of(target: Path | None, project: Project | None = None) -> Address | None:
+def address_of(target: Path | None) -> Address | None:
     """Return where a target answers over HTTP; None for a local stack. Raises CommandError."""
-    if target is None or is_stack(target, project):
+    if target is None or is_stack(target):
         return None
     path = _file_of(target)
     name = path.parent.name if path.name == ".env" else path.name
@@ -129,7 +129,7 @@ def settings_of(target: Path | None, project: Project | None = None) -> Settings
 
 def environment_of(target: Path | None, project: Project | None = None) -> dict[str, str]:
     """Read all values of a target's env file. Raises StackDown."""
-    if target is not None and not is_stack(target, project):
+    if target is not None and not is_stack(target):
         return read_env(_file_of(target))
     stack = LocalStack(folder_of(target, project), project)
     if not stack.running():
@@ -137,10 +137,10 @@ def environment_of(target: Path | None, project: Project | None = None) -> dict[
     return read_env(stack.env)
 
 
-def is_stack(target: Path, project: Project | None = None) -> bool:
+def is_stack(target: Path) -> bool:
     """Return whether a path leads to a local stack, which may be down."""
-    stack = LocalStack(folder_of(target, project), project)
-    return target.resolve() == stack.env or (stack.data / "stack.lock").exists()
+    data = folder_of(target).resolve()
+    return target.resolve() == data / ENV or (data / LOCK).exists()
 
 
 def _file_of(target: Path) -> Path:

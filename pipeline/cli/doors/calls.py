@@ -103,10 +103,10 @@ def sent(
     method: str, url: str, content: Content = None, headers: Headers | None = None
 ) -> Iterator[http.client.HTTPResponse]:
     """Make a request and hold its good answer during a with block. Raises as `Calls.get`."""
-    head = dict(headers or {})
+    opener, head = _opener(url), dict(headers or {})
     asked = urllib.request.Request(url, content, head, method=method)  # noqa: S310 - see `_opener`
     try:
-        answer = _opener(url).open(asked, timeout=_ANSWER_S)
+        answer = opener.open(asked, timeout=_ANSWER_S)
     except urllib.error.HTTPError as error:
         with error:
             raise _refusal(method, url, error) from error
@@ -131,9 +131,14 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 def _opener(url: str) -> urllib.request.OpenerDirector:
-    scheme = urlsplit(url).scheme
-    if not (scheme == "https" or (scheme == "http" and is_here(url))):
-        raise strange(url)  # the app named it: no other kind of address, and nothing unencrypted
+    try:
+        parts = urlsplit(url)
+        good = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise strange(url) from None
+    # The app may have named it: no other kind of address, and nothing unencrypted.
+    if not good or not (parts.scheme == "https" or (parts.scheme == "http" and is_here(url))):
+        raise strange(url)
     proxies = [urllib.request.ProxyHandler({})] if is_here(url) else []
     secure = urllib.request.HTTPSHandler(context=ssl.create_default_context())
     return urllib.request.build_opener(*proxies, secure, _NoRedirect())
@@ -177,5 +182,4 @@ def _silence(method: str, url: str, error: Exception) -> Transient:
 
 def _plain(url: str) -> str:
     """Return a URL without its query, which may be a signature."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return visible(url.partition("?")[0])[:_SHOWN]
