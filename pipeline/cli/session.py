@@ -162,14 +162,18 @@ class Session:
     @functools.cached_property
     def engine(self) -> Engine:
         """The engine of the target, made at its first use. Raises CommandError over HTTP."""
-        if self.address:
-            raise self._direct_only()
+        self.need_direct()
         return self.connect(self.target, self.project)
 
     @functools.cached_property
     def steering(self) -> Engine:
         """The engine for commands that start or change runs: it records who uses the command."""
         return self.engine.asked_by(self.caller(self.target, self.engine, self.project))
+
+    def need_direct(self) -> None:
+        """Refuse to go on over HTTP. Raises CommandError."""
+        if self.address:
+            raise self._direct_only()
 
     def _direct_only(self) -> CommandError:
         """Return the refusal of what the HTTP interface cannot do."""

@@ -63,5 +63,6 @@ def test_what_no_code_page_has_is_spelt_out_and_json_stays_json(app, fanfare, tm
     assert json.loads(fanfare("show", run, "--json"))["input"]["name"].endswith("/二.txt")
 
 
-def test_what_needs_storage_itself_is_refused(fanfare):
-    assert "--direct" in fanfare("purge", "--older-than", "1d", code=Exit.USAGE)
+@pytest.mark.parametrize("words", [("purge", "--older-than", "1d"), ("diff", "a", "b")])
+def test_what_needs_storage_itself_is_refused(fanfare, words):
+    assert "--direct" in fanfare(*words, code=Exit.USAGE)

@@ -77,7 +77,12 @@ def test_a_run_is_cancelled(fanfare: Fanfare, tmp_path: Path):
 
 
 def test_what_needs_storage_itself_is_refused_before_anything(fanfare: Fanfare):
-    for words in (("purge", "--older-than", "1d"), ("pause", "--all"), ("doctor",)):
+    for words in (
+        ("purge", "--older-than", "1d"),
+        ("pause", "--all"),
+        ("doctor",),
+        ("diff", "a", "b"),
+    ):
         said = fanfare(*words, code=Exit.USAGE)["error"]
         assert f"`fanfare {words[0]}`" in said
         assert "--direct" in said and "Storage Table Data Contributor" in said
