@@ -8,7 +8,7 @@ import azure.functions as func
 
 from pipeline import bootstrap
 from pipeline.domain.runs.messages import Queue
-from pipeline.handlers.doors import access, dispatch, files, http, timers
+from pipeline.handlers.doors import access, dispatch, files, http, looking, timers
 
 bootstrap.configure_logging(logging.getLogger("fanfare"))
 bootstrap.load()
@@ -71,7 +71,7 @@ def start_run(req: func.HttpRequest) -> func.HttpResponse:
 @app.route(route="runs", methods=["GET"])
 def list_runs(req: func.HttpRequest) -> func.HttpResponse:
     """List the latest runs."""
-    asked = req.params.get("pipeline"), req.params.get("limit")
+    asked = [req.params.get(name) for name in ("pipeline", "limit", "active")]
     return _reply(req, access.Operation.LIST, lambda _: http.list_runs(bootstrap.engine(), *asked))
 
 
@@ -82,6 +82,24 @@ def show_run(req: func.HttpRequest) -> func.HttpResponse:
         req,
         access.Operation.SHOW,
         lambda _: http.show_run(bootstrap.engine(), req.route_params["run"]),
+    )
+
+
+@app.route(route="runs/{run}/standing", methods=["GET"])
+def show_standing(req: func.HttpRequest) -> func.HttpResponse:
+    """Show how far a run is, and what failed."""
+    asked = req.route_params["run"], req.params.get("failures")
+    return _reply(
+        req, access.Operation.LOOK, lambda _: looking.show_standing(bootstrap.engine(), *asked)
+    )
+
+
+@app.route(route="runs/{run}/logs", methods=["GET"])
+def show_logs(req: func.HttpRequest) -> func.HttpResponse:
+    """Show what the programs of a run printed."""
+    asked = req.route_params["run"], req.params.get("unit"), req.params.get("generation")
+    return _reply(
+        req, access.Operation.LOGS, lambda _: looking.show_logs(bootstrap.engine(), *asked)
     )
 
 

@@ -332,6 +332,8 @@ module workbook 'modules/workbook.bicep' = {
 output AZURE_LOCATION string = location
 output AZURE_RESOURCE_GROUP string = group.name
 output AZURE_FUNCTION_APP string = functions.outputs.siteName
+// Where `fanfare --target` speaks to the app.
+output AZURE_FUNCTION_URL string = functions.outputs.url
 output AZURE_BATCH_ACCOUNT string = batch.outputs.accountName
 output AZURE_STORAGE_ACCOUNT string = storage.outputs.accountName
 output AzureWebJobsStorage__blobServiceUri string = storage.outputs.blobEndpoint

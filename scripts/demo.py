@@ -29,7 +29,7 @@ from pipeline.cli.session import Deadline, Session
 from pipeline.cli.stack.config import COMPLETIONS, Wishes
 from pipeline.cli.stack.process import LocalStack
 from pipeline.cli.stack.signals import end_in_order
-from pipeline.cli.uploads import wait_for_start
+from pipeline.cli.starting.uploads import wait_for_start
 from pipeline.cli.views import wording
 from pipeline.cli.views.page import Page
 from pipeline.domain.runs import naming

@@ -21,7 +21,7 @@ from pipeline.cli.session import Deadline, Session
 from pipeline.cli.stack.config import Wishes
 from pipeline.cli.stack.process import LocalStack
 from pipeline.cli.stack.signals import end_in_order
-from pipeline.cli.uploads import wait_for_start
+from pipeline.cli.starting.uploads import wait_for_start
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.naming import BlobRef, Generation
 from pipeline.errors import FanfareError

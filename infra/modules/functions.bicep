@@ -211,3 +211,4 @@ resource scm 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01'
 
 output siteId string = site.id
 output siteName string = site.name
+output url string = 'https://${site.properties.defaultHostName}'

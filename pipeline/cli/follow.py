@@ -17,7 +17,6 @@ from pipeline.domain.runs.lifecycle import State
 from pipeline.errors import Transient
 from pipeline.handlers.collecting.standing import Standing
 
-POLL_S = 0.4
 _ASK_EVERY = 5  # polls: asking Batch is expensive
 _SHOWN = 12
 _PATIENCE = 10  # polls in a row that may fail
@@ -61,7 +60,7 @@ class _Watch:
 
     def draw(self, runs: Sequence[str]) -> Group:
         """Draw the runs that fit; those that are not over come first."""
-        now = self.session.engine.now
+        now = self.session.door.now
         known = [self.seen[run] for run in runs if run in self.seen]
         ordered = sorted(known, key=lambda where: where.run.over)
         shown = [display.standing(where, now) for where in ordered[:_SHOWN]]
@@ -89,7 +88,7 @@ def follow(
                 return known
             going = [_waits(where) for where in known if not where.run.over]
             deadline.check("; ".join(going[:_SHOWN]) or "the run")
-            session.sleep(POLL_S)
+            session.sleep(session.door.poll_s)
 
 
 def _waits(where: Standing) -> str:

@@ -1,11 +1,11 @@
 """What a pipeline's earlier runs took: the only reliable basis for an estimate."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipeline.cli.doors.door import Door
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.run import Run
-from pipeline.handlers.engine import Engine
-from pipeline.ledger import listing
 
 _LOOKED_AT = 60
 _TAKEN = 20
@@ -32,12 +32,12 @@ class History:
         return self.cost / self.runs if self.runs and self.currency else None
 
 
-def history(engine: Engine, pipeline: str) -> History:
+def history(door: Door, pipeline: str) -> History:
     """Add up the latest successful runs of a pipeline."""
-    return summed(listing.latest(engine.ports.tables, pipeline, _LOOKED_AT).runs)
+    return summed(door.latest(pipeline, _LOOKED_AT).runs)
 
 
-def summed(listed: list[Run]) -> History:
+def summed(listed: Sequence[Run]) -> History:
     """Add up the runs that succeeded."""
     good = [run for run in listed if run.state is State.SUCCEEDED and run.succeeded][:_TAKEN]
     return History(

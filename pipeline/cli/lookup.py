@@ -2,37 +2,31 @@
 state, with remedies that name the target."""
 
 from dataclasses import replace
-from itertools import islice
 from typing import Annotated
 
 import typer
 
+from pipeline.cli.doors.door import Listed
 from pipeline.cli.exits import CommandError
 from pipeline.cli.session import Session
-from pipeline.handlers.collecting.standing import Standing, standing
-from pipeline.ledger import index, listing, runs
-from pipeline.ledger.listing import Listing
+from pipeline.domain.runs.run import Run
+from pipeline.errors import NotFound
+from pipeline.handlers.collecting.standing import Standing
 
 LATEST = "latest"
 RunArgument = Annotated[str, typer.Argument(help="Run id, the start of one, or `latest`.")]
-_SEARCHED = 200  # runs of each pipeline
 _NOTED = 3  # damaged rows, each in a line
 
 
 def run_named(session: Session, text: str) -> str:
     """Return the id of the named run. Raises CommandError if none fits, or more than one."""
-    tables = session.engine.ports.tables
-    if runs.load(tables, text):
+    door = session.door
+    if text != LATEST and door.find(text):
         return text
     if text == LATEST:
-        found = [run.id for run in listed(session, listing.latest(tables, None, 1)).runs]
+        found = [run.id for run in listed(session, door.latest(None, 1)).runs]
     else:
-        everyone = (
-            run
-            for name in index.pipelines(tables)
-            for run in islice(index.recent(tables, name), _SEARCHED)
-        )
-        found = [run for run in everyone if run.startswith(text)]
+        found = door.beginning(text)
     if len(found) > 1:
         raise CommandError(
             f"{text!r} fits {len(found)} runs, such as {found[0]} and {found[1]}: "
@@ -43,9 +37,17 @@ def run_named(session: Session, text: str) -> str:
     return found[0]
 
 
+def needed(session: Session, run: str) -> Run:
+    """Return the run with an id. Raises NotFound."""
+    found = session.door.find(run)
+    if found is None:
+        raise NotFound(f"There is no run {run[:100]!r}: `fanfare ls` lists the runs.")
+    return found
+
+
 def standing_of(session: Session, run: str, *, ask: bool = True) -> Standing:
     """Read the state of a run as `standing` does; its remedies can be pasted. Raises NotFound."""
-    found = standing(session.engine, run, ask=ask)
+    found = session.door.standing(run, ask=ask)
     obstacle = found.obstacle
     if obstacle:
         remedy = session.addressed(obstacle.remedy)
@@ -53,10 +55,10 @@ def standing_of(session: Session, run: str, *, ask: bool = True) -> Standing:
     return replace(found, obstacle=obstacle, remedy=session.addressed(found.remedy))
 
 
-def listed(session: Session, found: Listing) -> Listing:
+def listed(session: Session, found: Listed) -> Listed:
     """Report the rows of a list that could not be read, and return the list."""
-    for error in found.damaged[:_NOTED]:
-        session.note(str(error))
-    if len(found.damaged) > _NOTED:
-        session.note(f"and {len(found.damaged) - _NOTED} more rows that cannot be read")
+    for error in found.unreadable[:_NOTED]:
+        session.note(error)
+    if len(found.unreadable) > _NOTED:
+        session.note(f"and {len(found.unreadable) - _NOTED} more rows that cannot be read")
     return found

@@ -5,6 +5,7 @@ import logging
 import sys
 import tempfile
 import traceback
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -50,6 +51,10 @@ def prepare(context: typer.Context, *, _version: _Version = False) -> None:
 
 def main() -> None:
     """Run the command line; a defect is shown in one line, and its traceback is kept in a file."""
+    # A code page of Windows lacks most characters: what it lacks is spelt out, and is no error.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     # Every error of an SDK becomes a line of ours; its own log would add a traceback.
     logging.getLogger("azure").setLevel(logging.CRITICAL)
     # Looking for cycles among freshly imported modules takes a tenth of a short command's time.

@@ -3,6 +3,8 @@
 import functools
 import inspect
 import json
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -16,9 +18,13 @@ from rich.status import Status
 
 from pipeline.cli import target
 from pipeline.cli.checks import Ward
+from pipeline.cli.doors.address import Address
+from pipeline.cli.doors.direct import DirectDoor
+from pipeline.cli.doors.door import Door
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.project import targets
 from pipeline.cli.project.folder import Project, chosen
+from pipeline.cli.project.targets import Target
 from pipeline.cli.stack.process import LocalStack
 from pipeline.cli.target import caller, connect, definitions
 from pipeline.domain.catalogue.catalogue import Catalogue, DefinitionError
@@ -29,7 +35,10 @@ from pipeline.handlers.engine import Engine
 from pipeline.settings import SettingMissing, Settings
 
 _PIPE_WIDTH = 240
-_TARGET_HELP = "Environment of azd, or env file; default: what `fanfare use` says, or local."
+_TARGET_HELP = (
+    "Environment of azd, env file, or URL of an app; default: what `fanfare use` says, or local."
+)
+_DIRECT_HELP = "Work on Storage and Batch themselves, not over HTTP: needs roles there."
 _PROJECT_HELP = "Folder with pipelines/ and pools/; default: the one around the current folder."
 _COMMON: dict[str, tuple[object, object]] = {
     "target": (
@@ -40,6 +49,7 @@ _COMMON: dict[str, tuple[object, object]] = {
         Annotated[Path | None, typer.Option("--project", metavar="DIR", help=_PROJECT_HELP)],
         None,
     ),
+    "direct": (Annotated[bool, typer.Option("--direct", help=_DIRECT_HELP)], False),
     "as_json": (Annotated[bool, typer.Option("--json", help="Answer in JSON.")], False),
 }
 
@@ -51,6 +61,7 @@ class Session:
     connect: Callable[[Path | None, Project], Engine] = connect
     catalogue: Callable[[Project], Catalogue] = definitions
     caller: Callable[[Path | None, Engine, Project], Asker] = caller
+    remote: Callable[[Address, Callable[[str], None]], Door] = target.remote
     ward: Callable[[float], Ward] | None = None  # what `doctor` checks in tests
     subscriptions: Callable[[str, str, str], Mapping[str, Mapping[str, object]]] = (
         target.subscriptions
@@ -62,6 +73,9 @@ class Session:
     out: Console = field(default_factory=lambda: _console(stderr=False))
     err: Console = field(default_factory=lambda: _console(stderr=True))
     target: Path | None = None
+    url: Target | None = None  # of the app, where that is what the target was called
+    direct: bool = False
+    command: str = ""
     folder: Path | None = None  # of the project, if it was named
     as_json: bool = False
 
@@ -79,16 +93,44 @@ class Session:
 
         Raises CommandError if there is no such target.
         """
-        project = self._project_if_any()
+        project = self.project_if_any()
         if named is not None:
-            self.target = None if named == targets.LOCAL else targets.resolved(named, project)
+            self._take(targets.named(named, project))
         elif self.target is None and project:
-            saved = targets.saved(project)
-            if saved != targets.LOCAL:
-                self.target = targets.path_of(saved, project)
-                self.note(f"target: {saved}")
+            saved = targets.chosen(project)
+            self._take(saved)
+            if saved.name != targets.LOCAL:
+                self.note(f"target: {saved.name}")
 
-    def _project_if_any(self) -> Project | None:
+    def _take(self, chosen: Target) -> None:
+        self.target = chosen.path
+        self.url = chosen if targets.is_url(chosen.name) else None
+
+    @functools.cached_property
+    def address(self) -> Address | None:
+        """Where the target answers over HTTP; None if commands work on its services directly.
+
+        Raises CommandError if it is an app for which nobody could have a token.
+        """
+        if self.url and self.direct:
+            raise CommandError(
+                "An address does not say where Storage and Batch are: with --direct name an "
+                "environment of azd or an env file as --target.",
+                Exit.USAGE,
+            )
+        if self.url:
+            return target.address_of_url(self.url, self.project_if_any(), os.environ)
+        return None if self.direct else target.address_of(self.target)
+
+    @functools.cached_property
+    def door(self) -> Door:
+        """The way to the target's runs: over HTTP, or through the engine."""
+        if self.address:
+            return self.remote(self.address, self.note)
+        return DirectDoor(self.engine, lambda: self.steering)
+
+    def project_if_any(self) -> Project | None:
+        """Return the project, or None where there is none."""
         try:
             return self.project
         except CommandError:
@@ -96,29 +138,52 @@ class Session:
 
     def stack(self, data: Path | None = None) -> LocalStack:
         """Return the local stack of a folder, by default that of the target."""
+        if data is None and self.url:
+            raise self._direct_only()
         return LocalStack(data or target.folder_of(self.target, self.project), self.project)
 
     def values(self) -> dict[str, str]:
         """Read all values of the target's env file. Raises StackDown."""
+        if self.url:
+            raise self._direct_only()
         return target.environment_of(self.target, self.project)
 
     def settings(self) -> Settings:
         """Read the target's settings. Raises StackDown or SettingMissing."""
+        if self.url:
+            raise self._direct_only()
         return target.settings_of(self.target, self.project)
 
     def addressed(self, remedy: str) -> str:
         """Return a remedy whose commands name the target, so that they can be pasted."""
-        return target.addressed(remedy, self.target, self.project)
+        named = self.url.name if self.url else self.target
+        return target.addressed(remedy, named, self.project_if_any(), direct=self.direct)
 
     @functools.cached_property
     def engine(self) -> Engine:
-        """The engine of the target, made at its first use."""
+        """The engine of the target, made at its first use. Raises CommandError over HTTP."""
+        self.need_direct()
         return self.connect(self.target, self.project)
 
     @functools.cached_property
     def steering(self) -> Engine:
         """The engine for commands that start or change runs: it records who uses the command."""
         return self.engine.asked_by(self.caller(self.target, self.engine, self.project))
+
+    def need_direct(self) -> None:
+        """Refuse to go on over HTTP. Raises CommandError."""
+        if self.address:
+            raise self._direct_only()
+
+    def _direct_only(self) -> CommandError:
+        """Return the refusal of what the HTTP interface cannot do."""
+        what = f"`fanfare {self.command}`" if self.command else "This command"
+        where = ", and name an env file of the deployment as --target" if self.url else ""
+        return CommandError(
+            f"{what} cannot do this over HTTP: it works on Storage and Batch themselves. Give "
+            f"--direct{where}. It needs the roles {target.DIRECT_ROLES} there.",
+            Exit.USAGE,
+        )
 
     @property
     def lively(self) -> bool:
@@ -128,7 +193,7 @@ class Session:
     def answer(self, content: object, shown: RenderableType) -> None:
         """Print the answer, as JSON for programs or rendered for people."""
         if self.as_json:
-            typer.echo(json.dumps(content, indent=2, default=str, ensure_ascii=False))
+            typer.echo(json.dumps(content, indent=2, default=str, ensure_ascii=not _takes_all()))
         else:
             self.out.print(shown, crop=False)
 
@@ -152,6 +217,11 @@ class Session:
             self.err.print("error:", style="bold red", end=" ")
             self.err.print(str(error), markup=False, soft_wrap=True)
         return code
+
+
+def _takes_all() -> bool:
+    """Return whether the output takes every character, unlike a code page of Windows."""
+    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
 
 
 def exit_code(error: FanfareError) -> Exit:
@@ -186,6 +256,8 @@ def command[**P](function: Callable[P, None]) -> Callable[..., None]:
     def carry_out(*args: P.args, **kwargs: P.kwargs) -> None:
         session: Session = cast("typer.Context", kwargs["context"]).obj
         named = cast("str | None", kwargs.pop("target"))
+        session.command = cast("typer.Context", kwargs["context"]).info_name or ""
+        session.direct = bool(kwargs.pop("direct"))
         session.folder = cast("Path | None", kwargs.pop("project")) or session.folder
         session.as_json = bool(kwargs.pop("as_json"))
         try:

@@ -24,21 +24,25 @@ class Operation(StrEnum):
     START = "start a run"
     LIST = "list runs"
     SHOW = "show a run"
+    LOOK = "see how a run stands"
     CANCEL = "cancel a run"
     REDRIVE = "redrive a run"
     UPLOAD = "upload an input"
     DOWNLOAD = "download outputs"
+    LOGS = "read logs"
 
 
 NEEDED: Mapping[Operation, Role] = {
     Operation.START: Role.OPERATOR,
     Operation.LIST: Role.READER,
     Operation.SHOW: Role.READER,
+    Operation.LOOK: Role.READER,
     Operation.CANCEL: Role.OPERATOR,
     Operation.REDRIVE: Role.OPERATOR,
     Operation.UPLOAD: Role.OPERATOR,
     # An operator can have any blob read by a program anyway; a reader sees runs, not their data.
     Operation.DOWNLOAD: Role.OPERATOR,
+    Operation.LOGS: Role.OPERATOR,
 }
 # An operator may also read.
 _SATISFIED_BY: Mapping[Role, frozenset[str]] = {

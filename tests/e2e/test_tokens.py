@@ -7,6 +7,10 @@ from typing import NamedTuple
 import jwt
 import pytest
 
+from pipeline.cli.doors.address import Address
+from pipeline.cli.doors.calls import Calls, Refused
+from pipeline.cli.doors.door import Wanted
+from pipeline.cli.doors.remote import RemoteDoor
 from pipeline.domain.runs.naming import BlobRef
 from tests.e2e.http_client import host_key, send
 from tests.e2e.local import Stack
@@ -20,6 +24,8 @@ ROUTES = [
     ("GET", "/api/runs/x"),
     ("POST", "/api/runs/x/cancel"),
     ("POST", "/api/runs/x/redrive"),
+    ("GET", "/api/runs/x/standing"),
+    ("GET", "/api/runs/x/logs"),
     ("GET", "/api/runs/x/outputs"),
     ("POST", "/api/uploads"),
 ]
@@ -85,6 +91,13 @@ def test_an_invalid_token_opens_no_route(guarded, method, path):
     assert statuses == dict.fromkeys(bad, 401)
 
 
+@pytest.mark.parametrize("roles", [["Reader"], []])
+def test_a_reader_gets_no_data(guarded, roles):
+    for path in ("/api/runs/x/outputs", "/api/runs/x/logs"):
+        status, answer = guarded.ask(guarded.token(*roles), path=path)
+        assert (status, "app role Operator" in answer["error"]) == (403, True)
+
+
 @pytest.mark.parametrize(("method", "path"), [route for route in ROUTES if route[0] == "POST"])
 @pytest.mark.parametrize("roles", [["Reader"], []])
 def test_a_reader_changes_nothing_and_gets_the_name_of_the_role(guarded, method, path, roles):
@@ -106,6 +119,28 @@ def test_an_operator_starts_a_run_that_a_reader_follows_to_its_end(guarded):
         return shown if shown["state"] in ("succeeded", "failed") else None
 
     assert until(ended, 90, "the end of the run")["state"] == "succeeded"
+
+
+def test_the_command_line_speaks_with_a_token(guarded, tmp_path):
+    endpoint = guarded.stack.local.description()["endpoints"]["functions"]["endpoint"]
+
+    def door(*roles):
+        head = {"authorization": f"Bearer {guarded.token(*roles, oid='o-2')}"}
+        return RemoteDoor(Calls(Address(endpoint, client=CLIENT), lambda: head))
+
+    file = tmp_path / "short.txt"
+    file.write_bytes(b"ok c\nok d\n")
+    run = door("Operator").start(Wanted("acts", {}, file), lambda _: None)
+    reader = door("Reader")
+    until(lambda: reader.find(run).over, 90, "the end of the run")
+    where = reader.standing(run)
+    assert (where.run.state, where.done, where.run.by.id) == ("succeeded", 2, "o-2")
+    assert reader.manifest(where.run) is None
+    for refused in (lambda: reader.cancel(run), lambda: list(reader.logs(where.run, ""))):
+        with pytest.raises(Refused, match="app role Operator"):
+            refused()
+    output = door("Operator").outputs(where.run)
+    assert b"".join(output.stream("done.txt", 0)) == b"ok c\nok d\n"
 
 
 def test_no_token_is_written_to_any_log(guarded):

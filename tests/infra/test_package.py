@@ -50,7 +50,7 @@ def test_the_package_alone_has_all_functions(tmp_path):
     assert done.stderr == ""
     root, functions, others = done.stdout.strip().split(" ", 2)
     assert (root, others) == (str(package), "[]")
-    assert int(functions) == 13  # 3 queues, 7 routes, 2 timers, the webhook
+    assert int(functions) == 15  # 3 queues, 9 routes, 2 timers, the webhook
 
 
 def test_an_invocation_imports_nothing_that_the_start_could_have():

@@ -21,9 +21,10 @@ _TIMEOUT_S = 120
 type Ask = Callable[[str, Sequence[str], Sequence[str]], object]
 
 
-def asking(project: Project, target: Path | None) -> Ask:
-    """Return what runs a command on a project and a target."""
+def asking(project: Project, target: Path | str | None, *, direct: bool = False) -> Ask:
+    """Return what runs a command on a project and a target, a path or the URL of an app."""
     where = ["--project", str(project.root), *(["--target", str(target)] if target else [])]
+    where += ["--direct"] if direct else []
 
     def ask(name: str, options: Sequence[str], words: Sequence[str]) -> object:
         command = [sys.executable, "-c", _MAIN, name, "--json", *where, *options, "--", *words]

@@ -49,7 +49,7 @@ def backfill(  # noqa: PLR0913 - each is an option of the command
         )
     asked = Asked(definition, duration(newer_than) if newer_than else None, rerun)
     found = _look(session, asked, limit)
-    answer, text = _facts(engine, definition.name, found)
+    answer, text = _facts(session, definition.name, found)
     if found.below and not rerun:
         answer["below_watermark"] = found.below
         text = f"{text} {_left_out(engine, definition.name, found.below)}"
@@ -96,9 +96,9 @@ def _left_out(engine: Engine, pipeline: str, count: int) -> str:
     )
 
 
-def _facts(engine: Engine, pipeline: str, found: Found) -> tuple[dict[str, object], str]:
+def _facts(session: Session, pipeline: str, found: Found) -> tuple[dict[str, object], str]:
     """Describe what a backfill would start and what that may cost."""
-    known = history(engine, pipeline)
+    known = history(session.door, pipeline)
     each = known.cost_per_run
     expected = None if each is None else each * len(found.names)
     about = "unknown" if expected is None else wording.money(expected, known.currency)

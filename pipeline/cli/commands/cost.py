@@ -167,6 +167,6 @@ def aged(tariff: Prices, today: date) -> str:
 def _history(session: Session, pipeline: str) -> History:
     """Read what earlier runs took; without a target there are none."""
     try:
-        return history(session.engine, pipeline)
+        return history(session.door, pipeline)
     except FanfareError:
         return History()

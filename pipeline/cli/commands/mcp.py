@@ -25,4 +25,6 @@ def mcp(context: typer.Context) -> None:
         )
     # Its package has parts that take a second, which no other command should pay.
     server = import_module("pipeline.cli.assisting.server")
-    server.server_of(session.project, asking(session.project, session.target)).run("stdio")
+    target = session.url.name if session.url else session.target
+    ask = asking(session.project, target, direct=session.direct)
+    server.server_of(session.project, ask).run("stdio")

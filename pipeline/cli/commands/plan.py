@@ -9,7 +9,6 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.cli import uploads
 from pipeline.cli.edits import note_edits
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.history import History, history
@@ -19,6 +18,7 @@ from pipeline.cli.lacks.secrets import shown as shown_secrets
 from pipeline.cli.preview import Preview, Source, blob_source, local_source, preview
 from pipeline.cli.project.completion import PipelineArgument
 from pipeline.cli.session import Session
+from pipeline.cli.starting import uploads
 from pipeline.cli.views import wording
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.pool import Pool, physical_id
@@ -71,7 +71,7 @@ def _source(session: Session, file: str | None) -> Source:
 def _history(session: Session, pipeline: str) -> History:
     """Read what earlier runs took; without a target there are none."""
     try:
-        return history(session.engine, pipeline)
+        return history(session.door, pipeline)
     except FanfareError:
         return History()
 

@@ -22,10 +22,8 @@ from pipeline.domain.catalogue.schema import (
     pool_schema,
 )
 from pipeline.handlers.collecting import indexing
-from pipeline.handlers.collecting.standing import failed_items, manifest_of
 from pipeline.handlers.doors import http, openapi
-from pipeline.handlers.running.versions import unlike_the_run
-from pipeline.ledger import index, listing, runs
+from pipeline.ledger import runs
 
 
 class ItemWord(StrEnum):
@@ -58,16 +56,9 @@ def ls(
 ) -> None:
     """List the latest runs."""
     session: Session = context.obj
-    engine = session.engine
-    if pipeline is not None and pipeline not in index.pipelines(engine.ports.tables):
-        engine.catalogue.pipeline(pipeline)
-    tables = engine.ports.tables
-    if active:
-        found = listing.going(tables, pipeline).latest(limit)
-    else:
-        found = listing.latest(tables, pipeline, limit)
-    shown = listed(session, found).runs
-    session.answer(http.listed(found), display.run_table(shown, engine.now, session.out.width))
+    found = listed(session, session.door.latest(pipeline, limit, active=active))
+    answer = {"runs": [http.summary(run) for run in found.runs], "unreadable": found.unreadable}
+    session.answer(answer, display.run_table(found.runs, session.door.now, session.out.width))
 
 
 def show(
@@ -95,9 +86,10 @@ def _show_items(session: Session, run: str, state: ItemWord | None) -> None:
 
 def _show_run(session: Session, run: str) -> None:
     where = standing_of(session, run_named(session, run))
-    failed = failed_items(session.engine, where.run, _FAILURES_SHOWN)
-    manifest = manifest_of(session.engine, where.run)
-    edited = unlike_the_run(session.engine, where.run)
+    door = session.door
+    failed = door.failed(where.run, _FAILURES_SHOWN)
+    manifest = door.manifest(where.run)
+    edited = door.edited(where.run)
     answer = http.view(where.run, where.obstacle) | {
         "remedy": where.remedy,
         "done": where.done,
@@ -115,7 +107,7 @@ def _show_run(session: Session, run: str) -> None:
             f"The run has another version of {', '.join(edited)} than this folder: it began before "
             "the edit was deployed. A new run takes what the app has."
         )
-    session.answer(answer, Page(where, manifest, failed, session.engine.now))
+    session.answer(answer, Page(where, manifest, failed, door.now))
 
 
 def schema(

@@ -3,33 +3,31 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Group, RenderableType
 
-from pipeline.cli import listing, uploads
 from pipeline.cli.commands import up_down
+from pipeline.cli.doors.door import Advance, Wanted
 from pipeline.cli.edits import note_edits, refuse_edits
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.fetching.fetch import fetch_all
 from pipeline.cli.follow import follow, verdict_of
-from pipeline.cli.listing import Listed
 from pipeline.cli.lookup import RunArgument, run_named
 from pipeline.cli.project.completion import PipelineArgument
 from pipeline.cli.session import Deadline, Session, TimeoutOption, WaitOption
-from pipeline.cli.uploads import Order
+from pipeline.cli.starting import listing, requests, uploads
+from pipeline.cli.starting.listing import Listed
+from pipeline.cli.starting.uploads import Order
 from pipeline.cli.views import runs as display
 from pipeline.cli.views.page import Page
 from pipeline.cli.views.transfers import transfer
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.lifecycle import State
-from pipeline.handlers.collecting.standing import Standing, failed_items, manifest_of
+from pipeline.handlers.collecting.standing import Standing
 from pipeline.handlers.doors import http
-from pipeline.handlers.ending import steer
-from pipeline.ledger import index
 
 _FAILURES_SHOWN = 3
 _PAGES_SHOWN = 2  # of runs that were started together
@@ -79,15 +77,13 @@ def run(  # noqa: PLR0913 - each is an option of the command
     _check_folder(into, wait=wait)
     up_down.ensure_up(session)
     deadline = Deadline.begun(session, timeout)
-    definition = session.engine.catalogue.pipeline(pipeline)
-    order = Order(definition, uploads.parse_parameters(parameter or []), name, key)
-    uploads.check(order, files or [])
-    listed = listing.files(definition, folder) if folder else []
-    if not as_deployed:
-        refuse_edits(session, definition, "To run what the app has: --as-deployed.")
-    _upload_listed(session, listed)
-    wanted: Sequence[Path | None] = files or [None]
-    started = [_start(session, order, file, deadline) for file in wanted]
+    given = uploads.parse_parameters(parameter or [])
+    inputs: Sequence[Path | None] = files or [None]
+    wanted = [Wanted(pipeline, given, file, name, key) for file in inputs]
+    if session.address:
+        started = _requested(session, wanted, folder)
+    else:
+        started = _started(session, wanted, folder, deadline, as_deployed=as_deployed)
     if not wait:
         session.answer({"runs": started}, "\n".join(started))
         return
@@ -96,6 +92,34 @@ def run(  # noqa: PLR0913 - each is an option of the command
         places = _places(into, files or [], started)
         fetch_all(session, dict(zip(started, places, strict=True)), into)
     leave(code)
+
+
+def _requested(session: Session, wanted: Sequence[Wanted], folder: Path | None) -> list[str]:
+    """Start runs over HTTP."""
+    if folder:
+        raise CommandError("--with uploads to a container: it needs --direct.", Exit.USAGE)
+    requests.check(session, wanted)
+    return [_request(session, one) for one in wanted]
+
+
+def _started(
+    session: Session,
+    wanted: Sequence[Wanted],
+    folder: Path | None,
+    deadline: Deadline,
+    *,
+    as_deployed: bool,
+) -> list[str]:
+    """Start runs by uploads where the pipeline listens, or else by requests."""
+    first = wanted[0]
+    definition = session.engine.catalogue.pipeline(first.pipeline)
+    order = Order(definition, first.parameters, first.name, first.key)
+    uploads.check(order, [one.file for one in wanted if one.file])
+    listed = listing.files(definition, folder) if folder else []
+    if not as_deployed:
+        refuse_edits(session, definition, "To run what the app has: --as-deployed.")
+    _upload_listed(session, listed)
+    return [_start(session, order, one.file, deadline) for one in wanted]
 
 
 def _check_folder(into: Path | None, *, wait: bool) -> None:
@@ -132,9 +156,11 @@ def redrive(
     """Redrive a run that is over: execute only what failed, and keep what succeeded."""
     session: Session = context.obj
     deadline = Deadline.begun(session, timeout)
-    redriven = steer.redrive(session.steering, run_named(session, run))
-    if definition := session.engine.catalogue.pipelines.get(redriven.pipeline):
-        note_edits(session, definition)
+    redriven = session.door.redrive(run_named(session, run))
+    if not session.address:
+        definition = session.engine.catalogue.pipelines.get(redriven.pipeline)
+        if definition:
+            note_edits(session, definition)
     session.note(f"Generation {redriven.generation} of {redriven.id} begins.")
     if wait:
         finish(session, [redriven.id], deadline)
@@ -156,7 +182,7 @@ def watch(
     if run is not None:
         finish(session, [run_named(session, run)], deadline)
         return
-    going = list(islice(index.active(session.engine.ports.tables), _WATCHED))
+    going = [one.id for one in session.door.latest(None, _WATCHED, active=True).runs]
     if not going:
         session.answer({"runs": []}, "No run is active: `fanfare ls` lists the latest runs.")
         return
@@ -188,7 +214,7 @@ def _ends(session: Session, standings: Sequence[Standing]) -> list[RenderableTyp
     failed = [where for where in standings if where.run.state is not State.SUCCEEDED]
     pages = [_page(session, where) for where in failed[:_PAGES_SHOWN]]
     ran = [where.run for where in standings]
-    return [display.run_table(ran, session.engine.now, session.out.width), *pages]
+    return [display.run_table(ran, session.door.now, session.out.width), *pages]
 
 
 def leave(code: Exit) -> None:
@@ -198,9 +224,9 @@ def leave(code: Exit) -> None:
 
 
 def _page(session: Session, where: Standing) -> RenderableType:
-    manifest = manifest_of(session.engine, where.run)
-    failed = failed_items(session.engine, where.run, _FAILURES_SHOWN) if where.failed else []
-    return Page(where, manifest, failed, session.engine.now)
+    door = session.door
+    failed = door.failed(where.run, _FAILURES_SHOWN) if where.failed else []
+    return Page(where, door.manifest(where.run), failed, door.now)
 
 
 def _upload_listed(session: Session, listed: Sequence[Listed]) -> None:
@@ -210,17 +236,23 @@ def _upload_listed(session: Session, listed: Sequence[Listed]) -> None:
 
 
 def _start(session: Session, order: Order, file: Path | None, deadline: Deadline) -> str:
+    if file is None or uploads.by_request(order):
+        name = order.pipeline.name
+        return _request(session, Wanted(name, order.parameters, file, order.name, order.key))
     with _uploading(session, file) as advance:
-        if file is None or uploads.by_request(order):
-            return uploads.start_by_request(session, order, file, advance)
         started = uploads.start_by_upload(session, order, file, advance)
     with session.busy("Uploaded; waiting for its event"):
         uploads.wait_for_start(session, started, deadline)
     return started
 
 
+def _request(session: Session, wanted: Wanted) -> str:
+    with _uploading(session, wanted.file) as advance:
+        return session.door.start(wanted, advance)
+
+
 @contextmanager
-def _uploading(session: Session, file: Path | None) -> Iterator[uploads.Advance]:
+def _uploading(session: Session, file: Path | None) -> Iterator[Advance]:
     """Show the progress of an upload if a person watches."""
     if file is None or not session.lively:
         yield lambda _: None

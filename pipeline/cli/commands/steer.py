@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from pipeline.cli.doors.door import Advance
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.lookup import listed, run_named
 from pipeline.cli.project.completion import OnePipeline
 from pipeline.cli.session import Session
-from pipeline.cli.uploads import Advance
 from pipeline.cli.views import wording
 from pipeline.domain.notation.durations import parse_duration
 from pipeline.domain.runs.lifecycle import State
@@ -44,7 +44,7 @@ def cancel(
     if (run is None) != everything:
         raise CommandError("Name a run, or give --all.", Exit.USAGE)
     if run is not None:
-        ended = steer.cancel(session.steering, run_named(session, run))
+        ended = session.door.cancel(run_named(session, run))
         session.answer(http.view(ended, None), f"Run {ended.id} is {ended.state}.")
         return
     found = sorted(listing.going(session.engine.ports.tables).runs, key=_waiting_first)
@@ -167,7 +167,7 @@ def _chosen(session: Session, run: str | None, older_than: str | None) -> Sequen
     if run is not None:
         return [runs.need(engine.ports.tables, run_named(session, run)).run]
     before = engine.now - duration(older_than or "")
-    latest = listed(session, listing.latest(engine.ports.tables, None, _PURGED_AT_ONCE))
+    latest = listed(session, session.door.latest(None, _PURGED_AT_ONCE))
     return [one for one in latest.runs if one.over and one.ended_at and one.ended_at < before]
 
 

@@ -107,6 +107,8 @@ def down(
 
 def ensure_up(session: Session) -> None:
     """Start the local stack of the project if no target is named and it is down; it stays up."""
+    if session.address:
+        return  # an app somewhere; its first answer shows whether it is there
     try:
         session.engine  # noqa: B018 - it is made at its first use
     except StackDown:

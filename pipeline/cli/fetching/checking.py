@@ -11,7 +11,8 @@ from typing import BinaryIO
 from pydantic import ValidationError
 
 from pipeline.cli.exits import CommandError
-from pipeline.cli.fetching.folder import Folder, explained
+from pipeline.cli.fetching.folder import Folder
+from pipeline.cli.fetching.reasons import explained
 from pipeline.domain.outputs.agreement import Agreement, Found, Judgement, digest_of, judge
 from pipeline.domain.outputs.file_names import paths_of
 from pipeline.domain.runs.manifest import Manifest, OutputFile

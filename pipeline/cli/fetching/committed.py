@@ -4,21 +4,22 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from pipeline.cli.doors.door import Outputs
 from pipeline.cli.exits import CommandError
+from pipeline.cli.lookup import needed
 from pipeline.cli.session import Session
 from pipeline.domain.runs.manifest import Manifest
 from pipeline.domain.runs.run import Run
-from pipeline.errors import NotFound
-from pipeline.ledger import runs
 
 
 @dataclass(frozen=True)
 class Committed:
-    """A committed output: the run, its manifest, and the manifest's bytes."""
+    """A committed output: the run, its manifest and its bytes, and where its files come from."""
 
     run: Run
     manifest: Manifest
     content: bytes
+    outputs: Outputs
 
     @property
     def folder_name(self) -> str:
@@ -36,7 +37,8 @@ def output_of(session: Session, run: Run) -> Committed:
     """Read the output of a run. Raises CommandError if it has none, or if somebody changed it."""
     if run.output is None:
         raise CommandError(f"Run {run.id} {run.state} without an output: {_why(session, run)}.")
-    content = _manifest(session, run)
+    outputs = session.door.outputs(run)
+    content = _manifest(outputs, run)
     try:
         manifest = Manifest.model_validate_json(content)
     except ValidationError as error:
@@ -46,30 +48,27 @@ def output_of(session: Session, run: Run) -> Committed:
         ) from error
     if (manifest.run, manifest.generation) != (run.id, run.generation):
         raise _changed(run)
-    return Committed(run, manifest, content)
+    return Committed(run, manifest, content, outputs)
 
 
 def ended(session: Session, run_id: str) -> Run:
     """Return a run that is over. Raises CommandError for another one."""
-    run = runs.need(session.engine.ports.tables, run_id).run
+    run = needed(session, run_id)
     if not run.over:
         follow = session.addressed(f"fanfare watch {run.id}")
         raise CommandError(f"Run {run.id} is {run.state}: `{follow}` follows it to its end.")
     return run
 
 
-def _manifest(session: Session, run: Run) -> bytes:
+def _manifest(outputs: Outputs, run: Run) -> bytes:
     assert run.output is not None  # noqa: S101 - the caller looked
-    blobs, ref = session.engine.ports.blobs, run.names.manifest
-    facts = blobs.head(ref)
-    if facts is None:
-        raise gone(run, ref.name)
-    if facts.etag != run.output.manifest_etag:
+    found = outputs.manifest()
+    if found is None:
+        raise gone(run, run.names.manifest.name)
+    etag, content = found
+    if etag != run.output.manifest_etag:
         raise _changed(run)
-    try:
-        return blobs.read(ref)
-    except NotFound as error:
-        raise gone(run, ref.name) from error
+    return content
 
 
 def gone(run: Run, blob: str) -> CommandError:

@@ -12,17 +12,18 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
+from pipeline.cli.doors.door import Outputs
 from pipeline.cli.exits import CommandError
 from pipeline.cli.fetching.checking import AT_ONCE, Advance, chunks_of, read_all
 from pipeline.cli.fetching.committed import gone
-from pipeline.cli.fetching.folder import Folder, explained
+from pipeline.cli.fetching.folder import Folder
+from pipeline.cli.fetching.reasons import explained
 from pipeline.domain.outputs.agreement import digest_of
 from pipeline.domain.outputs.file_names import MARK
 from pipeline.domain.runs.manifest import OutputFile
 from pipeline.domain.runs.run import Run
 from pipeline.domain.texts.visible import visible
 from pipeline.errors import NotFound
-from pipeline.ports.blobs import Blobs
 
 
 class _Stopped(Exception):
@@ -33,7 +34,7 @@ class _Stopped(Exception):
 class Download:
     """One download of a run's output into a folder; `advance` gets bytes received."""
 
-    blobs: Blobs
+    outputs: Outputs
     run: Run
     folder: Folder
     advance: Advance
@@ -79,9 +80,9 @@ class Download:
         """Yield the chunks of a blob when they are written, and no more than it should have."""
         if offset == file.size:
             return
-        ref, left = self.run.names.output(file.name), file.size - offset
+        left = file.size - offset
         try:
-            for chunk in self.blobs.stream(ref, offset):
+            for chunk in self.outputs.stream(file.name, offset):
                 if self._stop.is_set():
                     raise _Stopped
                 opened.write(chunk)
@@ -90,7 +91,7 @@ class Download:
                 if left < 0:
                     return
         except NotFound as error:
-            raise gone(self.run, ref.name) from error
+            raise gone(self.run, self.run.names.output(file.name).name) from error
 
 
 def part_of(path: PurePosixPath) -> PurePosixPath:

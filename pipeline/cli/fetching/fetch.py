@@ -8,18 +8,18 @@ from pipeline.cli.fetching import getting
 from pipeline.cli.fetching.checking import Advance
 from pipeline.cli.fetching.committed import Committed, output_of
 from pipeline.cli.fetching.getting import Fetched
+from pipeline.cli.lookup import needed
 from pipeline.cli.session import Session
 from pipeline.cli.views import wording
 from pipeline.cli.views.transfers import transfer
 from pipeline.domain.texts.visible import visible
-from pipeline.ledger import runs
 
 
 def fetch_all(session: Session, folders: Mapping[str, Path], into: Path) -> None:
     """Fetch what runs have committed, each into its folder; runs without output are left out."""
-    tables, fetched = session.engine.ports.tables, 0
+    fetched = 0
     for id_, folder in folders.items():
-        run = runs.need(tables, id_).run
+        run = needed(session, id_)
         if run.output:
             found = output_of(session, run)
             fetch(session, found, folder, replace=False, told=len(folders) == 1)
@@ -41,9 +41,8 @@ def fetch(
         session.note(
             f"Fetching {files}, {wording.size(output.manifest.bytes)}, into {visible(str(folder))}"
         )
-    blobs = session.engine.ports.blobs
     fetched = getting.get(
-        blobs, output, folder, lambda text, total: shown(session, text, total), replace=replace
+        output, folder, lambda text, total: shown(session, text, total), replace=replace
     )
     if fetched.unknown:
         files = wording.count(fetched.unknown, "file")

@@ -1,160 +1,53 @@
 """A folder of outputs on disk. No link inside it is followed, whoever put it there."""
 
-import errno
-import fcntl
 import os
-import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Self, cast
+from typing import BinaryIO, Protocol
 
-from pipeline.cli.exits import CommandError
-from pipeline.domain.texts.visible import visible
-
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-# A pipe in the place of a file would otherwise keep the command waiting for ever.
-_FILE = os.O_NOFOLLOW | os.O_NONBLOCK
-_IN_THE_WAY = "a link, or something that is no such file, is in the way: remove it"
-_READ_ONLY = "it cannot be written: name another folder, or change its permissions"
-_FULL = "the disk is full: free some space and repeat the command, which goes on where it stopped"
-_REASONS = {
-    errno.ENOSPC: _FULL,
-    errno.EDQUOT: _FULL,
-    errno.EACCES: _READ_ONLY,
-    errno.EPERM: _READ_ONLY,
-    errno.EROFS: _READ_ONLY,
-    errno.ENOTDIR: _IN_THE_WAY,
-    errno.ELOOP: _IN_THE_WAY,
-    errno.EISDIR: _IN_THE_WAY,
-    errno.EEXIST: _IN_THE_WAY,
-    errno.ENOTEMPTY: _IN_THE_WAY,
-    errno.ENXIO: _IN_THE_WAY,
-    errno.EFBIG: "the file system does not take files of this size: name another folder",
-}
+from pipeline.cli.fetching.folder_by_handle import FolderByHandle
+from pipeline.cli.fetching.folder_by_path import FolderByPath
 
 
-@contextmanager
-def explained(path: Path | PurePosixPath) -> Iterator[None]:
-    """Raise errors of the file system in a block as CommandError, with what to do about them."""
-    try:
-        yield
-    except OSError as error:
-        reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
-        raise CommandError(f"{visible(str(path))}: {reason}.") from error
-
-
-@dataclass(frozen=True)
-class Folder:
+class Folder(Protocol):
     """An open folder, and its path for messages."""
 
-    path: Path
-    handle: int
-
-    @classmethod
-    @contextmanager
-    def opened(cls, path: Path, *, create: bool = False) -> Iterator[Self]:
-        """Open a folder during a with block. Raises CommandError."""
-        with explained(path):
-            if create:
-                path.mkdir(parents=True, exist_ok=True)
-            elif not path.exists():
-                raise CommandError(f"There is no folder {visible(str(path))}.")
-            handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            yield cls(path, handle)
-        finally:
-            os.close(handle)
-
-    def lock(self) -> None:
-        """Keep other commands from writing here until it is closed. Raises CommandError."""
-        try:
-            fcntl.flock(self.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise CommandError(
-                f"Another command writes into {visible(str(self.path))} now: wait for its end."
-            ) from error
+    @property
+    def path(self) -> Path:
+        """The path by which a person named it."""
 
     @property
     def free(self) -> int:
         """How many bytes a user can write here."""
-        found = os.fstatvfs(self.handle)
-        return found.f_bavail * found.f_frsize
+
+    def lock(self) -> None:
+        """Keep other commands from writing here until it is closed. Raises CommandError."""
 
     def size_of(self, path: PurePosixPath) -> int:
         """Return the size of a file; 0 if it is none."""
-        found = self.look(path)
-        return found.st_size if found and stat.S_ISREG(found.st_mode) else 0
 
     def look(self, path: PurePosixPath) -> os.stat_result | None:
         """Return what is at a path, without following links; None if nothing is there."""
-        try:
-            with self._within(path) as parent:
-                return os.stat(path.name, dir_fd=parent, follow_symlinks=False)
-        except FileNotFoundError:
-            return None
 
-    @contextmanager
-    def reading(self, path: PurePosixPath) -> Iterator[BinaryIO]:
+    def reading(self, path: PurePosixPath) -> AbstractContextManager[BinaryIO]:
         """Open a file for reading. Raises OSError, also for what is no regular file."""
-        with self._within(path) as parent:
-            handle = os.open(path.name, os.O_RDONLY | _FILE, dir_fd=parent)
-        with _regular(handle, "rb") as opened:
-            yield opened
 
-    @contextmanager
-    def going_on(self, path: PurePosixPath) -> Iterator[BinaryIO]:
+    def going_on(self, path: PurePosixPath) -> AbstractContextManager[BinaryIO]:
         """Open a file for reading and writing, and make it and its folders if they are absent."""
-        with self._within(path, create=True) as parent:
-            handle = os.open(path.name, os.O_RDWR | os.O_CREAT | _FILE, 0o666, dir_fd=parent)
-        with _regular(handle, "r+b") as opened:
-            yield opened
 
     def rename(self, path: PurePosixPath, name: str) -> None:
         """Give a file another name in its folder; what has that name is replaced."""
-        with self._within(path) as parent:
-            os.rename(path.name, name, src_dir_fd=parent, dst_dir_fd=parent)
 
     def remove(self, path: PurePosixPath) -> None:
         """Remove a file if it is there."""
-        with suppress(FileNotFoundError), self._within(path) as parent:
-            os.unlink(path.name, dir_fd=parent)
 
     def files(self) -> Iterator[str]:
         """Yield the paths of everything that is no folder, links included."""
-        for top, folders, files, handle in os.fwalk(".", onerror=_raise, dir_fd=self.handle):
-            links = [name for name in folders if _is_link(name, handle)]
-            for name in sorted((*files, *links)):
-                yield str(PurePosixPath(top) / name)
-
-    @contextmanager
-    def _within(self, path: PurePosixPath, *, create: bool = False) -> Iterator[int]:
-        """Open the folder that a path is in, step by step."""
-        handle = os.dup(self.handle)
-        try:
-            for part in path.parts[:-1]:
-                if create:
-                    with suppress(FileExistsError):
-                        os.mkdir(part, dir_fd=handle)
-                inner = os.open(part, _FOLDER, dir_fd=handle)
-                os.close(handle)
-                handle = inner
-            yield handle
-        finally:
-            os.close(handle)
 
 
-def _is_link(name: str, parent: int) -> bool:
-    return stat.S_ISLNK(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
-
-
-def _regular(handle: int, mode: str) -> BinaryIO:
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise OSError(errno.EEXIST, os.strerror(errno.EEXIST))
-    return cast("BinaryIO", os.fdopen(handle, mode))
-
-
-def _raise(error: OSError) -> None:
-    raise error
+def opened(path: Path, *, create: bool = False) -> AbstractContextManager[Folder]:
+    """Open a folder during a with block, as this system can. Raises CommandError."""
+    if os.open in os.supports_dir_fd:
+        return FolderByHandle.opened(path, create=create)
+    return FolderByPath.opened(path, create=create)

@@ -8,15 +8,16 @@ from pathlib import Path, PurePosixPath
 from pydantic import ValidationError
 
 from pipeline.cli.exits import CommandError
+from pipeline.cli.fetching import folder as folders
 from pipeline.cli.fetching.checking import MANIFEST_PATH, Advance, files_of, judged, manifest_bytes
 from pipeline.cli.fetching.committed import Committed
 from pipeline.cli.fetching.download import Download, part_of
-from pipeline.cli.fetching.folder import Folder, explained
+from pipeline.cli.fetching.folder import Folder
+from pipeline.cli.fetching.reasons import explained
 from pipeline.cli.views import wording
 from pipeline.domain.outputs.agreement import Agreement
 from pipeline.domain.runs.manifest import Manifest, OutputFile
 from pipeline.domain.texts.visible import visible
-from pipeline.ports.blobs import Blobs
 
 type Files = Mapping[PurePosixPath, OutputFile]
 type Shown = Callable[
@@ -35,15 +36,13 @@ class Fetched:
     unknown: int
 
 
-def get(
-    blobs: Blobs, output: Committed, path: Path, shown: Shown, *, replace: bool = False
-) -> Fetched:
+def get(output: Committed, path: Path, shown: Shown, *, replace: bool = False) -> Fetched:
     """Fetch what is not there yet. Raises CommandError, before a byte is fetched if it can.
 
     With `replace` files that were changed are fetched anew; else they are refused.
     """
     files = files_of(output.manifest)
-    with Folder.opened(path, create=True) as folder:
+    with folders.opened(path, create=True) as folder:
         folder.lock()
         _check_owner(folder, output)
         with shown("check", sum(file.size for file in files.values())) as advance:
@@ -56,7 +55,7 @@ def get(
         _check_room(folder, wanted, size)
         _write_manifest(folder, output.content)
         with shown("fetch", size) as advance:
-            Download(blobs, output.run, folder, advance).all(wanted)
+            Download(output.outputs, output.run, folder, advance).all(wanted)
     unknown = sum(1 for file in files if states[file] is Agreement.UNKNOWN)
     return Fetched(path, list(files), len(wanted), len(files) - len(wanted), unknown)
 

@@ -1,23 +1,20 @@
 """Reads what the tasks of a run printed, from the logs in Storage."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.session import Session
 from pipeline.cli.views import wording
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.run import PublishedPlan, Run
-from pipeline.handlers.collecting.standing import failed_items
 from pipeline.handlers.published import PlannedItems
 
 _FAILURES_READ = 200
-_LOG_BYTES = 4 << 20
 
 
-@dataclass(frozen=True)
-class Log:
-    """What one attempt of a unit printed."""
+class Log(NamedTuple):
+    """What one attempt of a unit printed, as a person reads it."""
 
     unit: str
     name: str
@@ -26,20 +23,13 @@ class Log:
 
 def logs_of(session: Session, run: Run, unit: str) -> Iterator[Log]:
     """Read the logs of a unit, or of all: the programs' logs, or the runner's if there are none."""
-    blobs = session.engine.ports.blobs
-    folder, below = run.names.logs(), f"{run.names.logs(unit)}/" if unit else run.names.logs()
-    there = [facts for facts in blobs.list(naming.WORK, below) if facts.size]
-    programs = [facts for facts in there if naming.is_program_log(facts.ref)]
-    for facts in programs or there:
-        found_unit, *_, name = facts.ref.name.removeprefix(folder).split("/")
-        content = blobs.read(facts.ref, 0, _LOG_BYTES)
-        cut = "\n(cut here)\n" if facts.size > _LOG_BYTES else ""
-        yield Log(found_unit, name, content.decode("utf-8", "replace") + cut)
+    for log in session.door.logs(run, unit):
+        yield Log(log.unit, log.name, log.text + ("\n(cut here)\n" if log.cut else ""))
 
 
 def failed_units(session: Session, run: Run) -> list[str]:
     """Name the units in which items failed."""
-    failed = failed_items(session.engine, run, _FAILURES_READ)
+    failed = session.door.failed(run, _FAILURES_READ)
     return list(dict.fromkeys(found.unit for found in failed))
 
 

@@ -40,7 +40,7 @@ def shown(wanted: Sequence[Wanted]) -> str:
 
 def _is_local(session: Session) -> bool:
     """Return whether the target is a stack of this machine, as it is if none is named."""
-    if session.target is None:
+    if session.target is None and session.url is None:
         return True
     try:
         return session.engine.local

@@ -1,6 +1,7 @@
 """The target that a project uses: the local stack, or a deployment that `fanfare use` has saved."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.cli.exits import CommandError, Exit
@@ -9,6 +10,38 @@ from pipeline.cli.project.folder import Project
 LOCAL = "local"
 _FILE = ".fanfare-target"  # git leaves it out: each person chooses
 _LONGEST = 4096
+_URL = ("http://", "https://")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What commands work on: a name, its env file or folder, and the client id for its tokens.
+
+    The local stack and the URL of an app have no path.
+    """
+
+    name: str
+    path: Path | None = None
+    client: str = ""
+
+
+def named(name: str, project: Project | None) -> Target:
+    """Return the target that a name means. Raises CommandError."""
+    return Target(name, None if name == LOCAL or is_url(name) else resolved(name, project))
+
+
+def chosen(project: Project) -> Target:
+    """Return the target that was saved, or the local stack. Raises CommandError."""
+    name = saved(project)
+    if is_url(name):
+        url, _, client = name.partition(" ")
+        return Target(url, None, client)
+    return Target(name, None if name == LOCAL else path_of(name, project))
+
+
+def is_url(name: str) -> bool:
+    """Return whether a target is named by the URL of its app."""
+    return name.startswith(_URL)
 
 
 def resolved(name: str, project: Project | None) -> Path:
@@ -63,15 +96,23 @@ def saved(project: Project) -> str:
     return text or LOCAL
 
 
-def save(project: Project, name: str) -> None:
-    """Save a target for the commands that name none; `local` forgets it. Raises CommandError."""
+def save(project: Project, name: str, client: str = "") -> None:
+    """Save a target for the commands that name none; `local` forgets it. Raises CommandError.
+
+    `client` is the client id for whose app registration the app at a URL takes tokens.
+    """
     file = project.root / _FILE
     if name == LOCAL:
         file.unlink(missing_ok=True)
         return
+    file.write_text(f"{_kept(project, name, client)}\n", "utf-8")
+
+
+def _kept(project: Project, name: str, client: str) -> str:
+    if is_url(name):
+        return f"{name} {client}".strip()
     found = resolved(name, project)
-    kept = name if name in environments(project) else str(found.resolve())
-    file.write_text(f"{kept}\n", "utf-8")
+    return name if name in environments(project) else str(found.resolve())
 
 
 def _environment(project: Project, name: str) -> Path:

@@ -4,7 +4,6 @@ The stack holds a lock on its folder as long as it lives. The lock, not a proces
 it runs.
 """
 
-import fcntl
 import json
 import os
 import select
@@ -24,6 +23,7 @@ from pipeline.cli.project.folder import Project, current
 from pipeline.cli.stack import signals
 from pipeline.cli.stack.config import Json, Keys
 
+LOCK, ENV = "stack.lock", "app.env"
 _MODULE = "emulators.stack"
 _STAY = b"stay\n"
 _READY_S = 150.0
@@ -40,7 +40,7 @@ class LocalStack:
         self.data = (data or self._project.data).resolve()
         self.state = self.data / "stack.json"
         self.config = self.data / "stack-config.json"
-        self.env = self.data / "app.env"
+        self.env = self.data / ENV
         self.logs = self.data / "logs"
         self._tie: IO[bytes] | None = None
 
@@ -55,7 +55,11 @@ class LocalStack:
     def running(self) -> bool:
         """Return whether a stack holds the folder."""
         try:
-            with (self.data / "stack.lock").open("rb") as lock:
+            import fcntl  # noqa: PLC0415 - Windows has none, and no local stack
+        except ImportError:
+            return False
+        try:
+            with (self.data / LOCK).open("rb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except FileNotFoundError:
             return False
@@ -135,7 +139,7 @@ class LocalStack:
         if pid is None:
             raise CommandError(
                 f"A process that is not the local stack holds {self.data}: "
-                f"find and end the process that has {self.data / 'stack.lock'} open."
+                f"find and end the process that has {self.data / LOCK} open."
             )
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL if force else signal.SIGTERM)
@@ -179,7 +183,7 @@ class LocalStack:
         """Delete the folder. Raises CommandError if it is not that of a local stack."""
         if not self.data.exists():
             return
-        of_a_stack = any((self.data / name).exists() for name in ("keys.json", "stack.lock"))
+        of_a_stack = any((self.data / name).exists() for name in ("keys.json", LOCK))
         if not of_a_stack and any(self.data.iterdir()):
             raise CommandError(
                 f"{self.data} does not look like the data of a local stack: delete it yourself.",

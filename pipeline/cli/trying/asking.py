@@ -3,11 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.cli import listing, uploads
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.session import Session
+from pipeline.cli.starting import listing, uploads
+from pipeline.cli.starting.uploads import Order
 from pipeline.cli.trying.trial import Attempt, Definitions
-from pipeline.cli.uploads import Order
 from pipeline.domain.definitions.pipeline import Pipeline
 
 

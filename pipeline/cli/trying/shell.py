@@ -6,7 +6,6 @@ in the output folder is collected as a program's is.
 """
 
 import os
-import pwd
 import shlex
 import subprocess
 import time
@@ -97,6 +96,8 @@ class Shell:
 
 def open_here(given: Given) -> None:
     """Open the user's shell on the terminal, and return when it is left."""
+    import pwd  # noqa: PLC0415 - Windows has none, and no such shell
+
     program = pwd.getpwuid(os.getuid()).pw_shell or "/bin/sh"
     own = {name: os.environ[name] for name in ("TERM", "LANG", "LC_ALL") if name in os.environ}
     variables = {**own, **given.variables, "FANFARE_COMMAND": shlex.join(given.command)}

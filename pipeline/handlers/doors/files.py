@@ -51,6 +51,7 @@ class Outputs(_Answer):
 
     run: str
     generation: int
+    manifest: str = Field(description="A signed URL of Storage; it reads the manifest.")
     total: int = Field(description="How many files the output has.")
     files: list[File]
     expires_at: datetime
@@ -92,6 +93,7 @@ def outputs(
         Outputs(
             run=run.id,
             generation=manifest.generation,
+            manifest=engine.ports.signer.reading(engine.ports.blobs.url(run.names.manifest), until),
             total=len(manifest.files),
             files=[_file(engine, run, file, until) for file in chosen],
             expires_at=until,

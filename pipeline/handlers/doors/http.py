@@ -1,8 +1,8 @@
 """The HTTP interface: checks a request, carries it out, and answers with plain data.
 
-POST /api/runs, GET /api/runs[?pipeline=&limit=], GET /api/runs/{id},
-POST /api/runs/{id}/cancel|redrive; `files` has uploads and outputs. docs/http.md is the page for
-callers, and `openapi` describes all this for programs.
+POST /api/runs, GET /api/runs[?pipeline=&limit=&active=], GET /api/runs/{id},
+POST /api/runs/{id}/cancel|redrive; `files` has uploads and outputs, `looking` has what people see
+of a run. docs/http.md is the page for callers, and `openapi` describes all this for programs.
 """
 
 import hashlib
@@ -78,12 +78,25 @@ def start_run(
     return Reply(202 if started.created else 200, _answer(engine, started.run))
 
 
-def list_runs(engine: Engine, pipeline: str | None = None, limit: str | None = None) -> Reply:
-    """List the latest runs of one pipeline or of all."""
-    tables, count = engine.ports.tables, whole_number("limit", limit, LISTED, 1, MAX_LISTED)
+def list_runs(
+    engine: Engine,
+    pipeline: str | None = None,
+    limit: str | None = None,
+    active: str | None = None,
+) -> Reply:
+    """List the latest runs of one pipeline or of all; with `active` only those that go on."""
+    count = whole_number("limit", limit, LISTED, 1, MAX_LISTED)
+    return Reply(200, listed(latest(engine, pipeline, count, active=_switch("active", active))))
+
+
+def latest(engine: Engine, pipeline: str | None, limit: int, *, active: bool) -> Listing:
+    """List the latest runs, or active ones. Raises NotFound for a pipeline that nobody knows."""
+    tables = engine.ports.tables
     if pipeline and pipeline not in index.pipelines(tables):
         engine.catalogue.pipeline(pipeline)
-    return Reply(200, listed(listing.latest(tables, pipeline, count)))
+    if active:
+        return listing.going(tables, pipeline).latest(limit)
+    return listing.latest(tables, pipeline, limit)
 
 
 def show_run(engine: Engine, run_id: str) -> Reply:
@@ -163,6 +176,18 @@ def whole_number(name: str, text: str | None, default: int, least: int, most: in
     return int(short)
 
 
+def _switch(name: str, text: str | None) -> bool:
+    """Read a switch of the query; without text it is off. Raises Permanent."""
+    if not text:
+        return False
+    if text not in _SWITCH:
+        raise Permanent(f"{name} must be true or false.")
+    return _SWITCH[text]
+
+
+_SWITCH = {"true": True, "false": False}
+
+
 def _find(engine: Engine, blob: InputBlob) -> BlobFacts:
     facts = engine.ports.blobs.head(BlobRef(blob.container, blob.name))
     if facts is None:
@@ -179,7 +204,8 @@ INTERNAL: dict[str, IncEx | bool] = {
 }
 OF_A_LIST = (
     "id", "pipeline", "generation", "state", "created_at", "ended_at", "purged_at",
-    "why", "obstacle", "cause", "succeeded", "failed",
+    "why", "obstacle", "cause", "succeeded", "failed", "input", "node_seconds", "cost",
+    "currency",
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from pipeline.domain.runs.run import Run
 from pipeline.handlers.doors.bodies import MAX_BODY, MAX_KEY, StartRequest, UploadRequest
 from pipeline.handlers.doors.files import MAX_FILES, MAX_SKIPPED, Outputs, Upload
 from pipeline.handlers.doors.http import INTERNAL, LISTED, MAX_LISTED, OF_A_LIST, OF_PLANS
+from pipeline.handlers.doors.looking import FAILURES, MAX_FAILURES, MAX_GENERATION, Logs, Progress
 
 # Of the interface, not of the engine: a minor version adds, a major one takes away or changes.
 VERSION = "1.0.0"
@@ -83,7 +84,7 @@ _ROUTES = (
         Operation.LIST,
         "List the latest runs.",
         {200: ("The runs, the latest first.", "RunList")},
-        parameters=("pipeline", "limit"),
+        parameters=("pipeline", "limit", "active"),
     ),
     _Route(
         "get",
@@ -93,6 +94,24 @@ _ROUTES = (
         "Show a run and what it waits for.",
         {200: ("The run.", "Run")},
         parameters=("run",),
+    ),
+    _Route(
+        "get",
+        "/api/runs/{run}/standing",
+        "showStanding",
+        Operation.LOOK,
+        "Show how far a run is, and the first items that failed.",
+        {200: ("How the run stands.", "Standing")},
+        parameters=("run", "failures"),
+    ),
+    _Route(
+        "get",
+        "/api/runs/{run}/logs",
+        "showLogs",
+        Operation.LOGS,
+        "Show what the programs of one unit printed, or of all units, up to a bound.",
+        {200: ("The logs.", "Logs")},
+        parameters=("run", "unit", "generation"),
     ),
     _Route(
         "post",
@@ -156,6 +175,14 @@ _PARAMETERS: Mapping[str, Json] = {
     "pipeline": _query("pipeline", {"type": "string"}, "Only the runs of this pipeline."),
     "limit": _query("limit", _number(LISTED, 1, MAX_LISTED), "How many runs."),
     "skip": _query("skip", _number(0, 0, MAX_SKIPPED), "How many files to leave out."),
+    "active": _query("active", {"type": "boolean"}, "Only runs that are not over."),
+    "failures": _query("failures", _number(FAILURES, 0, MAX_FAILURES), "How many failed items."),
+    "unit": _query("unit", {"type": "string"}, "`t000012`, `split` or `assemble`; default: all."),
+    "generation": _query(
+        "generation",
+        {"type": "integer", "minimum": 1, "maximum": MAX_GENERATION},
+        "Of which generation; default: the latest.",
+    ),
     "number of files": _query("limit", _number(MAX_FILES, 1, MAX_FILES), "How many files."),
 }
 
@@ -229,7 +256,7 @@ def _security() -> Json:
 
 def _schemas() -> Json:
     asked = _of_models([StartRequest, UploadRequest], "validation")
-    answered = _of_models([Run, Outputs, Upload], "serialization")
+    answered = _of_models([Run, Outputs, Upload, Progress, Logs], "serialization")
     for name, hidden in (("Run", INTERNAL), ("PublishedPlan", OF_PLANS)):
         shown = _properties(answered[name])
         answered[name]["properties"] = {
@@ -252,7 +279,10 @@ def _schemas() -> Json:
             "description": "Which rows of the ledger are damaged.",
         },
     }
-    answered |= {"RunSummary": summary, "RunList": {"properties": listed}}
+    progress = answered.pop("Progress")
+    shown = {"run": {"$ref": _SCHEMAS + "Run"}, **_properties(progress)}
+    standing = {"description": progress["description"], "properties": shown}
+    answered |= {"Standing": standing, "RunSummary": summary, "RunList": {"properties": listed}}
     answers = {name: _open(schema) for name, schema in answered.items() if name not in asked}
     return dict(sorted((asked | answers | {"Error": _error()}).items()))
 

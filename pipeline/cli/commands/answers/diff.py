@@ -30,6 +30,7 @@ def diff(
     """Tell what differs between two runs: code 0 if nothing that counts, 1 if so, 2 in trouble."""
     session: Session = context.obj
     with _trouble_is_two():
+        session.need_direct()  # over HTTP nobody sees definitions, so they would seem the same
         sides = [_side(session, run_named(session, run)) for run in (before, after)]
         if must_read(sides[0].run, sides[1].run):
             with session.busy("Comparing the inputs"):

@@ -10,10 +10,10 @@ from rich.text import Text
 
 from pipeline.cli.exits import Exit
 from pipeline.cli.fetching import checking
+from pipeline.cli.fetching import folder as folders
 from pipeline.cli.fetching.committed import Committed, committed
 from pipeline.cli.fetching.desktop import cache_folder, can_be_looked_at, open_there
 from pipeline.cli.fetching.fetch import fetch, shown
-from pipeline.cli.fetching.folder import Folder
 from pipeline.cli.fetching.getting import Fetched
 from pipeline.cli.lookup import RunArgument, run_named
 from pipeline.cli.session import Session
@@ -57,7 +57,7 @@ def verify(
 ) -> None:
     """Check a fetched output against its manifest, offline; code 1 if a file does not agree."""
     session: Session = context.obj
-    with Folder.opened(folder) as opened:
+    with folders.opened(folder) as opened:
         manifest = checking.manifest_in(opened)
         files = checking.files_of(manifest)
         with shown(session, "check", manifest.bytes) as advance:

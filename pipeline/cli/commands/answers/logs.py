@@ -10,7 +10,7 @@ from rich.text import Text
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.fetching.following import Tail, follow, unit_to_follow
 from pipeline.cli.fetching.logs import Log, failed_units, logs_of, unit_named, unit_of_item
-from pipeline.cli.lookup import RunArgument, run_named
+from pipeline.cli.lookup import RunArgument, needed, run_named
 from pipeline.cli.session import Deadline, Session, TimeoutOption
 from pipeline.cli.views import wording
 from pipeline.domain.runs.obstacles import Obstacle
@@ -18,7 +18,6 @@ from pipeline.domain.runs.run import Run
 from pipeline.domain.texts.logs import failed_part, folded, part_of
 from pipeline.domain.texts.visible import visible
 from pipeline.domain.waiting.verdicts import FAULTS
-from pipeline.ledger import runs
 
 
 def logs(  # noqa: PLR0913 - each is an option of the command
@@ -48,7 +47,7 @@ def logs(  # noqa: PLR0913 - each is an option of the command
     deadline = Deadline.begun(session, timeout)
     if sum((task is not None, item is not None, everything)) > 1 or (everything and following):
         raise CommandError("Give a task, or --item, or --all: only one of them.", Exit.USAGE)
-    held = runs.need(session.engine.ports.tables, run_named(session, run)).run
+    held = needed(session, run_named(session, run))
     goes_on = not held.over and generation in (None, held.generation)
     held = held.model_copy(update={"generation": generation or held.generation})
     unit = _named(session, held, task, item)
@@ -95,7 +94,7 @@ def _only(found: list[Log], item: int) -> list[Log]:
 
 def _print(session: Session, found: list[Log], nothing: str) -> None:
     if session.as_json:
-        session.answer([vars(log) for log in found], "")
+        session.answer([log._asdict() for log in found], "")
         return
     if not found:
         session.note(nothing)

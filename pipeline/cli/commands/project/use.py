@@ -12,8 +12,13 @@ def use(
     context: typer.Context,
     name: Annotated[
         str | None,
-        typer.Argument(help="An environment of azd, an env file, or `local`; default: say which."),
+        typer.Argument(
+            help="Environment of azd, env file, URL of an app, or `local`; default: say which."
+        ),
     ] = None,
+    client: Annotated[
+        str, typer.Option(help="With a URL: the client id of the registration its tokens are for.")
+    ] = "",
 ) -> None:
     """Choose what the commands of this project work on, until another choice.
 
@@ -23,8 +28,8 @@ def use(
     session: Session = context.obj
     project = session.project
     if name is not None:
-        targets.save(project, name)
-    chosen, known = targets.saved(project), [targets.LOCAL, *targets.environments(project)]
+        targets.save(project, name, client)
+    chosen, known = targets.chosen(project).name, [targets.LOCAL, *targets.environments(project)]
     lines = [f"{'→' if one == chosen else ' '} {one}" for one in known]
     lines += [] if chosen in known else [f"→ {chosen}"]
     session.answer({"target": chosen, "targets": known}, "\n".join(lines))

@@ -13,11 +13,12 @@ from rich.console import Group
 from rich.status import Status
 from rich.text import Text
 
-from pipeline.cli import uploads
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.project.completion import PipelineArgument
 from pipeline.cli.session import Session
 from pipeline.cli.stack.signals import end_in_order
+from pipeline.cli.starting import uploads
+from pipeline.cli.starting.uploads import Order
 from pipeline.cli.trying import asking, items, surroundings, whole
 from pipeline.cli.trying import shell as shells
 from pipeline.cli.trying.items import Change, Tried
@@ -25,7 +26,6 @@ from pipeline.cli.trying.programs import Debugger
 from pipeline.cli.trying.shell import Shell
 from pipeline.cli.trying.trial import Attempt, Definitions, Trial
 from pipeline.cli.trying.whole import Whole
-from pipeline.cli.uploads import Order
 from pipeline.cli.views import tried as view
 from pipeline.cli.views import wording
 from pipeline.cli.views.tried import File

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.cli import listing, uploads
+from pipeline.cli.doors.door import Wanted
 from pipeline.cli.exits import CommandError
 from pipeline.cli.fetching import getting
 from pipeline.cli.fetching.checking import Advance
@@ -16,10 +16,11 @@ from pipeline.cli.fetching.committed import output_of
 from pipeline.cli.fetching.logs import logs_of, unit_of_item
 from pipeline.cli.follow import follow
 from pipeline.cli.session import Deadline, Session
+from pipeline.cli.starting import listing, uploads
+from pipeline.cli.starting.uploads import Order
 from pipeline.cli.trying import items
 from pipeline.cli.trying.golden.cases import Case
 from pipeline.cli.trying.golden.judging import End, refused
-from pipeline.cli.uploads import Order
 from pipeline.domain.outputs.parts import Part
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.run import Run
@@ -61,7 +62,8 @@ class OnStack:
             for one in listing.files(case.pipeline, case.file(case.body.folder)):
                 uploads.send(self.session, one.ref, one.file, {}, _unseen)
         if file is None or uploads.by_request(order):
-            return uploads.start_by_request(self.session, order, file, _unseen)
+            wanted = Wanted(order.pipeline.name, order.parameters, file, order.name, order.key)
+            return self.session.door.start(wanted, _unseen)
         uploads.check(order, [file])
         run = uploads.start_by_upload(self.session, order, file, _unseen)
         uploads.wait_for_start(self.session, run, deadline)
@@ -80,7 +82,7 @@ class OnStack:
         if run.state is not State.SUCCEEDED:
             return End(cause=str(run.cause), error=run.error, run=run.id)
         output = output_of(self.session, run)
-        getting.get(self.session.engine.ports.blobs, output, folder, _unshown)
+        getting.get(output, folder, _unshown)
         made = {file.name: folder / file.name for file in output.manifest.files}
         return End(made, run=run.id)
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.cli import listing
 from pipeline.cli.exits import CommandError
+from pipeline.cli.starting import listing
 from pipeline.cli.trying import items, whole
 from pipeline.cli.trying.golden.cases import Case
 from pipeline.cli.trying.golden.judging import End, refused

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli.exits import CommandError
-from pipeline.cli.fetching.folder import Folder, explained
+from pipeline.cli.fetching import folder
+from pipeline.cli.fetching.reasons import explained
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.errors import Transient
 from tests.fakes.node import Failure
@@ -278,7 +279,7 @@ def test_each_trouble_of_a_disk_is_named_with_its_file(tmp_path, code, said):
 
 
 def test_two_commands_do_not_write_into_one_folder(cli, run, tmp_path):
-    with Folder.opened(tmp_path / "out", create=True) as first:
+    with folder.opened(tmp_path / "out", create=True) as first:
         first.lock()
         assert "Another command writes" in refusal(cli, "get", run.id, tmp_path / "out")
 

@@ -77,6 +77,7 @@ def test_a_desktop_needs_a_display_and_its_program(tmp_path):
     assert has_desktop({"WAYLAND_DISPLAY": "wayland-0", "PATH": path}, "linux")
     assert not has_desktop({"PATH": path}, "linux")
     assert not has_desktop({"DISPLAY": ":0", "PATH": os.devnull}, "linux")
+    assert has_desktop({}, "win32")
     assert has_desktop({}, "darwin") and not has_desktop({"SSH_CONNECTION": "x"}, "darwin")
 
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli import uploads
 from pipeline.cli.exits import Exit
 from pipeline.cli.samples.samples import SAMPLES, Sample
+from pipeline.cli.starting import uploads
+from pipeline.cli.starting.uploads import Order
 from pipeline.cli.target import definitions
-from pipeline.cli.uploads import Order
 
 _FETCHED = {"cnn-sweep", "face-match", "media-encode", "media-encode-container"}
 # Their packages would have to be fetched; the tests of their pipelines, end to end, do that.

@@ -231,7 +231,7 @@ def test_the_list_has_the_latest_runs_of_one_pipeline_or_of_all(app):
     assert set(latest) == {
         "id", "pipeline", "generation", "state", "created_at", "ended_at", "purged_at", "why",
         "obstacle", "cause", "by",
-        "succeeded", "failed",
+        "succeeded", "failed", "input", "node_seconds", "cost", "currency",
     }  # fmt: skip
 
 

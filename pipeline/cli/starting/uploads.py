@@ -1,9 +1,11 @@
 """Starts runs as a user would: by uploading a file where its pipeline listens, or by a request."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.cli.doors.direct import chunks_of
+from pipeline.cli.doors.door import Advance
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.session import Deadline, Session
 from pipeline.domain.definitions.pipeline import Pipeline
@@ -12,15 +14,12 @@ from pipeline.domain.runs import naming
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.texts.visible import visible
 from pipeline.handlers.starting.lost_events import event_of
-from pipeline.handlers.starting.start import blob_key, start_for_request
+from pipeline.handlers.starting.start import blob_key
 from pipeline.ledger import runs
 from pipeline.ports.blobs import BlobFacts
 
-_CHUNK = 4 << 20
 _EVENT_POLL_S = 0.1
 _SAY_AFTER_S = 10.0
-
-type Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -72,18 +71,6 @@ def _check_names(order: Order, files: Sequence[Path]) -> None:
         )
 
 
-def start_by_request(session: Session, order: Order, file: Path | None, advance: Advance) -> str:
-    """Start a run through the handler that HTTP requests use; return its id."""
-    engine, key = session.engine, order.key or session.engine.token()
-    source = None
-    if file is not None:
-        # Where no trigger looks: in `input` the upload itself might start a run.
-        ref = naming.upload(engine.token(), order.name or file.name)
-        source = send(session, ref, file, {}, advance)
-    asked = session.steering, order.pipeline, key, source, order.parameters
-    return start_for_request(*asked).run.id
-
-
 def start_by_upload(session: Session, order: Order, file: Path, advance: Advance) -> str:
     """Upload a file where the pipeline listens; return the id of the run that its event starts."""
     trigger = order.pipeline.trigger.blob
@@ -111,7 +98,7 @@ def send(
     session: Session, ref: BlobRef, file: Path, metadata: Mapping[str, str], advance: Advance
 ) -> BlobFacts:
     """Upload a file, and tell `advance` how many bytes went."""
-    return session.engine.ports.writer.upload(ref, _chunks(file, advance), metadata=metadata)
+    return session.engine.ports.writer.upload(ref, chunks_of(file, advance), metadata=metadata)
 
 
 def blob_name(order: Order, file: Path) -> str:
@@ -155,10 +142,3 @@ def _check_file(order: Order, file: Path) -> None:
                 f"{parameter}: a blob's metadata can hold only plain ASCII, not {value!a}.",
                 Exit.USAGE,
             )
-
-
-def _chunks(file: Path, advance: Advance) -> Iterator[bytes]:
-    with file.open("rb") as opened:
-        while chunk := opened.read(_CHUNK):
-            yield chunk
-            advance(len(chunk))

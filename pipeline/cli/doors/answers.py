@@ -1,0 +1,136 @@
+"""Reads what an app answers into the values that commands work with.
+
+Fields that this release does not know are no error. What only the engine has stays empty: the
+definition of a run, its seal, and where its plan lies.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline.domain.runs.results import ItemOutcome, ItemResult
+from pipeline.domain.runs.run import Origin, OriginKind, Run
+from pipeline.errors import Permanent
+from pipeline.handlers.collecting.logs import Log
+from pipeline.handlers.collecting.standing import FailedItem, Standing
+
+type Json = Any  # of a stranger
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Place(_Answer):
+    """Where an upload goes: the URL, and the input as a start names it."""
+
+    uploaded: bool
+    url: str
+    input: Mapping[str, str]
+
+
+class File(_Answer):
+    """A file of an output, and the URL that reads it."""
+
+    name: str
+    url: str
+
+
+class FilesPage(_Answer):
+    """Some files of an output."""
+
+    generation: int
+    manifest: str
+    total: int
+    files: tuple[File, ...]
+
+
+def run_of(answer: Json) -> Run:
+    """Read a run. Raises Permanent."""
+    return _read("run", answer, lambda: Run.model_validate({**answer, "definition": ""}))
+
+
+def listed_of(answer: Json) -> tuple[list[Run], list[str]]:
+    """Read a list of runs. Raises Permanent."""
+    runs = _read("list of runs", answer, lambda: [_of_a_list(each) for each in answer["runs"]])
+    return runs, [str(each) for each in answer.get("unreadable", ())]
+
+
+def standing_of(answer: Json) -> Standing:
+    """Read how a run stands. Raises Permanent."""
+    run = run_of(_field(answer, "run"))
+    return _read(
+        "state of a run",
+        answer,
+        lambda: Standing(
+            run,
+            run.obstacle,
+            int(answer["done"]),
+            int(answer["items"]),
+            int(answer["failed"]),
+            float(answer["node_seconds"]),
+            int(answer["peak_memory"]),
+            int(answer["peak_disk"]),
+            str(answer["remedy"]),
+        ),
+    )
+
+
+def failed_of(answer: Json) -> list[FailedItem]:
+    """Read the items that failed. Raises Permanent."""
+    return _read("list of items", answer, lambda: [_item(each) for each in answer["failed_items"]])
+
+
+def logs_of(answer: Json) -> tuple[list[Log], bool]:
+    """Read logs, and whether there are more. Raises Permanent."""
+    return _read(
+        "list of logs",
+        answer,
+        lambda: (
+            [
+                Log(str(one["unit"]), str(one["name"]), str(one["text"]), cut=one["cut"] is True)
+                for one in answer["logs"]
+            ],
+            answer["more"] is True,
+        ),
+    )
+
+
+def place_of(answer: Json) -> Place:
+    """Read where an upload goes. Raises Permanent."""
+    return _read("place of an upload", answer, lambda: Place.model_validate(answer))
+
+
+def files_of(answer: Json) -> FilesPage:
+    """Read a page of an output. Raises Permanent."""
+    return _read("list of files", answer, lambda: FilesPage.model_validate(answer))
+
+
+def _of_a_list(answer: Json) -> Run:
+    """Read a run of a list, which leaves out what no list shows."""
+    at = answer["created_at"]
+    unknown = Origin.model_validate({"kind": OriginKind.OTHER, "key": (), "at": at})
+    return Run.model_validate(
+        {**answer, "definition": "", "pool": "", "changed_at": at, "origin": unknown}
+    )
+
+
+def _item(answer: Json) -> FailedItem:
+    item = ItemResult.model_validate({**answer, "outcome": ItemOutcome.FAILED, "outputs": ()})
+    return FailedItem(str(answer["unit"]), str(answer["node"]), item)
+
+
+def _field(answer: Json, name: str) -> Json:
+    return answer.get(name) if isinstance(answer, dict) else None
+
+
+def _read[T](what: str, answer: Json, read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except (LookupError, TypeError, ValueError, AttributeError, ValidationError) as error:
+        known = sorted(answer) if isinstance(answer, dict) else type(answer).__name__
+        raise Permanent(
+            f"The app's answer is no {what} that this release can read ({str(known)[:200]}): check "
+            "the address, and whether the app is of an older release."
+        ) from error

@@ -1,0 +1,1 @@
+"""What `fanfare run` starts runs of: files that it uploads, or requests that it makes."""
