@@ -16,7 +16,7 @@ type webhook = {
   name: subscriptionName
   filter: eventFilter?
   @secure()
-  @description('An https address that answers the CloudEvents handshake when this is deployed.')
+  @description('An https address that answers the CloudEvents handshake when it is deployed first.')
   endpoint: string
 }
 
