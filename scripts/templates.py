@@ -16,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -106,7 +108,10 @@ def snapshots(bicep: str, infra: Path) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(infra, Path(folder) / "infra")
         copy = Path(shutil.copytree(ROOT / SNAPSHOTS, Path(folder) / SNAPSHOTS))
-        return {path.stem: _snapshot(bicep, path) for path in sorted(copy.glob("*.bicepparam"))}
+        sets = sorted(copy.glob("*.bicepparam"))
+        with ThreadPoolExecutor() as pool:
+            made = pool.map(partial(_snapshot, bicep), sets)
+            return dict(zip((path.stem for path in sets), made, strict=True))
 
 
 def _snapshot(bicep: str, parameters: Path) -> str:
@@ -177,11 +182,12 @@ def problems(bicep: str, infra: Path = INFRA) -> list[str]:
         f"{path.name}: not as `bicep format` writes it" for path in formatted(bicep, infra)
     ]
     if template and comparable(bicep, infra):
-        found += _out_of_step(bicep, infra, template)
+        found += out_of_step(bicep, infra, template)
     return found
 
 
-def _out_of_step(bicep: str, infra: Path, template: str) -> list[str]:
+def out_of_step(bicep: str, infra: Path, template: str) -> list[str]:
+    """Return which written files are not what the templates make; `template` is compiled."""
     folder = ROOT / SNAPSHOTS
     kept = {path.stem: path.read_text("utf-8") for path in folder.glob("*.json")}
     made = snapshots(bicep, infra)

@@ -32,6 +32,8 @@ module webhooks 'webhook.bicep' = [
       topicName: topicName
       name: each.name
       endpoint: each.endpoint
+      tenantId: each.?entra.?tenantId
+      applicationIdOrUri: each.?entra.?applicationIdOrUri
       filter: each.?filter ?? {}
       storageAccountId: storageAccountId
     }

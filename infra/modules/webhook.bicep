@@ -7,6 +7,8 @@ param topicName string
 param name string
 @secure()
 param endpoint string
+param tenantId string?
+param applicationIdOrUri string?
 param filter eventFilter
 param storageAccountId string
 
@@ -37,6 +39,12 @@ resource webhook 'Microsoft.EventGrid/topics/eventSubscriptions@2025-02-15' = {
       endpointType: 'WebHook'
       properties: {
         endpointUrl: endpoint
+        ...(tenantId == null
+          ? {}
+          : {
+              azureActiveDirectoryTenantId: tenantId
+              azureActiveDirectoryApplicationIdOrUri: applicationIdOrUri
+            })
         minimumTlsVersionAllowed: '1.2'
       }
     }

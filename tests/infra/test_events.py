@@ -60,7 +60,20 @@ def test_completion_events_that_nobody_takes_can_be_read_in_the_container_of_dea
     made = resources("Microsoft.EventGrid/topics/eventSubscriptions")
     dead = [each["properties"]["deadLetterWithResourceIdentity"] for each in made]
     targets = [each["deadLetterDestination"]["properties"]["blobContainerName"] for each in dead]
-    assert targets == [DEAD_LETTER] * 4
+    assert targets == [DEAD_LETTER] * 5
+
+
+def test_a_web_hook_gets_tokens_only_if_its_entry_asks_for_them():
+    made = {
+        each["name"].rpartition("/")[2]: each["properties"].get("destination", {})
+        for each in resources("Microsoft.EventGrid/topics/eventSubscriptions")
+    }
+    asked, plain = made["shop"]["properties"], made["open"]["properties"]
+    assert set(asked) - set(plain) == {
+        "azureActiveDirectoryTenantId",
+        "azureActiveDirectoryApplicationIdOrUri",
+    }
+    assert asked["azureActiveDirectoryApplicationIdOrUri"] == "api://shop"
 
 
 def test_what_the_app_writes_for_itself_starts_nothing():

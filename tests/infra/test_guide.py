@@ -25,6 +25,7 @@ def test_the_subscribers_of_the_guide_are_those_that_the_template_knows():
     (shown,) = re.findall(r"```json\n(.*?)```", GUIDE, re.DOTALL)
     samples = {sample["kind"]: sample for sample in json.loads(shown)}
     assert "`filter`" in GUIDE and "filter" in samples["webhook"]
+    assert set(samples["webhook"]["entra"]) == {"tenantId", "applicationIdOrUri"}
     source = (MODULES / "subscribers.bicep").read_text("utf-8")
     assert set(samples) == set(re.findall(r"each\.kind == '(\w+)'", source))
     roles = (MODULES / "subscriber-role.bicep").read_text("utf-8")

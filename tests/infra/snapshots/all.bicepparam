@@ -24,7 +24,13 @@ param subscribers = [
     kind: 'webhook'
     name: 'shop'
     endpoint: 'https://example.org/fanfare'
+    entra: { tenantId: '00000000-0000-0000-0000-0000000000cc', applicationIdOrUri: 'api://shop' }
     filter: { includedEventTypes: ['fanfare.run.failed'] }
+  }
+  {
+    kind: 'webhook'
+    name: 'open'
+    endpoint: 'https://example.org/open'
   }
   {
     kind: 'queue'
