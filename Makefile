@@ -118,7 +118,7 @@ bench: setup
 	@$(PY) -m benchmarks
 
 archives: $(VENV)/.ready
-	@$(PY) scripts/archives.py
+	@$(PY) scripts/deployment/archives.py
 
 # A hook of `azd up`. It stops there for what Azure would refuse, but not where az is not logged in (3).
 preflight: $(VENV)/.ready

@@ -116,7 +116,10 @@ def test_packages_and_archives_are_made_by_a_plain_python(calls, tmp_path):
     (tmp_path / "scripts" / "find-python").write_text(f"echo {python}\n", "utf-8")
     code, made = calls(prepackage()["posix"]["run"])
     assert code == 0
-    assert made == ["python3.13 scripts/packages.py", "python3.13 scripts/archives.py"]
+    assert made == [
+        "python3.13 scripts/deployment/packages.py",
+        "python3.13 scripts/deployment/archives.py",
+    ]
     assert all((ROOT / line.split()[1]).is_file() for line in made)
     for line in made:
         assert f"py -3.13 {line.split()[1]}" in prepackage()["windows"]["run"]

@@ -86,7 +86,7 @@ def test_a_local_environment_and_keys_stay_at_home():
 
 
 def test_packages_that_were_built_here_travel_too():
-    """scripts/packages.py puts them there, and Azure builds nothing."""
+    """scripts/deployment/packages.py puts them there, and Azure builds nothing."""
     assert not left_out(ROOT / ".python_packages")
 
 

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from scripts.packages import install
+from scripts.deployment.packages import install
 from tests.infra.deployment import AZD, ROOT, TEMPLATE
 
 
@@ -62,4 +62,6 @@ def test_azure_does_not_build_and_the_packages_are_those_of_its_python():
     (service,) = AZD["services"].values()
     assert service["remoteBuild"] is False
     version = TEMPLATE["parameters"]["pythonVersion"]["defaultValue"]
-    assert f'_PYTHON = "{version}"' in (ROOT / "scripts" / "packages.py").read_text("utf-8")
+    assert f'_PYTHON = "{version}"' in (ROOT / "scripts" / "deployment" / "packages.py").read_text(
+        "utf-8"
+    )
