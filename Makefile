@@ -101,7 +101,7 @@ infra:
 	@rm -f $(VENV)/infra/.met
 	@$(MAKE) --no-print-directory $(VENV)/infra/.met
 
-$(VENV)/infra/.met: $(VENV)/infra/.ready scripts/policy.py $(shell find infra -type f)
+$(VENV)/infra/.met: $(VENV)/infra/.ready scripts/policy.py $(wildcard tests/infra/snapshots/*.json)
 	@$(PY) scripts/policy.py $(VENV)/infra/bin/checkov
 	@touch $@
 
@@ -118,7 +118,7 @@ bench: setup
 	@$(PY) -m benchmarks
 
 archives: $(VENV)/.ready
-	@$(PY) scripts/archives.py
+	@$(PY) scripts/deployment/archives.py
 
 # A hook of `azd up`. It stops there for what Azure would refuse, but not where az is not logged in (3).
 preflight: $(VENV)/.ready

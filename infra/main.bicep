@@ -31,6 +31,15 @@ param principalType string = 'User'
 @description('Private endpoints instead of public ones, the app and the pools in a virtual network.')
 param privateNetwork bool = false
 
+@description('With privateNetwork: close the app, too. Only after the first `azd deploy`, which comes from outside; afterwards only machines in the network deploy and call.')
+param closeApp bool = false
+
+@description('Public IPv4 addresses or ranges up to /30, such as 203.0.113.7 or 203.0.113.0/24. The app takes calls and deployments from them alone; with privateNetwork, storage and Batch are open to them, too.')
+param allowedIps string[] = []
+
+@description('With privateNetwork: resource id of a NAT gateway, through which the app reaches Azure Monitor and Entra. Empty: as Azure gives it.')
+param natGatewayId string = ''
+
 @description('Make the pools with GPUs, too. Only where the region offers their sizes and the account has quota for them: one that it lacks stops the deployment.')
 param gpuPools bool = false
 
@@ -50,6 +59,26 @@ param alertEmail string = ''
 @maxValue(4000)
 @description('Most GB of logs that are stored a day, about 2.76 USD each; -1: no cap. Beyond it alerts on the log are blind until the next day.')
 param logDailyCapGb int = 1
+
+@description('Keep what Event Grid and Batch log of themselves in Log Analytics, which is paid by volume: failed deliveries, and what happened to pools and nodes.')
+param auditLogs bool = false
+
+@description('Settings of the app beside those that it needs, or in their place. A deployment removes all that are set by hand.')
+param appSettings { *: string } = {}
+
+@description('Tags of all resources, for bills and policies.')
+param tags { *: string } = {}
+
+@allowed([
+  'Standard_LRS'
+  'Standard_ZRS'
+  'Standard_GRS'
+  'Standard_RAGRS'
+  'Standard_GZRS'
+  'Standard_RAGZRS'
+])
+@description('How the storage account keeps copies: in one place, in zones, or in a second region.')
+param storageSku string = 'Standard_LRS'
 
 @minValue(2)
 @maxValue(3650)
@@ -85,9 +114,9 @@ param pin string = 'snapshot'
 param maximumInstanceCount int = 40
 
 var token = toLower(uniqueString(subscription().id, environmentName, location))
-var tags = {
+var allTags = union(tags, {
   'azd-env-name': environmentName
-}
+})
 
 // Whom the topic reaches as its own identity: web hooks have neither a resource nor a role.
 var reached = filter(subscribers, each => each.kind != 'webhook')
@@ -95,7 +124,7 @@ var reached = filter(subscribers, each => each.kind != 'webhook')
 resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
   name: 'rg-${environmentName}'
   location: location
-  tags: tags
+  tags: allTags
 }
 
 module identities 'modules/identities.bicep' = {
@@ -103,7 +132,7 @@ module identities 'modules/identities.bicep' = {
   scope: group
   params: {
     location: location
-    tags: tags
+    tags: allTags
     token: token
   }
 }
@@ -113,7 +142,7 @@ module monitoring 'modules/monitoring.bicep' = {
   scope: group
   params: {
     location: location
-    tags: tags
+    tags: allTags
     token: token
     logDailyCapGb: logDailyCapGb
   }
@@ -124,8 +153,9 @@ module network 'modules/network.bicep' = if (privateNetwork) {
   scope: group
   params: {
     location: location
-    tags: tags
+    tags: allTags
     token: token
+    natGatewayId: natGatewayId
   }
 }
 
@@ -134,10 +164,12 @@ module storage 'modules/storage.bicep' = {
   scope: group
   params: {
     location: location
-    tags: tags
+    tags: allTags
     token: token
     privateNetwork: privateNetwork
     workRetentionDays: workRetentionDays
+    sku: storageSku
+    allowedIps: allowedIps
   }
 }
 
@@ -146,7 +178,7 @@ module topics 'modules/topics.bicep' = {
   scope: group
   params: {
     location: location
-    tags: tags
+    tags: allTags
     token: token
     privateNetwork: privateNetwork
     storageAccountName: storage.outputs.accountName
@@ -161,8 +193,8 @@ module roles 'modules/roles.bicep' = {
     topicName: topics.outputs.topicName
     insightsName: monitoring.outputs.insightsName
     appPrincipalId: identities.outputs.appPrincipalId
-    batchPrincipalId: identities.outputs.batchPrincipalId
     systemTopicPrincipalId: topics.outputs.systemTopicPrincipalId
+    topicPrincipalId: topics.outputs.topicPrincipalId
     principalId: principalId
     principalType: principalType
   }
@@ -183,18 +215,16 @@ module secretRoles 'modules/secrets-role.bicep' = [
 module batch 'modules/batch.bicep' = {
   name: 'batch'
   scope: group
-  // The account reads its auto-storage as an identity that needs its role first.
+  // It needs no role itself. It takes minutes, and roles spread meanwhile, which what follows needs.
   dependsOn: [
     roles
   ]
   params: {
     location: location
-    tags: tags
+    tags: allTags
     token: token
     privateNetwork: privateNetwork
-    storageAccountId: storage.outputs.accountId
-    batchIdentityId: identities.outputs.batchId
-    nodeIdentityId: identities.outputs.nodeId
+    allowedIps: allowedIps
     appPrincipalId: identities.outputs.appPrincipalId
     principalId: principalId
     principalType: principalType
@@ -206,7 +236,7 @@ module endpoints 'modules/endpoints.bicep' = if (privateNetwork) {
   scope: group
   params: {
     location: location
-    tags: tags
+    tags: allTags
     token: token
     networkId: network.?outputs.networkId ?? ''
     subnetId: network.?outputs.endpointSubnetId ?? ''
@@ -229,6 +259,7 @@ module pools 'modules/pools.bicep' = {
     nodeIdentityId: identities.outputs.nodeId
     nodeSubnetId: network.?outputs.nodeSubnetId ?? ''
     gpuPools: gpuPools
+    tags: allTags
   }
 }
 
@@ -264,13 +295,15 @@ module subscriberRoles 'modules/subscriber-role.bicep' = [
 module completion 'modules/subscribers.bicep' = {
   name: 'subscribers'
   scope: group
-  // The same holds for the roles on what subscribers have.
+  // The same holds for the roles on what subscribers have, and on dead letters.
   dependsOn: [
+    roles
     subscriberRoles
     functions
   ]
   params: {
     topicName: topics.outputs.topicName
+    storageAccountId: storage.outputs.accountId
     subscribers: subscribers
   }
 }
@@ -283,7 +316,7 @@ module functions 'modules/functions.bicep' = {
   ]
   params: {
     location: location
-    tags: tags
+    tags: allTags
     token: token
     privateNetwork: privateNetwork
     functionSubnetId: network.?outputs.functionSubnetId ?? ''
@@ -302,6 +335,9 @@ module functions 'modules/functions.bicep' = {
     pin: pin
     workRetentionDays: workRetentionDays
     tombstoneRetentionDays: tombstoneRetentionDays
+    closeApp: closeApp
+    allowedIps: allowedIps
+    appSettings: appSettings
   }
 }
 
@@ -310,11 +346,22 @@ module alerts 'modules/alerts.bicep' = if (!empty(alertEmail)) {
   scope: group
   params: {
     location: location
-    tags: tags
+    tags: allTags
     insightsId: monitoring.outputs.insightsId
     systemTopicId: topics.outputs.systemTopicId
     topicId: topics.outputs.topicId
     alertEmail: alertEmail
+  }
+}
+
+module diagnostics 'modules/diagnostics.bicep' = if (auditLogs) {
+  name: 'diagnostics'
+  scope: group
+  params: {
+    workspaceId: monitoring.outputs.workspaceId
+    systemTopicName: topics.outputs.systemTopicName
+    topicName: topics.outputs.topicName
+    batchAccountName: batch.outputs.accountName
   }
 }
 
@@ -323,7 +370,7 @@ module workbook 'modules/workbook.bicep' = {
   scope: group
   params: {
     location: location
-    tags: tags
+    tags: allTags
     insightsId: monitoring.outputs.insightsId
   }
 }

@@ -1,4 +1,4 @@
-// The Batch account: Entra only, auto-storage without a key. Its pools are in pools.bicep.
+// The Batch account: Entra only, and no auto-storage, which nothing here uses. Its pools are in pools.bicep.
 param location string
 param tags { *: string }
 // uniqueString makes 13 characters; a token of any length could make the name of the account too short.
@@ -6,39 +6,44 @@ param tags { *: string }
 @maxLength(13)
 param token string
 param privateNetwork bool
-param storageAccountId string
-param batchIdentityId string
-param nodeIdentityId string
+param allowedIps string[]
 param appPrincipalId string
 param principalId string
 param principalType string
 
 var batchDataContributor = '6aaa78f1-f7de-44ca-8722-c64a23943cae'
 
+var ipRules = [
+  for each in allowedIps: {
+    action: 'Allow'
+    value: each
+  }
+]
+// With a private network: the account's own endpoint for these addresses, and the nodes' endpoint for none.
+var someIps = {
+  networkProfile: {
+    accountAccess: {
+      defaultAction: 'Deny'
+      ipRules: ipRules
+    }
+    nodeManagementAccess: {
+      defaultAction: 'Deny'
+    }
+  }
+}
+
 resource account 'Microsoft.Batch/batchAccounts@2025-06-01' = {
   name: 'ba${token}'
   location: location
   tags: tags
-  identity: {
-    type: 'UserAssigned'
-    userAssignedIdentities: {
-      '${batchIdentityId}': {}
-    }
-  }
   properties: {
     poolAllocationMode: 'BatchService'
     // No account key, and no token that a task could take along.
     allowedAuthenticationModes: [
       'AAD'
     ]
-    autoStorage: {
-      storageAccountId: storageAccountId
-      authenticationMode: 'BatchAccountManagedIdentity'
-      nodeIdentityReference: {
-        resourceId: nodeIdentityId
-      }
-    }
-    publicNetworkAccess: privateNetwork ? 'Disabled' : 'Enabled'
+    publicNetworkAccess: privateNetwork && empty(allowedIps) ? 'Disabled' : 'Enabled'
+    ...(privateNetwork && !empty(allowedIps) ? someIps : {})
   }
 }
 

@@ -1,4 +1,4 @@
-// Three identities: who the app is, who the nodes are, who the Batch account is to its auto-storage.
+// Two identities: who the app is, and who the nodes are.
 param location string
 param tags { *: string }
 param token string
@@ -15,15 +15,7 @@ resource node 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   tags: tags
 }
 
-resource batch 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
-  name: 'id-batch-${token}'
-  location: location
-  tags: tags
-}
-
 output appId string = app.id
 output appClientId string = app.properties.clientId
 output appPrincipalId string = app.properties.principalId
 output nodeId string = node.id
-output batchId string = batch.id
-output batchPrincipalId string = batch.properties.principalId

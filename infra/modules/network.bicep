@@ -1,7 +1,11 @@
 // The virtual network of privateNetwork=true: one subnet for the app, one for nodes, one for private endpoints.
+// Nodes run the programs of strangers on the inputs of strangers: they reach the private endpoints, and neither each other nor what is peered.
 param location string
 param tags { *: string }
 param token string
+param natGatewayId string
+
+var endpointRange = '10.70.1.0/24'
 
 resource nodeRules 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
   name: 'nsg-nodes-${token}'
@@ -9,6 +13,19 @@ resource nodeRules 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
   tags: tags
   properties: {
     securityRules: [
+      {
+        name: 'deny-inbound-network'
+        properties: {
+          direction: 'Inbound'
+          access: 'Deny'
+          priority: 3900
+          protocol: '*'
+          sourceAddressPrefix: 'VirtualNetwork'
+          sourcePortRange: '*'
+          destinationAddressPrefix: '*'
+          destinationPortRange: '*'
+        }
+      }
       {
         name: 'deny-inbound-internet'
         properties: {
@@ -19,6 +36,46 @@ resource nodeRules 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
           sourceAddressPrefix: 'Internet'
           sourcePortRange: '*'
           destinationAddressPrefix: '*'
+          destinationPortRange: '*'
+        }
+      }
+      {
+        name: 'allow-outbound-endpoints'
+        properties: {
+          direction: 'Outbound'
+          access: 'Allow'
+          priority: 1000
+          protocol: 'Tcp'
+          sourceAddressPrefix: '*'
+          sourcePortRange: '*'
+          destinationAddressPrefix: endpointRange
+          destinationPortRange: '443'
+        }
+      }
+      {
+        // Azure's own address inside each network: names, leases, health. It needs no rule by default, and a denied network must not take it away.
+        name: 'allow-outbound-platform'
+        properties: {
+          direction: 'Outbound'
+          access: 'Allow'
+          priority: 1100
+          protocol: '*'
+          sourceAddressPrefix: '*'
+          sourcePortRange: '*'
+          destinationAddressPrefix: '168.63.129.16/32'
+          destinationPortRange: '*'
+        }
+      }
+      {
+        name: 'deny-outbound-network'
+        properties: {
+          direction: 'Outbound'
+          access: 'Deny'
+          priority: 3900
+          protocol: '*'
+          sourceAddressPrefix: '*'
+          sourcePortRange: '*'
+          destinationAddressPrefix: 'VirtualNetwork'
           destinationPortRange: '*'
         }
       }
@@ -81,6 +138,9 @@ var subnets = [
     name: 'functions'
     properties: {
       addressPrefix: '10.70.0.0/24'
+      // The app's way to Azure Monitor and Entra: through a NAT gateway where one is named, else as Azure gives it.
+      defaultOutboundAccess: empty(natGatewayId)
+      ...(empty(natGatewayId) ? {} : { natGateway: { id: natGatewayId } })
       networkSecurityGroup: {
         id: endpointRules.id
       }
@@ -97,7 +157,10 @@ var subnets = [
   {
     name: 'endpoints'
     properties: {
-      addressPrefix: '10.70.1.0/24'
+      addressPrefix: endpointRange
+      defaultOutboundAccess: false
+      // Without it no rule of a security group holds for private endpoints.
+      privateEndpointNetworkPolicies: 'NetworkSecurityGroupEnabled'
       networkSecurityGroup: {
         id: endpointRules.id
       }

@@ -4,6 +4,7 @@ param batchAccountName string
 param nodeIdentityId string
 param nodeSubnetId string
 param gpuPools bool
+param tags { *: string }
 
 var pools = json(replace(string(loadJsonContent('../pools.json')), '{nodeIdentity}', nodeIdentityId))
 // Without public addresses, nodes reach storage and Batch through private endpoints, and nothing else.
@@ -27,6 +28,10 @@ resource pool 'Microsoft.Batch/batchAccounts/pools@2025-06-01' = [
   for item in pools: if (gpuPools || !item.gpu) {
     parent: account
     name: item.name
+    // Bills show pools and not pipelines: a pipeline whose cost should be seen apart needs a pool of its own.
+    tags: union(tags, {
+      'fanfare-pool': item.properties.displayName
+    })
     identity: {
       type: 'UserAssigned'
       userAssignedIdentities: {

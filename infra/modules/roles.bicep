@@ -3,8 +3,8 @@ param storageAccountName string
 param topicName string
 param insightsName string
 param appPrincipalId string
-param batchPrincipalId string
 param systemTopicPrincipalId string
+param topicPrincipalId string
 param principalId string
 param principalType string
 
@@ -112,17 +112,6 @@ resource appTelemetry 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
-// Auto-storage as the account's identity, in place of the storage key; Batch makes its own containers there.
-resource batchAutoStorage 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(account.id, batchPrincipalId, blobDataContributor)
-  scope: account
-  properties: {
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', blobDataContributor)
-    principalId: batchPrincipalId
-    principalType: 'ServicePrincipal'
-  }
-}
-
 // Event Grid sends to these two queues, and can read neither.
 resource eventsDelivered 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   for (name, index) in deliveredQueues: {
@@ -143,6 +132,17 @@ resource eventsDead 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', blobDataContributor)
     principalId: systemTopicPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+// The same for completion events that a subscriber does not take.
+resource completionsDead 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(deadLetters.id, topicPrincipalId, blobDataContributor)
+  scope: deadLetters
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', blobDataContributor)
+    principalId: topicPrincipalId
     principalType: 'ServicePrincipal'
   }
 }

@@ -7,6 +7,8 @@ param tags { *: string }
 param token string
 param privateNetwork bool
 param workRetentionDays int
+param sku string
+param allowedIps string[]
 
 var deployments = 'deployments'
 var containers = [
@@ -36,7 +38,7 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
   tags: tags
   kind: 'StorageV2'
   sku: {
-    name: 'Standard_LRS'
+    name: sku
   }
   properties: {
     accessTier: 'Hot'
@@ -46,11 +48,18 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
     allowCrossTenantReplication: false
     supportsHttpsTrafficOnly: true
     minimumTlsVersion: 'TLS1_2'
-    publicNetworkAccess: privateNetwork ? 'Disabled' : 'Enabled'
+    publicNetworkAccess: privateNetwork && empty(allowedIps) ? 'Disabled' : 'Enabled'
     networkAcls: {
       // Event Grid delivers from outside any network: as the system topic's own identity, a trusted service.
       bypass: 'AzureServices'
       defaultAction: privateNetwork ? 'Deny' : 'Allow'
+      // Only with a private network: otherwise the app and the nodes come from addresses that nobody knows.
+      ipRules: [
+        for each in privateNetwork ? allowedIps : []: {
+          action: 'Allow'
+          value: each
+        }
+      ]
     }
   }
 }
@@ -63,8 +72,10 @@ resource blobService 'Microsoft.Storage/storageAccounts/blobServices@2025-06-01'
     deleteRetentionPolicy: {
       enabled: false
     }
+    // A container that is deleted by mistake can be restored for a week; until one is, this costs nothing.
     containerDeleteRetentionPolicy: {
-      enabled: false
+      enabled: true
+      days: 7
     }
   }
 }

@@ -4,6 +4,13 @@
 @description('Name of the event subscription: letters, digits and hyphens.')
 type subscriptionName = string
 
+@sealed()
+@description('Event Grid then brings a token of this application in this tenant: the web hook can tell its events from forged ones.')
+type entra = {
+  tenantId: string
+  applicationIdOrUri: string
+}
+
 @export()
 @description('As Event Grid has it: only the events that pass it are delivered.')
 // Event Grid itself refuses a wrong one: an advanced filter has some twenty forms.
@@ -16,8 +23,9 @@ type webhook = {
   name: subscriptionName
   filter: eventFilter?
   @secure()
-  @description('An https address that answers the CloudEvents handshake when this is deployed.')
+  @description('An https address that answers the CloudEvents handshake when it is deployed first.')
   endpoint: string
+  entra: entra?
 }
 
 @sealed()

@@ -3,13 +3,28 @@
 import { subscriber } from 'subscriber-types.bicep'
 
 param topicName string
+param storageAccountId string
 param subscribers subscriber[]
+
+// What nobody took for a day, or a subscriber refused, can be read there (docs/subscribing.md).
+var deadLetters = {
+  identity: {
+    type: 'SystemAssigned'
+  }
+  deadLetterDestination: {
+    endpointType: 'StorageBlob'
+    properties: {
+      resourceId: storageAccountId
+      blobContainerName: 'dead-letter'
+    }
+  }
+}
 
 resource topic 'Microsoft.EventGrid/topics@2025-02-15' existing = {
   name: topicName
 }
 
-// { kind: 'webhook', name, endpoint }; endpoint answers the CloudEvents handshake when this is deployed.
+// { kind: 'webhook', name, endpoint }; endpoint answers the CloudEvents handshake when it is deployed first.
 module webhooks 'webhook.bicep' = [
   for each in subscribers: if (each.kind == 'webhook') {
     name: 'webhook-${each.name}'
@@ -17,7 +32,10 @@ module webhooks 'webhook.bicep' = [
       topicName: topicName
       name: each.name
       endpoint: each.endpoint
+      tenantId: each.?entra.?tenantId
+      applicationIdOrUri: each.?entra.?applicationIdOrUri
       filter: each.?filter ?? {}
+      storageAccountId: storageAccountId
     }
   }
 ]
@@ -30,6 +48,7 @@ resource queues 'Microsoft.EventGrid/topics/eventSubscriptions@2025-02-15' = [
     properties: {
       eventDeliverySchema: 'CloudEventSchemaV1_0'
       filter: each.?filter ?? {}
+      deadLetterWithResourceIdentity: deadLetters
       deliveryWithResourceIdentity: {
         identity: {
           type: 'SystemAssigned'
@@ -54,6 +73,7 @@ resource serviceBus 'Microsoft.EventGrid/topics/eventSubscriptions@2025-02-15' =
     properties: {
       eventDeliverySchema: 'CloudEventSchemaV1_0'
       filter: each.?filter ?? {}
+      deadLetterWithResourceIdentity: deadLetters
       deliveryWithResourceIdentity: {
         identity: {
           type: 'SystemAssigned'
@@ -77,6 +97,7 @@ resource eventHubs 'Microsoft.EventGrid/topics/eventSubscriptions@2025-02-15' = 
     properties: {
       eventDeliverySchema: 'CloudEventSchemaV1_0'
       filter: each.?filter ?? {}
+      deadLetterWithResourceIdentity: deadLetters
       deliveryWithResourceIdentity: {
         identity: {
           type: 'SystemAssigned'

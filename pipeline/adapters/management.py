@@ -100,7 +100,6 @@ class Management:
         path, version = {
             Bearer.APP: (f"{self._group}/providers/Microsoft.Web/sites/{where.app}", _SITES),
             Bearer.NODES: (where.node_identity, _IDENTITIES),
-            Bearer.BATCH: (self._account, BATCH_VERSION),
             Bearer.EVENTS: (
                 f"{self._group}/providers/Microsoft.EventGrid/systemTopics/{SYSTEM_TOPIC}",
                 _TOPICS,

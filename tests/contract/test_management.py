@@ -100,7 +100,6 @@ def test_only_registered_providers_count(plane):
     ("bearer", "path", "body"),
     [
         (Bearer.APP, f"{GROUP}/Microsoft.Web/sites/func", USERS),
-        (Bearer.BATCH, f"{GROUP}/Microsoft.Batch/batchAccounts/ba", USERS),
         (Bearer.NODES, NODES, {"properties": {"principalId": "p-1"}}),
         (Bearer.EVENTS, f"{GROUP}/Microsoft.EventGrid/systemTopics/fanfare-storage", SYSTEM),
     ],
@@ -116,7 +115,7 @@ def test_roles_are_those_of_the_identity_that_is_meant(plane, bearer, path, body
 
 def test_a_missing_resource_or_identity_has_no_roles(plane):
     Arm.bodies[f"{GROUP}/Microsoft.Web/sites/func"] = {"identity": {"type": "None"}}
-    assert [plane.roles(bearer) for bearer in Bearer] == [None] * 4
+    assert [plane.roles(bearer) for bearer in Bearer] == [None] * 3
 
 
 def test_roles_that_cannot_be_read_are_not_missing_roles(arm):

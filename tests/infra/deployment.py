@@ -1,39 +1,67 @@
-"""What the repository deploys: the Bicep files, and the files beside them."""
+"""What the repository deploys: templates as Bicep compiles and evaluates them, and their files.
+
+`make render` writes both with a Bicep; the tests here need none.
+"""
 
 import json
-from pathlib import Path
+from collections.abc import Iterator
 
 import yaml
 
-from tests.infra.templates.bicep import Declaration, File, load
+from scripts.templates import COMPILED, INFRA, ROOT, SNAPSHOTS
 
-ROOT = Path(__file__).resolve().parents[2]
-INFRA = ROOT / "infra"
 FILES = sorted(INFRA.rglob("*.bicep"))
-MODULES = {path.stem: path for path in FILES if path.parent.name == "modules"}
 MAIN = INFRA / "main.bicep"
 SUBSCRIPTIONS = json.loads((INFRA / "event-subscriptions.json").read_text("utf-8"))
 ALERTS = json.loads((INFRA / "alerts.json").read_text("utf-8"))
 POOLS = json.loads((INFRA / "pools.json").read_text("utf-8"))
 PARAMETERS = json.loads((INFRA / "main.parameters.json").read_text("utf-8"))["parameters"]
 AZD = yaml.safe_load((ROOT / "azure.yaml").read_text("utf-8"))
+ALERTS = json.loads((INFRA / "alerts.json").read_text("utf-8"))
+TEMPLATE = json.loads((INFRA / COMPILED).read_text("utf-8"))
+_MODULE = "Microsoft.Resources/deployments"
+# Every resource of each set of parameters, as Azure would be asked for it.
+EVALUATED = {
+    path.stem: json.loads(path.read_text("utf-8"))["resources"]
+    for path in sorted((ROOT / SNAPSHOTS).glob("*.json"))
+}
 
 
-def module(name: str) -> File:
-    return load(MODULES[name])
+def resources(kind: str, variant: str = "all") -> list[dict]:
+    """Return the resources of a type that a set of parameters makes."""
+    return [each for each in EVALUATED[variant] if each["type"] == kind]
 
 
-def resources(kind: str) -> list[Declaration]:
-    """Return the resources of a type that the deployment creates."""
-    return [
-        resource
-        for path in FILES
-        for resource in load(path).resources.values()
-        if resource.what.split("@")[0].lower() == kind.lower() and not resource.existing
-    ]
+def one(kind: str, variant: str = "all") -> dict:
+    (found,) = resources(kind, variant)
+    return found
 
 
-def app_settings() -> dict[str, object]:
-    (site,) = resources("Microsoft.Web/sites")
-    pairs = site.body["properties"]["siteConfig"]["appSettings"]
+def names(kind: str, variant: str = "all") -> list[str]:
+    """Return the last parts of the names of a type's resources, in their order."""
+    return [each["name"].rpartition("/")[2] for each in resources(kind, variant)]
+
+
+def parts(template: dict = TEMPLATE) -> Iterator[dict]:
+    """Yield main.bicep and each module as compiled, with what each makes itself."""
+    made = template["resources"]
+    every = list(made.values()) if isinstance(made, dict) else made
+    own = [each for each in every if each["type"] != _MODULE and not each.get("existing")]
+    yield {**template, "resources": own}
+    for each in every:
+        if each["type"] == _MODULE:
+            yield from parts(each["properties"]["template"])
+
+
+def declared(kind: str) -> list[dict]:
+    """Return the declarations of a type in all modules, with loops and options."""
+    return [each for part in parts() for each in part["resources"] if each["type"] == kind]
+
+
+def declared_kinds() -> set[str]:
+    return {each["type"] for part in parts() for each in part["resources"]}
+
+
+def app_settings(variant: str = "public") -> dict[str, str]:
+    pairs = one("Microsoft.Web/sites", variant)["properties"]["siteConfig"]["appSettings"]
     return {pair["name"]: pair["value"] for pair in pairs}

@@ -65,7 +65,7 @@ OPTIONS = {
     "policy definition list": {"--subscription"},
     "policy set-definition list": {"--subscription"},
     "provider list": {"--subscription"},
-    "provider register": {"-n", "--subscription"},
+    "provider register": {"-n", "--subscription", "--wait"},
     "resource list": {"--tag", "--subscription"},
     "rest": {"--method", "--url", "--body"},
     "role assignment create": {
@@ -115,6 +115,7 @@ DOCTOR = (
 )
 GUIDES = ("docs/deploy.md", "docs/doctor.md", "docs/http.md", "docs/subscribing.md", "README.md")
 WORKFLOWS = tuple(str(p.relative_to(ROOT)) for p in (ROOT / ".github/workflows").glob("*.yml"))
+HOOKS = ("azure.yaml", "pipeline/cli/project/template/azure.yaml")
 
 
 def texts_of_the_doctor():
@@ -166,7 +167,7 @@ def every_text():
     yield from texts_of_subscribing()
     yield from (f"az {' '.join(words)}" for words in questions_of_the_preflight())
     yield from (text for text in texts_of_the_doctor() if re.search(r"\baz [a-z]", text))
-    for name in (*GUIDES, *WORKFLOWS):
+    for name in (*GUIDES, *WORKFLOWS, *HOOKS):
         yield (ROOT / name).read_text("utf-8")
 
 

@@ -7,17 +7,11 @@ from pipeline.domain.money import idle
 from pipeline.domain.money.cost import INSTANCE_MB, MILLION
 from pipeline.domain.money.prices import exactly
 from pipeline.domain.runs.messages import Queue
-from tests.infra.deployment import ALERTS, FILES, MAIN, MODULES, app_settings, module
-from tests.infra.templates.bicep import load
+from tests.infra.deployment import EVALUATED, ROOT, TEMPLATE, app_settings, one, resources
 
 
-def deployed():
-    return {
-        resource.what.split("@")[0]
-        for path in FILES
-        for resource in load(path).resources.values()
-        if not resource.existing
-    }
+def deployed(variant="all"):
+    return {each["type"] for each in EVALUATED[variant]}
 
 
 def test_every_type_that_is_deployed_has_its_idle_price_or_is_known_to_have_none():
@@ -26,48 +20,38 @@ def test_every_type_that_is_deployed_has_its_idle_price_or_is_known_to_have_none
     assert parents == known
 
 
-def entries(module, name):
-    text = MODULES[module].read_text("utf-8")
-    block = text.split(f"var {name} = [", 1)[1].split("\n]", 1)[0]
-    return sum(line.startswith(("  {", "  '")) for line in block.splitlines())
-
-
 def test_what_idles_is_counted_as_often_as_it_is_deployed():
-    rules = [r for r in module("alerts").resources.values() if "QueryRules" in r.what]
     counted = [
-        len(rules), len(ALERTS["metrics"]),
-        entries("endpoints", "endpoints"), entries("endpoints", "zoneNames"),
-    ]  # fmt: skip
+        len(resources(kind))
+        for kind in (
+            "Microsoft.Insights/scheduledQueryRules",
+            "Microsoft.Insights/metricAlerts",
+            "Microsoft.Network/privateEndpoints",
+            "Microsoft.Network/privateDnsZones",
+        )
+    ]
     assert counted == [idle.LOG_ALERTS, idle.METRIC_ALERTS, idle.ENDPOINTS, idle.ZONES]
 
 
 def test_what_costs_by_itself_is_deployed_only_with_its_parameter():
-    text = MAIN.read_text("utf-8")
-    modules = {
-        path.stem
-        for path in MODULES.values()
-        if any(r.what.split("@")[0] in idle.BILLED for r in load(path).resources.values())
-    }
-    conditions = {
-        name: re.findall(rf"^module {name} '.*' = if \(!?(?:empty\()?(\w+)\)", text, re.MULTILINE)
-        for name in modules
-    }
-    assert conditions == {"alerts": ["alertEmail"], "endpoints": ["privateNetwork"]}
-    assert {name for names in conditions.values() for name in names} == set(idle.OPTIONS)
+    billed = {variant: deployed(variant) & set(idle.BILLED) for variant in EVALUATED}
+    assert billed["public"] == set()
+    assert {kind.split("/")[0] for kind in billed["private"]} == {"Microsoft.Network"}
+    assert billed["all"] == set(idle.BILLED)
+    conditions = {made.get("condition") for made in TEMPLATE["resources"].values()} - {None}
+    asked = set(re.findall(r"parameters\('(\w+)'\)", str(conditions)))
+    assert set(idle.OPTIONS) == asked - {"auditLogs"}, "logs are paid by volume"
 
 
 def test_log_alerts_are_asked_at_the_pace_that_is_priced():
-    (rule,) = [r for r in module("alerts").resources.values() if "QueryRules" in r.what]
-    assert rule.body["properties"]["evaluationFrequency"].text == "rules.log.frequency"
-    assert ALERTS["log"]["frequency"] == "PT15M"
+    rule = one("Microsoft.Insights/scheduledQueryRules")
+    assert rule["properties"]["evaluationFrequency"] == "PT15M"
 
 
 def test_the_instances_are_of_the_size_that_is_priced():
-    text = MAIN.read_text("utf-8")
-    assert f"param instanceMemoryMB int = {INSTANCE_MB}\n" in text
-    allowed = re.search(r"@allowed\(\[([\d\s]+)\]\)\n.*\nparam instanceMemoryMB", text)
-    assert allowed
-    assert tuple(int(size) for size in allowed[1].split()) == idle.SIZES_MB
+    size = TEMPLATE["parameters"]["instanceMemoryMB"]
+    assert size["defaultValue"] == INSTANCE_MB
+    assert tuple(size["allowedValues"]) == idle.SIZES_MB
 
 
 def test_the_timers_are_those_that_are_priced():
@@ -77,11 +61,11 @@ def test_the_timers_are_those_that_are_priced():
 
 
 def source():
-    return (MAIN.parents[1] / "function_app.py").read_text("utf-8").splitlines()
+    return (ROOT / "function_app.py").read_text("utf-8").splitlines()
 
 
 def test_the_page_on_costs_has_the_numbers_of_the_command():
-    page = (MAIN.parents[1] / "docs/cost.md").read_text("utf-8")
+    page = (ROOT / "docs/cost.md").read_text("utf-8")
     rows = re.findall(r"^\| `(\w+)`( \d+)? \| ([\d.]+) \|", page, re.MULTILINE)
     told = {f"{name}{size}": float(usd) for name, size, usd in rows}
     assert told == {name: round(usd, 2) for name, usd in idle.added(prices()).items()}
@@ -100,7 +84,7 @@ def total_of(costs):
 
 
 def test_the_page_on_costs_has_the_worked_example_of_a_million_tasks():
-    page = " ".join((MAIN.parents[1] / "docs/cost.md").read_text("utf-8").split())
+    page = " ".join((ROOT / "docs/cost.md").read_text("utf-8").split())
     counted = metered().of(MILLION, MILLION)
     written, delivered = counted["blob-created"], counted["event-delivered"]
     usd = prices().of("event-grid-operation", exactly(written + delivered)).low
@@ -109,6 +93,5 @@ def test_the_page_on_costs_has_the_worked_example_of_a_million_tasks():
 
 
 def test_as_many_instances_are_assumed_at_most_as_the_templates_allow():
-    text = MAIN.read_text("utf-8")
-    (most,) = re.findall(r"param maximumInstanceCount int = (\d+)", text)
-    assert prices().assumed("instances").high == int(most) * len(Queue)
+    most = TEMPLATE["parameters"]["maximumInstanceCount"]["defaultValue"]
+    assert prices().assumed("instances").high == most * len(Queue)

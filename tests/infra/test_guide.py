@@ -4,15 +4,15 @@ import json
 import re
 
 from pipeline.domain.health.alerts import LOG
-from tests.infra.deployment import ALERTS, INFRA, MAIN, PARAMETERS, ROOT, module
-from tests.infra.templates.bicep import load
+from tests.infra.deployment import INFRA, PARAMETERS, ROOT, TEMPLATE, resources
 
 GUIDE = (ROOT / "docs" / "deploy.md").read_text("utf-8")
+MODULES = INFRA / "modules"
 
 
 def test_every_parameter_is_in_the_guide():
     table = "".join(line for line in GUIDE.splitlines() if line.startswith("| `"))
-    assert set(load(MAIN).parameters) <= set(re.findall(r"`(\w+)`", table))
+    assert set(TEMPLATE["parameters"]) <= set(re.findall(r"`(\w+)`", table))
 
 
 def test_what_the_guide_sets_by_azd_is_what_the_parameters_read():
@@ -25,9 +25,10 @@ def test_the_subscribers_of_the_guide_are_those_that_the_template_knows():
     (shown,) = re.findall(r"```json\n(.*?)```", GUIDE, re.DOTALL)
     samples = {sample["kind"]: sample for sample in json.loads(shown)}
     assert "`filter`" in GUIDE and "filter" in samples["webhook"]
-    source = module("subscribers").path.read_text("utf-8")
+    assert set(samples["webhook"]["entra"]) == {"tenantId", "applicationIdOrUri"}
+    source = (MODULES / "subscribers.bicep").read_text("utf-8")
     assert set(samples) == set(re.findall(r"each\.kind == '(\w+)'", source))
-    roles = module("subscriber-role").path.read_text("utf-8")
+    roles = (MODULES / "subscriber-role.bicep").read_text("utf-8")
     assert set(samples) - {"webhook"} == set(re.findall(r"kind == '(\w+)'", roles))
     for block in re.split(r"\n(?=module|resource)", source)[2:]:
         (kind,) = re.findall(r"each\.kind == '(\w+)'", block)
@@ -35,12 +36,12 @@ def test_the_subscribers_of_the_guide_are_those_that_the_template_knows():
 
 
 def test_the_guide_counts_alerts_and_endpoints_right():
-    assert "four rules on metrics" in GUIDE
-    assert len(ALERTS["metrics"]) == 4
+    assert "five rules on metrics" in GUIDE
+    assert len(resources("Microsoft.Insights/metricAlerts")) == 5
     assert len(LOG) == 5
     assert all(f'"{alert.name}"' in GUIDE for alert in LOG)
     assert "Seven private endpoints" in GUIDE
-    assert len(module("endpoints").variables["endpoints"]) == 7
+    assert len(resources("Microsoft.Network/privateEndpoints")) == 7
 
 
 def test_commands_of_the_guide_are_there():

@@ -4,8 +4,7 @@ import re
 
 import pytest
 
-from tests.infra.deployment import FILES, POOLS, SUBSCRIPTIONS, module
-from tests.infra.templates.bicep import Expression, load
+from tests.infra.deployment import EVALUATED, PARAMETERS, names
 
 # https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
 RULES = {
@@ -18,6 +17,7 @@ RULES = {
     "Microsoft.ManagedIdentity/userAssignedIdentities": r"[a-zA-Z0-9][\w-]{2,127}",
     "Microsoft.Network/networkSecurityGroups": r"\w[\w.-]{0,78}\w",
     "Microsoft.Network/privateEndpoints": r"\w[\w.-]{0,62}\w",
+    "Microsoft.Network/virtualNetworks/subnets": r"\w[\w.-]{0,78}\w",
     "Microsoft.Network/virtualNetworks": r"\w[\w.-]{0,62}\w",
     "Microsoft.OperationalInsights/workspaces": r"[a-zA-Z0-9][a-zA-Z0-9-]{2,61}[a-zA-Z0-9]",
     "Microsoft.Resources/resourceGroups": r"[\w.()-]{0,89}[\w()-]",
@@ -28,40 +28,37 @@ RULES = {
     "Microsoft.Web/serverfarms": r"[a-zA-Z0-9-]{1,60}",
     "Microsoft.Web/sites": r"[a-zA-Z0-9][a-zA-Z0-9-]{0,58}[a-zA-Z0-9]",
 }
-# uniqueString gives 13 characters; an environment's name may have 64.
-FILLED = {"token": "a" * 13, "environmentName": "e" * 64}
+# Types whose names Azure fixes, makes of GUIDs, or takes in any form.
+UNRULED = {
+    "Microsoft.Authorization/roleAssignments",
+    "Microsoft.EventGrid/topics/eventSubscriptions",
+    "Microsoft.Insights/actionGroups",
+    "Microsoft.Insights/diagnosticSettings",
+    "Microsoft.Insights/metricAlerts",
+    "Microsoft.Insights/scheduledQueryRules",
+    "Microsoft.Insights/workbooks",
+    "Microsoft.Network/privateDnsZones",
+    "Microsoft.Network/privateDnsZones/virtualNetworkLinks",
+    "Microsoft.Network/privateEndpoints/privateDnsZoneGroups",
+    "Microsoft.Storage/storageAccounts/blobServices",
+    "Microsoft.Storage/storageAccounts/managementPolicies",
+    "Microsoft.Storage/storageAccounts/queueServices",
+    "Microsoft.Storage/storageAccounts/tableServices",
+    "Microsoft.Web/sites/basicPublishingCredentialsPolicies",
+}
+ALL = sorted({(kind, name) for kind in RULES for name in names(kind)})
 
 
-def names():
-    """Yield (type, name) of what the deployment creates, as far as names are known here."""
-    storage, endpoints = module("storage").variables, module("endpoints").variables["endpoints"]
-    services = "Microsoft.Storage/storageAccounts"
-    for kind in ("blobServices/containers", "queueServices/queues", "tableServices/tables"):
-        part = kind.split("/")[1]
-        yield from ((f"{services}/{kind}", name) for name in storage[part])
-    for name in storage["queues"]:
-        yield f"{services}/queueServices/queues", f"{name}-poison"
-    yield from (("Microsoft.Batch/batchAccounts/pools", pool["name"]) for pool in POOLS)
-    system, custom = (topic["name"] for topic in SUBSCRIPTIONS["topics"])
-    yield "Microsoft.EventGrid/systemTopics", system
-    yield "Microsoft.EventGrid/topics", f"{custom}-{FILLED['token']}"
-    for subscription in SUBSCRIPTIONS["eventSubscriptions"]:
-        yield "Microsoft.EventGrid/systemTopics/eventSubscriptions", subscription["name"]
-    for endpoint in endpoints:
-        yield "Microsoft.Network/privateEndpoints", f"pe-{endpoint['name']}-{FILLED['token']}"
-    for path in FILES:
-        for made in load(path).resources.values():
-            name = made.body.get("name")
-            if isinstance(name, Expression) and name.text.startswith("'") and not made.existing:
-                filled = re.sub(r"\$\{(\w+)\}", lambda m: FILLED.get(m[1], "?"), name.text)
-                if "?" not in filled and "$" not in filled:
-                    yield made.what.split("@")[0], filled.strip("'")
-
-
-@pytest.mark.parametrize(("kind", "name"), sorted(set(names())))
+@pytest.mark.parametrize(("kind", "name"), ALL)
 def test_a_name_is_one_that_the_service_accepts(kind, name):
     assert re.fullmatch(RULES[kind], name)
 
 
-def test_every_rule_is_used():
-    assert {kind for kind, _ in names()} == set(RULES)
+def test_every_rule_is_used_and_no_type_is_forgotten():
+    assert {each["type"] for each in EVALUATED["all"]} == {*RULES, *UNRULED}
+
+
+def test_the_names_are_those_of_the_longest_environment():
+    (group,) = names("Microsoft.Resources/resourceGroups")
+    assert len(group) == len("rg-") + 64
+    assert PARAMETERS["environmentName"] == {"value": "${AZURE_ENV_NAME}"}

@@ -113,7 +113,6 @@ def test_no_known_risk_was_forgotten():
         "Event Grid cannot subscribe to a closed account",
         "a second deployment is refused because of a pool that exists",
         "a second deployment deletes subnets of others",
-        "Batch does not reach a closed auto-storage",
         "nodes do not start with an image",
     }
 

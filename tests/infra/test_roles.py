@@ -1,11 +1,10 @@
 """Roles: GUIDs agree with a table, and each role has a reason and a scope below the group."""
 
 import re
-
-import pytest
+from itertools import pairwise
 
 from pipeline.domain.health.roles import ACCOUNT, BATCH, INSIGHTS, NEEDED, TOPIC, Bearer
-from tests.infra.deployment import FILES, module, resources
+from tests.infra.deployment import FILES, parts, resources
 
 # Azure's built-in roles, https://learn.microsoft.com/azure/role-based-access-control/built-in-roles.
 BUILT_IN = {
@@ -22,37 +21,79 @@ BUILT_IN = {
     "eventHubsDataSender": "2b629674-e913-4c01-ae53-ef4638d8f975",
     "keyVaultSecretsUser": "4633458b-17de-408a-b874-0445c86b69e6",
 }
-# Which identity has which role on which target: all that the code needs, and nothing more.
+CONTAINERS = f"{ACCOUNT}/blobServices/default/containers"
+QUEUES = f"{ACCOUNT}/queueServices/default/queues"
+# Who has which role where: all that the code needs, and nothing more.
 GRANTED = {
-    ("appPrincipalId", "blobDataOwner", "account"),
-    ("appPrincipalId", "queueDataContributor", "account"),
-    ("appPrincipalId", "tableDataContributor", "account"),
-    ("appPrincipalId", "eventGridDataSender", "topic"),
-    ("appPrincipalId", "monitoringMetricsPublisher", "insights"),
-    ("appPrincipalId", "batchDataContributor", "account"),
-    ("batchPrincipalId", "blobDataContributor", "account"),
-    ("systemTopicPrincipalId", "queueDataMessageSender", "eventQueues[index]"),
-    ("systemTopicPrincipalId", "blobDataContributor", "deadLetters"),
-    ("principalId", "blobDataContributor", "account"),
-    ("principalId", "queueDataContributor", "account"),
-    ("principalId", "tableDataContributor", "account"),
-    ("principalId", "batchDataContributor", "account"),
-    ("topicPrincipalId", "queueMessageSender", "account"),
-    ("topicPrincipalId", "serviceBusDataSender", "busQueue"),
-    ("topicPrincipalId", "eventHubsDataSender", "hub"),
-    ("appPrincipalId", "keyVaultSecretsUser", "vault"),
+    ("app", "blobDataOwner", ACCOUNT),
+    ("app", "queueDataContributor", ACCOUNT),
+    ("app", "tableDataContributor", ACCOUNT),
+    ("app", "eventGridDataSender", TOPIC),
+    ("app", "monitoringMetricsPublisher", INSIGHTS),
+    ("app", "batchDataContributor", BATCH),
+    ("app", "keyVaultSecretsUser", "Microsoft.KeyVault/vaults/mine"),
+    ("system topic", "queueDataMessageSender", f"{QUEUES}/blob-events"),
+    ("system topic", "queueDataMessageSender", f"{QUEUES}/receipts"),
+    ("system topic", "blobDataContributor", f"{CONTAINERS}/dead-letter"),
+    ("topic", "blobDataContributor", f"{CONTAINERS}/dead-letter"),
+    ("topic", "queueDataMessageSender", "Microsoft.Storage/storageAccounts/desk"),
+    ("topic", "serviceBusDataSender", "Microsoft.ServiceBus/namespaces/bus/queues/orders"),
+    ("topic", "eventHubsDataSender", "Microsoft.EventHub/namespaces/hubs/eventhubs/lake"),
+    ("operator", "blobDataContributor", ACCOUNT),
+    ("operator", "queueDataContributor", ACCOUNT),
+    ("operator", "tableDataContributor", ACCOUNT),
+    ("operator", "batchDataContributor", BATCH),
+}
+KIND = "Microsoft.Authorization/roleAssignments"
+# Bearers, by what their principal id is read from.
+PRINCIPALS = {
+    "userAssignedIdentities/id-app-": "app",
+    "userAssignedIdentities/id-node-": "nodes",
+    "systemTopics/fanfare-storage": "system topic",
+    "topics/fanfare-runs-": "topic",
+    "00000000-0000-0000-0000-0000000000aa": "operator",
+}
+# Names that a deployment makes, in the words of the doctor.
+MADE = {
+    r"storageAccounts/st\w{13}": "storageAccounts/{storage}",
+    r"batchAccounts/ba\w{13}": "batchAccounts/{batch}",
+    r"topics/fanfare-runs-\w{13}": "topics/*",
+    r"components/appi-\w{13}": "components/*",
 }
 # Only a deployment knows its vaults; a run that one refuses a secret says so.
 UNKNOWN_TO_THE_DOCTOR = {"keyVaultSecretsUser"}
-ASSIGNMENTS = resources("Microsoft.Authorization/roleAssignments")
+
+
+def bearer(assignment):
+    principal = assignment["properties"]["principalId"]
+    (found,) = [name for part, name in PRINCIPALS.items() if part in principal]
+    return found
+
+
+def role(assignment):
+    guid = assignment["properties"]["roleDefinitionId"].rpartition("/")[2]
+    (name,) = [n for n, g in BUILT_IN.items() if g == guid and n != "queueMessageSender"]
+    return name
+
+
+def scope(assignment):
+    place = assignment["id"].removeprefix("[extensionResourceId('").split("'")[0]
+    place = place.split("/providers/Microsoft.Authorization/")[0].split("/providers/", 1)[1]
+    for made, word in MADE.items():
+        place = re.sub(made, word, place)
+    return place
+
+
+def granted(variant="all"):
+    return [(bearer(each), role(each), scope(each)) for each in resources(KIND, variant)]
 
 
 def test_every_guid_is_the_role_that_its_name_says():
     variables = {
         name: value
-        for file in ("roles", "batch", "subscriber-role", "secrets-role")
-        for name, value in module(file).variables.items()
-        if isinstance(value, str)
+        for part in parts()
+        for name, value in part.get("variables", {}).items()
+        if name in BUILT_IN
     }
     assert variables == BUILT_IN
 
@@ -63,56 +104,39 @@ def test_no_guid_is_written_anywhere_else():
     assert found == set(BUILT_IN.values())
 
 
-def test_roles_are_granted_as_the_table_says():
-    granted = set()
-    for assignment in ASSIGNMENTS:
-        properties = assignment.body["properties"]
-        (role,) = re.findall(r", (\w+)\)$", properties["roleDefinitionId"].text)
-        granted.add((properties["principalId"].text, role, assignment.body["scope"].text))
-    assert granted == GRANTED
+def test_roles_are_granted_as_the_table_says_each_once():
+    assert sorted(granted()) == sorted(GRANTED)
 
 
-@pytest.mark.parametrize("assignment", ASSIGNMENTS, ids=lambda found: found.symbol)
-def test_every_assignment_has_a_name_of_its_own_and_a_reason(assignment):
-    properties, name = assignment.body["properties"], assignment.body["name"].text
-    role = re.findall(r", (\w+)\)$", properties["roleDefinitionId"].text)[0]
-    assert name.endswith(f"{properties['principalId'].text}, {role})")
-    (source,) = [
-        p for p in FILES if f"resource {assignment.symbol} 'Microsoft.Auth" in p.read_text()
-    ]
-    lines = source.read_text("utf-8").splitlines()
-    assert lines[assignment.line - 2].startswith("// ")
+def test_without_an_operator_and_subscribers_nobody_has_their_roles():
+    own = {(who, what, where) for who, what, where in GRANTED if "{" in where or "*" in where}
+    assert set(granted("public")) == {grant for grant in own if grant[0] != "operator"}
 
 
-BEARERS = {
-    "appPrincipalId": Bearer.APP,
-    "batchPrincipalId": Bearer.BATCH,
-    "systemTopicPrincipalId": Bearer.EVENTS,
-}
+def test_every_assignment_is_named_by_its_scope_its_bearer_and_its_role():
+    """The same three make the same name, so that a second deployment finds its assignment."""
+    for path in FILES:
+        for block in re.split(r"(?m)^resource ", path.read_text("utf-8"))[1:]:
+            if KIND in block.split("\n")[0]:
+                (who,) = re.findall(r"\n\s+principalId: (\w+)\n", block)
+                (what,) = re.findall(r"'Microsoft.Authorization/roleDefinitions', (\w+)\)", block)
+                assert re.search(rf"\n\s+name: guid\([\w.\[\]]+, {who}, {what}\)\n", block), block
 
 
-def places(role, scope):
-    """Return the targets of a role, in the words of the doctor."""
-    given = module("roles").variables
-    containers = f"{ACCOUNT}/blobServices/default/containers/"
-    if scope == "account":
-        return [BATCH if role == "batchDataContributor" else ACCOUNT]
-    listed = {
-        "topic": [TOPIC],
-        "insights": [INSIGHTS],
-        "deadLetters": [f"{containers}dead-letter"],
-        "eventQueues[index]": [
-            f"{ACCOUNT}/queueServices/default/queues/{name}" for name in given["deliveredQueues"]
-        ],
-    }
-    return listed[scope]
+def test_every_assignment_has_a_reason_above_it():
+    for path in FILES:
+        lines = path.read_text("utf-8").splitlines()
+        for above, line in pairwise(["", *lines]):
+            assert f"'{KIND}@" not in line or above.startswith("// "), (path.name, line)
+
+
+BEARERS = {"app": Bearer.APP, "system topic": Bearer.EVENTS}
 
 
 def test_the_doctor_asks_for_the_roles_that_the_deployment_assigns_where_it_assigns_them():
-    granted = {
-        (BEARERS[who], BUILT_IN[role], place)
-        for who, role, scope in GRANTED
-        if who in BEARERS and role not in UNKNOWN_TO_THE_DOCTOR
-        for place in places(role, scope)
+    assigned = {
+        (BEARERS[who], BUILT_IN[what], where)
+        for who, what, where in GRANTED
+        if who in BEARERS and what not in UNKNOWN_TO_THE_DOCTOR
     }
-    assert granted == {(b, role, place) for b, needs in NEEDED.items() for role, place in needs}
+    assert assigned == {(b, what, place) for b, needs in NEEDED.items() for what, place in needs}

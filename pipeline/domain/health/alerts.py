@@ -117,10 +117,17 @@ METRICS = (
     ),
     MetricAlert(
         "fanfare-untold",
-        "Event Grid dropped a completion event: a subscriber refused it, or did not take it for a "
-        "day. The run itself is complete.",
+        "Event Grid dropped a completion event, and could not even put it into the container "
+        "dead-letter. The run itself is complete.",
         Scope.TOPIC,
         "DroppedEventCount",
+    ),
+    MetricAlert(
+        "fanfare-untaken",
+        "A subscriber refused a completion event, or did not take it for a day: it is in the "
+        "container dead-letter. The run itself is complete.",
+        Scope.TOPIC,
+        "DeadLetteredCount",
     ),
     MetricAlert(
         "fanfare-publish",

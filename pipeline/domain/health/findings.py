@@ -246,7 +246,8 @@ def dead_letters(count: int, more: bool, where: Deployment) -> Finding:
         "dead-letter",
         Level.NOTE,
         f"{count}{' or more' if more else ''} events that Event Grid could not deliver",
-        "a firewall or a missing role keeps Event Grid from the queue; the sweep starts their runs",
+        "of uploads: a firewall or a missing role keeps Event Grid from the queue, and the sweep "
+        "starts their runs; of completions: a subscriber did not take them",
         f"az storage blob list -c dead-letter --account-name {where.storage} --auth-mode login"
         if where.managed
         else f"{BY_HAND}read the blobs of the container dead-letter, and delete them",

@@ -13,7 +13,6 @@ class Bearer(StrEnum):
 
     APP = "the app"
     NODES = "the nodes"
-    BATCH = "the Batch account"
     EVENTS = "the system topic"
 
 
@@ -65,7 +64,6 @@ NEEDED: Mapping[Bearer, Sequence[tuple[Role, str]]] = {
         (Role.METRICS_PUBLISHER, INSIGHTS),
     ),
     Bearer.NODES: (),
-    Bearer.BATCH: ((Role.BLOB_CONTRIBUTOR, ACCOUNT),),
     Bearer.EVENTS: (
         *((Role.QUEUE_SENDER, _QUEUE + name) for name in ("blob-events", "receipts")),
         (Role.BLOB_CONTRIBUTOR, f"{_CONTAINER}dead-letter"),
@@ -74,7 +72,6 @@ NEEDED: Mapping[Bearer, Sequence[tuple[Role, str]]] = {
 _WHY = {
     Bearer.APP: "the app's calls are refused with 403",
     Bearer.NODES: "nodes cannot log in at the registry of their images",
-    Bearer.BATCH: "the account cannot use its auto-storage",
     Bearer.EVENTS: "events do not reach their queue, or undeliverable events are lost",
 }
 

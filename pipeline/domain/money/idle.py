@@ -34,6 +34,7 @@ BY_USE = (
     "Microsoft.EventGrid/systemTopics",
     "Microsoft.OperationalInsights/workspaces",
     "Microsoft.Insights/components",
+    "Microsoft.Insights/diagnosticSettings",
     "Microsoft.Batch/batchAccounts",
 )
 FREE = (
@@ -46,7 +47,7 @@ FREE = (
     "Microsoft.Network/virtualNetworks",
 )
 # What a parameter of the deployment adds, in the numbers that `infra/` creates.
-LOG_ALERTS, METRIC_ALERTS, ENDPOINTS, ZONES = 1, 4, 7, 6
+LOG_ALERTS, METRIC_ALERTS, ENDPOINTS, ZONES = 1, 5, 7, 6
 OPTIONS: dict[str, tuple[tuple[str, float, str], ...]] = {
     "alertEmail": (
         ("log alerts", LOG_ALERTS, "log-alert-month"),

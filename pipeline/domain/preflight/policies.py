@@ -25,6 +25,7 @@ TYPES = (
     "Microsoft.Insights/components",
     "Microsoft.Insights/workbooks",
     "Microsoft.Insights/actionGroups",
+    "Microsoft.Insights/diagnosticSettings",
     "Microsoft.Insights/metricAlerts",
     "Microsoft.Insights/scheduledQueryRules",
     "Microsoft.Authorization/roleAssignments",

@@ -10,10 +10,11 @@ GROUP = "/subscriptions/s/resourcegroups/RG-X"
 ACCOUNT = f"{GROUP}/providers/Microsoft.Storage/storageAccounts/stx"
 QUEUES = f"{ACCOUNT}/queueServices/default/queues"
 CONTAINERS = f"{ACCOUNT}/blobServices/default/containers"
+DEAD = Role.BLOB_CONTRIBUTOR
 EVENTS = [
     Assignment(Role.QUEUE_SENDER, f"{QUEUES}/blob-events"),
     Assignment(Role.QUEUE_SENDER, f"{QUEUES}/receipts"),
-    Assignment(Role.BLOB_CONTRIBUTOR, f"{CONTAINERS}/dead-letter"),
+    Assignment(DEAD, f"{CONTAINERS}/dead-letter"),
 ]
 
 
@@ -41,19 +42,20 @@ def test_a_missing_role_is_named_with_what_it_is_missing_on_and_what_then_happen
     "scope", [GROUP, "/subscriptions/s", ACCOUNT, "/", "/providers/Microsoft.Management/x"]
 )
 def test_a_role_at_a_wider_scope_is_as_good(scope):
-    assert judged(Bearer.BATCH, [Assignment(Role.BLOB_CONTRIBUTOR, scope)]).level is Level.OK
+    assert judged(Bearer.EVENTS, [*EVENTS[:2], Assignment(DEAD, scope)]).level is Level.OK
 
 
 @pytest.mark.parametrize(
-    "scope", [f"{ACCOUNT}y", f"{CONTAINERS}/work", "/subscriptions/s2", f"{GROUP}-2"]
+    "scope",
+    [f"{ACCOUNT}y", f"{CONTAINERS}/dead-letter/x", "/subscriptions/s2", f"{GROUP}-2"],
 )
 def test_a_role_elsewhere_or_at_a_narrower_scope_is_not(scope):
-    assert judged(Bearer.BATCH, [Assignment(Role.BLOB_CONTRIBUTOR, scope)]).level is Level.FAULT
+    assert judged(Bearer.EVENTS, [*EVENTS[:2], Assignment(DEAD, scope)]).level is Level.FAULT
 
 
 def test_a_role_that_allows_more_is_as_good():
-    owner = [Assignment(Role.BLOB_OWNER, ACCOUNT)]
-    assert judged(Bearer.BATCH, owner).level is Level.OK
+    owner = Assignment(Role.BLOB_OWNER, ACCOUNT)
+    assert judged(Bearer.EVENTS, [*EVENTS[:2], owner]).level is Level.OK
 
 
 def test_a_role_that_nodes_still_hold_on_data_is_a_fault():

@@ -2,7 +2,6 @@
 
 import fnmatch
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -87,7 +86,7 @@ def test_a_local_environment_and_keys_stay_at_home():
 
 
 def test_packages_that_were_built_here_travel_too():
-    """This helps if the remote build uses another Python (docs/deploy.md)."""
+    """scripts/deployment/packages.py puts them there, and Azure builds nothing."""
     assert not left_out(ROOT / ".python_packages")
 
 
@@ -95,10 +94,6 @@ def test_archives_of_environments_travel_with_the_app():
     """`azd deploy` alone, as the workflow calls it, runs hooks of services, not the project's."""
     (service,) = AZD["services"].values()
     assert "prepackage" not in AZD.get("hooks", {})
-    hooks = service["hooks"]["prepackage"]
-    assert set(hooks) == {"posix", "windows"}
-    assert hooks["posix"]["shell"] == "sh"
-    target = hooks["posix"]["run"].removeprefix("make ")
-    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert set(service["hooks"]["prepackage"]) == {"posix", "windows"}
     assert not left_out(ROOT / "task_scripts/environments/media.zip")
     assert not left_out(ROOT / "task_scripts/environments/media.zip.sha256")

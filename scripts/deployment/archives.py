@@ -6,7 +6,7 @@ A deployer's machine may have nothing else (`azure.yaml`).
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from pipeline.cli.project.archives import archive_of  # noqa: E402 - found by the line above

@@ -1,0 +1,7 @@
+// A private network, with the app open for its first deployment, and an operator who deploys.
+using '../../../infra/main.bicep'
+
+param environmentName = 'shop'
+param location = 'westeurope'
+param principalId = '00000000-0000-0000-0000-0000000000aa'
+param privateNetwork = true
