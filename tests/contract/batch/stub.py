@@ -7,11 +7,16 @@ from tests import loopback
 
 
 class Stub:
-    """The received requests, and the function that answers the next ones."""
+    """The received requests, and the function that answers the next ones.
+
+    `conditions` are the eTags that they demanded; `etag` is that of the answers.
+    """
 
     def __init__(self):
         self.endpoint = ""
         self.requests = []
+        self.conditions = []
+        self.etag = ""
         self.answer = lambda method, path, body: (200, {})
 
     def took(self, method, path):
@@ -35,11 +40,14 @@ def running_stub():
             body = json.loads(raw) if raw else None
             path = self.path.split("?")[0]
             stub.requests.append((self.command, path, body))
+            stub.conditions.append(self.headers.get("If-Match"))
             status, answer = stub.answer(self.command, path, body)
             content = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
+            if stub.etag:
+                self.send_header("ETag", stub.etag)
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(content)
