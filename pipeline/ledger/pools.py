@@ -4,7 +4,7 @@ Table `pools`, partition = pool: `demand:{run}` with slots and expiry, and `push
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pipeline.domain.pools.formula import Demand
@@ -17,11 +17,15 @@ _DEMAND, _PUSH = "demand:", "push"
 
 @dataclass(frozen=True)
 class Push:
-    """When a pool's formula was last pushed, and for how many demands."""
+    """When a pool's formula was last pushed, and for how many demands.
+
+    While it is watched, nobody has seen yet that the pool grows by its formula.
+    """
 
     at: datetime
     demands: int
     etag: str | None = None
+    watched: bool = False
 
 
 def want(tables: Tables, pool: str, demand: Demand) -> None:
@@ -50,12 +54,16 @@ def last_push(tables: Tables, pool: str) -> Push | None:
     if row is None:
         return None
     demands = number(row, "demands", POOLS) if "demands" in row.values else -1
-    return Push(moment(row, "at", POOLS), demands, row.etag)
+    return Push(moment(row, "at", POOLS), demands, row.etag, row.values.get("watched") is True)
 
 
-def note_push(tables: Tables, pool: str, push: Push) -> None:
-    """Note a push in place of the one that was read. Raises Conflict if somebody else pushes."""
-    write(tables, POOLS, Row(pool, _PUSH, {"at": push.at, "demands": push.demands}, push.etag))
+def note_push(tables: Tables, pool: str, push: Push) -> Push:
+    """Note a push in place of the one that was read, and return it as the next to replace.
+
+    Raises Conflict if somebody else pushes.
+    """
+    values: dict[str, Value] = {"at": push.at, "demands": push.demands, "watched": push.watched}
+    return replace(push, etag=write(tables, POOLS, Row(pool, _PUSH, values, push.etag)))
 
 
 def _demand(row: Row) -> Demand:

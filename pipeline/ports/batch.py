@@ -121,7 +121,7 @@ class Jobs(Protocol):
 
 
 class Cluster(Protocol):
-    """What the engine reads from Batch, and the one thing that it changes at a pool: formulas."""
+    """What the engine reads from Batch, and what it changes at a pool: formulas, first nodes."""
 
     def job(self, job: str) -> JobReport:
         """Report the job's state, its task counts, and how far its nodes are prepared."""
@@ -158,7 +158,14 @@ class Cluster(Protocol):
         """
 
     def push_formula(self, pool: str, formula: str) -> None:
-        """Enable autoscale with this formula.
+        """Enable autoscale with this formula; its evaluations keep their rhythm.
 
         Raises Transient while the pool resizes, or when it got a formula just now.
+        """
+
+    def resize_by_hand(self, pool: str, dedicated: int, spot: int) -> None:
+        """Disable autoscale and begin a resize, unless somebody changes the pool in between.
+
+        The pool keeps its size until it gets a formula again. Raises Conflict, and Transient while
+        it resizes.
         """

@@ -67,6 +67,9 @@ class Dialect:
         "clock", "a timeinterval in results: `1.12:00:00` or `P1DT12H`", "clock", "iso"
     )
     extra_functions: bool = _point(True, "`ceil`, `floor`, `round`, `vec` exist")
+    evaluates_at_enable: bool = _point(
+        True, "enabling autoscale evaluates the formula at once, and not only an interval later"
+    )
 
 
 _POINTS: Mapping[str, dataclasses.Field[Any]] = {

@@ -22,6 +22,7 @@ class Pool(Stateful[PoolState]):
     """A pool and its nodes.
 
     Targets and autoscale have fields of their own; `spec` holds all else as the user gave it.
+    `autoscale_began` is when the present schedule of evaluations did.
     `core_s` is the core time of dedicated nodes that are gone.
     """
 
@@ -35,6 +36,7 @@ class Pool(Stateful[PoolState]):
     autoscale: bool = False
     autoscale_run: Doc = field(default_factory=dict)
     autoscale_changed: str = ""
+    autoscale_began: str = ""
     resize_errors: list[Doc] = field(default_factory=list)
     resize_until: str = ""
     deallocation: str = "requeue"
@@ -160,6 +162,7 @@ class Pool(Stateful[PoolState]):
                 "autoscale": self.autoscale,
                 "autoscale_run": self.autoscale_run,
                 "autoscale_changed": self.autoscale_changed,
+                "autoscale_began": self.autoscale_began,
                 "resize_errors": self.resize_errors,
                 "resize_until": self.resize_until,
                 "deallocation": self.deallocation,

@@ -1,6 +1,7 @@
 """The one client of Azure Batch, and what its error codes mean to the engine."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
@@ -81,12 +82,28 @@ def batch(action: str) -> Iterator[None]:
         raise translate(error, action, BATCH) from error
 
 
-def send(client: BatchClient, method: str, path: str) -> None:
-    """Send a request without waiting for its effect; the SDK's own begin_* methods would wait."""
-    request = HttpRequest(method, path, params={"api-version": API_VERSION})
+def send(
+    client: BatchClient,
+    method: str,
+    path: str,
+    body: Mapping[str, object] | None = None,
+    etag: str = "",
+) -> str:
+    """Send a request without waiting for its effect; the SDK's own begin_* methods would wait.
+
+    With an eTag it holds only while the resource has that. Returns the eTag of the answer, or "".
+    """
+    headers = {"If-Match": etag} if etag else {}
+    if body is not None:
+        headers["Content-Type"] = "application/json; odata=minimalmetadata"
+    content = None if body is None else json.dumps(body)
+    request = HttpRequest(
+        method, path, params={"api-version": API_VERSION}, headers=headers, content=content
+    )
     response = client.send_request(request)
     if response.status_code >= 400:  # noqa: PLR2004 the SDK's policy raises before this
         raise HttpResponseError(response=response)
+    return str(response.headers.get("ETag") or "")
 
 
 def time_literal(time: datetime) -> str:

@@ -19,7 +19,7 @@ from azure.batch.models import (
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from pipeline.adapters.batch import client as batch_client
-from pipeline.adapters.batch.client import batch, time_literal
+from pipeline.adapters.batch.client import batch, send, time_literal
 from pipeline.adapters.translate import code_of
 from pipeline.domain.waiting.reports import (
     JobReport,
@@ -142,6 +142,7 @@ class AzureCluster:
             autoscale_error=_trouble(run.error) if run and run.error else None,
             node_error=node_error,
             formula=found.auto_scale_formula or "",
+            autoscales=bool(found.enable_auto_scale),
         )
 
     def last_words(self, pool: str, node: str, job: str = "") -> str:
@@ -178,11 +179,28 @@ class AzureCluster:
 
         Raises Transient while the pool resizes, or when it got a formula just now.
         """
-        enabled = BatchPoolEnableAutoScaleOptions(
-            auto_scale_formula=formula, auto_scale_evaluation_interval=_EVALUATION
-        )
+        wanted = ["enableAutoScale", "autoScaleEvaluationInterval"]
         with batch(f"push a formula to {pool}"):
+            found = self._client.get_pool(pool, select=wanted)
+            keeps = found.enable_auto_scale and found.auto_scale_evaluation_interval == _EVALUATION
+            # Who names an interval may begin the schedule anew: pushes each minute would put every
+            # evaluation off.
+            enabled = BatchPoolEnableAutoScaleOptions(
+                auto_scale_formula=formula,
+                auto_scale_evaluation_interval=None if keeps else _EVALUATION,
+            )
             self._client.enable_pool_auto_scale(pool, enabled)
+
+    def resize_by_hand(self, pool: str, dedicated: int, spot: int) -> None:
+        """Disable autoscale and begin a resize, unless somebody changes the pool in between.
+
+        The pool keeps its size until it gets a formula again. Raises Conflict, and Transient while
+        it resizes.
+        """
+        target = {"targetDedicatedNodes": dedicated, "targetLowPriorityNodes": spot}
+        with batch(f"give {pool} its first nodes"):
+            tag = send(self._client, "POST", f"/pools/{pool}/disableautoscale")
+            send(self._client, "POST", f"/pools/{pool}/resize", target, tag)
 
     def _preparation(self, job: str) -> Preparation:
         try:

@@ -191,7 +191,20 @@ class MemoryBatch:
         if last is not None and self._clock.now() - last < BETWEEN_FORMULAS:
             raise Transient(f"The pool {pool} was given a formula just now.")
         self._pushed_at[pool] = self._clock.now()
-        self.pools[pool] = replace(found, formula=formula)
+        self.pools[pool] = replace(found, formula=formula, autoscales=True)
+
+    def resize_by_hand(self, pool: str, dedicated: int, spot: int) -> None:
+        """Disable autoscale and give the pool nodes at once. Raises NotFound and Transient."""
+        found = self.pools.get(pool)
+        if found is None:
+            raise NotFound(f"There is no pool {pool}.")
+        self.pools[pool] = found = replace(found, autoscales=False, formula="")
+        if found.allocation != "steady":
+            raise Transient(f"The pool {pool} is {found.allocation}.")
+        nodes = dedicated + spot
+        self.pools[pool] = replace(
+            found, nodes=nodes, target_nodes=nodes, counts=NodeCounts(idle=nodes)
+        )
 
     def add_pool(self, pool: str, nodes: int = 0) -> None:
         """Create a pool that is active and steady; set `pools[pool]` for anything else."""

@@ -38,8 +38,8 @@ def _faults(
             what += f" ({report.node_error})"
         command = _command(C.NODES_UNUSABLE, pool, pool_id, where)
         yield Finding(check, Level.FAULT, what, "they cost money and take no task", command)
-    if report.state and not report.formula:
-        # A deployment does not touch a pool that exists.
+    if report.state and not report.formula and report.allocation == "steady":
+        # A pool gets its first nodes without one. A deployment does not touch a pool that exists.
         why = "until a run gives it one, it does not grow for runs or shrink to zero"
         what = "has no autoscale formula"
         yield Finding(check, Level.FAULT, what, why, _rest(pool_id, where))

@@ -138,6 +138,7 @@ class PoolReport:
     autoscale_error: Trouble | None = None
     node_error: Trouble | None = None
     formula: str = ""
+    autoscales: bool = True
 
     @property
     def resize_error(self) -> Trouble | None:

@@ -9,12 +9,15 @@ from tests import loopback
 class Stub:
     """The received requests, and the function that answers the next ones.
 
-    An answer is a status and a body, and perhaps headers.
+    An answer is a status and a body, and perhaps headers. `conditions` are the eTags that the
+    requests demanded; `etag` is that of the answers.
     """
 
     def __init__(self):
         self.endpoint = ""
         self.requests = []
+        self.conditions = []
+        self.etag = ""
         self.answer = lambda method, path, body: (200, {})
 
     def took(self, method, path):
@@ -38,6 +41,7 @@ def running_stub():
             body = json.loads(raw) if raw else None
             path = self.path.split("?")[0]
             stub.requests.append((self.command, path, body))
+            stub.conditions.append(self.headers.get("If-Match"))
             status, answer, *more = stub.answer(self.command, path, body)
             content = json.dumps(answer).encode()
             self.send_response(status)
@@ -45,6 +49,8 @@ def running_stub():
             self.send_header("Content-Length", str(len(content)))
             for name, value in dict(*more).items():
                 self.send_header(name, value)
+            if stub.etag:
+                self.send_header("ETag", stub.etag)
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(content)

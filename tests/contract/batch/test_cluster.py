@@ -116,6 +116,19 @@ def test_a_pushed_formula_shows_and_the_next_has_to_wait(batch_world, ports):
 def test_a_formula_for_a_missing_pool_is_not_found(ports):
     with pytest.raises(NotFound):
         ports.cluster.push_formula("nonesuch", FORMULA)
+    with pytest.raises(NotFound):
+        ports.cluster.resize_by_hand("nonesuch", 1, 0)
+
+
+def test_a_pool_that_is_resized_by_hand_autoscales_again_with_its_next_formula(batch_world, ports):
+    pool = batch_world.another_pool("contract-by-hand")
+    assert ports.cluster.pool(pool).autoscales
+    ports.cluster.resize_by_hand(pool, 1, 1)
+    batch_world.wait_until_steady(pool)
+    report = ports.cluster.pool(pool)
+    assert (report.nodes, report.target_nodes, report.autoscales) == (2, 2, False)
+    ports.cluster.push_formula(pool, FORMULA)
+    assert ports.cluster.pool(pool).autoscales
 
 
 def test_a_malformed_formula_is_refused(ports):

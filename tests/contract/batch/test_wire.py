@@ -4,7 +4,6 @@ from datetime import datetime
 from urllib.parse import parse_qs
 
 import pytest
-from azure.batch import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
 
 from pipeline.adapters.batch.cluster import AzureCluster
@@ -14,7 +13,7 @@ from pipeline.adapters.identity.signatures import Signatures
 from pipeline.domain.waiting.reports import NodeCounts, Preparation, Trouble
 from pipeline.errors import JobGone, Permanent, QuotaReached, Transient
 from pipeline.ports.batch import Container, InputFile, Mount, Upload
-from tests.contract.batch.stub import error, running_stub
+from tests.contract.batch.stub import error
 from tests.contract.batch.worlds import job_spec, task_spec
 from tests.emulators.storage.processes import KEY
 from tests.fakes.clock import START
@@ -28,25 +27,6 @@ NODES = {
 }  # fmt: skip
 COUNTS = ("active", "running", "completed", "succeeded", "failed")
 TASKS = "/jobs/j/addtaskcollection"
-
-
-@pytest.fixture(scope="module")
-def server():
-    with running_stub() as stub:
-        yield stub
-
-
-@pytest.fixture
-def stub(server):
-    server.requests.clear()
-    return server
-
-
-@pytest.fixture
-def client(stub):
-    credential = AzureNamedKeyCredential("fanfare", KEY)
-    with BatchClient(stub.endpoint, credential, retry_backoff_factor=0) as client:
-        yield client
 
 
 @pytest.fixture

@@ -83,6 +83,10 @@ class FakeBatchWorld:
     def wait_until_steady(self, pool):
         pass
 
+    def another_pool(self, pool):
+        self.fake.batch.add_pool(pool)
+        return pool
+
     def later(self):
         return self.ports.clock.now() + timedelta(seconds=1)
 
@@ -157,6 +161,11 @@ class BatchService:
 
     def wait_for_state(self, job, state):
         until(lambda: self.ports.cluster.job(job).state == state, what=f"{job} {state}")
+
+    def another_pool(self, pool):
+        formula = {"enable_auto_scale": True, "auto_scale_formula": "$TargetDedicatedNodes = 0;"}
+        self.client.create_pool(_pool(pool, None, **formula))
+        return pool
 
     def wait_until_steady(self, pool):
         until(lambda: self.ports.cluster.pool(pool).allocation == "steady", what=pool)

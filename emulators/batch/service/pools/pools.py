@@ -17,6 +17,7 @@ from emulators.batch.service.pools.resize import (
 from emulators.batch.service.pools.sampling import forget_samples
 from emulators.batch.service.pools.scaling import (
     Scaler,
+    autoscale,
     check_formula,
     check_interval,
     check_rate,
@@ -74,6 +75,8 @@ class Pools:
         if scales:
             enable(ctx, pool, body["autoScaleFormula"], body.get("autoScaleEvaluationInterval"))
             pool.autoscale_changed = ""
+            if not pool.autoscale_run:
+                autoscale(ctx, pool)  # a creation evaluates in every dialect
             self._scaler.schedule(pool)
         else:
             resize(ctx, pool, dedicated, spot, "requeue", _limit_s(body))

@@ -81,7 +81,10 @@ def autoscale(ctx: Context, pool: Pool) -> None:
 
 
 def enable(ctx: Context, pool: Pool, formula: str | None, interval: str | None) -> None:
-    """Turn autoscale on or change it, and run the formula at once."""
+    """Turn autoscale on or change it; where the dialect says so, run the formula at once.
+
+    A given interval begins the schedule of evaluations anew, also if it is the present one.
+    """
     formula = formula or (pool.spec.get("autoScaleFormula") if pool.autoscale else None)
     if not formula:
         detail = "A formula is needed while autoscale is disabled."
@@ -92,9 +95,13 @@ def enable(ctx: Context, pool: Pool, formula: str | None, interval: str | None) 
     pool.spec["autoScaleFormula"] = formula
     kept = pool.spec.get("autoScaleEvaluationInterval") if pool.autoscale else None
     pool.spec["autoScaleEvaluationInterval"] = interval or kept or _DEFAULT_INTERVAL
+    if interval or not pool.autoscale:
+        pool.autoscale_began = stamp(ctx.clock.now())
     pool.autoscale = True
     pool.autoscale_changed = stamp(ctx.clock.now())
-    autoscale(ctx, pool)
+    ctx.keep(pool)
+    if ctx.options.autoscale_dialect.evaluates_at_enable:
+        autoscale(ctx, pool)
 
 
 def check_rate(ctx: Context, pool: Pool) -> None:
@@ -120,7 +127,7 @@ class Scaler:
 
     def schedule(self, pool: Pool) -> None:
         """Set the next evaluation of a pool one interval after its last, which an earlier process
-        may have made.
+        may have made, or after the beginning of its schedule.
 
         Without autoscale, cancel it.
         """
@@ -129,8 +136,8 @@ class Scaler:
             old.cancel()
         if pool.autoscale and pool.state is PoolState.ACTIVE:
             interval = parse_duration(pool.spec["autoScaleEvaluationInterval"])
-            last = parse_stamp(pool.autoscale_run["timestamp"])
-            due = last + interval * self._ctx.options.autoscale_interval_scale
+            last = max(pool.autoscale_run.get("timestamp", ""), pool.autoscale_began)
+            due = parse_stamp(last) + interval * self._ctx.options.autoscale_interval_scale
             delay = (due - self._ctx.clock.now()).total_seconds()
             self._timers[pool.id] = self._ctx.clock.after(delay, lambda: self._due(pool))
 

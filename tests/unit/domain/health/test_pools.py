@@ -54,6 +54,7 @@ def test_every_problem_of_a_pool_is_reported_with_its_command(report, said, mend
         with_nodes(idle=2),
         with_nodes(starting=2),
         with_nodes(idle=1, preempted=1),
+        PoolReport("active", "resizing", target_nodes=2, autoscales=False),
         PoolReport("active", "resizing", formula="x", target_nodes=2,
                    resize_errors=[Trouble("AllocationFailed", "the last time")]),
     ],

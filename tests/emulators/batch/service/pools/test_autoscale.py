@@ -11,6 +11,9 @@ import pytest
 from azure.batch import models
 from azure.core.exceptions import HttpResponseError
 
+from emulators.batch.autoscale.dialect import Dialect
+from emulators.batch.model.pool import Pool
+from emulators.batch.simulation.world import Simulation
 from tests.emulators.batch.running import Emulator, held
 from tests.emulators.batch.service.pools.autoscaling import add_scaling, evaluate, pass_time
 from tests.patience import until
@@ -247,3 +250,53 @@ def test_a_dialect_that_is_none_ends_the_command_line_with_the_reason(words: str
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert words.partition("=")[0] in ended.stderr.splitlines()[-1]
+
+
+def scaled_at_intervals(simulation: Simulation, **more: object) -> Pool:
+    return simulation.create_pool({"id": "p", "vmSize": "standard_d2s_v5", **more})
+
+
+@pytest.fixture
+def simulation() -> Iterator[Simulation]:
+    with Simulation(autoscale_dialect=Dialect(evaluates_at_enable=False)) as simulation:
+        yield simulation
+
+
+TWO = "$TargetDedicatedNodes = 2;"
+
+
+def enabled(simulation: Simulation, pool: Pool, interval: str | None = None) -> None:
+    named = {"autoScaleEvaluationInterval": interval} if interval else {}
+    body = {"autoScaleFormula": TWO, **named}
+    simulation.do(lambda batch: batch.pools.enable_autoscale(pool, body))
+
+
+def test_where_enabling_does_not_evaluate_the_formula_runs_an_interval_later(
+    simulation: Simulation,
+) -> None:
+    pool = scaled_at_intervals(simulation)
+    enabled(simulation, pool, "PT5M")
+    simulation.run_for(timedelta(minutes=4, seconds=59))
+    assert (pool.targets, pool.autoscale_run) == ((0, 0), {})
+    simulation.run_for(timedelta(seconds=2))
+    assert pool.targets == (2, 0)
+
+
+def test_where_enabling_does_not_evaluate_a_creation_does(simulation: Simulation) -> None:
+    settings = {"autoScaleFormula": TWO, "autoScaleEvaluationInterval": "PT5M"}
+    pool = scaled_at_intervals(simulation, enableAutoScale=True, **settings)
+    assert pool.targets == (2, 0)
+
+
+def test_an_interval_that_is_named_again_begins_the_schedule_anew_and_another_formula_does_not(
+    simulation: Simulation,
+) -> None:
+    pool = scaled_at_intervals(simulation)
+    enabled(simulation, pool, "PT5M")
+    simulation.run_for(timedelta(minutes=3))
+    enabled(simulation, pool, "PT5M")
+    simulation.run_for(timedelta(minutes=3))
+    assert pool.targets == (0, 0)
+    enabled(simulation, pool)
+    simulation.run_for(timedelta(minutes=3))
+    assert pool.targets == (2, 0)
