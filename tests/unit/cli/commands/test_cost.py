@@ -96,7 +96,7 @@ def test_alerts_cost_a_rule_on_the_log_and_nothing_on_metrics_while_the_grant_la
     without, with_alerts = month(cli), month(cli, "--alerts")
     assert cli.json("cost", "--alerts")["idle"]["options"] == ["alertEmail"]
     assert with_alerts["low"] - without["low"] == pytest.approx(0.5)
-    assert with_alerts["high"] - without["high"] == pytest.approx(0.5 + 4 * 0.1)
+    assert with_alerts["high"] - without["high"] == pytest.approx(0.5 + 5 * 0.1)
 
 
 def test_what_each_parameter_adds_is_what_choosing_it_adds(cli):
