@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.commands.steer import YesOption, confirm
+from pipeline.cli.commands.steering.steer import YesOption, confirm
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.session import Session
 from pipeline.cli.views import wording

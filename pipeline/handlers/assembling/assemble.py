@@ -103,9 +103,16 @@ def _is_final(engine: Engine, run: Run, gathered: Gathered) -> bool:
         _restore_rows(engine, run, run.plan.tasks)
         raise NotYet(f"The rows of some tasks of {run.id} are missing or damaged.")
     await_completion(engine, gathered.unfinished)
-    if _execute_rejected_anew(engine, run, gathered.rejected) or gathered.retrying:
-        return False
-    return not _execute_lost_anew(engine, run, gathered.lost)
+    waits = _execute_rejected_anew(engine, run, gathered.rejected) or gathered.retrying
+    lost = gathered.lost
+    if waits:  # for executions: what may yet be uploaded is looked at again after them
+        lost = [result for result in lost if not _is_awaited(engine, result)]
+    return not (_execute_lost_anew(engine, run, lost) or waits)
+
+
+def _is_awaited(engine: Engine, result: TaskResult) -> bool:
+    """Return whether the outputs of a task may still be uploaded."""
+    return result.at is not None and engine.now - result.at <= engine.patience.upload
 
 
 def _decide(engine: Engine, held: Held, made: Chosen | OnNode | Verdict) -> None:
@@ -166,7 +173,7 @@ def _execute_lost_anew(engine: Engine, run: Run, lost: list[TaskResult]) -> bool
     Raises TimeIsUp: the others are found again.
     """
     for result in lost:
-        if result.at and engine.now - result.at <= engine.patience.upload:
+        if _is_awaited(engine, result):
             raise NotYet(f"Some outputs of {result.unit} are not uploaded yet.")
     why = "an output that the receipt names never arrived"
     begun = False
@@ -174,6 +181,8 @@ def _execute_lost_anew(engine: Engine, run: Run, lost: list[TaskResult]) -> bool
         begun = execute_anew(engine, run, result, Cause.OUTPUT_LOST, why) or begun
         if begun and engine.time_is_up:  # to be told that it may not be executed takes no time
             raise TimeIsUp("Some of the tasks that lost outputs are executed anew.")
+    if begun and len(lost) >= gather.MOST:
+        raise TimeIsUp("There may be more tasks that lost outputs.")
     return begun
 
 

@@ -38,7 +38,7 @@ class Gathered:
     `seconds` is the sum over its tasks, and `index` how its items ended. `lost` holds those with
     missing outputs, `rejected` those whose receipt Batch contradicts, with its words, and
     `unfinished` the last one with a receipt that Batch has not completed. Of the lost and of the
-    rejected there are at most 10,000: once some are executed anew, the others are found again.
+    rejected there are at most 10,000: once some are handled, the others are found again.
     """
 
     ends: ItemEnds = field(default_factory=ItemEnds)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.failures import cause_of
-from pipeline.domain.runs.results import ItemOutcome, ItemResult, TaskResult
+from pipeline.domain.runs.results import ItemOutcome, ItemResult, TaskResult, TaskState
 from pipeline.domain.runs.run import Run
 from pipeline.domain.waiting.reports import TaskEnd, Unconfirmed
 from pipeline.errors import NotYet
@@ -37,7 +37,8 @@ class BatchWord:
 
     def has_open(self, result: TaskResult) -> bool:
         """Return whether Batch has not completed the execution that left a receipt."""
-        return bool(result.receipt) and result.unit in self._of(result).open
+        counted = result.state is TaskState.DONE and result.receipt
+        return bool(counted) and result.unit in self._of(result).open
 
     def _of(self, result: TaskResult) -> Unconfirmed:
         return self.executions.get(result.execution, _NOTHING)

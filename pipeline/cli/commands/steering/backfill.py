@@ -4,7 +4,13 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.commands.steer import DryRunOption, YesOption, confirm, duration, progress
+from pipeline.cli.commands.steering.steer import (
+    DryRunOption,
+    YesOption,
+    confirm,
+    duration,
+    progress,
+)
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.history import history
 from pipeline.cli.project.completion import PipelineArgument

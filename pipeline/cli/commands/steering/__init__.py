@@ -1,0 +1,1 @@
+"""Commands that change runs: cancel, pause, resume, purge and backfill."""
