@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from pipeline.domain.outputs.archive import zipped
+from pipeline.domain.waiting.reports import PoolReport
 from pipeline.handlers.doors import http
 from pipeline.handlers.ending import steer
 from pipeline.handlers.starting.tick import on_tick
@@ -205,6 +206,16 @@ def copied(app: FakeApp) -> None:
     sliced(app)
 
 
+def empty_pool(app: FakeApp) -> None:
+    """Batch does not follow the formula: the pool gets nodes by a resize, then its formula back."""
+    pools = app.world.batch.pools
+    pools.update(dict.fromkeys(pools, PoolReport("active", "steady")))
+    lines(app)
+    for _ in range(3):
+        app.pass_time()
+    assert all(pool.autoscales for pool in pools.values())
+
+
 def no_job_slot(app: FakeApp) -> None:
     app.upload("lines/a.txt", b"one\n")
     app.upload("lines/b.txt", b"one\n")
@@ -252,6 +263,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario("reduced", reduced, content=_SUM_IN_SLICES, items=SLICED),
         Scenario("cancelled-in-slices", cancelled_in_slices, ("cancelled",)),
         Scenario("copied", copied, content=_ALL[: 2 * SLICED], items=SLICED),
+        Scenario("empty-pool", empty_pool),
         Scenario("no-job-slot", no_job_slot, content=b"0\n", items=1, runs=2, quota=1),
     )
 }
