@@ -79,7 +79,7 @@ def make(engine: Engine, held: Held) -> PublishedPlan | OnNode | GoesOn:
         engine.wake_at(Step.PLAN, run, taken.until)
         return GoesOn()
     if taken.finished:
-        return PublishedPlan.model_validate_json(taken.body)
+        return taken.content(PublishedPlan)
     planner = _Planner(engine, held, taken, done)
     try:
         return planner.work()
@@ -107,12 +107,14 @@ class _Planner:
         self._engine, self._held, self._cursor, self._done = engine, held, cursor, done
         self._renewed, self._stopped = engine.now, False
         self._bundle = engine.definition(held.run).bundle.items
-        new = Sofar(folder=held.run.names.plan(engine.token()))
-        self._sofar = Sofar.model_validate_json(cursor.body) if cursor.body else new
-        self._digests = Digests(self._sofar.lists, self._sofar.sha256)
+        self._sofar = Sofar(folder=held.run.names.plan(engine.token()))
+        self._digests = Digests()
 
     def work(self) -> PublishedPlan | OnNode | GoesOn:
         """Draw items and write pages until the split ends, or the time is up."""
+        if self._cursor.body:
+            self._sofar = self._cursor.content(Sofar)
+            self._digests = Digests(self._sofar.lists, self._sofar.sha256)
         engine, run, bookmark = self._engine, self._held.run, self._sofar.bookmark
         work = pages.drawing(engine, run, bookmark, self._done)
         if isinstance(work, OnNode):
