@@ -85,6 +85,11 @@ PARTS = (
         ("-m", "pytest", "-s", "--timeout", "3600", "tests/campaign"),
     ),
     Part(
+        "upgrades",
+        "a rollback to release 0.1.0 while runs go, beside the upgrades that `make test` rehearses",
+        (*PYTEST, "tests/e2e/upgrading"),
+    ),
+    Part(
         "faults",
         "every fault of the stack, its remedy carried out, and `az` commands by the parser of az",
         (*PYTEST, "tests/faults", "tests/e2e/test_cli.py"),

@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Self
 
+from pydantic import BaseModel
+
 from pipeline.domain.runs.run import Run
 from pipeline.errors import FanfareError
 from pipeline.handlers.engine import Engine
@@ -58,6 +60,10 @@ class Tenure:
     def body(self) -> str:
         """What the step has so far; "" at its beginning."""
         return self._cursor.body
+
+    def content[M: BaseModel](self, kind: type[M]) -> M:
+        """Read what the step has so far. Raises CursorUnreadable."""
+        return self._cursor.content(kind)
 
     @property
     def finished(self) -> bool:

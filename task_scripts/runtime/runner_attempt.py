@@ -232,7 +232,7 @@ class Attempt:
 
     def _collect(self, folder: folders.Folder) -> list[items.Output]:
         given = self._page.get("output_limits") or {}  # a page of an older release has none
-        limits = items.Limits(**given, secret=self._secrets.redactor.shows)
+        limits = items.Limits.of(given, self._secrets.redactor.shows)
         target = items.Target(self._folder, self._next_output, self._pack)
         outputs = items.collect(folder, target, limits)
         if not outputs and self._page.get("require_output"):

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypedDict
 
 if TYPE_CHECKING:
     import hashlib
@@ -242,6 +242,12 @@ class Limits(NamedTuple):
     bytes: int = 200 << 30
     seconds: float = 1_800.0
     secret: "Callable[[str], bool]" = lambda _text: False
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any], secret: Callable[[str], bool]) -> "Limits":
+        """Read the limits of a page; of those of a later release the ones that this one knows."""
+        known = {name: given[name] for name in ("files", "bytes", "seconds") if name in given}
+        return cls(**known, secret=secret)
 
 
 def collect(folder: folders.Folder, target: Target, limits: Limits) -> list[Output]:

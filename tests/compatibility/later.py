@@ -27,7 +27,7 @@ def with_additions(stored: Json) -> Json:
 
 def _columns(row: Json) -> Json:
     values = {
-        name: _json(text, _add) if name.endswith("_json") and name not in _MAPS else text
+        name: _json(text, added_to) if name.endswith("_json") and name not in _MAPS else text
         for name, text in row["values"].items()
     }
     return {**values, _COLUMN: "kept", "added_json": json.dumps(ADDED)}
@@ -40,26 +40,26 @@ def _blob(blob: Json) -> Json:
         return blob
     if blob["name"].endswith(("parts.json", "items.json")):
         return blob
-    return {**blob, "content": {"text": _json(blob["content"]["text"], _add)}}
+    return {**blob, "content": {"text": _json(blob["content"]["text"], added_to)}}
 
 
 def _message(body: str) -> str:
     """Add to the engine's own messages; those of Event Grid stay as they are."""
-    return body if '"eventType"' in body else _json(body, _add)
+    return body if '"eventType"' in body else _json(body, added_to)
 
 
 def _json(text: str, change: Callable[[object], object]) -> str:
     return json.dumps(change(json.loads(text)))
 
 
-def _add(value: object) -> object:
+def added_to(value: object) -> object:
     """Add to an object and to all objects inside, except maps whose keys are data."""
     if isinstance(value, list):
-        return [_add(inner) for inner in value]
+        return [added_to(inner) for inner in value]
     if not isinstance(value, dict):
         return value
     data = ("parameters", "scripts", "tries")
-    return {name: v if name in data else _add(v) for name, v in value.items()} | ADDED
+    return {name: v if name in data else added_to(v) for name, v in value.items()} | ADDED
 
 
 def kept(row: Json) -> bool:

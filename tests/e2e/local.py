@@ -66,8 +66,8 @@ class Stack:
         self._polls_as_azure, self._hurries = polls_as_azure, hurries
         self._received: dict[str, dict[str, object]] = {}
 
-    def start(self) -> None:
-        """Start all services and create what the app needs; app.env comes last, as from `up`."""
+    def config(self) -> dict[str, local.Json]:
+        """Describe the stack: the app of this repository, with the definitions of the tests."""
         config = local.stack_config(self.local.keys(), ROOT, ROOT, self._wishes)
         settings = config["settings"]
         assert isinstance(settings, dict)
@@ -82,7 +82,11 @@ class Stack:
             del settings[_POLLING]
         settings |= self._extra_settings
         config["options"]["batch"] += self._batch_options
-        self.local.start(config, ROOT)
+        return config
+
+    def start(self) -> None:
+        """Start all services and create what the app needs; app.env comes last, as from `up`."""
+        self.local.start(self.config(), ROOT)
         if self._maps_users:
             self.local.data.chmod(0o711)  # the way to the nodes; nobody can list it
         values = {k: v for k, v in self.local.app_settings().items() if k != "PATH"}

@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from tests.compatibility.later import added_to
 from tests.node.conftest import Node, Witness
 from tests.patience import stretched
 
@@ -186,3 +187,16 @@ def test_an_item_that_writes_more_than_its_page_allows_fails_alone(node: Node) -
     many, few = node.sh(script, "{output}").items(2).run()["items"]
     assert (many["cause"], few["cause"]) == ("output-unusable", None)
     assert "raise limits.outputs.bytes" in many["tail"]
+
+
+def test_what_a_later_release_adds_to_a_page_is_ignored(node: Node) -> None:
+    """After an upgrade tasks run with the runner that their run began with."""
+    node.page["output_limits"] = {"files": 9, "bytes": 5000, "seconds": 60.0}
+    node.page["cut"] = {"placeholder": "lines_file", "encoding": "utf-8"}
+    (node.folder / "input.txt").write_text("a\nb\n", "utf-8")
+    node.sh('cp "$1" "$FANFARE_OUTPUT/part.txt"', "{lines_file}").item("input.txt")
+    node.page["tasks"][0]["items"][0]["spans"] = [(0, 2)]
+    node.page = added_to(node.page)
+    (item,) = node.run()["items"]
+    assert (item["cause"], item["tail"]) == (None, "")
+    assert [output["name"] for output in item["outputs"]] == ["part.txt"]

@@ -54,7 +54,7 @@ class FanIn:
         if self._tenure is None:
             self._tenure = self.stack.enter_context(holding(self.engine, self.run, "assemble"))
             if self._tenure.body:
-                self._sofar = _Sofar.model_validate_json(self._tenure.body)
+                self._sofar = self._tenure.content(_Sofar)
         return self._tenure
 
     def gather(self) -> tuple[Gathered, Outputs]:

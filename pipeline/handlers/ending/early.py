@@ -44,7 +44,7 @@ def begin(engine: Engine, run: Run, early: Early) -> None:
     """Note how a large run is to end, unless that is known, and ask for its items to be counted."""
     try:
         with holding(engine, run, _STEP) as tenure:
-            noted = Early.model_validate_json(tenure.body) if tenure.body else None
+            noted = tenure.content(Early) if tenure.body else None
             if noted is None or (noted.of, noted.state) != (early.of, early.state):
                 kept = noted.gathered if noted else ""
                 tenure.note(0, early.model_copy(update={"gathered": kept}).model_dump_json())
@@ -61,7 +61,7 @@ def noted(engine: Engine, run: Run) -> Early | None:
     if not is_large(run):
         return None
     cursor = slices.read(engine.ports.tables, LongStep.of(run, _STEP))
-    early = Early.model_validate_json(cursor.body) if cursor and cursor.body else None
+    early = cursor.content(Early) if cursor and cursor.body else None
     decided = {State.COMMITTING, State.CANCELLING}
     if early is None or (run.state in decided and early.of is not run.state):
         return None
@@ -71,7 +71,7 @@ def noted(engine: Engine, run: Run) -> Early | None:
 def count(engine: Engine, run: Run) -> tuple[Counts, list[Missing]]:
     """Count the items of a run whose end is noted. Raises Elsewhere, TimeIsUp."""
     with holding(engine, run, _STEP) as tenure:
-        early = Early.model_validate_json(tenure.body)
+        early = tenure.content(Early)
         gathering = _gathering(engine, run, early.gathered)
         if not gathering.over:
             gathering.go_on(None, tenure)

@@ -109,8 +109,7 @@ class _Erasure:
 
     def of_plans(self) -> bool:
         """Delete the pages of all plans, each after the pins that it names, from a place on."""
-        body = self.tenure.body
-        place = _Place.model_validate_json(body) if body else _Place()
+        place = self.tenure.content(_Place) if self.tenure.body else _Place()
         for generation, number, (page, pins) in _pages(self.engine, self.run, place):
             here = _Place(generation=generation, page=number)
             if here.model_copy(update={"pin": place.pin}) == place:

@@ -69,7 +69,7 @@ def make(engine: Engine, held: Held) -> PublishedPlan | OnNode | GoesOn:
         done = former_ends(engine, run) if run.earlier else None
         with holding_step(engine, step_of(run)) as tenure:
             if tenure.finished:
-                return PublishedPlan.model_validate_json(tenure.body)
+                return tenure.content(PublishedPlan)
             return _Planner(engine, held, tenure, done).work()
     except TimeIsUp:
         engine.wake(Step.PLAN, run)
@@ -98,7 +98,7 @@ class _Planner:
         self._stopped = False
         self._bundle = engine.definition(held.run).bundle.items
         new = Sofar(folder=held.run.names.plan(engine.token()))
-        self._sofar = Sofar.model_validate_json(tenure.body) if tenure.body else new
+        self._sofar = tenure.content(Sofar) if tenure.body else new
         self._digests = Digests(self._sofar.lists, self._sofar.sha256)
 
     def work(self) -> PublishedPlan | OnNode:

@@ -88,10 +88,8 @@ def _sweep_pipeline(engine: Engine, pipeline: Pipeline, allowed: int) -> int:
     if isinstance(taken, Busy):
         return 0
     since = max(mark.activated, mark.swept - _OVERLAP)
-    before = (
-        _Search.model_validate_json(taken.body) if taken.body else _Search(since=since, until=until)
-    )
     try:
+        before = taken.content(_Search) if taken.body else _Search(since=since, until=until)
         search, started = _search(engine, pipeline, before, allowed)
     except FanfareError as error:
         # Nobody says for how long a marker is valid: the next search begins anew.

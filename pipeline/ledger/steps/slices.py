@@ -9,17 +9,21 @@ What a step has so far is in `body`, which is bounded: what grows with the run l
 a digest that the body has.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from pydantic import BaseModel, ValidationError
+
 from pipeline.domain.runs.run import Run
-from pipeline.errors import Conflict, Permanent
+from pipeline.errors import Conflict, Permanent, Transient
 from pipeline.ledger.layout import PROGRESS, partition
 from pipeline.ledger.rows import number, write
 from pipeline.ports.tables import Remove, Row, Tables, Value
 
 TERM = timedelta(seconds=60)
 MAX_BODY = 32_000  # units of UTF-16, of which one column of a row holds 32,768
+_COLUMNS = frozenset({"owner", "until", "position", "body", "finished", "turn"})
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -29,6 +33,19 @@ class LeaseLost(Conflict):
 
 class BodyTooLarge(Permanent):
     """A step has more to keep than a row of the ledger holds."""
+
+
+class CursorUnreadable(Transient):
+    """A later release has begun this step, and only its instances can go on with it."""
+
+    def __init__(self, step: "LongStep", error: ValidationError) -> None:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "all of it"
+        super().__init__(
+            f"The cursor of the step {step.name} of {step.run} cannot be read ({where}: "
+            f"{first['msg']}). A later release wrote it, and it is left as it is: deploy that "
+            "release again."
+        )
 
 
 @dataclass(frozen=True)
@@ -57,7 +74,10 @@ class LongStep:
 
 @dataclass(frozen=True)
 class Cursor:
-    """How far a step has come, as its owner holds it; `position` counts whatever the step does."""
+    """How far a step has come, as its owner holds it; `position` counts whatever the step does.
+
+    `others` are columns of a later release, which stay.
+    """
 
     step: LongStep
     owner: str
@@ -67,6 +87,14 @@ class Cursor:
     finished: bool = False
     turn: int = 0
     etag: str | None = None
+    others: Mapping[str, Value] = field(default_factory=dict)
+
+    def content[M: BaseModel](self, kind: type[M]) -> M:
+        """Read what the step has so far. Raises CursorUnreadable."""
+        try:
+            return kind.model_validate_json(self.body)
+        except ValidationError as error:
+            raise CursorUnreadable(self.step, error) from error
 
 
 @dataclass(frozen=True)
@@ -136,6 +164,7 @@ def _write(tables: Tables, cursor: Cursor) -> Cursor:
         raise BodyTooLarge(f"LongStep {cursor.step.name} keeps more than {MAX_BODY} characters.")
     step, after = cursor.step, replace(cursor, turn=cursor.turn + 1)
     values: dict[str, Value] = {
+        **after.others,
         "owner": after.owner,
         "until": after.until,
         "position": after.position,
@@ -164,4 +193,5 @@ def _cursor(step: LongStep, row: Row) -> Cursor:
         row.values.get("finished") is True,
         number(row, "turn", PROGRESS),
         row.etag,
+        {name: value for name, value in row.values.items() if name not in _COLUMNS},
     )
