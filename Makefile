@@ -118,6 +118,7 @@ bench: setup
 	@$(PY) -m benchmarks
 
 archives: $(VENV)/.ready
+	@$(PY) scripts/render_environments.py
 	@$(PY) scripts/deployment/archives.py
 
 # A hook of `azd up`. It stops there for what Azure would refuse, but not where az is not logged in (3).
@@ -134,6 +135,7 @@ stack-image: $(VENV)/.ready
 
 render: $(VENV)/.ready
 	@$(PY) scripts/render_pools.py
+	@$(PY) scripts/render_environments.py
 	@$(PY) scripts/render_alerts.py
 	@$(PY) scripts/templates.py --write
 	@$(PY) scripts/render_obstacles.py

@@ -5,6 +5,7 @@ import gc
 import json
 import logging
 import os
+import platform
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from pipeline.adapters.connect import connect
 from pipeline.adapters.connect import load as load_adapters
 from pipeline.domain.access import Api
 from pipeline.domain.catalogue import programs
-from pipeline.domain.catalogue.archives import Archive, archives
+from pipeline.domain.catalogue.archives import AMD64, ARM64, Archive, archives
 from pipeline.domain.catalogue.catalogue import Catalogue, load_catalogue
 from pipeline.domain.catalogue.stamp import stamp
 from pipeline.handlers.doors.access import Gate
@@ -131,6 +132,7 @@ def build(settings: Settings) -> Engine:
         patience=settings.patience,
         **_definitions(settings.definitions),
         local=settings.local,
+        processor=_processor() if settings.local else "",
         reloads=settings.reload,
         gpu_optional=settings.gpu_optional,
         time_limit=settings.time_limit,
@@ -146,9 +148,17 @@ def on_this_machine(root: Path, catalogue: Catalogue, ports: Ports) -> Engine:
     """
     folder = root / "task_scripts"
     files = deployed(folder, catalogue.programs)
+    found = archives(folder)
+    here = _processor()
     return Engine(
-        ports, catalogue, Patience(), files, archives(folder), local=True, gpu_optional=True
+        ports, catalogue, Patience(), files, found, local=True, processor=here, gpu_optional=True
     )
+
+
+def _processor() -> str:
+    """Name the processor of this machine as pools do."""
+    machine = platform.machine()
+    return {"x86_64": AMD64, "aarch64": ARM64}.get(machine, machine)
 
 
 class _Definitions(TypedDict):

@@ -36,13 +36,14 @@ class Engine:
     """The ports, the definitions, the patience, and the files of task_scripts/ by name.
 
     `archives` are files of task_scripts/ that are too large to be held. `local` means that the
-    services are the stack on this machine, not Azure. With `gpu_optional` a task that asks for a
-    GPU runs on the CPU of a node that has none. `by` is who asks for what this invocation does: the
-    engine itself, unless a door knows better. `unindexed` is what this process knows of items and
-    has not written. `time_limit` is how long the host lets an invocation live, and `slice` how much
-    of that this one has. `pin` is how versions of blobs are kept. With `onward` it carries out
-    itself what it asks for. `reloads` means that the app reads these definitions again whenever a
-    file has changed. `looked` is when this process last looked for the last tick.
+    services are the stack on this machine, not Azure. `processor` is what all nodes have if they
+    are this machine, whatever their pools say. With `gpu_optional` a task that asks for a GPU runs
+    on the CPU of a node that has none. `by` is who asks for what this invocation does: the engine
+    itself, unless a door knows better. `unindexed` is what this process knows of items and has not
+    written. `time_limit` is how long the host lets an invocation live, and `slice` how much of that
+    this one has. `pin` is how versions of blobs are kept. With `onward` it carries out itself what
+    it asks for. `reloads` means that the app reads these definitions again whenever a file has
+    changed. `looked` is when this process last looked for the last tick.
     """
 
     ports: Ports
@@ -51,6 +52,7 @@ class Engine:
     scripts: Mapping[str, bytes]
     archives: Mapping[str, Archive] = field(default_factory=dict)
     local: bool = False
+    processor: str = ""
     gpu_optional: bool = False
     by: Asker = ENGINE
     unindexed: Unindexed = field(default_factory=Unindexed)

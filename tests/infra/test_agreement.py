@@ -21,6 +21,7 @@ from pipeline.domain.runs.naming import (
 from pipeline.handlers.running.executions import uploads
 from pipeline.ledger.layout import TABLES
 from pipeline.settings import HttpAccess, Settings
+from scripts import render_environments
 from scripts.render_pools import rendered
 from tests.infra.deployment import (
     AZD,
@@ -147,6 +148,11 @@ def test_nodes_create_blobs_only_where_the_engine_keeps_nothing_of_its_own():
 
 def test_rendered_pools_are_in_step():
     assert (INFRA / "pools.json").read_text("utf-8") == rendered(), "run `make render`"
+
+
+def test_rendered_environments_are_in_step():
+    found = (INFRA / "environments.json").read_text("utf-8")
+    assert found == render_environments.rendered(), "run `make render`"
 
 
 def test_the_emulator_gets_the_pools_that_azure_gets():

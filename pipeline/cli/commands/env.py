@@ -11,6 +11,7 @@ from pipeline.cli import requirements
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.project.folder import Project
 from pipeline.cli.session import Session
+from pipeline.domain.catalogue.archives import ARCHITECTURES, archive_name
 from pipeline.domain.definitions.types import FILE_NAME
 
 
@@ -46,14 +47,14 @@ def env(
         *found,
         f"{'kept' if text == before else 'wrote'} task_scripts/environments/{name}.txt",
     ]
-    archive = target.with_suffix(".zip")
-    if archive.exists() and text != before:
-        shown.append(_remedy(archive, session.project))
+    archives = [folder / archive_name(name, one) for one in ARCHITECTURES]
+    if text != before:
+        shown += [_remedy(one, session.project) for one in archives if one.exists()]
     session.answer({"file": str(target), "packages": found}, "\n".join(shown))
 
 
 def _remedy(archive: Path, project: Project) -> str:
     """Say what to do about an archive of other packages: only the engine's checkout has make."""
     if project.root == APP_ROOT:
-        return "Its archive is older: run `make archives`."
+        return f"{archive.name} is older: run `make archives`."
     return f"{archive.name} is older: delete it. `fanfare package` makes one for a deployment."

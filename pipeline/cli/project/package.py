@@ -17,10 +17,12 @@ from pathlib import Path
 
 from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.exits import CommandError, Exit
-from pipeline.cli.project.archives import archive_of
+from pipeline.cli.project.archives import archive_of, wanted_of
 from pipeline.cli.project.folder import Project
 from pipeline.cli.project.locks import alone
 from pipeline.cli.project.uv import uv
+from pipeline.domain.catalogue.archives import archive_name
+from pipeline.domain.catalogue.catalogue import Catalogue
 from pipeline.domain.catalogue.stamp import DEFINITIONS, files_of
 from pipeline.domain.definitions.pool import Pool
 from pipeline.domain.pools.resource import pool_resources
@@ -49,13 +51,13 @@ class Package:
     size: int
 
 
-def package(project: Project, pools: Mapping[str, Pool], busy: Busy) -> Package:
+def package(project: Project, catalogue: Catalogue, busy: Busy) -> Package:
     """Make app, zip and templates below the project's folder of data. Raises CommandError."""
     out = project.data / "azure"
     try:
         out.mkdir(parents=True, exist_ok=True)
         with alone(out / ".making"):  # two at once would mix their files
-            return _made(project, pools, out, busy)
+            return _made(project, catalogue, out, busy)
     except OSError as error:
         raise CommandError(
             f"The package cannot be written to {out} ({error.strerror or error}): "
@@ -63,15 +65,15 @@ def package(project: Project, pools: Mapping[str, Pool], busy: Busy) -> Package:
         ) from error
 
 
-def _made(project: Project, pools: Mapping[str, Pool], out: Path, busy: Busy) -> Package:
+def _made(project: Project, catalogue: Catalogue, out: Path, busy: Busy) -> Package:
     app = out / "app"
     with busy("Installing the app's packages"):
         installed = _packages(out)
     with busy("Packing wheels for nodes"):
-        archives = list(_archives(project, out))
+        archives = list(_archives(project, catalogue, out))
     with busy("Writing the package"):
         _fill(app, project, installed, archives)
-        _templates(out / "infra", pools)
+        _templates(out / "infra", catalogue.pools)
         digest = _zipped(app, out / "app.zip")
     size = (out / "app.zip").stat().st_size
     return Package(app, out / "app.zip", out / "infra", digest, size)
@@ -97,15 +99,15 @@ def _packages(out: Path) -> Path:
     return folder
 
 
-def _archives(project: Project, out: Path) -> Iterator[Path]:
-    """Make the archive of each environment, unless it was made of the same requirements."""
-    for requirements in sorted(project.environments.glob("*.txt")):
+def _archives(project: Project, catalogue: Catalogue, out: Path) -> Iterator[Path]:
+    """Make the archives of each environment, unless they were made of the same requirements."""
+    for requirements, architecture in wanted_of(project.environments, catalogue.environments):
         folder = out / "archives" / _digest(requirements.read_bytes())
         folder.mkdir(parents=True, exist_ok=True)
-        archive = folder / f"{requirements.stem}.zip"
+        archive = folder / archive_name(requirements.stem, architecture)
         told = archive.with_name(f"{archive.name}.sha256")
         if not told.exists():
-            archive_of(requirements, folder)
+            archive_of(requirements, folder, architecture)
         yield from (archive, told)
 
 
@@ -145,7 +147,7 @@ def _templates(folder: Path, pools: Mapping[str, Pool]) -> None:
     What they compile to has other pools, and their lint rules must not stop a deployment.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    own = shutil.ignore_patterns("main.json", "bicepconfig.json")
+    own = shutil.ignore_patterns("main.json", "bicepconfig.json", "environments.json")
     shutil.copytree(APP_ROOT / "infra", folder, ignore=own)
     (folder / "pools.json").write_text(json.dumps(pool_resources(pools), indent=2) + "\n", "utf-8")
 

@@ -1,6 +1,7 @@
 """The archives of environments: large files, which are read only when a run needs them.
 
-Whoever packs an archive writes its digest beside it, so that nobody has to read it for its name.
+Each is for nodes with one kind of processor. Whoever packs an archive writes its digest beside it,
+so that nobody has to read it for its name.
 """
 
 import functools
@@ -12,15 +13,24 @@ from pathlib import Path
 
 from pipeline.errors import Permanent
 
+ARCHITECTURES = AMD64, ARM64 = ("amd64", "arm64")  # processors of nodes, as images name them
+REMEDY = "make it with `fanfare package` (in a checkout of the engine: `make archives`)"
 _CHUNK = 1 << 20
 _DIGEST = re.compile(r"([0-9a-f]{64})(?:\s|$)")
 _DIGEST_BYTES = 512
-_REMEDY = "make it anew with `fanfare package` (in a checkout of the engine: `make archives`)"
+
+
+def archive_name(environment: str, architecture: str) -> str:
+    """Name the archive of an environment for nodes with these processors.
+
+    Runs keep these names, so they never change: that for amd64 is older than all others.
+    """
+    return f"{environment}.zip" if architecture == AMD64 else f"{environment}.{architecture}.zip"
 
 
 @dataclass(frozen=True)
 class Archive:
-    """The wheels of an environment in one file, with `NAME.zip.sha256` beside it."""
+    """The wheels of an environment in one file, with its digest in `*.zip.sha256` beside it."""
 
     path: Path
 
@@ -43,7 +53,7 @@ class Archive:
             raise self._unreadable(error) from error
         if found.hexdigest() != digest:
             raise Permanent(
-                f"{self._name} is damaged, or newer than {self.path.name}.sha256: {_REMEDY}, "
+                f"{self._name} is damaged, or newer than {self.path.name}.sha256: {REMEDY}, "
                 "deploy, then redrive the run."
             )
 
@@ -56,7 +66,7 @@ class Archive:
         return found[1] if found else None
 
     def _unreadable(self, error: OSError) -> Permanent:
-        return Permanent(f"{self._name} cannot be read ({error.strerror}): {_REMEDY}.")
+        return Permanent(f"{self._name} cannot be read ({error.strerror}): {REMEDY}.")
 
     @property
     def _name(self) -> str:

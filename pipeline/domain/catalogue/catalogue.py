@@ -55,6 +55,17 @@ class Catalogue:
         )
         return {stage.program for stage in stages if stage and stage.program}
 
+    @property
+    def environments(self) -> dict[str, list[str]]:
+        """The processors of the nodes for which pipelines want each environment."""
+        found: dict[str, set[str]] = {}
+        for one in self.pipelines.values():
+            for stage in one.stages.values():
+                if stage.environment and one.pool in self.pools:
+                    architecture = self.pools[one.pool].architecture
+                    found.setdefault(stage.environment, set()).add(architecture)
+        return {name: sorted(found[name]) for name in sorted(found)}
+
     def pipeline(self, name: str) -> Pipeline:
         """Return a pipeline by name. Raises NotFound, which names the nearest one, and all."""
         if name not in self.pipelines:

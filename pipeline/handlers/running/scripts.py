@@ -4,9 +4,15 @@ A later deployment does not affect it: every execution of a task runs the same p
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import suppress
 
+from pipeline.domain.catalogue.archives import (
+    AMD64,
+    ARCHITECTURES,
+    REMEDY,
+    archive_name,
+)
 from pipeline.domain.catalogue.programs import RUNNER, is_engines
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.plans.modules import imported
@@ -27,22 +33,31 @@ _FOLDER = "/"  # ends the key of a program that is a folder
 def pin(engine: Engine, definition: Pipeline) -> dict[str, str]:
     """Store all files that a definition's programs need, under their digests.
 
-    Returns the blob of each file. Raises Permanent for a file that was not deployed.
+    Returns the blob of each file. Raises Permanent for a file that was not deployed, and for an
+    environment whose archives are all for other processors than the nodes have.
     """
+    for stage in definition.stages.values():
+        if stage.environment:
+            _check(engine, stage.environment, definition.pool, engine.archives)
     runner = [name for name in engine.scripts if is_engines(name)]
     return {name: _publish(engine, name) for name in (*runner, *wanted(engine, definition))}
 
 
 def files(engine: Engine, run: Run, program: PlannedProgram) -> list[InputFile]:
-    """Return the runner, a program and the program's environment, as the run pinned them."""
+    """Return the runner, a program and the program's environment, as the run pinned them.
+
+    Raises Permanent if the pool's nodes have other processors now than the pinned archive is for.
+    """
     # A run that an older release planned has pinned nothing.
     definition = engine.definition(run)
     pinned = run.scripts or pin(engine, definition)
     if program.file and not {program.file, f"{program.file}{_FOLDER}"} & pinned.keys():
         # An older release began the run, and did this stage without a program.
-        wanted = _files_of(engine, program.file, program.environment)
+        wanted = _files_of(engine, run.pool, program.file, program.environment)
         pinned = {**pinned, **{name: _publish(engine, name) for name in wanted}}
-    archive = _archive_of(program.environment)
+    archive = _archive_of(engine, run.pool, program.environment)
+    if program.environment:
+        _check(engine, _environment(program.environment), run.pool, pinned)
     paths = {name: name for name in pinned if is_engines(name)}
     file = program.file or ""
     if f"{file}{_FOLDER}" in pinned:
@@ -82,21 +97,50 @@ def requirements(environment: str | None) -> str | None:
 def wanted(engine: Engine, definition: Pipeline) -> Iterator[str]:
     """Yield the files that the programs of a definition need, besides the runner."""
     for program in definition.stages.values():
-        yield from _files_of(engine, program.program, requirements(program.environment))
+        environment = requirements(program.environment)
+        yield from _files_of(engine, definition.pool, program.program, environment)
 
 
-def _files_of(engine: Engine, program: str | None, environment: str | None) -> Iterator[str]:
+def _files_of(
+    engine: Engine, pool: str, program: str | None, environment: str | None
+) -> Iterator[str]:
     folder = f"{program}{_FOLDER}"
     file = folder if folder in engine.scripts else program
     yield from (name for name in (file, environment) if name)
     modules = imported(program, engine.scripts) if program else []
     yield from (name for name in modules if not is_engines(name))
-    archive = _archive_of(environment)
+    archive = _archive_of(engine, pool, environment)
     yield from [archive] if archive in engine.archives else []
 
 
-def _archive_of(environment: str | None) -> str:
-    return f"{environment.removesuffix('.txt')}.zip" if environment else ""
+def _archive_of(engine: Engine, pool: str, requirements: str | None) -> str:
+    """Name the archive of an environment for the nodes of a pool, whether it exists or not."""
+    if not requirements:
+        return ""
+    return archive_name(_environment(requirements), _architecture(engine, pool))
+
+
+def _environment(requirements: str) -> str:
+    return requirements.removesuffix(".txt")
+
+
+def _architecture(engine: Engine, pool: str) -> str:
+    found = engine.catalogue.pools.get(pool)
+    return engine.processor or (found.architecture if found else AMD64)
+
+
+def _check(engine: Engine, environment: str, pool: str, there: Container[str]) -> None:
+    """Refuse wheels for other processors; without any archive, nodes ask the package index."""
+    if engine.processor:  # nodes are this machine, which has an index
+        return
+    needed = _architecture(engine, pool)
+    made = [one for one in ARCHITECTURES if archive_name(environment, one) in there]
+    if made and needed not in made:
+        raise Permanent(
+            f"task_scripts/environments/{archive_name(environment, made[0])} is for {made[0]}, but "
+            f"nodes of pool {pool} are {needed}, and {archive_name(environment, needed)} is "
+            f"missing: {REMEDY}, deploy, then redrive the run."
+        )
 
 
 def _file(engine: Engine, blob: str, path: str) -> InputFile:

@@ -14,7 +14,7 @@ def package(context: typer.Context) -> None:
     """
     session: Session = context.obj
     catalogue = session.definitions()
-    made = packaged(session.project, catalogue.pools, session.busy)
+    made = packaged(session.project, catalogue, session.busy)
     answer = {
         "zip": str(made.zip),
         "size": made.size,

@@ -10,6 +10,9 @@ import pytest
 from pipeline.cli.exits import CommandError
 from pipeline.cli.project.folder import Project
 from pipeline.cli.project.package import package
+from pipeline.domain.catalogue.catalogue import Catalogue
+
+NOTHING = Catalogue({}, {})
 
 
 @pytest.fixture
@@ -20,7 +23,7 @@ def without_uv(tmp_path, monkeypatch):
 
 def test_a_missing_uv_is_named_with_what_to_do(without_uv):
     with pytest.raises(CommandError, match=r"bin/uv is missing: install the engine anew"):
-        package(without_uv, {}, lambda _: nullcontext())
+        package(without_uv, NOTHING, lambda _: nullcontext())
 
 
 def test_a_second_package_waits_for_the_end_of_the_first(without_uv):
@@ -29,7 +32,7 @@ def test_a_second_package_waits_for_the_end_of_the_first(without_uv):
     with ThreadPoolExecutor(1) as pool:
         with (folder / ".making").open("w") as first:
             fcntl.flock(first, fcntl.LOCK_EX)
-            second = pool.submit(package, without_uv, {}, lambda _: nullcontext())
+            second = pool.submit(package, without_uv, NOTHING, lambda _: nullcontext())
             with pytest.raises(TimeoutError):
                 second.result(0.1)
         with pytest.raises(CommandError, match="uv is missing"):

@@ -4,20 +4,24 @@ import hashlib
 import tracemalloc
 import zipfile
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from pipeline.bootstrap import deployed
 from pipeline.cli.project.archives import pack
 from pipeline.domain.catalogue.archives import Archive, archives
+from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.naming import BlobRef
-from pipeline.handlers.running import versions
+from pipeline.errors import Permanent
+from pipeline.handlers.running import scripts, versions
 from tests.fakes.crash import Injector
 from tests.fakes.definitions import written
 from tests.unit.handlers.conftest import LINES
 
 MIB = 1 << 20
+X86, ARM = "Standard_D2s_v5", "Standard_D2ps_v5"
 UPLOAD = ("writer", "upload", 1)
 
 
@@ -25,26 +29,29 @@ UPLOAD = ("writer", "upload", 1)
 def packed(tmp_path):
     """Write an archive of environment `tools`, with the digest that is told of it."""
 
-    def write(content, told=None):
-        path = tmp_path / "environments/tools.zip"
+    def write(content, told=None, name="tools.zip"):
+        path = tmp_path / "environments" / name
         path.parent.mkdir(exist_ok=True)
         with path.open("wb") as stream:
             stream.write(content) if isinstance(content, bytes) else stream.truncate(content)
         if told:
-            path.with_name("tools.zip.sha256").write_text(f"{told}  tools.zip\n")
+            path.with_name(f"{name}.sha256").write_text(f"{told}  {name}\n")
         return archives(tmp_path)
 
     return write
 
 
-def begun(app_with, files, archived, injector=None):
-    """Start a run of a program with an environment."""
-    app = app_with()
+def begun(app_with, files, archived, injector=None, **others):
+    """Start a run of a program with an environment; `size` is that of its pool's nodes."""
+    app, size = app_with(), others.pop("size", "")
     app.engine = replace(
         written((("job", LINES),)).engine(app.world.ports),
         scripts={**app.engine.scripts, **files},
         archives=archived or {},
+        **others,
     )
+    if size:
+        resize(app, size)
     if injector:
         app.through(injector.ports(app.world.ports))
     job = app.engine.catalogue.pipelines["job"]
@@ -55,9 +62,15 @@ def begun(app_with, files, archived, injector=None):
     return app
 
 
-def prepared(app_with, files, archived=None):
+def resize(app, size):
+    """Give the nodes of every pool another size."""
+    pools = app.engine.catalogue.pools
+    pools.update({name: pool.model_copy(update={"size": size}) for name, pool in pools.items()})
+
+
+def prepared(app_with, files, archived=None, **others):
     """Start such a run; return the files that nodes prepare with."""
-    app = begun(app_with, files, archived)
+    app = begun(app_with, files, archived, **others)
     (made,) = app.world.batch.jobs.values()
     return app, {file.path: file.url for file in made.spec.preparation_inputs}
 
@@ -76,6 +89,56 @@ def test_without_an_archive_nodes_ask_the_package_index(app_with, packed):
     _, files = prepared(app_with, {"tools.txt": b"a==1\n"}, other)
     assert "tools.txt" in files
     assert "environment.zip" not in files
+
+
+@pytest.mark.parametrize(("size", "content"), [(X86, b"x86"), (ARM, b"arm")])
+def test_nodes_get_the_archive_for_their_processors(app_with, packed, size, content):
+    packed(b"x86")
+    archived = packed(b"arm", name="tools.arm64.zip")
+    app, files = prepared(app_with, {"tools.txt": b"a==1\n"}, archived, size=size)
+    assert app.world.blobs.read(app.world.blobs.at(files["environment.zip"])) == content
+
+
+@pytest.mark.parametrize(
+    ("size", "name", "told"),
+    [
+        (ARM, "tools.zip", "tools.zip is for amd64, but nodes of pool cpu are arm64"),
+        (X86, "tools.arm64.zip", "tools.arm64.zip is for arm64, but nodes of pool cpu are amd64"),
+    ],
+)
+def test_an_archive_for_other_processors_alone_is_refused_with_the_command(
+    app_with, packed, size, name, told
+):
+    app = begun(app_with, {"tools.txt": b"a==1\n"}, packed(b"PK", name=name), size=size)
+    run = app.only_run()
+    assert (run.state, run.cause) == (State.FAILED, Cause.PLAN_FAILED)
+    assert told in run.error
+    assert "`fanfare package`" in run.error and "`make archives`" in run.error
+    assert not app.world.batch.jobs
+
+
+def test_arm_nodes_ask_the_index_where_no_archive_was_made(app_with):
+    _, files = prepared(app_with, {"tools.txt": b"a==1\n"}, size=ARM)
+    assert "tools.txt" in files
+    assert "environment.zip" not in files
+
+
+@pytest.mark.parametrize(("processor", "has_archive"), [("amd64", True), ("arm64", False)])
+def test_nodes_of_the_local_stack_have_the_processors_of_this_machine(
+    app_with, packed, processor, has_archive
+):
+    """An archive that this machine lacks is no fault: its nodes have an index."""
+    here = {"processor": processor, "size": ARM}
+    _, files = prepared(app_with, {"tools.txt": b"a==1\n"}, packed(b"PK"), **here)
+    assert ("environment.zip" in files) == has_archive
+
+
+def test_a_pool_that_gets_other_processors_meanwhile_gets_no_job_of_the_run(app_with, packed):
+    app = begun(app_with, {"tools.txt": b"a==1\n"}, packed(b"PK"), size=X86)
+    resize(app, ARM)
+    page = SimpleNamespace(file="work.py", environment="tools.txt")
+    with pytest.raises(Permanent, match="but nodes of pool cpu are arm64"):
+        scripts.files(app.engine, app.only_run(), page)
 
 
 def test_a_program_that_is_a_folder_goes_to_the_nodes_as_one_archive(app_with):
