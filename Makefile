@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPYCACHEPREFIX := $(CURDIR)/$(VENV)/pycache
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup clients az demo demo-all test test-all test-gpu check lint infra unit bench bench-batch bench-scale bench-workloads render archives preflight images stack-image wheel lock clean
+.PHONY: setup clients az demo demo-all test test-all test-gpu check lint infra unit bench bench-batch bench-scale bench-workloads render archives preflight images stack-image batch-image wheel lock clean
 setup: $(READY)
 
 $(VENV)/.ready: requirements/dev.txt scripts/find-python
@@ -133,6 +133,10 @@ images: $(VENV)/.ready
 stack-image: $(VENV)/.ready
 	@PYTHONPATH=$(CURDIR) $(PY) scripts/images/stack.py $(if $(BASE),--base $(BASE))
 
+# The Batch emulator alone in a container (emulators/batch/README.md).
+batch-image: $(VENV)/.ready
+	@PYTHONPATH=$(CURDIR) $(PY) scripts/images/stack.py batch-emulator $(if $(BASE),--base $(BASE))
+
 render: $(VENV)/.ready
 	@$(PY) scripts/render_pools.py
 	@$(PY) scripts/render_environments.py
@@ -153,10 +157,12 @@ bench-scale: setup
 	@$(PY) -m benchmarks.idling
 	@$(PY) -m benchmarks
 
-# The engine as an application, for `uv tool install`, and the client; the same sources make the same files.
+# The engine as an application, for `uv tool install`, the client, and the Batch emulator alone.
+# The same sources make the same files.
 wheel: $(VENV)/.ready
 	@SOURCE_DATE_EPOCH=1577836800 $(VENV)/bin/uv build --quiet --wheel --out-dir dist
 	@SOURCE_DATE_EPOCH=1577836800 $(VENV)/bin/uv build --quiet --wheel --out-dir dist client
+	@SOURCE_DATE_EPOCH=1577836800 $(VENV)/bin/uv build --quiet --wheel --out-dir dist emulators
 
 lock:
 	@sh scripts/lock

@@ -54,8 +54,12 @@ PARTS = (
     ),
     Part(
         "stack image",
-        "the local stack in a container: built on Debian, and used as the page for CI says",
-        (*PYTEST, "tests/e2e/projects/test_stack_image.py"),
+        "the local stack, and Batch alone, in containers: built on Debian, used as their pages say",
+        (
+            *PYTEST,
+            "tests/e2e/projects/test_stack_image.py",
+            "tests/e2e/projects/test_batch_image.py",
+        ),
     ),
     Part(
         "videos",

@@ -1,4 +1,4 @@
-"""Gives the wheel its dependencies: the versions that `requirements/stack.txt` pins."""
+"""Gives a wheel its dependencies: the versions that a file of `requirements` pins."""
 
 import re
 from pathlib import Path
@@ -19,5 +19,5 @@ class PinnedDependencies(MetadataHookInterface):
 
     def update(self, metadata: dict[str, Any]) -> None:
         """Set the dependencies."""
-        text = Path(self.root, "requirements/stack.txt").read_text("utf-8")
+        text = Path(self.root, self.config["requirements"]).read_text("utf-8")
         metadata["dependencies"] = pins(text)

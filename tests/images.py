@@ -12,12 +12,15 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from scripts.images.workloads import Image
+from scripts.images.workloads import build as build_debian
 from tests.needs import missing
 
 BUSYBOX = Path("/bin/busybox")
 SHELL_IMAGE = "localhost/fanfare-shell:1"
 PYTHON_IMAGE = "localhost/fanfare-python:1"
 CARD_IMAGE = "localhost/fanfare-card:1"
+_BASE = Image("localhost/fanfare-stack-base:1", ("python3-venv", "libstdc++6"))
 _SMI = """#!/bin/sh
 [ "$NVIDIA_VISIBLE_DEVICES" = all ] || exit 9
 [ "$NVIDIA_DRIVER_CAPABILITIES" = compute,utility,video,graphics ] || exit 9
@@ -141,3 +144,12 @@ def _folder(name: str, mode: int) -> tarfile.TarInfo:
     folder = tarfile.TarInfo(name)
     folder.type, folder.mode = tarfile.DIRTYPE, mode
     return folder
+
+
+def debian(engine: str) -> str:
+    """Return the image upon which tests build: Debian with Python; make it if it is missing."""
+    if not there(engine, _BASE.name):
+        if shutil.which("mmdebstrap") is None:
+            missing("mmdebstrap", "mmdebstrap")
+        build_debian(_BASE, engine)
+    return _BASE.name

@@ -1,4 +1,5 @@
-"""Runs the emulator: `python -m emulators.batch`. `--help` lists all options."""
+"""Runs the emulator: `batch-emulator`, or `python -m emulators.batch` in a checkout. `--help` lists
+all options."""
 
 import asyncio
 import logging
@@ -11,6 +12,7 @@ import aiohttp
 from aiohttp import web
 
 from emulators import _http
+from emulators._forward import PortTaken, forwarding, own_addresses
 from emulators.batch.auth import Gate
 from emulators.batch.command_line import read_options
 from emulators.batch.entries import porter
@@ -84,6 +86,16 @@ async def run(options: Options, listener: socket.socket, **more: object) -> None
     await _http.serve(app, "batch", listener, tls=tls, **more)
 
 
+async def reachable(options: Options, listener: socket.socket, **more: object) -> None:
+    """Serve as `run` does, on this machine's other addresses too if the options say so."""
+    addresses = own_addresses() if options.published else []
+    try:
+        async with forwarding(addresses, [listener.getsockname()[1]]):
+            await run(options, listener, **more)
+    except PortTaken as error:
+        sys.exit(str(error))
+
+
 def main() -> None:
     """Run the program."""
     logging.basicConfig(
@@ -93,7 +105,7 @@ def main() -> None:
     _http.die_with_parent()
     if options.users == "map":
         os.umask(0o077)  # users of tasks pass the data folder
-    asyncio.run(run(options, _http.bind(port), **key.told()))
+    asyncio.run(reachable(options, _http.bind(port), **key.told()))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from emulators.batch.options import Options
 from emulators.batch.timing import Profile, TimingError, read_profile
 
 ACCOUNT = "devbatch"
+COMMAND = "batch-emulator"
 _SWITCH = {"action": "store_true"}
 
 
@@ -61,6 +63,10 @@ _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
             "type": host_name,
             "metavar": "NAME",
             "help": "further name that requests may ask for; may be repeated",
+        },
+        "--published": {
+            **_SWITCH,
+            "help": "answer on this machine's other addresses, too: in a container",
         },
         "--data": {
             "type": Path,
@@ -262,7 +268,7 @@ def read_options(argv: list[str]) -> tuple[int, Options, _keys.Key]:
 def make_parser() -> argparse.ArgumentParser:
     """Build the parser; its groups match the chapters of the README's table."""
     parser = argparse.ArgumentParser(
-        prog="python -m emulators.batch",
+        prog=_program(),
         usage="%(prog)s [options] [@FILE with one argument a line]",
         fromfile_prefix_chars="@",
         description="Azure Batch on this machine, for any client of the service: tasks run "
@@ -275,6 +281,12 @@ def make_parser() -> argparse.ArgumentParser:
         for flag, how in flags.items():
             group.add_argument(flag, **how)
     return parser
+
+
+def _program() -> str:
+    """Return the command that started this process: what was installed, or a module."""
+    name = Path(sys.argv[0]).name
+    return name if name == COMMAND else "python -m emulators.batch"
 
 
 def flags_table() -> str:

@@ -52,3 +52,4 @@ class Options:
     key_file: Path | None = None
     allowed_hosts: frozenset[str] = frozenset()
     joinable_subnets: frozenset[str] = frozenset()
+    published: bool = False

@@ -8,6 +8,7 @@ import os
 import sys
 from pathlib import Path
 
+from emulators._forward import PortTaken
 from emulators.stack.config import read_config
 from emulators.stack.errors import StackError
 from emulators.stack.launcher import Stack, owned
@@ -49,7 +50,7 @@ def main() -> None:
             data.chmod(0o700)
             _log_to(data / "logs" / "stack.log")
             asyncio.run(Stack(config, data).run(with_starter=arguments.with_starter))
-    except StackError as error:
+    except (StackError, PortTaken) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
 

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from emulators._forward import forwarding, own_addresses
 from emulators.stack.child import Child
 from emulators.stack.config import ServiceName, StackConfig
 from emulators.stack.ending import told_to_end
 from emulators.stack.errors import StackError
 from emulators.stack.files import write_private
-from emulators.stack.forward import forwarding, own_addresses
 from emulators.stack.ports import choose_ports
 from emulators.stack.services import Services
 
@@ -66,7 +66,7 @@ class Stack:
         """Start everything, report it once, and run until it is told to end.
 
         SIGTERM, SIGINT and SIGHUP tell it, and `with_starter` the end of stdin. Raises StackError
-        if a service refuses.
+        if a service refuses, and PortTaken if a port of another address cannot be had.
         """
         stop = told_to_end(with_starter=with_starter)
         self._state.unlink(missing_ok=True)

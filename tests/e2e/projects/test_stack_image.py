@@ -3,10 +3,10 @@
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +15,6 @@ from emulators.batch.containers.engine import find_engine
 from pipeline.cli.exits import Exit
 from pipeline.cli.project import scaffold
 from scripts.images import stack as stack_image
-from scripts.images.workloads import Image
-from scripts.images.workloads import build as build_debian
 from tests import images
 from tests.depth import EVERYTHING
 from tests.e2e.local import ROOT
@@ -24,7 +22,6 @@ from tests.e2e.projects.pages import blocks, jobs, steps
 from tests.needs import missing
 from tests.patience import stretched, until
 
-BASE = Image("localhost/fanfare-stack-base:1", ("python3-venv", "libstdc++6"))
 NAME = "localhost/fanfare-stack:tests"
 CONTAINER = "fanfare"  # as on the page
 READY = ("exec", CONTAINER, "fanfare", "ready", "--data", "/data")
@@ -81,11 +78,8 @@ def runner(tmp_path_factory) -> Iterator[Runner]:
     engine = asyncio.run(find_engine("auto"))
     if engine is None:
         missing("Podman or Docker", "podman runc")
-    if not images.there(engine.path, BASE.name):
-        if shutil.which("mmdebstrap") is None:
-            missing("mmdebstrap", "mmdebstrap")
-        build_debian(BASE, engine.path)
-    stack_image.build(engine.path, NAME, BASE.name)
+    base = images.debian(engine.path)
+    stack_image.build(engine.path, replace(stack_image.RECIPES["stack"], name=NAME), base)
     made = Runner(tmp_path_factory.mktemp("ci"), engine.path, engine.flags)
     started = made.does(steps(jobs()[0])["Start Fanfare"])
     try:

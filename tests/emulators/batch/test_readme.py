@@ -22,7 +22,7 @@ def test_the_first_example_runs_on_a_plain_emulator(
     emulator = Emulator(tmp_path, "--account", ACCOUNT, key="")
     code = README.partition("```python\n")[2].partition("```")[0]
     known: dict[str, object] = {}
-    code = code.replace("http://127.0.0.1:PORT", emulator.endpoint)
+    code = code.replace("http://127.0.0.1:8484", emulator.endpoint)
     exec(code.replace(".batch/", f"{tmp_path}/"), known)
     emulator.client.close()
     emulator.client = known["client"]

@@ -1,13 +1,12 @@
-"""Ports of the stack answer on further addresses: bytes pass both ways, and ends are passed on."""
+"""Ports of emulators answer on further addresses: bytes pass both ways, and ends are passed on."""
 
 import asyncio
 from contextlib import closing
 
 import pytest
 
+from emulators._forward import PortTaken, forwarding, own_addresses
 from emulators._http import HOST, reserve
-from emulators.stack.errors import StackError
-from emulators.stack.forward import forwarding, own_addresses
 
 OTHER = "127.0.0.2"  # a second address that every Linux machine has
 
@@ -66,7 +65,7 @@ def test_a_port_that_is_taken_is_named():
         async with await asyncio.start_server(loud, OTHER, port), forwarding([OTHER], [port]):
             raise AssertionError("it was taken")
 
-    with pytest.raises(StackError, match=f"of {OTHER} cannot be used .*choose others"):
+    with pytest.raises(PortTaken, match=f"of {OTHER} cannot be used .*choose others"):
         asyncio.run(scenario(free_port()))
 
 

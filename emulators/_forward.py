@@ -1,4 +1,4 @@
-"""Forwards the stack's ports from this machine's own addresses to loopback, where services listen.
+"""Forwards ports from this machine's own addresses to loopback, where emulators listen.
 
 A container needs this: whoever publishes its ports reaches its own address, not its loopback. The
 bytes pass unchanged, so each service still looks at the name and the key of every request.
@@ -13,10 +13,13 @@ from contextlib import ExitStack, asynccontextmanager, closing, suppress
 from itertools import product
 
 from emulators._http import HOST
-from emulators.stack.errors import StackError
 
 _ADDRESS_OF = 0x8915  # SIOCGIFADDR
 _CHUNK = 64 << 10
+
+
+class PortTaken(Exception):
+    """A port of one of these addresses cannot be used; the message says what to do."""
 
 
 def own_addresses() -> list[str]:
@@ -34,7 +37,7 @@ def own_addresses() -> list[str]:
 async def forwarding(addresses: Iterable[str], ports: Iterable[int]) -> AsyncIterator[None]:
     """Forward these ports of these addresses to loopback during a with block.
 
-    Raises StackError if one is taken.
+    Raises PortTaken if one is taken.
     """
     with ExitStack() as held:
         for address, port in product(addresses, ports):
@@ -54,7 +57,7 @@ async def _listening(address: str, port: int) -> asyncio.Server:
     try:
         return await asyncio.start_server(accept, address, port)
     except OSError as error:
-        raise StackError(
+        raise PortTaken(
             f"Port {port} of {address} cannot be used ({error.strerror}): choose others."
         ) from error
 
