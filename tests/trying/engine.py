@@ -32,7 +32,10 @@ def main(words):
             assert word in FLAGS or word.startswith(VALUES), word
     os.chdir(folder)
     argv = [*start, *words]  # `word` is the image
-    os.execvpe(argv[0], argv, passed)
+    try:
+        os.execvpe(argv[0], argv, passed)
+    except FileNotFoundError:
+        sys.exit(127)
 
 
 main(sys.argv[1:])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import images
 from tests.fakes.definitions import POOL
 
 IMAGE = "localhost/tools:1"
@@ -60,6 +61,25 @@ def test_the_runner_starts_a_program_inside_an_image(boxed):
     assert [(file["name"], file["text"]) for file in told["outputs"]] == [
         ("all.txt", "ONE\nTWO\nTHREE")
     ]
+
+
+@pytest.mark.parametrize(
+    ("definition", "make", "file", "text"),
+    [
+        (COMMAND, images.shell_image, "000001/copy.txt", "one\ntwo\nthree"),
+        (RUNNER, images.python_image, "all.txt", "ONE\nTWO\nTHREE"),
+    ],
+    ids=["a command", "a program with the runner"],
+)
+def test_an_image_runs_in_the_container_engine_of_this_machine(
+    project, definition, make, file, text
+):
+    images.engine()  # or the test is skipped
+    image = make()
+    project.write("pools/boxes.yaml", f"{POOL}containers: {{images: [{image}]}}\n")
+    project.write("pipelines/boxed.yaml", definition.replace(IMAGE, image))
+    told = project.json("try", "boxed", project.file(), "--all")
+    assert (file, text) in [(one["name"], one["text"]) for one in told["outputs"]]
 
 
 @pytest.mark.parametrize(

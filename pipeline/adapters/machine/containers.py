@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.adapters.images.engine import programs
+from pipeline.adapters.machine import nesting
 from pipeline.errors import ImageRefused
 from pipeline.ports.batch import Container, TaskSpec
 
@@ -60,6 +61,7 @@ class Wanted:
             program,
             "run",
             "--network=host",  # programs reach this machine's blobs
+            *nesting.flags(program, self.container.image),
             *_identity(program),
             *self.container.options,
             *self._mounts(),
