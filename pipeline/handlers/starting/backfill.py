@@ -21,7 +21,7 @@ from pipeline.handlers.starting.start import start_for_blob
 from pipeline.handlers.tenure import Tenure, holding_step
 from pipeline.ledger.keeping import retention
 from pipeline.ledger.steps import slices
-from pipeline.ledger.steps.slices import LongStep
+from pipeline.ledger.steps.slices import Cursor, LongStep
 from pipeline.ports.blobs import BlobFacts
 
 _AT_ONCE = 64  # blobs between two looks at the time
@@ -92,7 +92,7 @@ def survey(engine: Engine, asked: Asked, most: int) -> Iterator[Found]:
     It begins where the backfill will go on.
     """
     cursor = slices.read(engine.ports.tables, asked.step)
-    place = _place(engine, asked, cursor.body if cursor else "")
+    place = _place(engine, asked, cursor)
     found = Found(place.name)
     for _, looked, some in _groups(engine, asked, place):
         found.looked += looked
@@ -119,7 +119,7 @@ def go_on(
     """
     started: list[str] = []
     with holding_step(engine, asked.step) as tenure:
-        place = _place(engine, asked, tenure.body)
+        place = _place(engine, asked, tenure)
         try:
             for after, _, some in _groups(engine, asked, place):
                 wanted = [one for one in some if asked.rerun or not one[1]]
@@ -150,10 +150,10 @@ def begin_anew(engine: Engine, asked: Asked) -> None:
         tenure.forget()
 
 
-def _place(engine: Engine, asked: Asked, body: str) -> Place:
+def _place(engine: Engine, asked: Asked, kept: Cursor | Tenure | None) -> Place:
     """Return where a backfill begins: where one that asked for the same was interrupted lately."""
     now = engine.now
-    place = Place.model_validate_json(body) if body else None
+    place = kept.content(Place) if kept and kept.body else None
     if place and place.of == asked.digest and now - place.at < _GOES_ON:
         return place
     since = now - asked.younger if asked.younger else _EVER

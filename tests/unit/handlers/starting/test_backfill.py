@@ -11,6 +11,7 @@ from pipeline.handlers.starting import backfill
 from pipeline.handlers.starting.backfill import Asked, go_on, survey
 from pipeline.handlers.tenure import Elsewhere
 from pipeline.ledger.steps import slices
+from pipeline.ledger.steps.slices import CursorUnreadable
 from tests.fakes.app import FakeApp
 from tests.fakes.crash import Injector
 from tests.unit.handlers.keeping.conftest import SEARCH
@@ -122,3 +123,13 @@ def test_a_crash_at_any_call_starts_nothing_twice(app_with, monkeypatch):
             app.settle()
             assert inputs(app) == Counter(f"lines/0{n}.txt" for n in range(3)), (call, when)
             assert len(app.world.batch.jobs) == 3, (call, when)
+
+
+def test_a_backfill_that_a_later_release_began_is_left_to_it(app):
+    tables, step = app.world.tables, asked(app).step
+    taken = slices.take(tables, step, "later", app.engine.now)
+    slices.put_down(tables, taken, app.engine.now, 3, '{"of": 7}')
+    with pytest.raises(CursorUnreadable, match="A later release wrote it, and it is left as it is"):
+        go_on(app.engine.begun(), asked(app), 100)
+    assert slices.read(tables, step).body == '{"of": 7}'
+    assert app.all_runs() == []
