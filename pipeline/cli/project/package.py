@@ -20,6 +20,7 @@ from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.project.archives import archive_of, wanted_of
 from pipeline.cli.project.folder import Project
 from pipeline.cli.project.locks import alone
+from pipeline.cli.project.parameters import deployed
 from pipeline.cli.project.uv import uv
 from pipeline.domain.catalogue.archives import archive_name
 from pipeline.domain.catalogue.catalogue import Catalogue
@@ -47,6 +48,7 @@ class Package:
     app: Path
     zip: Path
     templates: Path
+    parameters: list[str]  # that the project has of its own
     digest: str
     size: int
 
@@ -66,17 +68,17 @@ def package(project: Project, catalogue: Catalogue, busy: Busy) -> Package:
 
 
 def _made(project: Project, catalogue: Catalogue, out: Path, busy: Busy) -> Package:
-    app = out / "app"
+    app, parameters = out / "app", deployed(project)
     with busy("Installing the app's packages"):
         installed = _packages(out)
     with busy("Packing wheels for nodes"):
         archives = list(_archives(project, catalogue, out))
     with busy("Writing the package"):
         _fill(app, project, installed, archives)
-        _templates(out / "infra", catalogue.pools)
+        _templates(out / "infra", catalogue.pools, parameters.text)
         digest = _zipped(app, out / "app.zip")
     size = (out / "app.zip").stat().st_size
-    return Package(app, out / "app.zip", out / "infra", digest, size)
+    return Package(app, out / "app.zip", out / "infra", parameters.own, digest, size)
 
 
 def _packages(out: Path) -> Path:
@@ -141,8 +143,8 @@ def _link(source: str, target: str) -> None:
         shutil.copy(source, target)
 
 
-def _templates(folder: Path, pools: Mapping[str, Pool]) -> None:
-    """Copy the engine's templates, with the pools of the project.
+def _templates(folder: Path, pools: Mapping[str, Pool], parameters: str) -> None:
+    """Copy the engine's templates, with the pools and parameters of the project.
 
     What they compile to has other pools, and their lint rules must not stop a deployment.
     """
@@ -150,6 +152,7 @@ def _templates(folder: Path, pools: Mapping[str, Pool]) -> None:
     own = shutil.ignore_patterns("main.json", "bicepconfig.json", "environments.json")
     shutil.copytree(APP_ROOT / "infra", folder, ignore=own)
     (folder / "pools.json").write_text(json.dumps(pool_resources(pools), indent=2) + "\n", "utf-8")
+    (folder / "main.parameters.json").write_text(parameters, "utf-8")
 
 
 def _zipped(app: Path, archive: Path) -> str:

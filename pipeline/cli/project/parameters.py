@@ -1,13 +1,51 @@
-"""The parameters of the templates that a project deploys, as azd reads them."""
+"""The parameters of the templates that a project deploys, as azd reads them.
+
+A project writes its own values into `infra/main.parameters.json`. What is deployed has them over
+those of the engine, below `.fanfare/azure/infra/`.
+"""
 
 import json
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
+from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.project.folder import Project
+from pipeline.domain.notation.spelling import nearest
 
-_FILES = ("infra/main.parameters.json", ".fanfare/azure/infra/main.parameters.json")
+FILE = "infra/main.parameters.json"
+_FILES = (FILE, f".fanfare/azure/{FILE}")
+_DECLARED = re.compile(r"^param (\w+) ", re.MULTILINE)
 PYTHON = "3.13"  # the default of `pythonVersion` in infra/main.bicep
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """The file of parameters that azd reads, and which of them the project has of its own."""
+
+    text: str
+    own: list[str]
+
+
+def deployed(project: Project) -> Deployed:
+    """Put a project's values over the engine's. Raises CommandError for a file that is wrong."""
+    engines = json.loads((APP_ROOT / FILE).read_text("utf-8"))
+    path = project.root / FILE
+    values = _read(path) if path.is_file() else {}
+    known = _DECLARED.findall((APP_ROOT / "infra/main.bicep").read_text("utf-8"))
+    for name in values:
+        if name not in known:
+            raise CommandError(
+                f"{path} is wrong: the templates have no parameter {name[:60]!r}"
+                f"{nearest(name, known)} (known: {', '.join(sorted(known))}).",
+                Exit.USAGE,
+            )
+    before = engines["parameters"]
+    own = sorted(name for name, value in values.items() if before.get(name) != value)
+    merged = {**engines, "parameters": {**before, **values}}
+    return Deployed(json.dumps(merged, indent=2) + "\n", own)
 
 
 def python_version(project: Project) -> str:
@@ -32,8 +70,10 @@ def subscribers(project: Project) -> frozenset[str] | None:
 
 def _parameters(project: Project) -> Mapping[str, object]:
     path = next((file for name in _FILES if (file := project.root / name).is_file()), None)
-    if path is None:
-        return {}
+    return _read(path) if path else {}
+
+
+def _read(path: Path) -> dict[str, object]:
     try:
         parameters = json.loads(path.read_text("utf-8"))["parameters"]
         return {str(name): value for name, value in parameters.items()}

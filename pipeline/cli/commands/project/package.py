@@ -3,6 +3,7 @@
 import typer
 
 from pipeline.cli.project.package import package as packaged
+from pipeline.cli.project.parameters import FILE
 from pipeline.cli.session import Session
 from pipeline.cli.views import wording
 
@@ -21,12 +22,15 @@ def package(context: typer.Context) -> None:
         "sha256": made.digest,
         "app": str(made.app),
         "templates": str(made.templates),
+        "parameters": made.parameters,
         "pipelines": sorted(catalogue.pipelines),
     }
+    values = f"of its own {', '.join(made.parameters)}" if made.parameters else "as the engine's"
     shown = (
         f"{made.zip}: {wording.size(made.size)}, SHA-256 {made.digest[:12]}…, "
         f"{wording.count(len(catalogue.pipelines), 'pipeline')}\n"
         f"templates: {made.templates}\n"
+        f"parameters: {values} (a project's are in {FILE})\n"
         "next: azd up"
     )
     session.answer(answer, shown)

@@ -26,6 +26,14 @@ def test_a_missing_uv_is_named_with_what_to_do(without_uv):
         package(without_uv, NOTHING, lambda _: nullcontext())
 
 
+def test_wrong_parameters_are_told_before_anything_is_fetched(without_uv):
+    folder = without_uv.root / "infra"
+    folder.mkdir()
+    (folder / "main.parameters.json").write_text('{"parameters": {"tag": {}}}', "utf-8")
+    with pytest.raises(CommandError, match="no parameter 'tag'"):
+        package(without_uv, NOTHING, lambda _: nullcontext())
+
+
 def test_a_second_package_waits_for_the_end_of_the_first(without_uv):
     folder = without_uv.data / "azure"
     folder.mkdir(parents=True)
