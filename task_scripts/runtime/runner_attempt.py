@@ -42,7 +42,7 @@ else:  # on a node the files are in one folder
 
 LOG_BYTES = 8 * 1024 * 1024
 LIVE_FILE = "live.txt"
-_OWN = ("FANFARE_ATTEMPT", gpus.MISSING, *fetch.VARIABLES)
+_OWN = ("FANFARE_ATTEMPT", gpus.MISSING, fetch.BEGAN, *fetch.VARIABLES)
 
 
 class Attempt:
@@ -71,6 +71,9 @@ class Attempt:
             **granted.variables,
         }
         self._node, self._started = environ.get("AZ_BATCH_NODE_ID", ""), time.time()
+        again = any(folder.path.glob("l-*.txt"))
+        began = "" if again else environ.get(fetch.BEGAN, "")  # else of the attempt before
+        self._download = receipts.download_seconds(began, self._started)
         self._scripts = Path(__file__).resolve().parent
         self._receipt_room = receipts.RECEIPT_BYTES - receipts.ITEM_BYTES * (len(task["items"]) + 1)
         self._outputs, self._worker, self._leash = 0, "", 0
@@ -283,6 +286,7 @@ class Attempt:
             "started_at": receipts.iso(self._started),
             "ended_at": receipts.iso(ended),
             "seconds": round(max(ended - self._started, 0.0), 3),
+            "download_seconds": self._download,
         }
         unfinished = f"tmp-{os.urandom(8).hex()}"
         with self._folder.create(unfinished) as stream:

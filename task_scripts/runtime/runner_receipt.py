@@ -12,6 +12,7 @@ else:  # on a node the files are in one folder
 
 RECEIPT_BYTES = 1024 * 1024
 TAIL_CHARACTERS = 2000
+_LONGEST_DOWNLOAD_S = 7 * 86_400.0  # access to blobs ends sooner: beyond, the clock was set
 ITEM_BYTES = 300  # of an item's entry in the receipt, without outputs and tail
 
 
@@ -90,3 +91,13 @@ def iso(moment: float) -> str:
     """Render a time in UTC, to the millisecond."""
     seconds, milliseconds = divmod(round(moment * 1000), 1000)
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{milliseconds:03}Z"
+
+
+def download_seconds(began: str, now: float) -> float | None:
+    """Return how long the download of a task's files took, or None if the node cannot tell."""
+    try:
+        took = now - float(began)
+    except ValueError:
+        return None
+    # A file system that keeps no times of creation says 0. A clock that was set back says more.
+    return round(took, 3) if 0 <= took <= _LONGEST_DOWNLOAD_S else None

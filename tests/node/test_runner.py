@@ -2,6 +2,7 @@
 
 import hashlib
 import signal
+import time
 
 import pytest
 
@@ -34,6 +35,21 @@ def test_a_receipt_has_node_times_and_every_item_in_order(node: Node) -> None:
     assert receipt["node"] == "tvmps_1"
     assert receipt["started_at"].endswith("Z")
     assert receipt["seconds"] >= 0
+
+
+def test_a_receipt_tells_how_long_the_download_took_and_no_program_sees_since_when(
+    node: Node,
+) -> None:
+    node.environ["FANFARE_DOWNLOAD_BEGAN"] = f"{time.time() - 60:.3f}"
+    receipt = node.sh('test -z "$FANFARE_DOWNLOAD_BEGAN"').run()
+    assert 60 <= receipt["download_seconds"] < 60 + stretched(20)
+    assert receipt["items"][0]["outcome"] == "succeeded"
+
+
+def test_files_that_an_attempt_before_left_tell_nothing_of_a_download(node: Node) -> None:
+    node.environ["FANFARE_DOWNLOAD_BEGAN"] = f"{time.time() - 60:.3f}"
+    (node.folder / "l-0123456789abcdef.txt").touch()
+    assert node.sh("true").run()["download_seconds"] is None
 
 
 def test_a_failing_program_is_tried_as_often_as_its_cause_allows(node: Node) -> None:

@@ -9,6 +9,7 @@ import pytest
 from task_scripts.runtime.runner_receipt import (
     RECEIPT_BYTES,
     Result,
+    download_seconds,
     fitting_receipt,
     tail_of,
     visible,
@@ -51,6 +52,22 @@ def test_a_single_endless_line_is_cut_at_its_beginning() -> None:
 
 def test_printable_text_stays_as_it_is() -> None:
     assert visible("ü\t名\r\nb\n".encode()) == "ü\t名\nb\n"
+
+
+@pytest.mark.parametrize(
+    ("began", "seconds"),
+    [
+        ("1700000000.250", 12.5),
+        ("1700000012.750", 0.0),
+        ("1700000012.751", None),  # a clock was set back
+        ("0.000", None),  # the file system keeps no times of creation
+        ("", None),
+        ("%.3W", None),  # a stat that does not know it
+        ("nan", None),
+    ],
+)
+def test_a_download_is_known_or_not_but_never_negative(began: str, seconds: float | None) -> None:
+    assert download_seconds(began, 1_700_000_012.75) == seconds
 
 
 def test_a_right_to_left_mark_is_spelt_out() -> None:

@@ -14,7 +14,9 @@ from pipeline.cli.lookup import RunArgument, listed, run_named, standing_of
 from pipeline.cli.session import Session
 from pipeline.cli.views import items as display_items
 from pipeline.cli.views import runs as display
+from pipeline.cli.views import tasks as display_tasks
 from pipeline.cli.views.page import Page
+from pipeline.cli.views.tasks import TaskLine
 from pipeline.domain.catalogue.schema import (
     completion_schema,
     manifest_schema,
@@ -24,6 +26,7 @@ from pipeline.domain.catalogue.schema import (
 from pipeline.handlers.collecting import indexing
 from pipeline.handlers.doors import http, openapi
 from pipeline.ledger import runs
+from pipeline.ledger import tasks as task_rows
 
 
 class ItemWord(StrEnum):
@@ -68,10 +71,17 @@ def show(
     state: Annotated[
         ItemWord | None, typer.Option("--state", help="With --items: only items in this state.")
     ] = None,
+    tasks: Annotated[
+        bool, typer.Option("--tasks", help="Show each task: seconds of download, run and upload.")
+    ] = False,
 ) -> None:
     """Show one run: its state, what it waits for, what failed, and its output."""
     session: Session = context.obj
-    if items or state:
+    if tasks and (items or state):
+        raise CommandError("Use --tasks, or --items with --state.", Exit.USAGE)
+    if tasks:
+        _show_tasks(session, run)
+    elif items or state:
         _show_items(session, run, state)
     else:
         _show_run(session, run)
@@ -82,6 +92,14 @@ def _show_items(session: Session, run: str, state: ItemWord | None) -> None:
     found = indexing.states(session.engine, held)
     wanted = [item for item in found if state is None or item.state == state]
     session.answer([asdict(item) for item in wanted], display_items.table(wanted))
+
+
+def _show_tasks(session: Session, run: str) -> None:
+    tables = session.engine.ports.tables
+    held = runs.need(tables, run_named(session, run)).run
+    rows = task_rows.results(tables, held.id, held.generation)
+    lines = [TaskLine.of(result) for result in rows]
+    session.answer([asdict(line) for line in lines], display_tasks.table(lines))
 
 
 def _show_run(session: Session, run: str) -> None:

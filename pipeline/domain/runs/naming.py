@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from json import dumps
 
@@ -205,18 +205,24 @@ def unit_number(unit: str) -> int | None:
 
 @dataclass(frozen=True)
 class ReceiptPath:
-    """What a receipt's path says. Only this identity counts, whatever the content claims."""
+    """What a receipt's path says: its identity; and when the blob came, if that is known."""
 
     run: str
     generation: int
     unit: str
     attempt: str
     address: str
+    came_at: datetime | None = field(default=None, compare=False)
 
     @property
     def execution(self) -> int:
         """The execution that left the receipt."""
         return execution_of(self.address)
+
+    @property
+    def is_engines(self) -> bool:
+        """Whether the engine wrote it, for a task without the runner."""
+        return self.attempt == attempt_of(self.address)
 
     @property
     def blob(self) -> BlobRef:

@@ -15,6 +15,7 @@ from pipeline.errors import Permanent
 
 MAX_RECEIPT_BYTES = 1 << 20
 MAX_PACKED = 4 << 20  # bytes of an output that lies in a pack
+LONGEST_TRANSFER_S = 7 * 86_400.0  # a node's access to blobs ends sooner
 MOST_DEVICES = 16  # kinds that a run names
 ATTEMPTS = 64  # that one receipt may go on from
 _JOURNAL = re.compile(r"(?:.*/)?p-([0-9a-f]{16})\.jsonl")
@@ -87,7 +88,9 @@ class Device(_Claim):
 class Receipt(_Claim):
     """The receipt that an attempt leaves; `after` are the attempts that it goes on from.
 
-    `device` is None for a task that asked for no GPU.
+    `device` is None for a task that asked for no GPU. `seconds` begin when the task's files are
+    there, and end before its uploads: `download_seconds` are the ones before, None if unknown.
+    Without the runner, `seconds` are the whole task by Batch's word.
     """
 
     version: int = Field(ge=1, le=1)
@@ -98,7 +101,23 @@ class Receipt(_Claim):
     started_at: str = Field(default="", max_length=40)
     ended_at: str = Field(default="", max_length=40)
     seconds: float = Field(ge=0)
+    download_seconds: float | None = Field(default=None, ge=0, le=LONGEST_TRANSFER_S)
     items: tuple[ItemResult, ...]
+
+    def upload_seconds(self, came_at: datetime | None) -> float | None:
+        """Return how long after the runner's end the receipt came to Storage, None if unknown.
+
+        The agent uploads it last. Node and service have a clock each: if the receipt came before it
+        was written, or long after, a clock is wrong.
+        """
+        try:
+            ended = datetime.fromisoformat(self.ended_at)
+        except ValueError:
+            return None
+        if came_at is None or ended.tzinfo is None:
+            return None
+        took = (came_at - ended).total_seconds()
+        return round(took, 3) if 0 <= took <= LONGEST_TRANSFER_S else None
 
 
 class DeviceUse(Device):
@@ -146,6 +165,9 @@ class PastExecution(Stored):
 class TaskResult(Stored):
     """What the ledger holds about a task or stage program.
 
+    `seconds` are those of its receipts, summed over its executions; `download_seconds` and
+    `upload_seconds` those of the execution that counts, None if unknown.
+
     It is the result that counts, or the note that another execution is under way. Of a task without
     a receipt, `journal` is the blob that says which items were finished nevertheless. The outputs
     lie at `address`; a row of an older release has none, and then it is the unit.
@@ -159,6 +181,8 @@ class TaskResult(Stored):
     node: str = ""
     device: Device | None = None
     seconds: float = 0.0
+    download_seconds: float | None = None
+    upload_seconds: float | None = None
     receipt: str = ""
     journal: str = ""
     why: str = ""

@@ -39,7 +39,11 @@ def receipt_of(engine: Engine, ref: BlobRef, attempt: str, expected: tuple[int, 
 
 
 def result_of(path: ReceiptPath, receipt: Receipt, at: datetime) -> TaskResult:
-    """Make the result of a task from its receipt, which came at a time."""
+    """Make the result of a task from its receipt, which was counted at a time.
+
+    The engine writes its own receipts after all uploads: they do not tell how long those took.
+    """
+    came_at = None if path.is_engines else path.came_at
     return TaskResult(
         unit=path.unit,
         execution=path.execution,
@@ -48,6 +52,8 @@ def result_of(path: ReceiptPath, receipt: Receipt, at: datetime) -> TaskResult:
         node=receipt.node,
         device=receipt.device,
         seconds=receipt.seconds,
+        download_seconds=receipt.download_seconds,
+        upload_seconds=receipt.upload_seconds(came_at),
         receipt=path.blob.name,
         at=at,
         items=receipt.items,

@@ -6,7 +6,7 @@ messages are redelivered, and counting a receipt twice changes nothing.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from pipeline.domain.notation.prefixes import shared_prefix
@@ -185,7 +185,7 @@ def settle_unheard(engine: Engine, run: Run, unheard: Unheard) -> set[str]:
     if counted and not engine.definition(run).task.has_runner:
         ends.record_unheard(engine, run, counted)
     found = {
-        path
+        replace(path, came_at=facts.modified)
         for facts in engine.ports.blobs.list(
             naming.RECEIPTS, run.names.receipts(shared_prefix(unheard))
         )
@@ -306,6 +306,6 @@ def _doorbell(
     if event is None or event.container != naming.RECEIPTS or probe.answer(engine, event):
         return None
     if path := naming.parse_receipt_path(event.name):
-        return Doorbell(path, message, received)
+        return Doorbell(replace(path, came_at=event.at), message, received)
     path = naming.parse_end_path(event.name)
     return Doorbell(path, message, received, unwritten=True) if path else None

@@ -6,7 +6,7 @@ the run counted. Otherwise nothing is put back, and a redrive executes everythin
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
 
 from pipeline.domain.runs import naming
@@ -82,7 +82,8 @@ def _results(
             continue
         if naming.unit_number(unit) is not None:
             found.succeeded |= {item.id for item in receipt.items if item.succeeded}
-        yield result_of(path, receipt, facts.modified)
+        came = replace(path, came_at=facts.modified)
+        yield result_of(came, receipt, facts.modified)
 
 
 def _counts_before(pair: tuple[ReceiptPath, BlobFacts]) -> tuple[int, float]:

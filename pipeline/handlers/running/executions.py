@@ -31,13 +31,7 @@ STAGE_STEPS = {naming.SPLIT: Step.PLAN, naming.ASSEMBLE: Step.ASSEMBLE}
 _GRACE = timedelta(minutes=15)
 # A key that signs access lives for seven days at most; a task that waited longer is submitted anew.
 _LONGEST_ACCESS = timedelta(days=6)
-# The shell's streams have a name of the execution's own, since nodes may create blobs and overwrite
-# none. A node that has no such file in /proc uses one name, which is as good for a first execution.
-# The runner needs no packages: without them, Python starts in two thirds of the time.
-RUNNER = (
-    "/bin/sh -c 'read -r id </proc/sys/kernel/random/uuid; "
-    'exec python3 -S "$AZ_BATCH_JOB_PREP_WORKING_DIR/runner.py" >"s-$id.txt" 2>&1\''
-)
+RUNNER = f"/bin/sh {containers.runner('python3')}"
 
 
 def create_job(engine: Engine, run: Run, page: Page, execution: int = 0, stage: str = "") -> str:

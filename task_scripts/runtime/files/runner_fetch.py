@@ -13,6 +13,8 @@ if TYPE_CHECKING or __package__:
 
 # The name of the list, and the only place of which it may name blobs: scheme, host and port.
 LIST, STORAGE = VARIABLES = ("FANFARE_FILES", "FANFARE_STORAGE")
+# When the first of the task's files was created on the node: seconds since 1970, or no number.
+BEGAN = "FANFARE_DOWNLOAD_BEGAN"
 EXIT_CODE = 74  # by which the engine knows that files were not fetched
 MARK = "Not fetched: "  # begins the line that says why
 

@@ -2,12 +2,15 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from pipeline.cli.exits import Exit
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.handlers.collecting.standing import standing
+from pipeline.ledger.layout import partition
+from pipeline.ports.tables import Replace
 from tests.fakes.node import Failure
 from tests.unit.cli.conftest import LINES
 
@@ -30,6 +33,27 @@ def test_show_tells_how_each_item_stands(cli_with):
     assert (failed["item"], failed["cause"]) == (1, "timed-out")
     text = cli("show", run, "--items").stdout
     assert "1 failed, 2 succeeded" in text and "timed-out" in text
+
+
+def test_show_tells_what_the_seconds_of_each_task_were_for(cli_with):
+    cli = cli_with(LINES)
+    run = cli.finished()
+    tables = cli.app.world.tables
+    row = tables.get("tasks", partition(run, 1), "t000000")
+    known = {**row.values, "download_seconds": 12.0, "seconds": 6.0, "upload_seconds": 2.0}
+    tables.transact("tasks", row.partition, [Replace(replace(row, values=known))])
+    first, *_ = cli.json("show", run, "--tasks")
+    assert (first["task"], first["state"], first["executions"]) == ("t000000", "done", 1)
+    spent = (first["download_seconds"], first["seconds"], first["upload_seconds"])
+    assert spent == (12.0, 6.0, 2.0)
+    text = cli("show", run, "--tasks").stdout
+    assert "3 tasks: download 12.0 s of 20.0 s, run 6.0 s, upload 2.0 s" in text
+    assert "unknown of 2 tasks" in text
+
+
+def test_tasks_and_items_are_shown_apart(cli):
+    run = cli.finished()
+    assert cli("show", run, "--tasks", "--items").exit_code == Exit.USAGE
 
 
 def test_the_list_shows_every_run_on_one_line(cli):

@@ -37,6 +37,8 @@ LIES = {
     "output-twice": lambda receipt: _item(receipt).update(outputs=_item(receipt)["outputs"] * 2),
     "no-end": lambda receipt: receipt.update(seconds=float("inf")),
     "no-cause": lambda receipt: _item(receipt).update(outcome="failed"),
+    "negative-download": lambda receipt: receipt.update(download_seconds=-1),
+    "endless-download": lambda receipt: receipt.update(download_seconds=1e9),
     "version-2": lambda receipt: receipt.update(version=2),
 }
 
