@@ -68,6 +68,10 @@ _GROUPS: dict[str, dict[str, dict[str, Any]]] = {
             **_SWITCH,
             "help": "answer on this machine's other addresses, too: in a container",
         },
+        "--versions-in-review": {
+            **_SWITCH,
+            "help": "serve the api-versions 2026-08-01 and 2026-10-01, too; see README.md",
+        },
         "--data": {
             "type": Path,
             "default": Path(".batch"),

@@ -53,3 +53,4 @@ class Options:
     allowed_hosts: frozenset[str] = frozenset()
     joinable_subnets: frozenset[str] = frozenset()
     published: bool = False
+    versions_in_review: bool = False

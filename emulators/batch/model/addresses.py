@@ -19,6 +19,9 @@ def node_addresses(number: int, pool: Doc) -> Doc:
         shown["ipv6Address"] = f"fd00::{number + 4:x}"
     if _is_public(pool):
         shown["endpointConfiguration"] = {"inboundEndpoints": _endpoints(number, pool)}
+        shown["publicIPAddress"] = _PUBLIC_V4  # only versions in review show these two
+        if _has_v6(pool):
+            shown["publicIPv6Address"] = _PUBLIC_V6
     return shown
 
 

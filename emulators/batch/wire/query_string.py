@@ -8,21 +8,8 @@ from emulators.batch.query.page import selected
 from emulators.batch.query.parameters import number, refuse
 from emulators.batch.validation import schema
 from emulators.batch.wire.contract import Contract
+from emulators.batch.wire.versions import added, check_version
 
-# Requests and answers have kept their shape since nodes have task slots.
-VERSIONS = frozenset(
-    {
-        "2020-09-01.12.0",
-        "2021-06-01.14.0",
-        "2022-01-01.15.0",
-        "2022-10-01.16.0",
-        "2023-05-01.17.0",
-        "2023-11-01.18.0",
-        "2024-02-01.19.0",
-        "2024-07-01.20.0",
-        "2025-06-01",
-    }
-)
 _MOST_PARAMETERS = 64
 _LONGEST_S = 1 << 31
 
@@ -37,14 +24,19 @@ def split_query(raw: str) -> tuple[tuple[str, str], ...]:
         raise BatchError("InvalidUri", status=400) from error
 
 
-def read_query(given: tuple[tuple[str, str], ...], contract: Contract) -> Mapping[str, str]:
-    """Return the parameters by lower-case name, or refuse them."""
+def read_query(
+    given: tuple[tuple[str, str], ...], contract: Contract, *, in_review: bool = False
+) -> Mapping[str, str]:
+    """Return the parameters by lower-case name, or refuse them.
+
+    `in_review` serves the versions in public review, too.
+    """
     query: dict[str, str] = {}
     for name, value in given:
         if name.lower() in query:
             raise refuse(name, value, "The parameter is specified more than once.")
         query[name.lower()] = value
-    _check_version(query)
+    _check_version(query, in_review=in_review)
     # A value above the service's limit is no error; then the limit holds.
     number(query, "timeout", 30, 1, _LONGEST_S)
     for name, value in query.items():
@@ -58,23 +50,20 @@ def read_query(given: tuple[tuple[str, str], ...], contract: Contract) -> Mappin
     return query
 
 
-def _check_version(query: Mapping[str, str]) -> None:
+def _check_version(query: Mapping[str, str], *, in_review: bool) -> None:
     version = query.get("api-version")
     if not version:
         raise BatchError("MissingRequiredQueryParameter", QueryParameterName="api-version")
-    if version not in VERSIONS:
-        raise BatchError(
-            "UnsupportedRequestVersion",
-            QueryParameterName="api-version",
-            QueryParameterValue=version[:200],
-            Reason=f"The versions served here are {', '.join(sorted(VERSIONS))}.",
-        )
+    check_version(version, in_review=in_review)
 
 
 def _check_shape(query: Mapping[str, str], contract: Contract) -> None:
     expand = query.get("$expand", "")
     if any(name.strip().lower() not in ("", "stats") for name in expand.split(",")):
         raise refuse("$expand", expand, "The only value supported is stats.")
-    for name in selected(query) if contract.shows else ():
-        if name.lower() not in schema.names(contract.shows):
+    if not contract.shows:
+        return
+    known = schema.names(contract.shows) | added(query["api-version"], contract.shows)
+    for name in selected(query):
+        if name.lower() not in known:
             raise refuse("$select", query["$select"], f"There is no property '{name[:100]}'.")

@@ -19,6 +19,7 @@ from emulators.batch.service.emulator import Emulator
 from emulators.batch.shared_key import Request
 from emulators.batch.store import NotSaved
 from emulators.batch.validation import validate
+from emulators.batch.wire import versions
 from emulators.batch.wire.body import read_body
 from emulators.batch.wire.call import Call, Reply, Route, described, http_date
 from emulators.batch.wire.conditions import counting
@@ -41,6 +42,7 @@ class Shell:
         self._table = RouteTable()
         self._gate = gate
         self._prefix = f"/{options.account}/"
+        self._in_review = options.versions_in_review
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request of the service."""
@@ -82,16 +84,19 @@ class Shell:
         route, params = self._table.find(request.method, path)
         contract = contract_of(route.operation)
         given = split_query(raw_query)
-        query = read_query(given, contract)
+        query = read_query(given, contract, in_review=self._in_review)
+        version = query["api-version"]
+        versions.check_operation(version, route.operation)
         heeded = counting(lower, contract.conditions)
         await self._disturb(route, path, "before", headers)
         body = await read_body(request)
         if contract.takes:
+            versions.check_body(version, body)
             body = validate(contract.takes, body)
         call = Call(
             request.method, base, path, params, query, heeded, body, given, self._mark(headers)
         )
-        reply = route.handler(self._emulator, call)
+        reply = versions.shown(version, contract.shows, route.handler(self._emulator, call))
         self._emulator.ctx.save()
         await self._disturb(route, path, "after", headers)
         if _shows_id(route):

@@ -8,7 +8,7 @@ import pytest
 
 from emulators._keys import VARIABLE
 from emulators.batch.command_line import ACCOUNT, flags_table
-from emulators.batch.wire.query_string import VERSIONS
+from emulators.batch.wire.versions import VERSIONS
 from tests.emulators.batch.running import Emulator
 
 README = Path("emulators/batch/README.md").read_text("utf-8")
