@@ -30,6 +30,7 @@ from pipeline.cli.target import caller, connect, definitions
 from pipeline.domain.catalogue.catalogue import Catalogue, DefinitionError
 from pipeline.domain.definitions.parameters import InvalidParameters
 from pipeline.domain.runs.asking.askers import Asker
+from pipeline.domain.texts.visible import visible
 from pipeline.errors import Conflict, FanfareError, Transient
 from pipeline.handlers.engine import Engine
 from pipeline.settings import SettingMissing, Settings
@@ -200,7 +201,7 @@ class Session:
     def note(self, text: str) -> None:
         """Print a side note on standard error, so that it does not mix with the answer."""
         if not self.as_json:
-            self.err.print(text, style="dim", soft_wrap=True)
+            self.err.print(visible(text), style="dim", soft_wrap=True)
 
     @contextmanager
     def busy(self, text: str) -> Iterator[Status | None]:
@@ -215,7 +216,7 @@ class Session:
             typer.echo(json.dumps({"error": str(error), "code": int(code)}), err=True)
         else:
             self.err.print("error:", style="bold red", end=" ")
-            self.err.print(str(error), markup=False, soft_wrap=True)
+            self.err.print(visible(str(error)), markup=False, soft_wrap=True)
         return code
 
 

@@ -23,6 +23,8 @@ from pipeline.domain.catalogue.schema import (
     pipeline_schema,
     pool_schema,
 )
+from pipeline.domain.runs.manifest import Manifest
+from pipeline.domain.runs.run import Run
 from pipeline.handlers.collecting import indexing
 from pipeline.handlers.doors import http, openapi
 from pipeline.ledger import runs
@@ -117,7 +119,7 @@ def _show_run(session: Session, run: str) -> None:
         "failed_items": [
             {"unit": f.unit, "node": f.node, **f.item.model_dump(mode="json")} for f in failed
         ],
-        "files": [file.model_dump(mode="json") for file in manifest.files] if manifest else [],
+        "files": _files(where.run, manifest),
         "edited": edited,
     }
     if edited:
@@ -126,6 +128,13 @@ def _show_run(session: Session, run: str) -> None:
             "the edit was deployed. A new run takes what the app has."
         )
     session.answer(answer, Page(where, manifest, failed, door.now))
+
+
+def _files(run: Run, manifest: Manifest | None) -> list[object] | None:
+    """Return the files of a run's output; None if it has some that cannot be seen."""
+    if run.output and manifest is None:
+        return None
+    return [file.model_dump(mode="json") for file in manifest.files] if manifest else []
 
 
 def schema(

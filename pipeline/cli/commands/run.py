@@ -1,7 +1,7 @@
 """`fanfare run`, `redrive` and `watch`: start runs, or follow active ones."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +17,7 @@ from pipeline.cli.fetching.fetch import fetch_all
 from pipeline.cli.follow import follow, verdict_of
 from pipeline.cli.lookup import RunArgument, run_named
 from pipeline.cli.project.completion import PipelineArgument
-from pipeline.cli.session import Deadline, Session, TimeoutOption, WaitOption
+from pipeline.cli.session import Deadline, Session, TimeoutOption, WaitOption, exit_code
 from pipeline.cli.starting import listing, requests, uploads
 from pipeline.cli.starting.listing import Listed
 from pipeline.cli.starting.uploads import Order
@@ -26,6 +26,7 @@ from pipeline.cli.views.page import Page
 from pipeline.cli.views.transfers import transfer
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.lifecycle import State
+from pipeline.errors import FanfareError
 from pipeline.handlers.collecting.standing import Standing
 from pipeline.handlers.doors import http
 
@@ -90,7 +91,8 @@ def run(  # noqa: PLR0913 - each is an option of the command
     code = finished(session, started, deadline)
     if into:
         places = _places(into, files or [], started)
-        fetch_all(session, dict(zip(started, places, strict=True)), into)
+        with keeping(session, started, "get"):
+            fetch_all(session, dict(zip(started, places, strict=True)), into)
     leave(code)
 
 
@@ -99,7 +101,16 @@ def _requested(session: Session, wanted: Sequence[Wanted], folder: Path | None) 
     if folder:
         raise CommandError("--with uploads to a container: it needs --direct.", Exit.USAGE)
     requests.check(session, wanted)
-    return [_request(session, one) for one in wanted]
+    return _each(session, wanted, lambda one: _request(session, one))
+
+
+def _each[T](session: Session, wanted: Sequence[T], start: Callable[[T], str]) -> list[str]:
+    """Start runs one after the other; an error names those that have started."""
+    started: list[str] = []
+    for one in wanted:
+        with keeping(session, started, "watch"):
+            started.append(start(one))
+    return started
 
 
 def _started(
@@ -119,7 +130,7 @@ def _started(
     if not as_deployed:
         refuse_edits(session, definition, "To run what the app has: --as-deployed.")
     _upload_listed(session, listed)
-    return [_start(session, order, one.file, deadline) for one in wanted]
+    return _each(session, wanted, lambda one: _start(session, order, one.file, deadline))
 
 
 def _check_folder(into: Path | None, *, wait: bool) -> None:
@@ -197,14 +208,34 @@ def finish(session: Session, started: Sequence[str], deadline: Deadline) -> None
 def finished(session: Session, started: Sequence[str], deadline: Deadline) -> Exit:
     """Follow runs to their end, print how they ended, and return the code for it."""
     try:
-        standings = follow(session, started, deadline)
+        with keeping(session, started, "watch", Exit.UNREACHABLE):
+            standings = follow(session, started, deadline)
+            shown = [] if session.as_json else _ends(session, standings)
     except KeyboardInterrupt:
         session.note(f"The work continues. To follow it: fanfare watch {started[0]}")
         raise
     views = [http.view(where.run, where.obstacle) for where in standings]
-    shown = [] if session.as_json else _ends(session, standings)
     session.answer(views[0] if len(views) == 1 else {"runs": views}, Group(*shown))
     return verdict_of(standings)
+
+
+@contextmanager
+def keeping(
+    session: Session, started: Sequence[str], command: str, code: Exit = Exit.FAILED
+) -> Iterator[None]:
+    """Add to an error the runs that have started, and the command that goes on with them.
+
+    `code` takes the place of the code for a failed run. Raises CommandError.
+    """
+    try:
+        yield
+    except FanfareError as error:
+        found = exit_code(error)
+        if not started or found is Exit.TIMED_OUT:
+            raise
+        goes_on = session.addressed(f"fanfare {command} {started[0]}")
+        text = f"{error} Runs: {', '.join(started)}. To go on: `{goes_on}`."
+        raise CommandError(text, code if found is Exit.FAILED else found) from error
 
 
 def _ends(session: Session, standings: Sequence[Standing]) -> list[RenderableType]:

@@ -9,13 +9,17 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pipeline.domain.runs import naming
 from pipeline.domain.runs.results import ItemOutcome, ItemResult
 from pipeline.domain.runs.run import Origin, OriginKind, Run
+from pipeline.domain.texts.visible import visible
 from pipeline.errors import Permanent
 from pipeline.handlers.collecting.logs import Log
 from pipeline.handlers.collecting.standing import FailedItem, Standing
 
 type Json = Any  # of a stranger
+
+_LONGEST_ID = 100  # characters of what was asked for, in messages
 
 
 class _Answer(BaseModel):
@@ -46,20 +50,27 @@ class FilesPage(_Answer):
     files: tuple[File, ...]
 
 
-def run_of(answer: Json) -> Run:
-    """Read a run. Raises Permanent."""
-    return _read("run", answer, lambda: Run.model_validate({**answer, "definition": ""}))
+def run_of(answer: Json, asked: str = "") -> Run:
+    """Read a run, which has to be the one that was asked for. Raises Permanent."""
+    shown = _shown(answer)
+    run = _read("run", answer, lambda: _checked(Run.model_validate({**shown, "definition": ""})))
+    if asked and run.id != asked:
+        raise Permanent(
+            f"The app answers with run {run.id} where {visible(asked[:_LONGEST_ID])} was asked "
+            "for: check the address."
+        )
+    return run
 
 
 def listed_of(answer: Json) -> tuple[list[Run], list[str]]:
     """Read a list of runs. Raises Permanent."""
     runs = _read("list of runs", answer, lambda: [_of_a_list(each) for each in answer["runs"]])
-    return runs, [str(each) for each in answer.get("unreadable", ())]
+    return runs, [visible(str(each)) for each in answer.get("unreadable", ())]
 
 
-def standing_of(answer: Json) -> Standing:
-    """Read how a run stands. Raises Permanent."""
-    run = run_of(_field(answer, "run"))
+def standing_of(answer: Json, asked: str) -> Standing:
+    """Read how the run stands that was asked for. Raises Permanent."""
+    run = run_of(_field(answer, "run"), asked)
     return _read(
         "state of a run",
         answer,
@@ -72,7 +83,7 @@ def standing_of(answer: Json) -> Standing:
             float(answer["node_seconds"]),
             int(answer["peak_memory"]),
             int(answer["peak_disk"]),
-            str(answer["remedy"]),
+            visible(str(answer["remedy"])),
         ),
     )
 
@@ -111,14 +122,34 @@ def _of_a_list(answer: Json) -> Run:
     """Read a run of a list, which leaves out what no list shows."""
     at = answer["created_at"]
     unknown = Origin.model_validate({"kind": OriginKind.OTHER, "key": (), "at": at})
-    return Run.model_validate(
-        {**answer, "definition": "", "pool": "", "changed_at": at, "origin": unknown}
-    )
+    more = {"definition": "", "pool": "", "changed_at": at, "origin": unknown}
+    return _checked(Run.model_validate({**_shown(answer), **more}))
+
+
+def _checked(run: Run) -> Run:
+    """Return a run if its id is one: folders and remedies are named by it. Raises ValueError."""
+    if naming.pipeline_of(run.id) != run.pipeline:
+        raise ValueError(run.id)
+    return run
+
+
+def _shown(answer: Json) -> Json:
+    """Spell out control characters in all texts, of which any may reach a terminal."""
+    match answer:
+        case str():
+            return visible(answer)
+        case list():
+            return [_shown(each) for each in answer]
+        case dict():
+            return {visible(str(name)): _shown(each) for name, each in answer.items()}
+        case _:
+            return answer
 
 
 def _item(answer: Json) -> FailedItem:
-    item = ItemResult.model_validate({**answer, "outcome": ItemOutcome.FAILED, "outputs": ()})
-    return FailedItem(str(answer["unit"]), str(answer["node"]), item)
+    shown = _shown(answer)
+    item = ItemResult.model_validate({**shown, "outcome": ItemOutcome.FAILED, "outputs": ()})
+    return FailedItem(str(shown["unit"]), str(shown["node"]), item)
 
 
 def _field(answer: Json, name: str) -> Json:
@@ -130,7 +161,8 @@ def _read[T](what: str, answer: Json, read: Callable[[], T]) -> T:
         return read()
     except (LookupError, TypeError, ValueError, AttributeError, ValidationError) as error:
         known = sorted(answer) if isinstance(answer, dict) else type(answer).__name__
+        has = visible(str(known))[:200]
         raise Permanent(
-            f"The app's answer is no {what} that this release can read ({str(known)[:200]}): check "
+            f"The app's answer is no {what} that this release can read ({has}): check "
             "the address, and whether the app is of an older release."
         ) from error

@@ -53,49 +53,57 @@ class Calls:
     def _json(self, method: str, url: str, content: bytes | None = None) -> Any:  # noqa: ANN401
         kind = {"content-type": "application/json"} if content is not None else {}
         with sent(method, url, content, {**kind, **self.credential()}) as answer:
-            text = answer.read(_LARGEST + 1)
+            text = _whole(answer, method, url)
         try:
             return json.loads(text)
         except (ValueError, RecursionError) as error:
             raise strange(url) from error
 
+    def read(self, url: str) -> tuple[str, bytes]:
+        """Read a small blob by its signed URL, and its ETag. Raises as `get`."""
+        with sent("GET", self._signed(url)) as answer:
+            content = _whole(answer, "GET", url)
+            etag = (answer.headers.get("etag") or "").strip('"')
+        if len(content) > _LARGEST:
+            raise CommandError(f"{_plain(url)} has more than {_LARGEST >> 20} MiB: use --direct.")
+        return etag, content
 
-def strange(url: str) -> CommandError:
+    def stream(self, url: str, offset: int) -> Iterator[bytes]:
+        """Yield a blob by its signed URL from an offset on. Raises as `get`."""
+        asked = {"range": f"bytes={offset}-"} if offset else {}
+        with sent("GET", self._signed(url), None, asked) as answer:
+            if offset and answer.status != http.client.PARTIAL_CONTENT:
+                raise Permanent(f"{_plain(url)} does not answer with a part of the file.")
+            while chunk := _part(answer, _CHUNK, "GET", url):
+                yield chunk
+
+    def put(self, url: str, content: Iterable[bytes], size: int) -> None:
+        """Create a blob by its signed URL. Raises as `get`, and Conflict."""
+        head = {
+            "x-ms-blob-type": "BlockBlob",
+            "content-type": "application/octet-stream",
+            "content-length": str(size),
+        }
+        with sent("PUT", self._signed(url), content, head):
+            return
+
+    def _signed(self, url: str) -> str:
+        """Return a URL that the app named; only an app on this machine leads to this machine."""
+        try:
+            astray = is_here(url) and not is_here(self.address.url)
+        except ValueError:
+            raise strange(url) from None
+        if astray:
+            raise strange(url)
+        return url
+
+
+def strange(url: str, more: str = "") -> CommandError:
     """Return the error for an answer that no app of Fanfare gives."""
     return CommandError(
-        f"{_plain(url)} does not answer as an app of Fanfare: check the address.",
+        f"{_plain(url)} does not answer as an app of Fanfare: check the address{more}.",
         Exit.UNREACHABLE,
     )
-
-
-def read(url: str) -> bytes:
-    """Read a small blob by its signed URL. Raises as `Calls.get`."""
-    with sent("GET", url) as answer:
-        content: bytes = answer.read(_LARGEST + 1)
-    if len(content) > _LARGEST:
-        raise CommandError(f"{_plain(url)} has more than {_LARGEST >> 20} MiB: use --direct.")
-    return content
-
-
-def stream(url: str, offset: int) -> Iterator[bytes]:
-    """Yield a blob by its signed URL from an offset on. Raises as `Calls.get`."""
-    asked = {"range": f"bytes={offset}-"} if offset else {}
-    with sent("GET", url, None, asked) as answer:
-        if offset and answer.status != http.client.PARTIAL_CONTENT:
-            raise Permanent(f"{_plain(url)} does not answer with a part of the file.")
-        while chunk := _next(answer, url):
-            yield chunk
-
-
-def put(url: str, content: Iterable[bytes], size: int) -> None:
-    """Create a blob by its signed URL. Raises as `Calls.get`."""
-    head = {
-        "x-ms-blob-type": "BlockBlob",
-        "content-type": "application/octet-stream",
-        "content-length": str(size),
-    }
-    with sent("PUT", url, content, head):
-        return
 
 
 @contextmanager
@@ -110,24 +118,44 @@ def sent(
     except urllib.error.HTTPError as error:
         with error:
             raise _refusal(method, url, error) from error
+    except http.client.InvalidURL as error:
+        raise strange(url) from error
     except (OSError, http.client.HTTPException) as error:
         raise _silence(method, url, error) from error
+    except ValueError as error:  # such as a URL that is not ASCII
+        raise strange(url) from error
     with answer:
         yield answer
 
 
-def _next(answer: http.client.HTTPResponse, url: str) -> bytes:
+def _whole(answer: http.client.HTTPResponse, method: str, url: str) -> bytes:
+    """Read a body; of one that is larger than allowed, a byte more than allowed."""
+    content = b""
+    while len(content) <= _LARGEST:
+        if not (chunk := _part(answer, _LARGEST + 1 - len(content), method, url)):
+            break
+        content += chunk
+    return content
+
+
+def _part(answer: http.client.HTTPResponse, most: int, method: str, url: str) -> bytes:
+    """Read a part of a body; nothing at its end. Raises Transient if it breaks off before."""
     try:
-        return answer.read(_CHUNK)
+        chunk = answer.read(most)
     except (OSError, http.client.HTTPException) as error:
-        raise _silence("GET", url, error) from error
+        raise _silence(method, url, error) from error
+    if not chunk and answer.length:
+        raise _silence(method, url, ConnectionError(f"{answer.length:,} bytes did not come"))
+    return chunk
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """Follows nothing: the credential would go to whoever the answer names."""
 
-    def redirect_request(self, *_: object, **__: object) -> None:
-        """Return no further request."""
+    def http_error_302(self, *_: object, **__: object) -> None:
+        """Return no further answer, so that the redirect is an error."""
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
 def _opener(url: str) -> urllib.request.OpenerDirector:
@@ -146,7 +174,7 @@ def _opener(url: str) -> urllib.request.OpenerDirector:
 
 def _refusal(method: str, url: str, answer: urllib.error.HTTPError) -> FanfareError:
     """Return the error that a status means, with the app's own words."""
-    said = _said(answer)
+    said, lasting = _said(answer)
     where = f"{method} {_plain(url)}: {answer.code}"
     if answer.code in _REFUSED:
         text = said or "the function key or the signature is wrong"
@@ -154,29 +182,37 @@ def _refusal(method: str, url: str, answer: urllib.error.HTTPError) -> FanfareEr
         return Refused(f"{where}: {text}", code)
     if said and answer.code in _KINDS:
         return _KINDS[answer.code](said)
-    if answer.code in _PASSING:
+    broken = answer.code >= http.client.INTERNAL_SERVER_ERROR and not lasting
+    if broken or answer.code in _PASSING:
         return Transient(f"{where}: {said or 'no answer now'}: repeat the command later.")
     if said:
         return Permanent(said)
-    return strange(url) if answer.code < http.client.INTERNAL_SERVER_ERROR else Permanent(where)
+    if answer.code == http.client.CONFLICT:
+        return Conflict(f"{where}: it is there, or somebody changed it meanwhile.")
+    return strange(url, _OLDER if answer.code == http.client.NOT_FOUND else "")
 
 
 _KINDS: Mapping[int, type[FanfareError]] = {404: NotFound, 409: Conflict}
+_OLDER = ", or the app is of an older release: deploy, or give --direct"
 
 
-def _said(answer: urllib.error.HTTPError) -> str:
+def _said(answer: urllib.error.HTTPError) -> tuple[str, bool]:
+    """Return the words of a refusal, and whether they say that repeating does not help."""
     try:
         found = json.loads(answer.read(_LARGEST))
     except (OSError, ValueError, RecursionError, http.client.HTTPException):
-        return ""
+        return "", False
     said = found.get("error") if isinstance(found, dict) else None
-    return visible(said)[:_SHOWN] if isinstance(said, str) else ""
+    if not isinstance(said, str):
+        return "", False
+    return visible(said)[:_SHOWN], found.get("retry") is False
 
 
 def _silence(method: str, url: str, error: Exception) -> Transient:
-    reason = getattr(error, "reason", None) or error or type(error).__name__
+    reason = visible(str(getattr(error, "reason", None) or error or type(error).__name__))
     return Transient(
-        f"{method} {_plain(url)}: no answer ({reason}). Is the address right, and does the app run?"
+        f"{method} {_plain(url)}: no answer ({reason[:_SHOWN]}). Is the address right, and does "
+        "the app run?"
     )
 
 

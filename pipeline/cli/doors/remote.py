@@ -6,6 +6,7 @@ are compared with the manifest that the run names.
 
 import hashlib
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,20 +15,22 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from pipeline.cli.doors import answers, calls
+from pipeline.cli.doors import answers
 from pipeline.cli.doors.calls import Calls, Refused
 from pipeline.cli.doors.direct import chunks_of
 from pipeline.cli.doors.door import Advance, Listed, Outputs, Wanted
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.domain.runs.manifest import Manifest
 from pipeline.domain.runs.run import Run
-from pipeline.errors import NotFound
+from pipeline.domain.texts.visible import visible
+from pipeline.errors import Conflict, FanfareError, NotFound, Transient
 from pipeline.handlers.collecting.logs import Log
 from pipeline.handlers.collecting.standing import FailedItem, Standing
+from pipeline.handlers.doors.http import MAX_LISTED
 
-_SEARCHED = 200  # runs
 _LARGEST_PUT = 5000 << 20  # bytes of one Put Blob; more would have to go in blocks
 _PAGE = 1000  # files
+_PAUSES_S = (1.0, 3.0)  # between the tries of a request that can be repeated
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class RemoteDoor:
     calls: Calls
     note: Callable[[str], None] = lambda _: None
     poll_s: float = 2.0  # each look is an invocation of the app
+    sleep: Callable[[float], None] = time.sleep
 
     @property
     def now(self) -> datetime:
@@ -45,40 +49,51 @@ class RemoteDoor:
 
     def latest(self, pipeline: str | None, limit: int, *, active: bool = False) -> Listed:
         """List the latest runs."""
+        if limit > MAX_LISTED:
+            self.note(f"Over HTTP at most {MAX_LISTED} runs are listed: --direct lists more.")
         asked = {"active": "true"} if active else {}
-        answer = self.calls.get("runs", pipeline=pipeline, limit=limit, **asked)
-        return Listed(*answers.listed_of(answer))
+        most = min(limit, MAX_LISTED)
+        found = answers.listed_of(self.calls.get("runs", pipeline=pipeline, limit=most, **asked))
+        # An app of an older release knows no `active`, and lists all.
+        runs = [run for run in found[0] if not (active and run.over)]
+        return Listed(runs, found[1])
 
     def find(self, run: str) -> Run | None:
         """Return the run with this id."""
         if run in ("", ".", ".."):
             return None
         try:
-            return answers.run_of(self.calls.get("runs", run))
+            return answers.run_of(self.calls.get("runs", run), run)
         except NotFound:
             return None
 
     def beginning(self, text: str) -> list[str]:
         """Name the runs whose ids begin so, among the latest of all pipelines."""
-        return [r.id for r in self.latest(None, _SEARCHED).runs if r.id.startswith(text)]
+        return [r.id for r in self.latest(None, MAX_LISTED).runs if r.id.startswith(text)]
 
     def standing(self, run: str, *, ask: bool = True) -> Standing:
         """Read how a run stands."""
-        return answers.standing_of(self.calls.get("runs", run, "standing", failures=0))
+        return answers.standing_of(self.calls.get("runs", run, "standing", failures=0), run)
 
     def failed(self, run: Run, limit: int) -> list[FailedItem]:
         """Return the first items that failed."""
         return answers.failed_of(self.calls.get("runs", run.id, "standing", failures=limit))
 
     def manifest(self, run: Run) -> Manifest | None:
-        """Return the manifest of a run's output; readers may not see it."""
+        """Return the manifest of a run's output; readers may not see it.
+
+        Storage may be out of reach from here, which says nothing about the run.
+        """
         if run.output is None:
             return None
         try:
             found = self.outputs(run).manifest()
             return Manifest.model_validate_json(found[1]) if found else None
-        except (Refused, ValidationError):
-            return None
+        except FanfareError as error:
+            self.note(f"The files of the output cannot be listed: {error}")
+        except ValidationError:
+            self.note("This release cannot read the manifest of the output.")
+        return None
 
     def edited(self, run: Run) -> list[str]:
         """Name nothing: over HTTP nobody knows the versions of the run's files."""
@@ -86,22 +101,32 @@ class RemoteDoor:
 
     def start(self, wanted: Wanted, advance: Advance) -> str:
         """Upload the file, if there is one, and start the run."""
+        key = wanted.key or uuid.uuid4().hex
         body: dict[str, object] = {
             "pipeline": wanted.pipeline,
             "parameters": dict(wanted.parameters),
-            "idempotency_key": wanted.key or uuid.uuid4().hex,
+            "idempotency_key": key,
         }
         if wanted.file is not None:
             body["input"] = self._uploaded(wanted.file, wanted.name, advance)
-        return answers.run_of(self.calls.post("runs", body=body)).id
+        try:
+            return answers.run_of(self._repeated("runs", body)).id
+        except Conflict:
+            raise
+        except Transient as error:
+            alone = f" for {visible(wanted.file.name)} alone" if wanted.file else ""
+            raise Transient(
+                f"{error} The run may have started: repeat the command{alone} with --key {key}, "
+                "which starts no second one."
+            ) from error
 
     def cancel(self, run: str) -> Run:
         """Cancel a run."""
-        return answers.run_of(self.calls.post("runs", run, "cancel"))
+        return answers.run_of(self.calls.post("runs", run, "cancel"), run)
 
     def redrive(self, run: str) -> Run:
         """Execute again what failed."""
-        return answers.run_of(self.calls.post("runs", run, "redrive"))
+        return answers.run_of(self.calls.post("runs", run, "redrive"), run)
 
     def outputs(self, run: Run) -> Outputs:
         """Open the committed output of a run."""
@@ -126,10 +151,30 @@ class RemoteDoor:
                 Exit.USAGE,
             )
         body = {"name": name or file.name, "sha256": _digest(file)}
-        place = answers.place_of(self.calls.post("uploads", body=body))
-        if not place.uploaded:
-            calls.put(place.url, chunks_of(file, advance), size)
+        for pause_s in (*_PAUSES_S, None):
+            place = answers.place_of(self._repeated("uploads", body))
+            if place.uploaded:
+                break
+            try:
+                self.calls.put(place.url, chunks_of(file, advance), size)
+                break
+            except (Transient, Refused):
+                # It may have arrived, or another process with the same file was faster.
+                if pause_s is None:
+                    raise
+                self.sleep(pause_s)
         return dict(place.input)
+
+    def _repeated(self, route: str, body: object) -> answers.Json:
+        """Post what the app does only once, however often it comes; again if no answer comes."""
+        for pause_s in _PAUSES_S:
+            try:
+                return self.calls.post(route, body=body)
+            except Conflict:
+                raise
+            except Transient:
+                self.sleep(pause_s)
+        return self.calls.post(route, body=body)
 
 
 @dataclass
@@ -144,19 +189,16 @@ class _Signed:
     def manifest(self) -> tuple[str, bytes] | None:
         """Return the manifest's present ETag and bytes."""
         try:
-            url = self._page(0, 1).manifest
-            with calls.sent("GET", url) as answer:
-                etag = (answer.headers.get("etag") or "").strip('"')
-            return etag, calls.read(url)
+            return self.calls.read(self._page(0, 1).manifest)
         except NotFound:
             return None
 
     def stream(self, name: str, offset: int) -> Iterator[bytes]:
         """Yield a file of the output."""
         try:
-            yield from calls.stream(self._url(name), offset)
+            yield from self.calls.stream(self._url(name), offset)
         except Refused:  # its hour is over; nothing of it was yielded
-            yield from calls.stream(self._url(name, anew=True), offset)
+            yield from self.calls.stream(self._url(name, anew=True), offset)
 
     def _url(self, name: str, *, anew: bool = False) -> str:
         with self._lock:

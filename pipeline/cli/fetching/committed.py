@@ -8,8 +8,12 @@ from pipeline.cli.doors.door import Outputs
 from pipeline.cli.exits import CommandError
 from pipeline.cli.lookup import needed
 from pipeline.cli.session import Session
+from pipeline.domain.runs import naming
 from pipeline.domain.runs.manifest import Manifest
 from pipeline.domain.runs.run import Run
+from pipeline.domain.texts.visible import visible
+
+_SHOWN = 100
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,12 @@ class Committed:
 
     @property
     def folder_name(self) -> str:
-        """The name of a folder for this output alone."""
+        """The name of a folder for this output alone. Raises CommandError for none.
+
+        A run comes from outside, and its id must not lead to another folder.
+        """
+        if naming.pipeline_of(self.run.id) is None:
+            raise CommandError(f"{visible(self.run.id[:_SHOWN])} is no run id: name a folder.")
         number = self.run.generation
         return f"{self.run.id}-generation-{number}" if number > 1 else self.run.id
 

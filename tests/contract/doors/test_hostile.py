@@ -1,58 +1,92 @@
 """An app that answers with anything at all: no token goes astray, and no error is a traceback."""
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from pipeline.cli.doors import calls
-from pipeline.cli.doors.address import Address
-from pipeline.cli.doors.calls import Calls
 from pipeline.cli.doors.door import Wanted
-from pipeline.cli.doors.remote import RemoteDoor
-from pipeline.errors import FanfareError, Permanent, Transient
-
-TOKEN = "Bearer s3cret"
-
-
-@contextmanager
-def answering(status: int, content: bytes = b"", **headers: str) -> Iterator[tuple[str, list]]:
-    """Answer everything in one way; note what was asked."""
-    asked: list[tuple[str, str | None]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append((self.path, self.headers.get("authorization")))
-            self.rfile.read(int(self.headers.get("content-length", "0")))
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            if "content_length" not in headers:
-                self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        do_POST = do_PUT = do_GET
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+from pipeline.domain.texts.visible import visible
+from pipeline.errors import Conflict, FanfareError, Permanent, Transient
+from tests.contract.doors.strangers import (
+    AT,
+    ESCAPE,
+    RUN,
+    TOKEN,
+    answering,
+    calls,
+    door,
+    standing,
+    view,
+)
 
 
-def door(url: str) -> RemoteDoor:
-    return RemoteDoor(Calls(Address(url, key="k"), lambda: {"authorization": TOKEN}))
+def test_every_request_of_a_door_has_its_credential():
+    with answering(200, json.dumps(view()).encode()) as (url, asked):
+        assert door(url).find(RUN).id == RUN
+    assert asked == [(f"/api/runs/{RUN}", TOKEN)]
+
+
+@pytest.mark.parametrize(
+    "run", ["/tmp/victim", "../job", "job", "job-1", f"{RUN}/..", f"{RUN}\n", "", ESCAPE]
+)
+def test_an_id_that_no_run_can_have_is_refused(run):
+    found = view(run)
+    content = json.dumps(found | standing() | {"run": found, "runs": [found]}).encode()
+    with answering(200, content) as (url, _):
+        for ask in (
+            lambda: door(url).find(run or "a"),
+            lambda: door(url).latest(None, 1),
+            lambda: door(url).standing(run),
+            lambda: door(url).cancel(run),
+            lambda: door(url).redrive(run),
+            lambda: door(url).start(Wanted("job"), lambda _: None),
+        ):
+            with pytest.raises(Permanent, match="check the address") as raised:
+                ask()
+            assert "\x1b" not in str(raised.value)
+
+
+def test_the_pipeline_of_a_run_is_the_one_of_its_id():
+    with (
+        answering(200, json.dumps(view(pipeline="other")).encode()) as (url, _),
+        pytest.raises(Permanent, match="check the address"),
+    ):
+        door(url).find(RUN)
+
+
+def test_another_run_than_was_asked_for_is_refused():
+    with answering(200, json.dumps(view() | standing()).encode()) as (url, _):
+        other = RUN.replace("0", "f")
+        for ask in (door(url).find, door(url).standing, door(url).cancel, door(url).redrive):
+            assert ask(RUN)
+            with pytest.raises(Permanent, match=f"{RUN} where {other} was asked for"):
+                ask(other)
+
+
+def test_texts_of_runs_are_spelt_out():
+    found = standing(currency=ESCAPE, error=ESCAPE, why=ESCAPE)
+    listed = {"runs": [view(cause=None, currency=ESCAPE)], "unreadable": [ESCAPE]}
+    with answering(200, json.dumps(found | listed).encode()) as (url, _):
+        shown, runs = door(url).standing(RUN), door(url).latest(None, 1)
+    texts = (shown.run.currency, shown.run.error, shown.run.why, shown.remedy)
+    assert {*texts, runs.runs[0].currency, *runs.unreadable} == {visible(ESCAPE)}
+
+
+def test_an_app_that_knows_no_active_runs_lists_them_all_and_only_they_are_taken():
+    ended = view(state="succeeded", ended_at=AT)
+    with answering(200, json.dumps({"runs": [ended, view()]}).encode()) as (url, _):
+        assert [run.state for run in door(url).latest(None, 5, active=True).runs] == ["running"]
+        assert len(door(url).latest(None, 5).runs) == 2
+
+
+def test_a_longer_list_than_an_app_gives_is_cut_with_a_note():
+    notes: list[str] = []
+    with answering(200, b'{"runs": []}') as (url, asked):
+        door(url, notes).latest(None, 200)
+        assert notes == []
+        door(url, notes).latest(None, 201)
+    assert [path for path, _ in asked] == ["/api/runs?limit=200"] * 2
+    assert "at most 200" in notes[0]
 
 
 def test_a_redirect_is_not_followed_so_that_the_token_goes_nowhere_else():
@@ -96,22 +130,54 @@ def test_an_answer_that_is_no_fanfare_is_one_clear_error(content):
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(400, Permanent), (404, Permanent), (418, Permanent), (429, Transient), (500, Permanent),
-     (502, Transient), (503, Transient)],
+    [(400, Permanent), (404, Permanent), (409, Conflict), (418, Permanent), (429, Transient),
+     (500, Transient), (502, Transient), (503, Transient)],
 )  # fmt: skip
-@pytest.mark.parametrize("content", [b"", b"no", b'{"error": {"a": 1}}', b'{"error": "told"}'])
-def test_a_refusal_says_whether_repeating_helps(status, kind, content):
-    with answering(status, content) as (url, _), pytest.raises(kind) as raised:
-        door(url).cancel("a-1")
-    assert "told" in str(raised.value) or "told" not in content.decode()
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "127.0.0.1"),
+        (b"no", "127.0.0.1"),
+        (b'{"error": {"a": 1}}', "127.0.0.1"),
+        (b'{"error": "told"}', "told"),
+    ],
+)
+def test_a_refusal_says_whether_repeating_helps(status, kind, content, words):
+    with answering(status, content) as (url, _), pytest.raises(kind, match=words) as raised:
+        door(url).cancel(RUN)
+    passes = isinstance(raised.value, Transient) and not isinstance(raised.value, Conflict)
+    assert ("repeat the command" in str(raised.value)) == passes
 
 
-def test_words_of_an_app_cannot_drive_the_terminal():
-    said = json.dumps({"error": "\x1b]0;owned\x07" + "x" * 5000}).encode()
-    with answering(400, said) as (url, _), pytest.raises(Permanent) as raised:
-        door(url).cancel("a-1")
+def test_a_route_that_is_not_there_may_be_younger_than_the_app():
+    with (
+        answering(404) as (url, _),
+        pytest.raises(Permanent, match="of an older release: deploy, or give --direct"),
+    ):
+        door(url).standing(RUN)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 500, 503])
+def test_words_of_an_app_cannot_drive_the_terminal(status):
+    said = json.dumps({"error": ESCAPE + "x" * 5000}).encode()
+    with answering(status, said) as (url, _), pytest.raises(FanfareError, match="owned") as raised:
+        door(url).cancel(RUN)
     assert "\x1b" not in str(raised.value)
     assert len(str(raised.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    "place", ["http://127.0.0.1:8080/a", "https://localhost/a", "http://[::1]"]
+)
+def test_an_app_elsewhere_leads_to_no_service_of_this_machine(place):
+    far = calls("https://app.example.org")
+    for ask in (
+        lambda: far.read(place),
+        lambda: list(far.stream(place, 0)),
+        lambda: far.put(place, [b"secret"], 6),
+    ):
+        with pytest.raises(Permanent, match="check the address"):
+            ask()
 
 
 @pytest.mark.parametrize(
@@ -126,6 +192,9 @@ def test_words_of_an_app_cannot_drive_the_terminal():
         "https://",
         "http://127.0.0.1:0/a",
         "http://127.0.0.1:x/a",
+        "http://127.0.0.1:1/\u00e9",
+        "http://127.0.0.1:1/a b",
+        "http://[",
     ],
 )
 def test_an_app_chooses_no_other_kind_of_address_for_files(tmp_path, place):
@@ -136,12 +205,12 @@ def test_an_app_chooses_no_other_kind_of_address_for_files(tmp_path, place):
         with pytest.raises(Permanent, match="check the address"):
             door(url).start(Wanted("job", {}, file), lambda _: None)
         with pytest.raises(Permanent, match="check the address"):
-            calls.read(place)
+            calls(url).read(place)
 
 
 def test_nobody_there_is_told_without_what_may_be_secret():
     with pytest.raises(Transient, match="no answer") as raised:
-        calls.read("http://127.0.0.1:1/a?sig=s3cret")
+        calls("http://127.0.0.1:1").read("http://127.0.0.1:1/a?sig=s3cret")
     assert "s3cret" not in str(raised.value)
 
 
@@ -150,9 +219,4 @@ def test_a_file_that_goes_on_from_its_middle_is_not_taken_from_its_beginning():
         answering(200, b"whole") as (url, _),
         pytest.raises(Permanent, match="a part of the file"),
     ):
-        list(calls.stream(f"{url}/a", 3))
-
-
-def test_an_answer_that_breaks_off_may_pass():
-    with answering(200, b"half", content_length="x") as (url, _):
-        assert b"".join(calls.stream(f"{url}/a", 0)) == b"half"  # without a length its end is one
+        list(calls(url).stream(f"{url}/a", 3))
