@@ -21,7 +21,7 @@ from pipeline.handlers.assembling.commit import Chosen, Committed
 from pipeline.handlers.assembling.copying import MAX_FILES
 from pipeline.handlers.assembling.fan_in import FanIn
 from pipeline.handlers.collecting import gather
-from pipeline.handlers.collecting.accounts import Counts, Outcomes, count
+from pipeline.handlers.collecting.accounts import Counts, Outcomes, count, of_manifest
 from pipeline.handlers.collecting.gather import Gathered, Rejected, total_items
 from pipeline.handlers.collecting.receipts import settle_unheard
 from pipeline.handlers.ending import early
@@ -245,7 +245,7 @@ def _commit_chosen(engine: Engine, held: Held) -> None:
         there = commit.committed(engine, held.run)
         if there is None:
             raise
-        _succeed(engine, held, there, None)
+        _succeed(engine, held, there, of_manifest(engine, held.run, there.manifest))
     else:
         _commit(engine, held, chosen)
 
@@ -267,7 +267,7 @@ def _commit(engine: Engine, held: Held, chosen: Chosen) -> None:
     _succeed(engine, held, there, chosen.counts)
 
 
-def _succeed(engine: Engine, held: Held, there: Committed, counts: Counts | None) -> None:
+def _succeed(engine: Engine, held: Held, there: Committed, counts: Counts) -> None:
     """Conclude a run whose output is committed."""
     manifest = there.manifest
     _move_alias(engine, held.run, manifest)

@@ -10,7 +10,7 @@ from pipeline.domain.outputs.item_ends import ItemEnds
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.announcement import MAX_MISSING
 from pipeline.domain.runs.causes import Cause
-from pipeline.domain.runs.manifest import Missing
+from pipeline.domain.runs.manifest import Manifest, Missing
 from pipeline.domain.runs.results import Devices, DeviceUse, ItemResult, TaskResult
 from pipeline.domain.runs.run import Run
 from pipeline.domain.runs.stored import Stored
@@ -66,17 +66,32 @@ def count(engine: Engine, run: Run, items: Outcomes, seconds: float, devices: De
     """Compute what a run cost, from the `seconds` of its tasks and their share of a node.
 
     `devices` are those of its tasks; those of earlier generations and of stages are added.
-    The price is an estimate: full and spot price, weighted by the pool's share of spot nodes.
     """
-    pool = engine.catalogue.pools.get(run.pool)
     node_seconds = round(run.node_seconds + used(engine, run, seconds), 3)
     for stage in _stages(engine, run):
         devices.add(stage.device)
+    return _priced(engine, run, items, node_seconds, devices.uses)
+
+
+def of_manifest(engine: Engine, run: Run, manifest: Manifest) -> Counts:
+    """Return the counts that a committed manifest has; what items took at most it does not say."""
+    items = Outcomes(manifest.succeeded, manifest.missing_total, manifest.without_output)
+    return _priced(engine, run, items, manifest.node_seconds, manifest.devices)
+
+
+def _priced(
+    engine: Engine, run: Run, items: Outcomes, node_seconds: float, devices: tuple[DeviceUse, ...]
+) -> Counts:
+    """Add to what a run used its price.
+
+    It is an estimate: full and spot price, weighted by the pool's share of spot nodes.
+    """
+    pool = engine.catalogue.pools.get(run.pool)
     price, per_hour = (pool.price, pool.per_hour) if pool else (None, None)
     return Counts(
         **asdict(items),
         node_seconds=node_seconds,
-        devices=devices.uses,
+        devices=devices,
         cost=round(node_seconds / 3600 * (per_hour or 0.0), 6),
         currency=price.currency if price else "",
     )

@@ -31,7 +31,8 @@ class Verdict:
     """How a run ends, and what its event says.
 
     Without `counts`, the counts and the missing items come from what the tasks reported. Those of a
-    large run are counted in slices before.
+    large run are counted in slices before. Success is never put off for that: it comes with its
+    output and counts, or raises ValueError.
     """
 
     state: State
@@ -41,6 +42,10 @@ class Verdict:
     missing: Sequence[Mapping[str, object]] = ()
     counts: Counts | None = None
     obstacle: Obstacle | None = None
+
+    def __post_init__(self) -> None:
+        if self.state is State.SUCCEEDED and (self.output is None or self.counts is None):
+            raise ValueError("A run that succeeded has an output, and counts of its items.")
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,10 @@ class _Place(Stored):
     page: int = 0
     pin: int = 0
 
+    def after(self, deleted: int) -> "_Place":
+        """Return the place after so many more pins of this page."""
+        return self.model_copy(update={"pin": self.pin + deleted})
+
 
 _FIRST = _Place()
 
@@ -92,7 +96,7 @@ def erase(
 class _Erasure:
     """One invocation's deletion of what a run left. Its parts return whether they were all.
 
-    It deletes something even if the time is up, so that each slice gets on.
+    It deletes something, or looks at one page, even if the time is up, so that each slice gets on.
     """
 
     engine: Engine
@@ -100,7 +104,7 @@ class _Erasure:
     allowance: Allowance
     told: Told
     tenure: Tenure
-    deleted: int = 0
+    worked: bool = False
 
     def of_blobs(self, refs: Iterable[BlobRef]) -> bool:
         """Delete blobs, some at a time."""
@@ -108,21 +112,26 @@ class _Erasure:
         return all(self._some(some) == len(some) for some in groups)
 
     def of_plans(self) -> bool:
-        """Delete the pages of all plans, each after the pins that it names, from a place on."""
-        place = self.tenure.content(_Place) if self.tenure.body else _Place()
+        """Delete the pages of all plans, each after the pins that it names, from a place on.
+
+        The place after the last page is noted, too: nobody looks again at pages that are gone.
+        """
+        place = self.tenure.content(_Place) if self.tenure.body else _FIRST
         for generation, number, (page, pins) in _pages(self.engine, self.run, place):
             here = _Place(generation=generation, page=number)
             if here.model_copy(update={"pin": place.pin}) == place:
                 here = place
-            refs = [*pins, page] if page else []
-            for some in batched(refs[here.pin :], _AT_ONCE, strict=False):
-                deleted = self._some(some)
-                here = here.model_copy(update={"pin": here.pin + deleted})
-                self.tenure.renew(here.model_dump_json())
-                if deleted < len(some):
-                    return self._stopped(here)
-            if self._is_over():
-                return self._stopped(here)
+            here, whole = self._of_page(here, [*pins, page] if page else [])
+            if whole:
+                here = _Place(generation=generation, page=number + 1)
+                self.worked = True
+            if not whole or self._is_over():
+                self._note(here)
+                return False
+            self.tenure.renew(here.model_dump_json())
+        after = _Place(generation=self.run.generation + 1)
+        if after != place:
+            self._note(after)
         return True
 
     def of_rows(self) -> bool:
@@ -136,29 +145,40 @@ class _Erasure:
                 return True
         return False
 
-    def _some(self, refs: tuple[BlobRef, ...]) -> int:
-        """Delete blobs that were asked for, or the first of them; return how many."""
+    def _of_page(self, here: _Place, refs: list[BlobRef]) -> tuple[_Place, bool]:
+        """Delete a page and its pins from a place on; return the next, and whether it is gone."""
+        for some in batched(refs[here.pin :], _AT_ONCE, strict=False):
+            deleted = self._some(some, here)
+            here = here.after(deleted)
+            if deleted < len(some):
+                return here, False
+        return here, True
+
+    def _some(self, refs: tuple[BlobRef, ...], here: _Place | None = None) -> int:
+        """Delete blobs that were asked for, or the first of them; return how many.
+
+        Those of a plan begin `here`.
+        """
         if self._is_over():
             return 0
         refs = refs[: self.allowance.left]
         for _ in abreast.each(self.engine.ports.writer.delete, refs):
             pass
-        self._count(len(refs))
+        self._count(len(refs), here and here.after(len(refs)))
         return len(refs)
 
     def _is_over(self) -> bool:
-        late = self.deleted > 0 and self.allowance.is_late(self.engine)
+        late = self.worked and self.allowance.is_late(self.engine)
         return late or self.allowance.left <= 0
 
-    def _count(self, deleted: int) -> None:
-        self.deleted += deleted
+    def _count(self, deleted: int, place: _Place | None = None) -> None:
+        self.worked = self.worked or deleted > 0
         self.allowance.left -= deleted
         self.told(deleted)
-        self.tenure.renew()
+        self.tenure.renew(place and place.model_dump_json())
 
-    def _stopped(self, place: _Place) -> bool:
+    def _note(self, place: _Place) -> None:
         self.tenure.note(self.tenure.position + 1, place.model_dump_json())
-        return False
 
 
 def item_pins(engine: Engine, run: Run) -> Iterator[BlobRef]:

@@ -5,12 +5,20 @@ from datetime import timedelta
 
 import pytest
 
+from pipeline.domain.runs.lifecycle import State
+from pipeline.domain.runs.manifest import Manifest
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.errors import Permanent, Transient
 from pipeline.handlers.assembling import copying
+from pipeline.handlers.collecting import indexing
+from pipeline.handlers.ending.conclude import Verdict
 from tests.unit.handlers.conftest import content_of
 
-FOREVER = timedelta(days=9)
+
+@pytest.fixture(autouse=True, params=[indexing.FEW, 0], ids=["small", "large"])
+def few(request, monkeypatch):
+    """Let the run be small, or large: then others count its items in slices."""
+    monkeypatch.setattr(indexing, "FEW", request.param)
 
 
 def refused(app, verb: str, name: str, error: Exception) -> None:
@@ -71,6 +79,18 @@ def test_a_commit_record_that_was_deleted_after_the_commit_does_not_matter(app_w
     app.settle()
     run = app.only_run()
     assert (run.state, run.succeeded, content_of(app, run)) == ("succeeded", 1, b"0\n")
+    published = app.world.events.published[-1]["data"]
+    assert published["output"]["manifest"] == run.output.manifest
+    ref = BlobRef("output", f"job/{run.id}/g1/manifest.json")
+    manifest = Manifest.model_validate_json(app.world.blobs.read(ref))
+    assert (run.failed, run.node_seconds) == (manifest.missing_total, manifest.node_seconds)
+    assert run.node_seconds > 0
+    assert run.cost > 0
+
+
+def test_no_run_succeeds_without_its_output_and_its_counts():
+    with pytest.raises(ValueError, match="output"):
+        Verdict(State.SUCCEEDED)
 
 
 @pytest.mark.parametrize("change", [lambda _: b"{", lambda text: text.replace(b"job-", b"job-0")])

@@ -115,7 +115,10 @@ def test_one_instance_at_a_time_counts(app):
     taken = slices.take(app.world.tables, step_of(app), "other", app.engine.now)
     assert not isinstance(taken, Busy)
     app.pump()
+    cursor = slices.read(app.world.tables, step_of(app))
+    assert (cursor.owner, cursor.turn) == ("other", taken.turn)
     assert app.only_run().state == "cancelling"
+    app.world.clock.advance(timedelta(minutes=2))
     app.settle()
     assert ended(app) == CANCELLED
 
