@@ -20,7 +20,7 @@ from pipeline.handlers.planning import plan, planner
 from pipeline.handlers.running import demand, submit
 from pipeline.handlers.starting import admission, lost_events
 from pipeline.handlers.why import note_failing, obstacle_to
-from pipeline.ledger import index, outbox, progress, runs
+from pipeline.ledger import index, outbox, pools, progress, runs
 from pipeline.ledger.index import ActiveEntry
 from pipeline.ledger.outbox import OutboxEntry, Unreleased
 from pipeline.ledger.runs import Held
@@ -49,6 +49,10 @@ def sweep(engine: Engine) -> bool:
     for pool in engine.catalogue.pools:
         with apart("demand", pool=pool):
             demand.push(engine, pool)
+    with apart("watches"):
+        for watch in pools.watches(tables):
+            with apart("watch", pool=watch.pool_id):
+                demand.look_after(engine, watch)
     return checked > 0
 
 
