@@ -262,8 +262,8 @@ def _say_why(engine: Engine, run_id: str) -> None:
     if held is None or held.run.over or held.run.idle_for(engine.now) < engine.patience.receipt:
         return
     obstacle = obstacle_to(engine, held.run)
-    if obstacle and obstacle.code in ASKS_AGAIN:
-        demand.renew(engine, held.run, _left(engine, held.run))
+    if obstacle and obstacle.code in ASKS_AGAIN and demand.lapsed(engine, held.run):
+        demand.register(looks.anew(engine), held.run, _left(engine, held.run))
     if obstacle is None or obstacle == held.run.obstacle:
         return
     waits = held.run.waits_for(obstacle, engine.token())

@@ -31,19 +31,18 @@ def register(engine: Engine, run: Run, tasks: int) -> None:
     grow(engine, run.pool)
 
 
-def renew(engine: Engine, run: Run, tasks: int) -> None:
-    """Ask anew for a run whose tasks wait for nodes, once what it asked for has expired.
+def lapsed(engine: Engine, run: Run) -> bool:
+    """Return whether a run whose tasks wait for nodes must ask anew: what it asked for has expired.
 
     So a pool gets its formula back that somebody changed, or turned off. A job on the pool of an
     earlier definition has no use of nodes elsewhere.
     """
     if run.pool not in engine.catalogue.pools:
-        return
+        return False
     jobs = (engine.ports.cluster.job(job) for job in jobs_at_work(engine, run))
     here = any(job.pool in ("", engine.pool_id(run)) for job in jobs)
     live = (demand.run for demand in pools.demands(engine.ports.tables, run.pool, engine.now))
-    if here and run.id not in live:
-        register(engine, run, tasks)
+    return here and run.id not in live
 
 
 def grow(engine: Engine, pool_name: str) -> None:

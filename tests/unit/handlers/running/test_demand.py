@@ -209,3 +209,22 @@ def test_a_run_watches_a_pool_although_others_write_the_watch_first(empty):
     empty.app.through(replace(empty.app.world.ports, tables=Beside(tables, transact=overtaken)))
     empty.ask()
     assert (others, empty.report.target_nodes > 0) == ([], True)
+
+
+def test_a_sweep_that_asks_anew_looks_at_the_pool_after_its_own_push(empty):
+    """The sweep has reported the pool steady and empty before; Batch follows the push at once."""
+    resized = []
+
+    def evaluated(pool, formula):
+        empty.batch.push_formula(pool, formula)
+        empty.batch.pools[pool] = replace(empty.report, allocation="resizing", target_nodes=1)
+
+    cluster = Beside(
+        empty.batch, push_formula=evaluated, resize_by_hand=lambda *asked: resized.append(asked)
+    )
+    empty.through(cluster)
+    empty.ask()
+    empty.app.world.clock.advance(minutes=40)
+    empty.batch.pools[empty.pool] = PoolReport("active", "steady", formula="x")
+    empty.minute()
+    assert (resized, empty.report.allocation) == ([], "resizing")
