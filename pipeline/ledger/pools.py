@@ -22,11 +22,16 @@ _TRIES = 5
 
 @dataclass(frozen=True)
 class Push:
-    """When a pool's formula was last pushed, and for how many demands."""
+    """When a pool's formula was last pushed, and for how many demands.
+
+    `pool_id` is the pool of Batch that got it, and `taken` says that the pool is known to have it.
+    """
 
     at: datetime
     demands: int
     etag: str | None = None
+    pool_id: str = ""
+    taken: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,8 @@ def last_push(tables: Tables, pool: str) -> Push | None:
     if row is None:
         return None
     demands = number(row, "demands", POOLS) if "demands" in row.values else -1
-    return Push(moment(row, "at", POOLS), demands, row.etag)
+    pool_id, taken = str(row.values.get("pool_id", "")), row.values.get("taken") is True
+    return Push(moment(row, "at", POOLS), demands, row.etag, pool_id, taken)
 
 
 def note_push(tables: Tables, pool: str, push: Push) -> Push:
@@ -76,7 +82,12 @@ def note_push(tables: Tables, pool: str, push: Push) -> Push:
 
     Raises Conflict if somebody else pushes.
     """
-    values: dict[str, Value] = {"at": push.at, "demands": push.demands}
+    values: dict[str, Value] = {
+        "at": push.at,
+        "demands": push.demands,
+        "pool_id": push.pool_id,
+        "taken": push.taken,
+    }
     return replace(push, etag=write(tables, POOLS, Row(pool, _PUSH, values, push.etag)))
 
 

@@ -6,6 +6,7 @@ once, it gets its first nodes by a resize, and its formula back once they are th
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pipeline.domain.definitions.pool import Pool
 from pipeline.domain.definitions.room import slots_of
@@ -66,7 +67,7 @@ def look_after(engine: Engine, watch: Watch) -> None:
     """Give a watched pool its formula, and end the watch once its formula has it."""
     pool = engine.catalogue.pools.get(watch.pool)
     if pool is None or engine.pool_id_of(pool) != watch.pool_id:
-        _formula(engine, watch.pool, watch.pool_id, watch.formula)
+        _takes(engine, watch.pool, watch.pool_id, watch.formula)
         _look(engine, watch, None)
         return
     push(engine, watch.pool, watched=True)
@@ -78,23 +79,27 @@ def push(engine: Engine, pool_name: str, *, watched: bool = False) -> None:
 
     A watched pool gets it although nobody needs anything.
     """
-    tables = engine.ports.tables
-    pool, last = engine.catalogue.pools.get(pool_name), pools.last_push(tables, pool_name)
-    if pool is None or (last is not None and engine.now - last.at < engine.patience.push):
+    tables, pool = engine.ports.tables, engine.catalogue.pools.get(pool_name)
+    if pool is None:
+        return
+    last, pool_id = pools.last_push(tables, pool_name), engine.pool_id_of(pool)
+    if last and last.pool_id == pool_id and engine.now - last.at < engine.patience.push:
         return
     live = list(pools.demands(tables, pool_name, engine.now))
     if not (live or watched) and (last is None or last.demands == 0):
         return
-    mine = Push(engine.now, len(live), last.etag if last else None)
+    formula = render_formula(pool, live, engine.now, engine.patience.demand)
+    mine = Push(engine.now, len(live), last.etag if last else None, pool_id)
     try:
-        pools.note_push(tables, pool_name, mine)
+        mine = pools.note_push(tables, pool_name, mine)
+        if _takes(engine, pool_name, pool_id, formula):
+            # Batch counts the time until the next formula from here, too.
+            pools.note_push(tables, pool_name, replace(mine, at=engine.now, taken=True))
     except Conflict:
         return  # another invocation pushes
-    formula = render_formula(pool, live, engine.now, engine.patience.demand)
-    _formula(engine, pool_name, engine.pool_id_of(pool), formula)
 
 
-def _formula(engine: Engine, pool_name: str, pool_id: str, formula: str) -> None:
+def _takes(engine: Engine, pool_name: str, pool_id: str, formula: str) -> bool:
     try:
         engine.ports.cluster.push_formula(pool_id, formula)
     except (Conflict, Transient, Permanent) as error:
@@ -102,6 +107,8 @@ def _formula(engine: Engine, pool_name: str, pool_id: str, formula: str) -> None
             "Pool refuses a formula now: its present one follows the pending tasks",
             extra={"action": "push", "pool": pool_name, "reason": str(error)},
         )
+        return False
+    return True
 
 
 def _look(engine: Engine, watch: Watch, pool: Pool | None) -> None:
@@ -112,7 +119,9 @@ def _look(engine: Engine, watch: Watch, pool: Pool | None) -> None:
     tables = engine.ports.tables
     live = list(pools.demands(tables, pool.name, engine.now)) if pool else []
     try:
-        step = next_step(engine.ports.cluster.pool(watch.pool_id), live)
+        last = pools.last_push(tables, watch.pool)
+        taken = last is not None and last.taken and last.pool_id == watch.pool_id
+        step = next_step(engine.ports.cluster.pool(watch.pool_id), live, taken=taken)
         if step is Growth.LEAVE:
             pools.keep_watch(tables, watch, watched=False)
         elif step is Growth.RESIZE and pool:

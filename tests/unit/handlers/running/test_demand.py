@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from pipeline.domain.definitions.pool import Containers
-from pipeline.domain.waiting.reports import PoolReport
-from pipeline.errors import Conflict
+from pipeline.domain.waiting.reports import PoolReport, Trouble
+from pipeline.errors import Conflict, Permanent
 from pipeline.handlers.mending import sweep
 from pipeline.handlers.running import demand
 from pipeline.ledger import pools
@@ -228,3 +229,27 @@ def test_a_sweep_that_asks_anew_looks_at_the_pool_after_its_own_push(empty):
     empty.batch.pools[empty.pool] = PoolReport("active", "steady", formula="x")
     empty.minute()
     assert (resized, empty.report.allocation) == ([], "resizing")
+
+
+def refused(pool, formula):
+    raise Permanent("The formula is wrong.")
+
+
+def failed(empty, pool, formula):
+    empty.batch.push_formula(pool, formula)
+    error = Trouble("AutoScaleSyntax", "line 3")
+    empty.batch.pools[pool] = replace(empty.report, autoscale_error=error)
+
+
+@pytest.mark.parametrize("verb", ["refused", "failed"])
+def test_a_pool_that_takes_no_formula_or_cannot_evaluate_it_is_not_resized(empty, verb):
+    pushing = refused if verb == "refused" else partial(failed, empty)
+    empty.through(Beside(empty.batch, push_formula=pushing))
+    empty.ask()
+    for _ in range(3):
+        empty.minute()
+    assert (empty.report.target_nodes, empty.report.autoscales) == (0, True)
+    empty.batch.pools[empty.pool] = replace(empty.report, autoscale_error=None)
+    empty.through(empty.batch)
+    empty.minute()
+    assert empty.report.target_nodes > 0
