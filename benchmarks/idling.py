@@ -33,7 +33,7 @@ from pipeline.domain.pools.formula import Demand, render_formula
 from pipeline.domain.waiting.reports import PoolReport
 from pipeline.errors import Transient
 from pipeline.handlers.engine import Engine
-from pipeline.handlers.running.demand import push
+from pipeline.handlers.running.demand import grow, look_after, push
 from pipeline.ledger import pools
 from pipeline.settings import Patience
 
@@ -244,7 +244,7 @@ class Ours(_Run):
         until = self._engine.now + self._engine.patience.demand
         demand = Demand(f"r{number:04}", arrival.tasks, until)
         pools.want(self._engine.ports.tables, "p", demand)
-        push(self._engine, "p", watch=True)
+        grow(self._engine, "p")
 
     def _look(self) -> None:
         if not self.pool.nodes and not sum(self.pool.targets):
@@ -259,6 +259,8 @@ class Ours(_Run):
                 del self._open[number]
                 pools.withdraw(self._engine.ports.tables, "p", f"r{number:04}")
         push(self._engine, "p")
+        for watch in pools.watches(self._engine.ports.tables):
+            look_after(self._engine, watch)
         self.simulation.after(_MINUTE, self._sweep)
 
 

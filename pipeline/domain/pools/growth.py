@@ -18,18 +18,21 @@ class Growth(StrEnum):
     """What whoever watches a pool does next."""
 
     LEAVE = "leave"  # it has nodes, or nobody needs any: it is its formula's business again
-    WATCH = "watch"  # it resizes, or waits for its formula
+    WATCH = "watch"  # it resizes, waits for its formula, or has one that it cannot evaluate
     RESIZE = "resize"  # it is empty, and has not followed its formula
 
 
-def next_step(report: PoolReport, demands: Sequence[Demand]) -> Growth:
-    """Decide by a report that is newer than the last push."""
+def next_step(report: PoolReport, demands: Sequence[Demand], *, taken: bool) -> Growth:
+    """Decide by a report that is newer than the last push, and by whether the pool took that.
+
+    A pool that takes no formula, or cannot evaluate it, would keep the nodes of a resize.
+    """
     if report.state != "active":
         return Growth.WATCH if demands else Growth.LEAVE
     if report.allocation != "steady" or not report.autoscales:
         return Growth.WATCH
     if demands and report.nodes == report.target_nodes == 0:
-        return Growth.RESIZE
+        return Growth.RESIZE if taken and report.autoscale_error is None else Growth.WATCH
     return Growth.LEAVE
 
 

@@ -43,6 +43,14 @@ def once(engine: Engine) -> Engine:
     return replace(engine, ports=replace(engine.ports, cluster=cluster))
 
 
+def anew(engine: Engine) -> Engine:
+    """Return the engine for which Batch reports as it is now, for decisions after a change."""
+    cluster = engine.ports.cluster
+    if not isinstance(cluster, _Once):
+        return engine
+    return replace(engine, ports=replace(engine.ports, cluster=cluster.present))
+
+
 def reported_once(engine: Engine, job: str) -> Engine:
     """Return an engine for which Batch lists the tasks of a job once, for all looks at them.
 
@@ -86,8 +94,8 @@ class _Once:
     """Batch as one sweep sees it."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+        self.present = cluster
         self.job, self.pool = cache(cluster.job), cache(cluster.pool)
 
     def __getattr__(self, name: str) -> object:
-        return getattr(self._cluster, name)
+        return getattr(self.present, name)

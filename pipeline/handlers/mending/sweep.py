@@ -20,7 +20,7 @@ from pipeline.handlers.planning import plan, planner
 from pipeline.handlers.running import demand, submit
 from pipeline.handlers.starting import admission, lost_events
 from pipeline.handlers.why import note_failing, obstacle_to
-from pipeline.ledger import index, outbox, progress, runs
+from pipeline.ledger import index, outbox, pools, progress, runs
 from pipeline.ledger.index import ActiveEntry
 from pipeline.ledger.outbox import OutboxEntry, Unreleased
 from pipeline.ledger.runs import Held
@@ -49,6 +49,10 @@ def sweep(engine: Engine) -> bool:
     for pool in engine.catalogue.pools:
         with apart("demand", pool=pool):
             demand.push(engine, pool)
+    with apart("watches"):
+        for watch in pools.watches(tables):
+            with apart("watch", pool=watch.pool_id):
+                demand.look_after(engine, watch)
     return checked > 0
 
 
@@ -258,8 +262,8 @@ def _say_why(engine: Engine, run_id: str) -> None:
     if held is None or held.run.over or held.run.idle_for(engine.now) < engine.patience.receipt:
         return
     obstacle = obstacle_to(engine, held.run)
-    if obstacle and obstacle.code in ASKS_AGAIN:
-        demand.renew(engine, held.run, _left(engine, held.run))
+    if obstacle and obstacle.code in ASKS_AGAIN and demand.lapsed(engine, held.run):
+        demand.register(looks.anew(engine), held.run, _left(engine, held.run))
     if obstacle is None or obstacle == held.run.obstacle:
         return
     waits = held.run.waits_for(obstacle, engine.token())

@@ -17,7 +17,7 @@ from pipeline.errors import Conflict, Permanent, Transient
 from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.why import jobs_at_work
 from pipeline.ledger import pools
-from pipeline.ledger.pools import Push
+from pipeline.ledger.pools import Push, Watch
 
 
 def register(engine: Engine, run: Run, tasks: int) -> None:
@@ -29,80 +29,111 @@ def register(engine: Engine, run: Run, tasks: int) -> None:
         pools.want(engine.ports.tables, run.pool, wanted)
     except Conflict:
         log.debug("Demand was registered by another invocation", extra={"action": "demand"})
-    push(engine, run.pool, watch=True)
+    grow(engine, run.pool)
 
 
-def renew(engine: Engine, run: Run, tasks: int) -> None:
-    """Ask anew for a run whose tasks wait for nodes, once what it asked for has expired.
+def lapsed(engine: Engine, run: Run) -> bool:
+    """Return whether a run whose tasks wait for nodes must ask anew: what it asked for has expired.
 
     So a pool gets its formula back that somebody changed, or turned off. A job on the pool of an
     earlier definition has no use of nodes elsewhere.
     """
     if run.pool not in engine.catalogue.pools:
-        return
+        return False
     jobs = (engine.ports.cluster.job(job) for job in jobs_at_work(engine, run))
     here = any(job.pool in ("", engine.pool_id(run)) for job in jobs)
     live = (demand.run for demand in pools.demands(engine.ports.tables, run.pool, engine.now))
-    if here and run.id not in live:
-        register(engine, run, tasks)
+    return here and run.id not in live
 
 
-def push(engine: Engine, pool_name: str, *, watch: bool = False) -> None:
-    """Push the pool's formula, unless one was pushed just now or there is no demand to change.
-
-    A watched pool is looked at, until its formula has it again.
-    """
-    tables = engine.ports.tables
-    pool, last = engine.catalogue.pools.get(pool_name), pools.last_push(tables, pool_name)
+def grow(engine: Engine, pool_name: str) -> None:
+    """Push the pool's formula, and watch the pool until its formula has it."""
+    pool = engine.catalogue.pools.get(pool_name)
     if pool is None:
         return
-    live = list(pools.demands(tables, pool_name, engine.now))
-    watched = watch or (last is not None and last.watched)
-    soon = last is not None and engine.now - last.at < engine.patience.push
-    idle = not live and (last is None or last.demands == 0)
-    if (soon or idle) and not watched:
+    pool_id, own = engine.pool_id_of(pool), render_formula(pool, [], engine.now)
+    try:
+        # What is noted first, the next sweep goes on with, wherever this ends.
+        watch = pools.watch(engine.ports.tables, Watch(pool_id, pool_name, own))
+    except Conflict:
+        log.debug("Others watch the pool", extra={"action": "watch", "pool": pool_name})
+        watch = None
+    push(engine, pool_name)
+    if watch:
+        _look(engine, watch, pool)
+
+
+def look_after(engine: Engine, watch: Watch) -> None:
+    """Give a watched pool its formula, and end the watch once its formula has it."""
+    pool = engine.catalogue.pools.get(watch.pool)
+    if pool is None or engine.pool_id_of(pool) != watch.pool_id:
+        _takes(engine, watch.pool, watch.pool_id, watch.formula)
+        _look(engine, watch, None)
         return
-    # What is noted first, the next sweep goes on with, wherever this ends.
-    at = last.at if last and soon else engine.now
-    mine = Push(at, len(live), last.etag if last else None, watched)
+    push(engine, watch.pool, watched=True)
+    _look(engine, watch, pool)
+
+
+def push(engine: Engine, pool_name: str, *, watched: bool = False) -> None:
+    """Push the pool's formula, unless one was pushed just now or there is no demand to change.
+
+    A watched pool gets it although nobody needs anything.
+    """
+    tables, pool = engine.ports.tables, engine.catalogue.pools.get(pool_name)
+    if pool is None:
+        return
+    last, pool_id = pools.last_push(tables, pool_name), engine.pool_id_of(pool)
+    if last and last.pool_id == pool_id and engine.now - last.at < engine.patience.push:
+        return
+    live = list(pools.demands(tables, pool_name, engine.now))
+    if not (live or watched) and (last is None or last.demands == 0):
+        return
+    formula = render_formula(pool, live, engine.now, engine.patience.demand)
+    mine = Push(engine.now, len(live), last.etag if last else None, pool_id)
     try:
         mine = pools.note_push(tables, pool_name, mine)
+        if _takes(engine, pool_name, pool_id, formula):
+            # Batch counts the time until the next formula from here, too.
+            pools.note_push(tables, pool_name, replace(mine, at=engine.now, taken=True))
     except Conflict:
         return  # another invocation pushes
-    if not soon:
-        _push(engine, pool, live)
-    if watched:
-        _watch(engine, pool, live, mine)
 
 
-def _push(engine: Engine, pool: Pool, live: Sequence[Demand]) -> None:
-    formula = render_formula(pool, live, engine.now, engine.patience.demand)
+def _takes(engine: Engine, pool_name: str, pool_id: str, formula: str) -> bool:
     try:
-        engine.ports.cluster.push_formula(engine.pool_id_of(pool), formula)
+        engine.ports.cluster.push_formula(pool_id, formula)
     except (Conflict, Transient, Permanent) as error:
         log.warning(
             "Pool refuses a formula now: its present one follows the pending tasks",
-            extra={"action": "push", "pool": pool.name, "reason": str(error)},
+            extra={"action": "push", "pool": pool_name, "reason": str(error)},
         )
+        return False
+    return True
 
 
-def _watch(engine: Engine, pool: Pool, live: Sequence[Demand], mine: Push) -> None:
-    """Look whether a pool grows by its formula; if it does not, resize it."""
+def _look(engine: Engine, watch: Watch, pool: Pool | None) -> None:
+    """Look whether a watched pool grows by its formula; if it does not, resize it.
+
+    `pool` is what it was made from, or None if no definition leads to it any more.
+    """
     tables = engine.ports.tables
+    live = list(pools.demands(tables, pool.name, engine.now)) if pool else []
     try:
-        step = next_step(engine.ports.cluster.pool(engine.pool_id_of(pool)), live)
+        last = pools.last_push(tables, watch.pool)
+        taken = last is not None and last.taken and last.pool_id == watch.pool_id
+        step = next_step(engine.ports.cluster.pool(watch.pool_id), live, taken=taken)
         if step is Growth.LEAVE:
-            pools.note_push(tables, pool.name, replace(mine, watched=False))
-        elif step is Growth.RESIZE:
+            pools.keep_watch(tables, watch, watched=False)
+        elif step is Growth.RESIZE and pool:
             # Nobody else has ended the watch since: a pool without autoscale must be watched.
-            pools.note_push(tables, pool.name, mine)
+            pools.keep_watch(tables, watch)
             _resize(engine, pool, live)
     except Conflict:
         log.debug("Another invocation watches the pool", extra={"action": "watch"})
     except (Transient, Permanent) as error:
         log.warning(
             "Pool cannot grow now: the next sweep looks at it again",
-            extra={"action": "watch", "pool": pool.name, "reason": str(error)},
+            extra={"action": "watch", "pool": watch.pool, "reason": str(error)},
         )
 
 

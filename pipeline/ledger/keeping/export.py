@@ -7,6 +7,7 @@ from datetime import datetime
 from pipeline.domain.runs import naming
 from pipeline.ledger import index, watermarks
 from pipeline.ledger.layout import POOLS, PROGRESS, RUNS, TASKS, partition
+from pipeline.ledger.pools import WATCHED
 from pipeline.ports.tables import Row, Tables, Value
 
 type Exported = dict[str, object]
@@ -32,8 +33,8 @@ def exported(tables: Tables, pools: Iterable[str]) -> Iterator[Exported]:
                 for generation in range(1, generations + 1):
                     place = partition(run, generation)
                     yield from (_plain(table, row) for row in tables.query(table, place))
-    for pool in pools:
-        yield from (_plain(POOLS, row) for row in tables.query(POOLS, pool))
+    for place in (*pools, WATCHED):
+        yield from (_plain(POOLS, row) for row in tables.query(POOLS, place))
 
 
 def _runs(tables: Tables, pipeline: str) -> Iterator[tuple[str, int]]:

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.domain.pools.formula import Demand
 from pipeline.domain.pools.growth import Growth, first_nodes, next_step
-from pipeline.domain.waiting.reports import PoolReport
+from pipeline.domain.waiting.reports import PoolReport, Trouble
 from tests.unit.domain.definitions.test_pool import pool
 
 NOW, LIFE = datetime(2026, 11, 23, 10, tzinfo=UTC), timedelta(minutes=15)
@@ -22,17 +22,22 @@ ASKED = [Demand("r", 3, NOW + LIFE)]
         (replace(EMPTY, allocation="resizing", target_nodes=2), Growth.WATCH),
         (replace(EMPTY, autoscales=False), Growth.WATCH),
         (replace(EMPTY, nodes=2, target_nodes=2, autoscales=False), Growth.WATCH),
+        (replace(EMPTY, autoscale_error=Trouble("AutoScaleSyntax", "")), Growth.WATCH),
         (PoolReport(""), Growth.WATCH),
     ],
 )
 def test_a_pool_that_a_run_asks_is_resized_only_if_it_is_empty_and_follows_no_formula(report, step):
-    assert next_step(report, ASKED) is step
+    assert next_step(report, ASKED, taken=True) is step
+
+
+def test_an_empty_pool_that_took_no_formula_is_not_resized():
+    assert next_step(EMPTY, ASKED, taken=False) is Growth.WATCH
 
 
 def test_a_pool_that_nobody_asks_is_watched_until_its_formula_has_it_again():
-    assert next_step(EMPTY, []) is Growth.LEAVE
-    assert next_step(replace(EMPTY, autoscales=False), []) is Growth.WATCH
-    assert next_step(PoolReport("deleting"), []) is Growth.LEAVE
+    assert next_step(EMPTY, [], taken=True) is Growth.LEAVE
+    assert next_step(replace(EMPTY, autoscales=False), [], taken=True) is Growth.WATCH
+    assert next_step(PoolReport("deleting"), [], taken=True) is Growth.LEAVE
 
 
 def asked(slots, age=timedelta()):
