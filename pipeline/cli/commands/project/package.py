@@ -25,12 +25,12 @@ def package(context: typer.Context) -> None:
         "parameters": made.parameters,
         "pipelines": sorted(catalogue.pipelines),
     }
-    values = f"of its own {', '.join(made.parameters)}" if made.parameters else "as the engine's"
+    values = f"{', '.join(made.parameters)} from {FILE}, the others"
     shown = (
         f"{made.zip}: {wording.size(made.size)}, SHA-256 {made.digest[:12]}…, "
         f"{wording.count(len(catalogue.pipelines), 'pipeline')}\n"
         f"templates: {made.templates}\n"
-        f"parameters: {values} (a project's are in {FILE})\n"
+        f"parameters: {values if made.parameters else 'all'} as the engine has them\n"
         "next: azd up"
     )
     session.answer(answer, shown)
