@@ -6,13 +6,13 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
-from pipeline.cli.doors.door import LOG_BYTES, Advance, Listed, Outputs, Wanted
+from pipeline.cli.doors.door import LOG_BYTES, Advance, Listed, Logs, Outputs, Wanted
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.manifest import Manifest
 from pipeline.domain.runs.run import Run
 from pipeline.errors import NotFound
 from pipeline.handlers.collecting import standing
-from pipeline.handlers.collecting.logs import Log, logs_of
+from pipeline.handlers.collecting.logs import logs_of
 from pipeline.handlers.collecting.standing import FailedItem, Standing
 from pipeline.handlers.doors import http
 from pipeline.handlers.ending import steer
@@ -97,9 +97,9 @@ class DirectDoor:
         """Open the committed output of a run."""
         return _Blobs(self.engine, run)
 
-    def logs(self, run: Run, unit: str) -> Iterator[Log]:
+    def logs(self, run: Run, unit: str) -> Logs:
         """Read the logs of a unit, or of all."""
-        return logs_of(self.engine, run, unit, LOG_BYTES)
+        return Logs(logs_of(self.engine, run, unit, LOG_BYTES))
 
 
 @dataclass(frozen=True)

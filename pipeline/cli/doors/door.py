@@ -3,7 +3,7 @@
 A command that needs more than this works directly, by `Session.engine`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +25,14 @@ class Listed:
 
     runs: Sequence[Run]
     unreadable: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Logs:
+    """Logs that were read; `more` if there are further ones, which the target does not show."""
+
+    found: Iterable[Log]
+    more: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,5 +100,5 @@ class Door(Protocol):
     def outputs(self, run: Run) -> Outputs:
         """Open the committed output of a run."""
 
-    def logs(self, run: Run, unit: str) -> Iterator[Log]:
+    def logs(self, run: Run, unit: str) -> Logs:
         """Read the logs of a unit of the run's generation, or of all."""

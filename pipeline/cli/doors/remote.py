@@ -18,13 +18,12 @@ from pydantic import ValidationError
 from pipeline.cli.doors import answers
 from pipeline.cli.doors.calls import Calls, Refused
 from pipeline.cli.doors.direct import chunks_of
-from pipeline.cli.doors.door import Advance, Listed, Outputs, Wanted
+from pipeline.cli.doors.door import Advance, Listed, Logs, Outputs, Wanted
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.domain.runs.manifest import Manifest
 from pipeline.domain.runs.run import Run
 from pipeline.domain.texts.visible import visible
 from pipeline.errors import Conflict, FanfareError, NotFound, Transient
-from pipeline.handlers.collecting.logs import Log
 from pipeline.handlers.collecting.standing import FailedItem, Standing
 from pipeline.handlers.doors.http import MAX_LISTED
 
@@ -132,14 +131,11 @@ class RemoteDoor:
         """Open the committed output of a run."""
         return _Signed(self.calls, run)
 
-    def logs(self, run: Run, unit: str) -> Iterator[Log]:
+    def logs(self, run: Run, unit: str) -> Logs:
         """Read the logs of a unit, or of all."""
         asked = {"unit": unit} if unit else {}
         answer = self.calls.get("runs", run.id, "logs", generation=run.generation, **asked)
-        found, more = answers.logs_of(answer)
-        if more:
-            self.note("These are not all logs: name a task, or an item, to read its own.")
-        return iter(found)
+        return Logs(*answers.logs_of(answer))
 
     def _uploaded(self, file: Path, name: str | None, advance: Advance) -> object:
         """Bring a file where the app says, unless it is there; return it as the input of a run."""

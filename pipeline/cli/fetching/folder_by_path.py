@@ -6,6 +6,7 @@ may write there could put a link in its place, which `folder_by_handle` excludes
 
 import errno
 import os
+import re
 import shutil
 import stat
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from pipeline.cli.fetching.holding import hold
 from pipeline.cli.fetching.reasons import explained
 from pipeline.domain.texts.visible import visible
 
+_MEANS_MORE = re.compile(r'[\\:*?"<>|]|[ .]$')  # to Windows, which drops such ends
 _AS_IT_IS = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -98,7 +100,15 @@ class FolderByPath:
                 yield (top / name).relative_to(self.root).as_posix()
 
     def _place(self, path: PurePosixPath, *, create: bool = False) -> Path:
-        """Return a file's path when every folder on the way is one. Raises OSError."""
+        """Return a file's path when every folder on the way is one.
+
+        Raises OSError, and CommandError for a name that Windows takes for something else.
+        """
+        if any(_MEANS_MORE.search(part) for part in path.parts):
+            raise CommandError(
+                f"The name of the file {visible(str(path))} means something else to Windows, such "
+                "as a drive or a stream: fetch this output on Linux or macOS."
+            )
         here = self.root
         for part in path.parts[:-1]:
             here /= part

@@ -87,7 +87,7 @@ def _print_log(session: Session, run: Run, unit: str, tail: "Tail") -> None:
     """Print the log in Storage: of a program with secrets, or of a node that is gone."""
     for log in logs_of(session, run, unit):
         text = log.text if tail.item is None else part_of(log.text, tail.item)
-        for line in text.splitlines():
+        for line in log._replace(text=text).shown.splitlines():
             tail.out(line)
 
 

@@ -14,17 +14,28 @@ _FAILURES_READ = 200
 
 
 class Log(NamedTuple):
-    """What one attempt of a unit printed, as a person reads it."""
+    """What one attempt of a unit printed.
+
+    `cut` says that it printed more, and `more` that further logs were not read.
+    """
 
     unit: str
     name: str
     text: str
+    cut: bool = False
+    more: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The text as a person reads it."""
+        return self.text + ("\n(cut here)\n" if self.cut else "")
 
 
 def logs_of(session: Session, run: Run, unit: str) -> Iterator[Log]:
     """Read the logs of a unit, or of all: the programs' logs, or the runner's if there are none."""
-    for log in session.door.logs(run, unit):
-        yield Log(log.unit, log.name, log.text + ("\n(cut here)\n" if log.cut else ""))
+    logs = session.door.logs(run, unit)
+    for log in logs.found:
+        yield Log(log.unit, log.name, log.text, log.cut, logs.more)
 
 
 def failed_units(session: Session, run: Run) -> list[str]:

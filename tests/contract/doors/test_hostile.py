@@ -220,3 +220,12 @@ def test_a_file_that_goes_on_from_its_middle_is_not_taken_from_its_beginning():
         pytest.raises(Permanent, match="a part of the file"),
     ):
         list(calls(url).stream(f"{url}/a", 3))
+
+
+@pytest.mark.parametrize("more", [True, False])
+def test_whether_there_are_more_logs_is_not_lost(more):
+    one = {"unit": ESCAPE, "name": "l-0.txt", "text": "a", "cut": True}
+    with answering(200, json.dumps({**view(), "logs": [one], "more": more}).encode()) as (url, _):
+        asked = door(url)
+        found = asked.logs(asked.find(RUN), "t000000")
+    assert found.more is more and [log.cut for log in found.found] == [True]

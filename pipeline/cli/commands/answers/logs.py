@@ -57,10 +57,10 @@ def logs(  # noqa: PLR0913 - each is an option of the command
     units = [unit] if unit else [""] if everything else failed_units(session, held)
     found = [log for unit in units for log in logs_of(session, held, unit)]
     if item is not None:
-        found = _only(found, item)
+        found = _only(session, found, item)
     elif not task and not everything:
-        found = [Log(log.unit, log.name, failed_part(log.text)) for log in found]
-    _print(session, found, _nothing(held, units))
+        found = [log._replace(text=failed_part(log.text)) for log in found]
+    _print(session, found, _nothing(held, units), named=bool(unit))
 
 
 def _named(session: Session, run: Run, task: str | None, item: int | None) -> str:
@@ -87,20 +87,31 @@ def _print_line(session: Session, unit: str, line: str) -> None:
         session.out.print(Text(visible(line)), soft_wrap=True)
 
 
-def _only(found: list[Log], item: int) -> list[Log]:
-    kept = [Log(log.unit, log.name, part_of(log.text, item)) for log in found]
-    return [log for log in kept if log.text]
+def _only(session: Session, found: list[Log], item: int) -> list[Log]:
+    """Keep what an item printed. Raises CommandError if it may come after what was read."""
+    kept = [log._replace(text=part_of(log.text, item)) for log in found]
+    kept = [log for log in kept if log.text]
+    if not kept and any(log.cut or log.more for log in found):
+        way = "give --direct" if session.address else "read its blob with another tool"
+        raise CommandError(
+            f"Nothing of item {item} is in the part of its task's log that is shown, and the log "
+            f"is longer: {way}."
+        )
+    return kept
 
 
-def _print(session: Session, found: list[Log], nothing: str) -> None:
+def _print(session: Session, found: list[Log], nothing: str, *, named: bool) -> None:
     if session.as_json:
         session.answer([log._asdict() for log in found], "")
         return
     if not found:
         session.note(nothing)
-    for log, text in zip(found, folded([log.text for log in found]), strict=True):
-        session.out.print(Text(f"── {log.unit} {log.name}", "dim"))
+    for log, text in zip(found, folded([log.shown for log in found]), strict=True):
+        session.out.print(Text(visible(f"── {log.unit} {log.name}"), "dim"))
         session.out.print(Text(visible(text).rstrip("\n")), soft_wrap=True)
+    if any(log.more for log in found):
+        how = "--direct reads the others." if named else "name a task to read its own."
+        session.note(f"These are not all logs: {how}")
 
 
 def _nothing(run: Run, units: list[str]) -> str:

@@ -118,3 +118,18 @@ def test_a_file_is_claimed_by_one_and_gone_afterwards(tmp_path):
             pass
         assert file.exists()
     assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["x/D:/evil", "ab:c", "D:", "a\\b", 'a"b', "x*/y", "a?", "a/b. ", "a|b"]
+)
+def test_a_name_that_means_something_else_to_windows_is_refused_there_alone(kind, opened, name):
+    path = PurePosixPath(name)
+    if kind is FolderByHandle:
+        write(opened, path, b"x")
+        assert opened.size_of(path) == 1
+        return
+    for ask in (lambda: write(opened, path, b"x"), lambda: opened.look(path)):
+        with pytest.raises(CommandError, match="something else to Windows"):
+            ask()
+    assert list(opened.files()) == []

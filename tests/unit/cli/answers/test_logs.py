@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.cli.doors import direct
 from pipeline.cli.exits import Exit
 from pipeline.domain.waiting.reports import PoolReport
 from tests.fakes.node import Failure
@@ -110,3 +111,31 @@ def test_a_traceback_that_many_items_have_is_shown_once_with_its_count(cli_with)
     assert shown.count("most recent call last") == 1 and "[traceback 1: it came 3 times]" in shown
     assert "[traceback 1, as above] KeyError: 2" in shown
     assert sum("most recent" in log["text"] for log in cli.json("logs", run)) == 3
+
+
+FAILED = "== item {}, try 1: program-failed, 0.1 s\n"
+
+
+@pytest.fixture
+def cut(cli_with, monkeypatch):
+    """Make a task of two failed items, of whose log only the first one's part is read."""
+    cli = cli_with(BUNDLED, program=lambda _: Failure())
+    run, first = cli.finished(), FAILED.format(0) + "zero\n"
+    blobs, logs = cli.app.world.blobs, f"{run}/g1/log/t000000/"
+    for name in blobs.names("work", logs):
+        blobs.remove("work", name)
+    put_log(cli, run, "t000000", first + FAILED.format(1) + "one\n")
+    monkeypatch.setattr(direct, "LOG_BYTES", len(first))
+    return cli
+
+
+@pytest.mark.parametrize("words", [(), ("0",), ("--item", "0"), ("--all",)])
+def test_a_log_that_is_not_read_to_its_end_says_so(cut, words):
+    shown = cut("logs", "latest", *words).stdout
+    assert "zero" in shown and "(cut here)" in shown and "one" not in shown
+    log = next(log for log in cut.json("logs", "latest", *words) if log["unit"] == "t000000")
+    assert (log["cut"], log["more"]) == (True, False)
+
+
+def test_an_item_beyond_the_part_that_is_read_is_no_empty_log(cut):
+    assert "the log is longer" in refusal(cut, "logs", "latest", "--item", "1", code=Exit.FAILED)
