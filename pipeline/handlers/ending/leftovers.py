@@ -175,7 +175,7 @@ class _Erasure:
         self.worked = self.worked or deleted > 0
         self.allowance.left -= deleted
         self.told(deleted)
-        self.tenure.renew(place and place.model_dump_json())
+        self.tenure.renew(place.model_dump_json() if place else None)
 
     def _note(self, place: _Place) -> None:
         self.tenure.note(self.tenure.position + 1, place.model_dump_json())
