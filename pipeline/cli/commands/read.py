@@ -24,6 +24,7 @@ from pipeline.domain.catalogue.schema import (
     pool_schema,
 )
 from pipeline.domain.runs.manifest import Manifest
+from pipeline.domain.runs.results import TaskSeconds
 from pipeline.domain.runs.run import Run
 from pipeline.handlers.collecting import indexing
 from pipeline.handlers.doors import http, openapi
@@ -99,9 +100,11 @@ def _show_items(session: Session, run: str, state: ItemWord | None) -> None:
 def _show_tasks(session: Session, run: str) -> None:
     tables = session.engine.ports.tables
     held = runs.need(tables, run_named(session, run)).run
-    rows = task_rows.results(tables, held.id, held.generation)
-    lines = [TaskLine.of(result) for result in rows]
-    session.answer([asdict(line) for line in lines], display_tasks.table(lines))
+    lines, seconds = list[TaskLine](), TaskSeconds()
+    for result in task_rows.results(tables, held.id, held.generation):
+        lines.append(TaskLine.of(result))
+        seconds += TaskSeconds.of(result)
+    session.answer([asdict(line) for line in lines], display_tasks.table(lines, seconds))
 
 
 def _show_run(session: Session, run: str) -> None:

@@ -130,6 +130,7 @@ def _rows(where: Standing, detail: _Detail) -> list[tuple[str, str]]:
         ("purged", _purged(run)),
         ("ran on", ", ".join(f"{use} ×{use.tasks:,}" for use in run.devices)),
         ("peak", _taken(where.peak_memory, where.peak_disk)),
+        ("task seconds", wording.spent(run.task_seconds) if run.task_seconds else ""),
         ("cost", wording.cost(run.node_seconds, run.cost, run.currency) if run.over else ""),
     ]
 

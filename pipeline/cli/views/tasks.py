@@ -10,7 +10,7 @@ from rich.text import Text
 
 from pipeline.cli.views import wording
 from pipeline.domain.runs.causes import Cause
-from pipeline.domain.runs.results import TaskResult, TaskState
+from pipeline.domain.runs.results import TaskResult, TaskSeconds, TaskState
 
 _SHOWN = 200
 _NUMBERS = ("executions", "download", "run", "upload")
@@ -45,7 +45,7 @@ class TaskLine:
         )
 
 
-def table(tasks: Sequence[TaskLine]) -> RenderableType:
+def table(tasks: Sequence[TaskLine], seconds: TaskSeconds) -> RenderableType:
     """Draw tasks, at most 200 of them, below what their seconds were for."""
     drawn = Table(box=None, pad_edge=False, header_style="dim")
     for name in _COLUMNS:
@@ -54,25 +54,15 @@ def table(tasks: Sequence[TaskLine]) -> RenderableType:
         drawn.add_row(*_cells(task))
     rest = len(tasks) - _SHOWN
     more = [Text(f"and {wording.count(rest, 'more task')}: --json has all", "dim")] * (rest > 0)
-    return Group(Text(_spent(tasks), "bold"), drawn, *more)
+    return Group(Text(_head(len(tasks), seconds), "bold"), drawn, *more)
 
 
-def _spent(tasks: Sequence[TaskLine]) -> str:
-    """Sum the seconds of the tasks of which all are known."""
-    head = wording.count(len(tasks), "task")
-    parts = [
-        (task.download_seconds, task.seconds, task.upload_seconds)
-        for task in tasks
-        if task.download_seconds is not None and task.upload_seconds is not None
-    ]
-    unknown = len(tasks) - len(parts)
+def _head(tasks: int, seconds: TaskSeconds) -> str:
+    """Say how many tasks there are, and sum the seconds of those of which all are known."""
+    unknown = tasks - seconds.tasks
     note = f"; unknown of {wording.count(unknown, 'task')}" if unknown else ""
-    if not parts:
-        return f"{head}{note}"
-    download, run, upload = (sum(part) for part in zip(*parts, strict=True))
-    whole = wording.span(download + run + upload)
-    apart = f"run {wording.span(run)}, upload {wording.span(upload)}"
-    return f"{head}: download {wording.span(download)} of {whole}, {apart}{note}"
+    told = f": {wording.spent(seconds)}" if seconds.tasks else ""
+    return f"{wording.count(tasks, 'task')}{told}{note}"
 
 
 def _cells(task: TaskLine) -> tuple[Text, ...]:

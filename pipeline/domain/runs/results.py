@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, ValidationError
 
@@ -211,6 +211,31 @@ class TaskResult(Stored):
     def failed(self) -> int:
         """How many of its items failed."""
         return sum(not item.succeeded for item in self.items)
+
+
+class TaskSeconds(Stored):
+    """What the seconds of tasks were for; only `tasks` of which all three are known are summed."""
+
+    tasks: int = 0
+    download: float = 0.0
+    run: float = 0.0
+    upload: float = 0.0
+
+    @classmethod
+    def of(cls, result: TaskResult) -> Self:
+        """Return those of one task."""
+        download, upload = result.download_seconds, result.upload_seconds
+        if download is None or upload is None:
+            return cls()
+        return cls(tasks=1, download=download, run=result.seconds, upload=upload)
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(
+            tasks=self.tasks + other.tasks,
+            download=round(self.download + other.download, 3),
+            run=round(self.run + other.run, 3),
+            upload=round(self.upload + other.upload, 3),
+        )
 
 
 def parse_receipt(content: bytes, attempt: str, expected: tuple[int, ...]) -> Receipt:

@@ -12,7 +12,7 @@ from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import TERMINAL, State, check_move
 from pipeline.domain.runs.naming import BlobRef, Generation
 from pipeline.domain.runs.obstacles import Obstacle
-from pipeline.domain.runs.results import DeviceUse
+from pipeline.domain.runs.results import DeviceUse, TaskSeconds
 from pipeline.domain.runs.stored import Stored, Word
 
 
@@ -162,6 +162,7 @@ class Run(Stored):
     node_seconds: float = 0.0
     peak_memory: int = 0
     peak_disk: int = 0
+    task_seconds: TaskSeconds | None = None
     cost: float = 0.0
     currency: str = ""
     cause: Cause | None = None

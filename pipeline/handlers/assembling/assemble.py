@@ -192,7 +192,7 @@ def _make_output(fan_in: FanIn, gathered: Gathered, outputs: Outputs) -> Chosen 
     definition, total = engine.definition(run), total_items(run)
     failed = total - gathered.ends.successes
     outcomes = Outcomes.of(gathered.ends, total)
-    counts = count(engine, run, outcomes, gathered.seconds, gathered.devices)
+    counts = count(engine, run, outcomes, gathered)
     missing = missing_of(gathered.ends.failures())
     if not definition.tolerance.allows(failed, total):
         return _failure(*_blame(gathered.ends, total), missing, counts)

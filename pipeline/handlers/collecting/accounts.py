@@ -11,7 +11,7 @@ from pipeline.domain.runs import naming
 from pipeline.domain.runs.announcement import MAX_MISSING
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.manifest import Manifest, Missing
-from pipeline.domain.runs.results import Devices, DeviceUse, ItemResult, TaskResult
+from pipeline.domain.runs.results import Devices, DeviceUse, ItemResult, TaskResult, TaskSeconds
 from pipeline.domain.runs.run import Run
 from pipeline.domain.runs.stored import Stored
 from pipeline.handlers.collecting.gather import (
@@ -40,6 +40,7 @@ class Counts(Stored):
     currency: str
     peak_memory: int = 0
     peak_disk: int = 0
+    task_seconds: TaskSeconds | None = None
 
 
 @dataclass(frozen=True)
@@ -62,19 +63,25 @@ class Outcomes:
         return cls(ends.successes, failed, ends.without_output, ends.peak_memory, ends.peak_disk)
 
 
-def count(engine: Engine, run: Run, items: Outcomes, seconds: float, devices: Devices) -> Counts:
-    """Compute what a run cost, from the `seconds` of its tasks and their share of a node.
+def count(engine: Engine, run: Run, items: Outcomes, gathered: Gathered) -> Counts:
+    """Compute what a run cost, from the seconds of its tasks and their share of a node.
 
-    `devices` are those of its tasks; those of earlier generations and of stages are added.
+    What tasks ran on, and what their seconds were for, is that of all generations; the devices of
+    stages are added.
     """
-    node_seconds = round(run.node_seconds + used(engine, run, seconds), 3)
+    node_seconds = round(run.node_seconds + used(engine, run, gathered.seconds), 3)
     for stage in _stages(engine, run):
-        devices.add(stage.device)
-    return _priced(engine, run, items, node_seconds, devices.uses)
+        gathered.devices.add(stage.device)
+    spent = (run.task_seconds or TaskSeconds()) + gathered.task_seconds
+    counts = _priced(engine, run, items, node_seconds, gathered.devices.uses)
+    return counts.model_copy(update={"task_seconds": spent if spent.tasks else None})
 
 
 def of_manifest(engine: Engine, run: Run, manifest: Manifest) -> Counts:
-    """Return the counts that a committed manifest has; what items took at most it does not say."""
+    """Return the counts that a committed manifest has.
+
+    What items took at most it does not say, nor what the seconds of its tasks were for.
+    """
     items = Outcomes(manifest.succeeded, manifest.missing_total, manifest.without_output)
     return _priced(engine, run, items, manifest.node_seconds, manifest.devices)
 
@@ -94,6 +101,7 @@ def _priced(
         devices=devices,
         cost=round(node_seconds / 3600 * (per_hour or 0.0), 6),
         currency=price.currency if price else "",
+        task_seconds=run.task_seconds,
     )
 
 
@@ -138,7 +146,7 @@ def tallied(
         for n in itertools.islice(left, MAX_MISSING)
     ]
     outcomes = Outcomes.of(ends, total)
-    return count(engine, run, outcomes, gathered.seconds, gathered.devices), missing
+    return count(engine, run, outcomes, gathered), missing
 
 
 def peaks(items: Iterable[ItemResult]) -> tuple[int, int]:

@@ -14,7 +14,14 @@ from pipeline.domain.outputs.parts import Part, Parts
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.naming import BlobRef, Generation
-from pipeline.domain.runs.results import Devices, ItemOutcome, ItemResult, TaskResult, TaskState
+from pipeline.domain.runs.results import (
+    Devices,
+    ItemOutcome,
+    ItemResult,
+    TaskResult,
+    TaskSeconds,
+    TaskState,
+)
 from pipeline.domain.runs.run import PublishedPlan, Run
 from pipeline.errors import Permanent
 from pipeline.handlers import published
@@ -35,10 +42,11 @@ class Gathered:
     """The results of a run's items; there may be a million.
 
     Of the present generation, `heard` counts the units that have a row, `devices` what they ran on,
-    `seconds` is the sum over its tasks, and `index` how its items ended. `lost` holds those with
-    missing outputs, `rejected` those whose receipt Batch contradicts, with its words, and
-    `unfinished` the last one with a receipt that Batch has not completed. Of the lost and of the
-    rejected there are at most 10,000: once some are handled, the others are found again.
+    `seconds` is the sum over its tasks, `task_seconds` what they were for, and `index` how its
+    items ended. `lost` holds those with missing outputs, `rejected` those whose receipt Batch
+    contradicts, with its words, and `unfinished` the last one with a receipt that Batch has not
+    completed. Of the lost and of the rejected there are at most 10,000: once some are handled, the
+    others are found again.
     """
 
     ends: ItemEnds = field(default_factory=ItemEnds)
@@ -51,6 +59,7 @@ class Gathered:
     devices: Devices = field(default_factory=Devices)
     heard: int = 0
     seconds: float = 0.0
+    task_seconds: TaskSeconds = field(default_factory=TaskSeconds)
 
 
 def gather(engine: Engine, run: Run, word: BatchWord | None = None) -> Gathered:
@@ -137,6 +146,7 @@ def _note(
     """Count a unit of the present generation, and note what is wrong with it."""
     gathered.heard += 1
     gathered.seconds += result.seconds
+    gathered.task_seconds += TaskSeconds.of(result)
     gathered.devices.add(result.device)
     if result.state is TaskState.RETRYING:
         gathered.retrying = True

@@ -11,7 +11,7 @@ from functools import partial
 from pipeline.domain.outputs.item_ends import ItemEnds, KeptEnds
 from pipeline.domain.outputs.kept_parts import PER_CHUNK, Chunk, KeptParts, encoded
 from pipeline.domain.outputs.parts import Parts
-from pipeline.domain.runs.results import Devices, DeviceUse, TaskResult
+from pipeline.domain.runs.results import Devices, DeviceUse, TaskResult, TaskSeconds
 from pipeline.domain.runs.run import Run
 from pipeline.domain.runs.stored import Stored
 from pipeline.handlers import kept
@@ -48,6 +48,7 @@ class _Sofar(Stored):
     devices: tuple[DeviceUse, ...] = ()
     heard: int = 0
     seconds: float = 0.0
+    task_seconds: TaskSeconds = TaskSeconds()
 
 
 class Gathering:
@@ -82,6 +83,7 @@ class Gathering:
             devices=Devices(sofar.devices),
             heard=sofar.heard,
             seconds=sofar.seconds,
+            task_seconds=sofar.task_seconds,
         )
 
     @property
@@ -136,6 +138,7 @@ class Gathering:
             devices=gathered.devices.uses,
             heard=gathered.heard,
             seconds=gathered.seconds,
+            task_seconds=gathered.task_seconds,
         )
         indexing.write_judged(self._engine, self._run, gathered.index)
         return kept.keep(self._engine, self._run, _STEP, sofar.model_dump_json().encode())

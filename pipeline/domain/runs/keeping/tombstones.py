@@ -13,7 +13,8 @@ NO_DEFINITION = "{}"
 # Of these fields nothing is left; they take their defaults.
 _FORGOTTEN = (
     "parameters", "scripts", "images", "deadline", "seal", "plan", "chosen", "earlier", "job",
-    "executions", "devices", "peak_memory", "peak_disk", "error", "why", "obstacle", "traceparent",
+    "executions", "devices", "peak_memory", "peak_disk", "task_seconds", "error", "why", "obstacle",
+    "traceparent",
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from pipeline.ledger.layout import partition
 from pipeline.ports.tables import Replace
 from tests.fakes.node import Failure
 from tests.unit.cli.conftest import LINES
+from tests.unit.handlers.nodes import lying, scripted
 
 BUNDLED = LINES + "bundle: {items: 10}\n"
 SPLIT_BY_PROGRAM = LINES.replace("lines: {}", "program: {program: cut.py, parameters: [line]}")
@@ -49,6 +50,21 @@ def test_show_tells_what_the_seconds_of_each_task_were_for(cli_with):
     text = cli("show", run, "--tasks").stdout
     assert "3 tasks: download 12.0 s of 20.0 s, run 6.0 s, upload 2.0 s" in text
     assert "unknown of 2 tasks" in text
+
+
+def test_the_page_of_a_run_tells_what_the_seconds_of_its_tasks_were_for(cli_with):
+    cli = cli_with(LINES)
+    known = lying(cli.app, lambda receipt: receipt.update(download_seconds=12.0, seconds=6.0))
+    scripted(cli.app, {"t000000": [known]})
+    run = cli.finished()
+    spent = cli.json("show", run)["task_seconds"]
+    assert (spent["tasks"], spent["download"], spent["run"]) == (1, 12.0, 6.0)
+    (line,) = [one for one in cli("show", run).stdout.splitlines() if "task seconds" in one]
+    assert "download 12.0 s of " in line
+
+
+def test_a_page_says_nothing_of_seconds_that_nobody_knows(cli):
+    assert "task seconds" not in cli("show", cli.finished()).stdout
 
 
 def test_tasks_and_items_are_shown_apart(cli):

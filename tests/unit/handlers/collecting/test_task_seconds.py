@@ -5,7 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipeline.domain.runs.results import Receipt
+from pipeline.handlers.ending import steer
 from pipeline.ledger import tasks
+from tests.fakes.node import Failure
+from tests.unit.handlers.conftest import LINES
 from tests.unit.handlers.nodes import lying, scripted
 
 COMMAND = """
@@ -84,3 +87,27 @@ def test_the_seconds_of_a_task_without_the_runner_are_not_told_apart(app_with):
     assert app.only_run().state == "succeeded"
     (row,) = tasks.results(app.world.tables, app.only_run().id, 1)
     assert (row.download_seconds, row.upload_seconds) == (None, None)
+
+
+def test_the_run_sums_what_its_tasks_know_over_all_generations(app_with):
+    app = app_with(LINES)
+    app.program = lambda item: Failure() if item.id == 2 else [("a", b"x")]
+    known = lying(app, lambda receipt: receipt.update(download_seconds=12.0, seconds=5.0))
+    unknown = lying(app, lambda receipt: receipt.update(download_seconds=12.0, ended_at=""))
+    scripted(app, {"t000000": [known, known], "t000001": [unknown], "t000002": [known]})
+    app.upload("lines/a.txt", b"one\ntwo\nthree\n")
+    app.settle()
+    spent = app.only_run().task_seconds
+    assert (spent.tasks, spent.download, spent.run) == (2, 24.0, 10.0)
+    assert spent.upload >= 0
+    steer.redrive(app.engine, app.only_run().id)
+    app.settle()
+    again = app.only_run()
+    assert (again.generation, again.task_seconds.tasks, again.task_seconds.download) == (2, 3, 36.0)
+
+
+def test_a_run_of_which_nothing_is_known_has_no_sum(app_with):
+    app = app_with(LINES)
+    app.upload("lines/a.txt", b"one\n")
+    app.settle()
+    assert app.only_run().task_seconds is None
