@@ -4,7 +4,6 @@ Everything that an app says is checked as hostile: `answers` reads it, and the f
 are compared with the manifest that the run names.
 """
 
-import hashlib
 import threading
 import time
 import uuid
@@ -20,6 +19,7 @@ from pipeline.cli.doors.calls import Calls, Refused
 from pipeline.cli.doors.direct import chunks_of
 from pipeline.cli.doors.door import Advance, Listed, Logs, Outputs, Wanted
 from pipeline.cli.exits import CommandError, Exit
+from pipeline.domain.catalogue.file_digests import sha256_of
 from pipeline.domain.runs.manifest import Manifest
 from pipeline.domain.runs.run import Run
 from pipeline.domain.texts.visible import visible
@@ -146,7 +146,7 @@ class RemoteDoor:
                 "uploaded: give --direct.",
                 Exit.USAGE,
             )
-        body = {"name": name or file.name, "sha256": _digest(file)}
+        body = {"name": name or file.name, "sha256": sha256_of(file)}
         for pause_s in (*_PAUSES_S, None):
             place = answers.place_of(self._repeated("uploads", body))
             if place.uploaded:
@@ -223,8 +223,3 @@ class _Signed:
                 "Repeat the command."
             )
         return page
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -4,7 +4,6 @@
 downloads must have the digests that the requirements pin. No code of a package is run.
 """
 
-import hashlib
 import platform
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.domain.catalogue.archives import AMD64, ARM64, archive_name
+from pipeline.domain.catalogue.file_digests import sha256_of
 
 _PYTHON = "3.12"
 _MACHINES = {AMD64: "x86_64", ARM64: "aarch64"}
@@ -80,8 +80,7 @@ def pack(files: Iterable[Path], archive: Path) -> None:
             entry.file_size = file.stat().st_size
             with file.open("rb") as wheel, packed.open(entry, "w") as target:
                 shutil.copyfileobj(wheel, target, 1 << 20)
-    with fresh.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    digest = sha256_of(fresh)
     told.unlink(missing_ok=True)
     fresh.replace(archive)
     told.write_text(f"{digest}  {archive.name}\n", "utf-8")

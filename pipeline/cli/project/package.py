@@ -24,6 +24,7 @@ from pipeline.cli.project.parameters import deployed
 from pipeline.cli.project.uv import uv
 from pipeline.domain.catalogue.archives import archive_name
 from pipeline.domain.catalogue.catalogue import Catalogue
+from pipeline.domain.catalogue.file_digests import sha256_of
 from pipeline.domain.catalogue.stamp import DEFINITIONS, files_of
 from pipeline.domain.definitions.pool import Pool
 from pipeline.domain.pools.resource import pool_resources
@@ -164,8 +165,7 @@ def _zipped(app: Path, archive: Path) -> str:
             entry.external_attr, entry.compress_type = 0o644 << 16, zipfile.ZIP_DEFLATED
             packing.writestr(entry, path.read_bytes())
     fresh.replace(archive)
-    with archive.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return sha256_of(archive)
 
 
 def _digest(content: bytes) -> str:

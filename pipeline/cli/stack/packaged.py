@@ -1,11 +1,11 @@
 """Unpacks the zip of a function app, so that a local stack runs exactly what is deployed."""
 
-import hashlib
 import shutil
 import zipfile
 from pathlib import Path
 
 from pipeline.cli.exits import CommandError, Exit
+from pipeline.domain.catalogue.file_digests import sha256_of
 
 _NEEDED = ("function_app.py", "host.json")
 
@@ -16,8 +16,7 @@ def unpacked(archive: Path, data: Path) -> Path:
     Raises CommandError if it is no package.
     """
     try:
-        with archive.open("rb") as stream:
-            folder = data / "app" / hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+        folder = data / "app" / sha256_of(archive)[:16]
         if folder.exists():
             return folder
         shutil.rmtree(folder.parent, ignore_errors=True)

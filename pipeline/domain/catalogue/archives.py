@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.domain.catalogue.file_digests import sha256_of
 from pipeline.errors import Permanent
 
 ARCHITECTURES = AMD64, ARM64 = ("amd64", "arm64")  # processors of nodes, as images name them
@@ -80,5 +81,4 @@ def archives(folder: Path) -> dict[str, Archive]:
 
 @functools.lru_cache(16)
 def _computed(path: Path, _changed: int) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return sha256_of(path)

@@ -1,7 +1,6 @@
 """Compares what a case made with what it should make."""
 
 import difflib
-import hashlib
 import os
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.cli.trying.golden.cases import Case, Wanted
+from pipeline.domain.catalogue.file_digests import sha256_of
 
 _DIFF_LINES = 40
 _CHECK_S = 60
@@ -46,8 +46,7 @@ def _judge(case: Case, name: str, wanted: Wanted, made: Path) -> Iterator[Differ
     if wanted.check is not None:
         yield from _checked(case, name, wanted.check, made)
     elif wanted.sha256 is not None:
-        with made.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = sha256_of(made)
         if digest != wanted.sha256:
             yield Difference(name, f"has sha256 {digest}, expected {wanted.sha256}")
     else:

@@ -3,13 +3,13 @@
 Of the file of cases only the values change; all else in it stays as its author wrote it.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.cli.trying.golden.cases import FOLDER, Case, Wanted
 from pipeline.domain.catalogue.file import read_document
+from pipeline.domain.catalogue.file_digests import sha256_of
 
 _LONGEST = 2_000  # characters of a text that is written into a file of cases
 
@@ -45,7 +45,7 @@ def _value(case: Case, wanted: Wanted, made: Path) -> str | None:
         case.file(wanted.file).parent.mkdir(parents=True, exist_ok=True)
         case.file(wanted.file).write_bytes(made.read_bytes())
     if wanted.sha256 is not None:
-        return json.dumps(_digest(made))
+        return json.dumps(sha256_of(made))
     if wanted.text is not None:
         return json.dumps(made.read_bytes().decode("utf-8", "replace"), ensure_ascii=False)
     return None
@@ -59,14 +59,9 @@ def _described(case: Case, wanted: Wanted | None, made: Path) -> dict[str, str]:
     try:
         text = made.read_bytes().decode()
     except UnicodeDecodeError:
-        return {"sha256": _digest(made)}
+        return {"sha256": sha256_of(made)}
     by_digest = len(text) > _LONGEST or (wanted is not None and wanted.sha256)
-    return {"sha256": _digest(made)} if by_digest else {"text": text}
-
-
-def _digest(made: Path) -> str:
-    with made.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return {"sha256": sha256_of(made)} if by_digest else {"text": text}
 
 
 def _like(old: str, value: str) -> str:
