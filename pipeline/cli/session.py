@@ -156,9 +156,15 @@ class Session:
         return target.settings_of(self.target, self.project)
 
     def addressed(self, remedy: str) -> str:
-        """Return a remedy whose commands name the target, so that they can be pasted."""
+        """Return a remedy whose commands name the target, so that they can be pasted.
+
+        They do not name a URL that commands of the project use anyway.
+        """
+        project = self.project_if_any()
+        if self.url and project and targets.url_of(project) == self.url:
+            return target.addressed(remedy, "", project)
         named = self.url.name if self.url else self.target
-        return target.addressed(remedy, named, self.project_if_any(), direct=self.direct)
+        return target.addressed(remedy, named, project, direct=self.direct)
 
     @functools.cached_property
     def engine(self) -> Engine:

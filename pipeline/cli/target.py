@@ -163,7 +163,8 @@ def addressed(
 ) -> str:
     """Return a remedy whose `fanfare` commands name project and target, so they can be pasted.
 
-    A target is a path, or the URL of an app. `direct` says that the command was given --direct.
+    A target is a path, or the URL of an app, which is empty if commands use it anyway. `direct`
+    says that the command was given --direct.
     """
     if isinstance(target, str):
         named = Named(project.option if project else "", target)
@@ -188,7 +189,7 @@ class Named:
         program, _, rest = part.partition(" ")
         if program != "fanfare":
             return part
-        if self.target is None:
+        if not self.target:
             return f"{part}{self.project}"
         if isinstance(self.target, Path) and rest.split()[0] in ("up", "down"):
             return f"{part}{self.project} --data {shlex.quote(str(folder_of(self.target)))}"

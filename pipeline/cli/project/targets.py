@@ -1,11 +1,19 @@
-"""The target that a project uses: the local stack, or a deployment that `fanfare use` has saved."""
+"""The target that a project uses: the local stack, or a deployment that `fanfare use` has saved.
 
+The choice of an environment lies in the project. That of a URL lies in the user's own folder: a
+token is sent there, so no project that somebody else made may choose it.
+"""
+
+import hashlib
 import json
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.cli.exits import CommandError, Exit
 from pipeline.cli.project.folder import Project
+from pipeline.domain.texts.visible import visible
 
 LOCAL = "local"
 _FILE = ".fanfare-target"  # git leaves it out: each person chooses
@@ -26,16 +34,28 @@ class Target:
 
 
 def named(name: str, project: Project | None) -> Target:
-    """Return the target that a name means. Raises CommandError."""
-    return Target(name, None if name == LOCAL or is_url(name) else resolved(name, project))
+    """Return the target that a name means; a URL that was saved has its client id, too.
+
+    Raises CommandError.
+    """
+    if is_url(name):
+        known = url_of(project) if project else None
+        return known if known and known.name == name else Target(name)
+    return Target(name, None if name == LOCAL else resolved(name, project))
 
 
 def chosen(project: Project) -> Target:
     """Return the target that was saved, or the local stack. Raises CommandError."""
+    if url := url_of(project):
+        return url
     name = saved(project)
     if is_url(name):
-        url, _, client = name.partition(" ")
-        return Target(url, None, client)
+        raise CommandError(
+            f"{project.root / _FILE} names the URL {visible(name.split()[0])}, and a file of a "
+            "project cannot choose where your token goes: delete it, then choose with "
+            "`fanfare use`.",
+            Exit.USAGE,
+        )
     return Target(name, None if name == LOCAL else path_of(name, project))
 
 
@@ -82,18 +102,36 @@ def default_environment(project: Project) -> str:
 
 
 def saved(project: Project) -> str:
-    """Return the target that was saved, or `local`. Raises CommandError if it cannot be read."""
-    file = project.root / _FILE
+    """Return what the project's file says, or `local`. Raises CommandError if it is damaged."""
+    return _read(project.root / _FILE) or LOCAL
+
+
+def url_of(project: Project) -> Target | None:
+    """Return the URL that this user has chosen for a project. Raises CommandError."""
+    text = _read(file_of_url(project))
+    url, _, client = text.partition(" ")
+    return Target(url, None, client) if text else None
+
+
+def file_of_url(project: Project, environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the user's file that has the URL chosen for a project."""
+    base = environ.get("XDG_CONFIG_HOME", "")
+    config = Path(base) if Path(base).is_absolute() else Path.home() / ".config"
+    digest = hashlib.sha256(os.fsencode(project.root.resolve())).hexdigest()[:24]
+    return config / "fanfare" / "targets" / digest
+
+
+def _read(file: Path) -> str:
+    """Return what a file says, or "" if there is none. Raises CommandError."""
     try:
-        text = file.read_text("utf-8")[:_LONGEST].strip()
+        return file.read_text("utf-8")[:_LONGEST].strip()
     except FileNotFoundError:
-        return LOCAL
+        return ""
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(
             f"{file} cannot be read ({error}): delete it, then choose again with `fanfare use`.",
             Exit.USAGE,
         ) from error
-    return text or LOCAL
 
 
 def save(project: Project, name: str, client: str = "") -> None:
@@ -101,16 +139,21 @@ def save(project: Project, name: str, client: str = "") -> None:
 
     `client` is the client id for whose app registration the app at a URL takes tokens.
     """
-    file = project.root / _FILE
-    if name == LOCAL:
+    file, mine = project.root / _FILE, file_of_url(project)
+    if is_url(name):
+        mine.parent.mkdir(parents=True, exist_ok=True)
+        mine.write_text(f"{name} {client}".strip() + "\n", "utf-8")
         file.unlink(missing_ok=True)
         return
-    file.write_text(f"{_kept(project, name, client)}\n", "utf-8")
+    kept = "" if name == LOCAL else _kept(project, name)
+    mine.unlink(missing_ok=True)
+    if kept:
+        file.write_text(f"{kept}\n", "utf-8")
+    else:
+        file.unlink(missing_ok=True)
 
 
-def _kept(project: Project, name: str, client: str) -> str:
-    if is_url(name):
-        return f"{name} {client}".strip()
+def _kept(project: Project, name: str) -> str:
     found = resolved(name, project)
     return name if name in environments(project) else str(found.resolve())
 

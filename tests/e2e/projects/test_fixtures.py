@@ -14,6 +14,20 @@ from tests.e2e.test_cli import MAIN, Fanfare
 from tests.patience import stretched
 
 EXAMPLE = blocks("python")[0]
+LOOKS = """
+import subprocess
+
+
+def test_looks(fanfare_stack):
+    with open("seen.txt", "w") as seen:
+        subprocess.run(["ps", "-ewwo", "args"], stdout=seen, check=True)
+"""
+
+
+def processes() -> str:
+    """Return all command lines, in full."""
+    listed = subprocess.run(["ps", "-ewwo", "args"], capture_output=True, text=True, check=True)
+    return listed.stdout
 
 
 class Reader:
@@ -21,6 +35,7 @@ class Reader:
 
     def __init__(self, folder: Path) -> None:
         self.project, self.bin = folder / "films", folder / "bin"
+        self.data = folder / "of-the-tests"  # below it the stack that the tests start has its data
         scaffold.of_template("project").write(self.project)
         (self.project / "tests").mkdir()
         (self.project / "tests/test_shout.py").write_text(EXAMPLE)
@@ -38,7 +53,8 @@ class Reader:
             "PYTHONPATH": f"{ROOT}:{ROOT / 'client/src'}", **more,
         }  # fmt: skip
         return subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "--rootdir", ".", "tests"],
+            [sys.executable, "-m", "pytest", "-q", "--rootdir", ".", "--basetemp", str(self.data),
+             "tests"],
             cwd=self.project, env=environment, capture_output=True, text=True,
             timeout=stretched(110), check=False,
         )  # fmt: skip
@@ -51,11 +67,13 @@ def reader(tmp_path) -> Reader:
 
 def test_a_stack_is_started_for_the_tests_and_stopped(reader):
     reader.installs_the_engine()
+    (reader.project / "tests/test_looks.py").write_text(LOOKS)
     done = reader.tests()
     assert done.returncode == 0, done.stdout
-    assert "1 passed" in done.stdout
-    left = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    assert str(reader.project) not in left
+    assert "2 passed" in done.stdout
+    left = processes()
+    assert str(reader.data) in (reader.project / "seen.txt").read_text()
+    assert str(reader.data) not in left
     assert not (reader.project / ".fanfare").exists()
 
 

@@ -22,6 +22,7 @@ def project(tmp_path, monkeypatch) -> Project:
     monkeypatch.chdir(tmp_path)
     for name in (address.KEY, address.CLIENT):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     return Project(tmp_path)
 
 
@@ -109,7 +110,37 @@ def test_a_url_is_saved_with_the_client_id_of_its_tokens(project):
     assert targets.chosen(project).name == "https://example.org"
     session = aimed(project)
     assert session.address == Address("https://example.org", client=CLIENT)
-    assert session.addressed("fanfare show a-1") == "fanfare show a-1 --target https://example.org"
+    assert session.addressed("fanfare show a-1") == "fanfare show a-1"
+
+
+def test_a_url_that_is_named_has_the_client_id_it_was_saved_with(project):
+    targets.save(project, "https://example.org", CLIENT)
+    assert aimed(project, "https://example.org").address.client == CLIENT
+    assert targets.named("https://example.org.evil.org", project).client == ""
+    other = aimed(project, "https://other.example.org")
+    said = other.addressed("fanfare show a-1")
+    assert said == "fanfare show a-1 --target https://other.example.org"
+
+
+def test_a_file_of_a_project_chooses_no_url_to_which_a_token_would_go(project):
+    (project.root / ".fanfare-target").write_text(f"https://evil.example {CLIENT}\n")
+    with pytest.raises(CommandError, match="cannot choose where your token goes"):
+        aimed(project)
+    targets.save(project, "https://example.org", CLIENT)
+    assert aimed(project).address.url == "https://example.org"
+    assert not (project.root / ".fanfare-target").exists()
+
+
+def test_a_url_is_chosen_for_one_project_until_another_choice(project, tmp_path):
+    targets.save(project, "https://example.org", CLIENT)
+    other = Project(tmp_path / "other")
+    assert targets.chosen(other).name == "local"
+    environment(project)
+    targets.save(project, "prod")
+    assert targets.chosen(project).name == "prod"
+    targets.save(project, "https://example.org", CLIENT)
+    targets.save(project, "local")
+    assert targets.chosen(project).name == "local"
 
 
 @pytest.mark.parametrize(

@@ -69,8 +69,13 @@ def _started(project: Path, data: Path) -> Iterator[Fanfare]:
         _call(command, "up", *where)
         with Fanfare.local(data) as app:
             yield app
-    finally:
-        _call(command, "down", *where)
+    except BaseException as error:
+        try:
+            _call(command, "down", *where)
+        except Unreachable as left:  # why it did not start comes first
+            raise Unreachable(f"{error} Then: {left}") from error
+        raise
+    _call(command, "down", *where)
 
 
 def _call(*command: str) -> None:
