@@ -86,6 +86,12 @@ def of_manifest(engine: Engine, run: Run, manifest: Manifest) -> Counts:
     return _priced(engine, run, items, manifest.node_seconds, manifest.devices)
 
 
+def uncounted(engine: Engine, run: Run) -> Counts:
+    """Return the counts of a run of whose present generation nothing can be read."""
+    items = Outcomes(run.succeeded, total_items(run) - run.succeeded, run.without_output)
+    return _priced(engine, run, items, run.node_seconds, run.devices)
+
+
 def _priced(
     engine: Engine, run: Run, items: Outcomes, node_seconds: float, devices: tuple[DeviceUse, ...]
 ) -> Counts:

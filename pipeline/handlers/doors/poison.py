@@ -23,10 +23,14 @@ from pipeline.domain.runs.messages import (
     read,
 )
 from pipeline.errors import NotFound, Permanent
-from pipeline.handlers.ending.conclude import fail
+from pipeline.handlers.ending import early
+from pipeline.handlers.ending.conclude import conclude_uncounted, fail
+from pipeline.handlers.ending.early import Early
 from pipeline.handlers.engine import Engine, log
 from pipeline.handlers.mending.apart import apart
+from pipeline.handlers.tenure import Elsewhere
 from pipeline.ledger import runs
+from pipeline.ledger.runs import Held
 
 MOST = 256  # messages of one queue in one sweep
 
@@ -128,15 +132,43 @@ def give_up(engine: Engine, queue: Queue, message: EventMessage | WorkMessage, w
 
 
 def end(engine: Engine, message: RunMessage, why: str) -> None:
-    """End the run of a message, unless it is over, ending or being committed."""
+    """End the run of a message, unless it is over, ending or being committed.
+
+    One whose end is noted ends even if its items cannot be counted.
+    """
     held = runs.load(engine.ports.tables, message.run)
-    if held and held.run.generation == message.generation and held.run.state in STOPPABLE:
-        fail(engine, held, Cause.POISONED, why)
+    present = held if held and held.run.generation == message.generation else None
+    noted = _noted(engine, present, message)
+    if present and noted:
+        _end_uncounted(engine, present, noted, why)
+    elif present and present.run.state in STOPPABLE:
+        fail(engine, present, Cause.POISONED, why)
     else:
         log.warning(
             "Message ignored: its run is unknown, over, ending or being committed",
             extra={"run": ascii(message.run), "why": why},
         )
+
+
+def _noted(engine: Engine, held: Held | None, message: RunMessage) -> Early | None:
+    """Return how a run is to end whose items a message asked to be counted, or None."""
+    if held is None or held.run.over or message.step is not Step.ASSEMBLE:
+        return None
+    return early.noted(engine, held.run)
+
+
+def _end_uncounted(engine: Engine, held: Held, noted: Early, why: str) -> None:
+    """End a run whose items cannot be counted, unless nobody has tried, or another instance does.
+
+    Then it is asked again for the count.
+    """
+    if not noted.counting:
+        engine.wake(Step.ASSEMBLE, held.run)
+        return
+    try:
+        conclude_uncounted(engine, held, noted, why)
+    except Elsewhere as error:
+        engine.wake_at(Step.ASSEMBLE, held.run, error.until)
 
 
 def put(engine: Engine, queue: Queue, body: str, why: str) -> None:

@@ -8,6 +8,7 @@ from pipeline.domain.runs.announcement import completion_event
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.keeping.backups import Phase
 from pipeline.domain.runs.lifecycle import State
+from pipeline.domain.runs.manifest import Missing
 from pipeline.domain.runs.messages import AnnounceMessage, Step
 from pipeline.domain.runs.obstacles import Obstacle
 from pipeline.domain.runs.run import Output, Run
@@ -99,7 +100,23 @@ def conclude_early(engine: Engine, held: Held, noted: Early) -> None:
 
     Raises Elsewhere, TimeIsUp, and Conflict if the run has moved on.
     """
-    counts, unfinished = early.count(engine, held.run)
+    _conclude_as(engine, held, noted, early.count(engine, held.run))
+
+
+def conclude_uncounted(engine: Engine, held: Held, noted: Early, why: str) -> None:
+    """Conclude a large run as was noted, though its items cannot all be counted; say so, and why.
+
+    Raises Elsewhere, and Conflict if the run has moved on.
+    """
+    error = f"{noted.error} Not all of its items could be counted, and the others count as failed."
+    noted = noted.model_copy(update={"error": f"{error} {why}"})
+    _conclude_as(engine, held, noted, early.so_far(engine, held.run))
+
+
+def _conclude_as(
+    engine: Engine, held: Held, noted: Early, counted: tuple[Counts, list[Missing]]
+) -> None:
+    counts, unfinished = counted
     missing = [entry.model_dump(mode="json") for entry in unfinished]
     verdict = Verdict(noted.state, noted.cause, noted.error, None, missing, counts, noted.obstacle)
     conclude(engine, runs.reread(engine.ports.tables, held), verdict)

@@ -11,11 +11,12 @@ from pipeline.domain.runs.messages import Step
 from pipeline.domain.runs.obstacles import Obstacle
 from pipeline.domain.runs.run import Run
 from pipeline.domain.runs.stored import Stored
+from pipeline.errors import FanfareError
 from pipeline.handlers.collecting import indexing
-from pipeline.handlers.collecting.accounts import Counts, tallied
+from pipeline.handlers.collecting.accounts import Counts, tallied, uncounted
 from pipeline.handlers.collecting.gather import reported, total_items
 from pipeline.handlers.collecting.gathering import Gathering
-from pipeline.handlers.engine import Engine
+from pipeline.handlers.engine import Engine, context, log
 from pipeline.handlers.kept import Spoiled
 from pipeline.handlers.tenure import Elsewhere, TimeIsUp, holding
 from pipeline.ledger.steps import slices
@@ -25,7 +26,10 @@ _STEP = "early-end"
 
 
 class Early(Stored):
-    """How a run is to end that was in state `of`, and the digest of what is gathered so far."""
+    """How a run is to end that was in state `of`, and the digest of what is gathered so far.
+
+    `counting` says whether somebody began to count.
+    """
 
     of: State
     state: State
@@ -33,6 +37,7 @@ class Early(Stored):
     error: str = ""
     obstacle: Obstacle | None = None
     gathered: str = ""
+    counting: bool = False
 
 
 def is_large(run: Run) -> bool:
@@ -72,6 +77,9 @@ def count(engine: Engine, run: Run) -> tuple[Counts, list[Missing]]:
     """Count the items of a run whose end is noted. Raises Elsewhere, TimeIsUp."""
     with holding(engine, run, _STEP) as tenure:
         early = tenure.content(Early)
+        if not early.counting:
+            early = early.model_copy(update={"counting": True})
+            tenure.note(tenure.position, early.model_dump_json())
         gathering = _gathering(engine, run, early.gathered)
         if not gathering.over:
             gathering.go_on(None, tenure)
@@ -80,6 +88,22 @@ def count(engine: Engine, run: Run) -> tuple[Counts, list[Missing]]:
         if not gathering.over:
             raise TimeIsUp(f"{gathering.result.heard:,} tasks are counted for the verdict.")
         return tallied(engine, run, gathering.result, early.cause)
+
+
+def so_far(engine: Engine, run: Run) -> tuple[Counts, list[Missing]]:
+    """Return what is counted of a run whose end is noted, and which nobody can count any further.
+
+    If not even that can be read, all of its items have failed. Raises Elsewhere.
+    """
+    with holding(engine, run, _STEP) as tenure:
+        early = tenure.content(Early)
+        try:
+            counted = _gathering(engine, run, early.gathered).result
+            return tallied(engine, run, counted, early.cause)
+        except (FanfareError, ValueError) as error:
+            fields = {**context(run, "count"), "reason": str(error)}
+            log.warning("Nothing that was counted can be read", extra=fields)
+            return uncounted(engine, run), []
 
 
 def _gathering(engine: Engine, run: Run, digest: str) -> Gathering:

@@ -1,11 +1,15 @@
 """A large run that ends early gets its verdict once its items are counted, in slices."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from pipeline.domain.runs.messages import Queue, RunMessage, Step
 from pipeline.domain.runs.naming import BlobRef
+from pipeline.errors import Permanent, Transient
 from pipeline.handlers.collecting import indexing
+from pipeline.handlers.doors import poison
 from pipeline.handlers.ending import steer
 from pipeline.handlers.mending import sweep
 from pipeline.ledger import runs
@@ -132,3 +136,71 @@ def test_a_count_of_a_failure_does_not_end_a_run_that_is_being_committed(app):
         held = runs.move(app.world.tables, held, held.run.to(state, now, token))
     app.settle()
     assert ended(app)[:2] == ("failed", "output-unusable"), "nothing was chosen"
+
+
+def refused(app, error, after=0):
+    """Let nothing that is counted be kept, after so many slices."""
+    real, kept = app.engine.ports.writer, []
+
+    class Refusing:
+        def __getattr__(self, verb):
+            return getattr(real, verb)
+
+        def write(self, ref, *args, **more):
+            if "/gathered/" in ref.name:
+                kept.append(ref)
+                if len(kept) > after:
+                    raise error
+            return real.write(ref, *args, **more)
+
+    app.through(replace(app.engine.ports, writer=Refusing()))
+
+
+REFUSALS = [Permanent("The container is immutable."), Transient("503")]
+
+
+@pytest.mark.parametrize("error", REFUSALS, ids=repr)
+def test_a_cancelled_run_that_cannot_be_counted_ends_and_says_so(app, error):
+    refused(app, error)
+    steer.cancel(app.engine, app.only_run().id)
+    app.settle()
+    assert ended(app) == ("cancelled", "cancelled", 0, ITEMS)
+    why = app.only_run().error
+    assert why.startswith("Cancelled on request. Not all of its items could be counted")
+    assert str(error) in why
+    assert len(app.world.events.published) == 1
+
+
+@pytest.mark.parametrize("error", REFUSALS, ids=repr)
+def test_a_failure_that_cannot_be_counted_any_further_has_what_was_counted(app, error):
+    refused(app, error, after=2)
+    app.world.clock.advance(timedelta(hours=2))
+    sweep.sweep(app.engine)
+    app.settle()
+    state, cause, succeeded, failed = ended(app)
+    assert (state, cause) == ("failed", "run-timed-out")
+    assert 0 < succeeded < 20
+    assert succeeded + failed == ITEMS
+    assert "could be counted" in app.only_run().error
+
+
+def test_a_count_that_nobody_began_is_not_given_up(app):
+    run = app.only_run()
+    message = RunMessage(step=Step.ASSEMBLE, run=run.id, generation=run.generation)
+    for _ in range(2):
+        poison.give_up(app.engine, Queue.WORK, message, "503")
+    assert app.only_run().state == "running"
+    app.settle()
+    assert ended(app) == ("failed", "poisoned", 20, 4)
+
+
+def test_a_count_of_another_instance_is_not_given_up(app):
+    steer.cancel(app.engine, app.only_run().id)
+    app.take("work")
+    slices.take(app.world.tables, step_of(app), "other", app.engine.now)
+    run = app.only_run()
+    message = RunMessage(step=Step.ASSEMBLE, run=run.id, generation=run.generation)
+    poison.give_up(app.engine, Queue.WORK, message, "503")
+    assert app.only_run().state == "cancelling"
+    app.settle()
+    assert ended(app) == CANCELLED
