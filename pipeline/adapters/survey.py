@@ -13,13 +13,15 @@ from pipeline.adapters.batch import client as batch_client
 from pipeline.adapters.identity.credentials import storage_account
 from pipeline.adapters.translate import translated
 from pipeline.adapters.transport import transport_to
+from pipeline.domain.definitions.pool import MADE_FROM
 from pipeline.domain.health.findings import QueueReading
 from pipeline.domain.health.quotas import Machines
 from pipeline.errors import Transient
 from pipeline.settings import Settings
 
 _TIMEOUT_S = 10
-_MACHINES = ["id", "vmSize", "currentDedicatedNodes", "currentLowPriorityNodes"]
+_NODES = ["currentDedicatedNodes", "currentLowPriorityNodes", "enableAutoScale"]
+_MACHINES = ["id", "vmSize", "metadata", *_NODES]
 
 
 class Survey:
@@ -104,6 +106,8 @@ class Survey:
                     str(pool.vm_size),
                     pool.current_dedicated_nodes or 0,
                     pool.current_low_priority_nodes or 0,
+                    next((one.value for one in pool.metadata or () if one.name == MADE_FROM), ""),
+                    bool(pool.enable_auto_scale),
                 )
                 for pool in client.list_pools(select=_MACHINES)
             ]

@@ -168,7 +168,8 @@ def _pools(ward: Ward) -> list[Finding]:
         found += health_pools.pool(pool, pool_id, report, ward.where, engine.now)
         found.append(lifetimes.image(pool, today, ward.where))
         found.append(lifetimes.size(pool, today, ward.where))
-    return found
+    declared = {engine.pool_id_of(pool) for pool in engine.catalogue.pools.values()}
+    return found + health_pools.left_over(ward.survey.pools(), declared, ward.where)
 
 
 def _is_wanted(ward: Ward, pool: Pool) -> bool:

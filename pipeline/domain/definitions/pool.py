@@ -24,6 +24,7 @@ from pipeline.domain.definitions.types import (
 )
 from pipeline.domain.runs import naming
 
+MADE_FROM = "fanfare-pool"  # the pool's metadata that names its file
 _FEATURES = re.compile(r"(?i:standard_)?[A-Z]+[0-9]+(?:-[0-9]+)?([a-z]*)")
 # Batch counts the pull of an image that the node lacks as part of the task's time.
 _PULL = timedelta(minutes=30)
@@ -191,7 +192,7 @@ def pool_body(pool: Pool, formula: str) -> dict[str, object]:
         "enableAutoScale": True,
         "autoScaleFormula": formula,
         "autoScaleEvaluationInterval": EVALUATION_INTERVAL,
-        "metadata": [{"name": "fanfare-pool", "value": pool.name}],
+        "metadata": [{"name": MADE_FROM, "value": pool.name}],
         "startTask": start_task(sorted(pool.packages), pool.start, pool.script),
     }
 

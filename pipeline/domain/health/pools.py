@@ -1,10 +1,11 @@
 """Judges a pool by Batch's report, with the same obstacles as its runs."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 
 from pipeline.domain.definitions.pool import Pool
 from pipeline.domain.health.findings import Deployment, Finding, Level
+from pipeline.domain.health.quotas import Machines
 from pipeline.domain.runs.obstacles import ObstacleCode
 from pipeline.domain.waiting.batch import pool_obstacle
 from pipeline.domain.waiting.remedies import BY_HAND, MEANINGS, Place
@@ -21,6 +22,35 @@ def pool(
     check = f"pool {pool.name}"
     nodes = f"{report.allocation}, {report.nodes} of {report.target_nodes} nodes"
     return list(_faults(pool, pool_id, report, where, now)) or [Finding(check, Level.OK, nodes)]
+
+
+def left_over(
+    machines: Iterable[Machines], declared: Collection[str], where: Deployment
+) -> list[Finding]:
+    """Report the pools with nodes that Fanfare made, and that are not among the declared ids.
+
+    One that autoscales removes its nodes itself. On a local stack they are processes of this
+    machine.
+    """
+    if not (where.managed or where.named):
+        return []
+    left = (one for one in machines if one.made_from and one.pool not in declared)
+    return [_left_over(one, where) for one in left if one.dedicated + one.spot]
+
+
+def _left_over(machines: Machines, where: Deployment) -> Finding:
+    check, what = f"pool {machines.pool}", "no file in pools/ leads to it any more"
+    if machines.autoscales:
+        return Finding(check, Level.OK, f"{what}; its formula removes its nodes when they are idle")
+    what = f"{what}, and it keeps its nodes: it does not autoscale"
+    why = "they cost money until you delete it; an earlier run, or another project, may use them"
+    return Finding(check, Level.FAULT, what, why, _delete(machines.pool, where))
+
+
+def _delete(pool_id: str, where: Deployment) -> str:
+    if where.managed:
+        return f"{where.batch_login}; az batch pool delete --pool-id {pool_id}"
+    return f"{BY_HAND}delete pool {pool_id} of the Batch account"
 
 
 def _faults(

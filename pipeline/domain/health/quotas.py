@@ -40,12 +40,17 @@ class Quotas:
 
 @dataclass(frozen=True)
 class Machines:
-    """The nodes that a pool of the account has now, whoever owns it."""
+    """The nodes that a pool of the account has now, whoever owns it.
+
+    `made_from` is the definition that a deployment of Fanfare made it from, or "".
+    """
 
     pool: str
     size: str
     dedicated: int
     spot: int
+    made_from: str = ""
+    autoscales: bool = True
 
 
 def cores(

@@ -34,7 +34,8 @@ class FakeSurvey:
     """Reports a healthy deployment, except for what a test changes."""
 
     def __init__(self):
-        self.ahead, self.status, self.gone, self.others = timedelta(), 200, "", 1
+        self.ahead, self.status, self.gone = timedelta(), 200, ""
+        self.others, self.left = 1, ""
 
     def containers(self):
         return set(CONTAINERS)
@@ -59,7 +60,7 @@ class FakeSurvey:
         return 1
 
     def pools(self):
-        return [Machines("another", "standard_d2s_v5", self.others, 0)]
+        return [Machines("another", "standard_d2s_v5", self.others, 0, self.left, not self.left)]
 
     def answers(self, url):
         return self.status
@@ -237,6 +238,12 @@ def test_cores_of_other_pools_are_reported_and_count_as_taken(doctor):
     assert wrong["quota of pool cpu"]["what"] == (
         "needs 8 dedicated cores, other pools have 98, the quota is 100"
     )
+
+
+def test_a_pool_that_keeps_nodes_and_that_nobody_declares_is_reported(doctor):
+    doctor.survey.left = "cpu"
+    _, wrong = doctor.findings()
+    assert "az batch pool delete --pool-id another" in wrong["pool another"]["mend"]
 
 
 def test_a_pool_with_gpus_that_no_pipeline_uses_need_not_be_there(doctor):

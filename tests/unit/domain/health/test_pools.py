@@ -1,5 +1,6 @@
 """What the doctor says about a pool, for each report of Batch."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from pipeline.domain.definitions.pool import Gpu
 from pipeline.domain.health import pools
 from pipeline.domain.health.findings import Deployment, Level
+from pipeline.domain.health.quotas import Machines
 from pipeline.domain.waiting.reports import NodeCounts, PoolReport, Trouble
 from tests.unit.domain.definitions.test_pool import pool
 
@@ -14,6 +16,7 @@ AZURE = Deployment("s", "rg-x", "bax", "stx", "func-x", "westeurope")
 LOCAL = Deployment()
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 CPU = pool()
+OLD = Machines("cpu-old", "x", 0, 1, "cpu", autoscales=False)
 STARTED = Trouble("FailureExitCode", "x", "n1")
 STEADY = {"state": "active", "allocation": "steady", "formula": "x"}
 
@@ -69,3 +72,35 @@ def test_a_pool_with_gpus_is_made_by_a_deployment_that_is_told_to():
     assert found.mend == "azd env set FANFARE_GPU_POOLS true; azd provision"
     (found,) = pools.pool(cards, "cards-1", PoolReport(""), LOCAL, NOW)
     assert found.mend == "fanfare up"
+
+
+@pytest.mark.parametrize(
+    ("where", "mend"),
+    [
+        (AZURE, "az batch account login -n bax -g rg-x; az batch pool delete --pool-id cpu-old"),
+        (Deployment(named=True), "delete pool cpu-old of the Batch account"),
+    ],
+)
+def test_a_pool_that_nobody_declares_any_more_and_that_keeps_its_nodes_is_reported(where, mend):
+    (found,) = pools.left_over([OLD], {"cpu-new"}, where)
+    assert (found.check, found.level) == ("pool cpu-old", Level.FAULT)
+    assert mend in found.mend
+
+
+def test_a_pool_that_nobody_declares_any_more_may_have_nodes_as_long_as_it_autoscales():
+    (found,) = pools.left_over([replace(OLD, autoscales=True)], {"cpu-new"}, AZURE)
+    assert (found.check, found.level) == ("pool cpu-old", Level.OK)
+
+
+@pytest.mark.parametrize(
+    ("machines", "where"),
+    [
+        (replace(OLD, pool="cpu-new"), AZURE),
+        (replace(OLD, spot=0), AZURE),
+        (replace(OLD, made_from=""), AZURE),
+        (OLD, LOCAL),
+    ],
+    ids=["declared", "no nodes", "not of Fanfare", "nodes are processes of this machine"],
+)
+def test_other_pools_of_the_account_are_none_of_its_business(machines, where):
+    assert pools.left_over([machines], {"cpu-new"}, where) == []
