@@ -96,7 +96,7 @@ def test_without_a_pool_of_processes_that_works_nothing_is_asked(deployment):
 def test_only_the_file_of_the_question_comes_by_identity():
     task = BatchTaskCreateOptions(id="ask", command_line="/bin/true")
     (file,) = with_identity(
-        task, "https://a.blob.core.windows.net/work/x", "/ids/nodes"
+        task, "https://a.blob.core.windows.net/input/x", "/ids/nodes"
     ).resource_files
     assert file.identity_reference.resource_id == "/ids/nodes"
-    assert file.http_url == "https://a.blob.core.windows.net/work/x"
+    assert file.http_url == "https://a.blob.core.windows.net/input/x"
