@@ -48,7 +48,7 @@ $(VENV)/batch-14/.ready: requirements/batch-14.txt $(VENV)/.ready
 $(VENV)/batch-live/.ready: requirements/batch-live.txt requirements/batch-live-build.txt $(VENV)/.ready
 	@echo "setup: Microsoft's live tests of azure-batch into $(VENV)/batch-live (about 5 s)"
 	@rm -rf $(VENV)/batch-live && mkdir $(VENV)/batch-live
-	@if $(PY) -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: --require-hashes \
+	@if $(PY) -m pip download --quiet --disable-pip-version-check --no-deps --no-binary azure-batch --require-hashes \
 		--build-constraint requirements/batch-live-build.txt -r requirements/batch-live.txt -d $(VENV)/batch-live \
 		&& tar -xzf $(VENV)/batch-live/*.tar.gz -C $(VENV)/batch-live --strip-components=1; \
 	then touch $@; else echo "setup: they could not be fetched; their tests will be skipped"; fi
