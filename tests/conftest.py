@@ -26,6 +26,9 @@ for number in (signal.SIGTERM, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_DFL:
         # Fixtures end, as after Ctrl-C.
         signal.signal(number, signal.default_int_handler)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Who starts tests in the background has them ignore Ctrl-C, and all that they start with them.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

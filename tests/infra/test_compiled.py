@@ -139,11 +139,11 @@ def test_nothing_is_suppressed_without_a_reason_above_it():
             assert "#disable" not in line or above.startswith("// "), (path.name, line)
 
 
-def test_a_project_gets_neither_the_rules_nor_a_template_with_pools_of_others(tmp_path):
-    package._templates(tmp_path / "infra", {})
+def test_a_project_gets_neither_the_rules_nor_what_was_made_of_pools_of_others(tmp_path):
+    package._templates(tmp_path / "infra", {}, "{}")
     names = {path.name for path in INFRA.rglob("*.*")}
     made = {path.name for path in (tmp_path / "infra").rglob("*.*")}
-    assert names - made == {templates.COMPILED, "bicepconfig.json"}
+    assert names - made == {templates.COMPILED, "bicepconfig.json", "environments.json"}
     assert json.loads((tmp_path / "infra" / "pools.json").read_text("utf-8")) == []
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from pipeline.cli.views import wording
 from pipeline.cli.views.runs import arrow, standing
+from pipeline.cli.views.tasks import spent
 from pipeline.domain.runs.asking.history import Asked
 from pipeline.domain.runs.manifest import Manifest
 from pipeline.domain.runs.naming import OUTPUT
@@ -130,7 +131,7 @@ def _rows(where: Standing, detail: _Detail) -> list[tuple[str, str]]:
         ("purged", _purged(run)),
         ("ran on", ", ".join(f"{use} ×{use.tasks:,}" for use in run.devices)),
         ("peak", _taken(where.peak_memory, where.peak_disk)),
-        ("task seconds", wording.spent(run.task_seconds) if run.task_seconds else ""),
+        ("task seconds", spent(run.task_seconds) if run.task_seconds else ""),
         ("cost", wording.cost(run.node_seconds, run.cost, run.currency) if run.over else ""),
     ]
 

@@ -57,11 +57,19 @@ def table(tasks: Sequence[TaskLine], seconds: TaskSeconds) -> RenderableType:
     return Group(Text(_head(len(tasks), seconds), "bold"), drawn, *more)
 
 
+def spent(seconds: TaskSeconds) -> str:
+    """Write what the seconds of tasks were for: `download 12.0 s of 20.0 s, ...`."""
+    span = wording.span
+    whole = span(seconds.download + seconds.run + seconds.upload)
+    apart = f"run {span(seconds.run)}, upload {span(seconds.upload)}"
+    return f"download {span(seconds.download)} of {whole}, {apart}"
+
+
 def _head(tasks: int, seconds: TaskSeconds) -> str:
     """Say how many tasks there are, and sum the seconds of those of which all are known."""
     unknown = tasks - seconds.tasks
     note = f"; unknown of {wording.count(unknown, 'task')}" if unknown else ""
-    told = f": {wording.spent(seconds)}" if seconds.tasks else ""
+    told = f": {spent(seconds)}" if seconds.tasks else ""
     return f"{wording.count(tasks, 'task')}{told}{note}"
 
 

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from pipeline.domain.runs.results import TaskSeconds
 from pipeline.domain.texts.visible import visible
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
@@ -58,13 +57,6 @@ def money(amount: float, currency: str) -> str:
     """Write a cost; a small one keeps its significant digits."""
     digits = f"{amount:,.2f}" if amount >= 1 else f"{amount:.6f}".rstrip("0").rstrip(".")
     return f"{digits} {currency}"
-
-
-def spent(seconds: TaskSeconds) -> str:
-    """Write what the seconds of tasks were for: `download 12.0 s of 20.0 s, ...`."""
-    whole = seconds.download + seconds.run + seconds.upload
-    apart = f"run {span(seconds.run)}, upload {span(seconds.upload)}"
-    return f"download {span(seconds.download)} of {span(whole)}, {apart}"
 
 
 def cost(node_seconds: float, amount: float, currency: str) -> str:
