@@ -16,22 +16,29 @@ _TRIES = 5
 
 def cancel(engine: Engine, run_id: str) -> Run:
     """Cancel a run, or complete its cancellation. Raises Conflict if it is over."""
+    begun = False
     for _ in range(_TRIES):
         held = runs.need(engine.ports.tables, run_id)
-        if held.run.state is State.CANCELLING:
-            return finish_cancel(engine, held)
-        if held.run.state not in STOPPABLE:
+        if begun and held.run.state is State.CANCELLED:
+            return held.run  # another instance completed it
+        if held.run.state not in {State.CANCELLING, *STOPPABLE}:
             raise Conflict(f"Run {run_id} is already {held.run.state} and cannot be cancelled.")
-        run, now = held.run, engine.now
-        asked = run.asked_for(Act.CANCEL, engine.by, now, run.generation)
-        cancelling = run.to(State.CANCELLING, now, engine.token(), asked=asked)
         try:
-            held = runs.move(engine.ports.tables, held, cancelling)
+            held = held if held.run.state is State.CANCELLING else _begin_cancel(engine, held)
+            begun = True
+            return finish_cancel(engine, held)
         except Conflict:
             continue  # it moved on meanwhile: look again
-        log.info("Run is being cancelled", extra=context(held.run, "cancel"))
-        return finish_cancel(engine, held)
     raise Transient(f"Run {run_id} is changing too fast to be cancelled: try again.")
+
+
+def _begin_cancel(engine: Engine, held: Held) -> Held:
+    run, now = held.run, engine.now
+    asked = run.asked_for(Act.CANCEL, engine.by, now, run.generation)
+    cancelling = run.to(State.CANCELLING, now, engine.token(), asked=asked)
+    held = runs.move(engine.ports.tables, held, cancelling)
+    log.info("Run is being cancelled", extra=context(held.run, "cancel"))
+    return held
 
 
 def finish_cancel(engine: Engine, held: Held) -> Run:

@@ -1,6 +1,7 @@
 """Cancelling and redriving, and what the HTTP interface answers."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,6 +18,31 @@ WITH_PARAMETER = RANGE + "parameters: {paths: {type: integer, default: 5, maximu
 
 def post(app, body, key=None):
     return http.answering(lambda: http.start_run(app.engine, json.dumps(body).encode(), key))
+
+
+class Overtaken:
+    """The job port; while it ends a job for the first time, `meanwhile` happens."""
+
+    def __init__(self, real, meanwhile) -> None:
+        self._real, self._meanwhile = real, [meanwhile]
+
+    def __getattr__(self, name):
+        return getattr(self._real, name)
+
+    def terminate(self, job):
+        if self._meanwhile:
+            self._meanwhile.pop()()
+        self._real.terminate(job)
+
+
+def test_a_cancellation_that_another_instance_completes_is_one(app_with):
+    app = app_with(LINES)
+    app.upload("lines/a.txt", b"one\n")
+    app.pump()
+    run, other = app.only_run().id, app.engine
+    jobs = Overtaken(app.world.ports.jobs, lambda: steer.cancel(other, run))
+    app.through(replace(app.world.ports, jobs=jobs))
+    assert steer.cancel(app.engine, run).state == "cancelled"
 
 
 def test_one_key_is_one_run(app_with):
