@@ -186,101 +186,67 @@ class _Sum:
 
 
 @dataclass(slots=True)
-class _Least:
-    least: int | float | None = None
+class _Single[T: Json]:
+    """What is reduced to one value, which is also all that it keeps."""
+
+    so_far: T
+
+    def result(self) -> Json:
+        return self.so_far
+
+    @property
+    def kept(self) -> Json:
+        return self.so_far
+
+    @classmethod
+    def of(cls, kept: Json) -> Self:
+        return cls(cast("T", kept))
+
+
+@dataclass(slots=True)
+class _Least(_Single[int | float | None]):
+    so_far: int | float | None = None
 
     def add(self, value: Json) -> None:
         number = _number(value)
-        self.least = number if self.least is None else min(self.least, number)
-
-    def result(self) -> Json:
-        return self.least
-
-    @property
-    def kept(self) -> Json:
-        return self.least
-
-    @classmethod
-    def of(cls, kept: Json) -> Self:
-        return cls(cast("int | float | None", kept))
+        self.so_far = number if self.so_far is None else min(self.so_far, number)
 
 
 @dataclass(slots=True)
-class _Greatest:
-    greatest: int | float | None = None
+class _Greatest(_Single[int | float | None]):
+    so_far: int | float | None = None
 
     def add(self, value: Json) -> None:
         number = _number(value)
-        self.greatest = number if self.greatest is None else max(self.greatest, number)
-
-    def result(self) -> Json:
-        return self.greatest
-
-    @property
-    def kept(self) -> Json:
-        return self.greatest
-
-    @classmethod
-    def of(cls, kept: Json) -> Self:
-        return cls(cast("int | float | None", kept))
+        self.so_far = number if self.so_far is None else max(self.so_far, number)
 
 
 @dataclass(slots=True)
-class _Count:
-    counted: int = 0
+class _Count(_Single[int]):
+    so_far: int = 0
 
     def add(self, value: Json) -> None:
-        self.counted += value is not None
-
-    def result(self) -> Json:
-        return self.counted
-
-    @property
-    def kept(self) -> Json:
-        return self.counted
-
-    @classmethod
-    def of(cls, kept: Json) -> Self:
-        return cls(cast("int", kept))
+        self.so_far += value is not None
 
 
 @dataclass(slots=True)
-class _List:
-    values: list[Json] = field(default_factory=list)
+class _List(_Single[list[Json]]):
+    so_far: list[Json] = field(default_factory=list)
 
     def add(self, value: Json) -> None:
-        self.values.append(value)
-
-    def result(self) -> Json:
-        return self.values
-
-    @property
-    def kept(self) -> Json:
-        return self.values
-
-    @classmethod
-    def of(cls, kept: Json) -> Self:
-        return cls(cast("list[Json]", kept))
+        self.so_far.append(value)
 
 
 @dataclass(slots=True)
-class _First:
-    values: list[Json] = field(default_factory=list)
+class _First(_Single[list[Json]]):
+    so_far: list[Json] = field(default_factory=list)
 
     def add(self, value: Json) -> None:
-        if not self.values:
-            self.values.append(value)
+        if not self.so_far:
+            self.so_far.append(value)
 
     def result(self) -> Json:
-        return self.values[0]
-
-    @property
-    def kept(self) -> Json:
-        return self.values
-
-    @classmethod
-    def of(cls, kept: Json) -> Self:
-        return cls(cast("list[Json]", kept))
+        return self.so_far[0]
 
 
 @dataclass(slots=True)
