@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Self, cast
 
-from pipeline.cli.exits import CommandError
 from pipeline.cli.fetching.holding import hold
-from pipeline.cli.fetching.reasons import explained
-from pipeline.domain.texts.visible import visible
+from pipeline.cli.fetching.reasons import explained, require_folder
 
 # Windows has none of them, and does not use this module.
 _NO_LINK, _ONLY_FOLDER = getattr(os, "O_NOFOLLOW", 0), getattr(os, "O_DIRECTORY", 0)
@@ -34,10 +32,7 @@ class FolderByHandle:
     def opened(cls, path: Path, *, create: bool = False) -> Iterator[Self]:
         """Open a folder during a with block. Raises CommandError."""
         with explained(path):
-            if create:
-                path.mkdir(parents=True, exist_ok=True)
-            elif not path.exists():
-                raise CommandError(f"There is no folder {visible(str(path))}.")
+            require_folder(path, create=create)
             handle = os.open(path, os.O_RDONLY | _ONLY_FOLDER)
         with ExitStack() as held:
             held.callback(os.close, handle)

@@ -17,7 +17,7 @@ from typing import BinaryIO, Self, cast
 
 from pipeline.cli.exits import CommandError
 from pipeline.cli.fetching.holding import hold
-from pipeline.cli.fetching.reasons import explained
+from pipeline.cli.fetching.reasons import explained, require_folder
 from pipeline.domain.texts.visible import visible
 
 _MEANS_MORE = re.compile(r'[\\:*?"<>|]|[ .]$')  # to Windows, which drops such ends
@@ -37,10 +37,7 @@ class FolderByPath:
     def opened(cls, path: Path, *, create: bool = False) -> Iterator[Self]:
         """Use a folder during a with block. Raises CommandError."""
         with explained(path):
-            if create:
-                path.mkdir(parents=True, exist_ok=True)
-            elif not path.exists():
-                raise CommandError(f"There is no folder {visible(str(path))}.")
+            require_folder(path, create=create)
             root = path.resolve(strict=True)
             if not root.is_dir():
                 raise _error(errno.ENOTDIR)

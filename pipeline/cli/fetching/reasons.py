@@ -35,3 +35,11 @@ def explained(path: Path | PurePosixPath) -> Iterator[None]:
     except OSError as error:
         reason = _REASONS.get(error.errno or 0, error.strerror or str(error))
         raise CommandError(f"{visible(str(path))}: {reason}.") from error
+
+
+def require_folder(path: Path, *, create: bool) -> None:
+    """Make a folder, or insist on one that is there. Raises CommandError, and OSError."""
+    if create:
+        path.mkdir(parents=True, exist_ok=True)
+    elif not path.exists():
+        raise CommandError(f"There is no folder {visible(str(path))}.")
