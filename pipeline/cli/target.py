@@ -74,7 +74,8 @@ def address_of(target: Path | None) -> Address | None:
 
 def address_of_url(app: Target, project: Project | None, environ: Mapping[str, str]) -> Address:
     """Return the address of a target that is named by its URL. Raises CommandError."""
-    return address.of_url(app.name, project.data if project else None, environ, app.client)
+    stack = LocalStack(project.data, project) if project else None
+    return address.of_url(app.name, stack, environ, app.client)
 
 
 def remote(where: Address, note: Callable[[str], None]) -> Door:

@@ -1,13 +1,12 @@
 """Where an app answers over HTTP, and how a caller proves who he is."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from pipeline.cli.exits import CommandError, Exit
+from pipeline.cli.stack.process import LocalStack
 
 KEY, CLIENT, URL, APP = (
     "FANFARE_HTTP_KEY",
@@ -34,15 +33,18 @@ def is_here(url: str) -> bool:
     return urlsplit(url).hostname in _HERE
 
 
-def of_url(url: str, data: Path | None, environ: Mapping[str, str], client: str = "") -> Address:
+def of_url(
+    url: str, stack: LocalStack | None, environ: Mapping[str, str], client: str = ""
+) -> Address:
     """Return the address of an app by its URL.
 
-    An app on this machine takes a function key, of the environment or of the stack in `data`; any
-    other takes tokens for a client id. Raises CommandError.
+    An app on this machine takes a function key, of the environment or of `stack`; any other
+    takes tokens for a client id. Raises CommandError.
     """
     checked = _checked(url)
     if is_here(checked):
-        key = environ.get(KEY, "") or _key_of_stack(checked, data)
+        own = stack.function_key() if stack and stack.app_url() == checked else ""
+        key = environ.get(KEY, "") or own
         if not key:
             raise CommandError(
                 f"{url} takes a function key, and no local stack of this project has this "
@@ -94,16 +96,3 @@ def _client(client: str, whose: str) -> str:
     if not re.fullmatch(_CLIENT, client):
         raise CommandError(f"{CLIENT} must be the client id of an app registration ({_HOW}).")
     return client
-
-
-def _key_of_stack(url: str, data: Path | None) -> str:
-    """Return the key of the local stack in a folder, if its app has this URL."""
-    if data is None:
-        return ""
-    try:
-        state = json.loads((data / "stack.json").read_text("utf-8"))
-        keys = json.loads((data / "functions" / "keys.json").read_text("utf-8"))
-        there = str(state["endpoints"]["functions"]["endpoint"]).rstrip("/")
-        return str(keys["host"]["default"]) if there == url else ""
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""

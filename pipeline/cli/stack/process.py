@@ -162,6 +162,10 @@ class LocalStack:
         self.env.unlink(missing_ok=True)
         self.state.unlink(missing_ok=True)
 
+    def app_url(self) -> str:
+        """Return where the running stack's app answers; "" while it starts or stops."""
+        return _url_in(self.description())
+
     def function_key(self) -> str:
         """Return the key that opens the app's HTTP functions; "" if there is none."""
         try:
@@ -241,3 +245,10 @@ def _ready(stdout: int) -> bool:
     """Wait for the one line that a stack prints when it is ready."""
     readable, _, _ = select.select([stdout], [], [], _READY_S)
     return bool(readable) and bool(os.read(stdout, 1))
+
+
+def _url_in(description: Mapping[str, Json]) -> str:
+    match description:
+        case {"endpoints": {"functions": {"endpoint": str(url)}}}:
+            return url.rstrip("/")
+    return ""

@@ -1,6 +1,6 @@
 """`fanfare ready`: whether the local stack can be used, and how programs reach it."""
 
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 from rich.console import Group
@@ -33,7 +33,8 @@ def ready(
     stack = session.stack(data)
     if not stack.running():
         raise StackDown(stack.command("up"))
-    if not stack.env.exists():  # written last
+    url = stack.app_url()
+    if not (url and stack.env.exists()):  # written last
         raise CommandError("The local stack is starting: ask again soon.", Exit.UNREACHABLE)
     if silent := repair.silent(stack):
         raise CommandError(
@@ -41,8 +42,6 @@ def ready(
             f"`{stack.command('up')}` mends it.",
             Exit.UNREACHABLE,
         )
-    endpoints = cast("dict[str, dict[str, str]]", stack.description()["endpoints"])
-    url = endpoints["functions"]["endpoint"]
     if env:
         values = {_URL: url, **_keys(stack)}
         # Each a line, however long it is.
