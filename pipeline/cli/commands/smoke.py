@@ -16,7 +16,7 @@ from pipeline.cli.smoking.hearing import listen
 from pipeline.cli.smoking.made import Made
 from pipeline.cli.smoking.proof import Answer, proven
 from pipeline.cli.smoking.report import Outcome, Step
-from pipeline.cli.smoking.steps import Smoke, cost
+from pipeline.cli.smoking.steps import Smoke
 from pipeline.cli.views import wording
 from pipeline.domain.definitions.pool import Pool
 from pipeline.domain.definitions.types import SMOKE
@@ -59,7 +59,6 @@ def smoke(
         made = Made(session, step_limit, lambda text: tell(wording.one_line(text, 100)))
         found: list[Step] = []
         answers: list[Answer] = []
-        total: dict[str, object] = {}
         smoked = Smoke(made, pools, ear, partial(lacks, session), named=bool(pool))
         try:
             for step in smoked.steps():
@@ -68,13 +67,14 @@ def smoke(
                 _note_who_answers(session)
                 answers = [_told(session, each) for each in proven(smoked)]
             found.append(_shown(session, smoked.costs()))
-            total = dict(cost([*made.read()]))
         except KeyboardInterrupt:
             session.note("Interrupted: cancelling and removing what the smoke made.")
             raise
         finally:
             found.append(_shown(session, smoked.removal()))
-    _answer(session, found, {**total, **({"answers": [*map(asdict, answers)]} if prove else {})})
+    _answer(
+        session, found, {**smoked.total, **({"answers": [*map(asdict, answers)]} if prove else {})}
+    )
 
 
 def _chosen(session: Session, named: Sequence[str]) -> list[Pool]:
@@ -127,7 +127,6 @@ def _answer(session: Session, found: Sequence[Step], more: dict[str, object]) ->
     counts = {kind: sum(step.outcome is kind for step in found) for kind in Outcome}
     ok = counts[Outcome.FAILED] == 0
     text = ", ".join(f"{number} {kind}" for kind, number in counts.items() if number)
-    more.pop("text", None)
     answer = {"ok": ok, "steps": [asdict(step) for step in found], **more}
     session.answer(answer, f"{text}. `fanfare ls {SMOKE}` lists the runs of all smokes.")
     if not ok:

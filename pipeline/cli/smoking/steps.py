@@ -37,6 +37,7 @@ class Smoke:
     lacks: Callable[[str], Found | None] = lambda _: None
     named: bool = False
     worked: list[tuple[Pool, Run]] = field(default_factory=list)  # pools that carried out a run
+    total: Mapping[str, object] = field(default_factory=dict)  # of the cost, once it is added up
 
     def steps(self) -> Iterator[Step]:
         """Carry out the steps, and yield each with its time and its evidence."""
@@ -157,10 +158,10 @@ class Smoke:
 
     def _cost(self) -> Found:
         """Add up what the ledger knows of all runs."""
-        total = cost([*self.made.read()])
-        price = "" if total["currency"] else "; the pools have no price"
+        self.total, text = cost([*self.made.read()])
+        price = "" if self.total["currency"] else "; the pools have no price"
         nodes = "the start and the idle time of nodes come on top"
-        return Found(Outcome.OK, f"{total['text']}{price}; {nodes}")
+        return Found(Outcome.OK, f"{text}{price}; {nodes}")
 
 
 def output(session: Session, run: Run, name: str) -> bytes:
@@ -172,17 +173,12 @@ def output(session: Session, run: Run, name: str) -> bytes:
     return session.engine.ports.blobs.read(run.names.output(found))
 
 
-def cost(found: Sequence[Run]) -> Mapping[str, object]:
-    """Sum the node-seconds and the cost of runs."""
+def cost(found: Sequence[Run]) -> tuple[Mapping[str, object], str]:
+    """Sum the node-seconds and the cost of runs; also in words."""
     seconds, amount = sum(run.node_seconds for run in found), sum(run.cost for run in found)
     currency = next((run.currency for run in found if run.currency), "")
-    text = wording.cost(seconds, amount, currency)
-    return {
-        "node_seconds": round(seconds, 3),
-        "cost": amount,
-        "currency": currency or None,
-        "text": f"{wording.count(len(found), 'run')}, {text}",
-    }
+    total = {"node_seconds": round(seconds, 3), "cost": amount, "currency": currency or None}
+    return total, f"{wording.count(len(found), 'run')}, {wording.cost(seconds, amount, currency)}"
 
 
 def _name(pool: Pool) -> str:
