@@ -72,13 +72,10 @@ def pause(
     session: Session = context.obj
     names = _pipelines(session, pipeline, everything)
     changed = [name for name in names if admission.pause(session.steering, name)]
-    if pipeline is None:
-        answer: dict[str, object] = {"pipelines": names, "paused": True, "changed": changed}
-        text = f"{wording.count(len(names), 'pipeline')} paused: `fanfare resume --all` ends that."
-        session.answer(answer, text)
-        return
-    text = f"{names[0]} is paused: new runs wait for `fanfare resume {names[0]}`."
-    session.answer({"pipeline": names[0], "paused": True, "changed": bool(changed)}, text)
+    text = f"{wording.count(len(names), 'pipeline')} paused: `fanfare resume --all` ends that."
+    if pipeline is not None:
+        text = f"{names[0]} is paused: new runs wait for `fanfare resume {names[0]}`."
+    session.answer(_switched(pipeline, names, changed, paused=True), text)
 
 
 def resume(
@@ -88,12 +85,19 @@ def resume(
     session: Session = context.obj
     names = _pipelines(session, pipeline, everything)
     changed = [name for name in names if admission.resume(session.steering, name)]
+    text = f"{wording.count(len(changed), 'pipeline')} resumed."
+    if pipeline is not None:
+        text = f"{names[0]} is resumed." if changed else f"{names[0]} was not paused."
+    session.answer(_switched(pipeline, names, changed, paused=False), text)
+
+
+def _switched(
+    pipeline: str | None, names: list[str], changed: list[str], *, paused: bool
+) -> dict[str, object]:
+    """Say in JSON what a command did to the one pipeline that was named, or to all."""
     if pipeline is None:
-        answer: dict[str, object] = {"pipelines": names, "paused": False, "changed": changed}
-        session.answer(answer, f"{wording.count(len(changed), 'pipeline')} resumed.")
-        return
-    text = f"{names[0]} is resumed." if changed else f"{names[0]} was not paused."
-    session.answer({"pipeline": names[0], "paused": False, "changed": bool(changed)}, text)
+        return {"pipelines": names, "paused": paused, "changed": changed}
+    return {"pipeline": names[0], "paused": paused, "changed": bool(changed)}
 
 
 def _pipelines(session: Session, pipeline: str | None, everything: bool) -> list[str]:
