@@ -67,6 +67,13 @@ def demands(tables: Tables, pool: str, now: datetime) -> Iterator[Demand]:
             yield demand
 
 
+def demand_of(tables: Tables, pool: str, run: str, now: datetime) -> Demand | None:
+    """Read a run's demand; None if there is none, or it has expired."""
+    row = tables.get(POOLS, pool, _DEMAND + run)
+    found = next(iter(readable([row], _demand)), None) if row else None
+    return found if found and found.expires_at > now else None
+
+
 def last_push(tables: Tables, pool: str) -> Push | None:
     """Read when the formula was last pushed. Raises Unreadable."""
     row = tables.get(POOLS, pool, _PUSH)

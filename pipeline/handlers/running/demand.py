@@ -40,10 +40,10 @@ def lapsed(engine: Engine, run: Run) -> bool:
     """
     if run.pool not in engine.catalogue.pools:
         return False
+    if pools.demand_of(engine.ports.tables, run.pool, run.id, engine.now):
+        return False
     jobs = (engine.ports.cluster.job(job) for job in jobs_at_work(engine, run))
-    here = any(job.pool in ("", engine.pool_id(run)) for job in jobs)
-    live = (demand.run for demand in pools.demands(engine.ports.tables, run.pool, engine.now))
-    return here and run.id not in live
+    return any(job.pool in ("", engine.pool_id(run)) for job in jobs)
 
 
 def grow(engine: Engine, pool_name: str) -> None:
