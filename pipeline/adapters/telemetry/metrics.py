@@ -4,6 +4,7 @@ A thread of its own does it every ten seconds, and when the process ends. Source
 environment variables; azure-monitor-opentelemetry-exporter.
 """
 
+from collections.abc import Iterator
 from typing import override
 
 from opentelemetry import metrics
@@ -17,11 +18,16 @@ from opentelemetry.sdk.metrics.export import (
 )
 from opentelemetry.sdk.resources import Resource
 
-from pipeline.adapters.telemetry.reporting import Losses, quiet
+from pipeline.adapters.telemetry.reporting import (
+    EXPORT_TIMEOUT_S,
+    SERVICE,
+    Losses,
+    exporters,
+    quiet,
+)
 from pipeline.settings import Settings
 
 _EXPORT_EVERY_MS = 10_000.0
-_EXPORT_TIMEOUT_S = 2.0
 
 
 def configure(settings: Settings) -> None:
@@ -36,7 +42,7 @@ def provider(settings: Settings) -> MeterProvider:
         PeriodicExportingMetricReader(_Reporting(exporter), _EXPORT_EVERY_MS)
         for exporter in _exporters(settings)
     ]
-    return MeterProvider(readers, Resource.create({"service.name": "fanfare"}))
+    return MeterProvider(readers, Resource.create(SERVICE))
 
 
 class _Reporting(MetricExporter):
@@ -65,16 +71,16 @@ class _Reporting(MetricExporter):
         self._exporter.shutdown(timeout_millis)
 
 
-def _exporters(settings: Settings) -> list[MetricExporter]:
-    found: list[MetricExporter] = []
-    if settings.otlp_endpoint:
-        url = f"{settings.otlp_endpoint.rstrip('/')}/v1/metrics"
-        found.append(OTLPMetricExporter(url, timeout=_EXPORT_TIMEOUT_S))
-    if settings.insights_connection:
-        # Imported only where it is needed: it takes half a second.
-        from azure.monitor.opentelemetry.exporter import (  # noqa: PLC0415
-            AzureMonitorMetricExporter,
-        )
+def _exporters(settings: Settings) -> Iterator[MetricExporter]:
+    return exporters(settings, "metrics", _otlp, _insights)
 
-        found.append(AzureMonitorMetricExporter(connection_string=settings.insights_connection))
-    return found
+
+def _otlp(url: str) -> MetricExporter:
+    return OTLPMetricExporter(url, timeout=EXPORT_TIMEOUT_S)
+
+
+def _insights(connection: str) -> MetricExporter:
+    # Imported only where it is needed: it takes half a second.
+    from azure.monitor.opentelemetry.exporter import AzureMonitorMetricExporter  # noqa: PLC0415
+
+    return AzureMonitorMetricExporter(connection_string=connection)

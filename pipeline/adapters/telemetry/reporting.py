@@ -1,9 +1,13 @@
-"""Says that telemetry is lost, but not each time."""
+"""What exporters of traces and metrics share: where they export to, and how a loss is told."""
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+from pipeline.settings import Settings
+
+EXPORT_TIMEOUT_S = 2.0
+SERVICE = {"service.name": "fanfare"}
 _REPORT_EVERY_S = 300.0
 # They log every failure; `Losses` logs one in five minutes.
 _TALKATIVE = ("opentelemetry.exporter", "opentelemetry.sdk._shared_internal", "azure.monitor")
@@ -15,6 +19,19 @@ def quiet() -> None:
     """Silence exporters, which log every failure."""
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def exporters[E](
+    settings: Settings, signal: str, otlp: Callable[[str], E], insights: Callable[[str], E]
+) -> Iterator[E]:
+    """Yield the exporters of `traces` or `metrics` that are configured.
+
+    `otlp` makes one for a URL, `insights` one for a connection string of Application Insights.
+    """
+    if settings.otlp_endpoint:
+        yield otlp(f"{settings.otlp_endpoint.rstrip('/')}/v1/{signal}")
+    if settings.insights_connection:
+        yield insights(settings.insights_connection)
 
 
 class Losses:

@@ -5,7 +5,7 @@ Sources: OpenTelemetry's environment variables; azure-monitor-opentelemetry-expo
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import override
 
 from opentelemetry import trace
@@ -15,11 +15,16 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
-from pipeline.adapters.telemetry.reporting import Losses, quiet
+from pipeline.adapters.telemetry.reporting import (
+    EXPORT_TIMEOUT_S,
+    SERVICE,
+    Losses,
+    exporters,
+    quiet,
+)
 from pipeline.settings import Settings
 
 _EXPORT_EVERY_MS = 500
-_EXPORT_TIMEOUT_S = 2.0
 
 _log = logging.getLogger("fanfare")
 
@@ -35,7 +40,7 @@ def provider(settings: Settings) -> TracerProvider:
     quiet()
     # Not the sampler of OTEL_TRACES_SAMPLER: that one is for the Functions host, whose names for
     # samplers this SDK does not know.
-    resource = Resource.create({"service.name": "fanfare"})
+    resource = Resource.create(SERVICE)
     made = TracerProvider(sampler=ALWAYS_ON, resource=resource)
     for exporter in _exporters(settings):
         reporting = _Reporting(exporter)
@@ -79,16 +84,16 @@ class _Reporting(SpanExporter):
         self._exporter.shutdown()
 
 
-def _exporters(settings: Settings) -> list[SpanExporter]:
-    found: list[SpanExporter] = []
-    if settings.otlp_endpoint:
-        url = f"{settings.otlp_endpoint.rstrip('/')}/v1/traces"
-        found.append(OTLPSpanExporter(url, timeout=_EXPORT_TIMEOUT_S))
-    if settings.insights_connection:
-        # Imported only where it is needed: it takes half a second.
-        from azure.monitor.opentelemetry.exporter import (  # noqa: PLC0415
-            AzureMonitorTraceExporter,
-        )
+def _exporters(settings: Settings) -> Iterator[SpanExporter]:
+    return exporters(settings, "traces", _otlp, _insights)
 
-        found.append(AzureMonitorTraceExporter(connection_string=settings.insights_connection))
-    return found
+
+def _otlp(url: str) -> SpanExporter:
+    return OTLPSpanExporter(url, timeout=EXPORT_TIMEOUT_S)
+
+
+def _insights(connection: str) -> SpanExporter:
+    # Imported only where it is needed: it takes half a second.
+    from azure.monitor.opentelemetry.exporter import AzureMonitorTraceExporter  # noqa: PLC0415
+
+    return AzureMonitorTraceExporter(connection_string=connection)
