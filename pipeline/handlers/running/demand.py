@@ -77,7 +77,9 @@ def look_after(engine: Engine, watch: Watch) -> None:
 def push(engine: Engine, pool_name: str, *, watched: bool = False) -> None:
     """Push the pool's formula, unless one was pushed just now or there is no demand to change.
 
-    A watched pool gets it although nobody needs anything.
+    A watched pool gets it although nobody needs anything. Others hear that nobody needs them only
+    in the second period after a push: in the first a run may ask, which must find the pool's nodes,
+    and which could not push so soon after another push.
     """
     tables, pool = engine.ports.tables, engine.catalogue.pools.get(pool_name)
     if pool is None:
@@ -86,7 +88,9 @@ def push(engine: Engine, pool_name: str, *, watched: bool = False) -> None:
     if last and last.pool_id == pool_id and engine.now - last.at < engine.patience.push:
         return
     live = list(pools.demands(tables, pool_name, engine.now))
-    if not (live or watched) and (last is None or last.demands == 0):
+    if not (live or watched) and (
+        last is None or last.demands == 0 or engine.now - last.at < 2 * engine.patience.push
+    ):
         return
     formula = render_formula(pool, live, engine.now, engine.patience.demand)
     mine = Push(engine.now, len(live), last.etag if last else None, pool_id)

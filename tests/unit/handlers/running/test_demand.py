@@ -15,6 +15,7 @@ from pipeline.ledger import pools
 from tests.fakes.crash import Crash, Injector
 
 MINUTE = timedelta(minutes=1)
+ASKED = "time() < time("  # a demand in a formula
 
 
 class Empty:
@@ -253,3 +254,15 @@ def test_a_pool_that_takes_no_formula_or_cannot_evaluate_it_is_not_resized(empty
     empty.through(empty.batch)
     empty.minute()
     assert empty.report.target_nodes > 0
+
+
+def test_a_pool_in_use_is_not_emptied_between_two_runs(empty):
+    empty.batch.pools[empty.pool] = replace(empty.report, nodes=2, target_nodes=2)
+    empty.ask()
+    empty.app.settle()
+    empty.app.world.clock.advance(MINUTE / 2)
+    sweep.sweep(empty.app.engine)
+    assert ASKED in empty.report.formula  # the next run may come just now
+    empty.app.world.clock.advance(MINUTE / 2)
+    sweep.sweep(empty.app.engine)
+    assert ASKED not in empty.report.formula
