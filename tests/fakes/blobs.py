@@ -3,7 +3,7 @@
 import functools
 import hashlib
 import itertools
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -84,23 +84,25 @@ class FakeBlobs:
             yield content[start : start + CHUNK]
 
     def list(self, container: str, prefix: str) -> Iterator[BlobFacts]:
-        _in_container(BlobRef(container, "any"))
-        names = self._sorted.get(container, [])
-        first = bisect_left(names, prefix)
-        found = list(itertools.takewhile(lambda name: name.startswith(prefix), names[first:]))
-        for ref in (BlobRef(container, name) for name in found):
-            if ref in self._blobs:
-                yield self._blobs[ref].facts(ref)
+        return self._listed(container, prefix, "")
 
     def list_pages(
         self, container: str, prefix: str, marker: str = "", per_page: int = 5_000
     ) -> Iterator[ListedPage]:
-        found = itertools.dropwhile(
-            lambda facts: facts.ref.name < marker, self.list(container, prefix)
-        )
+        found = self._listed(container, prefix, marker)
         for blobs in itertools.batched(found, min(per_page, self.per_page), strict=False):
             yield ListedPage(marker, blobs)
             marker = blobs[-1].ref.name + "\0"
+
+    def _listed(self, container: str, prefix: str, marker: str) -> Iterator[BlobFacts]:
+        """List what begins with a prefix and is not before a marker; pages begin where they are."""
+        _in_container(BlobRef(container, "any"))
+        names = self._sorted.get(container, [])
+        first = bisect_left(names, max(prefix, marker))
+        end = bisect_right(names, prefix, lo=first, key=lambda name: name[: len(prefix)])
+        for ref in (BlobRef(container, name) for name in names[first:end]):
+            if ref in self._blobs:
+                yield self._blobs[ref].facts(ref)
 
     def url(self, ref: BlobRef) -> str:
         query = f"?snapshot={quote(ref.snapshot, safe='')}" if ref.snapshot else ""
