@@ -90,7 +90,7 @@ PARTS = (
     ),
     Part(
         "upgrades",
-        "a rollback to release 0.1.0 while runs go, beside the upgrades that `make test` rehearses",
+        "an upgrade from release 0.1.0 and a rollback to it while runs go, beside `make test`'s",
         (*PYTEST, "tests/e2e/upgrading"),
     ),
     Part(

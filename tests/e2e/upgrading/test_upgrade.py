@@ -45,6 +45,8 @@ def running(folder: Path, app: Path, **settings: str) -> Iterator[Deployed]:
         stack.stop()
 
 
+# `tests/compatibility` takes every moment that release 0.1.0 kept to its end, in memory.
+@pytest.mark.skipif(not EVERYTHING, reason="`make test-all` upgrades release 0.1.0 on a stack")
 def test_the_present_release_finishes_what_release_0_1_0_began(tmp_path):
     old, new = app_of(earlier, tmp_path), app_of(present, tmp_path)
     with running(tmp_path, old) as stack:
