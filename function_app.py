@@ -116,10 +116,11 @@ def cancel_run(req: func.HttpRequest) -> func.HttpResponse:
 @app.route(route="runs/{run}/redrive", methods=["POST"])
 def redrive_run(req: func.HttpRequest) -> func.HttpResponse:
     """Redrive a run: execute only what failed."""
+    asked = req.route_params["run"], req.params.get("generation")
     return _reply(
         req,
         access.Operation.REDRIVE,
-        lambda by: http.redrive_run(bootstrap.engine().asked_by(by), req.route_params["run"]),
+        lambda by: http.redrive_run(bootstrap.engine().asked_by(by), *asked),
     )
 
 

@@ -40,15 +40,16 @@ class Calls:
 
     def get(self, *path: str, **asked: object) -> Any:  # noqa: ANN401 - JSON of a stranger
         """Read what a route answers. Raises NotFound, Transient, Refused, Permanent."""
-        query = {name: str(value) for name, value in asked.items() if value is not None}
-        return self._json("GET", self._url(path) + (f"?{urlencode(query)}" if query else ""))
+        return self._json("GET", self._url(path, asked))
 
-    def post(self, *path: str, body: object = None) -> Any:  # noqa: ANN401 - as `get`
+    def post(self, *path: str, body: object = None, **asked: object) -> Any:  # noqa: ANN401
         """Have a route do something. Raises as `get`, and Conflict."""
-        return self._json("POST", self._url(path), json.dumps(body or {}).encode())
+        return self._json("POST", self._url(path, asked), json.dumps(body or {}).encode())
 
-    def _url(self, path: Iterable[str]) -> str:
-        return f"{self.address.url}/api/{'/'.join(quote(one, safe='') for one in path)}"
+    def _url(self, path: Iterable[str], asked: Mapping[str, object]) -> str:
+        query = {name: str(value) for name, value in asked.items() if value is not None}
+        route = "/".join(quote(one, safe="") for one in path)
+        return f"{self.address.url}/api/{route}" + (f"?{urlencode(query)}" if query else "")
 
     def _json(self, method: str, url: str, content: bytes | None = None) -> Any:  # noqa: ANN401
         kind = {"content-type": "application/json"} if content is not None else {}

@@ -109,7 +109,7 @@ class RemoteDoor:
         if wanted.file is not None:
             body["input"] = self._uploaded(wanted.file, wanted.name, advance)
         try:
-            return answers.run_of(self._repeated("runs", body)).id
+            return answers.run_of(self._repeated("runs", body=body)).id
         except Conflict:
             raise
         except Transient as error:
@@ -124,8 +124,17 @@ class RemoteDoor:
         return answers.run_of(self.calls.post("runs", run, "cancel"), run)
 
     def redrive(self, run: str) -> Run:
-        """Execute again what failed."""
-        return answers.run_of(self.calls.post("runs", run, "redrive"), run)
+        """Execute again what failed; naming the generation makes a repeated request harmless."""
+        seen = answers.run_of(self.calls.get("runs", run), run).generation
+        try:
+            answer = self._repeated("runs", run, "redrive", generation=seen)
+        except Conflict:
+            raise
+        except Transient as error:
+            raise Transient(
+                f"{error} Generation {seen + 1} may have begun: `fanfare show {run}` tells."
+            ) from error
+        return answers.run_of(answer, run)
 
     def outputs(self, run: Run) -> Outputs:
         """Open the committed output of a run."""
@@ -148,7 +157,7 @@ class RemoteDoor:
             )
         body = {"name": name or file.name, "sha256": sha256_of(file)}
         for pause_s in (*_PAUSES_S, None):
-            place = answers.place_of(self._repeated("uploads", body))
+            place = answers.place_of(self._repeated("uploads", body=body))
             if place.uploaded:
                 break
             try:
@@ -161,16 +170,16 @@ class RemoteDoor:
                 self.sleep(pause_s)
         return dict(place.input)
 
-    def _repeated(self, route: str, body: object) -> answers.Json:
+    def _repeated(self, *path: str, body: object = None, **asked: object) -> answers.Json:
         """Post what the app does only once, however often it comes; again if no answer comes."""
         for pause_s in _PAUSES_S:
             try:
-                return self.calls.post(route, body=body)
+                return self.calls.post(*path, body=body, **asked)
             except Conflict:
                 raise
             except Transient:
                 self.sleep(pause_s)
-        return self.calls.post(route, body=body)
+        return self.calls.post(*path, body=body, **asked)
 
 
 @dataclass

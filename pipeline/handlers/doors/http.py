@@ -40,6 +40,7 @@ from pipeline.ports.blobs import BlobFacts
 from pipeline.settings import SettingMissing
 
 LISTED, MAX_LISTED, _MOST_DIGITS = 20, 200, 9
+MAX_GENERATION = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -113,11 +114,15 @@ def cancel_run(engine: Engine, run_id: str) -> Reply:
     return Reply(202, _answer(engine, run))
 
 
-def redrive_run(engine: Engine, run_id: str) -> Reply:
-    """Redrive a run that is over, which executes what failed: 202, or 409."""
+def redrive_run(engine: Engine, run_id: str, generation: str | None = None) -> Reply:
+    """Redrive a run that is over, which executes what failed: 202, or 409.
+
+    With the `generation` that is redriven the request can be repeated: it is 202 afterwards too.
+    """
+    of = whole_number("generation", generation, 0, 1, MAX_GENERATION) or None
     run = runs.need(engine.ports.tables, run_id).run
     with span("redrive", run.traceparent, run=run.id):
-        run = steer.redrive(engine, run.id)
+        run = steer.redrive(engine, run.id, of)
     return Reply(202, _answer(engine, run))
 
 

@@ -9,13 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipeline.domain.runs.causes import Cause
 from pipeline.handlers.collecting import standing as standings
 from pipeline.handlers.collecting.logs import logs_of, units_of
-from pipeline.handlers.doors.http import Reply, view, whole_number
+from pipeline.handlers.doors.http import MAX_GENERATION, Reply, view, whole_number
 from pipeline.handlers.engine import Engine
 from pipeline.ledger import runs
 
 FAILURES, MAX_FAILURES = 10, 200
 LONGEST_TAIL = 500  # characters, as many as the error of a run shows to readers
-MAX_GENERATION = 1_000_000
 _LOG_BYTES, _LOGS_BYTES = 1 << 20, 4 << 20
 
 

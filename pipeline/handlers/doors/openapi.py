@@ -14,8 +14,15 @@ from pipeline.domain.access import NEEDED, Operation
 from pipeline.domain.runs.run import Run
 from pipeline.handlers.doors.bodies import MAX_BODY, MAX_KEY, StartRequest, UploadRequest
 from pipeline.handlers.doors.files import MAX_FILES, MAX_SKIPPED, Outputs, Upload
-from pipeline.handlers.doors.http import INTERNAL, LISTED, MAX_LISTED, OF_A_LIST, OF_PLANS
-from pipeline.handlers.doors.looking import FAILURES, MAX_FAILURES, MAX_GENERATION, Logs, Progress
+from pipeline.handlers.doors.http import (
+    INTERNAL,
+    LISTED,
+    MAX_GENERATION,
+    MAX_LISTED,
+    OF_A_LIST,
+    OF_PLANS,
+)
+from pipeline.handlers.doors.looking import FAILURES, MAX_FAILURES, Logs, Progress
 
 # Of the interface, not of the engine: a minor version adds, a major one takes away or changes.
 VERSION = "1.0.0"
@@ -131,7 +138,7 @@ _ROUTES = (
         "Execute again what failed of a run that is over.",
         {202: ("The run in its next generation.", "Run")},
         (409,),
-        parameters=("run",),
+        parameters=("run", "redriven generation"),
     ),
     _Route(
         "get",
@@ -182,6 +189,11 @@ _PARAMETERS: Mapping[str, Json] = {
         "generation",
         {"type": "integer", "minimum": 1, "maximum": MAX_GENERATION},
         "Of which generation; default: the latest.",
+    ),
+    "redriven generation": _query(
+        "generation",
+        {"type": "integer", "minimum": 1, "maximum": MAX_GENERATION},
+        "Which generation failed. With it the request can be repeated and redrives once.",
     ),
     "number of files": _query("limit", _number(MAX_FILES, 1, MAX_FILES), "How many files."),
 }

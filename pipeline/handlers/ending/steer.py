@@ -48,10 +48,26 @@ def finish_cancel(engine: Engine, held: Held) -> Run:
     return conclude(engine, held, verdict).run
 
 
-def redrive(engine: Engine, run_id: str) -> Run:
-    """Begin the next generation of an ended run; it executes only what did not succeed."""
+def redrive(engine: Engine, run_id: str, generation: int | None = None) -> Run:
+    """Begin the next generation of an ended run; it executes only what did not succeed.
+
+    Who names the `generation` that he saw may repeat the request: if that one has a successor, the
+    run is returned as it is. Raises Conflict.
+    """
     held = runs.need(engine.ports.tables, run_id)
-    run, now, definition = held.run, engine.now, engine.definition_if_readable(held.run)
+    if generation is not None and generation < held.run.generation:
+        return held.run  # it was redriven before
+    if generation is not None and generation > held.run.generation:
+        raise Conflict(f"Run {run_id} has no generation {generation}: look at it again.")
+    redriven = runs.reopen(engine.ports.tables, held, _next_generation(engine, held.run))
+    log.info("Run redriven", extra=context(redriven.run, "redrive"))
+    engine.wake(Step.PLAN, redriven.run)
+    return redriven.run
+
+
+def _next_generation(engine: Engine, run: Run) -> Run:
+    """Return a run as its redrive leaves it. Raises Conflict if it cannot be redriven."""
+    run_id, now, definition = run.id, engine.now, engine.definition_if_readable(run)
     if run.purged_at:
         when = f"{run.purged_at:%Y-%m-%d}"
         raise Conflict(
@@ -67,7 +83,7 @@ def redrive(engine: Engine, run_id: str) -> Run:
     earlier = run.earlier
     if run.plan:
         earlier = (*earlier, EarlierPlan(generation=run.generation, plan=run.plan))
-    claimed = run.to(
+    return run.to(
         State.CLAIMED,
         now,
         engine.token(),
@@ -84,7 +100,3 @@ def redrive(engine: Engine, run_id: str) -> Run:
         ended_at=None,
         deadline=now + definition.limits.run,
     )
-    redriven = runs.reopen(engine.ports.tables, held, claimed)
-    log.info("Run redriven", extra=context(redriven.run, "redrive"))
-    engine.wake(Step.PLAN, redriven.run)
-    return redriven.run

@@ -30,7 +30,9 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("POST", "uploads"): lambda app, _, body, __: files.upload(_by(app), body),
     ("GET", "runs/-"): lambda app, _, __, run: http.show_run(app.engine, run),
     ("POST", "runs/-/cancel"): lambda app, _, __, run: http.cancel_run(_by(app), run),
-    ("POST", "runs/-/redrive"): lambda app, _, __, run: http.redrive_run(_by(app), run),
+    ("POST", "runs/-/redrive"): lambda app, asked, _, run: http.redrive_run(
+        _by(app), run, asked.get("generation")
+    ),
     ("GET", "runs/-/standing"): lambda app, asked, _, run: looking.show_standing(
         app.engine, run, asked.get("failures")
     ),

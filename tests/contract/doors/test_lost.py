@@ -60,6 +60,20 @@ def test_a_start_whose_answer_is_lost_is_repeated_with_its_key():
     assert len({json.loads(body)["idempotency_key"] for body in heard}) == 1
 
 
+def test_a_redrive_whose_answer_is_lost_is_repeated_for_the_same_generation():
+    before, after = view(state="failed", ended_at=AT), view(generation=2)
+    with dropping(whole(before), b"", CUT, whole(after)) as (url, heard):
+        assert door(url).redrive(RUN).generation == 2
+    assert len(heard) == 4
+
+
+def test_a_redrive_that_is_never_answered_tells_how_to_see_whether_it_began():
+    before = whole(view(state="failed", ended_at=AT))
+    with dropping(before, b"", b"", b"") as (url, _), pytest.raises(Transient) as raised:
+        door(url).redrive(RUN)
+    assert f"Generation 2 may have begun: `fanfare show {RUN}`" in str(raised.value)
+
+
 def test_a_start_that_is_never_answered_tells_the_key_that_starts_no_second_run():
     with dropping(b"", b"", b"") as (url, heard), pytest.raises(Transient) as raised:
         door(url).start(Wanted("job"), lambda _: None)

@@ -220,6 +220,22 @@ def test_only_a_run_that_is_over_can_be_redriven(app):
     assert (late.status, late.body["state"], late.body["generation"]) == (202, "claimed", 2)
 
 
+def test_a_redrive_of_one_generation_can_be_repeated(app):
+    app.program = lambda _: Failure()
+    run_id = start(app, input=INPUT).body["id"]
+    app.settle()
+
+    def redriven(generation):
+        return http.answering(lambda: http.redrive_run(app.engine, run_id, generation))
+
+    for _ in range(2):
+        reply = redriven("1")
+        assert (reply.status, reply.body["generation"]) == (202, 2)
+    app.settle()
+    assert [redriven(wrong).status for wrong in ("0", "x", "3")] == [400, 400, 409]
+    assert (redriven("1").body["generation"], redriven("2").body["generation"]) == (2, 3)
+
+
 def test_the_list_has_the_latest_runs_of_one_pipeline_or_of_all(app):
     begun = []
     for key in "abc":
