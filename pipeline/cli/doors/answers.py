@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pipeline.cli.doors.calls import Unintelligible
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.results import ItemOutcome, ItemResult
 from pipeline.domain.runs.run import Origin, OriginKind, Run
@@ -162,7 +163,7 @@ def _read[T](what: str, answer: Json, read: Callable[[], T]) -> T:
     except (LookupError, TypeError, ValueError, AttributeError, ValidationError) as error:
         known = sorted(answer) if isinstance(answer, dict) else type(answer).__name__
         has = visible(str(known))[:200]
-        raise Permanent(
+        raise Unintelligible(
             f"The app's answer is no {what} that this release can read ({has}): check "
             "the address, and whether the app is of an older release."
         ) from error

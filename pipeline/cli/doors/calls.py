@@ -31,6 +31,10 @@ class Refused(CommandError):
     """The app or Storage does not accept this caller."""
 
 
+class Unintelligible(CommandError):
+    """The app accepted a request, and its answer cannot be read: what it did is unknown."""
+
+
 @dataclass(frozen=True)
 class Calls:
     """Requests to one app; `credential` returns the headers that prove who asks."""
@@ -58,7 +62,7 @@ class Calls:
         try:
             return json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise strange(url) from error
+            raise Unintelligible(str(strange(url)), Exit.UNREACHABLE) from error
 
     def read(self, url: str) -> tuple[str, bytes]:
         """Read a small blob by its signed URL, and its ETag. Raises as `get`."""

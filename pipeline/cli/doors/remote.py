@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from pipeline.cli.doors import answers
-from pipeline.cli.doors.calls import Calls, Refused
+from pipeline.cli.doors.calls import Calls, Refused, Unintelligible
 from pipeline.cli.doors.direct import chunks_of
 from pipeline.cli.doors.door import Advance, Listed, Logs, Outputs, Wanted
 from pipeline.cli.exits import CommandError, Exit
@@ -112,12 +112,10 @@ class RemoteDoor:
             return answers.run_of(self._repeated("runs", body=body)).id
         except Conflict:
             raise
+        except Unintelligible as error:
+            raise Unintelligible(f"{error} {_with(key, wanted)}", error.code) from error
         except Transient as error:
-            alone = f" for {visible(wanted.file.name)} alone" if wanted.file else ""
-            raise Transient(
-                f"{error} The run may have started: repeat the command{alone} with --key {key}, "
-                "which starts no second one."
-            ) from error
+            raise Transient(f"{error} {_with(key, wanted)}") from error
 
     def cancel(self, run: str) -> Run:
         """Cancel a run."""
@@ -180,6 +178,15 @@ class RemoteDoor:
             except Transient:
                 self.sleep(pause_s)
         return self.calls.post(*path, body=body, **asked)
+
+
+def _with(key: str, wanted: Wanted) -> str:
+    """Say how a start whose answer is unknown can be repeated."""
+    alone = f" for {visible(wanted.file.name)} alone" if wanted.file else ""
+    return (
+        f"The run may have started: repeat the command{alone} with --key {key}, which starts no "
+        "second one."
+    )
 
 
 @dataclass

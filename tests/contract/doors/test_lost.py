@@ -5,6 +5,7 @@ import json
 import pytest
 
 from pipeline.cli.doors.door import Wanted
+from pipeline.cli.exits import CommandError, Exit
 from pipeline.errors import Conflict, Permanent, Transient
 from tests.contract.doors.strangers import (
     AT,
@@ -78,6 +79,17 @@ def test_a_start_that_is_never_answered_tells_the_key_that_starts_no_second_run(
     with dropping(b"", b"", b"") as (url, heard), pytest.raises(Transient) as raised:
         door(url).start(Wanted("job"), lambda _: None)
     assert f"--key {json.loads(heard[0])['idempotency_key']}" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("garbage", "code"),
+    [(b"HTTP/1.1 200 OK\r\n\r\n<html>", Exit.UNREACHABLE), (whole({"id": 3}), Exit.FAILED)],
+)
+def test_a_start_that_is_answered_with_garbage_tells_the_key_too(garbage, code):
+    with dropping(garbage) as (url, heard), pytest.raises(CommandError) as raised:
+        door(url).start(Wanted("job"), lambda _: None)
+    assert f"--key {json.loads(heard[0])['idempotency_key']}" in str(raised.value)
+    assert raised.value.code == code
 
 
 def test_a_conflict_is_told_at_once():
