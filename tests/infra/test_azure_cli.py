@@ -97,6 +97,7 @@ OPTIONS = {
     "storage queue create": {"-n", "--account-name", "--auth-mode"},
     "storage message peek": {"-q", "--num-messages", "--account-name", "--auth-mode"},
     "vm list-usage": {"-l"},
+    "vm list-skus": {"-l", "--size", "--subscription"},
 }
 ANYWHERE = {"-o", "--query"}
 # Batch's data plane: these commands must know the account.
@@ -110,6 +111,7 @@ DOCTOR = (
     "domain/preflight/machines.py",
     "domain/preflight/policies.py",
     "domain/preflight/region.py",
+    "domain/preflight/security.py",
     "domain/preflight/subscription.py",
     "cli/checks.py",
 )

@@ -9,6 +9,9 @@ from itertools import pairwise
 import pytest
 
 from pipeline.cli.project import package
+from pipeline.cli.target import definitions
+from pipeline.domain.definitions.nodes.security import DiskTarget, Security
+from pipeline.domain.pools.resource import pool_resources
 from scripts import templates
 from tests.infra.deployment import FILES, INFRA, ROOT
 
@@ -52,6 +55,19 @@ def test_each_kind_of_problem_is_found(bicep, copy):
     assert "Error no-unused-vars" in found
     assert "infra/modules/workbook.bicep(1,6) : Error BCP" in found
     assert "main.bicep: not as `bicep format` writes it" in found
+
+
+def test_azures_types_have_the_properties_of_a_secured_pool(bicep, copy):
+    everything = Security(
+        trusted_launch=True, encryption_at_host=True, disk_encryption=tuple(DiskTarget)
+    )
+    cpu = definitions().pools["cpu"].model_copy(update={"security": everything})
+    written = json.dumps(pool_resources({"cpu": cpu}))
+    path = copy / "pools.json"
+    path.write_text(written, "utf-8")
+    assert templates.loaded(bicep, copy) == []
+    path.write_text(written.replace('"TemporaryDisk"', '"Temporary"'), "utf-8")
+    assert "TemporaryDisk" in "".join(templates.loaded(bicep, copy))
 
 
 def test_another_compiled_template_is_found_and_written_anew(bicep, copy):

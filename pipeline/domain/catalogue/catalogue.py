@@ -22,10 +22,10 @@ from pipeline.domain.catalogue.file import (
 )
 from pipeline.domain.catalogue.gpus import check_gpus
 from pipeline.domain.catalogue.problems import limited, problems_of, without
+from pipeline.domain.definitions.nodes.start_task import MAX_SCRIPT_BYTES, objection
 from pipeline.domain.definitions.pipeline import Pipeline, PipelineBody
 from pipeline.domain.definitions.pool import Pool, PoolBody
 from pipeline.domain.definitions.room import misfits
-from pipeline.domain.definitions.start_task import MAX_SCRIPT_BYTES, objection
 from pipeline.domain.definitions.types import SMOKE
 from pipeline.domain.notation.spelling import nearest
 from pipeline.errors import NotFound, Permanent

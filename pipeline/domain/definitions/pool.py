@@ -12,7 +12,8 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from pipeline.domain.definitions.images import Memory, full_name
-from pipeline.domain.definitions.start_task import IDLE, MAX_PACKAGES, package, start_task
+from pipeline.domain.definitions.nodes.security import Security
+from pipeline.domain.definitions.nodes.start_task import IDLE, MAX_PACKAGES, package, start_task
 from pipeline.domain.definitions.types import (
     FORMAT,
     FileName,
@@ -98,6 +99,7 @@ class PoolBody(Strict):
     gpu: Annotated[Gpu, BeforeValidator(_no_bare_none)] = Gpu.NONE
     gpus: int = Field(default=1, ge=1, le=16)
     containers: Containers | None = None
+    security: Security = Security()
     packages: Annotated[tuple[Package, ...], OneOrMore, Field(max_length=MAX_PACKAGES)] = ()
     start: FileName | None = None
     idle_minutes: int = Field(default=10, ge=5, le=60)
@@ -119,6 +121,14 @@ class PoolBody(Strict):
                 f"slots must be at most {self.gpus}, not {self.slots}: a node has {self.gpus} in "
                 "gpus, and takes no more tasks than GPUs"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _a_machine_that_can_be_secured(self) -> Self:
+        driver = self.gpu is not Gpu.NONE
+        why = self.security.objection(self.size, self.image.offer, self.image.sku, driver)
+        if why:
+            raise ValueError(f"security: {why}")
         return self
 
 
@@ -176,6 +186,8 @@ def physical_id(pool: Pool) -> str:
         fixed["packages"] = sorted(pool.packages)
     if pool.start:
         fixed["start"] = pool.script
+    if secured := pool.security.configuration():
+        fixed["security"] = secured
     return naming.pool_id(pool.name, fixed)
 
 
@@ -212,6 +224,7 @@ def _machine(pool: Pool) -> dict[str, object]:
             "version": image.version,
         },
         "nodeAgentSKUId": image.agent,
+        **pool.security.configuration(),
     }
     if pool.containers:
         machine["containerConfiguration"] = {

@@ -21,6 +21,8 @@ _VALUES = {
     ("scope", "pool"): "Pool",
     ("elevationLevel", "nonadmin"): "NonAdmin",
     ("elevationLevel", "admin"): "Admin",
+    ("targets", "osdisk"): "OsDisk",
+    ("targets", "temporarydisk"): "TemporaryDisk",
 }
 _SAME = (
     "displayName", "vmSize", "taskSlotsPerNode", "taskSchedulingPolicy", "metadata", "startTask",
@@ -79,14 +81,9 @@ def _with_logins(machine: object, servers: list[str]) -> object:
     return {**machine, "containerConfiguration": containers}
 
 
-def _respelled(value: object) -> object:
+def _respelled(value: object, key: str = "") -> object:
     if isinstance(value, dict):
-        return {
-            _KEYS.get(key, key): _VALUES[key, inner]
-            if isinstance(inner, str) and (key, inner) in _VALUES
-            else _respelled(inner)
-            for key, inner in value.items()
-        }
+        return {_KEYS.get(name, name): _respelled(inner, name) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_respelled(inner) for inner in value]
-    return value
+        return [_respelled(inner, key) for inner in value]
+    return _VALUES.get((key, value), value) if isinstance(value, str) else value

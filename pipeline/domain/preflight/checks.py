@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from pipeline.domain.preflight import machines, policies, region, subscription
+from pipeline.domain.preflight import machines, policies, region, security, subscription
 from pipeline.domain.preflight.findings import Found, Intent, Reply, State, Unexpected
 from pipeline.domain.preflight.questions import QUESTIONS, Ask, Replies, missing
 
@@ -34,6 +34,7 @@ CHECKS: Mapping[str, Check] = {
     "Python": Check((A.FLEX_PYTHONS,), region.python),
     "quota of Batch accounts": Check((A.ACCOUNT_QUOTA, A.ACCOUNTS), machines.account_quota),
     "VM sizes": Check((A.SIZES,), machines.sizes),
+    "security of nodes": Check((A.SIZES,), security.security),
     "core quota": Check((A.ACCOUNTS, A.SIZES), machines.cores),
     "images": Check((A.IMAGES,), machines.images),
     "support of images and sizes": Check((), machines.ends),

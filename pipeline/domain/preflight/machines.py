@@ -50,12 +50,13 @@ def _size(pool: Pool, sku: Row | None, intent: Intent) -> Found:
     end = _day(sku.get("batchSupportEndOfLife"))
     if end and end - intent.today < _WARNED:
         return Found(check, State.WARNS, f"Batch retires {pool.size} on {end}", fix)
-    if pool.nodes.spot_share and _capabilities(sku).get("LowPriorityCapable") == "False":
+    if pool.nodes.spot_share and capabilities(sku).get("LowPriorityCapable") == "False":
         return Found(check, State.WARNS, f"{pool.size} has no spot capacity", fix)
     return Found(check, State.OK, f"{intent.location} offers {pool.size}")
 
 
-def _capabilities(sku: Row) -> dict[str, str]:
+def capabilities(sku: Row) -> dict[str, str]:
+    """Return what Batch tells of a size. Raises Unexpected."""
     return {text(one, "name"): text(one, "value") for one in rows(sku.get("capabilities") or [])}
 
 
@@ -134,7 +135,7 @@ def _quotas(account: Row) -> Quotas:
 
 
 def _cores(sku: Row) -> int:
-    found = _capabilities(sku).get("vCPUs", "")
+    found = capabilities(sku).get("vCPUs", "")
     if not found.isdecimal():
         raise Unexpected(f"the answer has no number of cores of {text(sku, 'name')}")
     return int(found)

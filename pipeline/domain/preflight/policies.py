@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from pipeline.domain.definitions.nodes.security import DiskTarget
 from pipeline.domain.preflight.findings import Found, Intent, Row, State, row, rows, text
 
 # What the templates make; a test compares it with infra/main.json.
@@ -40,6 +41,8 @@ _DENYING = frozenset({"deny", "denyaction"})
 _ENFORCED = "Default"
 _PARAMETER = re.compile(r"\[\s*parameters\('([^']+)'\)\s*\]")
 _SHOWN = 3
+# What the built-in policy "Azure Batch pools should have disk encryption enabled" looks at.
+_ENCRYPTION = "diskencryptionconfiguration.targets"
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,8 @@ class _Rule:
         """Say what of the deployment the rule is about; empty if it is about something else."""
         rule = row(row(self.body.get("policyRule")).get("if"))
         said, values = json.dumps(rule).lower(), json.dumps(self.values).lower()
+        if _ENCRYPTION in said:
+            return _unencrypted(said + values, intent)
         by_region = '"location"' in said
         if by_region and f'"{intent.location}"' in values.replace(" ", ""):
             return ""  # the usual list of allowed regions, and ours is on it
@@ -70,6 +75,17 @@ class _Rule:
         if by_region:
             return f"regions, and does not name {intent.location}"
         return "" if '"type"' in said or "microsoft." in said else "resources of every type"
+
+
+def _unencrypted(said: str, intent: Intent) -> str:
+    """Say which pools lack the disk encryption that a rule names, and which key gives it."""
+    wanted = {disk for disk in DiskTarget if disk.batch in said} or {DiskTarget.TEMPORARY}
+    lack = [pool.name for pool in intent.pools if not wanted <= {*pool.security.disk_encryption}]
+    if not lack:
+        return ""
+    names = " and ".join(f"pools/{name}.yaml" for name in lack)
+    disks = ", ".join(disk for disk in DiskTarget if disk in wanted | {DiskTarget.TEMPORARY})
+    return f"disk encryption: add `security: {{disk_encryption: [{disks}]}}` to {names}"
 
 
 def policies(intent: Intent, assignments: object, definitions: object, sets: object) -> list[Found]:

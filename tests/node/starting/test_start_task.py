@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from emulators.batch.containers.engine import find_engine
-from pipeline.domain.definitions.start_task import INSTALL_S, SCRIPT_S, program_of, start_task
+from pipeline.domain.definitions.nodes.start_task import INSTALL_S, SCRIPT_S, program_of, start_task
 from tests import images
 from tests.patience import stretched
 

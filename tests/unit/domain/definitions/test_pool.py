@@ -4,6 +4,8 @@ from datetime import date
 import pytest
 from pydantic import ValidationError
 
+from pipeline.domain.definitions.nodes.security import DiskTarget, Security
+from pipeline.domain.definitions.nodes.start_task import MAX_PACKAGES, MAX_SCRIPT_BYTES
 from pipeline.domain.definitions.pool import (
     Containers,
     Gpu,
@@ -15,7 +17,6 @@ from pipeline.domain.definitions.pool import (
     physical_id,
     pool_body,
 )
-from pipeline.domain.definitions.start_task import MAX_PACKAGES, MAX_SCRIPT_BYTES
 
 
 def pool(**changes):
@@ -33,6 +34,46 @@ def test_what_cannot_be_changed_is_in_the_physical_id():
     assert plain != physical_id(pool(size="Standard_D4s_v5"))
     assert plain != physical_id(pool(slots=1))
     assert plain != physical_id(pool(containers=Containers(images=("python:3.13",))))
+
+
+OS, TEMPORARY = DiskTarget
+
+
+@pytest.mark.parametrize(
+    "security",
+    [
+        Security(trusted_launch=True),
+        Security(trusted_launch=True, secure_boot=False),
+        Security(encryption_at_host=True),
+        Security(disk_encryption=(TEMPORARY,)),
+    ],
+)
+def test_another_security_makes_another_pool(security):
+    others = [pool(), pool(security=Security(disk_encryption=(OS, TEMPORARY)))]
+    assert physical_id(pool(security=security)) not in [physical_id(one) for one in others]
+
+
+def test_a_security_that_asks_for_nothing_makes_no_other_pool():
+    turned = (TEMPORARY, OS, TEMPORARY)
+    assert physical_id(pool(security=Security())) == physical_id(pool())
+    assert physical_id(pool(security=Security(disk_encryption=turned))) == physical_id(
+        pool(security=Security(disk_encryption=(OS, TEMPORARY)))
+    )
+
+
+def test_a_node_is_secured_in_the_words_of_batch_and_nothing_is_said_that_nobody_asked_for():
+    everything = Security(
+        trusted_launch=True, encryption_at_host=True, disk_encryption=(TEMPORARY, OS)
+    )
+    machine = pool_body(pool(security=everything), "")["virtualMachineConfiguration"]
+    assert machine["securityProfile"] == {
+        "securityType": "trustedLaunch",
+        "uefiSettings": {"secureBootEnabled": True, "vTpmEnabled": True},
+        "encryptionAtHost": True,
+    }
+    assert machine["diskEncryptionConfiguration"] == {"targets": ["osdisk", "temporarydisk"]}
+    encrypted = pool_body(pool(security=Security(disk_encryption=(TEMPORARY,))), "")
+    assert "securityProfile" not in encrypted["virtualMachineConfiguration"]
 
 
 def test_what_can_be_changed_is_not_in_the_physical_id():

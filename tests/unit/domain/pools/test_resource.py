@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.domain.definitions.nodes.security import DiskTarget, Security
 from pipeline.domain.definitions.pool import Containers, pool_body
 from pipeline.domain.pools.resource import NODE_IDENTITY, pool_resource, registries
 from tests.unit.domain.definitions.test_pool import pool
@@ -30,6 +31,13 @@ def test_a_start_task_that_installs_is_spelled_as_the_management_plane_does():
     made = pool_resource(body, [])["properties"]["startTask"]
     assert made["userIdentity"]["autoUser"] == {"scope": "Pool", "elevationLevel": "Admin"}
     assert made["commandLine"] == body["startTask"]["commandLine"]
+
+
+def test_disks_are_spelled_as_the_management_plane_and_the_policy_spell_them():
+    made = pool(security=Security(trusted_launch=True, disk_encryption=tuple(DiskTarget)))
+    machine = machine_of(pool_resource(pool_body(made, "f"), []))
+    assert machine["diskEncryptionConfiguration"]["targets"] == ["OsDisk", "TemporaryDisk"]
+    assert machine["securityProfile"]["securityType"] == "trustedLaunch"
 
 
 def test_what_the_create_call_says_and_the_resource_has_no_place_for_is_refused():

@@ -8,6 +8,7 @@ import pytest
 from pipeline.bootstrap import APP_ROOT
 from pipeline.cli.project.folder import Project
 from pipeline.cli.target import definitions
+from pipeline.domain.definitions.nodes.security import DiskTarget, Security
 from pipeline.domain.preflight.checks import CHECKS, judged
 from pipeline.domain.preflight.findings import Intent, Reply, State
 from pipeline.domain.preflight.names import Names
@@ -118,6 +119,55 @@ def test_what_az_answers_becomes_a_finding(change):
 )
 def test_a_policy_that_denies_nothing_of_ours_is_no_finding(harmless):
     assert found_with({"policy assignment list": harmless})["policies"].state is State.OK
+
+
+# As Azure/azure-policy has it: built-in-policies/policyDefinitions/Batch.
+TARGETS = (
+    "Microsoft.Batch/batchAccounts/pools/deploymentConfiguration.virtualMachineConfiguration."
+    "diskEncryptionConfiguration.targets[*]"
+)
+DEFINITION = "1760f9d4-7206-436e-a28f-d9f3a5c8a227"
+ENCRYPTED = {
+    "displayName": "Azure Batch pools should have disk encryption enabled",
+    "id": f"/providers/Microsoft.Authorization/policyDefinitions/{DEFINITION}",
+    "name": DEFINITION,
+    "parameters": {"effect": {"type": "String", "defaultValue": "Audit"}},
+    "policyRule": {
+        "if": {"allOf": [
+            {"field": "type", "equals": "Microsoft.Batch/batchAccounts/pools"},
+            {"count": {"field": TARGETS, "where": {"field": TARGETS, "contains": "TemporaryDisk"}},
+             "less": 1},
+        ]},
+        "then": {"effect": "[parameters('effect')]"},
+    },
+}  # fmt: skip
+
+
+def of_encryption(*disks, at_host=False):
+    """Return the findings where encryption is demanded, and the pools encrypt some disks."""
+    asked = Security(encryption_at_host=at_host, disk_encryption=disks)
+    pools = tuple(pool.model_copy(update={"security": asked}) for pool in INTENT.pools)
+    known = recorded()["policy definition list"]
+    demanded = {
+        "policy definition list": [*known, ENCRYPTED],
+        "policy assignment list": assignment(ENCRYPTED["id"], effect="Deny"),
+    }
+    return found_with(demanded, replace(INTENT, pools=pools))
+
+
+@pytest.mark.parametrize("at_host", [False, True])
+def test_a_policy_that_wants_encrypted_disks_names_the_pools_and_the_key_that_satisfies_it(at_host):
+    found = of_encryption(at_host=at_host)["policy P"]
+    assert found.state is State.WARNS
+    assert found.evidence.endswith(
+        "disk encryption: add `security: {disk_encryption: [temporary]}` to "
+        "pools/containers.yaml and pools/cpu.yaml"
+    )
+
+
+@pytest.mark.parametrize("disks", [(DiskTarget.TEMPORARY,), tuple(DiskTarget)])
+def test_pools_that_encrypt_their_disks_satisfy_it(disks):
+    assert of_encryption(*disks)["policies"].state is State.OK
 
 
 def test_a_role_with_and_without_a_condition_counts_as_one_without():

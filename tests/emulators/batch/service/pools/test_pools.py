@@ -45,6 +45,31 @@ def test_most_of_a_pool_can_only_be_patched_while_it_is_empty(emulator: Emulator
     assert emulator.client.get_pool(pool).start_task.command_line == "true"
 
 
+def test_a_pool_shows_how_its_nodes_are_to_be_secured(emulator: Emulator) -> None:
+    secured = models.VirtualMachineConfiguration(
+        image_reference=models.BatchVmImageReference(
+            publisher="debian", offer="debian-12", sku="12"
+        ),
+        node_agent_sku_id="batch.node.debian 12",
+        security_profile=models.SecurityProfile(
+            security_type="trustedLaunch",
+            encryption_at_host=True,
+            uefi_settings=models.BatchUefiSettings(secure_boot_enabled=True, vtpm_enabled=True),
+        ),
+        disk_encryption_configuration=models.DiskEncryptionConfiguration(
+            targets=["osdisk", "temporarydisk"]
+        ),
+    )
+    emulator.client.create_pool(
+        models.BatchPoolCreateOptions(
+            id="secured", vm_size="standard_d2s_v5", virtual_machine_configuration=secured
+        )
+    )
+    shown = emulator.client.get_pool("secured").virtual_machine_configuration
+    assert shown.security_profile == secured.security_profile
+    assert shown.disk_encryption_configuration == secured.disk_encryption_configuration
+
+
 def test_a_pool_shows_the_timeout_of_its_latest_resize(emulator: Emulator) -> None:
     pool = emulator.add_pool("timed", nodes=0)
     emulator.client.begin_resize_pool(
