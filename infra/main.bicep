@@ -43,6 +43,9 @@ param natGatewayId string = ''
 @description('Make the pools with GPUs, too. Only where the region offers their sizes and the account has quota for them: one that it lacks stops the deployment.')
 param gpuPools bool = false
 
+@description('Names of pools that are not made, with commas between, such as one that Azure refuses. Those that are there stay.')
+param withoutPools string = ''
+
 @description('Who is told of completed runs beside the ledger: see docs/deploy.md, "Subscribers".')
 param subscribers subscriber[] = []
 
@@ -251,18 +254,6 @@ module endpoints 'modules/endpoints.bicep' = if (privateNetwork) {
   ]
 }
 
-module pools 'modules/pools.bicep' = {
-  name: 'pools'
-  scope: group
-  params: {
-    batchAccountName: batch.outputs.accountName
-    nodeIdentityId: identities.outputs.nodeId
-    nodeSubnetId: network.?outputs.nodeSubnetId ?? ''
-    gpuPools: gpuPools
-    tags: allTags
-  }
-}
-
 module events 'modules/events.bicep' = {
   name: 'events'
   scope: group
@@ -271,7 +262,6 @@ module events 'modules/events.bicep' = {
   dependsOn: [
     roles
     functions
-    pools
   ]
   params: {
     storageAccountName: storage.outputs.accountName
@@ -372,6 +362,29 @@ module workbook 'modules/workbook.bicep' = {
     location: location
     tags: allTags
     insightsId: monitoring.outputs.insightsId
+  }
+}
+
+module pools 'modules/pools.bicep' = {
+  name: 'pools'
+  scope: group
+  // Last, and nothing waits for them: Azure may refuse a size, and then all else is there.
+  dependsOn: [
+    secretRoles
+    endpoints
+    events
+    completion
+    alerts
+    diagnostics
+    workbook
+  ]
+  params: {
+    batchAccountName: batch.outputs.accountName
+    nodeIdentityId: identities.outputs.nodeId
+    nodeSubnetId: network.?outputs.nodeSubnetId ?? ''
+    gpuPools: gpuPools
+    withoutPools: withoutPools
+    tags: allTags
   }
 }
 

@@ -4,9 +4,11 @@ param batchAccountName string
 param nodeIdentityId string
 param nodeSubnetId string
 param gpuPools bool
+param withoutPools string
 param tags { *: string }
 
 var pools = json(replace(string(loadJsonContent('../pools.json')), '{nodeIdentity}', nodeIdentityId))
+var left = map(split(withoutPools, ','), name => trim(name))
 // Without public addresses, nodes reach storage and Batch through private endpoints, and nothing else.
 var network = empty(nodeSubnetId)
   ? {}
@@ -25,7 +27,7 @@ resource account 'Microsoft.Batch/batchAccounts@2025-06-01' existing = {
 
 @onlyIfNotExists()
 resource pool 'Microsoft.Batch/batchAccounts/pools@2025-06-01' = [
-  for item in pools: if (gpuPools || !item.gpu) {
+  for item in pools: if ((gpuPools || !item.gpu) && !contains(left, item.properties.displayName)) {
     parent: account
     name: item.name
     // Bills show pools and not pipelines: a pipeline whose cost should be seen apart needs a pool of its own.

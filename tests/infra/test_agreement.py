@@ -173,6 +173,16 @@ def test_pools_with_gpus_are_made_on_request_only():
     assert PARAMETERS["gpuPools"] == {"value": "${FANFARE_GPU_POOLS=false}"}
 
 
+def test_a_pool_that_a_deployment_is_told_to_leave_out_is_not_made():
+    """One that Azure refuses would stop every later deployment."""
+    named = [pool["name"] for pool in POOLS]
+    left = {pool["name"] for pool in POOLS if pool["properties"]["displayName"] == "containers"}
+    assert names("Microsoft.Batch/batchAccounts/pools", "private") == [
+        name for name in named if name not in left and not name.startswith("gpu-")
+    ]
+    assert PARAMETERS["withoutPools"] == {"value": "${FANFARE_WITHOUT_POOLS=}"}
+
+
 def test_bills_show_which_pool_costs_what():
     pools = resources("Microsoft.Batch/batchAccounts/pools")
     named = [pool["properties"]["displayName"] for pool in pools]

@@ -26,7 +26,7 @@ def follows(symbol):
 @pytest.mark.parametrize(
     ("module", "first"),
     [
-        ("events", {"roles", "functions", "pools"}),
+        ("events", {"roles", "functions"}),
         ("completion", {"roles", "subscriberRoles", "functions"}),
         ("endpoints", {"events"}),
         ("functions", {"batch"}),
@@ -34,6 +34,16 @@ def follows(symbol):
 )
 def test_what_a_fresh_role_or_a_busy_account_would_refuse_is_made_late(module, first):
     assert first <= set(MADE[module]["dependsOn"])
+
+
+def test_a_pool_that_azure_refuses_stops_nothing_else():
+    """Everything else is there before the pools, and nothing waits for them."""
+    waiting = {symbol for symbol in MADE if "pools" in follows(symbol)}
+    assert waiting == set()
+    made = {symbol for symbol, each in MADE.items() if not each.get("existing")}
+    assert made - follows("pools") == {"pools"}
+    reads = [name for name, each in TEMPLATE["outputs"].items() if "'pools'" in str(each)]
+    assert reads == []
 
 
 def test_batch_takes_the_minutes_in_which_roles_spread():

@@ -18,6 +18,7 @@ from pipeline.cli.session import Session
 from pipeline.cli.target import StackDown
 from pipeline.cli.views import wording
 from pipeline.domain.catalogue.catalogue import DefinitionError
+from pipeline.domain.definitions.pool import left_out
 from pipeline.domain.health import findings as health
 from pipeline.domain.health import machine as health_machine
 from pipeline.domain.health.findings import Deployment, Finding, Level
@@ -74,7 +75,9 @@ def ward_of(session: Session, wait: float) -> Ward:
     last = "FANFARE_NODE_IDENTITY"
     where = Deployment(*(values.get(name, "") for name in (*names, *more, last)))
     topic = (urlsplit(settings.topic_endpoint).hostname or "").partition(".")[0]
-    where = replace(where, topic=topic, named=not (settings.local or where.managed))
+    without = left_out(values.get("FANFARE_WITHOUT_POOLS", ""))
+    named = not (settings.local or where.managed)
+    where = replace(where, topic=topic, named=named, without=without)
     return Ward(
         session.engine,
         survey.connect(settings),

@@ -191,6 +191,11 @@ def physical_id(pool: Pool) -> str:
     return naming.pool_id(pool.name, fixed)
 
 
+def left_out(setting: str) -> frozenset[str]:
+    """Read `FANFARE_WITHOUT_POOLS`: the names of the pools that a deployment does not make."""
+    return frozenset(name for part in setting.split(",") if (name := part.strip()))
+
+
 def pool_body(pool: Pool, formula: str) -> dict[str, object]:
     """Describe the pool in the shape that Batch's create call expects."""
     return {

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from pipeline.domain.definitions.pool import Pool
-from pipeline.domain.waiting.remedies import BY_HAND, PROVISION_GPUS
+from pipeline.domain.waiting.remedies import BETWEEN, BY_HAND, PROVISION, PROVISION_GPUS
 
 _SKEW_NOTED, _SKEW_REFUSED = timedelta(seconds=5), timedelta(minutes=5)
 _NO_LOGIN = ("CredentialUnavailableError", "ClientAuthenticationError")
@@ -56,6 +56,8 @@ class Deployment:
     node_identity: str = ""
     topic: str = field(default="", kw_only=True)
     named: bool = field(default=False, kw_only=True)
+    without: frozenset[str] = field(default=frozenset(), kw_only=True)
+    """Pools that it was told not to make."""
 
     @property
     def managed(self) -> bool:
@@ -67,10 +69,14 @@ class Deployment:
         """The command that creates what is missing."""
         if self.named:
             return f"{BY_HAND}compare the endpoints in the env file with those of the deployment"
-        return "azd provision" if self.managed else "fanfare up"
+        return PROVISION if self.managed else "fanfare up"
 
     def provision_of(self, pool: Pool) -> str:
         """Return the command that creates a pool that is missing."""
+        if self.managed and pool.name in self.without:
+            rest = ",".join(sorted(self.without - {pool.name}))
+            asked = PROVISION_GPUS if pool.devices else PROVISION
+            return f'azd env set FANFARE_WITHOUT_POOLS "{rest}"{BETWEEN}{asked}'
         return PROVISION_GPUS if self.managed and pool.devices else self.provision
 
     @property

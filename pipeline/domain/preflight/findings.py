@@ -7,7 +7,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Self
 
-from pipeline.domain.definitions.pool import Pool
+from pipeline.domain.definitions.pool import Pool, left_out
 from pipeline.errors import Permanent
 
 type Row = Mapping[str, object]
@@ -77,7 +77,14 @@ class Intent:
             values.get(name, "").lower() == "true"
             for name in ("FANFARE_PRIVATE_NETWORK", "FANFARE_GPU_POOLS")
         )
-        made = tuple(pool for pool in pools if gpu or not pool.devices)
+        without = left_out(values.get("FANFARE_WITHOUT_POOLS", ""))
+        if strangers := without - {pool.name for pool in pools}:
+            known = ", ".join(pool.name for pool in pools) or "none"
+            raise Malformed(
+                f"FANFARE_WITHOUT_POOLS names {min(strangers)[:60]!r}, which is no pool (known: "
+                f"{known}): correct it by `azd env set`."
+            )
+        made = tuple(p for p in pools if p.name not in without and (gpu or not p.devices))
         return cls(**named, private=private, gpu=gpu, python=python, pools=made, today=day)
 
     def of_login(self, account: Row) -> Self:

@@ -42,10 +42,11 @@ def _size(pool: Pool, sku: Row | None, intent: Intent) -> Found:
     check = f"size of pool {pool.name}"
     fix = (
         f"az batch location list-skus -l {intent.location} --subscription {intent.subscription}; "
-        f"{BY_HAND}change `size` in pools/{pool.name}.yaml, then make render"
+        f"{BY_HAND}change `size` in pools/{pool.name}.yaml, then make render; "
+        f"or leave the pool out: azd env set FANFARE_WITHOUT_POOLS {pool.name}"
     )
     if sku is None:
-        why = f"{intent.location} does not offer {pool.size} to Batch: the pools are not made"
+        why = f"{intent.location} does not offer {pool.size} to Batch: its pool is not made"
         return Found(check, State.REFUSES, why, fix)
     end = _day(sku.get("batchSupportEndOfLife"))
     if end and end - intent.today < _WARNED:

@@ -12,7 +12,8 @@ WAIT = "wait: it passes by itself"
 BY_HAND = "by hand: "
 BETWEEN = "; "  # two commands
 # A deployment makes pools with GPUs only if it is told to.
-PROVISION_GPUS = f"azd env set FANFARE_GPU_POOLS true{BETWEEN}azd provision"
+PROVISION = "azd provision"
+PROVISION_GPUS = f"azd env set FANFARE_GPU_POOLS true{BETWEEN}{PROVISION}"
 C = ObstacleCode
 
 

@@ -37,6 +37,20 @@ def test_pools_with_gpus_are_looked_at_if_they_are_wanted(preflight):
     assert preflight.found("--set", "FANFARE_GPU_POOLS=false").get("size of pool gpu") is None
 
 
+def test_a_pool_that_is_left_out_is_not_looked_at(preflight):
+    preflight.chosen(FANFARE_WITHOUT_POOLS="containers, gpu")
+    found = preflight.found()
+    assert "size of pool cpu" in found
+    assert "size of pool containers" not in found
+
+
+def test_a_pool_that_is_left_out_by_a_wrong_name_is_told(preflight):
+    preflight.chosen(FANFARE_WITHOUT_POOLS="container")
+    result = preflight()
+    assert result.exit_code == Exit.USAGE
+    assert "names 'container', which is no pool (known: containers, cpu, gpu)" in result.output
+
+
 def test_an_account_that_is_there_tells_its_images(preflight):
     preflight.has_account()
     assert preflight.found()["image of pool cpu"]["state"] == "ok"

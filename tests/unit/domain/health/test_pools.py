@@ -74,6 +74,17 @@ def test_a_pool_with_gpus_is_made_by_a_deployment_that_is_told_to():
     assert found.mend == "fanfare up"
 
 
+def test_a_pool_that_was_left_out_is_made_by_a_deployment_that_leaves_out_the_others():
+    told = replace(AZURE, without=frozenset({"cpu", "cards", "old"}))
+    cards = pool(name="cards", gpu=Gpu.NVIDIA, slots=1)
+    mends = [pools.pool(p, "x", PoolReport(""), told, NOW)[0].mend for p in (CPU, cards)]
+    assert mends == [
+        'azd env set FANFARE_WITHOUT_POOLS "cards,old"; azd provision',
+        'azd env set FANFARE_WITHOUT_POOLS "cpu,old"; azd env set FANFARE_GPU_POOLS true; '
+        "azd provision",
+    ]
+
+
 @pytest.mark.parametrize(
     ("where", "mend"),
     [
