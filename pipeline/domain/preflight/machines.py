@@ -43,7 +43,7 @@ def _size(pool: Pool, sku: Row | None, intent: Intent) -> Found:
     fix = (
         f"az batch location list-skus -l {intent.location} --subscription {intent.subscription}; "
         f"{BY_HAND}change `size` in pools/{pool.name}.yaml, then make render; "
-        f"or leave the pool out: azd env set FANFARE_WITHOUT_POOLS {pool.name}"
+        f"or add {pool.name} to FANFARE_WITHOUT_POOLS, by azd env set"
     )
     if sku is None:
         why = f"{intent.location} does not offer {pool.size} to Batch: its pool is not made"

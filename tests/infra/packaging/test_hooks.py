@@ -101,7 +101,22 @@ def test_windows_does_the_same_and_ends_as_its_commands_end(azd):
     script = azd["hooks"]["preprovision"]["windows"]["run"]
     assert f"{REGISTER} @in\n" in script
     assert "$env:FANFARE_PRIVATE_NETWORK -eq 'true'" in script
-    assert "exit $LASTEXITCODE" in script
+    register, _, rest = script.partition(f"{REGISTER} @in\n")
+    assert rest.splitlines()[0].strip() == "if ($LASTEXITCODE) { exit $LASTEXITCODE }"
+    assert "exit" not in register.partition("$env:FANFARE_PRIVATE_NETWORK")[2]
+    *_, asked, tolerated, last = script.splitlines()
+    assert " preflight " in asked
+    assert (tolerated, last) == ("if ($LASTEXITCODE -eq 3) { exit 0 }", "exit $LASTEXITCODE")
+
+
+def test_windows_fetches_the_packages_of_the_preflight_with_the_options_of_make():
+    script = AZD["hooks"]["preprovision"]["windows"]["run"]
+    (install,) = [line for line in script.splitlines() if " -m pip install " in line]
+    make = (ROOT / "Makefile").read_text("utf-8")
+    recipe = make.partition("# A hook of `azd up`")[0].rpartition("packages of the preflight")[2]
+    assert {"--require-hashes", "--no-deps"} <= set(recipe.split())
+    given = {word for word in recipe.split() if word.startswith("--")}
+    assert given | {"--upgrade"} == {word for word in install.split() if word.startswith("--")}
 
 
 def prepackage():
