@@ -1,8 +1,10 @@
 """The outputs of a run's items, kept in columns: there may be a million of them."""
 
+import hashlib
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pipeline.domain.runs.naming import BlobRef
 
@@ -133,3 +135,28 @@ class Parts(Collection[Part]):
             sha256=digest.hex() if self._digested[number] else "",
             offset=None if offset == _WHOLE else offset,
         )
+
+
+class Names(Iterable[str]):
+    """The names of outputs, as their items chose them.
+
+    If two items chose the same name, each begins with the item's number. Eight bytes of each are
+    compared: that two others share them does not matter.
+    """
+
+    def __init__(self, parts: Collection[Part]) -> None:
+        self._parts = parts
+        digests = sorted(array("Q", (short_digest(part.name) for part in parts)))
+        self._numbered = any(one == other for one, other in pairwise(digests))
+
+    def __iter__(self) -> Iterator[str]:
+        return map(self.of, self._parts)
+
+    def of(self, part: Part) -> str:
+        """Name one output."""
+        return f"{part.item:06d}/{part.name}" if self._numbered else part.name
+
+
+def short_digest(text: str) -> int:
+    """Return 64 bits of a digest: two texts may share it, which nobody may rely on."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())

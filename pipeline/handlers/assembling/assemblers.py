@@ -5,22 +5,20 @@ A table from kind to function; each returns its files, or OnNode while a program
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 
-from pydantic import TypeAdapter
-
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.definitions.stages import Reduction, TextFormat
 from pipeline.domain.outputs import concatenate
-from pipeline.domain.outputs.archive import Member, Zip, check_members, zipped
+from pipeline.domain.outputs.archive import check_members, zipped
 from pipeline.domain.outputs.blocks import MOST
 from pipeline.domain.outputs.concatenate import Joiner
 from pipeline.domain.outputs.content_types import content_type_of
 from pipeline.domain.outputs.kept_parts import Outputs
-from pipeline.domain.outputs.parts import Part
+from pipeline.domain.outputs.parts import Names, Part
 from pipeline.domain.outputs.reduce import Reducing
 from pipeline.domain.plans.delivery import check_count
 from pipeline.domain.plans.files import local_name
@@ -33,6 +31,7 @@ from pipeline.domain.texts.strict_json import Json, parse
 from pipeline.errors import Permanent
 from pipeline.handlers import kept
 from pipeline.handlers.assembling.contents import contents, pieces
+from pipeline.handlers.assembling.members import Members
 from pipeline.handlers.assembling.staging import BLOCK, Begun, Staged, Way, cut
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.planning import inputs
@@ -46,9 +45,7 @@ MAX_JSON = 16 << 20
 MAX_REDUCED = 64 << 20  # of what is held of a reduction
 MAX_PART = 8 << 30  # bytes that pass through the app within a third of an invocation's time
 MAX_STREAMED = MOST * BLOCK * 3 // 4  # the last block of a slice may be short
-_ZIPPED, _MEMBERS = "zipped", "a list of members"
 _REDUCED = "reduced"
-_LISTED = TypeAdapter(list[Member])
 _FEWER = "let the items of the pipeline be larger, or write fewer files"
 _TYPES = {
     TextFormat.TEXT: "text/plain; charset=utf-8",
@@ -150,11 +147,11 @@ def _zip(assembly: Assembly) -> list[AssembledFile]:
     chosen = assembly.definition.assemble.zip
     if chosen is None:
         return []
-    kind, names = "application/zip", output_names(assembly.parts)
+    kind, names = "application/zip", Names(assembly.parts)
     if not assembly.large:
         check_members(names)
-        contents = (part.chunks for _, part in assembly.streams())
-        return [_upload(assembly, chosen.name, zipped(zip(names, contents, strict=True)), kind)]
+        members = ((names.of(part), content.chunks) for part, content in assembly.streams())
+        return [_upload(assembly, chosen.name, zipped(members), kind)]
     file = assembly.staged(chosen.name)
     if not file.begun.slices:
         check_members(names)
@@ -162,19 +159,12 @@ def _zip(assembly: Assembly) -> list[AssembledFile]:
     return [_made(chosen.name, _zip_on(assembly, file, names, kind), kind)]
 
 
-def _zip_on(assembly: Assembly, file: Staged, names: list[str], kind: str) -> BlobFacts:
+def _zip_on(assembly: Assembly, file: Staged, names: Names, kind: str) -> BlobFacts:
     """Go on with an archive after the members that are in it."""
-    engine, run = assembly.engine, assembly.run
-    lists = (kept.read(engine, run, _ZIPPED, one, _MEMBERS) for one in file.begun.kept)
-    before = [member for content in lists for member in _LISTED.validate_json(content)]
-    with closing(Zip(before)) as archive:
-
-        def keep() -> list[str]:
-            return [kept.keep(engine, run, _ZIPPED, _LISTED.dump_json(archive.members))]
-
-        left = zip(names[len(before) :], assembly.streams(file.begun), strict=True)
-        members = ((part, archive.add(name, content.chunks)) for name, (part, content) in left)
-        return file.stream(members, kind, Way(archive.end, keep))
+    with closing(Members(assembly.engine, assembly.run, file.begun.kept)) as members:
+        outputs = assembly.streams(file.begun)
+        added = ((part, members.add(names.of(part), content.chunks)) for part, content in outputs)
+        return file.stream(added, kind, Way(members.end, members.keep))
 
 
 def _reduce(assembly: Assembly) -> list[AssembledFile]:
@@ -216,7 +206,7 @@ def _reduce_on(
     def keep() -> list[str]:
         return [kept.keep(engine, run, _REDUCED, _checked(reducing.kept))]
 
-    return file.stream(reduced(), kind, Way(lambda: _reduced(reducing), keep))
+    return file.stream(reduced(), kind, Way(lambda _kept: [_reduced(reducing)], keep))
 
 
 def _check_json(parts: Iterable[Part]) -> None:
@@ -249,15 +239,16 @@ def _json(part: concatenate.Part) -> Json:
 
 
 def _none(assembly: Assembly) -> list[AssembledFile]:
+    names = Names(assembly.parts)
     return [
         AssembledFile(
-            name=name,
+            name=names.of(part),
             source=part.ref.name,
             offset=part.offset,
             size=part.size,
             digest=Digest(value=part.sha256) if part.sha256 else None,
         )
-        for name, part in zip(output_names(assembly.parts), assembly.parts, strict=True)
+        for part in assembly.parts
     ]
 
 
@@ -289,14 +280,6 @@ _ASSEMBLERS: dict[str, Callable[[Assembly], list[AssembledFile] | OnNode]] = {
     "program": _program,
     "none": _none,
 }
-
-
-def output_names(parts: Collection[Part]) -> list[str]:
-    """Name outputs as their items did; if two items chose the same name, add the item's number."""
-    names = [part.name for part in parts]
-    if len(set(names)) == len(names):
-        return names
-    return [f"{part.item:06d}/{part.name}" for part in parts]
 
 
 def _files_of(assembly: Assembly) -> tuple[PlannedInput, ...]:

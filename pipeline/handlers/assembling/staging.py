@@ -50,9 +50,12 @@ class Begun(Stored):
 
 @dataclass(frozen=True)
 class Way:
-    """How outputs become a file: what ends it, and what to keep of those that passed, by digest."""
+    """How outputs become a file: what ends it, and what to keep of those that passed, by digest.
 
-    end: Callable[[], bytes] = bytes
+    `end` gets the digests of all that was kept.
+    """
+
+    end: Callable[[Sequence[str]], Iterable[bytes]] = lambda _kept: ()
     keep: Callable[[], Sequence[str]] = tuple
 
 
@@ -103,7 +106,9 @@ class Staged:
                     kept = (*self.begun.kept, *way.keep())
                     self.begun = self.begun.model_copy(update={"kept": kept})
                     raise self._sent_on()
-            blocks.add(way.end())
+            for chunk in way.end(self.begun.kept):
+                blocks.add(chunk)
+                self.tenure.renew()
             blocks.flush()
         return self._commit(content_type)
 

@@ -1,10 +1,14 @@
 import io
+import tracemalloc
 import zipfile
+from collections.abc import Iterator
 
 import pytest
 
-from pipeline.domain.outputs.archive import Member, Zip, check_members, zipped
+from pipeline.domain.outputs.archive import Member, Zip, check_members, ended, zipped
 from pipeline.domain.outputs.concatenate import AssembleError
+
+MANY = 120_000  # more than the 65,535 that a list has without fields of 64 bits
 
 
 def test_members_have_their_bytes_and_the_archive_is_always_the_same():
@@ -23,11 +27,85 @@ def test_an_archive_goes_on_after_the_members_that_are_written(at):
     members = [("a.txt", [b"x" * 5000, b"y"]), ("ü/c.txt", []), ("d", [b"z"]), ("日本", [b"x"])]
     first = Zip()
     made = b"".join(chunk for member in members[:at] for chunk in first.add(*member))
-    kept = [Member.model_validate_json(member.model_dump_json()) for member in first.members]
-    then = Zip(kept)
-    made += b"".join(chunk for member in members[at:] for chunk in then.add(*member)) + then.end()
-    assert made == b"".join(zipped(members))
-    assert [member.name for member in then.members] == [name for name, _ in members[at:]]
+    kept = [Member.model_validate_json(member.model_dump_json()) for member in first.take()]
+    then = Zip(kept[-1].end if kept else 0)
+    made += b"".join(chunk for member in members[at:] for chunk in then.add(*member))
+    assert made + b"".join(ended([*kept, *then.take()])) == b"".join(zipped(members))
+
+
+def test_an_archive_has_the_bytes_that_the_library_gives_it():
+    class Stream(io.BytesIO):
+        def seekable(self):
+            return False
+
+        def seek(self, *_):
+            raise OSError
+
+    members = [("a.txt", b"x" * 5000), ("ü/c.txt", b""), ("日本", b"x")]
+    theirs = Stream()
+    with zipfile.ZipFile(theirs, "w") as archive:
+        for name, content in members:
+            info = zipfile.ZipInfo(name)
+            info.compress_type, info.create_system = zipfile.ZIP_DEFLATED, 3
+            with archive.open(info, "w", force_zip64=True) as member:
+                member.write(content)
+    assert b"".join(zipped((name, [content]) for name, content in members)) == theirs.getvalue()
+
+
+def test_members_behind_four_gigabytes_and_larger_ones_are_found():
+    large, far = 5 << 30, 6 << 30
+    members = [
+        Member(name="large", crc=1, size=large, packed=large - 1, offset=0),
+        Member(name="far", crc=2, size=3, packed=5, offset=far),
+    ]
+    with zipfile.ZipFile(Sparse(members[-1].end, b"".join(ended(members)))) as archive:
+        found = [(i.filename, i.CRC, i.file_size, i.compress_size) for i in archive.infolist()]
+        assert found == [("large", 1, large, large - 1), ("far", 2, 3, 5)]
+        assert [info.header_offset for info in archive.infolist()] == [0, far]
+
+
+class Sparse(io.BytesIO):
+    """A file whose first bytes were left out."""
+
+    def __init__(self, left_out: int, content: bytes) -> None:
+        super().__init__(content)
+        self._left_out = left_out
+
+    def seek(self, to, whence=0):
+        return self._left_out + super().seek(to - (self._left_out if whence == 0 else 0), whence)
+
+    def tell(self):
+        return self._left_out + super().tell()
+
+
+def written(many: int) -> Iterator[Member]:
+    place = 0
+    for number in range(many):
+        member = Member(name=f"{number:06}/a.txt", crc=0, size=9, packed=11, offset=place)
+        place = member.end
+        yield member
+
+
+def test_a_list_of_a_hundred_and_twenty_thousand_members_is_read_by_others():
+    *_, last = written(MANY)
+    with zipfile.ZipFile(Sparse(last.end, b"".join(ended(written(MANY))))) as archive:
+        assert len(archive.infolist()) == MANY
+        assert archive.getinfo(last.name).header_offset == last.offset
+
+
+def peak_of(act) -> int:
+    """Return how many bytes were held at once while something was done."""
+    tracemalloc.start()
+    try:
+        act()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_to_list_members_takes_no_more_memory_if_they_are_more():
+    few, many = (peak_of(lambda n=n: sum(map(len, ended(written(n))))) for n in (5_000, 20_000))
+    assert many < few * 1.5
 
 
 @pytest.mark.parametrize(
@@ -66,3 +144,17 @@ def test_names_that_every_tool_unpacks_are_accepted(names):
 def test_names_that_no_tool_unpacks_together_are_refused(names, said):
     with pytest.raises(AssembleError, match=said):
         check_members(names)
+
+
+def test_of_very_many_names_few_bytes_are_held():
+    names = Repeated()
+    assert peak_of(lambda: check_members(names)) < names.many * 80
+
+
+class Repeated:
+    """Names that are made each time that somebody goes through them."""
+
+    many = 20_000
+
+    def __iter__(self) -> Iterator[str]:
+        return (f"folder/{number:06}-{'x' * 100}.txt" for number in range(self.many))

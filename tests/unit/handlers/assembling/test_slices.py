@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from pipeline.domain.runs.naming import BlobRef
-from pipeline.handlers.assembling import assemblers, contents, staging
+from pipeline.handlers.assembling import assemblers, contents, members, staging
 from pipeline.handlers.collecting import gathering, indexing
 from pipeline.handlers.ending import steer
 from pipeline.handlers.planning import planner
@@ -77,6 +77,36 @@ def test_an_archive_is_the_same_in_slices(app_with):
     run = app.only_run()
     assert content_of(app, run) == content_of(whole, whole.only_run())
     assert len([name for name in app.world.blobs.names("engine") if "/zipped/" in name]) > 1
+
+
+@pytest.mark.parametrize("held", [1, 2, 5])
+def test_an_archive_holds_few_of_its_members(app_with, monkeypatch, held):
+    definition = RANGE + "assemble: {zip: {name: all.zip}}\n"
+    program = lambda item: [("part.txt", b"%d" % item.id)]  # noqa: E731
+    whole = app_with(definition, program=program)
+    whole.upload("lines/a.txt", b"x")
+    whole.settle()
+    monkeypatch.setattr(members, "LISTED", held)
+    app = started(app_with, definition, program)
+    app.settle()
+    assert content_of(app, app.only_run()) == content_of(whole, whole.only_run())
+    lists = [name for name in app.world.blobs.names("engine") if "/zipped/" in name]
+    kept = [json.loads(app.world.blobs.read(BlobRef("engine", name))) for name in lists]
+    assert max(map(len, kept)) <= held
+
+
+def test_a_list_of_members_that_was_harmed_ends_the_run(app_with):
+    definition = RANGE + "assemble: {zip: {name: all.zip}}\n"
+    app = started(app_with, definition, lambda item: [("a.txt", b"%d" % item.id)])
+    app.pump()
+    app.run_tasks()
+    while not (found := [n for n in app.world.blobs.names("engine") if "/zipped/" in n]):
+        app.take("receipts") or app.take("work")
+    app.world.blobs.write(BlobRef("engine", found[0]), b"[]")
+    app.settle()
+    run = app.only_run()
+    assert run.state == "failed"
+    assert "a list of members, was changed" in run.error
 
 
 REDUCED = RANGE + (
