@@ -53,6 +53,11 @@ PARTS = (
         (*PYTEST, "tests/emulators/batch/containers", "tests/e2e/tasks"),
     ),
     Part(
+        "workflows",
+        "DAGs of Apache Airflow and commands of `az batch`, unmodified, on the Batch emulator",
+        (*PYTEST, "tests/emulators/batch/workflows"),
+    ),
+    Part(
         "stack image",
         "the local stack, and Batch alone, in containers: built on Debian, used as their pages say",
         (
