@@ -4,6 +4,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import cast
 
 from emulators.eventgrid.events import Event, Json, system_event
@@ -70,6 +71,24 @@ class Broker:
     def publish(self, topic: Topic, events: Iterable[Event]) -> None:
         """Store a publisher's events; a repeated id is another event, as in Azure."""
         self._take(topic, [(uuid.uuid4().hex, event) for event in events], None)
+
+    def refuse(self, topic: Topic) -> None:
+        """Count a publisher's request that was refused."""
+        self.store.refuse(topic.name, time.time())
+
+    def metrics(self) -> list[Json]:
+        """Return what each platform metric of each topic adds up to, minute by minute."""
+        return [
+            {
+                "namespace": self.topics[sample.topic].namespace,
+                "topic": sample.topic,
+                "name": sample.name,
+                "timeStamp": datetime.fromtimestamp(sample.began_at, UTC).isoformat(),
+                "total": sample.total,
+            }
+            for sample in self.store.samples()
+            if sample.topic in self.topics
+        ]
 
     def take_outbox(self, lines: Iterable[Mapping[str, object]], position: Position) -> None:
         """Store the events of the storage account, each event id once, with the position

@@ -82,7 +82,8 @@ class Dispatcher:
     def _commit(self) -> None:
         done, self._done = self._done, []
         self._store.update(
-            [item for item in done if item.subscription in self._broker.subscriptions]
+            [item for item in done if item.subscription in self._broker.subscriptions],
+            time.time(),
         )
         for item in done:
             del self._in_flight[item.seq]

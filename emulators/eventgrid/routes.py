@@ -11,15 +11,15 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from emulators._json import parse_json
-from emulators._porter import read_body
+from emulators._porter import BodyRefused, read_body
 from emulators.eventgrid import auth
 from emulators.eventgrid.auth import error_answer
 from emulators.eventgrid.broker import Broker, arm_answer
 from emulators.eventgrid.destinations import NOT_ECHOED, Challenge, Destinations
 from emulators.eventgrid.dispatcher import Dispatcher
-from emulators.eventgrid.events import MAX_BYTES, Rejected, parse_publish
+from emulators.eventgrid.events import MAX_BYTES, Event, Rejected, parse_publish
 from emulators.eventgrid.outbox import Outbox
-from emulators.eventgrid.subscriptions import BadSubscription, Subscription
+from emulators.eventgrid.subscriptions import BadSubscription, Subscription, Topic
 
 VALIDATION_S = 600.0
 SYNC_S, _MOST_SYNC_S = 30.0, 3600
@@ -60,6 +60,7 @@ def application(service: Service) -> web.Application:
             web.delete("/subscriptions/{topic}/{name}", _unsubscribe),
             web.get("/validate", _validate),
             web.get("/_admin/state", _state),
+            web.get("/_admin/metrics", _metrics),
             web.post("/_admin/sync", _sync),
             web.post("/_admin/faults", _faults),
             web.route("*", "/{rest:.*}", _unimplemented),
@@ -83,13 +84,21 @@ async def _publish(request: web.Request) -> web.Response:
     topic = service.broker.custom_topic(request.match_info.get("topic"))
     if topic is None:
         raise Rejected(404, "There is no such custom topic.")
-    refusal = await service.gate.refusal(request.headers, datetime.now(UTC))
+    try:
+        events = await _published(request, topic)
+    except (Rejected, BodyRefused):
+        service.broker.refuse(topic)
+        raise
+    service.broker.publish(topic, events)
+    return web.Response(status=200)
+
+
+async def _published(request: web.Request, topic: Topic) -> list[Event]:
+    refusal = await request.app[SERVICE].gate.refusal(request.headers, datetime.now(UTC))
     if refusal is not None:
         raise Rejected(401, refusal)
     raw = await read_body(request, MAX_BYTES)
-    events = parse_publish(raw, request.content_type, topic.schema, topic.id)
-    service.broker.publish(topic, events)
-    return web.Response(status=200)
+    return parse_publish(raw, request.content_type, topic.schema, topic.id)
 
 
 async def _subscribe(request: web.Request) -> web.Response:
@@ -166,6 +175,10 @@ async def _state(request: web.Request) -> web.Response:
     drained = service.outbox is None or service.outbox.drained()
     state = {"faults": asdict(service.broker.dice.faults), "outbox_drained": drained}
     return web.json_response({**service.broker.store.counts(), **state})
+
+
+async def _metrics(request: web.Request) -> web.Response:
+    return web.json_response({"value": request.app[SERVICE].broker.metrics()})
 
 
 async def _sync(request: web.Request) -> web.Response:

@@ -1,4 +1,4 @@
-"""Keeps events, deliveries, run-time subscriptions and the outbox position in SQLite.
+"""Keeps events, deliveries, metrics, run-time subscriptions and the outbox position in SQLite.
 
 Every public method is one transaction; an event and its deliveries become durable together.
 """
@@ -6,6 +6,7 @@ Every public method is one transaction; an event and its deliveries become durab
 import json
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,6 +24,12 @@ DELIVERED = "delivered"
 DEAD_LETTERED = "dead-lettered"
 DROPPED = "dropped"
 LOST = "lost"
+
+# The names are those of Azure's platform metrics: "Supported metrics for
+# Microsoft.EventGrid/topics" and ".../systemTopics". Azure Monitor samples them every minute.
+ACCEPTED, REFUSED = "PublishSuccessCount", "PublishFailCount"
+METRIC_OF_STATE = {DEAD_LETTERED: "DeadLetteredCount", DROPPED: "DroppedEventCount"}
+GRAIN_S = 60
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS events (
@@ -47,6 +54,9 @@ CREATE VIEW IF NOT EXISTS finished_events AS
         WHERE d.event = e.seq AND state IN ('pending', 'dead-lettering'));
 CREATE TABLE IF NOT EXISTS subscriptions (
     topic TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (topic, name));
+CREATE TABLE IF NOT EXISTS metrics (
+    topic TEXT NOT NULL, name TEXT NOT NULL, began_at INTEGER NOT NULL, total INTEGER NOT NULL,
+    PRIMARY KEY (topic, name, began_at));
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
@@ -72,9 +82,24 @@ class Delivery:
     outcome: str = ""
     reason: str = ""
 
+    @property
+    def topic(self) -> str:
+        """Return the topic of its subscription."""
+        return self.subscription.partition("/")[0]
+
     def moved(self, state: str, **changes: float | str) -> "Delivery":
         """Return this delivery in another state."""
         return replace(self, state=state, **changes)  # type: ignore[arg-type]  # names and types are the caller's
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a metric of a topic adds up to in the minute that began then, in Unix seconds."""
+
+    topic: str
+    name: str
+    began_at: int
+    total: int
 
 
 @dataclass(frozen=True)
@@ -113,10 +138,17 @@ class Store:
     def add(self, incoming: Sequence[Incoming], now: float, outbox: str | None = None) -> int:
         """Store events with their deliveries, and the outbox position at their end, each once."""
         with self._transaction():
-            added = sum(self._add_one(item, now) for item in incoming)
+            added = [item.topic for item in incoming if self._add_one(item, now)]
+            for topic, count in Counter(added).items():
+                self._count(topic, ACCEPTED, count, now)
             if outbox is not None:
                 self._db.execute("REPLACE INTO notes VALUES ('outbox', ?)", (outbox,))
-        return added
+        return len(added)
+
+    def refuse(self, topic: str, now: float) -> None:
+        """Count a request to publish that was refused."""
+        with self._transaction():
+            self._count(topic, REFUSED, 1, now)
 
     def outbox_position(self) -> str | None:
         """Return the outbox position that the last committed event ended at."""
@@ -153,8 +185,8 @@ class Store:
         ).fetchone()
         return int(row[0])
 
-    def update(self, deliveries: Sequence[Delivery]) -> None:
-        """Save how deliveries stand after an attempt."""
+    def update(self, deliveries: Sequence[Delivery], now: float) -> None:
+        """Save how deliveries stand after an attempt, and count those that ended badly."""
         if not deliveries:
             return
         with self._transaction():
@@ -164,6 +196,13 @@ class Store:
                 " outcome = :outcome, reason = :reason WHERE seq = :seq",
                 [vars(delivery) for delivery in deliveries],
             )
+            ended = Counter(
+                (delivery.topic, METRIC_OF_STATE[delivery.state])
+                for delivery in deliveries
+                if delivery.state in METRIC_OF_STATE
+            )
+            for (topic, name), count in ended.items():
+                self._count(topic, name, count, now)
 
     def save_subscription(self, topic: str, name: str, body: Mapping[str, object]) -> None:
         """Keep a subscription that was added at run time."""
@@ -198,6 +237,18 @@ class Store:
         events = self._db.execute("SELECT topic, COUNT(*) FROM events GROUP BY topic")
         return {"events": dict(events), "deliveries": by_subscription}
 
+    def samples(self) -> list[Sample]:
+        """Return what each metric adds up to in each minute in which it counted something."""
+        rows = self._db.execute("SELECT topic, name, began_at, total FROM metrics ORDER BY 1, 2, 3")
+        return [Sample(*row) for row in rows]
+
+    def _count(self, topic: str, name: str, count: int, now: float) -> None:
+        self._db.execute(
+            "INSERT INTO metrics VALUES (?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET total = total + excluded.total",
+            (topic, name, int(now // GRAIN_S) * GRAIN_S, count),
+        )
+
     def _add_one(self, item: Incoming, now: float) -> int:
         body = json.dumps(item.event.body)
         cursor = self._db.execute(
@@ -224,9 +275,11 @@ class Store:
         return 1
 
     def forget_finished(self, now: float) -> None:
-        """Delete events whose last delivery is over, three days after they were published."""
+        """Delete events whose last delivery is over, three days after they were published, and
+        what metrics counted before."""
         before = now - KEEP_FINISHED_S
         with self._transaction():
+            self._db.execute("DELETE FROM metrics WHERE began_at < ?", (before,))
             self._db.execute(
                 "DELETE FROM deliveries WHERE event IN"
                 " (SELECT seq FROM finished_events WHERE published_at < ?)",

@@ -28,6 +28,11 @@ class Topic:
     schema: Schema = Schema.EVENT_GRID
     system: bool = False
 
+    @property
+    def namespace(self) -> str:
+        """Return the resource type in Azure, which is the namespace of its metrics."""
+        return f"Microsoft.EventGrid/{'systemTopics' if self.system else 'topics'}"
+
 
 @dataclass(frozen=True)
 class Destination:
