@@ -3,6 +3,7 @@
 import re
 
 from pipeline.cli.stack import config as local
+from pipeline.domain.health.alerts import FREQUENCY, METRICS
 from pipeline.domain.health.findings import SYSTEM_TOPIC
 from pipeline.domain.runs.messages import Queue
 from pipeline.domain.runs.naming import CONTAINERS, DEAD_LETTER, OUTPUT, RESERVED
@@ -99,6 +100,25 @@ def test_the_deployed_alerts_are_those_of_the_table():
     assert written == render_alerts.rendered(), "run `make render`"
     (condition,) = one("Microsoft.Insights/scheduledQueryRules")["properties"]["criteria"]["allOf"]
     assert condition["query"] == ALERTS["log"]["query"]
+
+
+def test_the_deployed_conditions_on_metrics_are_those_that_tests_evaluate():
+    """`exceeded` adds up one period, and fires above a row's number: so must the deployed rule."""
+    made = {
+        rule["name"]: rule["properties"] for rule in resources("Microsoft.Insights/metricAlerts")
+    }
+    assert list(made) == [alert.name for alert in METRICS]
+    for alert in METRICS:
+        rule = made[alert.name]
+        (condition,) = rule["criteria"]["allOf"]
+        assert "dimensions" not in condition
+        assert (condition["metricNamespace"], condition["metricName"]) == (
+            alert.scope,
+            alert.metric,
+        )
+        assert (condition["operator"], condition["threshold"]) == ("GreaterThan", alert.above)
+        assert condition["timeAggregation"] == "Total"
+        assert rule["windowSize"] == rule["evaluationFrequency"] == FREQUENCY
 
 
 def test_events_that_do_not_arrive_are_told_for_both_topics():

@@ -1,20 +1,23 @@
 """What an operator is told of by mail: the one table of alerts, and the query that it becomes.
 
 `scripts/render_alerts.py` writes it to infra/alerts.json, which the templates deploy. The same
-conditions select log records in tests, which seed the fault that each alert is about.
+conditions select log records and metrics in tests, which seed the fault that each alert is about.
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pipeline.domain.runs.obstacles import ObstacleCode
 from pipeline.domain.waiting.verdicts import FAULTS
 
 SEVERITY = 2  # a warning, in Azure Monitor's scale from 0 to 4
-FREQUENCY, WINDOW = "PT15M", "PT1H"  # how often the log is asked, and about how long
+PERIOD = timedelta(minutes=15)  # how often the log and metrics are asked
+FREQUENCY = f"PT{PERIOD.seconds // 60}M"
+WINDOW = "PT1H"  # about how long the log is asked; metrics are asked about one period
 _RUN = r"run\W+([a-z0-9-]+)"  # the field of a record that names its run
 
 
@@ -57,14 +60,28 @@ class Scope(StrEnum):
 
 
 @dataclass(frozen=True)
+class Sample:
+    """What a metric of a resource type adds up to in the minute that began then."""
+
+    scope: str
+    metric: str
+    began_at: datetime
+    total: int
+
+
+@dataclass(frozen=True)
 class MetricAlert:
-    """An alert about a metric of Event Grid: it fires if a quarter of an hour adds up to more."""
+    """An alert about a metric of Event Grid: it fires if one period adds up to more."""
 
     name: str
     text: str
     scope: Scope
     metric: str
     above: int = 0
+
+    def selects(self, sample: Sample) -> bool:
+        """Return whether the condition adds a sample up."""
+        return (sample.scope, sample.metric) == (self.scope, self.metric)
 
 
 LOG = (
@@ -143,6 +160,16 @@ def fired(messages: Iterable[str]) -> set[str]:
     times = Counter(found for message in messages if (found := _sorted(message)))
     enough = {alert.name: alert.times for alert in LOG}
     return {name for (name, _run), count in times.items() if count >= enough[name]}
+
+
+def exceeded(samples: Iterable[Sample], now: datetime) -> set[str]:
+    """Return the names of the metric alerts that fire over the period that ends now."""
+    recent = [sample for sample in samples if now - PERIOD < sample.began_at <= now]
+    return {
+        alert.name
+        for alert in METRICS
+        if sum(sample.total for sample in recent if alert.selects(sample)) > alert.above
+    }
 
 
 def query() -> str:
