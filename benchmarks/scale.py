@@ -26,7 +26,7 @@ from tests.fakes.app import FakeApp, echo
 from tests.fakes.batch import Outcome
 from tests.fakes.definitions import written
 
-SIZES = (1_000, 10_000, 100_000)
+SIZES = (1_000, 100_000, 1_000_000)
 BUNDLES = (100, 1_000)
 GROWTH, WRITES, DEAREST, REQUESTS = 1.2, 0.03, 1.0, 100
 _WRITING = {"write", "upload", "copy", "stage", "commit", "snapshot"}
