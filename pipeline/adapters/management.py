@@ -6,6 +6,7 @@ import requests
 
 from pipeline.adapters.identity.credentials import identity
 from pipeline.adapters.translate import translated
+from pipeline.domain.health.azure import BATCH_API
 from pipeline.domain.health.findings import SYSTEM_TOPIC, Deployment
 from pipeline.domain.health.quotas import Quotas, Size
 from pipeline.domain.health.roles import Assignment, Bearer
@@ -13,7 +14,6 @@ from pipeline.errors import Permanent, Transient
 
 ENDPOINT = "https://management.azure.com"
 _TIMEOUT_S = 15
-BATCH_VERSION = "2025-06-01"  # as in infra/: older versions are being retired
 _ROLES, _PROVIDERS, _SITES = "2022-04-01", "2021-04-01", "2024-04-01"
 _IDENTITIES, _TOPICS = "2024-11-30", "2025-02-15"
 _PAGES, _NOT_FOUND = 50, 404
@@ -42,7 +42,7 @@ class Management:
 
     def quotas(self) -> Quotas:
         """Read the quotas of the Batch account."""
-        found = _mapping(self._get(self._account, BATCH_VERSION).get("properties"))
+        found = _mapping(self._get(self._account, BATCH_API).get("properties"))
         families = found.get("dedicatedCoreQuotaPerVMFamily")
         return Quotas(
             _number(found.get("dedicatedCoreQuota")),
@@ -62,7 +62,7 @@ class Management:
         region = f"{self._subscription}/providers/Microsoft.Batch/locations/{self._where.location}"
         return {
             str(sku.get("name", "")).lower(): Size(str(sku.get("familyName", "")), _cores(sku))
-            for sku in self._all(f"{region}/virtualMachineSkus", BATCH_VERSION)
+            for sku in self._all(f"{region}/virtualMachineSkus", BATCH_API)
         }
 
     def providers(self) -> set[str]:

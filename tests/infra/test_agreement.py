@@ -6,10 +6,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from pipeline import __version__
-from pipeline.adapters import management
 from pipeline.cli.commands.up_down import bodies_of
 from pipeline.cli.target import definitions
-from pipeline.domain.health.azure import PROVIDERS
+from pipeline.domain.health.azure import BATCH_API, PROVIDERS
 from pipeline.domain.pools.resource import pool_resource, registries
 from pipeline.domain.runs.messages import Queue
 from pipeline.domain.runs.naming import (
@@ -257,7 +256,7 @@ def test_the_doctor_asks_for_the_providers_of_what_the_deployment_makes():
 
 def test_the_doctor_asks_batch_by_the_version_that_the_templates_use():
     """Older versions are announced to be retired (Azure/Batch issue 140)."""
-    assert one("Microsoft.Batch/batchAccounts")["apiVersion"] == management.BATCH_VERSION
+    assert one("Microsoft.Batch/batchAccounts")["apiVersion"] == BATCH_API
 
 
 def test_the_app_sets_nothing_that_flex_consumption_refuses():

@@ -7,12 +7,12 @@ import pytest
 
 from pipeline.cli.project.parameters import PYTHON
 from pipeline.domain.health.azure import PROVIDERS
-from pipeline.domain.preflight import questions
+from pipeline.domain.money.idle import TYPES
+from pipeline.domain.preflight import policies, questions
 from pipeline.domain.preflight.checks import CHECKS
 from pipeline.domain.preflight.names import Names
-from pipeline.domain.preflight.policies import PRIVATE_TYPES, TYPES
 from pipeline.domain.preflight.subscription import PRIVATE_PROVIDERS
-from tests.infra.deployment import INFRA, ROOT
+from tests.infra.deployment import EVALUATED, INFRA, ROOT
 
 MAIN = json.loads((INFRA / "main.json").read_text("utf-8"))
 PAGE = (ROOT / "docs/deploy.md").read_text("utf-8")
@@ -40,11 +40,20 @@ MADE = [one for one in resources(MAIN) if one["type"] != "Microsoft.Resources/de
 
 def test_policies_are_read_for_every_type_that_the_templates_make():
     made = {"/".join(one["type"].split("/")[:2]) for one in MADE}
-    assert made == {*TYPES, *PRIVATE_TYPES}
+    assert made == set(TYPES)
+
+
+def test_only_a_private_network_has_resources_of_the_network():
+    """Policies about these concern nobody else."""
+    public, private = (
+        {one["type"] for one in EVALUATED[name] if one["type"].startswith(policies.PRIVATE)}
+        for name in ("public", "private")
+    )
+    assert private and not public
 
 
 def test_providers_are_those_of_the_types():
-    needed = {kind.split("/")[0] for kind in (*TYPES, *PRIVATE_TYPES)} - ALWAYS
+    needed = {kind.split("/")[0] for kind in TYPES} - ALWAYS
     assert needed == {*PROVIDERS, *PRIVATE_PROVIDERS} - {"Microsoft.App"}
 
 
@@ -67,7 +76,6 @@ def test_the_token_and_the_names_are_made_as_the_templates_make_them():
 
 def test_versions_of_the_interface_and_of_python_are_those_of_the_templates():
     versions = {one["type"]: one["apiVersion"] for one in MADE}
-    assert versions["Microsoft.Batch/batchAccounts"] == questions._BATCH_API
     assert versions["Microsoft.Web/sites"] == questions._WEB_API
     assert MAIN["parameters"]["pythonVersion"]["defaultValue"] == PYTHON
 

@@ -1,9 +1,10 @@
-"""Judges which resource providers are registered."""
+"""Judges which resource providers are registered, and knows the version of Batch's interface."""
 
 from collections.abc import Collection
 
 from pipeline.domain.health.findings import Finding, Level
 
+BATCH_API = "2025-06-01"  # of management, as in infra/: older versions are being retired
 PROVIDERS = (
     "Microsoft.Storage",
     "Microsoft.EventGrid",

@@ -32,14 +32,14 @@ SERIES = (
     ("Av2", r"a\d+m?_v2", _F),
     ("B", r"b\d+[a-z]*", _F),
 )
-_WARNED = timedelta(days=365)
+WARNED = timedelta(days=365)
 
 
 def image(pool: Pool, today: date, where: Deployment) -> Finding:
     """Judge how long the pool's node agent is supported."""
     check = f"image of pool {pool.name}"
     for agent, end in AGENTS:
-        if pool.image.agent.startswith(agent) and end - today < _WARNED:
+        if pool.image.agent.startswith(agent) and end - today < WARNED:
             by_hand = f"{BY_HAND}change `image` in pools/{pool.name}.yaml"
             listed = f"{where.batch_login}; az batch pool supported-images list; {by_hand}"
             return _ending(check, agent, end, today, listed if where.managed else by_hand)
@@ -50,7 +50,7 @@ def size(pool: Pool, today: date, where: Deployment) -> Finding:
     """Judge how long Azure has the pool's VM size."""
     check, name = f"VM size of pool {pool.name}", pool.size.lower().removeprefix("standard_")
     for series, pattern, end in SERIES:
-        if re.fullmatch(pattern, name) and end - today < _WARNED:
+        if re.fullmatch(pattern, name) and end - today < WARNED:
             by_hand = f"{BY_HAND}change `size` in pools/{pool.name}.yaml"
             listed = f"az batch location list-skus -l {where.location}; {by_hand}"
             mend = listed if where.managed else by_hand

@@ -46,6 +46,8 @@ FREE = (
     "Microsoft.Network/networkSecurityGroups",
     "Microsoft.Network/virtualNetworks",
 )
+# Every type that the templates make: a test compares them with infra/main.json.
+TYPES = (*BY_USE, *FREE, *BILLED)
 # What a parameter of the deployment adds, in the numbers that `infra/` creates.
 LOG_ALERTS, METRIC_ALERTS, ENDPOINTS, ZONES = 1, 5, 7, 6
 OPTIONS: dict[str, tuple[tuple[str, float, str], ...]] = {

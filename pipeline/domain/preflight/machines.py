@@ -6,7 +6,7 @@ quotas apply, and those of the subscription, which `az vm list-usage` shows, do 
 """
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from pipeline.domain.definitions.pool import Pool
 from pipeline.domain.health import lifetimes
@@ -27,7 +27,6 @@ from pipeline.domain.preflight.findings import (
 from pipeline.domain.preflight.questions import names_of, own_account
 from pipeline.domain.waiting.remedies import BY_HAND
 
-_WARNED = timedelta(days=365)
 # Neither refuses a deployment: pools are made with zero nodes, and runs wait for the first one.
 _STATES = {Level.OK: State.OK}
 
@@ -49,7 +48,7 @@ def _size(pool: Pool, sku: Row | None, intent: Intent) -> Found:
         why = f"{intent.location} does not offer {pool.size} to Batch: its pool is not made"
         return Found(check, State.REFUSES, why, fix)
     end = _day(sku.get("batchSupportEndOfLife"))
-    if end and end - intent.today < _WARNED:
+    if end and end - intent.today < lifetimes.WARNED:
         return Found(check, State.WARNS, f"Batch retires {pool.size} on {end}", fix)
     if pool.nodes.spot_share and capabilities(sku).get("LowPriorityCapable") == "False":
         return Found(check, State.WARNS, f"{pool.size} has no spot capacity", fix)
@@ -170,7 +169,7 @@ def _image(pool: Pool, there: Mapping[tuple[str, ...], Row], intent: Intent) -> 
         said = f"Batch does not list {image.offer} {image.sku} with {image.agent}"
         return Found(check, State.REFUSES, said, fix)
     end = _day(there[key].get("batchSupportEndOfLife"))
-    if end and end - intent.today < _WARNED:
+    if end and end - intent.today < lifetimes.WARNED:
         return Found(check, State.WARNS, f"its support by Batch ends on {end}", fix)
     return Found(check, State.OK, f"Batch lists {image.offer} {image.sku}")
 

@@ -10,33 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pipeline.domain.definitions.nodes.security import DiskTarget
+from pipeline.domain.money.idle import TYPES
 from pipeline.domain.preflight.findings import Found, Intent, Row, State, row, rows, text
 
-# What the templates make; a test compares it with infra/main.json.
-TYPES = (
-    "Microsoft.Resources/resourceGroups",
-    "Microsoft.Storage/storageAccounts",
-    "Microsoft.EventGrid/systemTopics",
-    "Microsoft.EventGrid/topics",
-    "Microsoft.Batch/batchAccounts",
-    "Microsoft.Web/serverfarms",
-    "Microsoft.Web/sites",
-    "Microsoft.ManagedIdentity/userAssignedIdentities",
-    "Microsoft.OperationalInsights/workspaces",
-    "Microsoft.Insights/components",
-    "Microsoft.Insights/workbooks",
-    "Microsoft.Insights/actionGroups",
-    "Microsoft.Insights/diagnosticSettings",
-    "Microsoft.Insights/metricAlerts",
-    "Microsoft.Insights/scheduledQueryRules",
-    "Microsoft.Authorization/roleAssignments",
-)
-PRIVATE_TYPES = (
-    "Microsoft.Network/virtualNetworks",
-    "Microsoft.Network/networkSecurityGroups",
-    "Microsoft.Network/privateEndpoints",
-    "Microsoft.Network/privateDnsZones",
-)
+PRIVATE = "Microsoft.Network/"  # only a private network has resources of this provider
 _DENYING = frozenset({"deny", "denyaction"})
 _ENFORCED = "Default"
 _PARAMETER = re.compile(r"\[\s*parameters\('([^']+)'\)\s*\]")
@@ -67,7 +44,7 @@ class _Rule:
         by_region = '"location"' in said
         if by_region and f'"{intent.location}"' in values.replace(" ", ""):
             return ""  # the usual list of allowed regions, and ours is on it
-        types = (*TYPES, *(PRIVATE_TYPES if intent.private else ()))
+        types = (kind for kind in TYPES if intent.private or not kind.startswith(PRIVATE))
         met = [kind for kind in types if kind.lower() in said + values]
         if met:
             more = f" and {len(met) - _SHOWN} more" if len(met) > _SHOWN else ""

@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pipeline.domain.health.azure import BATCH_API
 from pipeline.domain.preflight.findings import Intent, Reply, Unexpected, rows, text
 from pipeline.domain.preflight.names import Names
 
-_BATCH_API, _WEB_API = "2025-06-01", "2025-03-01"  # as infra/ has them
+_WEB_API = "2025-03-01"  # as infra/ has it
 
 
 class Ask(StrEnum):
@@ -106,7 +107,7 @@ def _app_name(intent: Intent, _: Replies) -> tuple[str, ...]:
 
 def _batch_name(intent: Intent, _: Replies) -> tuple[str, ...]:
     region = f"providers/Microsoft.Batch/locations/{intent.location}/checkNameAvailability"
-    url = f"/subscriptions/{intent.subscription}/{region}?api-version={_BATCH_API}"
+    url = f"/subscriptions/{intent.subscription}/{region}?api-version={BATCH_API}"
     return _rest(url, names_of(intent).batch, "Microsoft.Batch/batchAccounts")
 
 
