@@ -65,6 +65,10 @@ class Tenure:
         """Read what the step has so far. Raises CursorUnreadable."""
         return self._cursor.content(kind)
 
+    def noted[M: BaseModel](self, kind: type[M]) -> M | None:
+        """Read what the step has so far; None at its beginning. Raises CursorUnreadable."""
+        return self._cursor.noted(kind)
+
     @property
     def finished(self) -> bool:
         """Whether the step is done; then nobody holds it."""

@@ -38,7 +38,7 @@ def copy_large(
     Raises Elsewhere, TimeIsUp, NotFound, Spoiled.
     """
     with holding(engine, run, "commit-large", outer) as tenure:
-        sofar = tenure.content(_Sofar) if tenure.body else _Sofar()
+        sofar = tenure.noted(_Sofar) or _Sofar()
         if sofar.name != file.name:
             sofar = _Sofar(name=file.name)
         return _Copy(engine, run.names.output(file.name), tenure, sofar).go_on(file, kind)

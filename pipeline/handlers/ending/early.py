@@ -49,7 +49,7 @@ def begin(engine: Engine, run: Run, early: Early) -> None:
     """Note how a large run is to end, unless that is known, and ask for its items to be counted."""
     try:
         with holding(engine, run, _STEP) as tenure:
-            noted = tenure.content(Early) if tenure.body else None
+            noted = tenure.noted(Early)
             if noted is None or (noted.of, noted.state) != (early.of, early.state):
                 kept = noted.gathered if noted else ""
                 tenure.note(0, early.model_copy(update={"gathered": kept}).model_dump_json())
@@ -66,7 +66,7 @@ def noted(engine: Engine, run: Run) -> Early | None:
     if not is_large(run):
         return None
     cursor = slices.read(engine.ports.tables, LongStep.of(run, _STEP))
-    early = cursor.content(Early) if cursor and cursor.body else None
+    early = cursor.noted(Early) if cursor else None
     decided = {State.COMMITTING, State.CANCELLING}
     if early is None or (run.state in decided and early.of is not run.state):
         return None

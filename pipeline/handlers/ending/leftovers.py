@@ -116,7 +116,7 @@ class _Erasure:
 
         The place after the last page is noted, too: nobody looks again at pages that are gone.
         """
-        place = self.tenure.content(_Place) if self.tenure.body else _FIRST
+        place = self.tenure.noted(_Place) or _FIRST
         for generation, number, (page, pins) in _pages(self.engine, self.run, place):
             here = _Place(generation=generation, page=number)
             if here.model_copy(update={"pin": place.pin}) == place:

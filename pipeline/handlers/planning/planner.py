@@ -98,7 +98,7 @@ class _Planner:
         self._stopped = False
         self._bundle = engine.definition(held.run).bundle.items
         new = Sofar(folder=held.run.names.plan(engine.token()))
-        self._sofar = tenure.content(Sofar) if tenure.body else new
+        self._sofar = tenure.noted(Sofar) or new
         self._digests = Digests(self._sofar.lists, self._sofar.sha256)
 
     def work(self) -> PublishedPlan | OnNode:

@@ -153,7 +153,7 @@ def begin_anew(engine: Engine, asked: Asked) -> None:
 def _place(engine: Engine, asked: Asked, kept: Cursor | Tenure | None) -> Place:
     """Return where a backfill begins: where one that asked for the same was interrupted lately."""
     now = engine.now
-    place = kept.content(Place) if kept and kept.body else None
+    place = kept.noted(Place) if kept else None
     if place and place.of == asked.digest and now - place.at < _GOES_ON:
         return place
     since = now - asked.younger if asked.younger else _EVER

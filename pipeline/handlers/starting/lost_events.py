@@ -89,7 +89,7 @@ def _sweep_pipeline(engine: Engine, pipeline: Pipeline, allowed: int) -> int:
         return 0
     since = max(mark.activated, mark.swept - _OVERLAP)
     try:
-        before = taken.content(_Search) if taken.body else _Search(since=since, until=until)
+        before = taken.noted(_Search) or _Search(since=since, until=until)
         search, started = _search(engine, pipeline, before, allowed)
     except FanfareError as error:
         # Nobody says for how long a marker is valid: the next search begins anew.

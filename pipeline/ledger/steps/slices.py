@@ -96,6 +96,10 @@ class Cursor:
         except ValidationError as error:
             raise CursorUnreadable(self.step, error) from error
 
+    def noted[M: BaseModel](self, kind: type[M]) -> M | None:
+        """Read what the step has so far; None at its beginning. Raises CursorUnreadable."""
+        return self.content(kind) if self.body else None
+
 
 @dataclass(frozen=True)
 class Busy:
