@@ -93,17 +93,31 @@ def send(
 
     With an eTag it holds only while the resource has that. Returns the eTag of the answer, or "".
     """
-    headers = {"If-Match": etag} if etag else {}
-    if body is not None:
-        headers["Content-Type"] = "application/json; odata=minimalmetadata"
     content = None if body is None else json.dumps(body)
+    response = _respond(client, method, path, content, {"If-Match": etag} if etag else {})
+    return str(response.headers.get("ETag") or "")
+
+
+def post(client: BatchClient, path: str, content: str) -> object:
+    """Post JSON that is written already; return the JSON of the answer, or None for another."""
+    try:
+        return _respond(client, "POST", path, content, {}).json()
+    except ValueError:
+        return None
+
+
+def _respond(
+    client: BatchClient, method: str, path: str, content: str | None, headers: dict[str, str]
+) -> HttpResponse:
+    if content is not None:
+        headers = {**headers, "Content-Type": "application/json; odata=minimalmetadata"}
     request = HttpRequest(
         method, path, params={"api-version": API_VERSION}, headers=headers, content=content
     )
     response = client.send_request(request)
     if response.status_code >= 400:  # noqa: PLR2004 the SDK's policy raises before this
         raise HttpResponseError(response=response)
-    return str(response.headers.get("ETag") or "")
+    return response
 
 
 def time_literal(time: datetime) -> str:

@@ -3,21 +3,16 @@
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from azure.batch import BatchClient
-from azure.batch.models import (
-    BatchAllTasksCompleteMode,
-    BatchJobUpdateOptions,
-    BatchTaskCreateOptions,
-    BatchTaskCreateResult,
-    BatchTaskGroup,
-)
+from azure.batch.models import BatchAllTasksCompleteMode, BatchJobUpdateOptions
 from azure.core.exceptions import HttpResponseError, ResourceExistsError
 
 from pipeline.adapters.batch import client as batch_client
-from pipeline.adapters.batch.client import JOB_EXISTS, JOB_GONE, batch, send, time_literal
+from pipeline.adapters.batch.client import JOB_EXISTS, JOB_GONE, batch, post, send, time_literal
 from pipeline.adapters.batch.specs import METADATA, Specs
 from pipeline.adapters.identity import signatures
 from pipeline.adapters.translate import code_of
@@ -30,7 +25,12 @@ _BYTES = 900_000  # the service accepts 1 MB, of which the frame of the request 
 _PATIENCE_S = 60.0
 _LONGEST_DELAY_S = 8.0
 
-type Model = BatchTaskCreateOptions
+
+class _Written(NamedTuple):
+    """A task as JSON, written once: the SDK's models write it again for each use."""
+
+    id: str
+    text: str
 
 
 class AzureJobs:
@@ -57,7 +57,7 @@ class AzureJobs:
 
         Raises JobGone, or Transient when some could not be added yet.
         """
-        pending = deque(_chunks([self._specs.task(task) for task in tasks]))
+        pending = deque(_chunks(self._written(task) for task in tasks))
         patience, delay = _PATIENCE_S, 0.5
         while pending:
             chunk = pending.popleft()
@@ -104,18 +104,22 @@ class AzureJobs:
         except JobGone:
             return
 
-    def _add(self, job: str, chunk: list[Model]) -> list[Model]:
+    def _written(self, task: TaskSpec) -> _Written:
+        return _Written(task.id, json.dumps(self._specs.task(task).as_dict()))
+
+    def _add(self, job: str, chunk: list[_Written]) -> list[_Written]:
         """Add one chunk; return the tasks that must be added again."""
+        body = f'{{"value":[{",".join(task.text for task in chunk)}]}}'
         with batch(f"add tasks to {job}"):
             try:
-                added = self._client.create_task_collection(job, BatchTaskGroup(task_values=chunk))
+                answer = post(self._client, f"/jobs/{job}/addtaskcollection", body)
             except HttpResponseError as error:
                 if code_of(error) != "RequestBodyTooLarge" or len(chunk) == 1:
                     raise
                 middle = len(chunk) // 2
                 return self._add(job, chunk[:middle]) + self._add(job, chunk[middle:])
-        again = {result.task_id for result in added.result_values or [] if _try_again(result)}
-        return [task for task in chunk if task.id in again]
+        there = {str(one.get("taskId")) for one in _results(answer) if _is_there(one)}
+        return [task for task in chunk if task.id not in there]
 
 
 def connect(settings: Settings) -> AzureJobs:
@@ -124,24 +128,35 @@ def connect(settings: Settings) -> AzureJobs:
     return AzureJobs(batch_client.connect(settings), Specs(signatures.connect(settings), identity))
 
 
-def _try_again(result: BatchTaskCreateResult) -> bool:
-    status = str(getattr(result.status, "value", result.status)).lower()
-    code = (result.error.code if result.error else None) or status
+def _results(answer: object) -> list[dict[str, object]]:
+    """Return what became of each task; none for an answer that cannot be read."""
+    found = answer.get("value") if isinstance(answer, dict) else None
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def _is_there(result: dict[str, object]) -> bool:
+    """Return whether the job has the task now, and not only later."""
+    status, error, task = (
+        str(result.get("status")).lower(),
+        result.get("error"),
+        result.get("taskId"),
+    )
+    code = (error.get("code") if isinstance(error, dict) else None) or status
     if status == "success" or code == "TaskExists":
-        return False
-    if code in JOB_GONE:
-        raise JobGone(f"The task {result.task_id} was not added: {code}.")
-    if status == "servererror":
         return True
-    raise Permanent(f"The task {result.task_id} was refused: {code}.")
+    if code in JOB_GONE:
+        raise JobGone(f"The task {task} was not added: {code}.")
+    if status == "servererror":
+        return False
+    raise Permanent(f"The task {task} was refused: {code}.")
 
 
-def _chunks(tasks: Sequence[Model]) -> Iterator[list[Model]]:
+def _chunks(tasks: Iterable[_Written]) -> Iterator[list[_Written]]:
     """Yield the tasks in order, in chunks that the service accepts in one request."""
-    chunk: list[Model] = []
+    chunk: list[_Written] = []
     size = 0
     for task in tasks:
-        grown = len(json.dumps(task.as_dict())) + 1
+        grown = len(task.text) + 1
         if chunk and (len(chunk) == _TASKS or size + grown > _BYTES):
             yield chunk
             chunk, size = [], 0

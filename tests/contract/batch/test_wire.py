@@ -127,6 +127,19 @@ def test_tasks_go_in_order_a_hundred_a_call(stub, jobs):
     assert [task for ids in sent for task in ids] == [f"t{number:03}" for number in range(230)]
 
 
+def test_tasks_that_an_answer_leaves_out_are_added_again(stub, jobs, waits):
+    answers = iter([{}, {"value": [{"taskId": "a", "status": "success"}, "?"]}, None])
+
+    def answer(_method, _path, body):
+        return 200, found if (found := next(answers)) is not None else {"value": accepting(body)}
+
+    stub.answer = answer
+    jobs.add("j", [task_spec("a"), task_spec("b")])
+    sent = [[task["id"] for task in body["value"]] for body in stub.took("POST", TASKS)]
+    assert sent == [["a", "b"], ["a", "b"], ["b"]]
+    assert waits == [0.5, 1.0]
+
+
 def test_a_body_that_is_too_large_is_halved(stub, jobs, waits):
     def answer(_method, _path, body):
         fits = len(body["value"]) <= 10
