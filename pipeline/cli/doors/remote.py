@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -108,14 +109,8 @@ class RemoteDoor:
         }
         if wanted.file is not None:
             body["input"] = self._uploaded(wanted.file, wanted.name, advance)
-        try:
+        with _telling(_with(key, wanted)):
             return answers.run_of(self._repeated("runs", body=body)).id
-        except Conflict:
-            raise
-        except Unintelligible as error:
-            raise Unintelligible(f"{error} {_with(key, wanted)}", error.code) from error
-        except Transient as error:
-            raise Transient(f"{error} {_with(key, wanted)}") from error
 
     def cancel(self, run: str) -> Run:
         """Cancel a run."""
@@ -124,15 +119,8 @@ class RemoteDoor:
     def redrive(self, run: str) -> Run:
         """Execute again what failed; naming the generation makes a repeated request harmless."""
         seen = answers.run_of(self.calls.get("runs", run), run).generation
-        try:
-            answer = self._repeated("runs", run, "redrive", generation=seen)
-        except Conflict:
-            raise
-        except Transient as error:
-            raise Transient(
-                f"{error} Generation {seen + 1} may have begun: `fanfare show {run}` tells."
-            ) from error
-        return answers.run_of(answer, run)
+        with _telling(f"Generation {seen + 1} may have begun: `fanfare show {run}` tells."):
+            return answers.run_of(self._repeated("runs", run, "redrive", generation=seen), run)
 
     def outputs(self, run: Run) -> Outputs:
         """Open the committed output of a run."""
@@ -178,6 +166,19 @@ class RemoteDoor:
             except Transient:
                 self.sleep(pause_s)
         return self.calls.post(*path, body=body, **asked)
+
+
+@contextmanager
+def _telling(unknown: str) -> Iterator[None]:
+    """Add to an error after which nobody knows what the app did what it may have done."""
+    try:
+        yield
+    except Conflict:
+        raise
+    except Unintelligible as error:
+        raise Unintelligible(f"{error} {unknown}", error.code) from error
+    except Transient as error:
+        raise Transient(f"{error} {unknown}") from error
 
 
 def _with(key: str, wanted: Wanted) -> str:

@@ -92,6 +92,13 @@ def test_a_start_that_is_answered_with_garbage_tells_the_key_too(garbage, code):
     assert raised.value.code == code
 
 
+def test_a_redrive_that_is_answered_with_garbage_tells_how_to_see_whether_it_began():
+    before = whole(view(state="failed", ended_at=AT))
+    with dropping(before, whole({"id": 3})) as (url, _), pytest.raises(CommandError) as raised:
+        door(url).redrive(RUN)
+    assert f"Generation 2 may have begun: `fanfare show {RUN}`" in str(raised.value)
+
+
 def test_a_conflict_is_told_at_once():
     conflict = whole({"error": "another request had this key", "retry": False}, "409 Conflict")
     with dropping(conflict) as (url, heard), pytest.raises(Conflict, match="had this key"):
