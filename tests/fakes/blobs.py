@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from threading import RLock
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from pipeline.adapters import limits
@@ -41,24 +42,17 @@ class Stored:
 
     def facts(self, ref: BlobRef) -> BlobFacts:
         """Return the facts of this version under a name."""
+        kept = (self.modified, self.content_type, self.metadata)
         return BlobFacts(
-            ref,
-            self.etag,
-            len(self.content),
-            self.modified,
-            self.content_type,
-            self.metadata,
-            self.created,
-            self.md5,
-            self.grows,
+            ref, self.etag, len(self.content), *kept, self.created, self.md5, self.grows
         )
 
 
 class FakeBlobs:
-    """Blobs by reference: the reading and the writing port in one object."""
+    """The reading and the writing port in one object; threads may share it."""
 
     def __init__(self, clock: FakeClock) -> None:
-        self._clock = clock
+        self._clock, self._lock = clock, RLock()
         self._numbers = itertools.count(1)
         self._blobs: dict[BlobRef, Stored] = {}
         self._sorted: dict[str, list[str]] = {}  # names of a container, in order
@@ -97,12 +91,14 @@ class FakeBlobs:
     def _listed(self, container: str, prefix: str, marker: str) -> Iterator[BlobFacts]:
         """List what begins with a prefix and is not before a marker; pages begin where they are."""
         _in_container(BlobRef(container, "any"))
-        names = self._sorted.get(container, [])
-        first = bisect_left(names, max(prefix, marker))
-        end = bisect_right(names, prefix, lo=first, key=lambda name: name[: len(prefix)])
-        for ref in (BlobRef(container, name) for name in names[first:end]):
-            if ref in self._blobs:
-                yield self._blobs[ref].facts(ref)
+        with self._lock:
+            names = self._sorted.get(container, [])
+            first = bisect_left(names, max(prefix, marker))
+            end = bisect_right(names, prefix, lo=first, key=lambda name: name[: len(prefix)])
+            found = [BlobRef(container, name) for name in names[first:end]]
+        for ref in found:
+            if stored := self._blobs.get(ref):
+                yield stored.facts(ref)
 
     def url(self, ref: BlobRef) -> str:
         query = f"?snapshot={quote(ref.snapshot, safe='')}" if ref.snapshot else ""
@@ -121,12 +117,7 @@ class FakeBlobs:
     def write(
         self, ref: BlobRef, content: bytes, condition: str | None = None, content_type: str = ""
     ) -> str:
-        present = self._blobs.get(_in_container(ref))
-        if condition == "*" and present:
-            raise Conflict(f"The blob {ref.name} exists.")
-        if condition not in (None, "*") and (present is None or present.etag != condition):
-            raise Conflict(f"The blob {ref.name} was changed or is gone.")
-        return self._store(ref, content, "PutBlob", content_type=content_type).etag
+        return self._store(ref, content, "PutBlob", content_type, condition=condition).etag
 
     def upload(
         self,
@@ -137,10 +128,8 @@ class FakeBlobs:
         *,
         only_new: bool = False,
     ) -> BlobFacts:
-        content = b"".join(chunks)
-        if only_new and _in_container(ref) in self._blobs:
-            raise Conflict(f"The blob {ref.name} exists.")
-        return self._store(ref, content, "PutBlockList", content_type, metadata).facts(ref)
+        kept = (b"".join(chunks), "PutBlockList", content_type, metadata)
+        return self._store(ref, *kept, "*" if only_new else None).facts(ref)
 
     def stage(self, ref: BlobRef, block: str, content: bytes | Piece) -> None:
         if isinstance(content, Piece):
@@ -155,15 +144,15 @@ class FakeBlobs:
         self, ref: BlobRef, blocks: Sequence[str], content_type: str = "", *, only_new: bool = False
     ) -> BlobFacts:
         limits.check_parts(len(blocks))
-        if only_new and _in_container(ref) in self._blobs:
-            raise Conflict(f"The blob {ref.name} exists.")
+        condition = "*" if only_new else None
         present = self._blobs.get(_in_container(ref))
+        _check_condition(ref, present, condition)
         known = self._blocks.get((ref, present.etag), {}) if present else {}
         known = known | self._staged.get(ref, {})
         if not known.keys() >= set(blocks):
             raise Conflict(f"A block of the blob {ref.name} is gone.")
         content = b"".join(known[block] for block in blocks)
-        made = self._store(ref, content, "PutBlockList", content_type)
+        made = self._store(ref, content, "PutBlockList", content_type, condition=condition)
         self._blocks[ref, made.etag] = {block: known[block] for block in blocks}
         return made.facts(ref)
 
@@ -223,9 +212,10 @@ class FakeBlobs:
     def remove(self, container: str, name: str) -> None:
         """Delete a blob as a user would, its snapshots included."""
         ref = BlobRef(container, name)
-        if self._blobs.pop(ref, None):
-            names = self._sorted[container]
-            del names[bisect_left(names, name)]
+        with self._lock:
+            if self._blobs.pop(ref, None):
+                names = self._sorted[container]
+                del names[bisect_left(names, name)]
         for snapshot in self._snapshots.pop(ref, []):
             self._blobs.pop(snapshot, None)
 
@@ -239,17 +229,17 @@ class FakeBlobs:
 
     def snapshots(self, container: str) -> Names:
         """Return the names of which snapshots are kept, one for each, for assertions."""
-        return sorted(
-            ref.name for ref in self._blobs if ref.snapshot and ref.container == container
-        )
+        kept = (ref for ref in self._blobs if ref.container == container)
+        return sorted(ref.name for ref in kept if ref.snapshot)
 
     def hold(self, ref: BlobRef, stored: Stored) -> None:
         """Keep a version as it is, without an event."""
-        if ref.snapshot:
-            self._snapshots.setdefault(replace(ref, snapshot=None), []).append(ref)
-        elif ref not in self._blobs:
-            insort(self._sorted.setdefault(ref.container, []), ref.name)
-        self._blobs[ref] = stored
+        with self._lock:
+            if ref.snapshot:
+                self._snapshots.setdefault(replace(ref, snapshot=None), []).append(ref)
+            elif ref not in self._blobs:
+                insort(self._sorted.setdefault(ref.container, []), ref.name)
+            self._blobs[ref] = stored
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """Call `subscriber` with an Event Grid event for each blob created from now on."""
@@ -289,6 +279,7 @@ class FakeBlobs:
         api: str,
         content_type: str = "",
         metadata: Mapping[str, str] | None = None,
+        condition: str | None = None,
     ) -> Stored:
         if ref.snapshot is not None:
             raise Permanent("A snapshot cannot be written.")
@@ -296,10 +287,12 @@ class FakeBlobs:
         kind = content_type or "application/octet-stream"
         # A test may give a content that is longer than memory.
         kept = content if isinstance(content, bytes) else bytes(content)
-        stored = self._created(ref, kept, api)
-        stored = replace(stored, etag=etag, content_type=kind, metadata=metadata or {})
-        self._staged.pop(_in_container(ref), None)
-        self.hold(_in_container(ref), stored)
+        with self._lock:
+            _check_condition(ref, self._blobs.get(_in_container(ref)), condition)
+            stored = self._created(ref, kept, api)
+            stored = replace(stored, etag=etag, content_type=kind, metadata=metadata or {})
+            self._staged.pop(ref, None)
+            self.hold(ref, stored)
         for subscriber in self._subscribers:
             subscriber(self.created_event(ref, api))
         return stored
@@ -322,6 +315,14 @@ class FakeBlobs:
         if stored is None:
             raise NotFound(f"There is no blob {ref.container}/{ref.name}.")
         return stored
+
+
+def _check_condition(ref: BlobRef, present: Stored | None, condition: str | None) -> None:
+    """Check an ETag that a write expects; "*" expects no blob, and None anything."""
+    if condition == "*" and present:
+        raise Conflict(f"The blob {ref.name} exists.")
+    if condition not in (None, "*") and (present is None or present.etag != condition):
+        raise Conflict(f"The blob {ref.name} was changed or is gone.")
 
 
 _check_name = functools.lru_cache(10_000)(limits.check_blob_name)

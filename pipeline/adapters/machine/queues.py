@@ -4,6 +4,7 @@ import base64
 import itertools
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from threading import Lock
 
 from pipeline.adapters import limits
 from pipeline.domain.runs.messages import RETIRED, Queue, poison_of
@@ -26,9 +27,13 @@ class Stored:
 
 
 class MemoryQueues:
-    """Queues by name; those of the app, of release 0.1.0, and their poison queues exist."""
+    """Queues by name; those of the app, of release 0.1.0, and their poison queues exist.
+
+    Threads may share them.
+    """
 
     def __init__(self, clock: Clock) -> None:
+        self._lock = Lock()
         self._clock = clock
         self._numbers = itertools.count(1)
         self._queues: dict[str, dict[str, Stored]] = {
@@ -59,28 +64,30 @@ class MemoryQueues:
         if not self._messages(queue):
             return []
         now = self._clock.now()
-        taken = self._visible(queue)[:limit]
-        for stored in taken:
-            stored.visible_at = now + hidden
-            stored.receipt = f"receipt-{next(self._numbers)}"
-            stored.dequeue_count += 1
-        return [QueueMessage(s.id, s.body, s.receipt, s.dequeue_count) for s in taken]
+        with self._lock:
+            taken = self._visible(queue)[:limit]
+            for stored in taken:
+                stored.visible_at = now + hidden
+                stored.receipt = f"receipt-{next(self._numbers)}"
+                stored.dequeue_count += 1
+            return [QueueMessage(s.id, s.body, s.receipt, s.dequeue_count) for s in taken]
 
     def delete(self, queue: str, message: QueueMessage) -> None:
         """Delete a received message; one that is gone or was redelivered is fine."""
         messages = self._messages(queue)
-        held = messages.get(message.id)
-        if held and held.receipt == message.receipt:
-            del messages[message.id]
+        with self._lock:
+            held = messages.get(message.id)
+            if held and held.receipt == message.receipt:
+                del messages[message.id]
 
     def next_visible(self, queue: str) -> datetime | None:
         """Return when the next message becomes visible."""
-        return min((s.visible_at for s in self._messages(queue).values()), default=None)
+        return min((s.visible_at for s in [*self._messages(queue).values()]), default=None)
 
     def _visible(self, queue: str) -> list[Stored]:
         """Return the messages that nobody holds, in the order in which they became visible."""
         now = self._clock.now()
-        visible = [s for s in self._messages(queue).values() if s.visible_at <= now]
+        visible = [s for s in [*self._messages(queue).values()] if s.visible_at <= now]
         return sorted(visible, key=lambda stored: stored.visible_at)
 
     def _messages(self, queue: str) -> dict[str, Stored]:

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Iterator, Sequence
+from threading import Lock
 
 from pipeline.adapters import limits
 from pipeline.errors import NotFound, Permanent, TransactionConflict
@@ -12,9 +13,10 @@ type Partition = dict[str, Row]
 
 
 class MemoryTables:
-    """Rows by table, partition and key."""
+    """Rows by table, partition and key; threads may share them."""
 
     def __init__(self) -> None:
+        self._lock = Lock()
         self._partitions: dict[tuple[str, str], Partition] = {}
         self._writes = 0
 
@@ -28,16 +30,18 @@ class MemoryTables:
         """Yield the rows with first <= key < before in key order ("" means open)."""
         rows = self._rows(table, partition)
         for key in sorted(rows):
-            if first <= key and (not before or key < before) and key in rows:
-                yield rows[key]
+            inside = first <= key and (not before or key < before)
+            if inside and (row := rows.get(key)):
+                yield row
 
     def transact(self, table: str, partition: str, operations: Sequence[Operation]) -> list[str]:
         """Apply operations on one partition, all or nothing. Raises TransactionConflict."""
         limits.check_transaction(partition, operations)
         rows = self._rows(table, partition)
-        for index, operation in enumerate(operations):
-            _check(rows, index, operation, alone=len(operations) == 1)
-        return [self._apply(rows, operation) for operation in operations]
+        with self._lock:
+            for index, operation in enumerate(operations):
+                _check(rows, index, operation, alone=len(operations) == 1)
+            return [self._apply(rows, operation) for operation in operations]
 
     def _rows(self, table: str, partition: str) -> Partition:
         if table not in TABLES:
