@@ -9,7 +9,7 @@ from pipeline.domain.definitions.pool import Nodes, Pool
 from pipeline.domain.plans import split
 from pipeline.domain.runs import announcement, manifest, results
 from pipeline.domain.texts import records
-from pipeline.handlers.assembling import assemblers, copying
+from pipeline.handlers.assembling import assemblers
 from pipeline.handlers.doors import bodies
 from pipeline.handlers.planning import pages, texts
 from pipeline.handlers.starting import lost_events
@@ -32,7 +32,7 @@ def most(model, field):
 LIMITS = {
     "items of a run": split.MAX_ITEMS,
     "items of a task (`bundle`)": most(Bundle, "items"),
-    "files of an output": copying.MAX_FILES,
+    "files that a manifest lists itself; more are in pages": manifest.MAX_LISTED,
     "bytes of a text that is split": texts.MAX_TEXT,
     "bytes of a manifest that lists inputs": texts.MAX_MANIFEST,
     "bytes of one record of a text": records.MAX_RECORD,

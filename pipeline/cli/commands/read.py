@@ -134,10 +134,11 @@ def _show_run(session: Session, run: str) -> None:
 
 
 def _files(run: Run, manifest: Manifest | None) -> list[object] | None:
-    """Return the files of a run's output; None if it has some that cannot be seen."""
-    if run.output and manifest is None:
-        return None
-    return [file.model_dump(mode="json") for file in manifest.files] if manifest else []
+    """Return the files of a run's output; None if it has some that this cannot show."""
+    if manifest is None:
+        return None if run.output else []
+    listed = manifest.files
+    return None if listed is None else [file.model_dump(mode="json") for file in listed]
 
 
 def schema(

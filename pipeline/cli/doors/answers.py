@@ -43,12 +43,13 @@ class File(_Answer):
 
 
 class FilesPage(_Answer):
-    """Some files of an output."""
+    """Some files of an output, and the pages of its manifest; an older app knows no pages."""
 
     generation: int
     manifest: str
     total: int
     files: tuple[File, ...]
+    pages: tuple[File, ...] = ()
 
 
 def run_of(answer: Json, asked: str = "") -> Run:

@@ -29,7 +29,7 @@ from pipeline.handlers.collecting.standing import FailedItem, Standing
 from pipeline.handlers.doors.http import MAX_LISTED
 
 _LARGEST_PUT = 5000 << 20  # bytes of one Put Blob; more would have to go in blocks
-_PAGE = 1000  # files
+_PAGE, _HELD = 1000, 20  # files of an answer, and answers that are held
 _PAUSES_S = (1.0, 3.0)  # between the tries of a request that can be repeated
 
 
@@ -192,11 +192,16 @@ def _with(key: str, wanted: Wanted) -> str:
 
 @dataclass
 class _Signed:
-    """The output of a run by signed URLs, which are asked for anew when they are too old."""
+    """The output of a run by signed URLs, which are asked for anew when they are too old.
+
+    The app signs a thousand at a time. Files are read in their order, so only a few such answers
+    are held, and the next one has the name that none of them has.
+    """
 
     calls: Calls
     run: Run
-    _urls: dict[str, str] = field(default_factory=dict)
+    _held: dict[int, dict[str, str]] = field(default_factory=dict)  # by the files before them
+    _next: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def manifest(self) -> tuple[str, bytes] | None:
@@ -208,28 +213,45 @@ class _Signed:
 
     def stream(self, name: str, offset: int) -> Iterator[bytes]:
         """Yield a file of the output."""
+        url = self._url(name)
         try:
-            yield from self.calls.stream(self._url(name), offset)
+            yield from self.calls.stream(url, offset)
         except Refused:  # its hour is over; nothing of it was yielded
-            yield from self.calls.stream(self._url(name, anew=True), offset)
+            yield from self.calls.stream(self._url(name, old=url), offset)
 
-    def _url(self, name: str, *, anew: bool = False) -> str:
+    def _url(self, name: str, *, old: str = "") -> str:
+        """Return the URL of a file, or another one than the old one. Raises NotFound."""
         with self._lock:
-            if anew or name not in self._urls:
-                self._sign_all()
-        try:
-            return self._urls[name]
-        except KeyError:
-            raise NotFound(f"The output of run {self.run.id} has no file {name!a}.") from None
+            place = next((at for at, urls in self._held.items() if name in urls), None)
+            if place is not None and self._held[place][name] == old:
+                self._sign(place)
+            elif place is None:
+                place = self._searched(name)
+            return self._held[place][name]
 
-    def _sign_all(self) -> None:
-        skip = 0
-        while True:
-            page = self._page(skip, _PAGE)
-            self._urls |= {file.name: file.url for file in page.files}
-            skip += len(page.files)
-            if not page.files or skip >= page.total:
-                return
+    def _searched(self, name: str) -> int:
+        """Ask for URLs, from the last ones on and then from the first, until one has the name."""
+        begun = self._next
+        for stop in (None, begun):
+            while stop is None or self._next < stop:
+                place = self._next
+                more = self._sign(place)
+                if name in self._held[place]:
+                    return place
+                if not more:
+                    break
+            self._next = 0
+        raise NotFound(f"The output of run {self.run.id} has no file {name!a}.")
+
+    def _sign(self, place: int) -> bool:
+        """Hold the URLs of the files from a place on; return whether there are more after them."""
+        page = self._page(place, _PAGE)
+        self._held.pop(place, None)
+        self._held[place] = {file.name: file.url for file in (*page.files, *page.pages)}
+        if len(self._held) > _HELD:
+            del self._held[next(iter(self._held))]
+        self._next = place + len(page.files)
+        return bool(page.files) and self._next < page.total
 
     def _page(self, skip: int, limit: int) -> answers.FilesPage:
         answer = self.calls.get("runs", self.run.id, "outputs", skip=skip, limit=limit)

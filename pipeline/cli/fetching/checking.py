@@ -5,6 +5,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import batched
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
@@ -15,12 +16,12 @@ from pipeline.cli.fetching.folder import Folder
 from pipeline.cli.fetching.reasons import explained
 from pipeline.domain.outputs.agreement import Agreement, Found, Judgement, digest_of, judge
 from pipeline.domain.outputs.file_names import paths_of
-from pipeline.domain.runs.manifest import Manifest, OutputFile
+from pipeline.domain.runs.manifest import Manifest, ManifestPage, OutputFile, files_of
 from pipeline.domain.runs.naming import MANIFEST
 from pipeline.domain.texts.visible import visible
 
 CHUNK = 1 << 20
-AT_ONCE = 8
+AT_ONCE, BEGUN = 8, 1_000  # files that are worked on together, and that threads are given
 MANIFEST_PATH = PurePosixPath(MANIFEST)
 
 type Advance = Callable[[int], None]
@@ -48,18 +49,40 @@ def manifest_bytes(folder: Folder) -> bytes | None:
         return opened.read()
 
 
-def files_of(manifest: Manifest) -> dict[PurePosixPath, OutputFile]:
-    """Return the files of an output by their paths. Raises Permanent for an unsafe name."""
-    paths = paths_of(file.name for file in manifest.files)
-    return {paths[file.name]: file for file in manifest.files}
+def files_by_path(
+    manifest: Manifest, read: Callable[[ManifestPage], bytes]
+) -> dict[PurePosixPath, OutputFile]:
+    """Return the files of an output by their paths, and the pages of its manifest.
+
+    `read` returns the content of a page. Raises Permanent for an unsafe name, and PageChanged.
+    """
+    files = {file.name: file for file in (*manifest.pages, *files_of(manifest, read))}
+    return {path: files[name] for name, path in paths_of(files).items()}
+
+
+def page_in(folder: Folder, page: ManifestPage) -> bytes:
+    """Read a page that `fanfare get` left in a folder. Raises CommandError."""
+    shown = folder.path / page.name
+    with explained(shown):
+        there = folder.look(PurePosixPath(page.name))
+        if there is not None and stat.S_ISREG(there.st_mode) and there.st_size == page.size:
+            with folder.reading(PurePosixPath(page.name)) as opened:
+                return opened.read()
+    raise CommandError(
+        f"{visible(str(shown))}, a list of files, is not as it was fetched: fetch the output anew, "
+        "into another folder."
+    )
 
 
 def judged(
     folder: Folder, files: Mapping[PurePosixPath, OutputFile], advance: Advance
 ) -> list[Judgement]:
     """Compare each file with what is there, several at a time; `advance` gets bytes read."""
+    found = list[Judgement]()
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="check") as pool:
-        return list(pool.map(partial(_judged, folder, advance), files.keys(), files.values()))
+        for some in batched(files.items(), BEGUN, strict=False):
+            found += pool.map(partial(_judged, folder, advance), *zip(*some, strict=True))
+    return found
 
 
 def extra(folder: Folder, files: Iterable[PurePosixPath]) -> list[Judgement]:

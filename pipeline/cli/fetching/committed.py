@@ -1,5 +1,6 @@
 """Reads the manifest of a run's output as it was committed, or says why there is none."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -9,9 +10,10 @@ from pipeline.cli.exits import CommandError
 from pipeline.cli.lookup import needed
 from pipeline.cli.session import Session
 from pipeline.domain.runs import naming
-from pipeline.domain.runs.manifest import Manifest
+from pipeline.domain.runs.manifest import Manifest, ManifestPage, OutputFile, files_of
 from pipeline.domain.runs.run import Run
 from pipeline.domain.texts.visible import visible
+from pipeline.errors import NotFound
 
 _SHOWN = 100
 
@@ -24,6 +26,17 @@ class Committed:
     manifest: Manifest
     content: bytes
     outputs: Outputs
+
+    def files(self) -> Iterator[OutputFile]:
+        """Yield the files that the manifest or its pages list. Raises CommandError."""
+        return files_of(self.manifest, self.page)
+
+    def page(self, page: ManifestPage) -> bytes:
+        """Read a page of the manifest. Raises CommandError if it is gone."""
+        try:
+            return b"".join(self.outputs.stream(page.name, 0))
+        except NotFound as error:
+            raise gone(self.run, self.run.names.output(page.name).name) from error
 
     @property
     def folder_name(self) -> str:

@@ -9,12 +9,13 @@ import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from itertools import batched
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from pipeline.cli.doors.door import Outputs
 from pipeline.cli.exits import CommandError
-from pipeline.cli.fetching.checking import AT_ONCE, Advance, chunks_of, read_all
+from pipeline.cli.fetching.checking import AT_ONCE, BEGUN, Advance, chunks_of, read_all
 from pipeline.cli.fetching.committed import gone
 from pipeline.cli.fetching.folder import Folder
 from pipeline.cli.fetching.reasons import explained
@@ -43,10 +44,11 @@ class Download:
     def all(self, files: Mapping[PurePosixPath, OutputFile]) -> None:
         """Fetch files, and end at the first error. Raises CommandError."""
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="fetch") as pool:
-            begun = [pool.submit(self._fetch, path, file) for path, file in files.items()]
             try:
-                for done in as_completed(begun):
-                    done.result()
+                for some in batched(files.items(), BEGUN, strict=False):
+                    begun = [pool.submit(self._fetch, path, file) for path, file in some]
+                    for done in as_completed(begun):
+                        done.result()
             finally:
                 self._stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)

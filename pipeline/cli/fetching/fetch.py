@@ -37,7 +37,7 @@ def fetch(
     Raises CommandError.
     """
     if told and not session.lively:
-        files = wording.count(len(output.manifest.files), "file")
+        files = wording.count(output.manifest.total, "file")
         session.note(
             f"Fetching {files}, {wording.size(output.manifest.bytes)}, into {visible(str(folder))}"
         )

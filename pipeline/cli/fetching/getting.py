@@ -9,14 +9,20 @@ from pydantic import ValidationError
 
 from pipeline.cli.exits import CommandError
 from pipeline.cli.fetching import folder as folders
-from pipeline.cli.fetching.checking import MANIFEST_PATH, Advance, files_of, judged, manifest_bytes
+from pipeline.cli.fetching.checking import (
+    MANIFEST_PATH,
+    Advance,
+    files_by_path,
+    judged,
+    manifest_bytes,
+)
 from pipeline.cli.fetching.committed import Committed
 from pipeline.cli.fetching.download import Download, part_of
 from pipeline.cli.fetching.folder import Folder
 from pipeline.cli.fetching.reasons import explained
 from pipeline.cli.views import wording
 from pipeline.domain.outputs.agreement import Agreement
-from pipeline.domain.runs.manifest import Manifest, OutputFile
+from pipeline.domain.runs.manifest import Manifest, ManifestPage, OutputFile
 from pipeline.domain.texts.visible import visible
 
 type Files = Mapping[PurePosixPath, OutputFile]
@@ -41,7 +47,7 @@ def get(output: Committed, path: Path, shown: Shown, *, replace: bool = False) -
 
     With `replace` files that were changed are fetched anew; else they are refused.
     """
-    files = files_of(output.manifest)
+    files = files_by_path(output.manifest, output.page)
     with folders.opened(path, create=True) as folder:
         folder.lock()
         _check_owner(folder, output)
@@ -56,8 +62,10 @@ def get(output: Committed, path: Path, shown: Shown, *, replace: bool = False) -
         _write_manifest(folder, output.content)
         with shown("fetch", size) as advance:
             Download(output.outputs, output.run, folder, advance).all(wanted)
-    unknown = sum(1 for file in files if states[file] is Agreement.UNKNOWN)
-    return Fetched(path, list(files), len(wanted), len(files) - len(wanted), unknown)
+    listed = [at for at, file in files.items() if not isinstance(file, ManifestPage)]
+    fetched = sum(at in wanted for at in listed)
+    unknown = sum(states[at] is Agreement.UNKNOWN for at in listed)
+    return Fetched(path, listed, fetched, len(listed) - fetched, unknown)
 
 
 def _wants(state: Agreement) -> bool:

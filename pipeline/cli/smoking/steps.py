@@ -166,7 +166,7 @@ class Smoke:
 
 def output(session: Session, run: Run, name: str) -> bytes:
     """Read a file of a run's output, as its manifest names it. Raises Hindered."""
-    files = output_of(session, run).manifest.files
+    files = output_of(session, run).files()
     found = next((f.name for f in files if f.name.rpartition("/")[2] == name), None)
     if found is None:
         raise Hindered(f"{run.id} has no {name} in its output")

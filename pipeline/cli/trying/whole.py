@@ -6,7 +6,12 @@ from pipeline.cli.trying.trial import Tell, Trial
 from pipeline.domain.outputs.parts import Part
 from pipeline.domain.runs.lifecycle import State
 from pipeline.domain.runs.run import Run
-from pipeline.handlers.collecting.standing import FailedItem, failed_items, manifest_of
+from pipeline.handlers.collecting.standing import (
+    FailedItem,
+    failed_items,
+    manifest_of,
+    output_files,
+)
 
 _FAILURES = 3
 
@@ -32,7 +37,7 @@ def carry_out(trial: Trial, tell: Tell = lambda _: None) -> Whole:
     """
     run = trial.finish(tell)
     manifest = manifest_of(trial.engine, run)
-    files = manifest.files if manifest else ()
+    files = output_files(trial.engine, run, manifest) if manifest else ()
     parts = (
         Part(0, file.name, run.names.output(file.name), file.size, file.digest.value)
         for file in files

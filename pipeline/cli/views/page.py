@@ -108,7 +108,7 @@ def _facts(
         table.add_row("  output", Text(f"{OUTPUT}/{run.names.output_folder}/"))
         total = f"{wording.count(run.output.files, 'file')}, {wording.size(run.output.bytes)}"
         table.add_row("", Text(total, "dim"))
-    if manifest:
+    if manifest and manifest.files:
         for file in manifest.files[: detail.files]:
             size = wording.size(file.size)
             room = None if width is None else width - len(size) - 4

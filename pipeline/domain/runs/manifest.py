@@ -1,10 +1,15 @@
-"""The manifest: writing it commits a run's output. It names every file and the missing items."""
+"""The manifest: writing it commits a run's output. It names every file and the missing items.
 
-from collections.abc import Iterable
+The files of a very large output are in pages, which are files of the output as well. A release that
+knows no pages must not take such an output for an empty one, so `files` is null there.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Self
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter, ValidationError
 
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.asking.askers import Asker
@@ -13,8 +18,10 @@ from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.results import DeviceUse, ItemResult
 from pipeline.domain.runs.run import Input
 from pipeline.domain.runs.stored import Stored
+from pipeline.errors import Permanent
 
 MAX_MISSING = 10_000
+MAX_LISTED = 100_000  # files; a manifest of more has pages
 SHA_256 = "sha256"
 
 
@@ -65,6 +72,16 @@ class OutputFile(Stored):
     content_type: str = ""
 
 
+class ManifestPage(OutputFile):
+    """A file of the output that lists other files of it, as JSON."""
+
+    files: int = Field(description="How many files it lists.")
+    bytes: int = Field(description="The size of these files.")
+
+
+_FILES = TypeAdapter(tuple[OutputFile, ...])
+
+
 class Missing(Stored):
     """An item whose output is missing, and why."""
 
@@ -89,7 +106,7 @@ class Missing(Stored):
 class Manifest(Stored):
     """What a run's output consists of."""
 
-    version: int = 1
+    version: int = Field(default=1, description="2 if the files are in pages, else 1.")
     run: str
     pipeline: str
     generation: int
@@ -107,7 +124,13 @@ class Manifest(Stored):
         default_factory=dict,
         description="The container images that tasks ran, by name, with their digests.",
     )
-    files: tuple[OutputFile, ...]
+    files: tuple[OutputFile, ...] | None = Field(
+        description=f"All files; null if there are more than {MAX_LISTED:,}, which `pages` list."
+    )
+    pages: tuple[ManifestPage, ...] = Field(
+        default=(),
+        description="The files that list the others, in their order; none if `files` does.",
+    )
     items: int
     succeeded: int
     without_output: int = Field(
@@ -124,9 +147,49 @@ class Manifest(Stored):
     )
 
     @property
+    def total(self) -> int:
+        """How many files the output has; pages do not count."""
+        return len(self.files or ()) + sum(page.files for page in self.pages)
+
+    @property
     def bytes(self) -> int:
         """The size of all files."""
-        return sum(file.size for file in self.files)
+        return sum(file.size for file in self.files or ()) + sum(p.bytes for p in self.pages)
+
+
+class PageChanged(Permanent):
+    """A page of a manifest is not the one that was committed."""
+
+
+def files_of(
+    manifest: Manifest, read: Callable[[ManifestPage], bytes], skip: int = 0
+) -> Iterator[OutputFile]:
+    """Yield the files after the first ones; `read` returns the content of a page.
+
+    Raises PageChanged.
+    """
+    yield from (manifest.files or ())[skip:]
+    for page in manifest.pages:
+        if skip < page.files:
+            yield from _listed(page, read(page))[skip:]
+        skip = max(0, skip - page.files)
+
+
+def page_content(files: Iterable[OutputFile]) -> bytes:
+    """Render a page."""
+    return _FILES.dump_json(tuple(files))
+
+
+def _listed(page: ManifestPage, content: bytes) -> tuple[OutputFile, ...]:
+    if hashlib.sha256(content).hexdigest() == page.digest.value:
+        try:
+            return _FILES.validate_json(content)
+        except ValidationError as error:
+            raise PageChanged(f"This release cannot read {page.name}, a list of files.") from error
+    raise PageChanged(
+        f"{page.name}, a list of files, is not the one that was committed: somebody changed it "
+        "since. Start a new run of its input."
+    )
 
 
 def missing_of(items: Iterable[ItemResult]) -> tuple[Missing, ...]:

@@ -20,6 +20,7 @@ UPLOADED = (WORK, RECEIPTS)  # containers in which nodes may create blobs
 SPLIT, ASSEMBLE = STAGES = ("split", "assemble")
 TASK = "task"
 MANIFEST = "manifest.json"
+MANIFEST_PAGE = re.compile(r"manifest-[0-9]{6,}\.json")
 # Files of a task's working directory: what the runner reads, and patterns of what it leaves.
 PAGE_FILE, PARTS_FILE, ITEMS_FILE = "page.json", "parts.json", "items.json"
 FILE_LIST, SECRETS_FILE = "files.jsonl", "secrets.json"  # the list is of files to be fetched
@@ -159,6 +160,10 @@ class Generation:
     def manifest(self) -> BlobRef:
         """The manifest: writing it is the commit."""
         return self.output(MANIFEST)
+
+    def manifest_page(self, number: int) -> str:
+        """Name a file of the output that lists others."""
+        return f"manifest-{number:06d}.json"
 
     def job(self, execution: int = 0, stage: str = "") -> str:
         """Return the Batch job of an execution of the plan's tasks, or of a stage program."""

@@ -1,6 +1,5 @@
 """Assembles a run when all of its tasks are over: verify, judge, assemble, commit, conclude."""
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from itertools import batched
@@ -10,7 +9,7 @@ from pipeline.domain.outputs.kept_parts import Outputs
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import State
-from pipeline.domain.runs.manifest import AssembledFile, Manifest, Missing, missing_of
+from pipeline.domain.runs.manifest import Manifest, Missing, missing_of
 from pipeline.domain.runs.messages import RunMessage, Step
 from pipeline.domain.runs.results import TaskResult
 from pipeline.domain.runs.run import Output, Run
@@ -18,8 +17,8 @@ from pipeline.errors import FanfareError, NotFound, NotYet, Permanent, Transient
 from pipeline.handlers.assembling import alias, assemblers, commit
 from pipeline.handlers.assembling.assemblers import Assembly
 from pipeline.handlers.assembling.commit import Chosen, Committed
-from pipeline.handlers.assembling.copying import MAX_FILES
 from pipeline.handlers.assembling.fan_in import FanIn
+from pipeline.handlers.assembling.lists import NameReserved, listing
 from pipeline.handlers.collecting import gather
 from pipeline.handlers.collecting.accounts import Counts, Outcomes, count, of_manifest
 from pipeline.handlers.collecting.gather import Gathered, Rejected, total_items
@@ -196,8 +195,6 @@ def _make_output(fan_in: FanIn, gathered: Gathered, outputs: Outputs) -> Chosen 
     missing = missing_of(gathered.ends.failures())
     if not definition.tolerance.allows(failed, total):
         return _failure(*_blame(gathered.ends, total), missing, counts)
-    if definition.assemble.kind == "none" and (why := _too_many(len(outputs))):
-        return _failure(Cause.OUTPUT_UNUSABLE, why, missing, counts)  # before it lists them
     folder = run.names.assembled(engine.token())
     staged = partial(fan_in.staged, outputs)
     assembly = Assembly(engine, run, definition, outputs, folder, staged)
@@ -208,28 +205,11 @@ def _make_output(fan_in: FanIn, gathered: Gathered, outputs: Outputs) -> Chosen 
         return _failure(cause, f"Assembly failed: {error}", missing, counts)
     if isinstance(files, OnNode):
         return files
-    if why := _unusable(files):
-        return _failure(Cause.OUTPUT_UNUSABLE, why, missing, counts)
-    return Chosen(files=tuple(files), missing=missing, counts=counts)
-
-
-def _too_many(files: int) -> str:
-    """Return why an output cannot have so many files, or ""."""
-    if files <= MAX_FILES:
-        return ""
-    return (
-        f"The output has {files:,} files, and the limit is {MAX_FILES:,}: "
-        "let `assemble` make an archive of them, by zip or a program"
-    )
-
-
-def _unusable(files: Sequence[AssembledFile]) -> str:
-    """Return why files cannot be an output, or ""."""
-    if why := _too_many(len(files)):
-        return why
-    if any(file.name == naming.MANIFEST for file in files):
-        return f"An output is called {naming.MANIFEST}, the name of the run's own list: rename it."
-    return ""
+    try:
+        made = listing(engine, run, files)
+    except NameReserved as error:
+        return _failure(Cause.OUTPUT_UNUSABLE, str(error), missing, counts)
+    return Chosen(files=made.files, pages=made.pages, missing=missing, counts=counts)
 
 
 def _failure(cause: Cause, error: str, missing: tuple[Missing, ...], counts: Counts) -> Verdict:
@@ -274,7 +254,7 @@ def _succeed(engine: Engine, held: Held, there: Committed, counts: Counts) -> No
     output = Output(
         manifest=engine.ports.blobs.url(there.ref),
         manifest_etag=there.etag,
-        files=len(manifest.files),
+        files=manifest.total,
         bytes=manifest.bytes,
     )
     missing = [entry.model_dump(mode="json") for entry in manifest.missing]

@@ -5,7 +5,7 @@ A table from kind to function; each returns its files, or OnNode while a program
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -47,6 +47,9 @@ MAX_PART = 8 << 30  # bytes that pass through the app within a third of an invoc
 MAX_STREAMED = MOST * BLOCK * 3 // 4  # the last block of a slice may be short
 _REDUCED = "reduced"
 _FEWER = "let the items of the pipeline be larger, or write fewer files"
+
+type Files = Collection[AssembledFile]
+
 _TYPES = {
     TextFormat.TEXT: "text/plain; charset=utf-8",
     TextFormat.CSV: "text/csv",
@@ -99,12 +102,12 @@ def _verified(part: Part, label: str, chunks: Iterable[bytes]) -> Iterator[bytes
         )
 
 
-def assemble(assembly: Assembly) -> list[AssembledFile] | OnNode:
+def assemble(assembly: Assembly) -> Files | OnNode:
     """Make the output's files, or return OnNode while a program makes them. Raises Permanent."""
     return _ASSEMBLERS[assembly.definition.assemble.kind](assembly)
 
 
-def _concatenate(assembly: Assembly) -> list[AssembledFile]:
+def _concatenate(assembly: Assembly) -> Files:
     chosen = assembly.definition.assemble.concatenate
     if chosen is None:
         return []
@@ -143,7 +146,7 @@ def _check_streamed(assembly: Assembly) -> None:
         )
 
 
-def _zip(assembly: Assembly) -> list[AssembledFile]:
+def _zip(assembly: Assembly) -> Files:
     chosen = assembly.definition.assemble.zip
     if chosen is None:
         return []
@@ -167,7 +170,7 @@ def _zip_on(assembly: Assembly, file: Staged, names: Names, kind: str) -> BlobFa
         return file.stream(added, kind, Way(members.end, members.keep))
 
 
-def _reduce(assembly: Assembly) -> list[AssembledFile]:
+def _reduce(assembly: Assembly) -> Files:
     chosen = assembly.definition.assemble.reduce
     if chosen is None:
         return []
@@ -238,21 +241,36 @@ def _json(part: concatenate.Part) -> Json:
         raise concatenate.AssembleError(f"{part.label}: it is not JSON: {error}") from error
 
 
-def _none(assembly: Assembly) -> list[AssembledFile]:
-    names = Names(assembly.parts)
-    return [
-        AssembledFile(
-            name=names.of(part),
+class _Each(Collection[AssembledFile]):
+    """The outputs of items, each as a file; there may be a million of them."""
+
+    def __init__(self, parts: Outputs) -> None:
+        self._parts, self._names = parts, Names(parts)
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def __iter__(self) -> Iterator[AssembledFile]:
+        return map(self._file, self._parts)
+
+    def __contains__(self, file: object) -> bool:
+        return any(file == mine for mine in self)
+
+    def _file(self, part: Part) -> AssembledFile:
+        return AssembledFile(
+            name=self._names.of(part),
             source=part.ref.name,
             offset=part.offset,
             size=part.size,
             digest=Digest(value=part.sha256) if part.sha256 else None,
         )
-        for part in assembly.parts
-    ]
 
 
-def _program(assembly: Assembly) -> list[AssembledFile] | OnNode:
+def _none(assembly: Assembly) -> Files:
+    return _Each(assembly.parts)
+
+
+def _program(assembly: Assembly) -> Files | OnNode:
     program = assembly.definition.assemble.program
     if program is None:
         return []
@@ -273,7 +291,7 @@ def _program(assembly: Assembly) -> list[AssembledFile] | OnNode:
     ]
 
 
-_ASSEMBLERS: dict[str, Callable[[Assembly], list[AssembledFile] | OnNode]] = {
+_ASSEMBLERS: dict[str, Callable[[Assembly], Files | OnNode]] = {
     "concatenate": _concatenate,
     "zip": _zip,
     "reduce": _reduce,

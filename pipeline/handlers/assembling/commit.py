@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from pipeline.domain.runs.manifest import AssembledFile, Manifest, Missing
+from pipeline.domain.runs.manifest import Manifest, Missing
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
-from pipeline.domain.runs.stored import Stored
 from pipeline.errors import Conflict, NotFound
 from pipeline.handlers.assembling.copying import copy_all
+from pipeline.handlers.assembling.lists import FileList
 from pipeline.handlers.collecting.accounts import Counts
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.kept import Spoiled
@@ -24,10 +24,9 @@ from pipeline.handlers.kept import Spoiled
 _JSON = "application/json"
 
 
-class Chosen(Stored):
+class Chosen(FileList):
     """The result of one assembler, which every invocation commits: files, and what is missing."""
 
-    files: tuple[AssembledFile, ...]
     missing: tuple[Missing, ...]
     counts: Counts
 
@@ -97,7 +96,9 @@ def commit(engine: Engine, run: Run, what: Chosen) -> Committed:
 
     Returns the committed manifest. Raises what `copy_all` does.
     """
+    files, pages = copy_all(engine, run, what)
     manifest = Manifest(
+        version=2 if pages else 1,
         run=run.id,
         pipeline=run.pipeline,
         generation=run.generation,
@@ -107,7 +108,8 @@ def commit(engine: Engine, run: Run, what: Chosen) -> Committed:
         input=run.input,
         parameters=run.parameters,
         images={name: image.digest for name, image in run.images.items()},
-        files=copy_all(engine, run, what.files),
+        files=files,
+        pages=pages,
         items=what.counts.succeeded + what.counts.failed,
         succeeded=what.counts.succeeded,
         without_output=what.counts.without_output,

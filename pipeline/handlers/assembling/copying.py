@@ -1,59 +1,60 @@
 """Copies an output's files to the folder in which they stay, in slices if they are many.
 
-Each copy is compared with what was made. The list of a slice's copies is a blob named by its
-digest, and the cursor of the step has those digests.
+Each copy is compared with what was made.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from pydantic import TypeAdapter
-
 from pipeline.domain.outputs.content_types import content_type_of
-from pipeline.domain.runs.manifest import AssembledFile, Digest, OutputFile
+from pipeline.domain.runs.manifest import AssembledFile, Digest, ManifestPage, OutputFile
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict, Permanent
-from pipeline.handlers import kept
+from pipeline.handlers.assembling.copies import Copies
 from pipeline.handlers.assembling.large import LARGE, copy_large
+from pipeline.handlers.assembling.lists import FileList, listed
 from pipeline.handlers.engine import Engine
 from pipeline.handlers.tenure import Tenure, TimeIsUp, holding
 
 SMALL = 4 << 20  # bytes
-MAX_FILES = 100_000
 _FEW, _SLICE = 16, 400  # files
-_LISTS = 100  # of copies, before they become one: the cursor is bounded, and has their digests
 _COPIERS = 8
-_STEP = "copied"
-_COPIES = TypeAdapter(tuple[OutputFile, ...])
-_DIGESTS = TypeAdapter(tuple[str, ...])
+
+type Copied = tuple[tuple[OutputFile, ...] | None, tuple[ManifestPage, ...]]
 
 
-def copy_all(engine: Engine, run: Run, files: Sequence[AssembledFile]) -> tuple[OutputFile, ...]:
-    """Copy the files, several at a time, and describe the copies.
+def copy_all(engine: Engine, run: Run, files: FileList) -> Copied:
+    """Copy the files, several at a time, and describe the copies, or the pages that list them.
 
     One instance at a time copies many or large files. Raises Elsewhere, TimeIsUp, NotFound,
     Spoiled, or Permanent for bytes not as claimed.
     """
-    if len(files) <= _FEW and sum(file.size for file in files) <= LARGE:
-        return tuple(_copy(engine, file, run) for file in files)
+    if files.total <= _FEW and files.size <= LARGE:
+        return tuple(_copy(engine, file, run) for file in listed(engine, run, files)), ()
     with holding(engine, run, "commit") as tenure:
-        copies = _Copies(engine, run, tenure)
+        copies = Copies(engine, run, tenure, paged=bool(files.pages))
         if not tenure.finished:
-            with _copiers() as pool:
-                for some in _cut(files[tenure.position :]):
-                    if engine.time_is_up:
-                        raise TimeIsUp(f"{tenure.position:,} of {len(files):,} files are copied.")
-                    if some[0].size > LARGE:
-                        copies.add([_copy(engine, some[0], run, tenure)])
-                        continue
-                    begun = [pool.submit(_copy, engine, file, run) for file in some]
-                    tenure.wait(begun)
-                    copies.add([one.result() for one in begun])
-            tenure.finish()
+            _copy_on(engine, run, files, copies)
+            copies.finish()
         return copies.all()
+
+
+def _copy_on(engine: Engine, run: Run, files: FileList, copies: Copies) -> None:
+    """Copy what is not copied yet. Raises TimeIsUp."""
+    tenure = copies.tenure
+    with _copiers() as pool:
+        for some in _cut(listed(engine, run, files, tenure.position)):
+            if engine.time_is_up:
+                raise TimeIsUp(f"{tenure.position:,} of {files.total:,} files are copied.")
+            if some[0].size > LARGE:
+                copies.add([_copy(engine, some[0], run, tenure)])
+                continue
+            begun = [pool.submit(_copy, engine, file, run) for file in some]
+            tenure.wait(begun)
+            copies.add([one.result() for one in begun])
 
 
 def _cut(files: Iterable[AssembledFile]) -> Iterator[list[AssembledFile]]:
@@ -78,34 +79,6 @@ def _copiers() -> Iterator[ThreadPoolExecutor]:
             yield pool
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-class _Copies:
-    """What was copied, slice by slice."""
-
-    def __init__(self, engine: Engine, run: Run, tenure: Tenure) -> None:
-        self._engine, self._run, self._tenure = engine, run, tenure
-        self._digests = _DIGESTS.validate_json(tenure.body or "[]")
-
-    def add(self, copies: Sequence[OutputFile]) -> None:
-        """Record a slice's copies. Raises LeaseLost."""
-        self._digests = (*self._digests, self._keep(copies))
-        if len(self._digests) > _LISTS:
-            self._digests = (self._keep(self.all()),)
-        body = _DIGESTS.dump_json(self._digests).decode()
-        self._tenure.note(self._tenure.position + len(copies), body)
-
-    def all(self) -> tuple[OutputFile, ...]:
-        """Read what was recorded. Raises Spoiled."""
-        return tuple(copy for digest in self._digests for copy in self._read(digest))
-
-    def _keep(self, copies: Sequence[OutputFile]) -> str:
-        content = _COPIES.dump_json(tuple(copies))
-        return kept.keep(self._engine, self._run, _STEP, content)
-
-    def _read(self, digest: str) -> tuple[OutputFile, ...]:
-        content = kept.read(self._engine, self._run, _STEP, digest, "a list of copies")
-        return _COPIES.validate_json(content)
 
 
 def _copy(

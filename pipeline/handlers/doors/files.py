@@ -6,6 +6,7 @@ read one each. So callers need no role on the storage account.
 
 import hashlib
 from datetime import datetime, timedelta
+from itertools import islice
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,7 +14,7 @@ from pipeline.domain.runs import naming
 from pipeline.domain.runs.manifest import Digest, OutputFile
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict, NotFound
-from pipeline.handlers.collecting.standing import manifest_of
+from pipeline.handlers.collecting.standing import manifest_of, output_files
 from pipeline.handlers.doors.bodies import InputBlob, UploadRequest, read
 from pipeline.handlers.doors.http import Reply, whole_number
 from pipeline.handlers.engine import Engine
@@ -46,6 +47,13 @@ class File(_Answer):
     url: str = Field(description="A signed URL of Storage; it reads this file.")
 
 
+class ManifestPage(_Answer):
+    """A file of an output that lists others."""
+
+    name: str
+    url: str = Field(description="A signed URL of Storage; it reads this file.")
+
+
 class Outputs(_Answer):
     """Some files of a run's output."""
 
@@ -54,6 +62,9 @@ class Outputs(_Answer):
     manifest: str = Field(description="A signed URL of Storage; it reads the manifest.")
     total: int = Field(description="How many files the output has.")
     files: list[File]
+    pages: list[ManifestPage] = Field(
+        description="Files that list the others, if the manifest has pages. They do not count."
+    )
     expires_at: datetime
 
 
@@ -88,14 +99,18 @@ def outputs(
     if manifest is None:
         raise NotFound(f"The output of run {run.id} was deleted, or its manifest is unreadable.")
     until = _until(engine)
-    chosen = manifest.files[first : first + count]
+    chosen = islice(output_files(engine, run, manifest, first), count)
     return _reply(
         Outputs(
             run=run.id,
             generation=manifest.generation,
             manifest=engine.ports.signer.reading(engine.ports.blobs.url(run.names.manifest), until),
-            total=len(manifest.files),
+            total=manifest.total,
             files=[_file(engine, run, file, until) for file in chosen],
+            pages=[
+                ManifestPage(name=page.name, url=_signed(engine, run, page.name, until))
+                for page in manifest.pages
+            ],
             expires_at=until,
         )
     )
@@ -107,15 +122,18 @@ def _folder(engine: Engine, sha256: str) -> str:
 
 
 def _file(engine: Engine, run: Run, file: OutputFile, until: datetime) -> File:
-    # Not the manifest's URL: whoever could change the manifest would choose what is signed.
-    url = engine.ports.blobs.url(run.names.output(file.name))
     return File(
         name=file.name,
         size=file.size,
         digest=file.digest,
         content_type=file.content_type,
-        url=engine.ports.signer.reading(url, until),
+        url=_signed(engine, run, file.name, until),
     )
+
+
+def _signed(engine: Engine, run: Run, name: str, until: datetime) -> str:
+    """Sign a file of an output by its name: whoever changed the manifest must not choose it."""
+    return engine.ports.signer.reading(engine.ports.blobs.url(run.names.output(name)), until)
 
 
 def _until(engine: Engine) -> datetime:

@@ -58,7 +58,7 @@ def of_manifest(engine: Engine, facts: BlobFacts) -> Run:
     output = Output(
         manifest=engine.ports.blobs.url(facts.ref),
         manifest_etag=facts.etag,
-        files=len(manifest.files),
+        files=manifest.total,
         bytes=manifest.bytes,
     )
     return Run.model_validate(

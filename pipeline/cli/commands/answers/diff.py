@@ -56,7 +56,7 @@ def _side(session: Session, run_id: str) -> Side:
         )
     if run.output is None:
         return Side(run)
-    return Side(run, {file.name: file for file in output_of(session, run).manifest.files})
+    return Side(run, {file.name: file for file in output_of(session, run).files()})
 
 
 def _digest(session: Session, run: Run) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -59,7 +60,7 @@ def verify(
     session: Session = context.obj
     with folders.opened(folder) as opened:
         manifest = checking.manifest_in(opened)
-        files = checking.files_of(manifest)
+        files = checking.files_by_path(manifest, partial(checking.page_in, opened))
         with shown(session, "check", manifest.bytes) as advance:
             found = checking.judged(opened, files, advance)
         found += checking.extra(opened, files)

@@ -83,7 +83,7 @@ class OnStack:
             return End(cause=str(run.cause), error=run.error, run=run.id)
         output = output_of(self.session, run)
         getting.get(output, folder, _unshown)
-        made = {file.name: folder / file.name for file in output.manifest.files}
+        made = {file.name: folder / file.name for file in output.files()}
         return End(made, run=run.id)
 
     def _of_item(self, run: Run, number: int, folder: Path) -> End:

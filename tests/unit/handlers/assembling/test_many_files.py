@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.errors import Conflict, Transient
-from pipeline.handlers.assembling import assemble, copying
+from pipeline.handlers.assembling import copying
 from pipeline.ledger import runs
 from pipeline.ledger.steps import slices
 from tests.unit.handlers.conftest import BLOB, manifest_of
@@ -152,16 +152,6 @@ def test_few_files_need_no_lease(app_with, monkeypatch):
     app.upload("lines/a.txt", b"one\n")
     app.settle()
     assert app.only_run().state == "succeeded"
-
-
-def test_more_files_than_an_output_may_have_are_refused_with_the_way_out(app, monkeypatch):
-    monkeypatch.setattr(assemble, "MAX_FILES", MANY - 1)
-    app.upload("lines/a.txt", b"one\n")
-    app.settle()
-    run = app.only_run()
-    assert (run.state, run.cause) == ("failed", "output-unusable")
-    assert run.error.startswith("The output has 450 files, and the limit is 449: let `assemble`")
-    assert not [name for name in app.world.blobs.names("output") if name.endswith(".txt")]
 
 
 def test_large_files_make_small_slices(app, monkeypatch):

@@ -1,0 +1,96 @@
+"""Outputs whose manifest has pages, directly and over HTTP: both ways read the same files."""
+
+import hashlib
+
+import pytest
+
+from pipeline.cli.doors import remote as over_http
+from pipeline.cli.doors.address import Address
+from pipeline.cli.doors.calls import Calls
+from pipeline.cli.doors.direct import DirectDoor
+from pipeline.cli.doors.door import Door
+from pipeline.cli.doors.remote import RemoteDoor
+from pipeline.domain.runs.manifest import files_of
+from pipeline.errors import NotFound
+from pipeline.handlers.assembling import copies, copying, lists
+from tests.contract.doors.served import CALLER, served
+from tests.fakes.app import FakeApp
+from tests.fakes.definitions import written
+
+NONE = """
+trigger: {blob: {container: input, prefix: lines/}}
+split: {blobs: {}}
+task: {program: work.py, arguments: ["{input}", "{output}"]}
+pool: cpu
+assemble: {none: {}}
+"""
+NAMES = [f"{number:03}.txt" for number in range(50)]
+
+
+@pytest.fixture
+def app(monkeypatch) -> FakeApp:
+    """Return an app with a run of 50 files in three pages; it signs seven URLs at a time."""
+    monkeypatch.setattr(lists, "MAX_LISTED", 10)
+    monkeypatch.setattr(copying, "_SLICE", 20)
+    monkeypatch.setattr(over_http, "_PAGE", 7)
+    monkeypatch.setattr(over_http, "_HELD", 2)
+    for module in (lists, copies):
+        monkeypatch.setattr(module, "PER_PAGE", 20)
+    program = [(name, name.encode()) for name in NAMES]
+    app = FakeApp.of(written((("job", NONE),)), program=lambda _: program)
+    app.upload("lines/a.txt", b"one\n")
+    app.settle()
+    return app
+
+
+@pytest.fixture
+def remote(app):
+    with served(app) as url:
+        yield RemoteDoor(
+            Calls(Address(url, key="operator"), lambda: {"x-functions-key": "operator"})
+        )
+
+
+@pytest.fixture(params=["direct", "remote"])
+def door(request, app) -> Door:
+    if request.param == "remote":
+        return request.getfixturevalue("remote")
+    return DirectDoor(app.engine, lambda: app.engine.asked_by(CALLER))
+
+
+def read(outputs, name, offset=0) -> bytes:
+    return b"".join(outputs.stream(name, offset))
+
+
+def test_pages_and_files_are_read_in_any_order(app, door):
+    run = app.only_run()
+    outputs, manifest = door.outputs(run), door.manifest(run)
+    assert len(manifest.pages) == 3
+    files = list(files_of(manifest, lambda page: read(outputs, page.name)))
+    assert [file.name for file in files] == NAMES
+    for file in (*files, *files[::-7], files[0], *files[:20]):
+        assert hashlib.sha256(read(outputs, file.name)).hexdigest() == file.digest.value
+    assert read(outputs, NAMES[-1], 2) == b"9.txt"
+
+
+def test_a_file_that_is_in_no_list_is_not_found_and_others_still_are(app, door):
+    outputs = door.outputs(app.only_run())
+    for name in (NAMES[0], NAMES[30]):
+        with pytest.raises(NotFound):
+            read(outputs, "absent.txt")
+        assert read(outputs, name) == name.encode()
+
+
+def test_a_url_that_is_too_old_is_signed_anew_and_no_other_part_of_the_list(
+    app, remote, monkeypatch
+):
+    outputs, asked = remote.outputs(app.only_run()), []
+    read(outputs, NAMES[-1])
+    held = outputs._held[49]
+    held[NAMES[-1]] = held[NAMES[-1]].replace("sig=", "sig=0")
+    page = outputs._page
+    monkeypatch.setattr(
+        outputs, "_page", lambda skip, limit: asked.append(skip) or page(skip, limit)
+    )
+    assert read(outputs, NAMES[-1]) == NAMES[-1].encode()
+    assert asked == [49]
