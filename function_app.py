@@ -71,7 +71,7 @@ def start_run(req: func.HttpRequest) -> func.HttpResponse:
 @app.route(route="runs", methods=["GET"])
 def list_runs(req: func.HttpRequest) -> func.HttpResponse:
     """List the latest runs."""
-    asked = [req.params.get(name) for name in ("pipeline", "limit", "active")]
+    asked = [req.params.get(name) for name in ("pipeline", "limit", "active", "after")]
     return _reply(req, access.Operation.LIST, lambda _: http.list_runs(bootstrap.engine(), *asked))
 
 

@@ -7,6 +7,7 @@ A row of the index also notes when the sweep last asked for the run's next step.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from pipeline.ports.tables import Insert, Operation, Remove, Row, Tables, Value
 
 REGISTRY = "!pipelines"
 _ACTIVE, _BY_TIME, _OF_BLOB = "active:", "t:", "of:"
+_TIME = re.compile(r"[0-9]{13}")
 _AFTER = "t;"  # what follows all keys by time
 _ASKED, _DONE, _LOOKED = "asked", "done", "looked"
 _FAILURE, _FAILED_AS, _FAILED_AT = "failure", "failed_as", "failed_at"
@@ -184,10 +186,22 @@ def note_failure(tables: Tables, run: Run, step: FailingStep, now: datetime) -> 
         write(tables, RUNS, written)
 
 
-def recent(tables: Tables, pipeline: str) -> Iterator[str]:
-    """Yield the ids of a pipeline's runs, latest first."""
-    for row in prefixed(tables, RUNS, pipeline, _BY_TIME):
+def recent(tables: Tables, pipeline: str, after: str = "") -> Iterator[str]:
+    """Yield the ids of a pipeline's runs, latest first, or of those after a place in such lists."""
+    first = f"{_BY_TIME}{after}\0" if after else _BY_TIME
+    for row in tables.query(RUNS, pipeline, first, _AFTER):
         yield row.key.rpartition(":")[2]
+
+
+def place_of(run: Run) -> str:
+    """Return the place of a run in lists by time, of any pipeline: later runs come first."""
+    return _listed_key(run).removeprefix(_BY_TIME)
+
+
+def is_place(text: str) -> bool:
+    """Return whether a text is such a place."""
+    time, _, run = text.partition(":")
+    return bool(_TIME.fullmatch(time)) and naming.pipeline_of(run) is not None
 
 
 def asked(row: Row, since: datetime) -> datetime:

@@ -14,28 +14,38 @@ from pipeline.ports.tables import Tables
 
 @dataclass(frozen=True)
 class Listing:
-    """The runs that could be read, and the errors of the rows that could not."""
+    """The runs that could be read, and the errors of the rows that could not.
+
+    `rest` is the place after which the list goes on; "" at its end.
+    """
 
     held: tuple[Held, ...]
     damaged: tuple[Unreadable, ...] = ()
+    rest: str = ""
 
     @property
     def runs(self) -> list[Run]:
         """The runs that could be read."""
         return [held.run for held in self.held]
 
-    def latest(self, limit: int) -> "Listing":
-        """Return the runs that were created last, latest first."""
-        ordered = sorted(self.held, key=lambda held: held.run.created_at, reverse=True)
-        return Listing(tuple(ordered[:limit]), self.damaged)
+    def latest(self, limit: int, after: str = "") -> "Listing":
+        """Return the runs that were created last, latest first, or those after a place."""
+        placed = sorted((index.place_of(held.run), held) for held in self.held)
+        left = [(place, held) for place, held in placed if place > after]
+        rest = left[limit - 1][0] if len(left) > limit else ""
+        return Listing(tuple(held for _, held in left[:limit]), self.damaged, rest)
 
 
-def latest(tables: Tables, pipeline: str | None, limit: int) -> Listing:
-    """List the latest runs of a pipeline, or of all but that of `fanfare smoke`."""
+def latest(tables: Tables, pipeline: str | None, limit: int, after: str = "") -> Listing:
+    """List the latest runs of a pipeline, or of all but that of `fanfare smoke`.
+
+    `after` is the `rest` of an earlier list.
+    """
     names = [pipeline] if pipeline else [n for n in index.pipelines(tables) if n != SMOKE]
-    lists = [_read(tables, index.recent(tables, name), limit) for name in names]
+    lists = [_read(tables, index.recent(tables, name, after), limit + 1) for name in names]
     held = tuple(held for found in lists for held in found.held)
-    return Listing(held, tuple(row for found in lists for row in found.damaged)).latest(limit)
+    damaged = tuple(row for found in lists for row in found.damaged)
+    return Listing(held, damaged).latest(limit, after)
 
 
 def going(tables: Tables, pipeline: str | None = None, limit: int | None = None) -> Listing:

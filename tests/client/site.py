@@ -74,7 +74,7 @@ class Site:
         routes: dict[tuple[str, ...], Callable[[], Reply]] = {
             ("POST", "runs"): lambda: http.start_run(engine, body, None),
             ("GET", "runs"): lambda: http.list_runs(
-                engine, asked.get("pipeline"), asked.get("limit")
+                engine, *(asked.get(name) for name in ("pipeline", "limit", "active", "after"))
             ),
             ("GET", "runs", run): lambda: http.show_run(engine, run),
             ("POST", "runs", run, "cancel"): lambda: http.cancel_run(engine, run),

@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from fanfare import Conflict, FanfareError, NotFound, Refused, TimedOut, Unreachable
+from fanfare import Conflict, FanfareError, NotFound, Refused, TimedOut, Unreachable, flows
 from fanfare.retries import Retries
 
 from tests.client.conftest import client_of
@@ -57,6 +57,27 @@ def test_a_lost_answer_starts_no_second_run(client, site, path, after):
     run = client.start("job", b"one\n")
     assert not site.faults
     assert [each.id for each in client.runs()] == [run.id]
+
+
+def test_a_long_list_comes_in_parts(client, site, monkeypatch):
+    monkeypatch.setattr(flows, "_MOST_LISTED", 3)
+    everything = list[str]()
+    for number in range(8):
+        everything.insert(0, client.start("job", b"one\n", key=str(number)).id)
+        site.app.world.clock.advance(seconds=1)
+    assert [run.id for run in client.runs(limit=20)] == everything
+    for limit in range(1, 9):
+        site.asked.clear()
+        assert [run.id for run in client.runs("job", limit=limit)] == everything[:limit]
+        assert len(site.asked) == -(-limit // 3)
+
+
+def test_a_list_of_an_older_app_is_one_answer(client, site):
+    run = client.start("job", b"one\n").raw
+    site.once(answers(200, {"runs": [run], "unreadable": []}))
+    site.asked.clear()
+    assert [each.id for each in client.runs(limit=1000)] == [run["id"]]
+    assert len(site.asked) == 1
 
 
 def test_a_lost_answer_to_a_redrive_is_no_second_redrive(client, site):

@@ -174,7 +174,7 @@ class AsyncFanfare:
         return await self._transport.run(flows.show(self._access.app, run))
 
     async def runs(self, pipeline: str | None = None, *, limit: int = 20) -> list[Run]:
-        """List the latest runs, at most 200, the latest first. Raises NotFound, Unreachable."""
+        """List the latest runs, the latest first. Raises NotFound, Unreachable."""
         return await self._transport.run(flows.list_runs(self._access.app, pipeline, limit))
 
     async def wait(self, run: Run | str, timeout_s: float | None = None) -> Run:

@@ -162,7 +162,7 @@ class Fanfare:
         return self._transport.run(flows.show(self._access.app, run))
 
     def runs(self, pipeline: str | None = None, *, limit: int = 20) -> list[Run]:
-        """List the latest runs, at most 200, the latest first. Raises NotFound, Unreachable."""
+        """List the latest runs, the latest first. Raises NotFound, Unreachable."""
         return self._transport.run(flows.list_runs(self._access.app, pipeline, limit))
 
     def wait(self, run: Run | str, timeout_s: float | None = None) -> Run:

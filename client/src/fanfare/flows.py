@@ -21,6 +21,7 @@ Scalar = str | int | float | bool
 _FIRST_LOOK_S, _LONGEST_LOOK_S, _SLOWER = 0.5, 10.0, 1.3
 _LARGEST_PUT = 5000 << 20  # bytes of one Put Blob; more would have to go in blocks
 _UPLOADS = 3
+_MOST_LISTED = 200  # runs in one answer
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,17 @@ def show(app: App, run: str) -> Flow[Run]:
 
 
 def list_runs(app: App, pipeline: str | None, limit: int) -> Flow[list[Run]]:
-    """Read the latest runs."""
-    asked = app.request("GET", "runs", pipeline=pipeline, limit=limit)
-    answer = yield from ask(app, asked)
-    return runs_of(answer.json())
+    """Read the latest runs, in as many requests as the app needs for so many."""
+    found: list[Run] = []
+    after: str | None = None
+    while True:
+        most = min(limit - len(found), _MOST_LISTED)
+        asked = app.request("GET", "runs", pipeline=pipeline, limit=most, after=after)
+        answer = yield from ask(app, asked)
+        some, after = runs_of(answer.json())
+        found += some
+        if not (some and after) or len(found) >= limit:
+            return found[:limit]
 
 
 def cancel(app: App, run: str) -> Flow[Run]:

@@ -128,10 +128,11 @@ def run_of(answer: Any) -> Run:  # noqa: ANN401 - JSON of a stranger
         )
 
 
-def runs_of(answer: Any) -> list[Run]:  # noqa: ANN401 - JSON of a stranger
-    """Read a list of runs. Raises Unreachable if it is none."""
+def runs_of(answer: Any) -> tuple[list[Run], str | None]:  # noqa: ANN401 - JSON of a stranger
+    """Read a list of runs, and where it goes on, if it does. Raises Unreachable if it is none."""
     with _Reading("list of runs"):
-        return [run_of(each) for each in answer["runs"]]
+        rest = answer.get("next")
+        return [run_of(each) for each in answer["runs"]], None if rest is None else _text(rest)
 
 
 def place_of(answer: Any) -> Place:  # noqa: ANN401 - JSON of a stranger

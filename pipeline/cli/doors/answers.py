@@ -64,10 +64,14 @@ def run_of(answer: Json, asked: str = "") -> Run:
     return run
 
 
-def listed_of(answer: Json) -> tuple[list[Run], list[str]]:
-    """Read a list of runs. Raises Permanent."""
+def listed_of(answer: Json) -> tuple[list[Run], list[str], str | None]:
+    """Read a list of runs, and where it goes on: "" at its end, None if the app is too old to say.
+
+    Raises Permanent.
+    """
     runs = _read("list of runs", answer, lambda: [_of_a_list(each) for each in answer["runs"]])
-    return runs, [visible(str(each)) for each in answer.get("unreadable", ())]
+    rest = str(answer["next"] or "") if "next" in answer else None
+    return runs, [visible(str(each)) for each in answer.get("unreadable", ())], rest
 
 
 def standing_of(answer: Json, asked: str) -> Standing:

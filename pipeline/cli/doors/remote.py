@@ -48,15 +48,24 @@ class RemoteDoor:
         return datetime.now(UTC)
 
     def latest(self, pipeline: str | None, limit: int, *, active: bool = False) -> Listed:
-        """List the latest runs."""
-        if limit > MAX_LISTED:
-            self.note(f"Over HTTP at most {MAX_LISTED} runs are listed: --direct lists more.")
+        """List the latest runs; an app answers with a part of a long list."""
         asked = {"active": "true"} if active else {}
-        most = min(limit, MAX_LISTED)
-        found = answers.listed_of(self.calls.get("runs", pipeline=pipeline, limit=most, **asked))
+        found, damaged, rest = list[Run](), dict[str, None](), None
+        while len(found) < limit:
+            most = min(limit - len(found), MAX_LISTED)
+            if rest:
+                asked["after"] = rest
+            answer = self.calls.get("runs", pipeline=pipeline, limit=most, **asked)
+            runs, unreadable, rest = answers.listed_of(answer)
+            found += runs
+            damaged |= dict.fromkeys(unreadable)
+            if not (rest and runs):
+                break
+        if rest is None and len(found) == MAX_LISTED < limit:
+            self.note(f"This app lists at most {MAX_LISTED} runs over HTTP: --direct lists more.")
         # An app of an older release knows no `active`, and lists all.
-        runs = [run for run in found[0] if not (active and run.over)]
-        return Listed(runs, found[1])
+        runs = [run for run in found[:limit] if not (active and run.over)]
+        return Listed(runs, list(damaged))
 
     def find(self, run: str) -> Run | None:
         """Return the run with this id."""

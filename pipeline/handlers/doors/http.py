@@ -1,6 +1,6 @@
 """The HTTP interface: checks a request, carries it out, and answers with plain data.
 
-POST /api/runs, GET /api/runs[?pipeline=&limit=&active=], GET /api/runs/{id},
+POST /api/runs, GET /api/runs[?pipeline=&limit=&active=&after=], GET /api/runs/{id},
 POST /api/runs/{id}/cancel|redrive; `files` has uploads and outputs, `looking` has what people see
 of a run. docs/http.md is the page for callers, and `openapi` describes all this for programs.
 """
@@ -84,20 +84,29 @@ def list_runs(
     pipeline: str | None = None,
     limit: str | None = None,
     active: str | None = None,
+    after: str | None = None,
 ) -> Reply:
-    """List the latest runs of one pipeline or of all; with `active` only those that go on."""
+    """List the latest runs of one pipeline or of all; with `active` only those that go on.
+
+    `after` is the `next` of an earlier list, which goes on there.
+    """
     count = whole_number("limit", limit, LISTED, 1, MAX_LISTED)
-    return Reply(200, listed(latest(engine, pipeline, count, active=_switch("active", active))))
+    if after and not index.is_place(after):
+        raise Permanent(f"`after` has to be the `next` of a list, and is {after[:100]!a}.")
+    going = _switch("active", active)
+    return Reply(200, listed(latest(engine, pipeline, count, active=going, after=after or "")))
 
 
-def latest(engine: Engine, pipeline: str | None, limit: int, *, active: bool) -> Listing:
+def latest(
+    engine: Engine, pipeline: str | None, limit: int, *, active: bool, after: str = ""
+) -> Listing:
     """List the latest runs, or active ones. Raises NotFound for a pipeline that nobody knows."""
     tables = engine.ports.tables
     if pipeline and pipeline not in index.pipelines(tables):
         engine.catalogue.pipeline(pipeline)
     if active:
-        return listing.going(tables, pipeline).latest(limit)
-    return listing.latest(tables, pipeline, limit)
+        return listing.going(tables, pipeline).latest(limit, after)
+    return listing.latest(tables, pipeline, limit, after)
 
 
 def show_run(engine: Engine, run_id: str) -> Reply:
@@ -215,10 +224,14 @@ OF_A_LIST = (
 
 
 def listed(found: Listing) -> dict[str, object]:
-    """Render a list of runs; `unreadable` says which rows could not be read."""
+    """Render a list of runs; `unreadable` says which rows could not be read.
+
+    `next` is where the list goes on, or null at its end.
+    """
     return {
         "runs": [summary(run) for run in found.runs],
         "unreadable": [str(error) for error in found.damaged],
+        "next": found.rest or None,
     }
 
 

@@ -12,17 +12,15 @@ from pydantic.json_schema import models_json_schema
 
 from pipeline.domain.access import NEEDED, Operation
 from pipeline.domain.runs.run import Run
-from pipeline.handlers.doors.bodies import MAX_BODY, MAX_KEY, StartRequest, UploadRequest
-from pipeline.handlers.doors.files import MAX_FILES, MAX_SKIPPED, Outputs, Upload
+from pipeline.handlers.doors.bodies import MAX_BODY, StartRequest, UploadRequest
+from pipeline.handlers.doors.files import Outputs, Upload
 from pipeline.handlers.doors.http import (
     INTERNAL,
-    LISTED,
-    MAX_GENERATION,
-    MAX_LISTED,
     OF_A_LIST,
     OF_PLANS,
 )
-from pipeline.handlers.doors.looking import FAILURES, MAX_FAILURES, Logs, Progress
+from pipeline.handlers.doors.looking import Logs, Progress
+from pipeline.handlers.doors.parameters import PARAMETERS
 
 # Of the interface, not of the engine: a minor version adds, a major one takes away or changes.
 VERSION = "1.0.0"
@@ -91,7 +89,7 @@ _ROUTES = (
         Operation.LIST,
         "List the latest runs.",
         {200: ("The runs, the latest first.", "RunList")},
-        parameters=("pipeline", "limit", "active"),
+        parameters=("pipeline", "limit", "active", "after"),
     ),
     _Route(
         "get",
@@ -163,42 +161,6 @@ _ROUTES = (
 )
 
 
-def _query(name: str, schema: Json, description: str) -> Json:
-    return {"name": name, "in": "query", "schema": schema, "description": description}
-
-
-def _number(default: int, least: int, most: int) -> Json:
-    return {"type": "integer", "minimum": least, "maximum": most, "default": default}
-
-
-_PARAMETERS: Mapping[str, Json] = {
-    "run": {"name": "run", "in": "path", "required": True, "schema": {"type": "string"}},
-    "Idempotency-Key": {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY},
-        "description": "With it the request can be repeated and starts one run.",
-    },
-    "pipeline": _query("pipeline", {"type": "string"}, "Only the runs of this pipeline."),
-    "limit": _query("limit", _number(LISTED, 1, MAX_LISTED), "How many runs."),
-    "skip": _query("skip", _number(0, 0, MAX_SKIPPED), "How many files to leave out."),
-    "active": _query("active", {"type": "boolean"}, "Only runs that are not over."),
-    "failures": _query("failures", _number(FAILURES, 0, MAX_FAILURES), "How many failed items."),
-    "unit": _query("unit", {"type": "string"}, "`t000012`, `split` or `assemble`; default: all."),
-    "generation": _query(
-        "generation",
-        {"type": "integer", "minimum": 1, "maximum": MAX_GENERATION},
-        "Of which generation; default: the latest.",
-    ),
-    "redriven generation": _query(
-        "generation",
-        {"type": "integer", "minimum": 1, "maximum": MAX_GENERATION},
-        "Which generation failed. With it the request can be repeated and redrives once.",
-    ),
-    "number of files": _query("limit", _number(MAX_FILES, 1, MAX_FILES), "How many files."),
-}
-
-
 def document() -> Json:
     """Return the document as JSON."""
     paths: dict[str, Json] = {}
@@ -236,7 +198,7 @@ def _operation(route: _Route) -> Json:
         "operationId": route.name,
         "summary": route.says,
         "description": f"In Azure the token needs the app role `{NEEDED[route.operation]}`.",
-        "parameters": [_PARAMETERS[name] for name in route.parameters],
+        "parameters": [PARAMETERS[name] for name in route.parameters],
         "responses": good | bad,
     }
     if route.body:
@@ -289,6 +251,10 @@ def _schemas() -> Json:
             "type": "array",
             "items": {"type": "string"},
             "description": "Which rows of the ledger are damaged.",
+        },
+        "next": {
+            "type": ["string", "null"],
+            "description": "Where the list goes on, for `after`; null at its end.",
         },
     }
     progress = answered.pop("Progress")

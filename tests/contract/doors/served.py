@@ -24,7 +24,7 @@ type Route = Callable[[FakeApp, Query, bytes, str], Reply]
 
 ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", "runs"): lambda app, asked, *_: http.list_runs(
-        app.engine, asked.get("pipeline"), asked.get("limit"), asked.get("active")
+        app.engine, *(asked.get(name) for name in ("pipeline", "limit", "active", "after"))
     ),
     ("POST", "runs"): lambda app, _, body, __: http.start_run(_by(app), body, None),
     ("POST", "uploads"): lambda app, _, body, __: files.upload(_by(app), body),

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.cli.doors import remote as over_http
 from pipeline.cli.doors.address import Address
 from pipeline.cli.doors.calls import Calls, Refused
 from pipeline.cli.doors.direct import DirectDoor
@@ -109,6 +110,23 @@ def test_runs_are_listed_the_latest_first_or_only_active_ones(app, door, tmp_pat
     assert [run.id for run in door.latest(None, 10, active=True).runs] == [goes]
     with pytest.raises(NotFound, match="did you mean 'job'"):
         door.latest("jab", 10)
+
+
+def test_a_list_is_as_long_as_it_is_asked_for(app, door, monkeypatch):
+    for module in (http, over_http):
+        monkeypatch.setattr(module, "MAX_LISTED", 3)
+    for number in range(8):
+        app.upload(f"lines/{number}.txt", b"one\n")
+        if number % 3:
+            app.world.clock.advance(seconds=1)  # some begin at the same time
+        app.pump()
+    app.settle()
+    everything = [run.id for run in door.latest(None, 100).runs]
+    assert sorted(everything) == sorted(run.id for run in app.all_runs())
+    created = [run.created_at for run in door.latest("job", 100).runs]
+    assert created == sorted(created, reverse=True)
+    for limit in range(1, 9):
+        assert [run.id for run in door.latest("job", limit).runs] == everything[:limit]
 
 
 def test_a_listed_run_has_what_a_list_shows(app, door, direct, tmp_path):

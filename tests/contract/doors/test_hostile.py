@@ -79,14 +79,32 @@ def test_an_app_that_knows_no_active_runs_lists_them_all_and_only_they_are_taken
         assert len(door(url).latest(None, 5).runs) == 2
 
 
-def test_a_longer_list_than_an_app_gives_is_cut_with_a_note():
+def test_a_longer_list_than_an_older_app_gives_is_cut_with_a_note():
     notes: list[str] = []
-    with answering(200, b'{"runs": []}') as (url, asked):
-        door(url, notes).latest(None, 200)
+    with answering(200, json.dumps({"runs": [view()] * 200}).encode()) as (url, asked):
+        assert len(door(url, notes).latest(None, 200).runs) == 200
         assert notes == []
-        door(url, notes).latest(None, 201)
+        assert len(door(url, notes).latest(None, 201).runs) == 200
     assert [path for path, _ in asked] == ["/api/runs?limit=200"] * 2
     assert "at most 200" in notes[0]
+
+
+def test_a_list_that_never_ends_is_read_until_there_is_enough():
+    answer = {"runs": [view()] * 90, "unreadable": ["a row"], "next": "1"}
+    with answering(200, json.dumps(answer).encode()) as (url, asked):
+        found = door(url).latest(None, 250)
+    assert (len(found.runs), found.unreadable) == (250, ["a row"])
+    assert [path for path, _ in asked] == [
+        "/api/runs?limit=200",
+        "/api/runs?limit=160&after=1",
+        "/api/runs?limit=70&after=1",
+    ]
+
+
+def test_a_list_that_goes_on_and_has_nothing_ends():
+    with answering(200, b'{"runs": [], "next": "1"}') as (url, asked):
+        assert door(url).latest(None, 250).runs == []
+    assert len(asked) == 1
 
 
 def test_a_redirect_is_not_followed_so_that_the_token_goes_nowhere_else():

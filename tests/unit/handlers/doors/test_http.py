@@ -1,7 +1,6 @@
 """The HTTP interface over the fakes: every route, every refusal, and what no answer contains."""
 
 import json
-from datetime import timedelta
 
 import pytest
 
@@ -36,10 +35,6 @@ def posted(app, body: bytes):
 
 def asked(app, route, run_id):
     return http.answering(lambda: route(app.engine, run_id))
-
-
-def listed(app, *asked):
-    return http.answering(lambda: http.list_runs(app.engine, *asked))
 
 
 def broken(app, verb, error):
@@ -236,35 +231,6 @@ def test_a_redrive_of_one_generation_can_be_repeated(app):
     assert (redriven("1").body["generation"], redriven("2").body["generation"]) == (2, 3)
 
 
-def test_the_list_has_the_latest_runs_of_one_pipeline_or_of_all(app):
-    begun = []
-    for key in "abc":
-        begun.insert(0, start(app, key=key, input=INPUT).body["id"])
-        app.world.clock.advance(timedelta(seconds=1))
-    assert [run["id"] for run in listed(app).body["runs"]] == begun
-    assert [run["id"] for run in listed(app, "job", "2").body["runs"]] == begun[:2]
-    (latest,) = listed(app, None, "1").body["runs"]
-    assert set(latest) == {
-        "id", "pipeline", "generation", "state", "created_at", "ended_at", "purged_at", "why",
-        "obstacle", "cause", "by",
-        "succeeded", "failed", "input", "node_seconds", "cost", "currency",
-    }  # fmt: skip
-
-
-def test_a_list_without_runs_is_empty_and_one_of_no_pipeline_is_404(app):
-    assert listed(app, "job").body == {"runs": [], "unreadable": []}
-    reply = listed(app, "jop")
-    assert (reply.status, "did you mean 'job'?" in reply.body["error"]) == (404, True)
-    assert listed(app, "!pipelines").status == 404
-
-
-@pytest.mark.parametrize("limit", ["0", "-1", "201", "x", "1.5", "²", "9" * 5000])
-def test_a_limit_that_is_not_a_number_is_400(app, limit):
-    reply = listed(app, None, limit)
-    assert (reply.status, reply.body["retry"]) == (400, False)
-    assert "from 1 to 200" in reply.body["error"]
-
-
 def test_a_passing_error_is_503_and_says_that_retrying_helps(app):
     body = json.dumps({"pipeline": "job", "input": INPUT}).encode()
     for verb, action in [
@@ -345,4 +311,4 @@ def test_a_run_that_lacks_its_input_is_400_before_it_starts(app):
     reply = start(app, "a key")
     assert (reply.status, reply.body["retry"]) == (400, False)
     assert "job splits its input (lines): name a blob as `input`" in reply.body["error"]
-    assert listed(app).body["runs"] == []
+    assert not app.all_runs()
