@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from functools import partial
+from threading import BoundedSemaphore
 
 from pipeline.domain.notation.prefixes import shared_prefix
 from pipeline.domain.runs import naming
@@ -29,7 +30,8 @@ from pipeline.ledger import progress, runs, tasks
 from pipeline.ports.queues import QueueMessage
 
 DRAIN = 250  # messages between two looks at the time
-_AT_ONCE = 10_000  # items whose results are held; each takes about 1.5 KB
+_AT_ONCE = 10_000  # items whose results are held together; each takes about 1.5 KB
+_HELD = BoundedSemaphore(4)  # so many portions are in a process, of all its invocations
 _COUNTING = frozenset({State.SUBMITTING, State.RUNNING, State.ASSEMBLING})
 
 # Units without a result, with what the ledger knows about their earlier executions.
@@ -213,11 +215,20 @@ def _settle_run(engine: Engine, run: Run, paths: list[ReceiptPath]) -> Set[Recei
         if len(late) < len(known) and engine.time_is_up:
             break
         late -= set(some)
-        results = _read_results(engine, run, some, items)
-        heard += tasks.finish(engine.ports.tables, run.id, run.generation, results).units
-        indexing.note(engine, run, results)
+        with _HELD:
+            heard += _settle_portion(engine, run, some, items)
     count(engine, run, heard)
     return late
+
+
+def _settle_portion(
+    engine: Engine, run: Run, paths: list[ReceiptPath], items: Mapping[str, tuple[int, ...]]
+) -> list[str]:
+    """Record the results of a portion, and forget them; return the units that have one now."""
+    results = _read_results(engine, run, paths, items)
+    finished = tasks.finish(engine.ports.tables, run.id, run.generation, results)
+    indexing.note(engine, run, results)
+    return finished.units
 
 
 def _portions(

@@ -1,6 +1,9 @@
 """One call takes all receipts that wait, and holds only a few results at a time."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -55,6 +58,28 @@ def test_results_are_recorded_in_portions_and_counted_once(app, monkeypatch):
     monkeypatch.setattr(tasks, "finish", noting)
     assert ring(app) == TASKS
     assert max(portions) == 3
+
+
+def test_all_calls_of_a_process_together_hold_a_few_portions(app, monkeypatch):
+    """Every instance of Functions has 18 messages in hand, and results take most of its memory."""
+    monkeypatch.setattr(receipts, "_AT_ONCE", 1)
+    monkeypatch.setattr(receipts, "DRAIN", 1)
+    held, most, finish = [], [], tasks.finish
+
+    def slow(tables, run, generation, results):
+        held.append(1)
+        most.append(len(held))
+        time.sleep(0.01)  # others would come meanwhile
+        held.pop()
+        return finish(tables, run, generation, results)
+
+    monkeypatch.setattr(tasks, "finish", slow)
+    with ThreadPoolExecutor(TASKS) as pool:
+        messages = app.world.queues.receive(Queue.RECEIPTS, TASKS)
+        handle = partial(dispatch.handle, app.engine, Queue.RECEIPTS)
+        list(pool.map(handle, [message.body for message in messages]))
+    assert len(most) == TASKS
+    assert 1 < max(most) <= 4
 
 
 def test_the_time_is_looked_at_within_what_was_taken(app, monkeypatch):
