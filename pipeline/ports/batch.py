@@ -116,8 +116,11 @@ class Jobs(Protocol):
     def terminate(self, job: str) -> None:
         """End the job and its tasks now; a job that is over or gone is fine."""
 
-    def reap(self, completed_before: datetime) -> int:
-        """Delete the engine's jobs that completed before a time; return how many."""
+    def reap(self, completed_before: datetime) -> Iterator[str]:
+        """Delete the engine's jobs that completed before a time; yield each that is deleted.
+
+        Whoever stops asking leaves the others.
+        """
 
 
 class Cluster(Protocol):

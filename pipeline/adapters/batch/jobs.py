@@ -82,17 +82,15 @@ class AzureJobs:
             f"terminate {job}", lambda: send(self._client, "POST", f"/jobs/{job}/terminate")
         )
 
-    def reap(self, completed_before: datetime) -> int:
-        """Delete the engine's jobs that completed before a time; return how many."""
+    def reap(self, completed_before: datetime) -> Iterator[str]:
+        """Delete the engine's jobs that completed before a time; yield each that is deleted."""
         old = f"state eq 'completed' and executionInfo/endTime lt {time_literal(completed_before)}"
-        reaped = 0
         with batch("list completed jobs"):
             jobs = list(self._client.list_jobs(filter=old, select=["id", "metadata"]))
         for job in jobs:
             if any(item.name == METADATA for item in job.metadata or []):
                 self._delete(job.id)
-                reaped += 1
-        return reaped
+                yield job.id
 
     def _delete(self, job: str) -> None:
         self._unless_gone(f"delete {job}", lambda: send(self._client, "DELETE", f"/jobs/{job}"))

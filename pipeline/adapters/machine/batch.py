@@ -109,8 +109,8 @@ class MemoryBatch:
         if found := self._live(job):
             self._end(found)
 
-    def reap(self, completed_before: datetime) -> int:
-        """Delete the jobs that completed before a time; return how many."""
+    def reap(self, completed_before: datetime) -> Iterator[str]:
+        """Delete the jobs that completed before a time; yield each that is deleted."""
         old = [
             name
             for name, job in self.jobs.items()
@@ -118,7 +118,7 @@ class MemoryBatch:
         ]
         for name in old:
             del self.jobs[name]
-        return len(old)
+            yield name
 
     def job(self, job: str) -> JobReport:
         """Report the job's state and task counts."""

@@ -98,7 +98,11 @@ def every_hour(engine: Engine) -> None:
 
 
 def reap(engine: Engine) -> int:
-    """Delete jobs that completed long ago; return how many."""
-    reaped = engine.ports.jobs.reap(engine.now - engine.patience.reap)
+    """Delete jobs that completed long ago, while time lasts; return how many."""
+    reaped = 0
+    for _ in engine.ports.jobs.reap(engine.now - engine.patience.reap):
+        reaped += 1
+        if engine.time_is_up:
+            break
     log.info("Jobs reaped", extra={"action": "reap", "jobs": reaped})
     return reaped

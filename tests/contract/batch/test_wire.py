@@ -231,7 +231,7 @@ def test_reaping_leaves_jobs_of_others_alone(stub, jobs):
     mine = {"id": "mine", "metadata": [{"name": "fanfare", "value": "run"}]}
     listing = {"value": [mine, {"id": "theirs"}]}
     stub.answer = lambda method, *_rest: (200, listing) if method == "GET" else (202, {})
-    assert jobs.reap(START) == 1
+    assert list(jobs.reap(START)) == ["mine"]
     assert stub.took("DELETE", "/jobs/mine") == [None]
     assert stub.took("DELETE", "/jobs/theirs") == []
 

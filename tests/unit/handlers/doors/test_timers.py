@@ -1,11 +1,12 @@
 """The minute timer: schedules and the sweep share it, and a failure of one spares the other."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipeline.handlers.doors.timers import every_minute
+from pipeline.handlers.doors.timers import every_minute, reap
 from pipeline.handlers.starting import tick
+from tests.unit.handlers.conftest import LINES
 from tests.unit.handlers.starting.test_schedules import scheduled
 
 
@@ -43,3 +44,19 @@ def test_a_defect_in_one_half_of_a_minute_leaves_the_other_alone(app_with):
     with pytest.raises(TypeError):
         every_minute(app.engine)
     assert app.world.queues.total() == 1
+
+
+def test_an_hour_deletes_old_jobs_while_its_time_lasts(app_with):
+    app = app_with(LINES)
+    for number in range(9):
+        app.upload(f"lines/{number}.txt", b"one\n")
+    app.settle()
+    jobs = app.world.batch.jobs
+    assert len(jobs) == 9
+    app.world.clock.advance(hours=30)
+    app.hurry(timedelta(seconds=12), per_look=timedelta(seconds=1))
+    assert 0 < reap(app.engine.begun()) < 9
+    left = len(jobs)
+    assert 0 < left < 9
+    while jobs:
+        reap(app.engine.begun())
