@@ -55,6 +55,7 @@ _PIPELINES = {
     "listed": LISTED,
     "sliced": SLICED,
     "archived": SLICED.replace("concatenate: {format: plain, name: all.txt}", "zip: {name: a.zip}"),
+    "paged": SLICED.replace("concatenate: {format: plain, name: all.txt}", "none: {}"),
     "reduced": SLICED.replace(
         "concatenate: {format: plain, name: all.txt}", "reduce: {name: a.json, fields: {all: list}}"
     ),

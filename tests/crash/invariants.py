@@ -104,7 +104,7 @@ def _check_manifest(app: FakeApp, run: Run) -> None:
     assert manifest["succeeded"] == run.succeeded
     assert manifest["missing_total"] == run.failed
     assert manifest["items"] == run.succeeded + run.failed
-    for file in manifest["files"]:
+    for file in [*manifest["pages"], *_files(app, run)]:
         facts = app.world.blobs.head(app.world.blobs.at(file["url"]))
         assert facts is not None
         assert (facts.size, facts.etag) == (file["size"], file["etag"])
@@ -116,6 +116,16 @@ def manifest_of(app: FakeApp, run: Run) -> dict:
     return json.loads(app.world.blobs.read(BlobRef("output", f"{folder}/manifest.json")))
 
 
+def _files(app: FakeApp, run: Run) -> list[dict]:
+    manifest = manifest_of(app, run)
+    pages = [json.loads(_read(app, page)) for page in manifest["pages"]]
+    return [file for files in (manifest["files"] or [], *pages) for file in files]
+
+
 def _content(app: FakeApp, run: Run) -> bytes:
-    (file,) = manifest_of(app, run)["files"]
+    """Read all files of an output, one after another."""
+    return b"".join(_read(app, file) for file in _files(app, run))
+
+
+def _read(app: FakeApp, file: dict) -> bytes:
     return app.world.blobs.read(app.world.blobs.at(file["url"]))

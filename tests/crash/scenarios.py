@@ -201,6 +201,11 @@ def reduced(app: FakeApp) -> None:
     sliced(app, "reduced")
 
 
+def paged(app: FakeApp) -> None:
+    """Commit more files than a manifest lists."""
+    sliced(app, "paged")
+
+
 def copied(app: FakeApp) -> None:
     app.engine = replace(app.engine, pin=Pin.COPY)
     sliced(app)
@@ -260,6 +265,7 @@ SCENARIOS: Mapping[str, Scenario] = {
         Scenario("listed", listed, content=_ALL, items=MANY),
         Scenario("sliced", sliced, content=_ALL[: 2 * SLICED], items=SLICED),
         Scenario("archived", archived, content=_ARCHIVE, items=SLICED),
+        Scenario("paged", paged, content=_ALL[: 2 * SLICED], items=SLICED),
         Scenario("reduced", reduced, content=_SUM_IN_SLICES, items=SLICED),
         Scenario("cancelled-in-slices", cancelled_in_slices, ("cancelled",)),
         Scenario("copied", copied, content=_ALL[: 2 * SLICED], items=SLICED),

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from pipeline.handlers.assembling import assemblers, copying, staging
+from pipeline.handlers.assembling import assemblers, copies, copying, lists, staging
 from pipeline.handlers.collecting import indexing
 from pipeline.handlers.mending import reconcile
 from tests.crash.scenarios import SCENARIOS
@@ -44,7 +44,7 @@ def small_limits() -> Iterator[None]:
     """Let the smallest outputs pass through the app, and others be copied or joined by Storage.
 
     Runs of more than five items are gathered and assembled in slices, and the sweep compares more
-    than two tasks in slices.
+    than two tasks in slices. A manifest of more than five files has pages, and slices of two files.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(copying, "SMALL", 5)
@@ -52,6 +52,10 @@ def small_limits() -> Iterator[None]:
         patch.setattr(assemblers, "STREAMED", FEW_BYTES)
         patch.setattr(staging, "_AT_ONCE", 2)
         patch.setattr(reconcile, "AT_ONCE", 2)
+        patch.setattr(lists, "MAX_LISTED", FEW_ITEMS)
+        patch.setattr(lists, "PER_PAGE", 3)
+        patch.setattr(copies, "PER_PAGE", 3)
+        patch.setattr(copying, "_SLICE", 2)
         yield
 
 

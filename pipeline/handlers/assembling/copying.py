@@ -32,7 +32,7 @@ def copy_all(engine: Engine, run: Run, files: FileList) -> Copied:
     One instance at a time copies many or large files. Raises Elsewhere, TimeIsUp, NotFound,
     Spoiled, or Permanent for bytes not as claimed.
     """
-    if files.total <= _FEW and files.size <= LARGE:
+    if not files.pages and files.total <= _FEW and files.size <= LARGE:
         return tuple(_copy(engine, file, run) for file in listed(engine, run, files)), ()
     with holding(engine, run, "commit") as tenure:
         copies = Copies(engine, run, tenure, paged=bool(files.pages))
