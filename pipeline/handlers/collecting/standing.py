@@ -7,7 +7,7 @@ from itertools import islice
 from pydantic import ValidationError
 
 from pipeline.domain.runs import naming
-from pipeline.domain.runs.manifest import Manifest, OutputFile, files_of
+from pipeline.domain.runs.manifest import Manifest, ManifestPage, OutputFile, files_of
 from pipeline.domain.runs.obstacles import Obstacle
 from pipeline.domain.runs.results import ItemResult
 from pipeline.domain.runs.run import Run
@@ -98,8 +98,11 @@ def output_files(
     engine: Engine, run: Run, manifest: Manifest, skip: int = 0
 ) -> Iterator[OutputFile]:
     """Yield the files of a run's output after the first ones. Raises NotFound, PageChanged."""
-    blobs, names = engine.ports.blobs, run.names
-    return files_of(manifest, lambda page: blobs.read(names.output(page.name)), skip)
+
+    def read(page: ManifestPage) -> bytes:
+        return engine.ports.blobs.read(run.names.output(page.name), 0, page.size + 1)
+
+    return files_of(manifest, read, skip)
 
 
 def _so_far(engine: Engine, known: Standing) -> Standing:

@@ -11,7 +11,7 @@ from itertools import islice
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.domain.runs import naming
-from pipeline.domain.runs.manifest import Digest, OutputFile
+from pipeline.domain.runs.manifest import Digest, OutputFile, PageChanged
 from pipeline.domain.runs.run import Run
 from pipeline.errors import Conflict, NotFound
 from pipeline.handlers.collecting.standing import manifest_of, output_files
@@ -88,7 +88,7 @@ def outputs(
 ) -> Reply:
     """List files of a run's output with signed URLs, in the order of the manifest.
 
-    Raises Conflict while the run has no output, and NotFound when its manifest is gone.
+    Raises Conflict while the run has no output, and NotFound when its manifest or a page is gone.
     """
     first = whole_number("skip", skip, 0, 0, MAX_SKIPPED)
     count = whole_number("limit", limit, MAX_FILES, 1, MAX_FILES)
@@ -99,7 +99,10 @@ def outputs(
     if manifest is None:
         raise NotFound(f"The output of run {run.id} was deleted, or its manifest is unreadable.")
     until = _until(engine)
-    chosen = islice(output_files(engine, run, manifest, first), count)
+    try:
+        chosen = list(islice(output_files(engine, run, manifest, first), count))
+    except PageChanged as error:
+        raise NotFound(str(error)) from error
     return _reply(
         Outputs(
             run=run.id,

@@ -13,6 +13,7 @@ from pipeline.cli.doors.remote import RemoteDoor
 from pipeline.domain.runs.manifest import files_of
 from pipeline.errors import NotFound
 from pipeline.handlers.assembling import copies, copying, lists
+from pipeline.handlers.doors import files, http
 from tests.contract.doors.served import CALLER, served
 from tests.fakes.app import FakeApp
 from tests.fakes.definitions import written
@@ -66,9 +67,9 @@ def test_pages_and_files_are_read_in_any_order(app, door):
     run = app.only_run()
     outputs, manifest = door.outputs(run), door.manifest(run)
     assert len(manifest.pages) == 3
-    files = list(files_of(manifest, lambda page: read(outputs, page.name)))
-    assert [file.name for file in files] == NAMES
-    for file in (*files, *files[::-7], files[0], *files[:20]):
+    found = list(files_of(manifest, lambda page: read(outputs, page.name)))
+    assert [file.name for file in found] == NAMES
+    for file in (*found, *found[::-7], found[0], *found[:20]):
         assert hashlib.sha256(read(outputs, file.name)).hexdigest() == file.digest.value
     assert read(outputs, NAMES[-1], 2) == b"9.txt"
 
@@ -94,3 +95,18 @@ def test_a_url_that_is_too_old_is_signed_anew_and_no_other_part_of_the_list(
     )
     assert read(outputs, NAMES[-1]) == NAMES[-1].encode()
     assert asked == [49]
+
+
+@pytest.mark.parametrize("harm", ["changed", "longer", "deleted"])
+def test_a_page_that_somebody_harmed_is_404_and_says_so(app, harm):
+    run = app.only_run()
+    ref, blobs = run.names.output("manifest-000001.json"), app.world.blobs
+    content = blobs.read(ref)
+    if harm == "deleted":
+        blobs.delete(ref)
+    else:
+        blobs.write(ref, content + b" " if harm == "longer" else content.replace(b"025", b"../"))
+    first = http.answering(lambda: files.outputs(app.engine, run.id, "0", "20"))
+    assert (first.status, len(first.body["files"])) == (200, 20)
+    second = http.answering(lambda: files.outputs(app.engine, run.id, "20", "20"))
+    assert (second.status, "manifest-000001.json" in second.body["error"]) == (404, True)
