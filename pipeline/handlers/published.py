@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 
 from pipeline.domain.plans import digests
-from pipeline.domain.plans.plan import PAGE_SIZE, Page, items_by_task
+from pipeline.domain.plans.plan import Page, items_by_task
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.naming import BlobRef
 from pipeline.domain.runs.run import PublishedPlan
@@ -102,7 +102,7 @@ class PlannedItems:
         if bundle := self._plan.bundle:
             first = number * bundle
             return tuple(range(first, min(first + bundle, self._plan.items)))
-        page = number // PAGE_SIZE
+        page = self._plan.page_of(number)
         if self._page != page:
             content = _content(self._engine, self._plan, page, self._digests.of(page))
             self._items, self._page = items_by_task(content), page
@@ -116,7 +116,7 @@ class PlannedItems:
         engine, plan, expected = self._engine, self._plan, self._digests
         if plan is None or expected is None:
             return
-        pages = range(tasks.start // PAGE_SIZE, -(-tasks.stop // PAGE_SIZE))
+        pages = range(plan.page_of(tasks.start), plan.page_of(tasks.stop - 1) + 1)
         wanted = [(number, expected.of(number)) for number in pages]
         for _ in abreast.each(lambda page: _content(engine, plan, *page), wanted):
             pass

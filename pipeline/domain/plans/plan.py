@@ -8,6 +8,12 @@ from pipeline.domain.plans.split import Scalar, Span
 from pipeline.domain.runs.stored import Stored
 
 PAGE_SIZE = 100  # tasks that Batch accepts in one call
+PAGE_ITEMS = 100_000  # of a page in memory, where each takes 1.5 KB
+
+
+def page_tasks(bundle: int) -> int:
+    """Return how many tasks a page has, with so many items each."""
+    return max(1, min(PAGE_SIZE, PAGE_ITEMS // bundle))
 
 
 class PlannedProgram(Stored):

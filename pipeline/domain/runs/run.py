@@ -83,7 +83,8 @@ class PublishedPlan(Stored):
 
     Of many pages the digests lie in lists beside them, and `lists` has the digests of these. A plan
     of an older release lies in `work`, and has no digests of pages. If the items are in order, so
-    many to each task, `bundle` is that number; else it is 0.
+    many to each task, `bundle` is that number; else it is 0. Each page but the last has
+    `page_tasks`, which is 100 in a plan of an older release.
     """
 
     folder: str
@@ -95,6 +96,11 @@ class PublishedPlan(Stored):
     sha256: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
     bundle: int = 0
+    page_tasks: int = 100
+
+    def page_of(self, task: int) -> int:
+        """Return the number of the page that has a task."""
+        return task // self.page_tasks
 
     def page(self, number: int) -> BlobRef:
         """Name one page."""

@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable
 from functools import partial
 from typing import NamedTuple
 
-from pipeline.domain.plans.plan import PAGE_SIZE
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.failures import RUNNER_CODES, cause_of
@@ -88,7 +87,7 @@ def _reconcile(engine: Engine, run: Run, numbers: range, seen: _Seen) -> bool:
     _catch_up(engine, run, seen.known, [r.unit for r in rows.values() if r.state is TaskState.DONE])
     unheard = {
         unit: rows.get(unit) or reexecution.unheard(unit)
-        for unit in _submitted(seen.pages, numbers)
+        for unit in _submitted(run, seen.pages, numbers)
         if unit not in rows or rows[unit].state is TaskState.RETRYING
     }
     unheard = _without(unheard, receipts.settle_unheard(engine, run, unheard))
@@ -115,9 +114,12 @@ def _catch_up(engine: Engine, run: Run, known: Bitmap, done: list[str]) -> None:
         receipts.count(engine, run, behind)
 
 
-def _submitted(pages: Bitmap, numbers: range) -> Iterable[str]:
+def _submitted(run: Run, pages: Bitmap, numbers: range) -> Iterable[str]:
     """Name the tasks that Batch got: those of the submitted pages."""
-    return (naming.unit_name(number) for number in numbers if number // PAGE_SIZE in pages)
+    if run.plan is None:
+        return ()
+    page_of = run.plan.page_of
+    return (naming.unit_name(number) for number in numbers if page_of(number) in pages)
 
 
 def _is_due(engine: Engine, result: TaskResult) -> bool:

@@ -7,7 +7,6 @@ from pipeline.domain.definitions import delivered
 from pipeline.domain.definitions.pipeline import Pipeline
 from pipeline.domain.plans.arguments import check_arguments
 from pipeline.domain.plans.plan import (
-    PAGE_SIZE,
     Delivery,
     Page,
     PlannedCut,
@@ -97,18 +96,19 @@ def program_of(definition: Pipeline) -> PlannedProgram:
 
 @dataclass
 class Draft:
-    """The page that is being filled; the last task may have fewer items than a bundle."""
+    """The page that is being filled with `most` tasks; the last task may have few items."""
 
     template: Template
+    most: int
     number: int = 0
     tasks: list[PlannedTask] = field(default_factory=list)
     _items: list[PlannedItem] = field(default_factory=list)
     _own: list[PlannedInput] = field(default_factory=list)
 
     @classmethod
-    def resumed(cls, template: Template, page: Page) -> "Draft":
+    def resumed(cls, template: Template, most: int, page: Page) -> "Draft":
         """Go on with a page that another invocation began."""
-        draft = cls(template, page.page, list(page.tasks))
+        draft = cls(template, most, page.page, list(page.tasks))
         if draft.tasks and len(draft.tasks[-1].items) < template.definition.bundle.items:
             last = draft.tasks.pop()
             draft._items, draft._own = list(last.items), list(last.inputs)
@@ -123,7 +123,7 @@ class Draft:
         if len(self._items) < self.template.definition.bundle.items:
             return None
         self._close()
-        return self.take() if len(self.tasks) == PAGE_SIZE else None
+        return self.take() if len(self.tasks) == self.most else None
 
     def rest(self) -> Page | None:
         """Return the page as it is, or None if it has no item."""
@@ -140,7 +140,7 @@ class Draft:
     def _close(self) -> None:
         """Make a task of the items that are in none."""
         if self._items:
-            number = self.number * PAGE_SIZE + len(self.tasks)
+            number = self.number * self.most + len(self.tasks)
             task = PlannedTask(number=number, inputs=tuple(self._own), items=tuple(self._items))
             self.tasks.append(task)
             self._items, self._own = [], []

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from pipeline.domain.outputs.item_ends import ItemEnds
-from pipeline.domain.plans.plan import Page
+from pipeline.domain.plans.plan import Page, page_tasks
 from pipeline.domain.plans.split import Item, PlanError, Scalar
 from pipeline.domain.runs.run import PublishedPlan, Run
 from pipeline.errors import NotFound
@@ -59,7 +59,7 @@ def plan_pages(engine: Engine, run: Run) -> Iterator[Page] | OnNode:
 
 
 def _pages(template: Template, work: Work) -> Iterator[Page]:
-    draft = Draft(template)
+    draft = Draft(template, page_tasks(template.definition.bundle.items))
     for drawn in inputs.fetched(work.drawn):
         if page := draft.add(drawn):
             yield page

@@ -15,7 +15,7 @@ from datetime import timedelta
 from pipeline.domain.outputs.item_ends import ItemEnds
 from pipeline.domain.plans import digests
 from pipeline.domain.plans.digests import Digests
-from pipeline.domain.plans.plan import Page
+from pipeline.domain.plans.plan import PAGE_SIZE, Page, page_tasks
 from pipeline.domain.plans.split import PlanError
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.messages import Step
@@ -56,6 +56,7 @@ class Sofar(Stored):
     bookmark: Bookmark = Bookmark()
     rest: str = ""
     in_order: bool = True
+    page_tasks: int = PAGE_SIZE
 
 
 def make(engine: Engine, held: Held) -> PublishedPlan | OnNode | GoesOn:
@@ -97,7 +98,8 @@ class _Planner:
         self._engine, self._held, self._tenure, self._done = engine, held, tenure, done
         self._stopped = False
         self._bundle = engine.definition(held.run).bundle.items
-        new = Sofar(folder=held.run.names.plan(engine.token()))
+        folder = held.run.names.plan(engine.token())
+        new = Sofar(folder=folder, page_tasks=page_tasks(self._bundle))
         self._sofar = tenure.noted(Sofar) or new
         self._digests = Digests(self._sofar.lists, self._sofar.sha256)
 
@@ -134,11 +136,12 @@ class _Planner:
     def _draft(self, template: Template) -> Draft:
         sofar = self._sofar
         if not sofar.rest:
-            return Draft(template, sofar.pages)
+            return Draft(template, sofar.page_tasks, sofar.pages)
         content = self._engine.ports.blobs.read(_rest(sofar.folder, sofar.rest))
         if hashlib.sha256(content).hexdigest() != sofar.rest:
             raise PlanError("a page that the planner had begun was changed: start a new run")
-        return Draft.resumed(template, Page.model_validate_json(content))
+        begun = Page.model_validate_json(content)
+        return Draft.resumed(template, sofar.page_tasks, begun)
 
     def _keep(self, writer: "_Writer", page: Page) -> None:
         content = page.encode()
@@ -207,6 +210,7 @@ class _Planner:
             sha256=found.pages,
             lists=found.lists,
             bundle=self._bundle if sofar.in_order else 0,
+            page_tasks=sofar.page_tasks,
         )
         self._tenure.finish(plan.model_dump_json())
         return plan

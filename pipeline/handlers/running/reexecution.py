@@ -7,7 +7,6 @@ sweep submits it.
 from collections import defaultdict
 from collections.abc import Mapping
 
-from pipeline.domain.plans.plan import PAGE_SIZE
 from pipeline.domain.runs import naming
 from pipeline.domain.runs.causes import Cause
 from pipeline.domain.runs.lifecycle import STOPPABLE
@@ -94,9 +93,9 @@ def submit(engine: Engine, run: Run, *announced: TaskResult) -> None:
         number = naming.unit_number(result.unit)
         if result.unit in STAGE_STEPS:
             engine.wake(STAGE_STEPS[result.unit], run)
-        elif number is not None:
+        elif number is not None and run.plan is not None:
             journal = result.repeats[-1].journal if result.repeats else ""
-            pages[result.execution, number // PAGE_SIZE][number] = journal
+            pages[result.execution, run.plan.page_of(number)][number] = journal
     for (execution, page), numbers in sorted(pages.items()):
         _submit_page(engine, run, execution, page, numbers)
 

@@ -32,10 +32,10 @@ class Template:
 def drafted(count: int, per_task: int, put_aside: frozenset[int] = frozenset()) -> list[Page]:
     """Draw so many items; at some of them the draft is stored and read again."""
     template, pages = Template(per_task), []
-    draft = Draft(template)
+    draft = Draft(template, PAGE_SIZE)
     for number in range(count):
         if number in put_aside and (rest := draft.rest()):
-            draft = Draft.resumed(template, Page.model_validate_json(rest.encode()))
+            draft = Draft.resumed(template, PAGE_SIZE, Page.model_validate_json(rest.encode()))
         page = draft.add(Drawn(Bookmark(item=number + 1), Item(number)))
         pages += [page] if page else []
     last = draft.take()
