@@ -86,7 +86,7 @@ def items_of(engine: Engine, plan: PublishedPlan | None, unit: str) -> tuple[int
 class PlannedItems:
     """The items of a plan's units: by their numbers if they are in order, else read page by page.
 
-    Only the last page is kept: units mostly come in order, and a page may have 100,000 items.
+    Only the last page is kept: units mostly come in order, and a page may have 10,000 items.
     """
 
     def __init__(self, engine: Engine, plan: PublishedPlan | None) -> None:

@@ -8,7 +8,7 @@ from pipeline.domain.plans.split import Scalar, Span
 from pipeline.domain.runs.stored import Stored
 
 PAGE_SIZE = 100  # tasks that Batch accepts in one call
-PAGE_ITEMS = 100_000  # of a page in memory, where each takes 1.5 KB
+PAGE_ITEMS = 10_000  # an instance has 18 pages in hand, and each item takes 1.5 KB there
 
 
 def page_tasks(bundle: int) -> int:

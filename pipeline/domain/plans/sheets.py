@@ -1,6 +1,6 @@
 """Cuts a page into sheets: pages of a few tasks, of which each node reads its own task's.
 
-A page has up to 100 tasks and perhaps 100,000 items. If every task read it, what the nodes of a run
+A page has up to 100 tasks and perhaps 10,000 items. If every task read it, what the nodes of a run
 download and parse would grow with the square of the bundle.
 """
 
