@@ -236,6 +236,8 @@ class _Signed:
                 self._sign(place)
             elif place is None:
                 place = self._searched(name)
+            if name not in self._held[place]:
+                raise self._absent(name)
             return self._held[place][name]
 
     def _searched(self, name: str) -> int:
@@ -250,7 +252,10 @@ class _Signed:
                 if not more:
                     break
             self._next = 0
-        raise NotFound(f"The output of run {self.run.id} has no file {name!a}.")
+        raise self._absent(name)
+
+    def _absent(self, name: str) -> NotFound:
+        return NotFound(f"The output of run {self.run.id} has no file {name!a}.")
 
     def _sign(self, place: int) -> bool:
         """Hold the URLs of the files from a place on; return whether there are more after them."""

@@ -96,7 +96,7 @@ class PublishedPlan(Stored):
     sha256: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
     bundle: int = 0
-    page_tasks: int = 100
+    page_tasks: int = Field(default=100, ge=1)
 
     def page_of(self, task: int) -> int:
         """Return the number of the page that has a task."""

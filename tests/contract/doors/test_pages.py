@@ -110,3 +110,17 @@ def test_a_page_that_somebody_harmed_is_404_and_says_so(app, harm):
     assert (first.status, len(first.body["files"])) == (200, 20)
     second = http.answering(lambda: files.outputs(app.engine, run.id, "20", "20"))
     assert (second.status, "manifest-000001.json" in second.body["error"]) == (404, True)
+
+
+def test_a_file_that_is_not_in_the_list_any_more_is_not_found(app, remote, monkeypatch):
+    outputs = remote.outputs(app.only_run())
+    read(outputs, NAMES[0])
+    held = outputs._held[0]
+    held[NAMES[0]] = held[NAMES[0]].replace("sig=", "sig=0")
+    page = outputs._page
+    fewer = {"files": (), "pages": ()}
+    monkeypatch.setattr(
+        outputs, "_page", lambda skip, limit: page(skip, limit).model_copy(update=fewer)
+    )
+    with pytest.raises(NotFound, match="has no file '000.txt'"):
+        read(outputs, NAMES[0])
