@@ -77,7 +77,17 @@ class Clock:
     def after(self, seconds: float, act: Callable[[], None]) -> Timer:
         """Call `act` once so many emulated seconds have passed, in a later turn of the loop at the
         earliest."""
-        timer = Timer(self.seconds() + max(0.0, seconds), act)
+        return self._timer(self.seconds() + max(0.0, seconds), act)
+
+    def at(self, moment: datetime, act: Callable[[], None]) -> Timer:
+        """Call `act` at a moment, or in a later turn of the loop if it is over; never before it.
+
+        A wait until then could end a microsecond too early, for both ends of it are rounded.
+        """
+        return self._timer(max(self.seconds(), (moment - _EPOCH).total_seconds()), act)
+
+    def _timer(self, due: float, act: Callable[[], None]) -> Timer:
+        timer = Timer(due, act)
         heapq.heappush(self._timers, (timer.due, next(self._numbers), timer))
         if self._timers[0][2] is timer:
             self._set_alarm()

@@ -34,7 +34,8 @@ _READABLE = (
 _QUIET = ("-D", "-GD", "-GR", "-GS", "+WT1")  # no window, no files of messages, one thread
 # Without jitter, and with rays that depend on their own pixel alone, a tile is the whole's.
 _SMOOTH = ("+A0.3", "+AM2", "-J")
-_PARSING = "==== [Parsing...] ====="
+_PARSING = re.compile(r"^==== \[Parsing\.\.\.\] =+\n?", re.MULTILINE)
+_WRONG = re.compile(r"^(?:File '|Fatal error)", re.MULTILINE)
 _GOES_ON = re.compile(r"\n(?!File '|Fatal error|Render failed|\n)")  # POV-Ray breaks at 80 letters
 _SETTINGS = """[File I/O Security]
 restricted
@@ -107,9 +108,13 @@ def _carry_out(command: Sequence[str], folder: Path) -> None:
 
 
 def _reason(said: str) -> str:
-    """Find what is wrong with the scene in all that POV-Ray printed."""
-    parsed = said.rpartition(_PARSING)[2]
-    lines = _GOES_ON.sub("", parsed).splitlines()
+    """Find what is wrong with the scene in all that POV-Ray printed.
+
+    Another thread prints the headings: that of the parser may come after the error.
+    """
+    heading, wrong = _PARSING.search(said), _WRONG.search(said)
+    first = min(found.start() for found in (heading, wrong) if found) if heading or wrong else 0
+    lines = _GOES_ON.sub("", _PARSING.sub("", said[first:])).splitlines()
     errors = [line.strip() for line in lines if "Error:" in line] or lines
     errors = [line for line in errors if "Possible" not in line] or errors
     return " ".join(dict.fromkeys(errors))[-_TAIL:].rstrip(". \n")

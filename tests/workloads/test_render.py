@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli.samples import scene as samples
+from task_scripts.render import tile as tiles
 from task_scripts.render.picture import Picture, Unusable, below_each_other, read_ppm, write_png
 from tests.depth import more
 from tests.needs import rendering
@@ -30,6 +31,17 @@ def tile(render: Program, scene: Path, rows: tuple[int, int], smooth: str = "tru
     return render(
         "tile", "--scene", scene, *size, "--start", start, "--end", end, "--output", "{output}"
     )
+
+
+LINE = "File '/etc/passwd' line 1: Parse Error: Cannot open include file\n /etc/passwd.\n"
+HEADING = f"==== [Parsing...] {'=' * 58}\n"
+END = "Fatal error in parser: Cannot parse input.\nRender failed\n\n"
+
+
+@pytest.mark.parametrize("said", [HEADING + LINE + END, LINE + HEADING + END, LINE + END])
+def test_the_reason_is_found_before_and_after_the_heading_that_another_thread_prints(said):
+    reason = "File '/etc/passwd' line 1: Parse Error: Cannot open include file /etc/passwd"
+    assert tiles._reason(f"POV-Ray\n  Warning Stream to console.......On \n{said}") == reason
 
 
 def written(folder: Path, text: str) -> Path:

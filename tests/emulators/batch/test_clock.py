@@ -27,6 +27,23 @@ def test_a_standing_clock_strikes_nothing_until_it_is_moved() -> None:
     assert asyncio.run(story()) == ["zero", "ten"]
 
 
+def test_nothing_that_is_due_at_a_moment_happens_a_microsecond_before_it() -> None:
+    """A clock that was started anew is somewhere between two microseconds of the one before."""
+
+    async def story() -> list[timedelta]:
+        late: list[timedelta] = []
+        for number in range(2_000):
+            due = Clock(speed=0, began=1_796_000_000 + number / 7_919).now()
+            clock = Clock(speed=0, began=1_796_000_000 - 600 + number / 7_927)
+            clock.at(due, lambda due=due, clock=clock: late.append(clock.now() - due))
+            await clock.advance(timedelta(minutes=11))
+        return late
+
+    late = asyncio.run(story())
+    assert len(late) == 2_000
+    assert set(late) <= {timedelta(), timedelta(microseconds=1)}
+
+
 def test_each_timer_on_the_way_sees_its_own_moment() -> None:
     async def story() -> list[float]:
         clock, seen = Clock(speed=0), []

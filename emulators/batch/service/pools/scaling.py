@@ -138,8 +138,7 @@ class Scaler:
             interval = parse_duration(pool.spec["autoScaleEvaluationInterval"])
             last = max(pool.autoscale_run.get("timestamp", ""), pool.autoscale_began)
             due = parse_stamp(last) + interval * self._ctx.options.autoscale_interval_scale
-            delay = (due - self._ctx.clock.now()).total_seconds()
-            self._timers[pool.id] = self._ctx.clock.after(delay, lambda: self._due(pool))
+            self._timers[pool.id] = self._ctx.clock.at(due, lambda: self._due(pool))
 
     def _due(self, pool: Pool) -> None:
         if pool.autoscale and pool.state is PoolState.ACTIVE:
