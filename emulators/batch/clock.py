@@ -1,7 +1,7 @@
 """The emulator's time, and everything that waits for a moment of it.
 
 The clock runs at `speed` emulated seconds a second. At speed 0 it stands still until `advance` or
-`jump` moves it.
+`jump` moves it. All moments are whole microseconds, so what is due at one is due when it is told.
 
 Every wait of the emulated service (states, limits, intervals) uses this clock, so moving the clock
 makes things happen. Real work of this machine does not follow it.
@@ -18,6 +18,11 @@ from datetime import UTC, datetime, timedelta
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # After each timer the loop gets this many turns, so that its consequences happen before the next.
 _TURNS = 20
+
+
+def _whole(seconds: float) -> float:
+    """Return the nearest moment that is a whole number of microseconds."""
+    return round(seconds, 6)
 
 
 class Timer:
@@ -41,7 +46,7 @@ class Clock:
         self, speed: float = 1.0, ahead_s: float = 0.0, began: float | None = None
     ) -> None:
         self._speed, self._kept_s = speed, ahead_s
-        self._base = (time.time() if began is None else began) + ahead_s
+        self._base = _whole((time.time() if began is None else began) + ahead_s)
         self._since = time.monotonic()
         self._timers: list[tuple[float, int, Timer]] = []
         self._numbers = itertools.count()
@@ -49,7 +54,10 @@ class Clock:
 
     def seconds(self) -> float:
         """Return the current moment in seconds since 1970."""
-        return self._base + (time.monotonic() - self._since) * self._speed
+        return _whole(self._base + self._passed())
+
+    def _passed(self) -> float:
+        return (time.monotonic() - self._since) * self._speed
 
     def now(self) -> datetime:
         """Return the current moment in UTC."""
@@ -77,13 +85,10 @@ class Clock:
     def after(self, seconds: float, act: Callable[[], None]) -> Timer:
         """Call `act` once so many emulated seconds have passed, in a later turn of the loop at the
         earliest."""
-        return self._timer(self.seconds() + max(0.0, seconds), act)
+        return self._timer(_whole(self.seconds() + max(0.0, seconds)), act)
 
     def at(self, moment: datetime, act: Callable[[], None]) -> Timer:
-        """Call `act` at a moment, or in a later turn of the loop if it is over; never before it.
-
-        A wait until then could end a microsecond too early, for both ends of it are rounded.
-        """
+        """Call `act` at a moment, or in a later turn of the loop if it is over; never before it."""
         return self._timer(max(self.seconds(), (moment - _EPOCH).total_seconds()), act)
 
     def _timer(self, due: float, act: Callable[[], None]) -> Timer:
@@ -110,14 +115,13 @@ class Clock:
 
     def jump(self, moment: float) -> None:
         """Move to a later moment and run what is due by then; ignore an earlier moment."""
-        behind = moment - self.seconds()
-        if behind > 0:
-            self._base += behind
+        if moment > self.seconds():
+            self._base = moment - self._passed()
         self._strike()
 
     async def advance(self, by: timedelta) -> None:
         """Move forward through every timer on the way; each sees the time at which it was due."""
-        target = self.seconds() + by.total_seconds()
+        target = _whole(self.seconds() + by.total_seconds())
         while (due := self.next_due()) is not None and due <= target:
             self.jump(due)
             for _ in range(_TURNS):
