@@ -5,9 +5,9 @@ knows no pages must not take such an output for an empty one, so `files` is null
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Self
+from typing import Protocol, Self
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -23,6 +23,47 @@ from pipeline.errors import Permanent
 MAX_MISSING = 10_000
 MAX_LISTED = 100_000  # files; a manifest of more has pages
 SHA_256 = "sha256"
+
+
+class _Listed(Protocol):
+    """A file in a list."""
+
+    @property
+    def size(self) -> int:
+        """Its size in bytes."""
+
+
+class _Counted(Protocol):
+    """A page: how many files it lists, and how many bytes they have."""
+
+    @property
+    def files(self) -> int:
+        """How many files it lists."""
+
+    @property
+    def bytes(self) -> int:
+        """The size of these files."""
+
+
+def count_of(files: Sequence[_Listed] | None, pages: Iterable[_Counted]) -> int:
+    """Count files, which the document or its pages list."""
+    return len(files or ()) + sum(page.files for page in pages)
+
+
+def size_of(files: Sequence[_Listed] | None, pages: Iterable[_Counted]) -> int:
+    """Sum the bytes of files, which the document or its pages list."""
+    return sum(file.size for file in files or ()) + sum(page.bytes for page in pages)
+
+
+def files_after[F: _Listed, P: _Counted](
+    skip: int, files: Sequence[F] | None, pages: Iterable[P], read: Callable[[P], Sequence[F]]
+) -> Iterator[F]:
+    """Yield the files after the first ones; `read` reads a page, and none that is skipped whole."""
+    yield from (files or ())[skip:]
+    for page in pages:
+        if skip < page.files:
+            yield from read(page)[skip:]
+        skip = max(0, skip - page.files)
 
 
 class Digest(Stored):
@@ -149,12 +190,12 @@ class Manifest(Stored):
     @property
     def total(self) -> int:
         """How many files the output has; pages do not count."""
-        return len(self.files or ()) + sum(page.files for page in self.pages)
+        return count_of(self.files, self.pages)
 
     @property
     def bytes(self) -> int:
         """The size of all files."""
-        return sum(file.size for file in self.files or ()) + sum(p.bytes for p in self.pages)
+        return size_of(self.files, self.pages)
 
 
 class PageChanged(Permanent):
@@ -168,11 +209,8 @@ def files_of(
 
     Raises PageChanged.
     """
-    yield from (manifest.files or ())[skip:]
-    for page in manifest.pages:
-        if skip < page.files:
-            yield from _listed(page, read(page))[skip:]
-        skip = max(0, skip - page.files)
+    pages = manifest.pages
+    return files_after(skip, manifest.files, pages, lambda page: _listed(page, read(page)))
 
 
 def page_content(files: Iterable[OutputFile]) -> bytes:
@@ -180,10 +218,15 @@ def page_content(files: Iterable[OutputFile]) -> bytes:
     return _FILES.dump_json(tuple(files))
 
 
+def page_files(content: bytes) -> tuple[OutputFile, ...]:
+    """Read what `page_content` rendered. Raises ValidationError."""
+    return _FILES.validate_json(content)
+
+
 def _listed(page: ManifestPage, content: bytes) -> tuple[OutputFile, ...]:
     if hashlib.sha256(content).hexdigest() == page.digest.value:
         try:
-            return _FILES.validate_json(content)
+            return page_files(content)
         except ValidationError as error:
             raise PageChanged(f"This release cannot read {page.name}, a list of files.") from error
     raise PageChanged(

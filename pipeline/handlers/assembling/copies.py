@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from pydantic import TypeAdapter
 
-from pipeline.domain.runs.manifest import Digest, ManifestPage, OutputFile, page_content
+from pipeline.domain.runs.manifest import Digest, ManifestPage, OutputFile, page_content, page_files
 from pipeline.domain.runs.run import Run
 from pipeline.domain.runs.stored import Stored
 from pipeline.errors import Conflict
@@ -23,7 +23,6 @@ _LISTS = 100  # before they become one: the cursor is bounded
 _STEP, _PAGED = "copied", "paged"
 _JSON = "application/json"
 _LISTED = TypeAdapter(tuple[str, ...])
-_COPIES = TypeAdapter(tuple[OutputFile, ...])
 _PAGES = TypeAdapter(tuple[ManifestPage, ...])
 
 
@@ -114,7 +113,7 @@ class Copies:
             kept.read(self._engine, self._run, _STEP, digest, "a list of copies")
             for digest in self._sofar.lists
         )
-        return tuple(copy for content in contents for copy in _COPIES.validate_json(content))
+        return tuple(copy for content in contents for copy in page_files(content))
 
     def _pages(self) -> tuple[ManifestPage, ...]:
         digest = self._sofar.pages

@@ -6,7 +6,7 @@ from itertools import batched
 from pydantic import TypeAdapter
 
 from pipeline.domain.runs import naming
-from pipeline.domain.runs.manifest import MAX_LISTED, AssembledFile
+from pipeline.domain.runs.manifest import MAX_LISTED, AssembledFile, count_of, files_after, size_of
 from pipeline.domain.runs.run import Run
 from pipeline.domain.runs.stored import Stored
 from pipeline.errors import Permanent
@@ -39,12 +39,12 @@ class FileList(Stored):
     @property
     def total(self) -> int:
         """How many files there are."""
-        return len(self.files or ()) + sum(page.files for page in self.pages)
+        return count_of(self.files, self.pages)
 
     @property
     def size(self) -> int:
         """How many bytes they have."""
-        return sum(file.size for file in self.files or ()) + sum(p.bytes for p in self.pages)
+        return size_of(self.files, self.pages)
 
 
 def listing(engine: Engine, run: Run, files: Collection[AssembledFile]) -> FileList:
@@ -58,12 +58,11 @@ def listing(engine: Engine, run: Run, files: Collection[AssembledFile]) -> FileL
 
 def listed(engine: Engine, run: Run, files: FileList, skip: int = 0) -> Iterator[AssembledFile]:
     """Yield the files after the first ones. Raises Spoiled."""
-    yield from (files.files or ())[skip:]
-    for page in files.pages:
-        if skip < page.files:
-            content = kept.read(engine, run, _STEP, page.sha256, _WHAT)
-            yield from _FILES.validate_json(content)[skip:]
-        skip = max(0, skip - page.files)
+
+    def read(page: FilesPage) -> tuple[AssembledFile, ...]:
+        return _FILES.validate_json(kept.read(engine, run, _STEP, page.sha256, _WHAT))
+
+    return files_after(skip, files.files, files.pages, read)
 
 
 def _kept(engine: Engine, run: Run, files: tuple[AssembledFile, ...]) -> FilesPage:
