@@ -46,7 +46,7 @@ def watch_folder(
             ctx.spawn(ctx.machine.clear(folder), f"files in {folder.name}")
 
     until = parse_stamp(info["endTime"]) + timedelta(seconds=seconds)
-    ctx.clock.after((until - ctx.clock.now()).total_seconds(), strike)
+    ctx.clock.at(until, strike)
 
 
 class Retention:
